@@ -1,0 +1,456 @@
+"""Every table Mailroom remembers things in.
+
+Identifiers are random and opaque, so that nothing can be guessed from a button, an address or an API answer. Table
+classes do not validate on construction (SQLModel): what comes from outside is checked before it reaches them, and the
+database holds the constraints that must never break.
+"""
+
+import secrets
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlmodel import Field, SQLModel
+
+from storage.states import (
+    Access,
+    BroadcastState,
+    ChunkState,
+    DeliveryState,
+    IdentityKind,
+    IdentityState,
+    IncidentState,
+    PollKind,
+    Production,
+    Sending,
+    SendKind,
+    SuppressionReason,
+)
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def new_id() -> str:
+    """Return 128 random bits as 32 hex digits."""
+    return secrets.token_hex(16)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC on both databases (SQLite keeps no zone by itself)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone must not reach the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _state(values: type[StrEnum], name: str, default: StrEnum | None = None, *, key: bool = False) -> Any:
+    """Declare a column that holds one value of a closed list, kept by a CHECK constraint."""
+    kept = Enum(
+        values,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        values_callable=lambda listed: [member.value for member in listed],
+    )
+    column: Column[Any] = Column(kept, nullable=False, primary_key=key)
+    return Field(sa_column=column) if default is None else Field(default=default, sa_column=column)
+
+
+def _time(*, index: bool = False) -> Any:
+    return Field(sa_column=Column(UtcDateTime, nullable=False, index=index))
+
+
+def _maybe_time(*, index: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(UtcDateTime, nullable=True, index=index))
+
+
+def _json(factory: Any) -> Any:
+    return Field(default_factory=factory, sa_column=Column(JSON, nullable=False))
+
+
+def _text(default: str = "") -> Any:
+    return Field(default=default, sa_column=Column(Text, nullable=False))
+
+
+def _ref(target: str, *, index: bool = True, nullable: bool = False, key: bool = False) -> Any:
+    """Declare a foreign key that goes when its target goes."""
+    column: Column[Any] = Column(
+        ForeignKey(target, ondelete="CASCADE"), nullable=nullable, index=index and not key, primary_key=key
+    )
+    return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
+
+
+class Team(SQLModel, table=True):
+    """One channel of one workspace. The channel id is an attribute: Slack may change it."""
+
+    __table_args__ = (UniqueConstraint("slack_team_id", "channel_id"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    enterprise_id: str = ""
+    slack_team_id: str
+    channel_id: str
+    name: str  # of the channel, from conversations.info
+    private: bool = False
+    reachable: bool = True
+    external_id: str | None = None  # for the IAM role; stays until the mailer is deleted
+    from_name: str = ""
+    reply_to: str = ""
+    postal_address: str = _text()
+    senders: list[str] = _json(list)  # user ids; empty: every member may send
+    created_by: str
+    created_at: datetime = _time()
+
+
+class TeamAdmin(SQLModel, table=True):
+    """Somebody a team admin appointed; owners and admins of the workspace need no row."""
+
+    __tablename__ = "team_admin"
+
+    team_id: str = _ref("team.id", key=True)
+    user_id: str = Field(primary_key=True)
+    appointed_by: str
+    appointed_at: datetime = _time()
+
+
+class Mailer(SQLModel, table=True):
+    """A team's connection to one AWS account in one region, with what AWS last said about it."""
+
+    __table_args__ = (UniqueConstraint("team_id"),)  # at most one mailer a team
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = _ref("team.id", index=False)
+    version: int = 1
+    connection: str  # random; names the topic, the queue and the route for SNS
+    account_id: str
+    region: str
+    principal_arn: str
+    sign_in: str = "access_key"  # or "role"
+    credentials: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # sealed
+    credentials_at: datetime = _time()
+    connected_by: str
+    connected_at: datetime = _time()
+
+    configuration_set: str
+    topic_arn: str
+    queue_url: str | None = None  # None: bounces are not seen
+    missing_optional: list[str] = _json(list)  # optional actions the policy lacks
+
+    access: Access = _state(Access, "access", Access.OK)
+    access_since: datetime = _time()
+    access_error: str = ""  # code of the failure
+    access_action: str = ""  # the missing action, where one is known
+    access_checked_at: datetime = _time()
+
+    production_access: bool = False
+    review_status: str = ""  # as AWS sent it
+    review_case_id: str = ""
+    applied_at: datetime | None = _maybe_time()
+    sending_enabled: bool = True
+    enforcement_status: str = "HEALTHY"  # as AWS sent it
+    production: Production = _state(Production, "production", Production.SANDBOX)
+    sending: Sending = _state(Sending, "sending", Sending.ENABLED)
+    max_24_hour_send: float = 0  # recipients; -1 is unlimited
+    max_send_rate: float = 0  # recipients a second
+    sent_last_24_hours: float = 0
+    checked_at: datetime = _time()
+
+
+class Identity(SQLModel, table=True):
+    """An address or domain as SES knows it. Unmanaged ones are kept as facts and never touched."""
+
+    __table_args__ = (UniqueConstraint("mailer_id", "name"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = _ref("team.id")
+    mailer_id: str = _ref("mailer.id", index=False)
+    version: int = 1
+    name: str  # normalised: domain in lower case and punycode
+    kind: IdentityKind = _state(IdentityKind, "kind")
+    managed: bool = False
+    adopted: bool = False  # was at AWS before Mailroom
+    added_by: str = ""
+    state: IdentityState = _state(IdentityState, "state", IdentityState.PENDING)
+    state_since: datetime = _time()
+    pending_since: datetime | None = _maybe_time()  # start of the wait that AWS limits to 24 or 72 hours
+    verification_status: str = ""  # as AWS sent it
+    error_type: str = ""  # as AWS sent it
+    dkim_status: str = ""
+    dkim_tokens: list[str] = _json(list)
+    dkim_zone: str = ""  # SigningHostedZone
+    mail_from_domain: str = ""
+    mail_from_status: str = ""
+    intent: str = ""  # "retry" or "replace" while one is under way
+    checked_at: datetime = _time()
+
+
+class Incident(SQLModel, table=True):
+    """One thing that is wrong, from its first sight to its end."""
+
+    __table_args__ = (
+        Index(
+            "uq_incident_open",
+            "team_id",
+            "kind",
+            "subject",
+            unique=True,
+            sqlite_where=text("state <> 'resolved'"),
+            postgresql_where=text("state <> 'resolved'"),
+        ),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = _ref("team.id")
+    mailer_id: str | None = _ref("mailer.id", nullable=True)
+    kind: str
+    subject: str = ""
+    state: IncidentState = _state(IncidentState, "state", IncidentState.OPEN)
+    version: int = 1
+    detail: dict[str, Any] = _json(dict)
+    opened_at: datetime = _time()
+    updated_at: datetime = _time()
+    resolved_at: datetime | None = _maybe_time()
+    reminded_at: datetime | None = _maybe_time()
+    acknowledged_by: str = ""
+
+
+class Outbox(SQLModel, table=True):
+    """One message that the channel (or a person) is to have, and whether it has it.
+
+    It holds a kind and a record id; what the message says is drawn from the facts when it is posted. `wanted` goes up
+    whenever the message should be drawn again; it is due while `shown` is behind.
+    """
+
+    __table_args__ = (UniqueConstraint("key"), Index("ix_outbox_due_at", "due_at"))
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = _ref("team.id")
+    key: str
+    kind: str
+    record_id: str
+    user_id: str = ""  # a direct message to this person instead of the channel
+    reply_to: str = ""  # key of the message under which this one is a thread reply
+    wanted: int = 1
+    shown: int = 0
+    fence: int = 0
+    due_at: datetime | None = _maybe_time()
+    attempts: int = 0
+    last_error: str = ""
+    channel_id: str = ""  # where it was posted
+    ts: str = ""  # Slack's timestamp of it, once posted
+    created_at: datetime = _time()
+
+
+class SendingAccount(SQLModel, table=True):
+    """One sender per AWS account and region: its lease, its pace."""
+
+    __tablename__ = "sending_account"
+    __table_args__ = (UniqueConstraint("account_id", "region"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    account_id: str
+    region: str
+    owner: str = ""
+    fence: int = 0
+    lease_until: datetime | None = _maybe_time()
+    rate: float = 1  # recipients a second
+    next_send_at: datetime | None = _maybe_time()  # GCRA: the theoretical arrival time
+    work_at: datetime | None = _maybe_time(index=True)  # when there is something to do
+
+
+class Poll(SQLModel, table=True):
+    """A thing that is looked at again and again. Its due time is its lease."""
+
+    kind: PollKind = _state(PollKind, "kind", key=True)
+    subject_id: str = Field(primary_key=True)
+    due_at: datetime = _time(index=True)
+    fence: int = 0
+
+
+class Audience(SQLModel, table=True):
+    """Recipients as they were uploaded; never changed afterwards, so that what was confirmed is what is sent."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = _ref("team.id")
+    name: str = ""  # empty: made for one broadcast
+    columns: list[str] = _json(list)
+    size: int = 0
+    duplicates: int = 0
+    invalid: int = 0
+    rejected: list[dict[str, Any]] = _json(list)  # the first ones: {"line", "value", "why"}
+    created_by: str
+    created_at: datetime = _time()
+
+
+class AudienceMember(SQLModel, table=True):
+    __tablename__ = "audience_member"
+    __table_args__ = (UniqueConstraint("audience_id", "address_key"),)
+
+    audience_id: str = _ref("audience.id", key=True)
+    seq: int = Field(primary_key=True)
+    line: int
+    address: str
+    address_key: str  # folded for comparison
+    fields: list[str] = _json(list)  # values, in the order of Audience.columns
+
+
+class Broadcast(SQLModel, table=True):
+    """A test or a broadcast, from draft to report."""
+
+    __table_args__ = (Index("ix_broadcast_state_start_at", "state", "start_at"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = _ref("team.id")
+    mailer_id: str | None = Field(  # None once the mailer is deleted: history stays
+        sa_column=Column(ForeignKey("mailer.id", ondelete="SET NULL"), nullable=True, index=True)
+    )
+    audience_id: str = _ref("audience.id")
+    version: int = 1
+    kind: SendKind = _state(SendKind, "kind")
+    state: BroadcastState = _state(BroadcastState, "state", BroadcastState.DRAFT)
+    pause_reasons: list[str] = _json(list)
+    from_address: str
+    reply_to: str = ""
+    subject: str = _text()
+    preheader: str = _text()
+    body: dict[str, Any] = _json(dict)  # Slack rich text, as typed
+    template: dict[str, Any] = _json(dict)  # what SES is given, fixed at confirmation
+    size: int = 0
+    created_by: str
+    created_at: datetime = _time()
+    confirmed_by: str = ""
+    start_at: datetime | None = _maybe_time()
+    started_at: datetime | None = _maybe_time()
+    finished_at: datetime | None = _maybe_time()
+    error: str = ""
+
+
+class Chunk(SQLModel, table=True):
+    """One SendBulkEmail call: the intent before it, the result after it. Its id is the attempt tag."""
+
+    __table_args__ = (Index("ix_chunk_sending_account_id_state", "sending_account_id", "state"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    broadcast_id: str = _ref("broadcast.id")
+    sending_account_id: str = _ref("sending_account.id", index=False)
+    state: ChunkState = _state(ChunkState, "state", ChunkState.PENDING)
+    fence: int
+    size: int
+    called_at: datetime | None = _maybe_time()
+    finished_at: datetime | None = _maybe_time()
+    error: str = ""
+
+
+class Delivery(SQLModel, table=True):
+    """One recipient of one broadcast. The constraint is the promise: nobody is in it twice."""
+
+    __table_args__ = (
+        UniqueConstraint("broadcast_id", "address_key"),
+        Index("ix_delivery_broadcast_id_state_seq", "broadcast_id", "state", "seq"),
+        Index("ix_delivery_chunk_id", "chunk_id"),
+        Index("ix_delivery_message_id", "message_id"),
+    )
+
+    broadcast_id: str = _ref("broadcast.id", key=True)
+    seq: int = Field(primary_key=True)
+    address: str
+    address_key: str
+    state: DeliveryState = _state(DeliveryState, "state", DeliveryState.PENDING)
+    chunk_id: str | None = None
+    message_id: str | None = None
+    error: str = ""
+    at: datetime = _time()
+
+
+class Suppression(SQLModel, table=True):
+    """An address this team never mails again. It outlives the mailer."""
+
+    __table_args__ = (UniqueConstraint("team_id", "address_key"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = _ref("team.id", index=False)
+    address: str
+    address_key: str
+    reason: SuppressionReason = _state(SuppressionReason, "reason")
+    source: str = ""  # broadcast id, or the person who recorded it
+    created_at: datetime = _time()
+
+
+class SeenRequest(SQLModel, table=True):
+    """What was handled already: Slack deliveries, SNS messages, idempotency keys."""
+
+    __tablename__ = "seen_request"
+
+    key: str = Field(primary_key=True)
+    seen_at: datetime = _time(index=True)
+
+
+class ApiToken(SQLModel, table=True):
+    __tablename__ = "api_token"
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = _ref("team.id")
+    name: str = ""
+    token_hash: str = Field(unique=True)  # SHA-256 of 256 random bits
+    created_by: str
+    created_at: datetime = _time()
+    used_at: datetime | None = _maybe_time()
+
+
+class Installation(SQLModel, table=True):
+    """One workspace that installed the app, for the many-workspaces mode."""
+
+    __table_args__ = (UniqueConstraint("enterprise_id", "slack_team_id"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    enterprise_id: str = ""
+    slack_team_id: str = ""
+    bot_user_id: str
+    bot_token: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))  # sealed; None: dead
+    scopes: str = _text()
+    installed_by: str
+    installed_at: datetime = _time()
+
+
+class Audit(SQLModel, table=True):
+    """Who did what to what; written in the transaction that did it."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    team_id: str = Field(index=True)  # no foreign key: it outlives what it tells of
+    at: datetime = _time()
+    actor: str  # Slack user id, or "mailroom"
+    action: str
+    subject: str = ""
+    before: dict[str, Any] = _json(dict)
+    after: dict[str, Any] = _json(dict)

@@ -1,0 +1,121 @@
+"""The closed lists of states, as they stand in the database, in the API and in tests.
+
+Values that AWS owns (verification, review and enforcement status) are kept beside these as the text AWS sent; these are
+what Mailroom derives from it.
+"""
+
+from enum import StrEnum
+
+
+class Access(StrEnum):
+    """Whether the stored credentials still do their work."""
+
+    OK = "ok"
+    SUSPECT = "suspect"  # one access failure, being confirmed by a second, different call
+    LOST = "lost"
+
+
+class Production(StrEnum):
+    """SES's own gate before mail to strangers."""
+
+    SANDBOX = "sandbox"
+    IN_REVIEW = "in_review"
+    DENIED = "denied"
+    GRANTED = "granted"
+
+
+class Sending(StrEnum):
+    """What AWS allows the account right now."""
+
+    ENABLED = "enabled"
+    PAUSED = "paused"
+    PROBATION = "probation"
+    SHUT_DOWN = "shut_down"
+
+
+class IdentityKind(StrEnum):
+    ADDRESS = "address"
+    DOMAIN = "domain"
+
+
+class IdentityState(StrEnum):
+    PENDING = "pending"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    TEMPORARY_FAILURE = "temporary_failure"  # still sends, with a warning
+    GONE = "gone"
+
+
+class IncidentState(StrEnum):
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class SendKind(StrEnum):
+    """What a person asked for; whether a broadcast is a small one is decided by its size."""
+
+    TEST = "test"
+    BROADCAST = "broadcast"
+
+
+class BroadcastState(StrEnum):
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"  # by the reputation limits, or by an error that no waiting mends
+
+
+class PauseReason(StrEnum):
+    """Why a broadcast waits. Several may hold at once; it goes on when none is left."""
+
+    PERSON = "person"
+    QUOTA = "quota"
+    ACCESS = "access"
+    SENDING = "sending"
+    IDENTITY = "identity"
+    REPUTATION = "reputation"
+    UNREACHABLE = "unreachable"
+    LATE = "late"
+    DELETING = "deleting"
+
+
+class ChunkState(StrEnum):
+    PENDING = "pending"
+    CALLING = "calling"  # the intent is committed; the answer is not
+    DONE = "done"
+    IN_DOUBT = "in_doubt"
+    CANCELLED = "cancelled"
+
+
+class DeliveryState(StrEnum):
+    """One recipient of one broadcast. Over a broadcast these add up to its audience at every moment."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+    IN_DOUBT = "in_doubt"
+    CANCELLED = "cancelled"
+
+
+class SuppressionReason(StrEnum):
+    UNSUBSCRIBED = "unsubscribed"
+    COMPLAINT = "complaint"
+    BOUNCE = "bounce"
+    BY_HAND = "by_hand"
+
+
+class PollKind(StrEnum):
+    """What a poll row is the due time of."""
+
+    ACCOUNT = "account"  # facts of one mailer: account and identities
+    ACCESS_CHECK = "access_check"  # the daily walk through every permission
+    FEEDBACK = "feedback"  # the SQS queue of a mailer that sent lately
