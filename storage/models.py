@@ -454,3 +454,12 @@ class Audit(SQLModel, table=True):
     subject: str = ""
     before: dict[str, Any] = _json(dict)
     after: dict[str, Any] = _json(dict)
+
+
+class SealingCheck(SQLModel, table=True):
+    """A known text, sealed with each key that was ever in use: what a wrong key gives itself away by."""
+
+    __tablename__ = "sealing_check"
+
+    key_id: str = Field(primary_key=True)
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

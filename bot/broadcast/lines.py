@@ -1,0 +1,93 @@
+"""The bytes of an uploaded file as lines of text: right, or refused with a sentence, never guessed."""
+
+import codecs
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from bot.errors import BotError
+
+_BLOCK = 64 * 1024
+_LINE_LIMIT = 1024 * 1024  # characters; what has no line end by then is no CSV
+_MARKS = (  # the longer mark first: UTF-32's begins with UTF-16's
+    (codecs.BOM_UTF32_LE, ""),
+    (codecs.BOM_UTF32_BE, ""),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_NOT_TEXT = (
+    (b"PK\x03\x04", "an Excel workbook or a zip archive"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
+    (b"\x1f\x8b", "compressed with gzip"),
+    (b"BZh", "compressed with bzip2"),
+    (b"\xfd7zXZ", "compressed with xz"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"%PDF", "a PDF"),
+    (b"{\\rtf", "a text document"),
+)
+
+
+def refuse(code: str, sentence: str) -> BotError:
+    return BotError(code, sentence, field="audience")
+
+
+def text_lines(file: BinaryIO, byte_limit: int) -> Iterator[str]:
+    """Yield the lines of a file with their ends (LF, CR LF or CR), holding one block at a time.
+
+    UTF-16 and UTF-8 with a byte order mark are read as such; anything else must be UTF-8.
+
+    Raises:
+        BotError: AUDIENCE_NOT_CSV, AUDIENCE_ENCODING (names the line), AUDIENCE_TOO_LARGE.
+    """
+    head = file.read(_BLOCK)
+    for magic, what in _NOT_TEXT:
+        if head.startswith(magic):
+            raise refuse("AUDIENCE_NOT_CSV", f"The file is {what}: save it as CSV and upload that.")
+    encoding, mark = _encoding(head)
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    rest, line, size, block = "", 1, len(head), head[len(mark) :]
+    while True:
+        try:
+            text = rest + decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            good = error.object[: error.start].decode(encoding)
+            raise _not_utf8(line + sum(1 for _ in _split(rest + good + "x")) - 1) from None
+        lines = list(_split(text))
+        # The last line may go on in the next block, and a "\r" may turn out to be half of a "\r\n".
+        rest = lines.pop() if block and lines and not lines[-1].endswith("\n") else ""
+        yield from lines
+        line += len(lines)
+        if len(rest) > _LINE_LIMIT:
+            raise refuse("AUDIENCE_NOT_CSV", f"Line {line} does not end: save the file as CSV and upload that.")
+        if not block:
+            return
+        block = file.read(_BLOCK)
+        size += len(block)
+        if size > byte_limit:
+            raise refuse(
+                "AUDIENCE_TOO_LARGE",
+                f"The file is larger than {byte_limit // 1024**2} MB: split it, or leave out columns.",
+            )
+
+
+def _encoding(head: bytes) -> tuple[str, bytes]:
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            if not encoding:
+                break
+            return encoding, mark
+    else:
+        if head.count(b"\0") <= len(head) // 10:
+            return "utf-8", b""
+    raise _not_utf8(1)
+
+
+def _split(text: str) -> Iterator[str]:
+    return iter(io.StringIO(text, newline=""))
+
+
+def _not_utf8(line: int) -> BotError:
+    return refuse("AUDIENCE_ENCODING", f"Line {line} is not UTF-8 text: save the file as “CSV UTF-8” and upload that.")

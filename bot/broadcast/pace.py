@@ -1,0 +1,55 @@
+"""How fast one AWS account is sent to: GCRA for the rate, and a rate that gives way when AWS says it is too high.
+
+GCRA (the generic cell rate algorithm of ITU-T I.371) keeps one time, the earliest at which the next call fits. It
+stands in the row of the account, so that a take-over goes on at the same pace.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from secrets import SystemRandom
+
+# SES counts recipients in any second, and two calls may travel at different speeds: what is left free takes that up.
+_SHARE = 0.975
+_LATE = timedelta(milliseconds=15)  # a call this late keeps the beat, so that lateness does not add up
+_GROWTH = 0.05  # of AWS's rate, with each call
+_CUT = 0.5
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0  # seconds
+_random = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Recipients a second, and when the next call fits; None: never used yet."""
+
+    rate: float
+    next_at: datetime | None
+
+    def wait(self, now: datetime) -> float:
+        """Return the seconds until the next call fits."""
+        return max(0.0, (self.next_at - now).total_seconds()) if self.next_at else 0.0
+
+    def take(self, recipients: int, limit: float, now: datetime) -> "Pace":
+        """Return the pace after a call now, for an account that AWS lets send `limit` recipients a second."""
+        limit = limit if limit > 0 else 1.0
+        rate = limit if self.next_at is None else min(limit, self.rate + limit * _GROWTH)
+        beat = self.next_at if self.next_at and now - self.next_at <= _LATE else now
+        return Pace(rate, beat + timedelta(seconds=recipients / (rate * _SHARE)))
+
+    def slower(self) -> "Pace":
+        """Return the pace after AWS found this one too fast."""
+        return replace(self, rate=max(1.0, self.rate * _CUT))
+
+
+def chunk_limit(max_send_rate: float) -> int:
+    """Return how many recipients one SendBulkEmail may carry.
+
+    SES takes 50 destinations a call, and may limit them to the account's rate (SES developer guide, "Using templates
+    to send personalized email").
+    """
+    return max(1, min(50, int(max_send_rate)))
+
+
+def backoff(failures: int) -> float:
+    """Return how many seconds to leave AWS alone after so many refusals in a row: doubling, with jitter."""
+    longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** min(failures - 1, 10))
+    return _random.uniform(longest / 2, longest)

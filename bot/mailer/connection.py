@@ -1,0 +1,234 @@
+"""Connecting a team to its AWS account: checked first, stored only when every required permission is there.
+
+At most one mailer a team is a database constraint; whoever loses the race has what it set up at AWS removed again.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce
+from bot.errors import BotError
+from bot.mailer.facts import record_listing, take_access, take_account
+from bot.mailer.records import Mailers
+from bot.mailer.typed import AccessRefusedError, AlreadyConnectedError, Typed, refusal
+from bot.mailer.vault import Vault
+from bot.ses import access
+from bot.ses.access import AccessReport, OnStep
+from bot.ses.account import AccountFacts, ListedIdentity, Ses
+from bot.ses.client import AwsSession, SesClients
+from bot.ses.errors import SesError
+from bot.ses.setup import SetUp, tear_down
+from storage import audit, leases
+from storage.database import Database, is_unique_violation
+from storage.models import Mailer, SendingAccount, Team, new_id
+from storage.states import Access, PollKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """Credentials that passed, and what AWS says of the account they belong to."""
+
+    typed: Typed
+    report: AccessReport
+    set_up: SetUp
+    account: AccountFacts
+    listed: list[ListedIdentity]
+
+
+class Connections:
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        mailers: Mailers,
+        vault: Vault,
+        clients: SesClients,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+        self._vault = vault
+        self._clients = clients
+
+    async def require_free(self, team: Team) -> None:
+        """Refuse a second mailer.
+
+        Raises:
+            AlreadyConnectedError: C1.
+        """
+        if (mailer := await self._mailers.of(team)) is not None:
+            raise AlreadyConnectedError(mailer)
+
+    async def connect(self, team: Team, typed: Typed, by: str, on_step: OnStep) -> tuple[Mailer, AccessReport]:
+        """Check the credentials action by action; store them and tell the channel, when everything required is there.
+
+        Raises:
+            AlreadyConnectedError: C1, also where somebody else was faster.
+            AccessRefusedError: a required action is missing.
+            BotError: wrong credentials, a root key, AWS out of reach.
+        """
+        await self.require_free(team)
+        mailer_id, connection = new_id(), secrets.token_hex(8)
+        session = self._clients.sign_in(mailer_id, 1, typed.key, typed.region)
+        try:
+            checked = await self._check(session, typed, lambda: access.check(session, connection, on_step=on_step))
+            mailer = self._new(team, mailer_id, connection, checked, by)
+            try:
+                await self._store(mailer, checked, by)
+            except IntegrityError as error:
+                if not is_unique_violation(error):
+                    raise
+                await tear_down(session, checked.set_up)
+                await self.require_free(team)
+                raise
+        except BaseException:
+            self._clients.forget(mailer_id)
+            raise
+        return mailer, checked.report
+
+    async def reconnect(self, team: Team, typed: Typed, by: str, on_step: OnStep) -> tuple[Mailer, AccessReport]:
+        """Give the mailer new credentials for the same account and region; everything else stays.
+
+        Raises:
+            BotError: as `connect`; OTHER_ACCOUNT or OTHER_REGION, which would be a new mailer.
+        """
+        mailer = await self._mailers.required(team)
+        if typed.region != mailer.region:
+            raise BotError(
+                "OTHER_REGION",
+                f"This mailer is in {mailer.region}, and reconnecting keeps it there.",
+                "For another region delete the mailer and connect anew.",
+                field="region",
+            )
+        trial = new_id()
+        session = self._clients.sign_in(trial, 1, typed.key, typed.region)
+        try:
+            await self._refuse_other_account(session, mailer)
+            checked = await self._check(
+                session, typed, lambda: access.recheck(session, mailer.connection, on_step=on_step)
+            )
+        finally:
+            self._clients.forget(trial)
+        now = self._clock()
+        async with self._db.write() as writing:
+            row = await self._mailers.lock(writing, mailer.id)
+            row.version += 1
+            row.credentials = self._vault.seal(typed.key, team_id=team.id, mailer_id=row.id)
+            row.credentials_at, row.connected_by = now, by
+            await self._take(writing, row, checked, now)
+            await announce(writing, team.id, Notice.RECONNECTED, row.id, now=now, episode=str(row.version))
+            audit.record(
+                writing,
+                team.id,
+                by,
+                "mailer.reconnect",
+                now=now,
+                subject=row.account_id,
+                before={"principal": mailer.principal_arn},
+                after={"principal": row.principal_arn},
+            )
+        self._clients.forget(row.id)
+        return row, checked.report
+
+    async def _check(self, session: AwsSession, typed: Typed, run: Callable[[], Awaitable[AccessReport]]) -> _Checked:
+        ses = Ses(session)
+        try:
+            report = await run()
+            if report.is_root:
+                raise BotError(
+                    "ROOT_KEY",
+                    "This is a key of the AWS account's root user, which may do anything. Nothing was stored.",
+                    "Make an IAM user for Mailroom alone, with the policy from the README.",
+                )
+            if report.missing:
+                raise AccessRefusedError(report)
+            if report.set_up is None or report.undecided:
+                raise BotError(
+                    "UNDECIDED",
+                    f"AWS did not say whether the key may do everything ({', '.join(report.undecided)}). "
+                    "Nothing was stored.",
+                    "Please try again in a minute.",
+                )
+            account, listed = await asyncio.gather(ses.account(), ses.identities())
+        except SesError as error:
+            raise refusal(error) from error
+        return _Checked(typed, report, report.set_up, account, listed)
+
+    def _new(self, team: Team, mailer_id: str, connection: str, checked: _Checked, by: str) -> Mailer:
+        now = self._clock()
+        return Mailer(
+            id=mailer_id,
+            team_id=team.id,
+            connection=connection,
+            account_id=checked.report.account_id,
+            region=checked.typed.region,
+            principal_arn=checked.report.principal_arn,
+            credentials=self._vault.seal(checked.typed.key, team_id=team.id, mailer_id=mailer_id),
+            credentials_at=now,
+            connected_by=by,
+            connected_at=now,
+            configuration_set=checked.set_up.configuration_set,
+            topic_arn=checked.set_up.topic_arn,
+            access_since=now,
+            access_checked_at=now,
+            checked_at=now,
+        )
+
+    async def _store(self, mailer: Mailer, checked: _Checked, by: str) -> None:
+        now = mailer.connected_at
+        async with self._db.write() as session:
+            session.add(mailer)
+            await session.flush()
+            await self._take(session, mailer, checked, now)
+            await ensure_sending_account(session, mailer)
+            await announce(session, mailer.team_id, Notice.CONNECTED, mailer.id, now=now)
+            audit.record(
+                session,
+                mailer.team_id,
+                by,
+                "mailer.connect",
+                now=now,
+                subject=mailer.account_id,
+                after={"region": mailer.region, "principal": mailer.principal_arn},
+            )
+
+    async def _take(self, session: AsyncSession, mailer: Mailer, checked: _Checked, now: datetime) -> None:
+        mailer.principal_arn = checked.report.principal_arn
+        mailer.queue_url = checked.set_up.queue_url if checked.set_up.queue_works else None
+        mailer.missing_optional = list(checked.report.missing_optional)
+        mailer.access_checked_at = now
+        take_access(mailer, Access.OK, now)
+        take_account(mailer, checked.account, now)
+        session.add(mailer)
+        await record_listing(session, mailer, checked.listed, now)
+        await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
+
+    @staticmethod
+    async def _refuse_other_account(session: AwsSession, mailer: Mailer) -> None:
+        try:
+            account_id = await Ses(session).account_id()
+        except SesError as error:
+            raise refusal(error) from error
+        if account_id != mailer.account_id:
+            raise BotError(
+                "OTHER_ACCOUNT",
+                f"This key belongs to AWS account {account_id}, and the mailer is in {mailer.account_id}. "
+                "Nothing was changed.",
+                "For another account delete the mailer and connect anew.",
+            )
+
+
+async def ensure_sending_account(session: AsyncSession, mailer: Mailer) -> None:
+    """One sender per AWS account and region, however many teams use it."""
+    same = select(SendingAccount).where(
+        SendingAccount.account_id == mailer.account_id, SendingAccount.region == mailer.region
+    )
+    if (await session.exec(same)).first() is None:
+        session.add(SendingAccount(account_id=mailer.account_id, region=mailer.region))

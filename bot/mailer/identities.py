@@ -1,0 +1,119 @@
+"""Sender identities: added or adopted, looked up in DNS and at AWS, listed."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import select
+
+from bot.alerts.outbox import Notice, announce
+from bot.errors import BotError
+from bot.mailer.dns import Finding, Lookup, look_up, records_of
+from bot.mailer.facts import new_identity, record_identity
+from bot.mailer.names import parse_identity
+from bot.mailer.records import Mailers
+from bot.ses.account import IdentityFacts, Ses
+from bot.ses.errors import SesError, Trouble
+from storage import audit, leases
+from storage.database import Database
+from storage.models import Identity, Mailer, Team
+from storage.states import IdentityKind, PollKind
+
+MAIL_FROM_LABEL = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An identity as AWS sees it now, and its DNS records as the world sees them."""
+
+    identity: Identity
+    mailer: Mailer
+    findings: Sequence[Finding]
+
+
+class Identities:
+    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, lookup: Lookup) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+        self._lookup = lookup
+
+    async def add(self, team: Team, typed: str, by: str) -> Identity:
+        """Create the identity at AWS, or adopt it where it is there already, and have the channel told.
+
+        Raises:
+            BotError: the name cannot be one, it is here already, or AWS refuses it.
+        """
+        name = parse_identity(typed).name
+        mailer = await self._mailers.working(team)
+        known = await self._find(mailer, name)
+        if known is not None and known.managed:
+            raise BotError("EXISTS", f"{name} is already an identity of this channel.", field="identity")
+        ses = self._mailers.ses(mailer)
+        try:
+            facts, adopted = await self._create(ses, mailer, name)
+        except SesError as error:
+            raise self._mailers.explain(error, field="identity") from error
+        now = self._clock()
+        async with self._db.write() as session:
+            row = await self._find(mailer, name) or new_identity(mailer, name, now)
+            await record_identity(session, row, facts, now)
+            row.managed, row.adopted, row.added_by = True, adopted, by
+            await announce(session, team.id, Notice.IDENTITY_ADDED, row.id, now=now)
+            audit.record(session, team.id, by, "identity.add", now=now, subject=name, after={"adopted": adopted})
+            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now + self._mailers.pending_interval)
+        return row
+
+    async def check(self, team: Team, identity_id: str) -> Checked:
+        """Read the identity at AWS and its records in DNS, now."""
+        mailer = await self._mailers.working(team)
+        row = await self.get(team, identity_id)
+        facts, findings = await asyncio.gather(
+            self._read(self._mailers.ses(mailer), row.name),
+            look_up(records_of(row, mailer.region), self._lookup),
+        )
+        async with self._db.write() as session:
+            row = await session.get_one(Identity, row.id, with_for_update=True)
+            await record_identity(session, row, facts, self._clock())
+        return Checked(row, mailer, findings)
+
+    async def get(self, team: Team, identity_id: str) -> Identity:
+        """Return an identity of this team.
+
+        Raises:
+            BotError: NOT_FOUND, the same for a missing one and one of another team.
+        """
+        async with self._db.read() as session:
+            found = await session.exec(select(Identity).where(Identity.id == identity_id, Identity.team_id == team.id))
+            row = found.first()
+        if row is None:
+            raise BotError("NOT_FOUND", "This identity is no longer here.", "Type /mailer to see which ones are.")
+        return row
+
+    async def _find(self, mailer: Mailer, name: str) -> Identity | None:
+        async with self._db.read() as session:
+            found = await session.exec(select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name))
+            return found.first()
+
+    async def _create(self, ses: Ses, mailer: Mailer, name: str) -> tuple[IdentityFacts, bool]:
+        adopted = False
+        try:
+            await ses.create_identity(name, mailer.configuration_set)
+        except SesError as error:
+            if error.trouble is not Trouble.EXISTS:
+                raise
+            adopted = True
+        facts = await ses.identity(name)
+        if facts.kind is IdentityKind.DOMAIN and not facts.mail_from_domain:
+            await ses.set_mail_from(name, f"{MAIL_FROM_LABEL}.{name}")
+            facts = await ses.identity(name)
+        return facts, adopted
+
+    async def _read(self, ses: Ses, name: str) -> IdentityFacts | None:
+        try:
+            return await ses.identity(name)
+        except SesError as error:
+            if error.trouble is Trouble.NOT_FOUND:
+                return None
+            raise self._mailers.explain(error) from error

@@ -1,0 +1,101 @@
+"""Finding a team's mailer, opening its way to AWS, and putting AWS's refusals into words."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.errors import BotError
+from bot.mailer.vault import Vault
+from bot.ses.account import Ses
+from bot.ses.client import AwsSession
+from bot.ses.errors import SesError, Trouble
+from storage.database import Database
+from storage.models import Identity, Mailer, Team
+from storage.states import Access
+
+_SENTENCES = {
+    Trouble.ACCESS: ("AWS no longer accepts the stored key.", "A team admin can reconnect with /mailer reconnect."),
+    Trouble.MISSING_ACTION: ("The key's policy does not allow {action}.", "Add it in IAM, then try again."),
+    Trouble.THROTTLED: ("AWS is asking us to slow down.", "Please try again in a minute."),
+    Trouble.UNAVAILABLE: ("AWS did not answer.", "Please try again in a minute."),
+    Trouble.NOT_SENT: ("AWS could not be reached.", "Please try again in a minute."),
+    Trouble.LIMIT: ("The AWS account has reached a limit of its own: {text}", "Free some, or ask AWS for more."),
+    Trouble.BAD_REQUEST: ("AWS does not take this: {text}", "Please correct it and try again."),
+    Trouble.NOT_FOUND: ("AWS no longer has this.", "Type /mailer to see how things stand."),
+}
+
+
+class Mailers:
+    """Reads mailers. Which team asks is always part of the question."""
+
+    def __init__(self, db: Database, clock: Callable[[], datetime], vault: Vault, *, pending_seconds: float) -> None:
+        self._db = db
+        self._clock = clock
+        self._vault = vault
+        self.pending_interval = timedelta(seconds=pending_seconds)
+
+    async def of(self, team: Team) -> Mailer | None:
+        async with self._db.read() as session:
+            return (await session.exec(select(Mailer).where(Mailer.team_id == team.id))).first()
+
+    async def identities(self, mailer: Mailer) -> list[Identity]:
+        """Return every identity of the account, managed ones first."""
+        async with self._db.read() as session:
+            rows = await session.exec(select(Identity).where(Identity.mailer_id == mailer.id).order_by(Identity.name))
+            return sorted(rows, key=lambda row: not row.managed)
+
+    async def required(self, team: Team) -> Mailer:
+        """Return the team's mailer, whatever state it is in.
+
+        Raises:
+            BotError: NO_MAILER.
+        """
+        mailer = await self.of(team)
+        if mailer is None:
+            raise BotError(
+                "NO_MAILER", "This channel has no Amazon SES account connected.", "Start with /mailer connect."
+            )
+        return mailer
+
+    async def working(self, team: Team) -> Mailer:
+        """Return the team's mailer, if its credentials may still do their work.
+
+        Raises:
+            BotError: NO_MAILER or ACCESS_LOST.
+        """
+        mailer = await self.required(team)
+        if mailer.access is Access.LOST:
+            raise BotError("ACCESS_LOST", *_SENTENCES[Trouble.ACCESS])
+        return mailer
+
+    async def lock(self, session: AsyncSession, mailer_id: str) -> Mailer:
+        """Return the mailer for changing it within this transaction.
+
+        Raises:
+            BotError: NO_MAILER where it was deleted meanwhile.
+        """
+        mailer = await session.get(Mailer, mailer_id, with_for_update=True)
+        if mailer is None:
+            raise BotError("NO_MAILER", "The mailer was deleted meanwhile, so nothing was done.")
+        return mailer
+
+    def session(self, mailer: Mailer) -> AwsSession:
+        return self._vault.session(mailer)
+
+    def ses(self, mailer: Mailer) -> Ses:
+        return Ses(self._vault.session(mailer))
+
+    @staticmethod
+    def explain(error: SesError, *, field: str = "") -> BotError:
+        """Put what AWS said into a sentence and a next step."""
+        sentence, step = _SENTENCES.get(
+            error.trouble, ("AWS refused this: {text}", "Please try again; the AWS console shows more.")
+        )
+        return BotError(
+            f"AWS_{error.trouble.value.upper()}",
+            sentence.format(action=error.action or "this", text=error.text or error.code),
+            step,
+            field=field,
+        )

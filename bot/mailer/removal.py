@@ -1,0 +1,65 @@
+"""Deleting a mailer: what Mailroom set up at AWS, as far as the key still allows, and then what is stored."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.alerts.outbox import Notice, announce
+from bot.mailer.records import Mailers
+from bot.ses.account import Ses
+from bot.ses.client import SesClients
+from bot.ses.errors import SesError, Trouble
+from bot.ses.setup import SetUp, tear_down
+from storage import audit, leases
+from storage.database import Database
+from storage.models import Mailer, Team
+from storage.states import Access, PollKind
+
+
+class Removal:
+    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, clients: SesClients) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+        self._clients = clients
+
+    async def delete(self, team: Team, by: str, *, at_aws: bool) -> list[str]:
+        """Remove the mailer, whose broadcasts were cancelled before; suppressions stay.
+
+        Returns what could not be removed at AWS.
+
+        Args:
+            team: whose mailer.
+            by: who asked.
+            at_aws: also delete the managed identities there.
+        """
+        mailer = await self._mailers.required(team)
+        left: list[str] = []
+        if mailer.access is Access.OK:
+            left = await self._leave(mailer, at_aws=at_aws)
+        now = self._clock()
+        async with self._db.write() as session:
+            row = await self._mailers.lock(session, mailer.id)
+            await leases.drop(session, PollKind.ACCOUNT, row.id)
+            await announce(session, team.id, Notice.DELETED, row.id, now=now)
+            audit.record(
+                session, team.id, by, "mailer.delete", now=now, subject=row.account_id, before={"region": row.region}
+            )
+            await session.delete(row)
+        self._clients.forget(mailer.id)
+        return left
+
+    async def _leave(self, mailer: Mailer, *, at_aws: bool) -> list[str]:
+        """Take back what Mailroom set up at AWS, as far as the key still allows."""
+        session = self._mailers.session(mailer)
+        left: list[str] = []
+        if at_aws:
+            for row in await self._mailers.identities(mailer):
+                if not row.managed:
+                    continue
+                try:
+                    await Ses(session).delete_identity(row.name)
+                except SesError as error:
+                    if error.trouble is not Trouble.NOT_FOUND:
+                        left.append(f"{row.name}: {error.code}")
+        set_up = SetUp(mailer.configuration_set, mailer.topic_arn, mailer.queue_url, mailer.queue_url is not None)
+        return left + list(await tear_down(session, set_up))

@@ -1,0 +1,114 @@
+"""Credentials as somebody typed them: what cannot be right is refused here, what AWS says of them is put into words."""
+
+import re
+from dataclasses import dataclass
+
+from bot.errors import BotError
+from bot.mailer.records import Mailers
+from bot.ses.access import AccessReport
+from bot.ses.client import AwsKey
+from bot.ses.errors import UNKNOWN_KEY_CODES, SesError, Trouble
+from bot.ses.regions import find_region
+from storage.models import Mailer
+from storage.sealing import Secret
+
+SECRET_LENGTH = 40
+_KEY_ID = re.compile(r"AKIA[A-Z0-9]{12,124}")  # 16 to 128: IAM API reference, AccessKey
+_SECRET = re.compile(r"[A-Za-z0-9+/=]+")
+
+
+class AccessRefusedError(BotError):
+    """The credentials may not do everything that is needed; the report says what."""
+
+    def __init__(self, report: AccessReport) -> None:
+        super().__init__(
+            "ACCESS_REFUSED",
+            f"The key may not do everything Mailroom needs: {', '.join(report.missing)} missing. Nothing was stored.",
+            "Add the policy shown, then try again.",
+        )
+        self.report = report
+
+
+class AlreadyConnectedError(BotError):
+    """C1: the team has its mailer."""
+
+    def __init__(self, mailer: Mailer) -> None:
+        super().__init__(
+            "ALREADY_CONNECTED",
+            "This channel is already connected to an AWS account.",
+            "Reconnect it, or delete the mailer first.",
+        )
+        self.mailer = mailer
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed into the form, checked for its shape only."""
+
+    region: str
+    key: AwsKey
+
+    @classmethod
+    def check(cls, region: str, access_key_id: str, secret: Secret) -> "Typed":
+        """Refuse what cannot be a key, before AWS is asked.
+
+        Raises:
+            BotError: with the field it is about.
+        """
+        if find_region(region) is None:
+            raise BotError("REGION", "Amazon SES is not in this region.", "Choose one from the list.", field="region")
+        if access_key_id.startswith("ASIA"):
+            raise BotError(
+                "ACCESS_KEY_ID",
+                "This is a temporary key, which stops working within hours.",
+                "Make a permanent one: it begins with AKIA.",
+                field="access_key_id",
+            )
+        if not _KEY_ID.fullmatch(access_key_id):
+            raise BotError(
+                "ACCESS_KEY_ID",
+                "An access key ID is 20 capital letters and digits, beginning with AKIA.",
+                "Copy it again, whole.",
+                field="access_key_id",
+            )
+        if len(secret.reveal()) != SECRET_LENGTH or not _SECRET.fullmatch(secret.reveal()):
+            raise BotError(
+                "SECRET_ACCESS_KEY",
+                f"A secret access key has exactly {SECRET_LENGTH} letters, digits, + and /.",
+                "Copy it again, whole; an SMTP password is something else.",
+                field="secret_access_key",
+            )
+        return cls(region, AwsKey(access_key_id, secret))
+
+
+def refusal(error: SesError) -> BotError:
+    """Say what AWS's refusal means for credentials that were just typed."""
+    nothing = "Nothing was stored."
+    match error.trouble:
+        case Trouble.ACCESS if error.code in UNKNOWN_KEY_CODES:
+            return BotError(
+                "WRONG_KEY",
+                f"AWS does not know this access key ID, or it is switched off. {nothing}",
+                "Copy it again from IAM › Users › Security credentials.",
+                field="access_key_id",
+            )
+        case Trouble.ACCESS:
+            return BotError(
+                "WRONG_KEY",
+                f"The secret access key does not belong to this access key ID. {nothing}",
+                "Copy both again, or make a new key.",
+                field="secret_access_key",
+            )
+        case Trouble.REGION_OFF | Trouble.NOT_SIGNED_UP | Trouble.NOT_SENT:
+            return BotError(
+                "REGION",
+                f"Amazon SES does not answer for this account in this region. {nothing}",
+                "Switch the region on in AWS, or choose another one.",
+                field="region",
+            )
+        case Trouble.CLOCK_SKEW:
+            return BotError(
+                "CLOCK", f"AWS says that this server's clock is wrong. {nothing}", "Whoever runs Mailroom must set it."
+            )
+    refused = Mailers.explain(error)
+    return BotError(refused.code, f"{refused.sentence} {nothing}", refused.next_step)

@@ -1,0 +1,306 @@
+"""Whether credentials may do all that Mailroom needs, action by action, with the set-up made on the way.
+
+Asked of IAM's simulator where that is allowed, else found out by calls that do no harm (probes.py). What the simulator
+denies is still tried: it knows nothing of resource policies. What it allows is believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from bot.ses.client import AwsSession
+from bot.ses.errors import UNKNOWN_KEY_CODES, SesError, Trouble
+from bot.ses.probes import Probe, probes
+from bot.ses.setup import Place, SetUp, remove_queue, set_up, tear_down
+
+log = logging.getLogger(__name__)
+
+NEW_KEY_SETTLES_SECONDS = 15  # a key made just now may not be known everywhere yet
+PARALLEL = 3  # SES allows about one management call a second and account
+THROTTLE_WAITS_SECONDS = (1, 2, 4, 4, 4)  # before a call that was refused for now is made again
+LOSS_WAITS_SECONDS = (1, 2)  # before one that got no answer is
+KEY_WAIT_SECONDS = 2
+
+# Nothing more can be asked.
+_LOST = frozenset({Trouble.ACCESS, Trouble.EXPIRED, Trouble.CLOCK_SKEW, Trouble.NOT_SIGNED_UP, Trouble.REGION_OFF})
+_WAITS = {
+    Trouble.THROTTLED: THROTTLE_WAITS_SECONDS,
+    Trouble.RATE: THROTTLE_WAITS_SECONDS,
+    Trouble.UNAVAILABLE: LOSS_WAITS_SECONDS,
+    Trouble.NOT_SENT: LOSS_WAITS_SECONDS,
+}
+
+OnStep = Callable[["Step"], None]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    MISSING = "missing"
+    SKIPPED = "skipped"  # checked when used
+    UNKNOWN = "unknown"  # AWS gave no answer that settles it
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action. `note` is a short text of ours or an AWS code, never AWS's own words."""
+
+    action: str
+    required: bool
+    outcome: Outcome
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class AccessReport:
+    """What a check found. `set_up` is None where there is none: a root key, or a check that failed and was undone."""
+
+    account_id: str
+    principal_arn: str
+    is_root: bool
+    steps: tuple[Step, ...]
+    set_up: SetUp | None
+    left_over: tuple[str, ...] = ()  # pieces of a failed check that could not be removed
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return self._actions(Outcome.MISSING, required=True)
+
+    @property
+    def missing_optional(self) -> tuple[str, ...]:
+        return self._actions(Outcome.MISSING, required=False)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Required actions of which AWS did not say whether they are allowed."""
+        return self._actions(Outcome.UNKNOWN, required=True)
+
+    @property
+    def passed(self) -> bool:
+        return not (self.is_root or self.missing or self.undecided)
+
+    def _actions(self, outcome: Outcome, *, required: bool) -> tuple[str, ...]:
+        return tuple(step.action for step in self.steps if step.outcome is outcome and step.required is required)
+
+
+async def check(
+    session: AwsSession,
+    connection: str,
+    *,
+    endpoint: str = "",
+    on_step: OnStep = lambda _: None,
+    sleep: Sleep = asyncio.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> AccessReport:
+    """Check credentials for a new connection; what this sets up is undone when they do not pass.
+
+    Args:
+        session: signed in with the credentials, in the region.
+        connection: a new random name. If any of its pieces is there already, nothing is undone.
+        endpoint: an https address that is to be told of events, where there is one.
+        on_step: called with each Step as it is decided.
+        sleep: as asyncio.sleep, in seconds.
+        monotonic: a clock for waiting, in seconds.
+
+    Raises:
+        SesError: when nothing can be said: wrong credentials (Trouble.ACCESS), AWS out of reach, …
+    """
+    run = _Check(session, connection, on_step, sleep, monotonic, settled_at=monotonic() + NEW_KEY_SETTLES_SECONDS)
+    report = await run.report(endpoint)
+    done = report.set_up
+    if done is not None and not done.found:
+        if run.lost is not None or not report.passed:
+            report = replace(report, set_up=None, left_over=await tear_down(session, done))
+        elif done.queue_url is not None and not done.queue_works:
+            left_over = await remove_queue(session, done.queue_url)
+            report = replace(report, set_up=replace(done, queue_url=None), left_over=left_over)
+    for piece in report.left_over:
+        log.warning("a failed check left something at AWS: %s", piece)
+    if run.lost is not None:
+        raise run.lost
+    return report
+
+
+async def recheck(
+    session: AwsSession,
+    connection: str,
+    *,
+    endpoint: str = "",
+    on_step: OnStep = lambda _: None,
+    sleep: Sleep = asyncio.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> AccessReport:
+    """Check the credentials of a connection that is in use, new ones or its own: its pieces are mended, never undone.
+
+    Raises:
+        SesError: as `check`; a key that AWS does not know is not waited for.
+    """
+    run = _Check(session, connection, on_step, sleep, monotonic, settled_at=monotonic())
+    report = await run.report(endpoint)
+    if run.lost is not None:
+        raise run.lost
+    return report
+
+
+class _Check:
+    """One run over every action. Once `lost` is set no further call is made."""
+
+    def __init__(
+        self,
+        session: AwsSession,
+        connection: str,
+        on_step: OnStep,
+        sleep: Sleep,
+        monotonic: Callable[[], float],
+        settled_at: float,
+    ) -> None:
+        self.lost: SesError | None = None
+        self._session = session
+        self._connection = connection
+        self._on_step = on_step
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._settled_at = settled_at
+        self._steps: dict[str, Step] = {}
+        self._broken = False
+
+    async def report(self, endpoint: str) -> AccessReport:
+        identity = await self._patiently("sts:GetCallerIdentity", lambda sts: sts.get_caller_identity())
+        self._record(Step("sts:GetCallerIdentity", required=True, outcome=Outcome.OK))
+        account_id, arn = str(identity["Account"]), str(identity["Arn"])
+        is_root = arn.endswith(":root")
+        done = None
+        if not is_root:
+            await self._probe_all(arn)
+            place = Place(self._connection, self._session.region, arn.split(":")[1], account_id)
+            if self.lost is None:
+                done = await set_up(place, self._attempt, endpoint)
+        return AccessReport(account_id, arn, is_root, tuple(self._steps.values()), done)
+
+    async def _probe_all(self, arn: str) -> None:
+        tried = probes()
+        decided = await self._simulate(arn, tried)
+        gate = asyncio.Semaphore(PARALLEL)
+
+        async def one(probe: Probe) -> None:
+            async with gate:
+                await self._probe(probe, decided)
+
+        await asyncio.gather(*(one(probe) for probe in tried))
+        for probe in tried:  # the denial of one action may have hidden what AWS thinks of another
+            for action in probe.actions:
+                if action not in self._steps:
+                    self._record(Step(action, probe.required, Outcome.UNKNOWN, "hidden by another denial"))
+        order = {"sts:GetCallerIdentity": None} | dict.fromkeys(action for probe in tried for action in probe.actions)
+        self._steps = {action: self._steps[action] for action in order}
+
+    async def _simulate(self, arn: str, tried: tuple[Probe, ...]) -> dict[str, bool]:
+        """Ask IAM what the principal may do; an empty answer where that may not be asked."""
+        actions = list(dict.fromkeys(action for probe in tried for action in probe.actions))
+        request = {"PolicySourceArn": _policy_source(arn), "ActionNames": actions, "MaxItems": 100}
+        try:
+            answer = await self._session.call(
+                "iam:SimulatePrincipalPolicy", lambda iam: iam.simulate_principal_policy(**request), once=True
+            )
+        except SesError:
+            return {}
+        return {result["EvalActionName"]: result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"]}
+
+    async def _probe(self, probe: Probe, decided: dict[str, bool]) -> None:
+        if self.lost is not None:
+            return
+        allowed = tuple(action for action in probe.actions if decided.get(action))
+        self._decide(allowed, probe.required, Outcome.OK)
+        if allowed == probe.actions:
+            return
+        if probe.call is None:
+            denied = any(action in decided for action in probe.actions)
+            outcome = Outcome.MISSING if denied else Outcome.SKIPPED
+            self._decide(probe.actions, probe.required, outcome, "" if denied else "checked when used")
+        else:
+            try:
+                await self._patiently(probe.actions[0], probe.call)
+            except SesError as error:
+                self._judge(error, probe.actions, probe.required, proof=True)
+            else:
+                self._decide(probe.actions, probe.required, Outcome.OK)
+
+    async def _attempt(
+        self, action: str, call: Callable[[Any], Any], *, required: bool = True, fine: Trouble | None = None
+    ) -> dict[str, Any] | SesError:
+        """Make one call of the set-up (setup.Attempt).
+
+        Where a call before it failed, a refusal over what is not there proves the right to ask, as in a probe.
+        """
+        if self.lost is not None:
+            return self.lost
+        try:
+            answer: dict[str, Any] = await self._patiently(action, call)
+        except SesError as error:
+            outcome = self._judge(error, (action,), required, proof=self._broken or error.trouble is fine)
+            self._broken = self._broken or outcome is not Outcome.OK
+            return error
+        self._decide((action,), required, Outcome.OK)
+        return answer
+
+    async def _patiently(self, action: str, call: Callable[[Any], Any]) -> Any:
+        """Make a call, and make it again while AWS has no time for it or does not know a new key yet."""
+        tries = 0
+        while True:
+            try:
+                return await self._session.call(action, call, once=True)
+            except SesError as error:
+                waits = _WAITS.get(error.trouble, ())
+                if error.code in UNKNOWN_KEY_CODES and self._monotonic() < self._settled_at:
+                    wait = KEY_WAIT_SECONDS
+                elif tries < len(waits):
+                    wait = waits[tries]
+                    tries += 1
+                else:
+                    raise
+            await self._sleep(wait)
+
+    def _judge(self, error: SesError, actions: tuple[str, ...], required: bool, *, proof: bool) -> Outcome:
+        """Say what a refusal means for the actions. `proof`: only who may ask is told that there is no such thing."""
+        if error.trouble in _LOST:
+            self.lost = error
+            return Outcome.UNKNOWN
+        if error.trouble is Trouble.MISSING_ACTION:
+            named = next((action for action in actions if action.lower() == error.action.lower()), None)
+            note = "" if named else f"AWS names {error.action}"
+            return self._decide((named or actions[0],), required, Outcome.MISSING, note)
+        if proof and error.trouble not in _WAITS:
+            return self._decide(actions, required, Outcome.OK)
+        return self._decide(actions, required, Outcome.UNKNOWN, error.code)
+
+    def _decide(self, actions: tuple[str, ...], required: bool, outcome: Outcome, note: str = "") -> Outcome:
+        for action in actions:
+            self._record(Step(action, required, outcome, note))
+        return outcome
+
+    def _record(self, step: Step) -> None:
+        """Keep the step, unless another call about the same action came out worse."""
+        known = self._steps.get(step.action)
+        if known is None or _WORSE.index(step.outcome) > _WORSE.index(known.outcome):
+            self._steps[step.action] = step
+            self._on_step(step)
+
+
+_WORSE = (Outcome.OK, Outcome.SKIPPED, Outcome.UNKNOWN, Outcome.MISSING)
+
+
+def _policy_source(arn: str) -> str:
+    """Name the user or role whose policies count: a session of a role is known by the role's own ARN.
+
+    The path of a role is not in the ARN of its session: such a role is not found, and is checked by trying.
+    """
+    head, _, session = arn.partition(":assumed-role/")
+    if not session:
+        return arn
+    return f"{head.replace(':sts:', ':iam:')}:role/{session.partition('/')[0]}"

@@ -1,0 +1,229 @@
+"""What Mailroom asks of SES in a team's account: facts out, requests in, never a raw answer.
+
+Statuses are kept as the text AWS sent: what they mean is decided in one other place, and AWS may add new ones. Shapes:
+Amazon SES API v2 reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import methodcaller
+from typing import Any
+
+from bot.ses.client import AwsSession
+from bot.ses.errors import SesError, Trouble, clean
+from bot.ses.sending import BulkEntry, BulkTemplate, EntryResult, bulk_request, read_results
+from storage.states import IdentityKind
+
+IDENTITIES_A_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class AccountFacts:
+    """Rates in recipients: a second, and in 24 hours (-1 is unlimited)."""
+
+    production_access: bool
+    review_status: str  # "" where nothing was asked for yet
+    review_case_id: str
+    sending_enabled: bool
+    enforcement_status: str
+    max_24_hour_send: float
+    max_send_rate: float
+    sent_last_24_hours: float
+    website_url: str
+    mail_type: str
+    contact_language: str
+    contacts: tuple[str, ...]
+    use_case: str
+
+
+@dataclass(frozen=True)
+class ListedIdentity:
+    name: str
+    kind: IdentityKind
+    verification_status: str
+    sending_enabled: bool
+
+
+@dataclass(frozen=True)
+class IdentityFacts:
+    name: str
+    kind: IdentityKind
+    verification_status: str
+    verified_for_sending: bool
+    error_type: str  # what AWS's last look at the DNS found wrong
+    dkim_status: str
+    dkim_tokens: tuple[str, ...]
+    dkim_zone: str  # the CNAMEs point to <token>.<zone>
+    mail_from_domain: str
+    mail_from_status: str
+    configuration_set: str
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """An address on the account's own suppression list at AWS."""
+
+    address: str
+    reason: str
+    since: datetime
+
+
+class Ses:
+    """SES of one account and region. Every method raises SesError."""
+
+    def __init__(self, session: AwsSession) -> None:
+        self._session = session
+
+    async def account_id(self) -> str:
+        """Ask STS whose credentials these are. It needs no permission, so a refusal means that the key is dead."""
+        answer: Any = await self._session.call("sts:GetCallerIdentity", lambda sts: sts.get_caller_identity())
+        return str(answer["Account"])
+
+    async def account(self) -> AccountFacts:
+        """Ask for the state of the account. AWS allows about one such call a second: never once a message."""
+        answer: Any = await self._session.call("ses:GetAccount", lambda ses: ses.get_account())
+        quota, details = answer.get("SendQuota") or {}, answer.get("Details") or {}
+        review = details.get("ReviewDetails") or {}
+        return AccountFacts(
+            production_access=bool(answer.get("ProductionAccessEnabled")),
+            review_status=clean(review.get("Status", "")),
+            review_case_id=clean(review.get("CaseId", "")),
+            sending_enabled=bool(answer.get("SendingEnabled")),
+            enforcement_status=clean(answer.get("EnforcementStatus", "")),
+            max_24_hour_send=float(quota.get("Max24HourSend", 0)),
+            max_send_rate=float(quota.get("MaxSendRate", 0)),
+            sent_last_24_hours=float(quota.get("SentLast24Hours", 0)),
+            website_url=details.get("WebsiteURL", ""),
+            mail_type=details.get("MailType", ""),
+            contact_language=details.get("ContactLanguage", ""),
+            contacts=tuple(details.get("AdditionalContactEmailAddresses") or ()),
+            use_case=details.get("UseCaseDescription", ""),
+        )
+
+    async def identities(self) -> list[ListedIdentity]:
+        """List every identity of the account, over all pages."""
+        found: list[ListedIdentity] = []
+        page: dict[str, Any] = {"PageSize": IDENTITIES_A_PAGE}
+        while True:
+            answer: Any = await self._session.call(
+                "ses:ListEmailIdentities", methodcaller("list_email_identities", **page)
+            )
+            found += [_listed(entry) for entry in answer.get("EmailIdentities") or ()]
+            token = answer.get("NextToken")
+            if not token:
+                return found
+            page = {**page, "NextToken": token}
+
+    async def identity(self, name: str) -> IdentityFacts:
+        """Ask for one identity; Trouble.NOT_FOUND when the account has none of that name."""
+        answer: Any = await self._session.call(
+            "ses:GetEmailIdentity", lambda ses: ses.get_email_identity(EmailIdentity=name)
+        )
+        dkim, mail_from = answer.get("DkimAttributes") or {}, answer.get("MailFromAttributes") or {}
+        return IdentityFacts(
+            name=name,
+            kind=_kind(name),
+            verification_status=clean(answer.get("VerificationStatus", "")),
+            verified_for_sending=bool(answer.get("VerifiedForSendingStatus")),
+            error_type=clean((answer.get("VerificationInfo") or {}).get("ErrorType", "")),
+            dkim_status=clean(dkim.get("Status", "")),
+            dkim_tokens=tuple(dkim.get("Tokens") or ()),
+            dkim_zone=dkim.get("SigningHostedZone", ""),
+            mail_from_domain=mail_from.get("MailFromDomain", ""),
+            mail_from_status=clean(mail_from.get("MailFromDomainStatus", "")),
+            configuration_set=answer.get("ConfigurationSetName", ""),
+        )
+
+    async def create_identity(self, name: str, configuration_set: str) -> None:
+        """Add an address (AWS mails it a link) or a domain; Trouble.EXISTS when it is there already."""
+        await self._session.call(
+            "ses:CreateEmailIdentity",
+            lambda ses: ses.create_email_identity(EmailIdentity=name, ConfigurationSetName=configuration_set),
+        )
+
+    async def delete_identity(self, name: str) -> None:
+        await self._session.call("ses:DeleteEmailIdentity", lambda ses: ses.delete_email_identity(EmailIdentity=name))
+
+    async def set_mail_from(self, name: str, domain: str) -> None:
+        """Set the identity's MAIL FROM domain. Mail still goes, from AWS's own domain, while its MX is missing."""
+        await self._session.call(
+            "ses:PutEmailIdentityMailFromAttributes",
+            lambda ses: ses.put_email_identity_mail_from_attributes(
+                EmailIdentity=name, MailFromDomain=domain, BehaviorOnMxFailure="USE_DEFAULT_VALUE"
+            ),
+        )
+
+    async def set_configuration_set(self, name: str, configuration_set: str) -> None:
+        await self._session.call(
+            "ses:PutEmailIdentityConfigurationSetAttributes",
+            lambda ses: ses.put_email_identity_configuration_set_attributes(
+                EmailIdentity=name, ConfigurationSetName=configuration_set
+            ),
+        )
+
+    async def apply_for_production(
+        self, *, website: str, mail_type: str, language: str, contacts: Sequence[str], use_case: str
+    ) -> None:
+        """Open AWS's review of the account; Trouble.CONFLICT while one is open or after a denial.
+
+        One attempt: a second one would meet the review that the first one opened.
+        """
+        form: Any = {
+            "WebsiteURL": website,
+            "MailType": mail_type,
+            "ContactLanguage": language,
+            "UseCaseDescription": use_case,
+            "ProductionAccessEnabled": True,  # without it nothing is asked for
+        }
+        if contacts:  # an empty list is refused: one to four
+            form["AdditionalContactEmailAddresses"] = list(contacts)
+        await self._session.call("ses:PutAccountDetails", lambda ses: ses.put_account_details(**form), once=True)
+
+    async def send_bulk(
+        self,
+        *,
+        sender: str,
+        reply_to: Sequence[str],
+        configuration_set: str,
+        template: BulkTemplate,
+        entries: Sequence[BulkEntry],
+    ) -> list[EntryResult]:
+        """Send to every entry, in one call and one attempt; one result for each entry, in their order.
+
+        At most 50 entries and no more than the account's rate a second, under 1 MB of JSON (SES developer guide, "Using
+        templates to send personalized email"). SesError is about the whole call: with `maybe_accepted` every entry is
+        in doubt, else none was sent.
+        """
+        request = bulk_request(sender, reply_to, configuration_set, template, entries)
+        answer = await self._session.call("ses:SendBulkEmail", lambda ses: ses.send_bulk_email(**request), once=True)
+        return read_results(answer.get("BulkEmailEntryResults") or (), sender, len(entries))
+
+    async def get_suppressed(self, address: str) -> Suppressed | None:
+        """Ask whether AWS itself suppresses an address. AWS keeps these calls closed in the sandbox."""
+        try:
+            answer: Any = await self._session.call(
+                "ses:GetSuppressedDestination", lambda ses: ses.get_suppressed_destination(EmailAddress=address)
+            )
+        except SesError as error:
+            if error.trouble is Trouble.NOT_FOUND:
+                return None
+            raise
+        entry = answer["SuppressedDestination"]
+        return Suppressed(address, clean(entry.get("Reason", "")), entry["LastUpdateTime"].astimezone(UTC))
+
+
+def _listed(entry: dict[str, Any]) -> ListedIdentity:
+    name = entry.get("IdentityName", "")
+    return ListedIdentity(
+        name=name,
+        kind=_kind(name),
+        verification_status=clean(entry.get("VerificationStatus", "")),
+        sending_enabled=bool(entry.get("SendingEnabled")),
+    )
+
+
+def _kind(name: str) -> IdentityKind:
+    return IdentityKind.ADDRESS if "@" in name else IdentityKind.DOMAIN

@@ -1,0 +1,215 @@
+"""Every way a call to AWS can fail, as a closed list, and the one table that leads there from AWS's own codes.
+
+Authentication codes are not in botocore's models and reach us as plain ClientErrors, so the code is what counts, and
+for a few codes the text. Sources: AWS "Common Errors", the SES v2, SNS, SQS, STS and IAM models, and SES's
+"manage-sending-quotas-errors".
+"""
+
+import re
+import unicodedata
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+from botocore.parsers import ResponseParserError
+
+AWS_FAILURES = (ClientError, BotoCoreError, ResponseParserError)
+"""What a botocore client raises when a call fails; anything else is a fault of ours."""
+
+MAX_TEXT = 200
+
+
+class Trouble(StrEnum):
+    """What a failed call means for whoever made it."""
+
+    ACCESS = "access"  # the credentials are dead: unknown, inactive, wrong secret; or the role is gone
+    MISSING_ACTION = "missing_action"  # the credentials live, and may not do this
+    EXPIRED = "expired"  # temporary credentials ran out: assume the role again
+    CLOCK_SKEW = "clock_skew"  # our clock, not their key
+    NOT_SIGNED_UP = "not_signed_up"
+    REGION_OFF = "region_off"
+    SUSPENDED = "suspended"  # AWS stopped the account from sending, for a human to mend
+    PAUSED = "paused"
+    IDENTITY = "identity"  # the MAIL FROM domain of the sender is not verified
+    QUOTA = "quota"  # of 24 hours: wait until the window frees
+    RATE = "rate"  # of a second: slow down
+    THROTTLED = "throttled"  # refused for now, provably not done
+    LIMIT = "limit"  # of a number of resources, not of sending
+    REJECTED = "rejected"
+    NOT_FOUND = "not_found"
+    EXISTS = "exists"
+    CONFLICT = "conflict"
+    BAD_REQUEST = "bad_request"
+    NOT_SENT = "not_sent"  # no connection came about: provably not done
+    UNAVAILABLE = "unavailable"  # no answer, or one that settles nothing: it may have been done
+
+
+ACCESS_LOSS = frozenset({Trouble.ACCESS, Trouble.MISSING_ACTION, Trouble.NOT_SIGNED_UP, Trouble.REGION_OFF})
+
+UNKNOWN_KEY_CODES = frozenset({"UnrecognizedClientException", "UnrecognizedClient", "InvalidClientTokenId"})
+"""Also AWS's answer to a key that was made seconds ago and is not known everywhere yet."""
+
+_CODES_OF: dict[Trouble, tuple[str, ...]] = {
+    Trouble.ACCESS: (
+        *UNKNOWN_KEY_CODES,
+        "SignatureDoesNotMatch",
+        "InvalidSignatureException",
+        "InvalidSecurity",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+    ),
+    Trouble.MISSING_ACTION: ("AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"),
+    Trouble.EXPIRED: ("ExpiredToken", "ExpiredTokenException"),
+    Trouble.CLOCK_SKEW: ("RequestExpired", "RequestTimeTooSkewed"),
+    Trouble.NOT_SIGNED_UP: ("OptInRequired", "SubscriptionRequiredException"),
+    Trouble.REGION_OFF: ("RegionDisabledException",),
+    Trouble.SUSPENDED: ("AccountSuspendedException",),
+    Trouble.PAUSED: ("SendingPausedException",),
+    Trouble.IDENTITY: ("MailFromDomainNotVerifiedException",),
+    Trouble.THROTTLED: (
+        "TooManyRequestsException",
+        "ThrottlingException",
+        "Throttling",
+        "Throttled",
+        "RequestThrottled",
+        "ConcurrentModificationException",
+        "ConcurrentAccess",
+    ),
+    Trouble.LIMIT: (
+        "LimitExceededException",
+        "LimitExceeded",
+        "TopicLimitExceeded",
+        "SubscriptionLimitExceeded",
+        "PackedPolicyTooLarge",
+    ),
+    Trouble.REJECTED: ("MessageRejected",),
+    Trouble.NOT_FOUND: (
+        "NotFoundException",
+        "NotFound",
+        "NoSuchEntity",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDoesNotExist",
+    ),
+    Trouble.EXISTS: ("AlreadyExistsException", "QueueAlreadyExists", "QueueNameExists"),
+    Trouble.CONFLICT: ("ConflictException",),
+    Trouble.BAD_REQUEST: (
+        "BadRequestException",
+        "InvalidParameter",
+        "InvalidInput",
+        "InvalidNextTokenException",
+        "MalformedPolicyDocument",
+        "ValidationError",
+        "ReceiptHandleIsInvalid",
+    ),
+    Trouble.UNAVAILABLE: (
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "InternalServiceErrorException",
+        "PolicyEvaluation",
+        "RequestTimeout",
+        "RequestTimeoutException",
+    ),
+}
+TROUBLE_OF = {code: trouble for trouble, codes in _CODES_OF.items() for code in codes}
+
+# SES says both of these with the codes of throttling; only the text tells them apart.
+_QUOTA_TEXT = re.compile(r"daily (message|sending) quota", re.IGNORECASE)
+_RATE_TEXT = re.compile(r"(maximum|max) send(ing)? rate", re.IGNORECASE)
+_SKEW_TEXT = re.compile(r"signature (expired|not yet current)|request (has )?expired", re.IGNORECASE)
+_NAMED_ACTION = re.compile(r"not authorized to perform:?\s*[`'\"]?([A-Za-z][A-Za-z0-9-]*):([A-Za-z]+)", re.IGNORECASE)
+# A refused signature is answered with the text that should have been signed, session token and all.
+_SIGNED_TEXT = re.compile(r"The Canonical String\b.*", re.DOTALL)
+
+
+class SesError(Exception):
+    """A call to AWS that failed.
+
+    Attributes:
+        trouble: what it means.
+        code: AWS's own code, or the name of botocore's exception.
+        action: the IAM action AWS named in its refusal, else the one that was called (`ses:GetAccount`).
+        text: AWS's own words without control characters, at most 200 characters. Hostile: escape before showing.
+    """
+
+    def __init__(self, trouble: Trouble, code: str, action: str, text: str = "") -> None:
+        super().__init__(f"{action}: {code} ({trouble})")
+        self.trouble = trouble
+        self.code = code
+        self.action = action
+        self.text = text
+
+    @property
+    def is_access_loss(self) -> bool:
+        """Whether no waiting mends it, only other credentials or another policy."""
+        return self.trouble in ACCESS_LOSS
+
+    @property
+    def maybe_accepted(self) -> bool:
+        """Whether AWS may have done it all the same: after a send, the recipients are in doubt."""
+        return self.trouble is Trouble.UNAVAILABLE
+
+
+def classify(error: Exception, action: str) -> SesError:
+    """Say what a failure of a botocore client means. `action` is the IAM action that was called."""
+    if isinstance(error, ClientError):
+        return _classify_answer(error, action)
+    code = type(error).__name__
+    if isinstance(error, ParamValidationError):  # its text repeats what was given: addresses, bodies
+        return SesError(Trouble.BAD_REQUEST, code, action, "refused before the call")
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return SesError(Trouble.ACCESS, code, action, clean(str(error)))
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        return SesError(Trouble.NOT_SENT, code, action, clean(str(error)))
+    return SesError(Trouble.UNAVAILABLE, code, action, clean(str(error)))
+
+
+def clean(text: str) -> str:
+    """Make a text from AWS safe to store and log: one line, no control or formatting characters, at most 200."""
+    visible = "".join(" " if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp", "Cs"} else char for char in text)
+    return " ".join(visible.split())[:MAX_TEXT]
+
+
+def _classify_answer(error: ClientError, action: str) -> SesError:
+    answer: dict[str, Any] = dict(error.response)
+    details = answer.get("Error") or {}
+    code, text = str(details.get("Code") or ""), str(details.get("Message") or "")
+    status = int((answer.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
+    trouble = _trouble(code, text, status, action)
+    if trouble is Trouble.MISSING_ACTION and (named := _NAMED_ACTION.search(text)):
+        denied = f"{named[1].lower()}:{named[2]}"  # SNS writes its own name in capitals
+        action = action if denied.lower() == action.lower() else denied
+    return SesError(trouble, clean(code) or "unknown", action, clean(_SIGNED_TEXT.sub("", text)))
+
+
+def _trouble(code: str, text: str, status: int, action: str) -> Trouble:
+    listed = TROUBLE_OF.get(code)
+    if listed in {Trouble.THROTTLED, Trouble.LIMIT}:
+        if _QUOTA_TEXT.search(text):
+            return Trouble.QUOTA
+        if _RATE_TEXT.search(text):
+            return Trouble.RATE
+    if listed is Trouble.ACCESS and _SKEW_TEXT.search(text):
+        return Trouble.CLOCK_SKEW
+    if listed is Trouble.MISSING_ACTION and action == "sts:AssumeRole":
+        return Trouble.ACCESS  # the role, its trust or its ExternalId changed
+    return listed or _unlisted(code, status)
+
+
+def _unlisted(code: str, status: int) -> Trouble:
+    # A number is botocore's code for a body that is not in AWS's language: a proxy, a load balancer.
+    if status >= 500 or status < 400 or not code or code.isdigit():
+        return Trouble.UNAVAILABLE
+    return Trouble.BAD_REQUEST

@@ -1,0 +1,38 @@
+"""The regions that have SES, from botocore's own data."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import botocore.session
+
+MAX_REGIONS = 100  # a Slack select holds no more options
+
+
+@dataclass(frozen=True)
+class Region:
+    code: str
+    label: str  # "eu-west-1 (Europe, Ireland)": begins with the code, so that typing it finds it
+    partition: str
+
+
+@cache
+def regions() -> tuple[Region, ...]:
+    """List every region with SES in every partition: the commercial ones first, each by its code."""
+    session = botocore.session.Session()
+    partitions = session.get_component("data_loader").load_data("endpoints")["partitions"]
+    found = [
+        Region(code, f"{code} ({_name(partition['regions'][code]['description'])})", partition["partition"])
+        for partition in partitions
+        for code in sorted(session.get_available_regions("sesv2", partition["partition"]))
+    ]
+    return tuple(found[:MAX_REGIONS])
+
+
+def find_region(code: str) -> Region | None:
+    """The region with this code, if SES is in it. What a person typed or Slack sent is checked with this."""
+    return next((region for region in regions() if region.code == code), None)
+
+
+def _name(description: str) -> str:
+    """Make "Europe (Ireland)" into "Europe, Ireland", since it stands in brackets itself."""
+    return description.replace(" (", ", ").replace(")", "")

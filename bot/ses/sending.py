@@ -1,0 +1,128 @@
+"""One SendBulkEmail call: what goes into it, and what its answer means for each of its recipients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from enum import StrEnum
+from typing import Any
+
+from bot.ses.errors import clean
+
+
+class EntryOutcome(StrEnum):
+    """What became of one recipient, and what the sender does about it."""
+
+    SENT = "sent"
+    RETRY = "retry"  # provably not sent: later again
+    FAILED = "failed"  # this recipient only
+    QUOTA = "quota"  # not sent: wait until the window of 24 hours frees
+    PAUSED = "paused"  # not sent: AWS paused the account or the configuration set
+    SUSPENDED = "suspended"  # not sent: AWS stopped the account
+    IDENTITY = "identity"  # not sent: the sender is not verified (any more)
+    STOP = "stop"  # not sent: what every call names is missing at AWS
+    IN_DOUBT = "in_doubt"  # a status we do not know, or no result at all
+
+
+_OUTCOME_OF = {
+    "SUCCESS": EntryOutcome.SENT,
+    "MESSAGE_REJECTED": EntryOutcome.FAILED,
+    "MAIL_FROM_DOMAIN_NOT_VERIFIED": EntryOutcome.IDENTITY,
+    "CONFIGURATION_SET_NOT_FOUND": EntryOutcome.STOP,
+    "TEMPLATE_NOT_FOUND": EntryOutcome.STOP,
+    "ACCOUNT_SUSPENDED": EntryOutcome.SUSPENDED,
+    "ACCOUNT_THROTTLED": EntryOutcome.RETRY,
+    "ACCOUNT_DAILY_QUOTA_EXCEEDED": EntryOutcome.QUOTA,
+    "INVALID_SENDING_POOL_NAME": EntryOutcome.STOP,
+    "ACCOUNT_SENDING_PAUSED": EntryOutcome.PAUSED,
+    "CONFIGURATION_SET_SENDING_PAUSED": EntryOutcome.PAUSED,
+    "INVALID_PARAMETER": EntryOutcome.FAILED,
+    "TRANSIENT_FAILURE": EntryOutcome.RETRY,
+    "FAILED": EntryOutcome.FAILED,
+}
+
+
+@dataclass(frozen=True)
+class BulkTemplate:
+    """SES template source: Handlebars, where only our own fields may stand in double braces."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class BulkEntry:
+    """One recipient: a value for every field of the template, headers (at most 15) and message tags."""
+
+    address: str
+    data: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EntryResult:
+    outcome: EntryOutcome
+    status: str  # as AWS sent it
+    message_id: str = ""
+    error: str = ""
+
+
+def bulk_request(
+    sender: str, reply_to: Sequence[str], configuration_set: str, template: BulkTemplate, entries: Sequence[BulkEntry]
+) -> dict[str, Any]:
+    """Build the parameters of SendBulkEmail, with the template inline."""
+    return {
+        "FromEmailAddress": sender,
+        "ReplyToAddresses": reply_to,
+        "ConfigurationSetName": configuration_set,
+        "DefaultContent": {
+            "Template": {
+                "TemplateContent": {"Subject": template.subject, "Html": template.html, "Text": template.text},
+                "TemplateData": "{}",
+            }
+        },
+        "BulkEmailEntries": [_entry(entry) for entry in entries],
+    }
+
+
+def read_results(results: Sequence[dict[str, Any]], sender: str, expected: int) -> list[EntryResult]:
+    """Read BulkEmailEntryResults, which SES gives in the order of the entries: always `expected` of them."""
+    read = [_result(result, sender) for result in results[:expected]]
+    return read + [EntryResult(EntryOutcome.IN_DOUBT, "", error="AWS gave no result")] * (expected - len(read))
+
+
+def _entry(entry: BulkEntry) -> dict[str, Any]:
+    return {
+        "Destination": {"ToAddresses": [entry.address]},
+        "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": json.dumps(dict(entry.data))}},
+        "ReplacementHeaders": _named(entry.headers),
+        "ReplacementTags": _named(entry.tags),
+    }
+
+
+def _named(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Name": name, "Value": value} for name, value in values.items()]
+
+
+def _result(result: dict[str, Any], sender: str) -> EntryResult:
+    status, error = clean(result.get("Status", "")), result.get("Error", "")
+    outcome = _OUTCOME_OF.get(status, EntryOutcome.IN_DOUBT)
+    if status == "MESSAGE_REJECTED" and _names_sender(error, sender):
+        outcome = EntryOutcome.IDENTITY
+    return EntryResult(outcome, status, result.get("MessageId", ""), clean(error))
+
+
+def _names_sender(error: str, sender: str) -> bool:
+    """Whether a rejection is about the sender, so that every other recipient would be rejected too.
+
+    SES says "Email address is not verified. The following identities failed the check in region …: a, b", where a and b
+    may be the sender, or in the sandbox recipients.
+    """
+    _, found, failed = error.partition("failed the check in region")
+    address = parseaddr(sender)[1].lower()
+    named = {parseaddr(name)[1].lower() for name in failed.partition(":")[2].split(",")}
+    return bool(found) and not named.isdisjoint({address, address.rpartition("@")[2]})

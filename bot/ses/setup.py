@@ -1,0 +1,209 @@
+"""What Mailroom makes in a team's account so that mail can be followed: SES -> configuration set -> topic -> queue.
+
+Every piece is named `mailroom-<connection>` and can be made again without harm. The queue is optional: without it, and
+without an https endpoint, mail goes out and bounces are not seen.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import methodcaller
+from typing import Any, Protocol
+
+from bot.ses.client import AwsSession
+from bot.ses.errors import SesError, Trouble
+
+DESTINATION = "mailroom"
+EVENT_TYPES = ("SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT", "RENDERING_FAILURE", "DELIVERY_DELAY")
+KEEP_EVENTS_SECONDS = 14 * 24 * 3600  # the most that SQS keeps
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the pieces of one connection stand, and with it their names."""
+
+    connection: str
+    region: str
+    partition: str
+    account_id: str
+
+    @property
+    def name(self) -> str:
+        return f"mailroom-{self.connection}"
+
+    def arn(self, service: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{self.name}"
+
+
+@dataclass(frozen=True)
+class SetUp:
+    configuration_set: str
+    topic_arn: str
+    queue_url: str | None = None  # None: there is no queue
+    queue_works: bool = False  # and all that is needed to collect from it is allowed
+    found: bool = False  # a piece was there before
+
+
+class Attempt(Protocol):
+    """Makes one call of the set-up. Gives the answer, or the refusal where the set-up goes on regardless.
+
+    `fine` is the refusal that is as good as an answer.
+    """
+
+    async def __call__(
+        self, action: str, call: Callable[[Any], Any], *, required: bool = True, fine: Trouble | None = None
+    ) -> dict[str, Any] | SesError: ...
+
+
+async def set_up(place: Place, attempt: Attempt, endpoint: str = "") -> SetUp:
+    """Make every piece that is missing and put every piece right; `endpoint` (https) is told of events too.
+
+    Each action is attempted, whatever became of those before it, so that all that is missing is found in one go.
+    """
+    topic_found = await _topic(place, attempt)
+    set_found = await _configuration_set(place, attempt)
+    queue_url, queue_works = await _queue(place, attempt)
+    await _subscriptions(place, attempt, endpoint, with_queue=queue_works)
+    return SetUp(place.name, place.arn("sns"), queue_url, queue_works, found=topic_found or set_found)
+
+
+async def tear_down(session: AwsSession, done: SetUp) -> tuple[str, ...]:
+    """Remove every piece, the topic with its subscriptions. Returns what could not be removed, and why."""
+    name, topic = done.configuration_set, done.topic_arn
+    return (
+        *await _remove(
+            session,
+            f"configuration set {name}",
+            "ses:DeleteConfigurationSet",
+            lambda ses: ses.delete_configuration_set(ConfigurationSetName=name),
+        ),
+        *await _remove(session, f"topic {topic}", "sns:DeleteTopic", lambda sns: sns.delete_topic(TopicArn=topic)),
+        *(await remove_queue(session, done.queue_url) if done.queue_url else ()),
+    )
+
+
+async def remove_queue(session: AwsSession, url: str) -> tuple[str, ...]:
+    """Remove the queue alone. Returns what could not be removed, as `tear_down`."""
+    return await _remove(session, f"queue {url}", "sqs:DeleteQueue", lambda sqs: sqs.delete_queue(QueueUrl=url))
+
+
+async def _remove(session: AwsSession, piece: str, action: str, call: Callable[[Any], Any]) -> tuple[str, ...]:
+    try:
+        await session.call(action, call)
+    except SesError as error:
+        return () if error.trouble is Trouble.NOT_FOUND else (f"{piece}: {error}",)
+    return ()
+
+
+def topic_policy(place: Place) -> dict[str, Any]:
+    """Let SES publish to the topic, for this account only (SES developer guide, "SNS topic permissions")."""
+    condition = {"StringEquals": {"aws:SourceAccount": place.account_id}}
+    return _policy("ses.amazonaws.com", "sns:Publish", place.arn("sns"), condition)
+
+
+def queue_policy(place: Place) -> dict[str, Any]:
+    """Let the topic put messages into the queue, and nobody else."""
+    condition = {"ArnEquals": {"aws:SourceArn": place.arn("sns")}}
+    return _policy("sns.amazonaws.com", "sqs:SendMessage", place.arn("sqs"), condition)
+
+
+def _policy(service: str, action: str, resource: str, condition: dict[str, Any]) -> dict[str, Any]:
+    statement = {
+        "Sid": "Mailroom",
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": action,
+        "Resource": resource,
+        "Condition": condition,
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+async def _topic(place: Place, attempt: Attempt) -> bool:
+    """Make the topic. Returns whether it was there."""
+    arn = place.arn("sns")
+    seen = await attempt(
+        "sns:GetTopicAttributes", lambda sns: sns.get_topic_attributes(TopicArn=arn), fine=Trouble.NOT_FOUND
+    )
+    await attempt("sns:CreateTopic", lambda sns: sns.create_topic(Name=place.name))
+    # Signature version 2 is SHA-256; SNS's default is SHA-1.
+    for name, value in (("Policy", json.dumps(topic_policy(place))), ("SignatureVersion", "2")):
+        change = {"TopicArn": arn, "AttributeName": name, "AttributeValue": value}
+        await attempt("sns:SetTopicAttributes", methodcaller("set_topic_attributes", **change))
+    return not isinstance(seen, SesError)
+
+
+async def _configuration_set(place: Place, attempt: Attempt) -> bool:
+    """Make the configuration set and its way to the topic. Returns whether the set was there."""
+    made = await attempt(
+        "ses:CreateConfigurationSet",
+        lambda ses: ses.create_configuration_set(ConfigurationSetName=place.name),
+        fine=Trouble.EXISTS,
+    )
+    wanted = {
+        "Enabled": True,
+        "MatchingEventTypes": list(EVENT_TYPES),
+        "SnsDestination": {"TopicArn": place.arn("sns")},
+    }
+    names = {"ConfigurationSetName": place.name, "EventDestinationName": DESTINATION, "EventDestination": wanted}
+    await attempt(
+        "ses:CreateConfigurationSetEventDestination",
+        lambda ses: ses.create_configuration_set_event_destination(**names),
+        fine=Trouble.EXISTS,
+    )
+    answer = await attempt(
+        "ses:GetConfigurationSetEventDestinations",
+        lambda ses: ses.get_configuration_set_event_destinations(ConfigurationSetName=place.name),
+    )
+    if not isinstance(answer, SesError) and any(_differs(found, wanted) for found in answer["EventDestinations"]):
+        await attempt(
+            "ses:UpdateConfigurationSetEventDestination",
+            lambda ses: ses.update_configuration_set_event_destination(**names),
+        )
+    return isinstance(made, SesError) and made.trouble is Trouble.EXISTS
+
+
+def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether our destination was changed behind our back."""
+    return found.get("Name") == DESTINATION and (
+        not found.get("Enabled")
+        or set(found.get("MatchingEventTypes") or ()) != set(wanted["MatchingEventTypes"])
+        or found.get("SnsDestination") != wanted["SnsDestination"]
+    )
+
+
+async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, bool]:
+    """Make the queue, and try what collecting from it needs. Returns its URL, and whether all of it is allowed."""
+    made = await attempt("sqs:CreateQueue", lambda sqs: sqs.create_queue(QueueName=place.name), required=False)
+    if isinstance(made, SesError):
+        return None, False
+    url = str(made["QueueUrl"])
+    attributes = {"Policy": json.dumps(queue_policy(place)), "MessageRetentionPeriod": str(KEEP_EVENTS_SECONDS)}
+    works = True
+    calls: list[tuple[str, Callable[[Any], Any], Trouble | None]] = [
+        ("SetQueueAttributes", lambda sqs: sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes), None),
+        ("GetQueueAttributes", lambda sqs: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"]), None),
+        # Seen for no time at all: a message that is there is collected as if nobody had looked.
+        ("ReceiveMessage", lambda sqs: sqs.receive_message(QueueUrl=url, VisibilityTimeout=0, WaitTimeSeconds=0), None),
+        ("DeleteMessage", lambda sqs: sqs.delete_message(QueueUrl=url, ReceiptHandle="none"), Trouble.BAD_REQUEST),
+    ]
+    for name, call, fine in calls:
+        answer = await attempt(f"sqs:{name}", call, required=False, fine=fine)
+        works = works and (not isinstance(answer, SesError) or answer.trouble is fine)
+    return url, works
+
+
+async def _subscriptions(place: Place, attempt: Attempt, endpoint: str, *, with_queue: bool) -> None:
+    """Tell the queue and the endpoint of what the topic hears. SNS gives an existing subscription back."""
+    topic = place.arn("sns")
+    wanted = [(topic, "sqs", place.arn("sqs"))] if with_queue else []
+    if endpoint:
+        wanted.append((topic, "https", endpoint))
+    # With nobody to tell, the right to subscribe is still asked for, at a topic that is not there.
+    for arn, protocol, told in wanted or [(f"{topic}-none", "sqs", place.arn("sqs"))]:
+        request = {"TopicArn": arn, "Protocol": protocol, "Endpoint": told, "ReturnSubscriptionArn": True}
+        await attempt(
+            "sns:Subscribe",
+            methodcaller("subscribe", **request),
+            fine=None if arn == topic else Trouble.NOT_FOUND,
+        )

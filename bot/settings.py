@@ -1,0 +1,117 @@
+"""Settings from the environment and `.env`. A wrong one ends the start with one sentence that names it."""
+
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from storage.sealing import Secret
+
+
+class SettingsError(Exception):
+    """One sentence for the person who starts Mailroom: which setting, and how to mend it."""
+
+
+SecretSetting = Annotated[Secret, BeforeValidator(lambda value: Secret(str(value).strip())), PlainSerializer(str)]
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+    )
+
+    slack_bot_token: SecretSetting = Secret("")
+    slack_app_token: SecretSetting = Secret("")
+    slack_signing_secret: SecretSetting = Secret("")
+    slack_api_url: str = "https://slack.com/api/"
+    database_url: str = "sqlite+aiosqlite:///mailroom.db"
+    mailroom_keys: SecretSetting = Secret("")
+    public_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(default=3000, ge=0, le=65535)
+    mailroom_poll_pending_seconds: float = Field(default=60, gt=0)
+    mailroom_poll_review_seconds: float = Field(default=300, gt=0)
+    mailroom_poll_healthy_seconds: float = Field(default=600, gt=0)
+    mailroom_small_broadcast_limit: int = Field(default=50, ge=1)
+    mailroom_test_limit: int = Field(default=50, ge=1, le=50)
+    mailroom_undo_seconds: float = Field(default=30, ge=0)
+    mailroom_dns_server: str = ""  # host:port; empty: the system's
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+
+    @cached_property
+    def socket_mode(self) -> bool:
+        """Socket Mode wherever there is an app token, whatever else is set."""
+        return bool(self.slack_app_token)
+
+
+def load() -> Settings:
+    """Read and check the settings.
+
+    Raises:
+        SettingsError: with one sentence, which never holds a value.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]).upper()
+        raise SettingsError(f"{name} cannot be used: {first['msg']}. Mend it in .env or the environment.") from None
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Refuse what is missing or contradicts itself."""
+    _check_slack(settings)
+    if settings.database_url.startswith("postgresql") and not settings.mailroom_keys:
+        raise SettingsError(
+            "MAILROOM_KEYS is missing: with PostgreSQL the sealing keys must be given. "
+            "Make one with: python app.py new-key"
+        )
+    if settings.public_url and not _is_public_url(settings.public_url):
+        raise SettingsError(
+            "PUBLIC_URL must be the https address of this service, without a path "
+            "(http is taken for a loopback address only)."
+        )
+
+
+def _check_slack(settings: Settings) -> None:
+    bot, app = settings.slack_bot_token.reveal(), settings.slack_app_token.reveal()
+    if not bot:
+        raise SettingsError(
+            "SLACK_BOT_TOKEN is missing: copy the Bot User OAuth Token (it begins with xoxb-) from "
+            "*OAuth & Permissions* of the Slack app into .env."
+        )
+    if not bot.startswith("xoxb-"):
+        raise SettingsError("SLACK_BOT_TOKEN is not a bot token: it must begin with xoxb-.")
+    if app and not app.startswith("xapp-"):
+        raise SettingsError("SLACK_APP_TOKEN is not an app-level token: it must begin with xapp-.")
+    if not app and not settings.slack_signing_secret:
+        raise SettingsError(
+            "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both missing: set the first for Socket Mode "
+            "(no public address needed), or the second for HTTP mode."
+        )
+
+
+def _is_public_url(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.username or parts.query or parts.fragment or parts.path not in {"", "/"} or not parts.hostname:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,44 @@
+"""Addresses a team never mails again. They stay when the mailer goes."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.mailer.names import address_key
+from storage import audit
+from storage.database import Database, insert_into
+from storage.models import Suppression, Team, new_id
+from storage.states import SuppressionReason
+
+
+async def suppress(
+    session: AsyncSession, team_id: str, address: str, reason: SuppressionReason, *, source: str, now: datetime
+) -> bool:
+    """Record the address. False: it was there already, and the first reason stays."""
+    row = insert_into(session, Suppression).values(
+        id=new_id(),
+        team_id=team_id,
+        address=address,
+        address_key=address_key(address),
+        reason=reason,
+        source=source,
+        created_at=now,
+    )
+    result = await session.exec(row.on_conflict_do_nothing())
+    return bool(result.rowcount)
+
+
+class Suppressions:
+    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def by_hand(self, team: Team, address: str, by: str) -> bool:
+        """Record what somebody was told outside Mailroom. False: it was there already."""
+        now = self._clock()
+        async with self._db.write() as session:
+            new = await suppress(session, team.id, address, SuppressionReason.BY_HAND, source=by, now=now)
+            if new:
+                audit.record(session, team.id, by, "suppression.add", now=now, subject=address)
+        return new

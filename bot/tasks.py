@@ -1,0 +1,38 @@
+"""Work that outlives the request it came from: held on to, its failure logged, waited for at the end."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")  # Python 3.11 has no type parameters yet
+
+log = logging.getLogger(__name__)
+
+
+class Tasks:
+    """Supervised asyncio tasks. What must survive a crash is a row in the database instead."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        task = asyncio.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for what is under way, then cancel the rest."""
+        running = list(self._running)
+        if not running:
+            return
+        _, late = await asyncio.wait(running, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("task %s ended with an error", task.get_name(), exc_info=error)

@@ -1,0 +1,63 @@
+"""The one HTTP listener: Slack's requests, unsubscribe pages, and whether all is well."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from aiohttp import web
+
+from handlers.http.health import Health
+from handlers.http.unsubscribe import UnsubscribePages
+
+MAX_BODY = 1024 * 1024  # what Slack sends is far smaller
+
+
+class SlackResponse(Protocol):
+    """What the Slack side answers with."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+
+
+SlackInbound = Callable[[str, Mapping[str, str]], Awaitable[SlackResponse]]
+
+
+def application(*, health: Health, pages: UnsubscribePages, slack: SlackInbound | None) -> web.Application:
+    """Return the routes; `slack` is None in Socket Mode, where Slack comes another way."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_headers])
+    app.router.add_get("/healthz", health.alive)
+    app.router.add_get("/readyz", health.ready)
+    app.router.add_get("/u/{token}", pages.show)
+    app.router.add_post("/u/{token}", pages.unsubscribe)
+    if slack is not None:
+        app.router.add_post("/slack/events", _slack_events(slack))
+    return app
+
+
+def _slack_events(slack: SlackInbound) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handler(request: web.Request) -> web.Response:
+        if "Content-Encoding" in request.headers:  # Slack never compresses; a small body must not become a large one
+            return web.Response(status=415)
+        try:
+            body = (await request.read()).decode()
+        except UnicodeDecodeError:
+            return web.Response(status=400)
+        answer = await slack(body, request.headers)
+        return web.Response(status=answer.status, text=answer.body, content_type=answer.content_type.split(";")[0])
+
+    return handler
+
+
+@web.middleware
+async def _headers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    response = await handler(request)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
+    return response

@@ -1,0 +1,122 @@
+"""Connecting, reconnecting and deleting the mailer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from slack_sdk.models.views import View
+
+from bot.errors import BotError
+from bot.mailer.typed import AccessRefusedError, AlreadyConnectedError, Typed
+from bot.ses.access import AccessReport, OnStep, Step
+from handlers.slack import ids
+from handlers.slack.answer import Answers
+from handlers.slack.guard import Permission
+from handlers.slack.listen import Call, Form, Listeners, Word
+from handlers.slack.services import Services
+from handlers.slack.text import esc
+from handlers.slack.views import connect as views
+from handlers.slack.views.common import Modal, Reply
+from storage.models import Mailer, Team
+
+REDRAW_SECONDS = 1.0  # between two drawings of the ticks
+
+Run = Callable[[Team, Typed, str, OnStep], Awaitable[tuple[Mailer, AccessReport]]]
+
+
+class ConnectFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def words(self) -> list[Word]:
+        admin = Permission.ADMINISTER
+        return [
+            Word("connect", "connect this channel to Amazon SES", admin, self.open, opens=views.CONNECT_TITLE),
+            Word("reconnect", "give the mailer a new key", admin, self.reopen, opens=views.RECONNECT_TITLE),
+            Word("delete", "delete the mailer of this channel", admin, self.ask_delete, opens=views.DELETE_TITLE),
+        ]
+
+    def register(self, listeners: Listeners) -> None:
+        admin = Permission.ADMINISTER
+        listeners.button(ids.Button.CONNECT, admin, self.open, opens=views.CONNECT_TITLE)
+        listeners.button(ids.Button.RECONNECT, admin, self.reopen, opens=views.RECONNECT_TITLE)
+        listeners.button(ids.Button.DELETE_MAILER, admin, self.ask_delete, opens=views.DELETE_TITLE)
+        listeners.form(Form(ids.Form.CONNECT, admin, self.connect, views.CHECKING, self.redraw, patience=0))
+        listeners.form(Form(ids.Form.CONNECT_AGAIN, admin, self.open, "One moment…"))
+        listeners.form(Form(ids.Form.RECONNECT, admin, self.reconnect, views.CHECKING, self.redraw_again, patience=0))
+        listeners.form(Form(ids.Form.RECONNECT_AGAIN, admin, self.reopen, "One moment…"))
+        listeners.form(Form(ids.Form.DELETE_MAILER, admin, self.delete, "Deleting…"))
+
+    async def open(self, call: Call) -> Reply:
+        mailer = await self._services.mailers.of(call.team)
+        if mailer is not None:
+            return views.already(mailer, ids.Ref(call.team.id, mailer.id, mailer.version))
+        return Modal(views.connect_form(ids.Ref(call.team.id)))
+
+    async def reopen(self, call: Call) -> Reply:
+        mailer = await self._services.mailers.required(call.team)
+        return Modal(views.reconnect_form(ids.Ref(call.team.id, mailer.id, mailer.version), mailer.region))
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        return views.connect_form(call.at.ref, region=call.at.values.choice(ids.Input.REGION), notice=notice)
+
+    async def redraw_again(self, call: Call, notice: str) -> View:
+        return views.reconnect_form(call.at.ref, call.at.values.choice(ids.Input.REGION), notice=notice)
+
+    async def connect(self, call: Call) -> Reply:
+        return await self._check(call, self._services.connections.connect, views.CONNECT_TITLE, ids.Form.CONNECT_AGAIN)
+
+    async def reconnect(self, call: Call) -> Reply:
+        run = self._services.connections.reconnect
+        return await self._check(call, run, views.RECONNECT_TITLE, ids.Form.RECONNECT_AGAIN)
+
+    async def _check(self, call: Call, run: Run, title: str, again: ids.Form) -> Reply:
+        values = call.at.values
+        typed = Typed.check(
+            values.choice(ids.Input.REGION),
+            values.text(ids.Input.ACCESS_KEY_ID),
+            values.secret(ids.Input.SECRET_ACCESS_KEY),
+        )
+        steps: list[Step] = []
+        drawing = asyncio.create_task(self._draw_ticks(call, title, steps))
+        try:
+            mailer, report = await run(call.team, typed, call.at.user_id, steps.append)
+        except AccessRefusedError as error:
+            return Modal(views.refused(again, title, call.at.ref, error.report), otherwise=esc(error.text))
+        except AlreadyConnectedError as error:
+            return views.already(error.mailer, ids.Ref(call.team.id, error.mailer.id, error.mailer.version))
+        finally:
+            drawing.cancel()
+            await asyncio.gather(drawing, return_exceptions=True)
+        done = f"Connected to AWS account {views.place(mailer)}."
+        return Modal(views.connected(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
+
+    async def _draw_ticks(self, call: Call, title: str, steps: list[Step]) -> None:
+        """Show each answer of AWS about as it comes, until cancelled."""
+        drawn = 0
+        while True:
+            await asyncio.sleep(REDRAW_SECONDS)
+            if len(steps) > drawn:
+                drawn = len(steps)
+                await Answers.redraw(call.client, call.at.view_id, views.checking(title, steps))
+
+    async def ask_delete(self, call: Call) -> Reply:
+        mailer = await self._services.mailers.required(call.team)
+        identities = [row for row in await self._services.mailers.identities(mailer) if row.managed]
+        open_broadcasts = await self._services.broadcasts.unfinished(call.team)
+        ref = ids.Ref(call.team.id, mailer.id, mailer.version)
+        return Modal(views.delete_form(ref, call.team, mailer, identities, open_broadcasts))
+
+    async def delete(self, call: Call) -> Reply:
+        typed = call.at.values.text(ids.Input.CHANNEL_NAME).removeprefix("#").strip()
+        if typed != call.team.name:
+            raise BotError(
+                "CHANNEL_NAME",
+                f"This is not the name of this channel, which is {call.team.name}.",
+                "Type it to delete the mailer.",
+                field=ids.Input.CHANNEL_NAME,
+            )
+        await self._services.broadcasts.cancel_all(call.team, call.at.user_id)
+        left = await self._services.removal.delete(
+            call.team, call.at.user_id, at_aws=call.at.values.ticked(ids.Input.DELETE_AT_AWS)
+        )
+        return Modal(views.deleted(left), otherwise="The mailer was deleted.")

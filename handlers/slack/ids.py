@@ -1,0 +1,84 @@
+"""Every identifier that Slack hands back to us: `flow:thing:verb` for what is pressed or submitted."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Button(StrEnum):
+    """action_id of a button."""
+
+    CONNECT = "connection:mailer:connect"
+    RECONNECT = "connection:mailer:reconnect"
+    DELETE_MAILER = "connection:mailer:delete"
+    ADD_IDENTITY = "identity:new:add"
+    CHECK_NOW = "identity:pending:check"
+    APPLY = "production:access:apply"
+    SEND_TEST = "send:test:compose"
+    NEW_BROADCAST = "send:broadcast:compose"
+    UNDO = "broadcast:scheduled:undo"
+    PAUSE = "broadcast:sending:pause"
+    RESUME = "broadcast:paused:resume"
+    CANCEL = "broadcast:any:cancel"
+
+
+class Form(StrEnum):
+    """callback_id of a modal that is submitted."""
+
+    CONNECT = "connection:mailer:check"
+    CONNECT_AGAIN = "connection:mailer:retype"
+    RECONNECT = "connection:mailer:recheck"
+    RECONNECT_AGAIN = "connection:mailer:reretype"
+    DELETE_MAILER = "connection:mailer:destroy"
+    ADD_IDENTITY = "identity:new:create"
+    PRODUCTION = "production:access:submit"
+    SEND_TEST = "send:test:submit"
+    NEW_BROADCAST = "send:broadcast:prepare"
+    CONFIRM_BROADCAST = "send:broadcast:confirm"
+
+
+class Input(StrEnum):
+    """block_id of an input; its element's action_id is the same text."""
+
+    REGION = "region"
+    SIGN_IN = "sign_in"
+    ACCESS_KEY_ID = "access_key_id"
+    SECRET_ACCESS_KEY = "secret_access_key"  # noqa: S105 - the name of a field, not a secret
+    CHANNEL_NAME = "channel_name"
+    DELETE_AT_AWS = "delete_at_aws"
+    IDENTITY = "identity"
+    WEBSITE = "website"
+    MAIL_TYPE = "mail_type"
+    LANGUAGE = "language"
+    CONTACTS = "contacts"
+    USE_CASE = "use_case"
+    FROM = "from"
+    TO = "to"
+    REPLY_TO = "reply_to"
+    SUBJECT = "subject"
+    PREHEADER = "preheader"
+    MESSAGE = "message"
+    AUDIENCE = "audience"
+    SEND_AT = "send_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """What a button's value and a modal's private_metadata hold: opaque ids and a version, never a fact or a secret.
+
+    It is routing, not permission: whoever reads it loads the record by id *and* team.
+    """
+
+    team_id: str = ""
+    record_id: str = ""
+    version: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.team_id}.{self.record_id}.{self.version}"
+
+    @classmethod
+    def read(cls, text: str) -> "Ref":
+        """Return what the text says, or an empty Ref where it is not one of ours."""
+        match text.split("."):
+            case [team_id, record_id, version] if version.isdecimal() and len(version) < 10:
+                return cls(team_id, record_id, int(version))
+        return cls()

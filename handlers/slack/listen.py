@@ -1,0 +1,233 @@
+"""How everything a person does reaches a handler: acknowledged in time, seen once, authorised, answered.
+
+A handler gets a `Call`, asks `bot/` for one thing and returns what to show. When the answer is to appear in a modal
+and takes longer than Slack waits, the modal opens (or turns) to a waiting view and is updated afterwards. Work runs in
+supervised tasks, since an exception right after an `ack()` would swallow that ack (seen with slack-bolt 1.30).
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.models.views import View
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import BotError
+from bot.tasks import Tasks
+from bot.teams import Teams
+from handlers.slack import channels, ids
+from handlers.slack.answer import Answers
+from handlers.slack.guard import Guard, Permission
+from handlers.slack.interaction import Body, Interaction, from_click, from_command, from_submission
+from handlers.slack.views.common import Message, Modal, Reply, refusal, said, waiting
+from storage.models import Team
+
+log = logging.getLogger(__name__)
+
+MODAL_PATIENCE = 1.0  # seconds until a waiting modal opens; a trigger lives 3 s
+SUBMIT_PATIENCE = 2.0  # seconds until a submission is answered with a waiting view; Slack waits 3 s
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authorised interaction."""
+
+    at: Interaction
+    team: Team
+    client: AsyncWebClient
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a slash command: matching and help both come from it. `opens` is the title of its modal."""
+
+    word: str
+    help: str
+    permission: Permission
+    handler: Handler
+    opens: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A modal that is submitted. `redraw` makes it again, with what was typed, when an error comes too late."""
+
+    id: ids.Form
+    permission: Permission
+    submit: Handler
+    waiting: str
+    redraw: Callable[[Call, str], Awaitable[View]] | None = None
+    patience: float = SUBMIT_PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a test needs to know to walk every listener."""
+
+    kind: str
+    id: str
+    permission: Permission
+
+
+class Listeners:
+    """Registers handlers with Bolt; there is no other way for a listener to come to be."""
+
+    def __init__(
+        self,
+        app: AsyncApp,
+        *,
+        guard: Guard,
+        teams: Teams,
+        tasks: Tasks,
+        first_time: Callable[[str], Awaitable[bool]],
+    ) -> None:
+        self._app = app
+        self._guard = guard
+        self._teams = teams
+        self._tasks = tasks
+        self._first_time = first_time
+        self.registered: list[Registered] = []
+
+    def command(self, name: str, words: list[Word], unknown: Word) -> None:
+        """Register a slash command: its words, and what answers to any other."""
+        by_word = {word.word: word for word in words}
+        for word in {*words, unknown}:
+            self.registered.append(Registered("command", f"{name} {word.word}".strip(), word.permission))
+
+        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await ack()
+            at = from_command(body)
+            word = by_word.get(at.words[0].lower() if at.words else "", unknown)
+            self._start(self._open(at, client, word.permission, word.handler, word.opens))
+
+        self._app.command(name)(listen)
+
+    def button(self, button: ids.Button, permission: Permission, handler: Handler, *, opens: str = "") -> None:
+        """Register a button. `opens` is the title of the modal it opens, if it opens one."""
+        self.registered.append(Registered("button", button, permission))
+
+        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await ack()
+            self._start(self._clicked(body, client, permission, handler, opens))
+
+        self._app.action(str(button))(listen)
+
+    def form(self, form: Form) -> None:
+        """Register the submission of a modal."""
+        self.registered.append(Registered("form", form.id, form.permission))
+
+        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await self._submitted(ack, body, client, form)
+
+        self._app.view(str(form.id))(listen)
+
+    def _start(self, work: Any) -> None:
+        self._tasks.start(work, "interaction")
+
+    async def _clicked(
+        self, body: Body, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str
+    ) -> None:
+        at = from_click(body)
+        if at.view_id and (body.get("view") or {}).get("type") == "modal":
+            reply = await self._answer(at, client, permission, handler)
+            await Answers(client, at, self._teams).update(reply, view_id=at.view_id, view_hash=at.view_hash)
+        else:
+            await self._open(at, client, permission, handler, opens)
+
+    async def _open(
+        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str
+    ) -> None:
+        """Answer with a message only that person sees, or in a modal that opens within the trigger's three seconds."""
+        answers = Answers(client, at, self._teams)
+        task = self._tasks.start(self._answer(at, client, permission, handler), "answer")
+        await asyncio.wait({task}, timeout=MODAL_PATIENCE if opens else None)
+        if task.done():
+            await answers.open(task.result())
+            return
+        view_id = await answers.open(Modal(waiting(opens, "One moment…")))
+        await answers.update(await task, view_id=view_id)
+
+    async def _submitted(self, ack: AsyncAck, body: Body, client: AsyncWebClient, form: Form) -> None:
+        at = from_submission(body)
+        title = str(body["view"]["title"]["text"])
+        if form.patience == 0:
+            await ack(response_action="update", view=waiting(title, form.waiting))
+        task = self._tasks.start(self._submit(at, client, form), "submission")
+        if form.patience == 0:
+            self._start(self._late(task, at, client, form))
+            return
+        await asyncio.wait({task}, timeout=form.patience)
+        if not task.done():
+            await ack(response_action="update", view=waiting(title, form.waiting))
+            self._start(self._late(task, at, client, form))
+            return
+        match task.result():
+            case BotError() as error if error.field in at.values:
+                await ack(response_action="errors", errors={error.field: error.text})
+            case BotError() as error:
+                await ack(response_action="update", view=Answers.as_view(refusal(error), title))
+            case Modal(view=view):
+                await ack(response_action="update", view=view)
+            case Message() as message:
+                await ack(response_action="update", view=Answers.as_view(message, title))
+            case None:
+                await ack()
+
+    async def _late(
+        self, task: asyncio.Task[Reply | BotError], at: Interaction, client: AsyncWebClient, form: Form
+    ) -> None:
+        result = await task
+        if isinstance(result, BotError):
+            redrawn = await self._redraw(result, at, client, form)
+            result = Modal(redrawn, otherwise=result.text) if redrawn else refusal(result)
+        await Answers(client, at, self._teams).update(result, view_id=at.view_id)
+
+    async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
+        if form.redraw is None or error.code in {"NOT_ALLOWED", "NOT_FOUND"}:
+            return None
+        team = await self._teams.get(at.ref.team_id, at.workspace)
+        return await form.redraw(Call(at, team, client), error.text)
+
+    async def _submit(self, at: Interaction, client: AsyncWebClient, form: Form) -> Reply | BotError:
+        try:
+            return await self._handle(at, client, form.permission, form.submit)
+        except BotError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
+            return self._unexpected(error)
+
+    async def _answer(self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler) -> Reply:
+        try:
+            return await self._handle(at, client, permission, handler)
+        except BotError as error:
+            return refusal(error)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._unexpected(error)
+
+    async def _handle(self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler) -> Reply:
+        if not await self._first_time(at.key):
+            return None
+        if at.ref.team_id:
+            team: Team | None = await self._teams.get(at.ref.team_id, at.workspace)
+        else:
+            team = await self._teams.find(at.workspace, at.channel_id)
+        await self._guard.authorize(client, at, team, permission)
+        if team is None:
+            team = await self._teams.create(await channels.enter(client, at), created_by=at.user_id)
+        return await handler(Call(at, team, client))
+
+    @staticmethod
+    def _unexpected(error: Exception) -> Message:
+        reference = secrets.token_hex(4)
+        log.error("unexpected error, reference %s", reference, exc_info=error)
+        return said(
+            f":warning: Something went wrong on our side (reference `{reference}`). "
+            "Please try again; if it stays, give the reference to whoever runs Mailroom."
+        )

@@ -1,0 +1,130 @@
+"""The only one who speaks in a channel unasked: takes what the outbox holds, draws it from the facts, posts or edits.
+
+A message is never lost: whatever goes wrong, its row stays due. Where the answer to a post was lost it is posted again:
+Slack has nothing to recognise a repeated post by, and two alerts are better than none.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from aiohttp import ClientError
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from handlers.slack.views.common import Message
+from storage import leases
+from storage.database import Database
+from storage.models import Outbox, Team
+
+log = logging.getLogger(__name__)
+
+Draw = Callable[[AsyncSession, Outbox], Awaitable[Message | None]]
+
+LEASE = timedelta(seconds=60)
+AT_ONCE = 50
+BETWEEN_POSTS = timedelta(seconds=1)  # chat.postMessage: about one a second a channel
+LONGEST_WAIT = timedelta(minutes=5)
+REMEMBERED = 10_000
+
+_CONTENT = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long", "no_text", "invalid_arguments"})
+
+
+class Notifier:
+    def __init__(self, db: Database, clock: Callable[[], datetime], client: AsyncWebClient, draw: Draw) -> None:
+        self._db = db
+        self._clock = clock
+        self._client = client
+        self._draw = draw
+        self._posted: dict[str, datetime] = {}  # channel: when it was last posted to
+        self._held: dict[str, datetime] = {}  # method: Slack has asked us to wait until then
+
+    async def tick(self) -> None:
+        """Bring every due message to its channel: channels side by side, the messages of one in order."""
+        async with self._db.write() as session:
+            due = await leases.claim_messages(session, now=self._clock(), lease=LEASE, limit=AT_ONCE)
+        by_team = groupby(sorted(due, key=lambda row: row.team_id), key=lambda row: row.team_id)
+        work = [self._deliver_all(team_id, list(rows)) for team_id, rows in by_team]
+        for outcome in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(outcome, BaseException):  # the rows are due again when their lease ends
+                log.error("messages could not be delivered", exc_info=outcome)
+
+    async def _deliver_all(self, team_id: str, rows: Iterable[Outbox]) -> None:
+        for row in sorted(rows, key=lambda row: row.created_at):
+            async with self._db.read() as session:
+                team = await session.get_one(Team, team_id)
+                message = await self._draw(session, row)
+            await self._deliver(team, row, message)
+
+    async def _deliver(self, team: Team, row: Outbox, message: Message | None) -> None:
+        if message is None:  # what it was about is gone
+            await self._finish(row)
+            return
+        method = "chat.update" if row.ts else "chat.postMessage"
+        if (wait_until := self._wait(method, team.channel_id)) is not None:
+            await self._finish(row, retry_at=wait_until)
+            return
+        try:
+            posted = await self._send(team, row, message)
+        except SlackApiError as error:
+            await self._refused(row, method, error)
+        except (ClientError, TimeoutError, OSError) as error:
+            await self._finish(
+                row, retry_at=self._later(row), attempts=row.attempts + 1, last_error=type(error).__name__
+            )
+        else:
+            await self._finish(row, **posted, attempts=0, last_error="")
+
+    async def _send(self, team: Team, row: Outbox, message: Message) -> dict[str, Any]:
+        if row.ts:
+            await self._client.chat_update(channel=row.channel_id, ts=row.ts, **message.payload())
+            return {}
+        self._remember(team.channel_id)
+        answer = await self._client.chat_postMessage(
+            channel=team.channel_id, unfurl_links=False, unfurl_media=False, **message.payload()
+        )
+        return {"channel_id": answer["channel"], "ts": answer["ts"]}
+
+    async def _refused(self, row: Outbox, method: str, error: SlackApiError) -> None:
+        code = str(error.response.get("error"))
+        if code == "ratelimited":
+            self._held[method] = self._clock() + timedelta(seconds=_retry_after(error))
+            await self._finish(row, retry_at=self._held[method], last_error=code)
+        elif code == "message_not_found" and row.ts:  # somebody deleted it: say it again
+            await self._finish(row, retry_at=self._clock(), ts="", last_error=code)
+        elif code in _CONTENT:
+            log.error("Slack does not take the message %s: %s", row.key, code)
+            await self._finish(row, last_error=code)
+        else:
+            log.warning("the message %s could not be delivered: %s", row.key, code)
+            await self._fail(row, code)
+
+    async def _fail(self, row: Outbox, why: str) -> None:
+        wait = min(timedelta(seconds=2 ** min(row.attempts, 10)), LONGEST_WAIT)
+        await self._finish(row, retry_at=self._clock() + wait, attempts=row.attempts + 1, last_error=why)
+
+    async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
+        async with self._db.write() as session:
+            await leases.finish_message(session, row, now=self._clock(), retry_at=retry_at, **values)
+
+    def _wait(self, method: str, channel_id: str) -> datetime | None:
+        """Return until when this call has to wait, or None where it need not."""
+        waits = [self._held.get(method)]
+        if method == "chat.postMessage" and channel_id in self._posted:
+            waits.append(self._posted[channel_id] + BETWEEN_POSTS)
+        return max((wait for wait in waits if wait and wait > self._clock()), default=None)
+
+    def _remember(self, channel_id: str) -> None:
+        if len(self._posted) >= REMEMBERED:
+            self._posted.clear()
+        self._posted[channel_id] = self._clock()
+
+
+def _retry_after(error: SlackApiError) -> float:
+    """Read the seconds of `Retry-After` (https://docs.slack.dev/apis/web-api/rate-limits); 30 where it is no number."""
+    value = error.response.headers.get("Retry-After", "")
+    return float(value) if str(value).isdecimal() else 30.0

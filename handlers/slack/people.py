@@ -1,0 +1,78 @@
+"""Who somebody is, as Slack knows them; asked again after five minutes, and never guessed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+FRESH_SECONDS = 300
+REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The facts of `users.info` (https://docs.slack.dev/reference/objects/user-object) that decide anything here."""
+
+    team_id: str
+    guest: bool
+    stranger: bool
+    bot: bool
+    deactivated: bool
+    workspace_admin: bool
+
+
+class People:
+    """Looks people and channel members up, with a bounded memory of five minutes.
+
+    Raises whatever the Slack client raises: who cannot be looked up is nobody.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._known: dict[tuple[str, ...], tuple[float, Any]] = {}
+
+    async def person(self, client: AsyncWebClient, workspace: str, user_id: str) -> Person:
+        key = ("person", workspace, user_id)
+        if (known := self._recall(key)) is not None:
+            return known  # type: ignore[no-any-return]
+        user: dict[str, Any] = (await client.users_info(user=user_id))["user"]
+        person = Person(
+            team_id=user.get("team_id", ""),
+            guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+            stranger=bool(user.get("is_stranger")),
+            bot=bool(user.get("is_bot")) or user_id == "USLACKBOT",
+            deactivated=bool(user.get("deleted")),
+            workspace_admin=bool(user.get("is_admin") or user.get("is_owner") or user.get("is_primary_owner")),
+        )
+        self._remember(key, person)
+        return person
+
+    async def in_channel(self, client: AsyncWebClient, workspace: str, channel_id: str, user_id: str) -> bool:
+        key = ("in", workspace, channel_id, user_id)
+        if self._recall(key):  # only a yes is remembered: who has just joined need not wait
+            return True
+        cursor = ""
+        while True:
+            page = await client.conversations_members(channel=channel_id, cursor=cursor, limit=1000)
+            if user_id in page["members"]:
+                self._remember(key, True)
+                return True
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return False
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is remembered of one person, when Slack says that it changed."""
+        for key in [key for key in self._known if key[-1] == user_id]:
+            del self._known[key]
+
+    def _recall(self, key: tuple[str, ...]) -> Any:
+        at, value = self._known.get(key, (float("-inf"), None))
+        return value if self._monotonic() - at < FRESH_SECONDS else None
+
+    def _remember(self, key: tuple[str, ...], value: Any) -> None:
+        while len(self._known) >= REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[key] = (self._monotonic(), value)

@@ -1,0 +1,32 @@
+"""What the Slack flows may call; `app.py` builds it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.broadcast.plan import Broadcasts
+from bot.suppressions import Suppressions
+
+from bot.mailer.connection import Connections
+from bot.mailer.identities import Identities
+from bot.mailer.overview import Overviews
+from bot.mailer.production import ProductionAccess
+from bot.mailer.records import Mailers
+from bot.mailer.removal import Removal
+from handlers.slack.files import Files
+from storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    db: Database
+    clock: Callable[[], datetime]
+    mailers: Mailers
+    overviews: Overviews
+    connections: Connections
+    removal: Removal
+    identities: Identities
+    production: ProductionAccess
+    broadcasts: Broadcasts
+    suppressions: Suppressions
+    files: Files

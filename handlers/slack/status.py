@@ -1,0 +1,29 @@
+"""`/mailer`: the status card, and help."""
+
+from handlers.slack.guard import Permission
+from handlers.slack.listen import Call, Handler, Word
+from handlers.slack.services import Services
+from handlers.slack.views.common import Reply
+from handlers.slack.views.status import card, help_text
+
+
+class StatusFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def words(self) -> list[Word]:
+        return [Word("", "how things stand, and the next step", Permission.SEE, self.show)]
+
+    async def show(self, call: Call) -> Reply:
+        return card(await self._services.overviews.of(call.team))
+
+
+def help_for(command: str, words: list[Word]) -> Handler:
+    """Return the handler that lists the words; it also answers to a word that is none of them."""
+    listed = [(word.word, word.help) for word in words]
+
+    async def handler(call: Call) -> Reply:
+        first = call.at.words[0] if call.at.words else ""
+        return help_text(command, listed, unknown="" if first.lower() in {"", "help"} else first)
+
+    return handler

@@ -1,0 +1,71 @@
+"""The one place where text from people and from AWS becomes text for Slack.
+
+Slack reads `& < >` as markup and nothing else may be escaped
+(https://docs.slack.dev/messaging/formatting-message-text#escaping). Control and bidirectional characters are dropped,
+so that nothing can be made to read as what it is not.
+"""
+
+import unicodedata
+from datetime import datetime
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+BAR_WIDTH = 20
+
+
+def clean(text: str, limit: int = 2000) -> str:
+    """Return the text for a `plain_text` place: normalised, without hidden characters, at most `limit` long."""
+    kept = "".join(
+        char
+        for char in unicodedata.normalize("NFC", text)
+        if char in "\n\t" or (unicodedata.category(char) not in {"Cc", "Cs"} and char not in _BIDI)
+    )
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def esc(text: str, limit: int = 2000) -> str:
+    """Return the text for a `mrkdwn` place, so that it can neither ping nor link nor close a tag."""
+    return clean(text, limit).translate(_ESCAPES)
+
+
+def code(text: str, limit: int = 300) -> str:
+    """Return the text as inline code; backticks cannot stand in it."""
+    return f"`{esc(text, limit).replace('`', 'ˋ')}`"
+
+
+def mention(user_id: str) -> str:
+    """Name a person; Slack notifies them only in a message they can see."""
+    return f"<@{user_id}>"
+
+
+def when(at: datetime, style: str = "{date_short_pretty} {time}") -> str:
+    """Return a time in the reader's own zone, in UTC where that cannot be drawn."""
+    return f"<!date^{int(at.timestamp())}^{style}|{at:%Y-%m-%d %H:%M} UTC>"
+
+
+def count(number: float, noun: str, plural: str = "") -> str:
+    """`1 recipient`, `1,200 recipients`."""
+    return f"{number:,.0f} {noun if number == 1 else plural or noun + 's'}"
+
+
+def bar(share: float) -> str:
+    """Draw a share of 0 to 1 as a bar of fixed width; never full before it is, never empty once begun."""
+    share = min(max(share, 0.0), 1.0)
+    filled = round(share * BAR_WIDTH)
+    if 0 < share < 1:
+        filled = min(max(filled, 1), BAR_WIDTH - 1)
+    return "█" * filled + "░" * (BAR_WIDTH - filled)
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it: `40 seconds`, `3 minutes`, `2 hours 5 minutes`, `3 days`."""
+    seconds = max(0, round(seconds))
+    if seconds < 90:
+        return count(seconds, "second")
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return count(minutes, "minute")
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return count(hours, "hour") + (f" {count(minutes, 'minute')}" if minutes else "")
+    return count(round(hours / 24), "day")

@@ -1,0 +1,168 @@
+"""The pieces that every view is made of. Builders are pure: facts in, slack_sdk models out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ConfirmObject,
+    ContextBlock,
+    HeaderBlock,
+    InputBlock,
+    MarkdownTextObject,
+    PlainTextInputElement,
+    PlainTextObject,
+    SectionBlock,
+)
+from slack_sdk.models.views import View
+
+from bot.errors import BotError
+from handlers.slack import ids
+from handlers.slack.text import clean, esc
+
+TITLE_LIMIT = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is said in a channel or to one person; `text` is what notifications and screen readers get."""
+
+    text: str
+    blocks: Sequence[Block]
+
+    def payload(self) -> dict[str, Any]:
+        """Arguments for chat.postMessage, chat.update, chat.postEphemeral and response_url."""
+        return {"text": self.text, "blocks": [block.to_dict() for block in self.blocks]}
+
+
+@dataclass(frozen=True, slots=True)
+class Modal:
+    """A modal, and the sentence that replaces it for somebody who has closed it meanwhile."""
+
+    view: View
+    otherwise: str = ""
+
+
+Reply = Message | Modal | None
+
+
+def header(text: str) -> HeaderBlock:
+    return HeaderBlock(text=PlainTextObject(text=clean(text, 150), emoji=True))
+
+
+def section(mrkdwn: str, *, accessory: ButtonElement | None = None) -> SectionBlock:
+    """Show text that is already escaped where it came from people or AWS."""
+    return SectionBlock(text=MarkdownTextObject(text=mrkdwn[:3000], verbatim=True), accessory=accessory)
+
+
+def context(mrkdwn: str) -> ContextBlock:
+    return ContextBlock(elements=[MarkdownTextObject(text=mrkdwn[:2000], verbatim=True)])
+
+
+def button(
+    action: ids.Button, label: str, ref: ids.Ref, *, style: str | None = None, confirm: ConfirmObject | None = None
+) -> ButtonElement:
+    return ButtonElement(
+        text=PlainTextObject(text=label), action_id=action, value=str(ref), style=style, confirm=confirm
+    )
+
+
+def buttons(*elements: ButtonElement) -> ActionsBlock:
+    return ActionsBlock(elements=list(elements))
+
+
+def confirm(title: str, text: str, yes: str, no: str = "Not now") -> ConfirmObject:
+    """Ask once more before something that cannot be taken back."""
+    return ConfirmObject(
+        title=PlainTextObject(text=clean(title, 100)),
+        text=PlainTextObject(text=clean(text, 300)),
+        confirm=PlainTextObject(text=yes),
+        deny=PlainTextObject(text=no),
+    )
+
+
+def field(
+    name: ids.Input,
+    label: str,
+    *,
+    hint: str = "",
+    initial: str = "",
+    placeholder: str = "",
+    multiline: bool = False,
+    optional: bool = False,
+    max_length: int = 3000,
+) -> InputBlock:
+    """A text input, labelled."""
+    return labelled(
+        name,
+        label,
+        PlainTextInputElement(
+            action_id=name,
+            initial_value=clean(initial, max_length) or None,
+            placeholder=PlainTextObject(text=placeholder) if placeholder else None,
+            multiline=multiline,
+            max_length=max_length,
+        ),
+        hint=hint,
+        optional=optional,
+    )
+
+
+def labelled(name: ids.Input, label: str, element: Any, *, hint: str = "", optional: bool = False) -> InputBlock:
+    return InputBlock(
+        block_id=name,
+        label=PlainTextObject(text=label),
+        element=element,
+        hint=PlainTextObject(text=clean(hint, 2000)) if hint else None,
+        optional=optional,
+    )
+
+
+def form(
+    callback: ids.Form,
+    title: str,
+    blocks: Sequence[Block],
+    *,
+    submit: str,
+    ref: ids.Ref,
+    notice: str = "",
+) -> View:
+    """A modal to fill in; `notice` (plain text) is what was wrong with the last try."""
+    shown = [section(f":warning: {esc(notice)}"), *blocks] if notice else list(blocks)
+    return View(
+        type="modal",
+        callback_id=callback,
+        title=PlainTextObject(text=title[:TITLE_LIMIT]),
+        submit=PlainTextObject(text=submit),
+        close=PlainTextObject(text="Close"),
+        private_metadata=str(ref),
+        blocks=shown,
+    )
+
+
+def page(title: str, blocks: Sequence[Block]) -> View:
+    """A modal to read."""
+    return View(
+        type="modal",
+        title=PlainTextObject(text=title[:TITLE_LIMIT]),
+        close=PlainTextObject(text="Close"),
+        blocks=list(blocks),
+    )
+
+
+def waiting(title: str, what: str) -> View:
+    """What a modal shows while the answer takes longer than Slack waits."""
+    return page(title, [section(f":hourglass_flowing_sand: {esc(what)}")])
+
+
+def said(mrkdwn: str, text: str = "") -> Message:
+    """A message of one paragraph."""
+    return Message(text or mrkdwn, [section(mrkdwn)])
+
+
+def refusal(error: BotError) -> Message:
+    """An error that a person can act on, for that person alone."""
+    return said(f":no_entry: {esc(error.text)}")

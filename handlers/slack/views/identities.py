@@ -1,0 +1,143 @@
+"""Identities: the form, the DNS records in a form one can copy, and what *Check now* found."""
+
+from collections.abc import Sequence
+
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.views import View
+
+from bot.mailer.dns import Finding, Found, Record
+from bot.mailer.status import awaited_until
+from handlers.slack import ids
+from handlers.slack.text import code, esc, when
+from handlers.slack.views.common import Message, button, buttons, context, field, form, page, section
+from storage.models import Identity
+from storage.states import IdentityKind, IdentityState
+
+ADD_TITLE = "Add identity"
+
+_MARKS = {
+    IdentityState.PENDING: ":hourglass_flowing_sand:",
+    IdentityState.VERIFIED: ":white_check_mark:",
+    IdentityState.FAILED: ":x:",
+    IdentityState.TEMPORARY_FAILURE: ":warning:",
+    IdentityState.GONE: ":x:",
+}
+_FOUND = {
+    Found.RIGHT: ":white_check_mark: right",
+    Found.MISSING: ":x: missing",
+    Found.WRONG: ":x: wrong",
+    Found.UNKNOWN: ":grey_question: the name servers did not answer",
+}
+
+
+def add_form(ref: ids.Ref, *, typed: str = "", notice: str = "") -> View:
+    return form(
+        ids.Form.ADD_IDENTITY,
+        ADD_TITLE,
+        [
+            field(
+                ids.Input.IDENTITY,
+                "Email address or domain",
+                initial=typed,
+                placeholder="example.com or hello@example.com",
+                hint="A domain covers every address under it and needs DNS records. An address takes a minute: "
+                "AWS mails it a link to click.",
+                max_length=320,
+            )
+        ],
+        submit="Add identity",
+        ref=ref,
+        notice=notice,
+    )
+
+
+def line(row: Identity) -> str:
+    """One line about an identity: mark, name, state in words."""
+    return f"{_MARKS[row.state]} *{esc(row.name)}* {state_words(row)}"
+
+
+def state_words(row: Identity) -> str:
+    match row.state:
+        case IdentityState.VERIFIED:
+            return "is verified"
+        case IdentityState.TEMPORARY_FAILURE:
+            return "is verified; AWS could not see its DNS records at its last look"
+        case IdentityState.FAILED:
+            why = f" ({esc(row.error_type)})" if row.error_type else ""
+            return f"failed verification{why}"
+        case IdentityState.GONE:
+            return "is no longer at AWS"
+    since = row.pending_since or row.state_since
+    until = awaited_until(row.kind, since)
+    return f"is waiting for verification since {when(since)}; AWS keeps looking until {when(until)}"
+
+
+def added(row: Identity, records: Sequence[Record], ref: ids.Ref) -> Message:
+    """The live message about an identity: what to do while it waits, and how it went."""
+    if row.state is not IdentityState.PENDING:
+        return Message(f"{row.name}: {row.state}", [section(line(row)), *_origin(row)])
+    if row.kind is IdentityKind.ADDRESS:
+        todo: list[Block] = [
+            section(
+                f":email: *One click left for {esc(row.name)}.* AWS has sent it a mail with the subject "
+                "“Amazon Web Services – Email Address Verification Request”. Open the link in it."
+            )
+        ]
+    else:
+        todo = [
+            section(
+                f":globe_with_meridians: *Put these records into the DNS of {esc(row.name)}.* "
+                "Verification wants the three DKIM records; the others help your mail arrive."
+            ),
+            *record_blocks(records),
+        ]
+    return Message(
+        f"{row.name} was added and waits for verification",
+        [
+            *todo,
+            context(f"{line(row)}. Added by <@{row.added_by}>."),
+            buttons(button(ids.Button.CHECK_NOW, "Check now", ref, style="primary")),
+        ],
+    )
+
+
+def record_blocks(records: Sequence[Record]) -> list[Block]:
+    return [
+        section(f"*{esc(record.purpose)}* · {record.type}\n```{esc(record.name)}```\n```{esc(record.value)}```")
+        for record in records
+    ]
+
+
+def checked(row: Identity, findings: Sequence[Finding]) -> View:
+    """What *Check now* found, for the person who pressed it."""
+    lines: list[Block] = [section(f"{line(row)}.")]
+    if row.kind is IdentityKind.ADDRESS and row.state is IdentityState.PENDING:
+        lines.append(section("AWS still waits for somebody to open the link in its mail. Look in the spam folder too."))
+    lines += [_finding(finding) for finding in findings]
+    if (
+        row.state is IdentityState.PENDING
+        and findings
+        and all(finding.found is Found.RIGHT for finding in findings if finding.record.required)
+    ):
+        lines.append(
+            section(
+                "*Everything AWS needs is in place.* It looks again by itself, which can take up to a few hours; "
+                "the channel will be told."
+            )
+        )
+    return page("Check now", lines)
+
+
+def _finding(finding: Finding) -> Block:
+    record = finding.record
+    text = f"{_FOUND[finding.found]} · {record.type} {code(record.name)}"
+    if finding.found is not Found.RIGHT:
+        text += f"\nshould be {code(record.value)}"
+    if finding.found is Found.WRONG:
+        text += f"\nis {', '.join(code(value) for value in finding.values[:3])}"
+    return section(text)
+
+
+def _origin(row: Identity) -> list[Block]:
+    how = "It was in the AWS account already and was adopted" if row.adopted else "Added"
+    return [context(f"{how} by <@{row.added_by}>.")] if row.added_by else []

@@ -1,0 +1,136 @@
+"""What the channel is told unasked: what happened, what it means, and the button for what comes next."""
+
+from handlers.slack import ids
+from handlers.slack.text import count, esc, mention
+from handlers.slack.views.common import Message, button, buttons, context, section
+from handlers.slack.views.connect import account, region_label
+from handlers.slack.views.identities import state_words
+from handlers.slack.views.status import quota
+from storage.models import Identity, Mailer
+from storage.states import Production
+
+_IN_SANDBOX = (
+    "The account is in the sandbox: tests can go to verified addresses and to the SES simulator. "
+    "To mail anybody else, apply for production access."
+)
+
+
+def connected(mailer: Mailer) -> Message:
+    gate = "Production" if mailer.production is Production.GRANTED else "Sandbox"
+    ref = ids.Ref(mailer.team_id, mailer.id)
+    return Message(
+        f"Connected to AWS account {mailer.account_id} in {mailer.region}",
+        [
+            section(
+                f":white_check_mark: *Connected to AWS account {account(mailer)}*\n"
+                f"{esc(region_label(mailer.region))} · {gate}"
+            ),
+            section(f"*Daily quota*\n{quota(mailer)}"),
+            context(f"Connected by {mention(mailer.connected_by)}. Next: add the address or domain you send from."),
+            buttons(button(ids.Button.ADD_IDENTITY, "Add identity", ref, style="primary")),
+        ],
+    )
+
+
+def reconnected(mailer: Mailer) -> Message:
+    text = f"Reconnected to AWS account {mailer.account_id}"
+    return Message(
+        text,
+        [
+            section(
+                f":white_check_mark: *Reconnected to AWS account {account(mailer)}*\n"
+                "New credentials are in place. Identities, broadcasts and suppressions are as they were."
+            ),
+            context(f"Reconnected by {mention(mailer.connected_by)}."),
+        ],
+    )
+
+
+def identity_verified(row: Identity, mailer: Mailer) -> Message:
+    ref = ids.Ref(mailer.team_id, mailer.id)
+    if mailer.production is Production.GRANTED:
+        meaning = "You can now send tests and broadcasts from it."
+        step = button(ids.Button.NEW_BROADCAST, "New broadcast", ref, style="primary")
+    elif mailer.production is Production.SANDBOX:
+        meaning = f"You can now send tests from it. {_IN_SANDBOX}"
+        step = button(ids.Button.APPLY, "Apply for production access", ref, style="primary")
+    else:
+        meaning = f"You can now send tests from it. {_IN_SANDBOX.split(': ', maxsplit=1)[0]}: broadcasts wait for AWS."
+        step = button(ids.Button.SEND_TEST, "Send a test", ref, style="primary")
+    test = button(ids.Button.SEND_TEST, "Send a test", ref)
+    elements = [step] if step.action_id == test.action_id else [step, test]
+    return Message(
+        f"{row.name} is verified",
+        [section(f":white_check_mark: *{esc(row.name)} is verified.* {meaning}"), buttons(*elements)],
+    )
+
+
+def identity_failed(row: Identity, mailer: Mailer) -> Message:
+    ref = ids.Ref(mailer.team_id, mailer.id)
+    return Message(
+        f"{row.name} cannot send",
+        [
+            section(
+                f":x: *{esc(row.name)}* {state_words(row)}.\n"
+                "Nothing can be sent from it. Another verified identity of this channel still can."
+            ),
+            buttons(button(ids.Button.ADD_IDENTITY, "Add identity", ref)),
+        ],
+    )
+
+
+def applied() -> Message:
+    return Message(
+        "Applied for production access",
+        [
+            section(
+                ":hourglass_flowing_sand: *Applied for production access.* AWS usually answers within a day; "
+                "this channel will be told. Until then tests go to verified addresses and to the SES simulator."
+            )
+        ],
+    )
+
+
+def granted(mailer: Mailer) -> Message:
+    ref = ids.Ref(mailer.team_id, mailer.id)
+    return Message(
+        "AWS granted production access: broadcasts are open",
+        [
+            section(
+                ":tada: *AWS granted production access: broadcasts are open.* Mail may go to anybody, "
+                f"{count(mailer.max_24_hour_send, 'recipient')} a day at up to "
+                f"{count(mailer.max_send_rate, 'recipient')} a second."
+                if mailer.max_24_hour_send >= 0
+                else ":tada: *AWS granted production access: broadcasts are open.* Mail may go to anybody."
+            ),
+            buttons(
+                button(ids.Button.NEW_BROADCAST, "New broadcast", ref, style="primary"),
+                button(ids.Button.SEND_TEST, "Send a test", ref),
+            ),
+        ],
+    )
+
+
+def denied(mailer: Mailer) -> Message:
+    case = f" `{esc(mailer.review_case_id)}`" if mailer.review_case_id else ""
+    return Message(
+        "AWS denied production access",
+        [
+            section(
+                f":x: *AWS denied production access.* Answer the case{case} in the AWS Support Center: say whom you "
+                "mail and how they signed up. AWS takes no second application. Tests still go, as in the sandbox."
+            )
+        ],
+    )
+
+
+def deleted() -> Message:
+    return Message(
+        "The mailer of this channel was deleted",
+        [
+            section(
+                ":wastebasket: *The mailer of this channel was deleted.* Nothing is sent from here until it is "
+                "connected anew with `/mailer connect`. Unsubscribes and complaints were kept."
+            )
+        ],
+    )

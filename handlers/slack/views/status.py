@@ -1,0 +1,167 @@
+"""The status card, the checklist before a first broadcast, and help."""
+
+from collections.abc import Iterable
+
+from slack_sdk.models.blocks import Block, ButtonElement
+
+from bot.mailer.overview import Overview, checklist
+from bot.mailer.sentences import Step
+from handlers.slack import ids
+from handlers.slack.text import bar, code, count, esc, when
+from handlers.slack.views.common import Message, button, buttons, context, header, section
+from handlers.slack.views.connect import place
+from handlers.slack.views.identities import line
+from storage.models import Mailer
+from storage.states import Access, Production, Sending
+
+IDENTITIES_SHOWN = 10
+
+_ACCESS = {
+    Access.OK: ":white_check_mark: AWS accepts the credentials",
+    Access.SUSPECT: ":warning: AWS refused the credentials once; being confirmed",
+    Access.LOST: ":x: AWS no longer accepts the credentials: nothing can be sent",
+}
+_PRODUCTION = {
+    Production.SANDBOX: ":lock: Sandbox: only tests, to verified addresses and the SES simulator",
+    Production.IN_REVIEW: ":hourglass_flowing_sand: In review: AWS usually answers within a day",
+    Production.DENIED: ":x: Denied: answer the case in the AWS Support Center; until then as in the sandbox",
+    Production.GRANTED: ":white_check_mark: Granted: mail may go to anybody",
+}
+_SENDING = {
+    Sending.PAUSED: ":x: AWS has paused sending",
+    Sending.PROBATION: ":warning: AWS has put the account on probation",
+    Sending.SHUT_DOWN: ":x: AWS has shut down sending",
+}
+
+
+def step_button(step: Step | None, overview: Overview, *, primary: bool = True) -> ButtonElement | None:
+    """Return the button that takes the step, where a button can."""
+    ref = team_ref(overview)
+    style = "primary" if primary else None
+    match step:
+        case Step.CONNECT:
+            return button(ids.Button.CONNECT, "Connect", ref, style=style)
+        case Step.RECONNECT:
+            return button(ids.Button.RECONNECT, "Reconnect", ref, style=style)
+        case Step.ADD_IDENTITY:
+            return button(ids.Button.ADD_IDENTITY, "Add identity", ref, style=style)
+        case Step.APPLY:
+            return button(ids.Button.APPLY, "Apply for production access", ref, style=style)
+        case Step.CHECK_NOW if overview.waiting:
+            waiting = ids.Ref(overview.team.id, overview.waiting.id, overview.waiting.version)
+            return button(ids.Button.CHECK_NOW, "Check now", waiting, style=style)
+    return None
+
+
+def team_ref(overview: Overview) -> ids.Ref:
+    return ids.Ref(overview.team.id, overview.mailer.id if overview.mailer else "", 0)
+
+
+def card(overview: Overview) -> Message:
+    """The status of the team, and the one next step as a button."""
+    title = f"Mailroom in #{overview.team.name}"
+    if overview.mailer is None:
+        return Message(
+            f"{title}: not connected",
+            [
+                header(title),
+                section(
+                    "*Not connected yet.* Mailroom sends your team's email through your own Amazon SES account. "
+                    "Connect it once; from then on Mailroom watches it and tells this channel when something breaks."
+                ),
+                *_actions([step_button(Step.CONNECT, overview)]),
+            ],
+        )
+    mailer = overview.mailer
+    return Message(
+        f"{title}: {mailer.production}, {len(overview.managed)} identities",
+        [
+            header(title),
+            section(f"*Connection*\n{_ACCESS[mailer.access]}: account {place(mailer)}"),
+            section(f"*Production access*\n{_PRODUCTION[mailer.production]}"),
+            *([section(f"*Sending*\n{_SENDING[mailer.sending]}")] if mailer.sending in _SENDING else []),
+            section(f"*Identities*\n{_identities(overview)}"),
+            section(f"*Daily quota*\n{quota(mailer)}"),
+            context(_footnote(mailer)),
+            *_next(overview),
+        ],
+    )
+
+
+def quota(mailer: Mailer) -> str:
+    """Sent, limit and what is left, as numbers and as a bar."""
+    rate = f"up to {count(mailer.max_send_rate, 'recipient')} a second"
+    sent = f"{mailer.sent_last_24_hours:,.0f}"
+    if mailer.max_24_hour_send < 0:
+        return f"{sent} sent in the last 24 hours, no daily limit · {rate}"
+    left = max(0, mailer.max_24_hour_send - mailer.sent_last_24_hours)
+    share = mailer.sent_last_24_hours / mailer.max_24_hour_send if mailer.max_24_hour_send else 1.0
+    return (
+        f"`{bar(share)}` {sent} of {mailer.max_24_hour_send:,.0f} sent in the last 24 hours, {left:,.0f} left · {rate}"
+    )
+
+
+def not_ready(overview: Overview) -> Message:
+    """C2: what is done, what is missing, and a button for each step that can be taken."""
+    lines = []
+    elements = []
+    for item in checklist(overview):
+        if item.missing:
+            lines.append(f":x: *{item.title}*: not yet. {esc(item.missing.sentence)}")
+            elements.append(step_button(item.missing.step, overview))
+        elif item.waits:
+            lines.append(f":white_circle: {item.title}: afterwards")
+        else:
+            lines.append(f":white_check_mark: {item.title}: done")
+    return Message(
+        "You can't send broadcasts yet",
+        [section("*You can't send broadcasts yet*"), section("\n".join(lines)), *_actions(elements)],
+    )
+
+
+def help_text(command: str, words: Iterable[tuple[str, str]], *, unknown: str = "") -> Message:
+    """What one can type; `unknown` is the word that was not understood."""
+    lines = [f"{code(f'{command} {word}'.strip())} {esc(text)}" for word, text in words]
+    first = f"I don't know the word {code(unknown)}. " if unknown else ""
+    return Message(f"How to use {command}", [section(f"{first}*What you can type:*\n" + "\n".join(lines))])
+
+
+def _identities(overview: Overview) -> str:
+    rows = overview.managed
+    others = len(overview.identities) - len(rows)
+    lines = [line(row) for row in rows[:IDENTITIES_SHOWN]]
+    if len(rows) > IDENTITIES_SHOWN:
+        lines.append(f"and {count(len(rows) - IDENTITIES_SHOWN, 'more identity', 'more identities')}")
+    if others:
+        lines.append(f"{count(others, 'other identity', 'other identities')} of the account, not looked after here")
+    return "\n".join(lines) or "None yet"
+
+
+def _next(overview: Overview) -> list[Block]:
+    if overview.answer.allowed:
+        ref = team_ref(overview)
+        return [
+            section("*Ready.* You can send broadcasts."),
+            buttons(
+                button(ids.Button.NEW_BROADCAST, "New broadcast", ref, style="primary"),
+                button(ids.Button.SEND_TEST, "Send a test", ref),
+                button(ids.Button.ADD_IDENTITY, "Add identity", ref),
+            ),
+        ]
+    missing = [item.missing for item in checklist(overview) if item.missing]
+    elements = [step_button(overview.next_step, overview)]
+    if any(row.state in {"verified", "temporary_failure"} for row in overview.identities):
+        elements.append(button(ids.Button.SEND_TEST, "Send a test", team_ref(overview)))
+    return [section(f"*Next step*\n{esc(missing[0].sentence)}"), *_actions(elements)] if missing else []
+
+
+def _footnote(mailer: Mailer) -> str:
+    told = f"As AWS told us {when(mailer.checked_at)}."
+    if mailer.queue_url is None:
+        told += " :warning: The key may not use SQS, so bounces and complaints are not seen."
+    return told
+
+
+def _actions(elements: Iterable[ButtonElement | None]) -> list[Block]:
+    unique = {element.action_id: element for element in elements if element}
+    return [buttons(*unique.values())] if unique else []

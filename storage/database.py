@@ -1,0 +1,252 @@
+"""The one database of Mailroom: an embedded SQLite file, or PostgreSQL where several replicas share the work.
+
+A session is either a reader (a snapshot) or a writer (one transaction); nothing else opens a connection.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, NullPool, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel import SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from storage import migrations
+
+SQLITE: Final = "sqlite+aiosqlite"
+POSTGRESQL: Final = "postgresql+asyncpg"
+
+# The result codes of https://www.sqlite.org/rescode.html for PRIMARY KEY, UNIQUE and ROWID, and the SQLSTATE of
+# https://www.postgresql.org/docs/current/errcodes-appendix.html.
+_SQLITE_UNIQUE = {1555, 2067, 2579}
+_POSTGRESQL_UNIQUE = "23505"
+_POSTGRESQL_SETTINGS = {
+    "application_name": "mailroom",
+    # A stopped process must not keep its row locks from the other replicas for ever.
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+
+class StorageError(Exception):
+    """The database must not or cannot be used: one sentence that says why and what mends it."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def is_unique_violation(error: IntegrityError) -> bool:
+    """Tell a row that is there already from every other broken constraint."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code in _SQLITE_UNIQUE or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_UNIQUE
+
+
+def insert_into(session: AsyncSession, model: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
+    """Return the INSERT of this session's database, which alone knows ON CONFLICT."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(model)
+    return sqlite.insert(model)
+
+
+class Database:
+    """Readers and writers on one database.
+
+    Args:
+        url: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`; anything else is a ValueError.
+        clock: what `now()` answers with; by default the clock that everybody who uses this database shares, which is
+            this machine's for SQLite and the server's for PostgreSQL, so that replicas agree on when a lease ends.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None) -> None:
+        self._url = _parse(url)
+        self._clock = clock or self._shared_now
+        self._ahead = timedelta()  # what the server's clock is ahead of ours
+        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self._url.drivername == SQLITE else "postgresql"
+        self._reader, self._writer = _engines(self._url)
+        if self.dialect == "postgresql":
+            event.listen(self._writer.sync_engine, "connect", self._compare_clocks)
+        self._turn = asyncio.Lock()
+        self._writing: asyncio.Task[Any] | None = None
+        self._file_lock: FileLock | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file; None on PostgreSQL."""
+        return Path(str(self._url.database)).absolute() if self.dialect == "sqlite" else None
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    async def start(self) -> None:
+        """Claim the SQLite file and bring the schema up to date.
+
+        Raises StorageError where another process has the file, the file is damaged, the server cannot be reached, or
+        the schema is newer than this code.
+        """
+        if self.path:
+            self._file_lock = _claim(self.path)
+        try:
+            await _migrate(self._url)
+            async with self._writer.connect():
+                pass  # a first connection: it compares the clocks
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        await self._reader.dispose()
+        await self._writer.dispose()
+        if self._file_lock:
+            self._file_lock.release()
+            self._file_lock = None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """One snapshot. The database refuses writes in it."""
+        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end, rolled back on any error. Nothing in it may wait for the network."""
+        async with (
+            self._one_at_a_time(),
+            AsyncSession(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def _shared_now(self) -> datetime:
+        return utc_now() + self._ahead
+
+    def _compare_clocks(self, connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT clock_timestamp()")
+        self._ahead = cursor.fetchone()[0] - utc_now()
+        cursor.close()
+
+    @asynccontextmanager
+    async def _one_at_a_time(self) -> AsyncIterator[None]:
+        """Let writers of SQLite, which has room for one, queue here instead of meeting "database is locked"."""
+        if self.dialect == "postgresql":
+            yield
+            return
+        if self._writing is not None and self._writing is asyncio.current_task():
+            raise RuntimeError("a write() inside a write() would wait for itself")
+        async with self._turn:
+            self._writing = asyncio.current_task()
+            try:
+                yield
+            finally:
+                self._writing = None
+
+
+def _parse(text: str) -> URL:
+    # Causes are left out: some repeat that part of the address in which the password stands.
+    try:
+        url = make_url(text)
+    except (SQLAlchemyError, ValueError):
+        raise ValueError(f"DATABASE_URL is not an address; it is {SQLITE}:///… or {POSTGRESQL}://…") from None
+    if url.drivername not in {SQLITE, POSTGRESQL}:
+        raise ValueError(f"DATABASE_URL must begin with {SQLITE}:/// or {POSTGRESQL}://")
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise ValueError("DATABASE_URL must name a file (SQLite) or a database (PostgreSQL)")
+    return url
+
+
+def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return the engine of the readers and that of the writers."""
+    if url.drivername == POSTGRESQL:
+        writer = _postgresql(url, pool_size=10, max_overflow=10, pool_recycle=600)
+        return writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True), writer
+    reader = _sqlite(url, "BEGIN", query_only=True, pool_size=10)
+    return reader, _sqlite(url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+
+
+def _postgresql(url: URL, **options: Any) -> AsyncEngine:
+    arguments = {"timeout": 10, "server_settings": _POSTGRESQL_SETTINGS}
+    return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments, **options)
+
+
+def _sqlite(
+    url: URL, begin: str, *, foreign_keys: bool = True, query_only: bool = False, **options: Any
+) -> AsyncEngine:
+    """Create an engine whose transactions start with `begin`, sent by us: the driver's own would start too late."""
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"isolation_level": None}, **options)
+    pragmas = (
+        "busy_timeout = 5000",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        f"foreign_keys = {int(foreign_keys)}",
+        f"query_only = {int(query_only)}",
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _claim(path: Path) -> FileLock:
+    """Make the file, readable by its owner only, and keep every other process away from it."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        lock = FileLock(f"{path}.lock", thread_local=False)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise StorageError(
+            f"{path.name} is in use by another process; stop that one, or set DATABASE_URL to PostgreSQL, which "
+            "several can share."
+        ) from None
+    except OSError as error:
+        raise StorageError(f"The file in DATABASE_URL cannot be opened: {error.strerror}.") from error
+    return lock
+
+
+def _check_file(connection: Connection) -> None:
+    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+        raise StorageError("The SQLite file in DATABASE_URL is damaged; restore it from a backup.")
+    if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+        raise StorageError("The SQLite file in DATABASE_URL is on a file system that cannot lock; move it to a disk.")
+
+
+async def _migrate(url: URL) -> None:
+    # Rebuilding a table (the only way to alter one in SQLite) must not cascade into the tables that refer to it:
+    # https://www.sqlite.org/lang_altertable.html#otheralter
+    engine = (
+        _postgresql(url, poolclass=NullPool)
+        if url.drivername == POSTGRESQL
+        else _sqlite(url, "BEGIN IMMEDIATE", foreign_keys=False, poolclass=NullPool)
+    )
+    try:
+        async with engine.begin() as connection:
+            if url.drivername == SQLITE:
+                await connection.run_sync(_check_file)
+            await connection.run_sync(migrations.upgrade)
+    except migrations.SchemaError as error:
+        raise StorageError(str(error)) from None
+    except (OSError, SQLAlchemyError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise StorageError(
+            f"The database at DATABASE_URL cannot be used ({type(cause).__name__}): check that it is running, and its "
+            "address, name and password."
+        ) from error
+    finally:
+        await engine.dispose()

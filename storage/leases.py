@@ -1,0 +1,170 @@
+"""Who may do a piece of work now: a lease is a time in the future, and a fence number that goes up with each claim.
+
+Whoever is late (killed, stopped, stalled) finds that its fence no longer fits, and changes nothing. All of it happens
+in the caller's transaction: on PostgreSQL replicas claim side by side, on SQLite the writer's turn is the lock already.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, tuple_
+from sqlalchemy.sql.dml import UpdateBase
+from sqlmodel import col, delete, or_, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from storage.database import insert_into
+from storage.models import Outbox, Poll, SeenRequest, SendingAccount
+from storage.states import PollKind
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A poll that is ours until its lease ends."""
+
+    kind: PollKind
+    subject_id: str
+    fence: int
+
+
+async def claim_due(
+    session: AsyncSession, kinds: Collection[PollKind], *, now: datetime, lease: timedelta, limit: int
+) -> list[Claim]:
+    """Claim up to `limit` polls that are due, the longest overdue first. They come back when the lease ends."""
+    due = (
+        select(col(Poll.kind), col(Poll.subject_id), col(Poll.fence))
+        .where(col(Poll.kind).in_(kinds), col(Poll.due_at) <= now)
+        .order_by(col(Poll.due_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claims = [Claim(row[0], row[1], fence=row[2] + 1) for row in await session.exec(due)]
+    if claims:
+        claimed = tuple_(col(Poll.kind), col(Poll.subject_id)).in_([(one.kind, one.subject_id) for one in claims])
+        await _change(session, update(Poll).where(claimed).values(due_at=now + lease, fence=Poll.fence + 1))
+    return claims
+
+
+async def finish(session: AsyncSession, claim: Claim, next_due: datetime) -> bool:
+    """Say when the poll is due again. False: the claim was lost, and what it found must not be stored."""
+    return await _change(session, update(Poll).where(*_held(claim)).values(due_at=next_due)) == 1
+
+
+async def schedule(
+    session: AsyncSession, kind: PollKind, subject_id: str, due_at: datetime, *, postpone: bool = False
+) -> None:
+    """Have the poll due at this time, or sooner where it already is; with `postpone` at this time in any case.
+
+    Whoever holds it loses its claim, since it may have looked too early to see why it is wanted again.
+    """
+    row = insert_into(session, Poll).values(kind=kind, subject_id=subject_id, due_at=due_at, fence=0)
+    await _change(
+        session,
+        row.on_conflict_do_update(
+            index_elements=["kind", "subject_id"],
+            set_={"due_at": row.excluded.due_at, "fence": Poll.fence + 1},
+            where=None if postpone else col(Poll.due_at) > row.excluded.due_at,
+        ),
+    )
+
+
+async def drop(session: AsyncSession, kind: PollKind, subject_id: str) -> None:
+    await _change(session, delete(Poll).where(col(Poll.kind) == kind, col(Poll.subject_id) == subject_id))
+
+
+async def claim_messages(session: AsyncSession, *, now: datetime, lease: timedelta, limit: int) -> list[Outbox]:
+    """Claim up to `limit` messages that are due, the longest overdue first; the row holds the fence."""
+    due = (
+        select(Outbox)
+        .where(col(Outbox.due_at) <= now)
+        .order_by(col(Outbox.due_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    messages = list(await session.exec(due))
+    for message in messages:
+        message.due_at = now + lease
+        message.fence += 1
+    await session.flush()
+    return messages
+
+
+async def finish_message(
+    session: AsyncSession, message: Outbox, *, now: datetime, retry_at: datetime | None = None, **values: Any
+) -> bool:
+    """Record that the message is shown as it was wanted when it was claimed, or is to be tried again at `retry_at`.
+
+    Where it was wanted anew meanwhile, it is due at once. `values` are further columns (`ts`, `last_error`, …).
+    False: the claim was lost, and nothing is recorded.
+    """
+    if retry_at is None:
+        values["shown"] = message.wanted
+        values["due_at"] = case((col(Outbox.wanted) > message.wanted, now), else_=None)
+    else:
+        values["due_at"] = retry_at
+    held = (col(Outbox.id) == message.id, col(Outbox.fence) == message.fence)
+    return await _change(session, update(Outbox).where(*held).values(**values)) == 1
+
+
+async def acquire(session: AsyncSession, account: str, owner: str, *, now: datetime, lease: timedelta) -> int | None:
+    """Take a sending account that nobody holds, and return the fence; None where another owner holds it.
+
+    Args:
+        session: a writer's.
+        account: id of the SendingAccount.
+        owner: names this process, for people to read.
+        now: the time.
+        lease: how long until others may take it, unless it is renewed.
+    """
+    free = or_(col(SendingAccount.lease_until).is_(None), col(SendingAccount.lease_until) <= now)
+    found = await session.exec(
+        select(SendingAccount.fence).where(SendingAccount.id == account, free).with_for_update(skip_locked=True)
+    )
+    fence = found.first()
+    if fence is None:
+        return None
+    taken = update(SendingAccount).where(col(SendingAccount.id) == account)
+    await _change(session, taken.values(owner=owner, fence=fence + 1, lease_until=now + lease))
+    return fence + 1
+
+
+async def renew(session: AsyncSession, account: str, fence: int, *, now: datetime, lease: timedelta) -> bool:
+    """Hold on to the account. False: it was taken over."""
+    held = update(SendingAccount).where(*_holds(account, fence))
+    return await _change(session, held.values(lease_until=now + lease)) == 1
+
+
+async def release(session: AsyncSession, account: str, fence: int) -> bool:
+    """Let others have the account at once. False: it was taken over."""
+    held = update(SendingAccount).where(*_holds(account, fence))
+    return await _change(session, held.values(owner="", lease_until=None)) == 1
+
+
+async def seen_once(session: AsyncSession, key: str, now: datetime) -> bool:
+    """Remember the key. False: it was there, so that what it stands for is done already."""
+    row = insert_into(session, SeenRequest).values(key=key, seen_at=now).on_conflict_do_nothing()
+    return await _change(session, row) == 1
+
+
+async def forget_seen(session: AsyncSession, before: datetime) -> int:
+    """Forget the keys that were seen before this time, and return how many."""
+    return await _change(session, delete(SeenRequest).where(col(SeenRequest.seen_at) < before))
+
+
+def _held(claim: Claim) -> tuple[Any, ...]:
+    return (
+        col(Poll.kind) == claim.kind,
+        col(Poll.subject_id) == claim.subject_id,
+        col(Poll.fence) == claim.fence,
+    )
+
+
+def _holds(account: str, fence: int) -> tuple[Any, ...]:
+    return col(SendingAccount.id) == account, col(SendingAccount.fence) == fence
+
+
+async def _change(session: AsyncSession, statement: UpdateBase) -> int:
+    """Run the statement and return how many rows it changed, leaving objects that the session holds as they are."""
+    result = await session.exec(statement, execution_options={"synchronize_session": False})
+    return result.rowcount

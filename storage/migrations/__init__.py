@@ -1,0 +1,53 @@
+"""The schema's history (Alembic), and the one way up through it.
+
+A revision is made with `python -m storage.migrations "what it does"`, read, and mended by hand where it must be.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+_DIRECTORY = str(Path(__file__).parent)
+# Any number will do, as long as it never changes: it is what replicas that start together wait for.
+_LOCK = 0x6D61696C726F6F6D
+
+
+class SchemaError(Exception):
+    """The schema that was found is not one that this code can work with."""
+
+
+def upgrade(connection: Connection, target: str = "head") -> None:
+    """Bring the schema up to `target` within the caller's transaction, so that a kill leaves the old one whole.
+
+    Replicas that start together wait here for the first one. Raises SchemaError where the schema is newer than this
+    code, or rows would be left that refer to nothing.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = revisions()
+    if found == known[-1]:
+        return
+    if found and found not in known:
+        raise SchemaError(
+            f"The database was made by a newer Mailroom (schema {found}); run that version, or restore a backup."
+        )
+    command.upgrade(config_for(connection), target)
+    if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        raise SchemaError("The migration would have left rows that refer to nothing; the database is as it was.")
+
+
+def revisions() -> list[str]:
+    """Return the ids of every revision, oldest first."""
+    return [script.revision for script in ScriptDirectory(_DIRECTORY).walk_revisions()][::-1]
+
+
+def config_for(connection: Connection) -> Config:
+    """Return what Alembic's commands need in order to work on this connection."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", _DIRECTORY.replace("%", "%%"))
+    return config

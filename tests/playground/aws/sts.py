@@ -1,0 +1,69 @@
+"""Who am I, may I be somebody else, and what may I do: STS, and IAM's policy simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from xml.sax.saxutils import escape
+
+from tests.playground.aws.answers import AwsError
+from tests.playground.aws.principals import Credential, Directory, Principal, expiry
+from tests.playground.aws.ses_state import Clock
+
+
+def get_caller_identity(caller: Credential) -> str:
+    key = caller.key
+    return f"<Arn>{key.arn}</Arn><UserId>{caller.principal.user_id}</UserId><Account>{key.account}</Account>"
+
+
+def assume_role(directory: Directory, clock: Clock, caller: Credential, params: Mapping[str, str]) -> str:
+    """The role's trust policy: the account that may, and the ExternalId it must name."""
+    arn, session = params.get("RoleArn", ""), params.get("RoleSessionName", "")
+    found = directory.role(arn)
+    role = found[0] if found else None
+    trusts = role is not None and role.trusted in {None, caller.key.account}
+    if found is None or role is None or not trusts or role.external_id not in {None, params.get("ExternalId")}:
+        raise AwsError("AccessDenied", denial(caller, "sts:AssumeRole", arn))
+    seconds = int(params.get("DurationSeconds", "3600"))
+    if not 900 <= seconds <= 3600:
+        raise AwsError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration.")
+    expires = expiry(clock(), seconds)
+    opened = directory.open_session(found[1], session, expires)
+    key = opened.key
+    return (
+        f"<Credentials><AccessKeyId>{key.access_key_id}</AccessKeyId>"
+        f"<SecretAccessKey>{key.secret_access_key}</SecretAccessKey>"
+        f"<SessionToken>{key.session_token}</SessionToken>"
+        f"<Expiration>{expires:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials>"
+        f"<AssumedRoleUser><AssumedRoleId>{opened.principal.user_id}:{escape(session)}</AssumedRoleId>"
+        f"<Arn>{escape(key.arn)}</Arn></AssumedRoleUser>"
+    )
+
+
+def simulate_principal_policy(caller: Credential, params: Mapping[str, str]) -> str:
+    """Answers about the caller itself (its user or role); there are no other principals to ask about here."""
+    if params.get("PolicySourceArn") != caller.principal.arn:
+        message = f"The principal {params.get('PolicySourceArn')} does not exist"
+        raise AwsError("NoSuchEntity", message)
+    actions = [value for name, value in params.items() if name.startswith("ActionNames.member.")]
+    results = "".join(
+        f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalResourceName>*</EvalResourceName>"
+        f"<EvalDecision>{_decision(caller.principal, action)}</EvalDecision></member>"
+        for action in actions
+    )
+    return f"<IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults>"
+
+
+def denial(caller: Credential, action: str, resource: str) -> str:
+    """AWS's sentence about a missing permission."""
+    why = (
+        "with an explicit deny in an identity-based policy"
+        if caller.principal.permissions.denied(action)
+        else f"because no identity-based policy allows the {action} action"
+    )
+    return f"User: {caller.key.arn} is not authorized to perform: {action} on resource: {resource} {why}"
+
+
+def _decision(principal: Principal, action: str) -> str:
+    if principal.permissions.allows(action):
+        return "allowed"
+    return "explicitDeny" if principal.permissions.denied(action) else "implicitDeny"

@@ -1,0 +1,145 @@
+"""`/api/<method>`: tokens, scopes, faults and limits before a method, the record of every call after it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from . import methods_chat, methods_files, methods_views, methods_workspace
+from .call import ApiError, Call, Method, Request
+from .faults import Fault, Faults, Kind
+from .tickets import Tickets
+from .world import Json, Workspace, World
+
+METHODS: dict[str, Method] = {
+    **methods_chat.METHODS,
+    **methods_files.METHODS,
+    **methods_views.METHODS,
+    **methods_workspace.METHODS,
+}
+
+
+async def parameters(request: web.Request) -> Json:
+    """Arguments from the query and from a form or JSON body, as Slack takes them."""
+    given: Json = dict(request.query)
+    if request.content_type == "application/json":
+        try:
+            body = json.loads(await request.text() or "{}")
+        except ValueError:
+            raise ApiError("invalid_json") from None
+        if not isinstance(body, dict):
+            raise ApiError("json_not_object")
+        return given | body
+    return given | dict(await request.post())
+
+
+def disconnected(request: web.Request) -> web.Response:
+    """Closes the connection instead of answering."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+class Api:
+    def __init__(
+        self, world: World, tickets: Tickets, faults: Faults, app_token: str, base_url: Callable[[], str]
+    ) -> None:
+        self._world = world
+        self._tickets = tickets
+        self._faults = faults
+        self._app_token = app_token
+        self._base_url = base_url
+        self.calls: list[Call] = []
+        self.posts_per_second: float | None = None
+        self._last_post: dict[str, float] = {}
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        fault = self._faults.next_for(method)
+        if fault and fault.kind not in {Kind.ERROR, Kind.LOSE_REPLY}:
+            return await self._misbehave(request, method, fault)
+        params: Json = {}
+        workspace: Workspace | None = None
+        try:
+            params = await parameters(request)
+            token = request.headers.get("Authorization", "").removeprefix("Bearer ") or params.get("token", "")
+            params.pop("token", None)
+            workspace = self._authorized(method, token)
+            answer = self._answer(method, workspace, params, fault)
+        except ApiError as refusal:
+            answer = refusal.body
+        self.record(method, params, answer)
+        if fault and fault.kind is Kind.LOSE_REPLY:
+            return disconnected(request)
+        headers = {"x-oauth-scopes": ",".join(sorted(workspace.scopes))} if workspace else {}
+        if answer.get("error") == "ratelimited":
+            return web.json_response(answer, status=429, headers={**headers, "Retry-After": "1"})
+        return web.json_response(answer, headers=headers)
+
+    def record(self, method: str, params: Json, answer: Json) -> None:
+        self.calls.append(Call(method, params, answer, self._world.clock().timestamp()))
+        self._world.changed()
+
+    def _authorized(self, method: str, token: str) -> Workspace | None:
+        """The token's workspace; None for the app-level token, which opens Socket Mode and nothing else."""
+        if not token:
+            raise ApiError("not_authed")
+        if token == self._app_token:
+            if method != "apps.connections.open":
+                raise ApiError("not_allowed_token_type")
+            return None
+        workspace = self._world.workspace_of_token(token)
+        if workspace is None:
+            raise ApiError("invalid_auth")
+        if workspace.revoked:
+            raise ApiError(workspace.revoked)
+        if method == "apps.connections.open":
+            raise ApiError("not_allowed_token_type")
+        return workspace
+
+    def _too_fast(self, method: str, params: Json) -> bool:
+        """The per-channel limit of chat.postMessage, where `posts_per_second` sets one."""
+        if method != "chat.postMessage" or not self.posts_per_second:
+            return False
+        now, channel = self._world.clock().timestamp(), str(params.get("channel"))
+        if now - self._last_post.get(channel, 0.0) < 1 / self.posts_per_second:
+            return True
+        self._last_post[channel] = now
+        return False
+
+    def _answer(self, method: str, workspace: Workspace | None, params: Json, fault: Fault | None) -> Json:
+        if fault and fault.kind is Kind.ERROR:
+            raise ApiError(fault.value)
+        if self._too_fast(method, params):
+            raise ApiError("ratelimited")
+        if workspace is None:
+            ticket = self._world.new_id("ticket")
+            self._tickets.sockets.add(ticket)
+            address = self._base_url().replace("http://", "ws://", 1)
+            return {"ok": True, "url": f"{address}/link/?ticket={ticket}&app_id={self._world.app_id}"}
+        if method not in METHODS:
+            raise ApiError("unknown_method", req_method=method)
+        request = Request(self._world, self._tickets, self._base_url(), workspace, params)
+        if METHODS[method].scopes:
+            request.needs(*METHODS[method].scopes)
+        return {"ok": True, **METHODS[method].handler(request)}
+
+    async def _misbehave(self, request: web.Request, method: str, fault: Fault) -> web.StreamResponse:
+        self.record(method, {}, {"ok": False, "fault": fault.kind.value})
+        if fault.kind is Kind.RATE_LIMIT:
+            headers = {"Retry-After": fault.value} if fault.value else {}
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
+        if fault.kind is Kind.HTTP_STATUS:
+            return web.Response(status=int(fault.value), text="<html>upstream error</html>", content_type="text/html")
+        if fault.kind is Kind.HANG:
+            await _forever()
+        return disconnected(request)
+
+
+async def _forever() -> Any:
+    """Ends when the server goes away and cancels its handlers."""
+    await asyncio.Event().wait()

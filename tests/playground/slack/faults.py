@@ -1,0 +1,52 @@
+"""Makes Slack misbehave on command: refuse, throttle, hang, lose the answer after doing the work, go away."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+FOREVER = 10**9
+
+
+class Kind(StrEnum):
+    ERROR = "error"
+    RATE_LIMIT = "rate limit"
+    HTTP_STATUS = "http status"
+    HANG = "hang"
+    LOSE_REPLY = "lose reply"
+    REFUSE = "refuse"
+
+
+@dataclass
+class Fault:
+    """What happens to the next `times` calls of a method; `value` is the error, Retry-After or status."""
+
+    kind: Kind
+    value: str = ""
+    times: int = 1
+
+
+class Faults:
+    """Faults by method, first in, first out; those for `*` hit any method that has none of its own."""
+
+    def __init__(self) -> None:
+        self._planned: defaultdict[str, deque[Fault]] = defaultdict(deque)
+
+    def plan(self, method: str, fault: Fault) -> None:
+        self._planned[method].append(fault)
+
+    def clear(self, method: str | None = None) -> None:
+        for name in [method] if method else list(self._planned):
+            self._planned.pop(name, None)
+
+    def next_for(self, method: str) -> Fault | None:
+        for name in (method, "*"):
+            planned = self._planned.get(name)
+            if planned:
+                fault = planned[0]
+                fault.times -= 1
+                if fault.times <= 0:
+                    planned.popleft()
+                return fault
+        return None

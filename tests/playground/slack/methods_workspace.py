@@ -1,0 +1,123 @@
+"""auth, users, team, bots and conversations: who and what there is."""
+
+from __future__ import annotations
+
+from .call import ApiError, Method, Request
+from .objects import bot_object, channel_object, team_object, user_object
+from .world import Channel, Json, Role
+
+
+def auth_test(request: Request) -> Json:
+    workspace = request.workspace
+    answer: Json = {
+        "url": f"{request.base_url}/",
+        "team": workspace.name,
+        "user": request.world.bot_name.lower(),
+        "team_id": workspace.id,
+        "user_id": workspace.bot_user_id,
+        "bot_id": workspace.bot_id,
+        "is_enterprise_install": False,
+    }
+    if workspace.enterprise_id:
+        answer["enterprise_id"] = workspace.enterprise_id
+    return answer
+
+
+def users_info(request: Request) -> Json:
+    user, workspace = request.user(), request.workspace
+    shared = (c for c in request.world.channels.values() if c.shared and c.workspace is workspace)
+    stranger = not any({user.id, workspace.bot_user_id} <= c.members for c in shared)
+    with_email = "users:read.email" in workspace.scopes
+    return {"user": user_object(user, workspace, with_email=with_email, stranger=stranger)}
+
+
+def team_info(request: Request) -> Json:
+    if request.text("team", request.workspace.id) != request.workspace.id:
+        raise ApiError("team_not_found")
+    return {"team": team_object(request.workspace)}
+
+
+def bots_info(request: Request) -> Json:
+    if request.text("bot") not in {"", request.workspace.bot_id}:
+        raise ApiError("bot_not_found")
+    return {"bot": bot_object(request.workspace, request.world)}
+
+
+def _kind(channel: Channel) -> str:
+    return "im" if channel.direct else "groups" if channel.private else "channels"
+
+
+def _readable(request: Request) -> Channel:
+    channel = request.channel()
+    request.needs(f"{_kind(channel)}:read")
+    return channel
+
+
+def conversations_info(request: Request) -> Json:
+    channel = _readable(request)
+    shown = channel_object(channel, request.workspace)
+    if request.flag("include_num_members"):
+        shown["num_members"] = len(channel.members)
+    return {"channel": shown}
+
+
+def conversations_members(request: Request) -> Json:
+    """Pages of `limit` (100) ids; the cursor is opaque to callers."""
+    members = sorted(_readable(request).members)
+    limit = int(request.text("limit", "100"))
+    cursor = request.text("cursor", "0")
+    if not cursor.isdigit():
+        raise ApiError("invalid_cursor")
+    end = int(cursor) + limit
+    following = str(end) if end < len(members) else ""
+    return {"members": members[int(cursor) : end], "response_metadata": {"next_cursor": following}}
+
+
+def conversations_join(request: Request) -> Json:
+    channel = request.channel()
+    if channel.direct or channel.private:
+        raise ApiError("method_not_supported_for_channel_type")
+    if channel.archived:
+        raise ApiError("is_archived")
+    bot = request.workspace.bot_user_id
+    if bot in channel.members:
+        shown = channel_object(channel, request.workspace)
+        return {"channel": shown, "warning": "already_in_channel"}
+    channel.members.add(bot)
+    request.world.note(channel.label, f"{channel.label}  {request.world.bot_name} joined.")
+    event = {"type": "member_joined_channel", "user": bot, "channel": channel.id, "channel_type": "C"}
+    request.world.on_event({**event, "team": request.workspace.id}, request.workspace)
+    return {"channel": channel_object(channel, request.workspace)}
+
+
+def conversations_open(request: Request) -> Json:
+    if request.text("channel"):
+        channel = request.channel()
+        if not channel.direct:
+            raise ApiError("channel_not_found")
+    else:
+        ids = [part for part in request.text("users").split(",") if part]
+        if len(ids) != 1:
+            raise ApiError("not_enough_users" if not ids else "too_many_users")
+        request.params["user"] = ids[0]
+        user = request.user()
+        if user.role is Role.DEACTIVATED:
+            raise ApiError("user_disabled")
+        if user.role is Role.BOT:
+            raise ApiError("cannot_dm_bot")
+        channel = request.world.direct_channel(user, request.workspace)
+    if request.flag("return_im"):
+        return {"channel": channel_object(channel, request.workspace)}
+    return {"channel": {"id": channel.id}}
+
+
+METHODS = {
+    "auth.test": Method(auth_test),
+    "users.info": Method(users_info, ("users:read",)),
+    "team.info": Method(team_info, ("team:read",)),
+    "bots.info": Method(bots_info, ("users:read",)),
+    "conversations.info": Method(conversations_info),
+    "conversations.members": Method(conversations_members),
+    "conversations.join": Method(conversations_join, ("channels:join",)),
+    "conversations.open": Method(conversations_open, ("im:write",)),
+}

@@ -1,0 +1,61 @@
+"""A local AWS, and Mailroom's clients pointed at it as an operator would: by botocore's own variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bot.ses.client import AwsKey, AwsSession, SesClients
+from storage.sealing import Secret
+from tests.playground.aws import AwsPlayground, Key
+
+REGION = "eu-west-1"
+
+
+class Ticker:
+    """A monotonic clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsPlayground]:
+    with AwsPlayground() as playground:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", playground.url)
+        yield playground
+
+
+@pytest.fixture
+def clients() -> Iterator[SesClients]:
+    made = SesClients(threads=6)
+    yield made
+    made.close()
+
+
+SignIn = Callable[[Key], AwsSession]
+
+
+@pytest.fixture
+def sign_in(clients: SesClients) -> SignIn:
+    def signed_in(key: Key) -> AwsSession:
+        return clients.sign_in("mailer", 1, aws_key(key), REGION)
+
+    return signed_in
+
+
+@pytest.fixture
+def ticker() -> Ticker:
+    return Ticker()
+
+
+def aws_key(key: Key) -> AwsKey:
+    token = Secret(key.session_token) if key.session_token else None
+    return AwsKey(key.access_key_id, Secret(key.secret_access_key), token)

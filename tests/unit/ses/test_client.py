@@ -1,0 +1,220 @@
+"""What goes over the wire: how often, with whose credentials, and what comes of it when AWS fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from bot.ses.account import Ses
+from bot.ses.client import AwsKey, SesClients
+from bot.ses.errors import SesError, Trouble
+from bot.ses.sending import BulkEntry, BulkTemplate, EntryOutcome, EntryResult
+from storage.sealing import Secret
+from tests.playground.aws import AwsPlayground, How
+from tests.unit.ses.conftest import REGION, SignIn, aws_key
+
+TEMPLATE = BulkTemplate("Hello {{name}}", "<p>{{name}}</p>", "{{name}}")
+
+
+async def send(ses: Ses, *addresses: str, configuration_set: str = "mailroom-1") -> list[EntryResult]:
+    return await ses.send_bulk(
+        sender="news@example.com",
+        reply_to=["re@example.com"],
+        configuration_set=configuration_set,
+        template=TEMPLATE,
+        entries=[BulkEntry(address, {"name": "you"}, {"X-One": "1"}, {"attempt": "c1"}) for address in addresses],
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "trouble", "in_doubt"),
+    [
+        (How.HANG, Trouble.UNAVAILABLE, True),
+        (How.CLOSE_AFTER, Trouble.UNAVAILABLE, True),
+        (How.UNAVAILABLE, Trouble.UNAVAILABLE, True),
+        (How.REFUSE, Trouble.UNAVAILABLE, True),
+        (How.THROTTLE, Trouble.THROTTLED, False),
+        ("InternalFailure", Trouble.UNAVAILABLE, True),
+        ("LimitExceededException", Trouble.LIMIT, False),
+    ],
+)
+async def test_a_send_is_one_post_whatever_happens(
+    aws: AwsPlayground, monkeypatch: pytest.MonkeyPatch, how: str, trouble: Trouble, in_doubt: bool
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
+    monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
+    fault = aws.fail("ses:SendBulkEmail", how, times=None)
+    clients = SesClients(send_seconds=0.3)
+    with pytest.raises(SesError) as caught:
+        await send(Ses(clients.sign_in("mailer", 1, aws_key(aws.create_key()), REGION)), "a@example.org")
+    aws.heal()
+    clients.close()
+    assert caught.value.trouble is trouble
+    assert caught.value.maybe_accepted is in_doubt
+    assert fault.hits == 1
+
+
+async def test_a_send_that_no_server_took_is_not_in_doubt(aws: AwsPlayground, sign_in: SignIn) -> None:
+    ses = Ses(sign_in(aws.create_key()))
+    aws.go_away()
+    with pytest.raises(SesError) as caught:
+        await send(ses, "a@example.org")
+    assert caught.value.trouble is Trouble.NOT_SENT
+    assert not caught.value.maybe_accepted
+
+
+async def test_a_read_is_tried_again(aws: AwsPlayground, sign_in: SignIn) -> None:
+    aws.fail("ses:GetAccount", How.UNAVAILABLE)
+    facts = await Ses(sign_in(aws.create_key())).account()
+    assert facts.sending_enabled
+    assert len(aws.calls_of("ses:GetAccount")) == 2
+
+
+@contextmanager
+def server_that_says(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
+    posts: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            posts.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", posts
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b'{"BulkEmailEntryResults": [{"Sta'), (502, b"<html>bad gateway"), (403, b"<html>proxy")]
+)
+async def test_an_answer_nobody_can_read_leaves_the_send_in_doubt(
+    monkeypatch: pytest.MonkeyPatch, clients: SesClients, status: int, body: bytes
+) -> None:
+    key = AwsKey("AKIAEXAMPLE", Secret("secret"))
+    with server_that_says(status, body) as (url, posts):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", url)
+        with pytest.raises(SesError) as caught:
+            await send(Ses(clients.sign_in("mailer", 1, key, REGION)), "a@example.org")
+    assert caught.value.maybe_accepted
+    assert len(posts) == 1
+
+
+async def test_what_is_sent_arrives_with_its_headers_and_tags(aws: AwsPlayground, sign_in: SignIn) -> None:
+    state = aws.ses()
+    state.grant_production()
+    state.verify("example.com")
+    session = sign_in(aws.create_key())
+    await session.call(
+        "ses:CreateConfigurationSet", lambda ses: ses.create_configuration_set(ConfigurationSetName="mailroom-1")
+    )
+    results = await send(Ses(session), "a@example.org", "b@example.org")
+    assert [result.outcome for result in results] == [EntryOutcome.SENT, EntryOutcome.SENT]
+    mail = aws.mails_to("a@example.org")[0]
+    assert (mail.subject, mail.html, mail.text) == ("Hello you", "<p>you</p>", "you")
+    assert mail.headers["X-One"] == "1"
+    assert mail.tags["attempt"] == "c1"
+    assert mail.message_id == results[0].message_id
+
+
+async def test_a_team_is_never_served_with_the_credentials_of_the_machine(
+    aws: AwsPlayground, monkeypatch: pytest.MonkeyPatch, sign_in: SignIn
+) -> None:
+    own = aws.create_key("999900001111", "mailroom-itself")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", own.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", own.secret_access_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-the-machine")
+    key = aws.create_key()
+    await Ses(sign_in(key)).account()
+    assert [call.access_key_id for call in aws.calls] == [key.access_key_id]
+
+
+async def test_two_mailers_are_never_mixed_up(aws: AwsPlayground, clients: SesClients) -> None:
+    keys = [aws.create_key(f"{number:012d}") for number in range(1, 9)]
+    for number, key in enumerate(keys, 1):
+        aws.ses(key.account).set_quota(max_24h=number)
+    sessions = [clients.sign_in(key.account, 1, aws_key(key), REGION) for key in keys]
+    facts = await asyncio.gather(*(Ses(session).account() for session in sessions for _ in range(3)))
+    assert [fact.max_24_hour_send for fact in facts] == [number for number in range(1, 9) for _ in range(3)]
+
+
+async def test_new_credentials_of_a_mailer_take_the_place_of_the_old(aws: AwsPlayground, clients: SesClients) -> None:
+    old, new = aws.create_key(), aws.create_key()
+    await Ses(clients.sign_in("mailer", 1, aws_key(old), REGION)).account()
+    await Ses(clients.sign_in("mailer", 2, aws_key(new), REGION)).account()
+    assert [call.access_key_id for call in aws.calls] == [old.access_key_id, new.access_key_id]
+
+
+async def test_only_the_clients_used_last_are_kept(aws: AwsPlayground) -> None:
+    clients = SesClients(kept=2)
+    key = aws_key(aws.create_key())
+    for owner in ("one", "two", "one", "three"):
+        await Ses(clients.sign_in(owner, 1, key, REGION)).account()
+    kept = {name[0] for name in clients._clients}
+    clients.forget("three")
+    left = {name[0] for name in clients._clients}
+    clients.close()
+    assert kept == {"one", "three"}
+    assert left == {"one"}
+    assert not clients._clients
+
+
+async def test_a_hanging_region_leaves_the_event_loops_own_threads_free(aws: AwsPlayground) -> None:
+    clients = SesClients(threads=2)
+    fault = aws.fail("ses:GetAccount", How.HANG, times=None)
+    ses = Ses(clients.sign_in("mailer", 1, aws_key(aws.create_key()), REGION))
+    hanging = [asyncio.create_task(ses.account()) for _ in range(8)]
+    await asyncio.to_thread(fault.reached.wait, 5)
+    names = {await asyncio.to_thread(lambda: threading.current_thread().name) for _ in range(8)}
+    running = [thread.name for thread in threading.enumerate() if thread.name.startswith("aws_")]
+    aws.heal(fault)
+    await asyncio.gather(*hanging)
+    clients.close()
+    assert not any(name.startswith("aws_") for name in names)
+    assert len(running) == 2
+
+
+async def test_sts_is_asked_in_the_region_and_not_in_virginia(
+    monkeypatch: pytest.MonkeyPatch, clients: SesClients
+) -> None:
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
+    session = clients.sign_in("mailer", 1, AwsKey("AKIAEXAMPLE", Secret("secret")), REGION)
+    url = await session.call("sts:GetCallerIdentity", lambda sts: sts.meta.endpoint_url)
+    assert url == "https://sts.eu-west-1.amazonaws.com"
+
+
+async def test_an_error_of_ours_is_not_blamed_on_aws(clients: SesClients) -> None:
+    session = clients.sign_in("mailer", 1, AwsKey("AKIAEXAMPLE", Secret("secret")), REGION)
+    with pytest.raises(AttributeError):
+        await session.call("ses:GetAccount", lambda ses: ses.no_such_call())
+
+
+async def test_a_failed_call_shows_no_secret_and_no_recipient(
+    aws: AwsPlayground, sign_in: SignIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = aws.create_key(deny=["ses:SendBulkEmail"])
+    session = sign_in(key)
+    with pytest.raises(SesError) as caught:
+        await send(Ses(session), "canary@example.org")
+    with caplog.at_level(logging.INFO):
+        logging.getLogger("test").error("failed %r %r", session, session.key, exc_info=caught.value)
+    shown = caplog.text + repr(caught.value) + caught.value.text
+    assert key.secret_access_key not in shown
+    assert "canary@example.org" not in shown
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__

@@ -1,0 +1,182 @@
+"""Every failure AWS and botocore are known to give, and what it is taken to mean."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.parsers import ResponseParserError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.ses.errors import MAX_TEXT, TROUBLE_OF, SesError, Trouble, classify, clean
+
+
+def answer(code: str, text: str = "", status: int = 400, action: str = "ses:SendBulkEmail") -> SesError:
+    error = ClientError(
+        {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # as thin as it comes
+        "Operation",
+    )
+    return classify(error, action)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "trouble"),
+    [
+        ("UnrecognizedClientException", 403, Trouble.ACCESS),
+        ("InvalidClientTokenId", 403, Trouble.ACCESS),
+        ("SignatureDoesNotMatch", 403, Trouble.ACCESS),
+        ("InvalidSignatureException", 403, Trouble.ACCESS),
+        ("InvalidSecurity", 403, Trouble.ACCESS),
+        ("MissingAuthenticationTokenException", 403, Trouble.ACCESS),
+        ("ExpiredTokenException", 403, Trouble.EXPIRED),
+        ("ExpiredToken", 403, Trouble.EXPIRED),
+        ("RequestExpired", 400, Trouble.CLOCK_SKEW),
+        ("AccessDeniedException", 403, Trouble.MISSING_ACTION),
+        ("AccessDenied", 403, Trouble.MISSING_ACTION),
+        ("AuthorizationError", 403, Trouble.MISSING_ACTION),
+        ("OptInRequired", 403, Trouble.NOT_SIGNED_UP),
+        ("RegionDisabledException", 403, Trouble.REGION_OFF),
+        ("AccountSuspendedException", 400, Trouble.SUSPENDED),
+        ("SendingPausedException", 400, Trouble.PAUSED),
+        ("MailFromDomainNotVerifiedException", 400, Trouble.IDENTITY),
+        ("MessageRejected", 400, Trouble.REJECTED),
+        ("TooManyRequestsException", 429, Trouble.THROTTLED),
+        ("ThrottlingException", 400, Trouble.THROTTLED),
+        ("Throttling", 400, Trouble.THROTTLED),
+        ("ConcurrentModificationException", 500, Trouble.THROTTLED),
+        ("LimitExceededException", 400, Trouble.LIMIT),
+        ("NotFoundException", 404, Trouble.NOT_FOUND),
+        ("NotFound", 404, Trouble.NOT_FOUND),
+        ("AWS.SimpleQueueService.NonExistentQueue", 400, Trouble.NOT_FOUND),
+        ("AlreadyExistsException", 400, Trouble.EXISTS),
+        ("ConflictException", 409, Trouble.CONFLICT),
+        ("BadRequestException", 400, Trouble.BAD_REQUEST),
+        ("InvalidParameter", 400, Trouble.BAD_REQUEST),
+        ("MalformedPolicyDocument", 400, Trouble.BAD_REQUEST),
+        ("PackedPolicyTooLarge", 400, Trouble.LIMIT),
+        ("ServiceUnavailable", 503, Trouble.UNAVAILABLE),
+        ("InternalError", 500, Trouble.UNAVAILABLE),
+        ("InternalFailure", 500, Trouble.UNAVAILABLE),
+    ],
+)
+def test_each_code_of_aws_has_its_class(code: str, status: int, trouble: Trouble) -> None:
+    assert answer(code, "Something.", status).trouble is trouble
+
+
+def test_no_code_stands_under_two_classes() -> None:
+    assert set(TROUBLE_OF.values()) < set(Trouble)
+    assert answer("BrandNewThing", status=503).trouble is Trouble.UNAVAILABLE
+    assert answer("BrandNewThing", status=400).trouble is Trouble.BAD_REQUEST
+
+
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "Throttling", "TooManyRequestsException", "LimitExceededException"]
+)
+def test_quota_and_rate_share_codes_and_differ_in_text(code: str) -> None:
+    assert answer(code, "Daily message quota exceeded.").trouble is Trouble.QUOTA
+    assert answer(code, "Daily sending quota exceeded").trouble is Trouble.QUOTA
+    assert answer(code, "Maximum sending rate exceeded.").trouble is Trouble.RATE
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException"])
+@pytest.mark.parametrize("text", ["Signature expired: 20261124T090000Z is now earlier", "Signature not yet current: 1"])
+def test_a_signature_out_of_time_is_the_clock_and_no_loss(code: str, text: str) -> None:
+    error = answer(code, text, 403)
+    assert error.trouble is Trouble.CLOCK_SKEW
+    assert not error.is_access_loss
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        (
+            "User: arn:aws:iam::1:user/m is not authorized to perform: ses:SendRawEmail on resource: x",
+            "ses:SendRawEmail",
+        ),
+        ("User `arn:aws:iam::1:user/m' is not authorized to perform `ses:SendRawEmail' on x", "ses:SendRawEmail"),
+        ("User is not authorized to perform: SNS:CreateTopic on resource: x", "sns:CreateTopic"),
+        ("Access denied", "ses:SendBulkEmail"),
+    ],
+)
+def test_a_denial_names_the_action_that_is_missing(text: str, action: str) -> None:
+    error = answer("AccessDeniedException", text, 403)
+    assert error.action == action
+    assert action in str(error)
+
+
+def test_a_denial_keeps_our_spelling_of_the_action() -> None:
+    text = "User is not authorized to perform: sqs:createqueue on resource: x"
+    assert answer("AccessDenied", text, 403, "sqs:CreateQueue").action == "sqs:CreateQueue"
+
+
+def test_a_role_that_cannot_be_assumed_is_lost_access() -> None:
+    assert answer("AccessDenied", status=403, action="sts:AssumeRole").trouble is Trouble.ACCESS
+
+
+@pytest.mark.parametrize(("code", "status"), [("404", 404), ("403", 403), ("502", 502), ("", 200), ("", 400)])
+def test_an_answer_that_is_not_in_aws_words_settles_nothing(code: str, status: int) -> None:
+    error = answer(code, "<html>", status)
+    assert error.trouble is Trouble.UNAVAILABLE
+    assert error.maybe_accepted
+
+
+URL = "https://email.eu-west-1.amazonaws.com/"
+
+
+@pytest.mark.parametrize(
+    ("failure", "trouble"),
+    [
+        (EndpointConnectionError(endpoint_url=URL), Trouble.NOT_SENT),
+        (ConnectTimeoutError(endpoint_url=URL), Trouble.NOT_SENT),
+        (ReadTimeoutError(endpoint_url=URL), Trouble.UNAVAILABLE),
+        (ConnectionClosedError(endpoint_url=URL), Trouble.UNAVAILABLE),
+        (SSLError(endpoint_url=URL, error="bad certificate"), Trouble.UNAVAILABLE),
+        (ProxyConnectionError(proxy_url=URL), Trouble.UNAVAILABLE),
+        (ResponseParserError("truncated"), Trouble.UNAVAILABLE),
+        (BotoCoreError(), Trouble.UNAVAILABLE),
+        (NoCredentialsError(), Trouble.ACCESS),
+        (PartialCredentialsError(provider="env", cred_var="secret"), Trouble.ACCESS),
+        (ParamValidationError(report="Invalid length for To, value: secret@example.com"), Trouble.BAD_REQUEST),
+    ],
+)
+def test_each_failure_before_an_answer_has_its_class(failure: Exception, trouble: Trouble) -> None:
+    error = classify(failure, "ses:SendBulkEmail")
+    assert error.trouble is trouble
+    assert error.code == type(failure).__name__
+    assert error.action == "ses:SendBulkEmail"
+    assert "secret@example.com" not in error.text
+
+
+def test_only_an_answer_that_never_came_leaves_a_send_in_doubt() -> None:
+    doubtful = {trouble for trouble in Trouble if SesError(trouble, "Code", "ses:SendBulkEmail").maybe_accepted}
+    assert doubtful == {Trouble.UNAVAILABLE}
+
+
+def test_throttling_the_network_and_outages_are_no_loss_of_access() -> None:
+    losses = {trouble for trouble in Trouble if SesError(trouble, "Code", "ses:GetAccount").is_access_loss}
+    assert losses == {Trouble.ACCESS, Trouble.MISSING_ACTION, Trouble.NOT_SIGNED_UP, Trouble.REGION_OFF}
+
+
+def test_what_should_have_been_signed_is_not_kept() -> None:
+    text = "It does not match.\n\nThe Canonical String for this request should have been\n'x-amz-security-token:TOKEN'"
+    assert answer("InvalidSignatureException", text, 403).text == "It does not match."
+
+
+@given(st.text(max_size=600))
+def test_a_text_from_aws_becomes_one_short_visible_line(text: str) -> None:
+    cleaned = answer("BadRequestException", text).text
+    assert len(cleaned) <= MAX_TEXT
+    assert not any(char in cleaned for char in "\r\n\t\x00\x1b\x7f\x85\u2028\u202e\u200b")
+    assert clean(cleaned) == cleaned

@@ -1,0 +1,72 @@
+"""The IAM policy that is pasted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bot.ses.policy import STATEMENTS, policy, policy_json, statements_of
+from bot.ses.probes import probes
+
+SET_UP_ACTIONS = {
+    "ses:CreateConfigurationSet",
+    "ses:CreateConfigurationSetEventDestination",
+    "ses:GetConfigurationSetEventDestinations",
+    "ses:UpdateConfigurationSetEventDestination",
+    "ses:DeleteConfigurationSet",
+    "sns:CreateTopic",
+    "sns:GetTopicAttributes",
+    "sns:SetTopicAttributes",
+    "sns:Subscribe",
+    "sns:DeleteTopic",
+    "sqs:CreateQueue",
+    "sqs:SetQueueAttributes",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:DeleteQueue",
+}
+
+
+def test_everything_that_is_checked_or_set_up_is_in_the_policy() -> None:
+    granted = {action for statement in STATEMENTS for action in statement.actions}
+    assert {action for probe in probes() for action in probe.actions} <= granted
+    assert granted >= SET_UP_ACTIONS
+
+
+def test_topics_and_queues_are_granted_by_name_in_the_account_and_partition() -> None:
+    resources = {
+        statement["Sid"]: statement["Resource"] for statement in policy("aws-us-gov", "111122223333")["Statement"]
+    }
+    assert resources["MailroomTopic"] == "arn:aws-us-gov:sns:*:111122223333:mailroom-*"
+    assert resources["MailroomQueue"] == "arn:aws-us-gov:sqs:*:111122223333:mailroom-*"
+    assert resources["MailroomCheck"] == "arn:aws-us-gov:iam::111122223333:user/${aws:username}"
+
+
+def test_a_role_may_simulate_itself() -> None:
+    resources = [statement["Resource"] for statement in policy("aws", "111122223333", "role/mailroom")["Statement"]]
+    assert "arn:aws:iam::111122223333:role/mailroom" in resources
+
+
+@pytest.mark.parametrize("account_id", ["*", "111122223333"])
+def test_the_policy_fits_where_iam_gives_the_least_room(account_id: str) -> None:
+    text = policy_json("aws-us-gov", account_id)
+    assert json.loads(text) == policy("aws-us-gov", account_id)
+    assert len("".join(text.split())) <= 2048
+
+
+def test_statements_are_distinct_and_name_each_action_once() -> None:
+    actions = [action for statement in STATEMENTS for action in statement.actions]
+    assert len(actions) == len(set(actions))
+    assert len({statement.sid for statement in STATEMENTS}) == len(STATEMENTS)
+
+
+def test_missing_actions_are_sorted_under_their_statements() -> None:
+    found = statements_of(["sqs:createqueue", "sns:CreateTopic", "ses:SendEmail", "kms:Decrypt"])
+    assert [(statement.sid, actions) for statement, actions in found.items()] == [
+        ("MailroomSend", ("ses:SendEmail",)),
+        ("MailroomTopic", ("sns:CreateTopic",)),
+        ("MailroomQueue", ("sqs:CreateQueue",)),
+    ]
+    assert [statement.optional for statement in found] == [False, False, True]

@@ -1,0 +1,85 @@
+"""What the answer of a bulk send means for each recipient."""
+
+from __future__ import annotations
+
+import json
+
+import botocore.session
+import pytest
+
+from bot.ses.sending import BulkEntry, BulkTemplate, EntryOutcome, bulk_request, read_results
+
+SENDER = "News <news@example.com>"
+REJECTED = "Email address is not verified. The following identities failed the check in region EU-WEST-1: "
+
+
+def outcome(status: str, error: str = "") -> EntryOutcome:
+    return read_results([{"Status": status, "Error": error}], SENDER, 1)[0].outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("SUCCESS", EntryOutcome.SENT),
+        ("MESSAGE_REJECTED", EntryOutcome.FAILED),
+        ("MAIL_FROM_DOMAIN_NOT_VERIFIED", EntryOutcome.IDENTITY),
+        ("CONFIGURATION_SET_NOT_FOUND", EntryOutcome.STOP),
+        ("TEMPLATE_NOT_FOUND", EntryOutcome.STOP),
+        ("ACCOUNT_SUSPENDED", EntryOutcome.SUSPENDED),
+        ("ACCOUNT_THROTTLED", EntryOutcome.RETRY),
+        ("ACCOUNT_DAILY_QUOTA_EXCEEDED", EntryOutcome.QUOTA),
+        ("INVALID_SENDING_POOL_NAME", EntryOutcome.STOP),
+        ("ACCOUNT_SENDING_PAUSED", EntryOutcome.PAUSED),
+        ("CONFIGURATION_SET_SENDING_PAUSED", EntryOutcome.PAUSED),
+        ("INVALID_PARAMETER", EntryOutcome.FAILED),
+        ("TRANSIENT_FAILURE", EntryOutcome.RETRY),
+        ("FAILED", EntryOutcome.FAILED),
+        ("SOMETHING_NEW", EntryOutcome.IN_DOUBT),
+        ("", EntryOutcome.IN_DOUBT),
+    ],
+)
+def test_each_status_has_its_outcome(status: str, expected: EntryOutcome) -> None:
+    assert outcome(status) is expected
+
+
+def test_every_status_that_botocore_knows_is_mapped() -> None:
+    model = botocore.session.Session().get_service_model("sesv2")
+    statuses = model.shape_for("BulkEmailStatus").enum
+    assert len(statuses) == 14
+    assert EntryOutcome.IN_DOUBT not in {outcome(status) for status in statuses}
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("news@example.com", EntryOutcome.IDENTITY),
+        ("News <NEWS@example.com>, to@example.org", EntryOutcome.IDENTITY),
+        ("example.com", EntryOutcome.IDENTITY),
+        ("to@example.org", EntryOutcome.FAILED),
+        ("fake-news@example.com", EntryOutcome.FAILED),
+    ],
+)
+def test_a_rejection_of_the_sender_is_not_the_recipients_fault(named: str, expected: EntryOutcome) -> None:
+    assert outcome("MESSAGE_REJECTED", REJECTED + named) is expected
+
+
+def test_a_recipient_without_a_result_is_in_doubt() -> None:
+    results = read_results([{"Status": "SUCCESS", "MessageId": "1"}], SENDER, 3)
+    assert [result.outcome for result in results] == [EntryOutcome.SENT, EntryOutcome.IN_DOUBT, EntryOutcome.IN_DOUBT]
+    assert results[0].message_id == "1"
+
+
+def test_results_beyond_the_recipients_are_not_taken() -> None:
+    assert len(read_results([{"Status": "SUCCESS"}] * 3, SENDER, 2)) == 2
+
+
+def test_data_headers_and_tags_belong_to_their_entry() -> None:
+    template = BulkTemplate("Hi {{name}}", "<p>{{name}}</p>", "{{name}}")
+    entries = [BulkEntry("a@example.org", {"name": "Zoë"}, {"List-Unsubscribe": "<https://x>"}, {"attempt": "c1"})]
+    request = bulk_request(SENDER, ["re@example.com"], "mailroom-1", template, entries)
+    (entry,) = request["BulkEmailEntries"]
+    data = entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
+    assert json.loads(data) == {"name": "Zoë"}
+    assert entry["Destination"] == {"ToAddresses": ["a@example.org"]}
+    assert entry["ReplacementHeaders"] == [{"Name": "List-Unsubscribe", "Value": "<https://x>"}]
+    assert entry["ReplacementTags"] == [{"Name": "attempt", "Value": "c1"}]

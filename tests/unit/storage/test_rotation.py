@@ -1,0 +1,154 @@
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from storage import rotation
+from storage.database import Database, StorageError
+from storage.models import Installation, Mailer, SealingCheck, Team
+from storage.sealing import KeyRing, UnsealError
+
+CANARY = "wJalrXUtnFEMI/K7MDENG"
+OLD, NEW = {"old": b"1" * 32}, {"new": b"2" * 32}
+
+
+async def _fill(db: Database, keys: KeyRing, teams: int) -> None:
+    """Store a mailer for each team and one installation, with secrets that tell where they belong."""
+    now = db.now()
+    async with db.write() as session:
+        for number in range(teams):
+            team, mailer = f"t{number}", f"m{number}"
+            session.add(Team(id=team, slack_team_id="T1", channel_id=team, name="n", created_by="U1", created_at=now))
+            await session.flush()
+            credentials = keys.seal(f"{CANARY} {mailer}", team=team, record=mailer, field="credentials")
+            session.add(_mailer(db, id=mailer, team_id=team, connection=mailer, credentials=credentials))
+        token = keys.seal(f"{CANARY} i", team="T1", record="i", field="bot_token")
+        session.add(_installation(db, id="i", slack_team_id="T1", bot_token=token))
+        session.add(_installation(db, id="dead", slack_team_id="T2"))
+
+
+def _file(url: str) -> Path:
+    return Path(url.removeprefix("sqlite+aiosqlite:///"))
+
+
+def _mailer(db: Database, **values: object) -> Mailer:
+    times = dict.fromkeys(
+        ("credentials_at", "connected_at", "access_since", "access_checked_at", "checked_at"), db.now()
+    )
+    names = dict.fromkeys(("principal_arn", "connected_by", "configuration_set", "topic_arn"), "-")
+    return Mailer.model_validate({"account_id": "1", "region": "eu-west-1", **names, **times, **values})
+
+
+def _installation(db: Database, **values: object) -> Installation:
+    return Installation.model_validate(
+        {"bot_user_id": "B", "installed_by": "U1", "installed_at": db.now(), "bot_token": None, **values}
+    )
+
+
+async def _opened(db: Database, keys: KeyRing) -> list[tuple[str, str]]:
+    """Return the key and the text of every sealed value."""
+    async with db.read() as session:
+        mailers = (await session.exec(select(Mailer).order_by(Mailer.id))).all()
+        installation = await session.get_one(Installation, "i")
+    places = [(row.credentials, row.team_id, row.id, "credentials") for row in mailers]
+    places.append((installation.bot_token or b"", "T1", "i", "bot_token"))
+    return [
+        (
+            "new" if not keys.needs_rotation(sealed) else "old",
+            keys.open(sealed, team=team, record=record, field=field).reveal(),
+        )
+        for sealed, team, record, field in places
+    ]
+
+
+async def _marks(db: Database) -> list[SealingCheck]:
+    async with db.read() as session:
+        return [*await session.exec(select(SealingCheck).order_by(SealingCheck.key_id))]
+
+
+async def test_the_keys_of_the_first_start_are_those_of_every_start(db: Database) -> None:
+    await rotation.check_keys(db, KeyRing(OLD))
+    marks = await _marks(db)
+    await rotation.check_keys(db, KeyRing(OLD))
+    for wrong in (KeyRing(NEW), KeyRing({"old": b"3" * 32}), KeyRing({**NEW, "old": b"3" * 32})):
+        with pytest.raises(StorageError, match=r"^MAILROOM_KEYS "):
+            await rotation.check_keys(db, wrong)
+    assert await _marks(db) == marks
+    assert [mark.key_id for mark in marks] == ["old"]
+
+
+async def test_a_new_key_before_the_old_one_is_taken(db: Database) -> None:
+    await rotation.check_keys(db, KeyRing(OLD))
+    await rotation.check_keys(db, KeyRing(NEW | OLD))
+    assert [mark.key_id for mark in await _marks(db)] == ["new", "old"]
+
+
+async def test_rotation_seals_everything_with_the_newest_key_and_frees_the_old_one(db: Database) -> None:
+    await rotation.check_keys(db, KeyRing(OLD))
+    await _fill(db, KeyRing(OLD), teams=3)
+    both = KeyRing(NEW | OLD)
+    assert await rotation.rotate(db, both) == 4
+    assert await _opened(db, KeyRing(NEW)) == [("new", f"{CANARY} {name}") for name in ("m0", "m1", "m2", "i")]
+    assert await rotation.rotate(db, both) == 0
+    await rotation.check_keys(db, KeyRing(NEW))
+
+
+class InterruptedRing(KeyRing):
+    """Ends at the seal of this number, as a kill would."""
+
+    left = 0
+
+    def seal(self, plain: str, *, team: str, record: str, field: str) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise InterruptedError
+        return super().seal(plain, team=team, record=record, field=field)
+
+
+async def test_a_rotation_that_is_interrupted_anywhere_leaves_everything_readable_and_goes_on(db: Database) -> None:
+    await rotation.check_keys(db, KeyRing(OLD))
+    await _fill(db, KeyRing(OLD), teams=4)
+    ring = InterruptedRing(NEW | OLD)
+    ring.left = 1
+    await rotation.check_keys(db, ring)
+    for done in range(1, 5):
+        ring.left = 1
+        with pytest.raises(InterruptedError):
+            await rotation.rotate(db, ring)
+        opened = await _opened(db, ring)
+        assert [key for key, _ in opened].count("new") == done
+        assert [text for _, text in opened] == [f"{CANARY} {name}" for name in ("m0", "m1", "m2", "m3", "i")]
+        assert [mark.key_id for mark in await _marks(db)] == ["new", "old"]
+    ring.left = 1
+    assert await rotation.rotate(db, ring) == 1
+    assert [mark.key_id for mark in await _marks(db)] == ["new"]
+
+
+async def test_what_changes_during_a_rotation_is_kept(db: Database) -> None:
+    await _fill(db, KeyRing(OLD), teams=1)
+    both = KeyRing(NEW | OLD)
+    (before, *_) = await rotation._stale(db, both)
+    changed = both.seal("changed", team="t0", record="m0", field="credentials")
+    async with db.write() as session:
+        (await session.get_one(Mailer, "m0")).credentials = changed
+    assert await rotation._reseal(db, both, before) == 0
+    assert (await _opened(db, both))[0] == ("new", "changed")
+
+
+async def test_a_value_that_no_key_opens_stops_the_rotation(db: Database) -> None:
+    await _fill(db, KeyRing(OLD), teams=1)
+    with pytest.raises(UnsealError):
+        await rotation.rotate(db, KeyRing(NEW))
+    assert (await _opened(db, KeyRing(NEW | OLD)))[0] == ("old", f"{CANARY} m0")
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_a_stolen_file_holds_no_secret(db: Database, database_url: str) -> None:
+    await _fill(db, KeyRing(OLD), teams=1)
+    await db.stop()
+    stolen = _file(database_url).read_bytes()
+    plain = CANARY.encode()
+    forms = {plain, b64encode(plain)[:-4], plain.hex().encode(), CANARY.encode("utf-16-le"), *OLD.values()}
+    assert b"eu-west-1" in stolen
+    assert not [form for form in forms if form in stolen]
