@@ -14,7 +14,11 @@ class SettingsError(Exception):
     """One sentence for the person who starts Mailroom: which setting, and how to mend it."""
 
 
-SecretSetting = Annotated[Secret, BeforeValidator(lambda value: Secret(str(value).strip())), PlainSerializer(str)]
+def _secret(value: object) -> object:
+    return Secret(value.strip()) if isinstance(value, str) else value
+
+
+SecretSetting = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(str)]
 
 
 class Settings(BaseSettings):

@@ -22,6 +22,11 @@ class Tasks:
         task.add_done_callback(self._done)
         return task
 
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def finish(self, seconds: float) -> None:
         """Wait for what is under way, then cancel the rest."""
         running = list(self._running)

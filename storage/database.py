@@ -81,7 +81,7 @@ class Database:
     @property
     def path(self) -> Path | None:
         """The SQLite file; None on PostgreSQL."""
-        return Path(str(self._url.database)).absolute() if self.dialect == "sqlite" else None
+        return Path(str(self._url.database)).resolve() if self.dialect == "sqlite" else None
 
     def now(self) -> datetime:
         return self._clock()

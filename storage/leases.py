@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, tuple_
+from sqlalchemy import case, literal, tuple_
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import col, delete, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.database import insert_into
-from storage.models import Outbox, Poll, SeenRequest, SendingAccount
+from storage.models import Outbox, Poll, SeenRequest, SendingAccount, UtcDateTime
 from storage.states import PollKind
 
 
@@ -100,7 +100,7 @@ async def finish_message(
     """
     if retry_at is None:
         values["shown"] = message.wanted
-        values["due_at"] = case((col(Outbox.wanted) > message.wanted, now), else_=None)
+        values["due_at"] = case((col(Outbox.wanted) > message.wanted, literal(now, UtcDateTime)), else_=None)
     else:
         values["due_at"] = retry_at
     held = (col(Outbox.id) == message.id, col(Outbox.fence) == message.fence)

@@ -147,7 +147,10 @@ class TeamAdmin(SQLModel, table=True):
 class Mailer(SQLModel, table=True):
     """A team's connection to one AWS account in one region, with what AWS last said about it."""
 
-    __table_args__ = (UniqueConstraint("team_id"),)  # at most one mailer a team
+    __table_args__ = (
+        UniqueConstraint("team_id"),  # at most one mailer a team
+        UniqueConstraint("connection"),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id", index=False)

@@ -21,7 +21,7 @@ _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # rows, to find the address column by its content
 _EMAIL_NAMES = ("email", "e_mail", "email_address", "e_mail_address", "emailaddress", "mail_address", "mailaddress")
 _VAGUE_NAMES = ("mail", "address", "recipient", "recipients", "to")  # may be a street, too: their content decides
-_NEARLY_ALL = 0.9
+_NEARLY_ALL, _MOSTLY = 0.9, 0.5  # of the values in a column
 _SHOWN = 100  # characters of a rejected value
 
 _Record = tuple[int, list[str]]
@@ -35,7 +35,7 @@ class Limits:
     rows: int = 2_000_000
     columns: int = 50
     value: int = 2_000
-    row: int = 10_000  # keeps the data of one recipient below SES's 262,144 bytes
+    row: int = 5_000  # keeps the data of one recipient below SES’s 262,144 bytes, however it is escaped
 
 
 class RejectReason(StrEnum):
@@ -148,9 +148,10 @@ def _header(sample: list[_Record], limits: Limits) -> tuple[tuple[str, ...], int
             "AUDIENCE_TOO_MANY_COLUMNS",
             f"The file has {len(first)} columns: leave out all but {limits.columns} of them.",
         )
-    if any(map(_is_address, first)):  # no header: the first row is a recipient
+    addresses = [position for position, cell in enumerate(first) if _is_address(cell)]
+    if addresses:  # no header: the first row is a recipient
         header = [""] * len(first)
-        at = _address_position(header, sample)
+        at = addresses[0] if len(addresses) == 1 else _address_position(header, sample)
         header[at] = "email"
         return column_names(header), at, sample
     if len(sample) == 1:
@@ -167,11 +168,12 @@ def _address_position(header: Sequence[str], rows: Sequence[_Record]) -> int:
     vague = [position for position, name in enumerate(names) if name in _VAGUE_NAMES and shares[position]]
     if vague:
         return max(vague, key=lambda position: shares[position])
-    full = [position for position, share in enumerate(shares) if share >= _NEARLY_ALL]
-    if len(full) == 1:
-        return full[0]
+    nearly = [position for position, share in enumerate(shares) if share >= _NEARLY_ALL]
+    mostly = nearly or [position for position, share in enumerate(shares) if share > _MOSTLY]
+    if len(mostly) == 1:
+        return mostly[0]
     columns = ", ".join(shown(cell, 40) for cell in header if cell) or "no names"
-    if full:
+    if mostly:
         raise refuse("AUDIENCE_AMBIGUOUS", f"Several columns hold addresses ({columns}): name the right one “email”.")
     raise refuse("AUDIENCE_NO_ADDRESS_COLUMN", f"No column holds addresses ({columns}): name the right one “email”.")
 

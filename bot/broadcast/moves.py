@@ -1,21 +1,26 @@
 """A broadcast goes from one state to another: one place that counts its version up, audits it and tells the channel.
 
-The row is locked by the caller. Locks are taken in one order everywhere, the sending account before the broadcast, so
-that nobody waits in a circle.
+The caller has the row locked. Locks are taken in one order everywhere, the sending account before the broadcast before
+its deliveries, so that nobody waits in a circle.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from sqlalchemy import inspect
+from sqlalchemy.orm import defer
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from storage import audit
 from storage.models import Broadcast, SendingAccount
-from storage.states import BroadcastState, PauseReason
+from storage.states import BroadcastState
 
 MAILROOM = "mailroom"  # the actor of what nobody asked for
+WITHOUT_CONTENT = tuple(defer(inspect(Broadcast).attrs[name].class_attribute) for name in ("body", "template"))
+"""Of a broadcast without what is large and rarely needed."""
+
 ENDED = frozenset({BroadcastState.DONE, BroadcastState.CANCELLED, BroadcastState.STOPPED})
 
 
@@ -38,6 +43,7 @@ async def move(
         broadcast.started_at = now
     broadcast.finished_at = now if to in ENDED else None
     session.add(broadcast)
+    after = {"state": to, "reasons": broadcast.pause_reasons}
     audit.record(
         session,
         broadcast.team_id,
@@ -46,30 +52,18 @@ async def move(
         now=now,
         subject=broadcast.id,
         before=before,
-        after={"state": to, "reasons": broadcast.pause_reasons},
+        after=after,
     )
     await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now)
 
 
-async def hold(session: AsyncSession, reason: PauseReason, now: datetime, broadcasts: Iterable[Broadcast]) -> None:
-    """Have these broadcasts wait, for one reason more."""
-    for broadcast in broadcasts:
-        reasons = {*broadcast.pause_reasons, reason.value}
-        await move(
-            session, broadcast, BroadcastState.PAUSED, by=MAILROOM, action="hold", now=now, reasons=reasons
-        )
-
-
 async def wake(session: AsyncSession, account_id: str, region: str, at: datetime) -> None:
-    """Have the account looked at by then; sooner stays sooner."""
-    row = await session.exec(
-        select(SendingAccount.id, SendingAccount.work_at)
-        .where(SendingAccount.account_id == account_id, SendingAccount.region == region)
-        .with_for_update()
-    )
-    found = row.first()
+    """Have the account's work looked at by then; sooner stays sooner. Locks the account."""
+    same = (col(SendingAccount.account_id) == account_id, col(SendingAccount.region) == region)
+    found = (await session.exec(select(SendingAccount.id).where(*same).with_for_update())).first()
     if found is None:
         session.add(SendingAccount(account_id=account_id, region=region, work_at=at))
         await session.flush()
-    elif found.work_at is None or found.work_at > at:
-        await session.exec(update(SendingAccount).where(col(SendingAccount.id) == found.id).values(work_at=at))
+        return
+    later = col(SendingAccount.work_at).is_(None) | (col(SendingAccount.work_at) > at)
+    await session.exec(update(SendingAccount).where(*same, later).values(work_at=at))

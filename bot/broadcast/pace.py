@@ -4,15 +4,17 @@ GCRA (the generic cell rate algorithm of ITU-T I.371) keeps one time, the earlie
 stands in the row of the account, so that a take-over goes on at the same pace.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import SystemRandom
+
+CUT = 0.5
+"""What is left of the rate after AWS found it too high."""
 
 # SES counts recipients in any second, and two calls may travel at different speeds: what is left free takes that up.
 _SHARE = 0.975
 _LATE = timedelta(milliseconds=15)  # a call this late keeps the beat, so that lateness does not add up
 _GROWTH = 0.05  # of AWS's rate, with each call
-_CUT = 0.5
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0  # seconds
 _random = SystemRandom()
 
@@ -28,16 +30,12 @@ class Pace:
         """Return the seconds until the next call fits."""
         return max(0.0, (self.next_at - now).total_seconds()) if self.next_at else 0.0
 
-    def take(self, recipients: int, limit: float, now: datetime) -> "Pace":
-        """Return the pace after a call now, for an account that AWS lets send `limit` recipients a second."""
+    def take(self, recipients: int, limit: float, now: datetime) -> tuple[float, datetime]:
+        """Return the rate and the next time after a call now, where AWS lets the account send `limit` a second."""
         limit = limit if limit > 0 else 1.0
         rate = limit if self.next_at is None else min(limit, self.rate + limit * _GROWTH)
         beat = self.next_at if self.next_at and now - self.next_at <= _LATE else now
-        return Pace(rate, beat + timedelta(seconds=recipients / (rate * _SHARE)))
-
-    def slower(self) -> "Pace":
-        """Return the pace after AWS found this one too fast."""
-        return replace(self, rate=max(1.0, self.rate * _CUT))
+        return rate, beat + timedelta(seconds=recipients / (rate * _SHARE))
 
 
 def chunk_limit(max_send_rate: float) -> int:

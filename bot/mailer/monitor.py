@@ -5,6 +5,7 @@ Throttling, the network and outages are never loss.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -38,6 +39,10 @@ class _Seen:
     account: AccountFacts
     listed: list[ListedIdentity]
     waiting: dict[str, IdentityFacts | None]  # the managed identities that wait, in full
+
+
+class _OvertakenError(Exception):
+    """Somebody wants another look, or has taken it over: this one may have been too early."""
 
 
 class Monitor:
@@ -76,12 +81,17 @@ class Monitor:
                 await leases.drop(session, PollKind.ACCOUNT, claim.subject_id)
             return
         result = await self._ask(mailer)
+        with contextlib.suppress(_OvertakenError):
+            await self._keep(claim, mailer, result)
+
+    async def _keep(self, claim: leases.Claim, mailer: Mailer, result: _Seen | SesError) -> None:
         async with self._db.write() as session:
             row = await session.get(Mailer, mailer.id, with_for_update=True)
             if row is None or row.version != mailer.version:  # reconnected or deleted meanwhile: this was the old key
                 return
             managed = await self._take(session, row, result)
-            await leases.finish(session, claim, self._clock() + self._pause(row, managed))
+            if not await leases.finish(session, claim, self._clock() + self._pause(row, managed)):
+                raise _OvertakenError  # and nothing of this look is kept
 
     def _pause(self, mailer: Mailer, managed: list[Identity]) -> timedelta:
         pause = self._intervals.after(mailer.production, [row.state for row in managed])

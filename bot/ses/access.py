@@ -59,7 +59,7 @@ class Step:
 
 @dataclass(frozen=True)
 class AccessReport:
-    """What a check found. `set_up` is None where there is none: a root key, or a check that failed and was undone."""
+    """What a check found. `set_up` is None where there is none: a root key, another account, or a failed check that was undone."""
 
     account_id: str
     principal_arn: str
@@ -83,7 +83,7 @@ class AccessReport:
 
     @property
     def passed(self) -> bool:
-        return not (self.is_root or self.missing or self.undecided)
+        return self.set_up is not None and not (self.missing or self.undecided)
 
     def _actions(self, outcome: Outcome, *, required: bool) -> tuple[str, ...]:
         return tuple(step.action for step in self.steps if step.outcome is outcome and step.required is required)
@@ -131,6 +131,8 @@ async def recheck(
     session: AwsSession,
     connection: str,
     *,
+    account_id: str = "",
+    new_key: bool = False,
     endpoint: str = "",
     on_step: OnStep = lambda _: None,
     sleep: Sleep = asyncio.sleep,
@@ -138,11 +140,22 @@ async def recheck(
 ) -> AccessReport:
     """Check the credentials of a connection that is in use, new ones or its own: its pieces are mended, never undone.
 
+    Args:
+        session: as `check`.
+        connection: the one in use.
+        account_id: the account it is in. Credentials of another one are looked at no further: `set_up` is None.
+        new_key: whether a key that AWS does not know is waited for, as `check` does.
+        endpoint: as `check`.
+        on_step: as `check`.
+        sleep: as `check`.
+        monotonic: as `check`.
+
     Raises:
-        SesError: as `check`; a key that AWS does not know is not waited for.
+        SesError: as `check`.
     """
-    run = _Check(session, connection, on_step, sleep, monotonic, settled_at=monotonic())
-    report = await run.report(endpoint)
+    settled_at = monotonic() + (NEW_KEY_SETTLES_SECONDS if new_key else 0)
+    run = _Check(session, connection, on_step, sleep, monotonic, settled_at)
+    report = await run.report(endpoint, account_id)
     if run.lost is not None:
         raise run.lost
     return report
@@ -170,13 +183,13 @@ class _Check:
         self._steps: dict[str, Step] = {}
         self._broken = False
 
-    async def report(self, endpoint: str) -> AccessReport:
+    async def report(self, endpoint: str, expected_account: str = "") -> AccessReport:
         identity = await self._patiently("sts:GetCallerIdentity", lambda sts: sts.get_caller_identity())
         self._record(Step("sts:GetCallerIdentity", required=True, outcome=Outcome.OK))
         account_id, arn = str(identity["Account"]), str(identity["Arn"])
         is_root = arn.endswith(":root")
         done = None
-        if not is_root:
+        if not is_root and expected_account in {"", account_id}:
             await self._probe_all(arn)
             place = Place(self._connection, self._session.region, arn.split(":")[1], account_id)
             if self.lost is None:

@@ -6,7 +6,7 @@ Amazon SES API v2 reference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import methodcaller
@@ -84,7 +84,7 @@ class Ses:
 
     async def account(self) -> AccountFacts:
         """Ask for the state of the account. AWS allows about one such call a second: never once a message."""
-        answer: Any = await self._session.call("ses:GetAccount", lambda ses: ses.get_account())
+        answer = await self._read("ses:GetAccount", lambda ses: ses.get_account(), "SendingEnabled")
         quota, details = answer.get("SendQuota") or {}, answer.get("Details") or {}
         review = details.get("ReviewDetails") or {}
         return AccountFacts(
@@ -108,10 +108,10 @@ class Ses:
         found: list[ListedIdentity] = []
         page: dict[str, Any] = {"PageSize": IDENTITIES_A_PAGE}
         while True:
-            answer: Any = await self._session.call(
-                "ses:ListEmailIdentities", methodcaller("list_email_identities", **page)
+            answer = await self._read(
+                "ses:ListEmailIdentities", methodcaller("list_email_identities", **page), "EmailIdentities"
             )
-            found += [_listed(entry) for entry in answer.get("EmailIdentities") or ()]
+            found += [_listed(entry) for entry in answer["EmailIdentities"]]
             token = answer.get("NextToken")
             if not token:
                 return found
@@ -119,8 +119,8 @@ class Ses:
 
     async def identity(self, name: str) -> IdentityFacts:
         """Ask for one identity; Trouble.NOT_FOUND when the account has none of that name."""
-        answer: Any = await self._session.call(
-            "ses:GetEmailIdentity", lambda ses: ses.get_email_identity(EmailIdentity=name)
+        answer = await self._read(
+            "ses:GetEmailIdentity", lambda ses: ses.get_email_identity(EmailIdentity=name), "VerificationStatus"
         )
         dkim, mail_from = answer.get("DkimAttributes") or {}, answer.get("MailFromAttributes") or {}
         return IdentityFacts(
@@ -204,8 +204,10 @@ class Ses:
     async def get_suppressed(self, address: str) -> Suppressed | None:
         """Ask whether AWS itself suppresses an address. AWS keeps these calls closed in the sandbox."""
         try:
-            answer: Any = await self._session.call(
-                "ses:GetSuppressedDestination", lambda ses: ses.get_suppressed_destination(EmailAddress=address)
+            answer = await self._read(
+                "ses:GetSuppressedDestination",
+                lambda ses: ses.get_suppressed_destination(EmailAddress=address),
+                "SuppressedDestination",
             )
         except SesError as error:
             if error.trouble is Trouble.NOT_FOUND:
@@ -213,6 +215,17 @@ class Ses:
             raise
         entry = answer["SuppressedDestination"]
         return Suppressed(address, clean(entry.get("Reason", "")), entry["LastUpdateTime"].astimezone(UTC))
+
+    async def _read(self, action: str, call: Callable[[Any], Any], member: str) -> dict[str, Any]:
+        """Make a call whose answer always has `member`.
+
+        botocore takes a body that was cut off for an empty one, and facts read from that would be a false alarm:
+        nothing verified, nothing allowed.
+        """
+        answer: dict[str, Any] = await self._session.call(action, call)
+        if member not in answer:
+            raise SesError(Trouble.UNAVAILABLE, "UnreadableAnswer", action)
+        return answer
 
 
 def _listed(entry: dict[str, Any]) -> ListedIdentity:

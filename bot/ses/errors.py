@@ -178,6 +178,8 @@ def classify(error: Exception, action: str) -> SesError:
 
 def clean(text: str) -> str:
     """Make a text from AWS safe to store and log: one line, no control or formatting characters, at most 200."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())[:MAX_TEXT]
     visible = "".join(" " if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp", "Cs"} else char for char in text)
     return " ".join(visible.split())[:MAX_TEXT]
 

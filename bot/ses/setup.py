@@ -155,7 +155,9 @@ async def _configuration_set(place: Place, attempt: Attempt) -> bool:
         "ses:GetConfigurationSetEventDestinations",
         lambda ses: ses.get_configuration_set_event_destinations(ConfigurationSetName=place.name),
     )
-    if not isinstance(answer, SesError) and any(_differs(found, wanted) for found in answer["EventDestinations"]):
+    if not isinstance(answer, SesError) and any(
+        _differs(found, wanted) for found in answer.get("EventDestinations", ())
+    ):
         await attempt(
             "ses:UpdateConfigurationSetEventDestination",
             lambda ses: ses.update_configuration_set_event_destination(**names),
@@ -177,7 +179,7 @@ async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, bool]:
     made = await attempt("sqs:CreateQueue", lambda sqs: sqs.create_queue(QueueName=place.name), required=False)
     if isinstance(made, SesError):
         return None, False
-    url = str(made["QueueUrl"])
+    url: str = made["QueueUrl"]
     attributes = {"Policy": json.dumps(queue_policy(place)), "MessageRetentionPeriod": str(KEEP_EVENTS_SECONDS)}
     works = True
     calls: list[tuple[str, Callable[[Any], Any], Trouble | None]] = [

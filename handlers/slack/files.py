@@ -5,7 +5,7 @@ The bot's token travels with the request, so a redirect is never followed
 """
 
 import tempfile
-from typing import IO
+from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
@@ -36,7 +36,7 @@ class Files:
         self._origin = ("https", SLACK_FILE_HOST) if official else (api.scheme, api.netloc)
         self._token = token
 
-    async def fetch(self, client: AsyncWebClient, file_id: str) -> IO[bytes]:
+    async def fetch(self, client: AsyncWebClient, file_id: str) -> BinaryIO:
         """Return the file's content, opened for reading from its start.
 
         Raises:
@@ -48,7 +48,7 @@ class Files:
             raise _unreadable()
         if int(file.get("size") or 0) > MAX_BYTES:
             raise _too_large()
-        content: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes
+        content = cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115 - the caller closes it
         try:
             await self._download(url, content)
         except BaseException as error:
@@ -59,7 +59,7 @@ class Files:
         content.seek(0)
         return content
 
-    async def _download(self, url: str, content: IO[bytes]) -> None:
+    async def _download(self, url: str, content: BinaryIO) -> None:
         headers = {"Authorization": f"Bearer {self._token.reveal()}"}
         async with (
             ClientSession(timeout=TIMEOUT) as session,

@@ -73,9 +73,7 @@ class Notifier:
         except SlackApiError as error:
             await self._refused(row, method, error)
         except (ClientError, TimeoutError, OSError) as error:
-            await self._finish(
-                row, retry_at=self._later(row), attempts=row.attempts + 1, last_error=type(error).__name__
-            )
+            await self._fail(row, type(error).__name__)
         else:
             await self._finish(row, **posted, attempts=0, last_error="")
 

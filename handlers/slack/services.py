@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.broadcast.plan import Broadcasts
-from bot.suppressions import Suppressions
 
+from bot.broadcast.suppressions import Suppressions
 from bot.mailer.connection import Connections
 from bot.mailer.identities import Identities
+from bot.mailer.monitor import Monitor
 from bot.mailer.overview import Overviews
 from bot.mailer.production import ProductionAccess
 from bot.mailer.records import Mailers
@@ -23,6 +24,7 @@ class Services:
     clock: Callable[[], datetime]
     mailers: Mailers
     overviews: Overviews
+    monitor: Monitor
     connections: Connections
     removal: Removal
     identities: Identities
@@ -30,3 +32,5 @@ class Services:
     broadcasts: Broadcasts
     suppressions: Suppressions
     files: Files
+    public_url: str
+    undo_seconds: float

@@ -1,7 +1,7 @@
 """`/mailer`: the status card, and help."""
 
 from handlers.slack.guard import Permission
-from handlers.slack.listen import Call, Handler, Word
+from handlers.slack.listen import Call, Word
 from handlers.slack.services import Services
 from handlers.slack.views.common import Reply
 from handlers.slack.views.status import card, help_text
@@ -18,12 +18,12 @@ class StatusFlow:
         return card(await self._services.overviews.of(call.team))
 
 
-def help_for(command: str, words: list[Word]) -> Handler:
-    """Return the handler that lists the words; it also answers to a word that is none of them."""
-    listed = [(word.word, word.help) for word in words]
+def help_word(command: str, words: list[Word]) -> Word:
+    """Return the word that lists all words; it also answers to one that is none of them."""
+    listed = [*((word.word, word.help) for word in words), ("help", "this list")]
 
     async def handler(call: Call) -> Reply:
         first = call.at.words[0] if call.at.words else ""
         return help_text(command, listed, unknown="" if first.lower() in {"", "help"} else first)
 
-    return handler
+    return Word("help", "this list", Permission.SEE, handler)

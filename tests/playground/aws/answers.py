@@ -73,6 +73,10 @@ _QUERY_SPELLING = {
     "MissingAuthenticationTokenException": "MissingAuthenticationToken",
     "ServiceUnavailableException": "ServiceUnavailable",
     "ThrottlingException": "Throttling",
+    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueNameExists": "QueueAlreadyExists",
+    "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+    "MessageNotInflight": "AWS.SimpleQueueService.MessageNotInflight",
 }
 
 

@@ -22,12 +22,39 @@ if TYPE_CHECKING:
     from tests.playground.aws.ses_state import Ses
 
 AWS_METHODS = frozenset(
-    "create_key create_role delete_role revoke restore set_permissions fail heal switch_off switch_on reset "
-    "settle".split()
+    {
+        "create_key",
+        "create_role",
+        "delete_role",
+        "revoke",
+        "restore",
+        "set_permissions",
+        "fail",
+        "heal",
+        "switch_off",
+        "switch_on",
+        "reset",
+        "settle",
+    }
 )
 SES_METHODS = frozenset(
-    "verify fail temporary_failure pend vanish mail_from grant_production deny_production review set_quota pause "
-    "resume enforcement suppress outcome".split()
+    {
+        "verify",
+        "fail",
+        "temporary_failure",
+        "pend",
+        "vanish",
+        "mail_from",
+        "grant_production",
+        "deny_production",
+        "review",
+        "set_quota",
+        "pause",
+        "resume",
+        "enforcement",
+        "suppress",
+        "outcome",
+    }
 )
 
 

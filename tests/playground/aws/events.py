@@ -118,59 +118,65 @@ def _mail(event: Event) -> dict[str, Any]:
 
 
 def _detail(event: Event) -> dict[str, Any]:
-    mail, at = event.mail, _stamp(event.at)
-    feedback_id = f"{mail.message_id[:-6]}fb0000"
-    match event.kind:
-        case "BOUNCE":
-            return {
-                "feedbackId": feedback_id,
-                "bounceType": "Permanent",
-                "bounceSubType": event.sub_type,
-                "bouncedRecipients": [
-                    {
-                        "emailAddress": address,
-                        "action": "failed",
-                        "status": "5.1.1",
-                        "diagnosticCode": "smtp; 550 5.1.1 user unknown",
-                    }
-                    for address in event.recipients
-                ],
-                "timestamp": at,
-                "reportingMTA": "dsn; a8-50.smtp-out.amazonses.com",
-            }
-        case "COMPLAINT":
-            return {
-                "feedbackId": feedback_id,
-                "complaintSubType": event.sub_type or None,
-                "complainedRecipients": [{"emailAddress": address} for address in event.recipients],
-                "timestamp": at,
-                "complaintFeedbackType": "abuse",
-                "arrivalDate": at,
-            }
-        case "DELIVERY":
-            return {
-                "timestamp": at,
-                "processingTimeMillis": 642,
-                "recipients": list(event.recipients),
-                "smtpResponse": "250 2.6.0 Message received",
-                "reportingMTA": "a8-50.smtp-out.amazonses.com",
-            }
-        case "REJECT":
-            return {"reason": "Bad content"}
-        case "RENDERING_FAILURE":
-            return {"errorMessage": event.reason, "templateName": "inline"}
-        case "DELIVERY_DELAY":
-            return {
-                "timestamp": at,
-                "delayType": "MailboxFull",
-                "expirationTime": at,
-                "delayedRecipients": [
-                    {"emailAddress": address, "status": "4.2.2", "diagnosticCode": "smtp; 452 4.2.2"}
-                    for address in event.recipients
-                ],
-            }
-        case _:
-            return {}
+    detail = _DETAILS.get(event.kind)
+    return detail(event) if detail else {}
+
+
+def _bounce(event: Event) -> dict[str, Any]:
+    failed = {"action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
+    return {
+        "feedbackId": _feedback_id(event),
+        "bounceType": "Permanent",
+        "bounceSubType": event.sub_type,
+        "bouncedRecipients": [{"emailAddress": address, **failed} for address in event.recipients],
+        "timestamp": _stamp(event.at),
+        "reportingMTA": "dsn; a8-50.smtp-out.amazonses.com",
+    }
+
+
+def _complaint(event: Event) -> dict[str, Any]:
+    return {
+        "feedbackId": _feedback_id(event),
+        "complaintSubType": event.sub_type or None,
+        "complainedRecipients": [{"emailAddress": address} for address in event.recipients],
+        "timestamp": _stamp(event.at),
+        "complaintFeedbackType": "abuse",
+        "arrivalDate": _stamp(event.at),
+    }
+
+
+def _delivery(event: Event) -> dict[str, Any]:
+    return {
+        "timestamp": _stamp(event.at),
+        "processingTimeMillis": 642,
+        "recipients": list(event.recipients),
+        "smtpResponse": "250 2.6.0 Message received",
+        "reportingMTA": "a8-50.smtp-out.amazonses.com",
+    }
+
+
+def _delivery_delay(event: Event) -> dict[str, Any]:
+    delayed = {"status": "4.2.2", "diagnosticCode": "smtp; 452 4.2.2 mailbox full"}
+    return {
+        "timestamp": _stamp(event.at),
+        "delayType": "MailboxFull",
+        "expirationTime": _stamp(event.at),
+        "delayedRecipients": [{"emailAddress": address, **delayed} for address in event.recipients],
+    }
+
+
+_DETAILS: dict[str, Callable[[Event], dict[str, Any]]] = {
+    "BOUNCE": _bounce,
+    "COMPLAINT": _complaint,
+    "DELIVERY": _delivery,
+    "DELIVERY_DELAY": _delivery_delay,
+    "REJECT": lambda _: {"reason": "Bad content"},
+    "RENDERING_FAILURE": lambda event: {"errorMessage": event.reason, "templateName": "inline"},
+}
+
+
+def _feedback_id(event: Event) -> str:
+    return f"{event.mail.message_id[:-6]}fb0000"
 
 
 def _stamp(at: datetime) -> str:

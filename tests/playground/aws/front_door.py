@@ -6,6 +6,7 @@ Only then it reaches the service. Every call is written down.
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from tests.playground.aws.answers import (
     Answer,
     AwsError,
     Json,
-    Protocol,
     error_answer,
     json_answer,
     query_answer,
@@ -25,7 +25,7 @@ from tests.playground.aws.faults import Fault, How
 from tests.playground.aws.operations import actions, read_operation
 from tests.playground.aws.principals import Credential
 from tests.playground.aws.server import Outcome
-from tests.playground.aws.ses_api import OPERATIONS
+from tests.playground.aws.ses_api import OPERATIONS, SENDS
 from tests.playground.aws.signature import Request, Signature, is_right, read_signature
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class FrontDoor:
     def _serve(self, request: Request, claimed: Signature) -> Outcome:
         at = self._aws.clock()
         caller = self._aws.directory.find(claimed.access_key_id)
-        operation, params, fault = "Unknown", {}, None
+        operation = "Unknown"
+        params: Json = {}
+        fault: Fault | None = None
         try:
             operation, params = read_operation(claimed.service, request)
             name = f"{claimed.service}:{operation}"
@@ -83,7 +85,7 @@ class FrontDoor:
             answer = error_answer(SERVICES[claimed.service], claimed.service, error)
         except _CutError:
             answer = None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a mistake here is answered as AWS's own failure, and logged
             _log.exception("the playground failed at %s", operation)
             broken = AwsError("InternalFailure", f"The playground is broken: {error!r}")
             answer = error_answer(SERVICES[claimed.service], claimed.service, broken)
@@ -128,33 +130,34 @@ class FrontDoor:
     def _dispatch(
         self, request: Request, claimed: Signature, caller: Credential, operation: str, params: Json
     ) -> Answer:
-        service = SERVICES[claimed.service]
-        match claimed.service, operation:
-            case "ses", _:
-                handler = OPERATIONS.get(operation)
-                if handler is None:
-                    raise AwsError("UnknownOperationException", f"The playground has no {operation}")
-                ses = self._aws.ses(caller.key.account, claimed.region)
-                if operation in {"SendEmail", "SendBulkEmail"}:
-                    return json_answer(handler(ses, params))
-                with ses.lock:
-                    return json_answer(handler(ses, params))
-            case "sts", "GetCallerIdentity":
-                return query_answer(service, operation, sts.get_caller_identity(caller))
-            case "sts", "AssumeRole":
-                result = sts.assume_role(self._aws.directory, self._aws.clock, caller, params)
-                return query_answer(service, operation, result)
-            case "iam", "SimulatePrincipalPolicy":
-                return query_answer(service, operation, sts.simulate_principal_policy(caller, params))
-            case "sns", _:
-                own = self._aws.sns.answer(operation, params)
-                if own is not None:
-                    return query_answer(service, operation, own)
-            case "sqs", _:
-                pass
-            case _:
-                raise AwsError("InvalidAction", f"The playground has no {claimed.service}:{operation}")
-        return self._aws.moto.answer(request, caller.key.account)
+        if claimed.service == "ses":
+            return json_answer(self._ses(claimed, caller, operation, params))
+        if claimed.service == "sqs":
+            scope = f"{claimed.region}:{caller.key.account}"
+            return json_answer(self._aws.sqs.answer(operation, scope, params))
+        result = self._query_result(claimed.service, caller, operation, params)
+        if result is None:
+            return self._aws.moto.answer(request, caller.key.account)
+        return query_answer(SERVICES[claimed.service], operation, result)
+
+    def _ses(self, claimed: Signature, caller: Credential, operation: str, params: Json) -> Json:
+        handler = OPERATIONS.get(operation)
+        if handler is None:
+            raise AwsError("UnknownOperationException", f"The playground has no {operation}")
+        ses = self._aws.ses(caller.key.account, claimed.region)
+        if operation in SENDS:
+            return handler(ses, params)
+        with ses.lock:
+            return handler(ses, params)
+
+    def _query_result(self, service: str, caller: Credential, operation: str, params: Json) -> str | None:
+        """The XML of the result, or None where moto answers."""
+        if service == "sns":
+            return self._aws.sns.answer(operation, params)
+        handler = sts.OPERATIONS.get(f"{service}:{operation}")
+        if handler is None:
+            raise AwsError("InvalidAction", f"The playground has no {service}:{operation}")
+        return handler(self._aws.directory, self._aws.clock, caller, params)
 
 
 class _CutError(Exception):
@@ -183,21 +186,25 @@ def _fail_before(claimed: Signature, caller: Credential | None, operation: str, 
 def _authorize(claimed: Signature, caller: Credential, operation: str, params: Json) -> None:
     for action in actions(claimed.service, operation, params):
         if not caller.principal.permissions.allows(action):
+            text = sts.denial(caller, action, _resource(claimed, caller, params))
             spelling = _SPELLING.get(claimed.service, str)
-            account = "" if claimed.service == "iam" else caller.key.account
-            resource = f"arn:aws:{claimed.service}:{claimed.region}:{account}:{_resource(params)}"
-            raise AwsError("AccessDeniedException", sts.denial(caller, action, resource).replace(action, spelling(action)))
+            raise AwsError("AccessDeniedException", text.replace(action, spelling(action)))
 
 
-def _resource(params: Json) -> str:
-    if "EmailIdentity" in params:
-        return f"identity/{params['EmailIdentity']}"
-    if "ConfigurationSetName" in params:
-        return f"configuration-set/{params['ConfigurationSetName']}"
-    for name in ("TopicArn", "QueueName", "Name"):
+def _resource(claimed: Signature, caller: Credential, params: Json) -> str:
+    """The ARN that the operation is about, as far as its parameters tell."""
+    if claimed.service in {"sts", "iam"}:
+        return str(params.get("RoleArn") or params.get("PolicySourceArn") or caller.principal.arn)
+    about = "*"
+    for name in ("TopicArn", "QueueUrl", "QueueName", "Name"):
         if name in params:
-            return str(params[name]).rpartition(":")[2]
-    return "*"
+            about = re.split("[:/]", params[name])[-1]
+            break
+    for name, kind in (("EmailIdentity", "identity"), ("ConfigurationSetName", "configuration-set")):
+        if name in params:
+            about = f"{kind}/{params[name]}"
+            break
+    return f"arn:aws:{claimed.service}:{claimed.region}:{caller.key.account}:{about}"
 
 
 def _check_age(stamp: str, now: datetime) -> None:

@@ -1,14 +1,11 @@
-"""moto, for what it does well: SNS topics and SQS queues."""
+"""moto, for what it does well: SNS topics and their attributes."""
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sns.models import sns_backends
-from moto.sqs.exceptions import QueueDoesNotExist
-from moto.sqs.models import sqs_backends
 from werkzeug.test import create_environ, run_wsgi_app
 
 from tests.playground.aws.answers import Answer, AwsError
@@ -20,7 +17,6 @@ class Moto:
 
     def __init__(self) -> None:
         self._app = DomainDispatcherApplication(create_backend_app)
-        self.lock = threading.RLock()
 
     def answer(self, request: Request, account: str) -> Answer:
         """What moto says to a request that was found to be authentic, made by a key of `account`."""
@@ -37,9 +33,8 @@ class Moto:
         return Answer(int(status.split()[0]), b"".join(chunks), kept)
 
     def reset(self) -> None:
-        for backends in (sns_backends, sqs_backends):
-            for account in backends.values():
-                account.reset()
+        for account in sns_backends.values():
+            account.reset()
 
     def topic(self, topic_arn: str) -> Any:
         """moto's topic.
@@ -52,13 +47,6 @@ class Moto:
         if topic is None:
             raise AwsError("NotFound", "Topic does not exist")
         return topic
-
-    def send_to_queue(self, queue_arn: str, body: str) -> None:
-        _, _, _, region, account, name = queue_arn.split(":", 5)
-        try:
-            sqs_backends[account][region].send_message(name, body)
-        except QueueDoesNotExist:
-            return
 
 
 _HOP_HEADERS = frozenset({"content-length", "connection", "date", "server", "x-amzn-requestid"})

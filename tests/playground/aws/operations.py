@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qs, parse_qsl, unquote
 
 import botocore.session
 
@@ -16,8 +18,8 @@ _PLACEHOLDER = re.compile(r"\\\{(\w+)\\\}")
 
 # Where IAM's action is not the operation's own name, or is more than that.
 _SENDING = {
-    "SendEmail": ("ses:SendEmail", "ses:SendRawEmail"),
-    "SendBulkEmail": ("ses:SendBulkEmail", "ses:SendBulkTemplatedEmail"),
+    "ses:SendEmail": ("ses:SendEmail", "ses:SendRawEmail"),
+    "ses:SendBulkEmail": ("ses:SendBulkEmail", "ses:SendBulkTemplatedEmail"),
 }
 _BATCHES = {
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
@@ -25,6 +27,7 @@ _BATCHES = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "sns:PublishBatch": "sns:Publish",
 }
+_TAGS = ("Tags", "tags", "Tags.member.1.Key")
 
 
 def read_operation(service: str, request: Request) -> tuple[str, Json]:
@@ -43,10 +46,10 @@ def read_operation(service: str, request: Request) -> tuple[str, Json]:
         raise AwsError("SerializationException", "The body is not valid JSON.") from None
     if protocol is Protocol.JSON:
         return request.headers.get("x-amz-target", "").rpartition(".")[2], body
-    for method, pattern, name in _routes():
-        if method == request.method and (match := pattern.fullmatch(request.raw_path)):
+    for route in _routes():
+        if route.method == request.method and (match := route.pattern.fullmatch(request.raw_path)):
             in_path = {key: unquote(value) for key, value in match.groupdict().items()}
-            return name, {**request.query, **body, **in_path}
+            return route.name, {**route.read_query(request), **body, **in_path}
     raise AwsError("UnknownOperationException", f"No operation at {request.method} {request.path}")
 
 
@@ -54,24 +57,44 @@ def actions(service: str, operation: str, params: Json) -> tuple[str, ...]:
     """Every IAM action that the caller needs. A plain send takes two, so does a bulk send (django-anymail
     documentation, "Amazon SES"); tags given while creating something take TagResource too."""
     name = f"{service}:{operation}"
-    if name in {"sts:GetCallerIdentity"}:
+    if name == "sts:GetCallerIdentity":
         return ()
-    needed = _SENDING.get(operation, (_BATCHES.get(name, name),)) if service == "ses" else (
-        _BATCHES.get(name, name),
-    )
+    needed = _SENDING.get(name) or (_BATCHES.get(name, name),)
     if operation == "SendEmail" and "Template" in params.get("Content", {}):
         needed = (*needed, "ses:SendTemplatedEmail")
-    if operation.startswith("Create") and (params.get("Tags") or "Tags.member.1.Key" in params):
-        needed = (*needed, f"{service}:TagResource")
+    if operation.startswith("Create") and any(params.get(each) for each in _TAGS):
+        needed = (*needed, "sqs:TagQueue" if service == "sqs" else f"{service}:TagResource")
     return needed
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How a REST operation is spelled in HTTP; `query` gives (member, is a list) by the name in the query."""
+
+    method: str
+    pattern: re.Pattern[str]
+    name: str
+    query: Mapping[str, tuple[str, bool]]
+
+    def read_query(self, request: Request) -> Json:
+        given = parse_qs(request.target.partition("?")[2], keep_blank_values=True)
+        named = [(self.query[name], values) for name, values in given.items() if name in self.query]
+        return {member: values if is_list else values[0] for (member, is_list), values in named}
+
+
 @lru_cache
-def _routes() -> list[tuple[str, re.Pattern[str], str]]:
+def _routes() -> list[_Route]:
     model = botocore.session.get_session().get_service_model("sesv2")
     routes = []
     for name in model.operation_names:
-        http = model.operation_model(name).http
-        pattern = _PLACEHOLDER.sub(r"(?P<\1>[^/]+)", re.escape(http["requestUri"].rstrip("/")))
-        routes.append((http["method"], re.compile(f"{pattern}/?"), name))
+        operation = model.operation_model(name)
+        members = operation.input_shape.members if operation.input_shape else {}
+        query = {
+            shape.serialization.get("name", member): (member, shape.type_name == "list")
+            for member, shape in members.items()
+            if shape.serialization.get("location") == "querystring"
+        }
+        path = re.escape(operation.http["requestUri"].rstrip("/"))
+        pattern = re.compile(_PLACEHOLDER.sub(r"(?P<\1>[^/]+)", path) + "/?")
+        routes.append(_Route(operation.http["method"], pattern, name, query))
     return routes

@@ -18,6 +18,7 @@ from tests.playground.aws.principals import Directory, Key, Role, permissions
 from tests.playground.aws.server import HttpServer
 from tests.playground.aws.ses_state import Ses
 from tests.playground.aws.sns import Sns
+from tests.playground.aws.sqs import Sqs
 from tests.playground.aws.worker import Worker
 
 ACCOUNT = "111122223333"
@@ -34,9 +35,7 @@ class AwsPlayground:
     neither mails nor calls (only `mail_count`), for loads of a million.
     """
 
-    def __init__(
-        self, clock: Callable[[], datetime] | None = None, *, port: int = 0, record: bool = True
-    ) -> None:
+    def __init__(self, clock: Callable[[], datetime] | None = None, *, port: int = 0, record: bool = True) -> None:
         self.clock = clock or utc_now
         self.directory = Directory()
         self.faults = Faults()
@@ -48,24 +47,26 @@ class AwsPlayground:
         self._record = record
         self._port = port
         self._events, self._posts = Worker("aws-events"), Worker("aws-posts")
-        self.sns = Sns(self.moto, self._posts, self.clock)
+        self._server = HttpServer(FrontDoor(self))
+        self.sqs = Sqs(self.clock, lambda: self._server.host)
+        self.sns = Sns(self.moto, self.sqs.deliver, self._posts, self.clock)
         self._outbox = Outbox(EventPublisher(self._events, self.sns.publish), keep=record)
         self._ses: dict[tuple[str, str], Ses] = {}
         self._lock = threading.Lock()
-        self._server = HttpServer(FrontDoor(self))
 
     # Running
 
     def start(self) -> Self:
         self.moto.reset()
+        self.sqs.open()
         self._events.start()
         self._posts.start()
         self._server.open(self._port)
         return self
 
     def stop(self) -> None:
+        self._server.close(self._let_go)
         self.faults.clear()
-        self._server.close()
         self._events.close()
         self._posts.close()
         self.moto.reset()
@@ -85,10 +86,10 @@ class AwsPlayground:
 
     def go_away(self) -> None:
         """Connections are refused, open ones are cut, until `come_back`. Nothing is forgotten."""
-        self.faults.release()
-        self._server.close()
+        self._server.close(self._let_go)
 
     def come_back(self) -> None:
+        self.sqs.open()
         self._server.open()
 
     def reset(self) -> None:
@@ -104,6 +105,7 @@ class AwsPlayground:
         self.calls.clear()
         self._outbox.clear()
         self.sns.clear()
+        self.sqs.clear()
         self.moto.reset()
 
     # Keys and roles
@@ -217,3 +219,7 @@ class AwsPlayground:
     def record(self, call: Call) -> None:
         if self._record:
             self.calls.append(call)
+
+    def _let_go(self) -> None:
+        self.faults.release()
+        self.sqs.close()

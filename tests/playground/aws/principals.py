@@ -28,7 +28,7 @@ class Permissions:
         return _matches(action, self.deny)
 
     def allows(self, action: str) -> bool:
-        return _matches(action, self.allow) and not self.denied(action)
+        return _matches(action, self.allow)
 
 
 @dataclass(slots=True, eq=False)

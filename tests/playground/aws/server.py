@@ -16,6 +16,7 @@ from tests.playground.aws.answers import Answer, request_id
 from tests.playground.aws.signature import Request
 
 _log = logging.getLogger(__name__)
+_PATIENCE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +86,19 @@ class _Listener(ThreadingHTTPServer):
         finally:
             self._open.pop(request, None)
 
-    def cut_connections(self) -> None:
-        """Cut what is open. A thread deep in a long poll ends by itself later: nobody waits for it here."""
+    def cut_connections(self, let_go: Callable[[], None]) -> None:
+        """Cut what is open, then wait a little for the threads, which `let_go` wakes. One that is still deep in
+        its work ends by itself later."""
         threads = list(self._open.items())
         for connection, _ in threads:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        deadline = time.monotonic() + 0.5
+        let_go()
+        deadline = time.monotonic() + _PATIENCE
         for _, thread in threads:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class's
         _log.exception("playground connection failed: %s", client_address)
 
 
@@ -122,12 +125,13 @@ class HttpServer:
         )
         self._thread.start()
 
-    def close(self) -> None:
-        """Refuse new connections and cut those that are open."""
+    def close(self, let_go: Callable[[], None]) -> None:
+        """Refuse new connections and cut those that are open. `let_go` must end whatever requests wait for: it
+        is called when nobody can get their answers any more."""
         if self._listener is None or self._thread is None:
             return
         listener, self._listener = self._listener, None
         listener.shutdown()
         listener.server_close()
         self._thread.join()
-        listener.cut_connections()
+        listener.cut_connections(let_go)

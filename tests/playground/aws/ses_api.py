@@ -1,4 +1,4 @@
-"""The SES v2 operations: what a client may ask of the account and its identities.
+"""The SES v2 operations: the table of them all, and those on identities, suppression and tags.
 
 A handler takes the state and the parameters by the names of the API, and gives the members of the answer.
 """
@@ -7,65 +7,17 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from tests.playground.aws import sending, ses_sets
+from tests.playground.aws import sending, ses_account, ses_sets
 from tests.playground.aws.addresses import domain_of, is_address, is_domain, normal_identity
 from tests.playground.aws.answers import AwsError, Json, present
-from tests.playground.aws.ses_state import Details, Identity, MailFrom, Review, Ses, Suppressed
+from tests.playground.aws.ses_state import Identity, MailFrom, Ses, Suppressed
 
 Handler = Callable[[Ses, Json], Json]
 _ARN = re.compile(r"arn:aws:ses:[^:]*:\d{12}:(?P<kind>identity|configuration-set)/(?P<name>.+)")
-
-
-def get_account(ses: Ses, _: Json) -> Json:
-    now = ses.clock()
-    return present(
-        DedicatedIpAutoWarmupEnabled=True,
-        EnforcementStatus=ses.enforcement_status,
-        ProductionAccessEnabled=ses.production,
-        SendQuota={
-            "Max24HourSend": float(ses.max_24h),
-            "MaxSendRate": float(ses.rate),
-            "SentLast24Hours": float(ses.sent.total(now)),
-        },
-        SendingEnabled=ses.sending_enabled and ses.enforcement_status != "SHUTDOWN",
-        SuppressionAttributes={"SuppressedReasons": list(ses.suppressed_reasons)},
-        Details=_details(ses.details),
-        VdmAttributes={"VdmEnabled": "DISABLED"},
-    )
-
-
-def put_account_details(ses: Ses, params: Json) -> Json:
-    """Only a request with ProductionAccessEnabled opens a review. One at a time, and none after a denial:
-    the answer is then a bare conflict."""
-    _check_details(params)
-    wants_production = bool(params.get("ProductionAccessEnabled")) and not ses.production
-    review = ses.details.review if ses.details else None
-    if review is Review.PENDING or (review is Review.DENIED and wants_production):
-        raise AwsError("ConflictException")
-    fields = {name: value for name, value in params.items() if name != "ProductionAccessEnabled"}
-    if ses.details is None:
-        ses.details = Details(fields)
-    else:
-        ses.details.fields = fields
-    if wants_production:
-        ses.details.case_id = None
-        ses.review(Review.PENDING)
-    return {}
-
-
-def put_account_sending_attributes(ses: Ses, params: Json) -> Json:
-    ses.sending_enabled = bool(params.get("SendingEnabled"))
-    return {}
-
-
-def put_account_suppression_attributes(ses: Ses, params: Json) -> Json:
-    ses.suppressed_reasons = tuple(params.get("SuppressedReasons") or ())
-    return {}
 
 
 def list_email_identities(ses: Ses, params: Json) -> Json:
@@ -159,7 +111,6 @@ def get_suppressed_destination(ses: Ses, params: Json) -> Json:
 def list_suppressed_destinations(ses: Ses, params: Json) -> Json:
     _refuse_in_sandbox(ses)
     reasons = params.get("Reasons") or ("BOUNCE", "COMPLAINT")
-    reasons = [reasons] if isinstance(reasons, str) else reasons
     entries = [_suppressed(entry) for entry in ses.suppressed.values() if entry.reason in reasons]
     return _page("SuppressedDestinationSummaries", entries, params, most=1000)
 
@@ -198,8 +149,7 @@ def tag_resource(ses: Ses, params: Json) -> Json:
 
 def untag_resource(ses: Ses, params: Json) -> Json:
     tags = _tags_of(ses, params)
-    keys = params["TagKeys"]
-    for key in [keys] if isinstance(keys, str) else keys:
+    for key in params["TagKeys"]:
         tags.pop(key, None)
     return {}
 
@@ -208,11 +158,10 @@ def list_tags_for_resource(ses: Ses, params: Json) -> Json:
     return {"Tags": ses_sets.write_tags(_tags_of(ses, params))}
 
 
+SENDS: dict[str, Handler] = {"SendEmail": sending.send_email, "SendBulkEmail": sending.send_bulk_email}
+"""These lock the state themselves, for as short as they can."""
+
 OPERATIONS: dict[str, Handler] = {
-    "GetAccount": get_account,
-    "PutAccountDetails": put_account_details,
-    "PutAccountSendingAttributes": put_account_sending_attributes,
-    "PutAccountSuppressionAttributes": put_account_suppression_attributes,
     "ListEmailIdentities": list_email_identities,
     "CreateEmailIdentity": create_email_identity,
     "GetEmailIdentity": get_email_identity,
@@ -227,8 +176,8 @@ OPERATIONS: dict[str, Handler] = {
     "TagResource": tag_resource,
     "UntagResource": untag_resource,
     "ListTagsForResource": list_tags_for_resource,
-    "SendEmail": sending.send_email,
-    "SendBulkEmail": sending.send_bulk_email,
+    **SENDS,
+    **ses_account.OPERATIONS,
     **ses_sets.OPERATIONS,
 }
 """Each must have a check in tests/unit/playground/test_aws_shapes.py, or that test fails."""
@@ -280,29 +229,6 @@ def _dkim(identity: Identity) -> Json:
         CurrentSigningKeyLength="RSA_2048_BIT" if identity.is_domain else None,
         LastKeyGenerationTimestamp=_stamp(identity.created) if identity.is_domain else None,
     )
-
-
-def _details(details: Details | None) -> Json | None:
-    if details is None:
-        return None
-    review = details.review and present(Status=details.review.value, CaseId=details.case_id)
-    return present(**details.fields, ReviewDetails=review)
-
-
-def _check_details(params: Json) -> None:
-    url = urlsplit(params["WebsiteURL"])
-    contacts = params.get("AdditionalContactEmailAddresses")
-    problems: Sequence[tuple[bool, str]] = (
-        (not 1 <= len(params["WebsiteURL"]) <= 1000 or not url.path + url.netloc, "Invalid website URL."),
-        (params["MailType"] not in {"MARKETING", "TRANSACTIONAL"}, "Invalid mail type."),
-        (params.get("ContactLanguage") not in {None, "EN", "JA"}, "Invalid contact language."),
-        (len(params.get("UseCaseDescription") or "") > 5000, "Use case description is too long."),
-        (contacts is not None and not 1 <= len(contacts) <= 4, "Between 1 and 4 contact addresses."),
-        (not all(is_address(each) and 6 <= len(each) <= 254 for each in contacts or ()), "Invalid contact."),
-    )
-    for wrong, message in problems:
-        if wrong:
-            raise AwsError("BadRequestException", message)
 
 
 def _suppressed(entry: Suppressed) -> Json:

@@ -10,7 +10,18 @@ from tests.playground.aws.ses_state import ConfigurationSet, EventDestination, S
 _NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 _OPTIONS = ("TrackingOptions", "DeliveryOptions", "ReputationOptions", "SuppressionOptions", "VdmOptions")
 EVENT_TYPES = frozenset(
-    "SEND REJECT BOUNCE COMPLAINT DELIVERY OPEN CLICK RENDERING_FAILURE DELIVERY_DELAY SUBSCRIPTION".split()
+    {
+        "SEND",
+        "REJECT",
+        "BOUNCE",
+        "COMPLAINT",
+        "DELIVERY",
+        "OPEN",
+        "CLICK",
+        "RENDERING_FAILURE",
+        "DELIVERY_DELAY",
+        "SUBSCRIPTION",
+    }
 )
 
 

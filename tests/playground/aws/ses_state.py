@@ -171,12 +171,14 @@ class Ses:
         with self.lock:
             del self.identities[normal_identity(name)]
 
-    def mail_from(self, name: str, status: str) -> None:
-        """The state of the identity's MAIL FROM domain."""
+    def mail_from(self, name: str, status: str, *, reject: bool = False) -> None:
+        """The state of the identity's MAIL FROM domain; with `reject` nothing is sent unless it is SUCCESS."""
         with self.lock:
             identity = self._identity(name)
-            identity.mail_from = identity.mail_from or MailFrom(f"mail.{domain_of(identity.name)}")
-            identity.mail_from.status = status
+            found = identity.mail_from or MailFrom(f"mail.{domain_of(identity.name)}")
+            found.status = status
+            found.behavior = "REJECT_MESSAGE" if reject else found.behavior
+            identity.mail_from = found
 
     def covering(self, address: str) -> list[Identity]:
         """The identities that let one send as `address`: itself, its domain, the domains above."""
@@ -205,9 +207,7 @@ class Ses:
             self.details.review = Review(status)
             self.details.case_id = case_id or self.details.case_id or _case_id()
 
-    def set_quota(
-        self, max_24h: float | None = None, rate: float | None = None, sent: int | None = None
-    ) -> None:
+    def set_quota(self, max_24h: float | None = None, rate: float | None = None, sent: int | None = None) -> None:
         """Recipients in 24 hours (-1 is unlimited), recipients a second, recipients used just now."""
         with self.lock:
             self.max_24h = self.max_24h if max_24h is None else max_24h

@@ -10,7 +10,7 @@ import http.client
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -67,17 +67,28 @@ class Signer:
 class Sns:
     """Publish, Subscribe, ConfirmSubscription and ListSubscriptionsByTopic over moto's topics."""
 
-    def __init__(self, moto: Moto, worker: Worker, clock: Clock) -> None:
+    def __init__(self, moto: Moto, deliver: Callable[[str, str], None], worker: Worker, clock: Clock) -> None:
         self._moto = moto
+        self._deliver = deliver
         self._worker = worker
         self._clock = clock
         # Queues get thousands of messages, whose signatures hardly anybody checks: theirs are right too, from a
         # key that is six times quicker. What leaves over HTTP is signed as AWS does it.
         self._signers = {"queue": Signer(1024, clock), "http": Signer(2048, clock)}
         self._tokens: dict[str, str] = {}
+        self._operations: dict[str, Callable[[Mapping[str, str]], str | None]] = {
+            "Publish": self._publish,
+            "Subscribe": self._subscribe,
+            "ConfirmSubscription": self._confirm,
+            "ListSubscriptionsByTopic": self._list,
+        }
 
     def certificate(self, file_name: str) -> bytes | None:
         return next((each.certificate for each in self._signers.values() if each.file_name == file_name), None)
+
+    def token(self, subscription_arn: str) -> str:
+        """What a subscription that waits must be confirmed with."""
+        return self._tokens[subscription_arn]
 
     def clear(self) -> None:
         self._tokens.clear()
@@ -96,28 +107,30 @@ class Sns:
             raw = each.attributes.get("RawMessageDelivery") in {True, "true"}
             if each.protocol == "sqs":
                 body = message if raw else json.dumps(self._signers["queue"].sign(envelope, region))
-                self._moto.send_to_queue(each.endpoint, body)
+                self._deliver(each.endpoint, body)
             elif each.protocol in {"http", "https"}:
                 signed = self._signers["http"].sign(envelope, region)
                 self._worker.do(partial(_post, each.endpoint, signed, each.arn))
         return envelope["MessageId"]
 
-    def answer(self, operation: str, params: Mapping[str, str]) -> str | None:
-        """The XML result of an operation that is ours, or None for moto's."""
-        match operation:
-            case "Publish" if "TopicArn" in params:
-                message_id = self.publish(params["TopicArn"], params.get("Subject"), params.get("Message", ""))
-                return f"<MessageId>{message_id}</MessageId>"
-            case "Subscribe" if params.get("Protocol") in {"http", "https"}:
-                return self._subscribe(params)
-            case "ConfirmSubscription":
-                return self._confirm(params)
-            case "ListSubscriptionsByTopic":
-                return self._list(params)
-            case _:
-                return None
+    @property
+    def operations(self) -> frozenset[str]:
+        return frozenset(self._operations)
 
-    def _subscribe(self, params: Mapping[str, str]) -> str:
+    def answer(self, operation: str, params: Mapping[str, str]) -> str | None:
+        """The XML of the result, or None where moto answers."""
+        handler = self._operations.get(operation)
+        return handler(params) if handler else None
+
+    def _publish(self, params: Mapping[str, str]) -> str | None:
+        if "TopicArn" not in params:
+            return None
+        message_id = self.publish(params["TopicArn"], params.get("Subject"), params.get("Message", ""))
+        return f"<MessageId>{message_id}</MessageId>"
+
+    def _subscribe(self, params: Mapping[str, str]) -> str | None:
+        if params.get("Protocol") not in {"http", "https"}:
+            return None
         topic = self._moto.topic(params["TopicArn"])
         existing = topic.sns_backend._find_subscription(topic.arn, params["Endpoint"], params["Protocol"])
         subscription = topic.sns_backend.subscribe(topic.arn, params["Endpoint"], params["Protocol"])

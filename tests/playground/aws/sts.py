@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from xml.sax.saxutils import escape
 
 from tests.playground.aws.answers import AwsError
 from tests.playground.aws.principals import Credential, Directory, Principal, expiry
 from tests.playground.aws.ses_state import Clock
 
+Params = Mapping[str, str]
 
-def get_caller_identity(caller: Credential) -> str:
+
+def get_caller_identity(_: Directory, __: Clock, caller: Credential, ___: Params) -> str:
     key = caller.key
     return f"<Arn>{key.arn}</Arn><UserId>{caller.principal.user_id}</UserId><Account>{key.account}</Account>"
 
 
-def assume_role(directory: Directory, clock: Clock, caller: Credential, params: Mapping[str, str]) -> str:
+def assume_role(directory: Directory, clock: Clock, caller: Credential, params: Params) -> str:
     """The role's trust policy: the account that may, and the ExternalId it must name."""
     arn, session = params.get("RoleArn", ""), params.get("RoleSessionName", "")
     found = directory.role(arn)
@@ -39,7 +41,7 @@ def assume_role(directory: Directory, clock: Clock, caller: Credential, params: 
     )
 
 
-def simulate_principal_policy(caller: Credential, params: Mapping[str, str]) -> str:
+def simulate_principal_policy(_: Directory, __: Clock, caller: Credential, params: Params) -> str:
     """Answers about the caller itself (its user or role); there are no other principals to ask about here."""
     if params.get("PolicySourceArn") != caller.principal.arn:
         message = f"The principal {params.get('PolicySourceArn')} does not exist"
@@ -51,6 +53,14 @@ def simulate_principal_policy(caller: Credential, params: Mapping[str, str]) -> 
         for action in actions
     )
     return f"<IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults>"
+
+
+OPERATIONS: dict[str, Callable[[Directory, Clock, Credential, Params], str]] = {
+    "sts:GetCallerIdentity": get_caller_identity,
+    "sts:AssumeRole": assume_role,
+    "iam:SimulatePrincipalPolicy": simulate_principal_policy,
+}
+"""Each gives the XML of its result."""
 
 
 def denial(caller: Credential, action: str, resource: str) -> str:

@@ -20,7 +20,7 @@ MAX_DATA_CHARACTERS = 262_144
 _FIELD = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 
 
-class RenderingFailure(Exception):
+class RenderingError(Exception):
     """The mail cannot be built from the template and its data; the text is SES's reason."""
 
 
@@ -29,7 +29,7 @@ def _parts(text: str) -> tuple[str, ...]:
     """Literal text at even places, variable names at odd ones."""
     parts = tuple(_FIELD.split(text))
     if any("{{" in literal for literal in parts[::2]):
-        raise RenderingFailure("Template contains an expression that cannot be parsed")
+        raise RenderingError("Template contains an expression that cannot be parsed")
     return parts
 
 
@@ -37,14 +37,14 @@ def render(text: str, data: dict[str, Any]) -> str:
     """`text` with its variables replaced.
 
     Raises:
-        RenderingFailure: a variable is not in `data`, or the template is not of the subset.
+        RenderingError: a variable is not in `data`, or the template is not of the subset.
     """
     parts = list(_parts(text))
     for place in range(1, len(parts), 2):
         name = parts[place]
         if name not in data:
             message = f"Attribute '{name}' is not present in the rendering data."
-            raise RenderingFailure(message)
+            raise RenderingError(message)
         parts[place] = str(data[name])
     return "".join(parts)
 

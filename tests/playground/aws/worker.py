@@ -63,5 +63,5 @@ class Worker:
                 self._busy = True
             try:
                 job()
-            except Exception:
+            except Exception:  # noqa: BLE001 - one bad job must not stop the others
                 _log.exception("a job of the playground failed")

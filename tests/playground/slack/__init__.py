@@ -4,6 +4,7 @@ from .call import Call
 from .delivery import Delivery, NotAcked, signed_headers
 from .driver import NotSeen, Person, Seen
 from .finding import NotThere
+from .html_pages import channel_html, home_html, modal_html
 from .playground import SlackPlayground
 from .surfaces import Home, InvalidAck, Modal
 from .world import Channel, Role, Workspace
@@ -23,5 +24,8 @@ __all__ = [
     "Seen",
     "SlackPlayground",
     "Workspace",
+    "channel_html",
+    "home_html",
+    "modal_html",
     "signed_headers",
 ]

@@ -12,6 +12,7 @@ from aiohttp import web
 from . import methods_chat, methods_files, methods_views, methods_workspace
 from .call import ApiError, Call, Method, Request
 from .faults import Fault, Faults, Kind
+from .oauth import OAuth
 from .tickets import Tickets
 from .world import Json, Workspace, World
 
@@ -21,6 +22,8 @@ METHODS: dict[str, Method] = {
     **methods_views.METHODS,
     **methods_workspace.METHODS,
 }
+
+_SECRETS = {"token", "client_secret", "access_token"}
 
 
 async def parameters(request: web.Request) -> Json:
@@ -46,11 +49,18 @@ def disconnected(request: web.Request) -> web.Response:
 
 class Api:
     def __init__(
-        self, world: World, tickets: Tickets, faults: Faults, app_token: str, base_url: Callable[[], str]
+        self,
+        world: World,
+        tickets: Tickets,
+        faults: Faults,
+        oauth: OAuth,
+        app_token: str,
+        base_url: Callable[[], str],
     ) -> None:
         self._world = world
         self._tickets = tickets
         self._faults = faults
+        self._oauth = oauth
         self._app_token = app_token
         self._base_url = base_url
         self.calls: list[Call] = []
@@ -61,15 +71,18 @@ class Api:
         method = request.match_info["method"]
         fault = self._faults.next_for(method)
         if fault and fault.kind not in {Kind.ERROR, Kind.LOSE_REPLY}:
-            return await self._misbehave(request, method, fault)
+            return await self.misbehave(request, method, fault)
         params: Json = {}
         workspace: Workspace | None = None
         try:
             params = await parameters(request)
-            token = request.headers.get("Authorization", "").removeprefix("Bearer ") or params.get("token", "")
-            params.pop("token", None)
-            workspace = self._authorized(method, token)
-            answer = self._answer(method, workspace, params, fault)
+            authorization = request.headers.get("Authorization", "")
+            if method == "oauth.v2.access":
+                answer = self._oauth.access(params, authorization)
+            else:
+                token = authorization.removeprefix("Bearer ") or params.get("token", "")
+                workspace = self._authorized(method, token)
+                answer = self._answer(method, workspace, params, fault)
         except ApiError as refusal:
             answer = refusal.body
         self.record(method, params, answer)
@@ -81,7 +94,8 @@ class Api:
         return web.json_response(answer, headers=headers)
 
     def record(self, method: str, params: Json, answer: Json) -> None:
-        self.calls.append(Call(method, params, answer, self._world.clock().timestamp()))
+        shown, answered = ({k: v for k, v in part.items() if k not in _SECRETS} for part in (params, answer))
+        self.calls.append(Call(method, shown, answered, self._world.clock().timestamp()))
         self._world.changed()
 
     def _authorized(self, method: str, token: str) -> Workspace | None:
@@ -128,7 +142,8 @@ class Api:
             request.needs(*METHODS[method].scopes)
         return {"ok": True, **METHODS[method].handler(request)}
 
-    async def _misbehave(self, request: web.Request, method: str, fault: Fault) -> web.StreamResponse:
+    async def misbehave(self, request: web.Request, method: str, fault: Fault) -> web.StreamResponse:
+        """The faults that keep a call from having any effect."""
         self.record(method, {}, {"ok": False, "fault": fault.kind.value})
         if fault.kind is Kind.RATE_LIMIT:
             headers = {"Retry-After": fault.value} if fault.value else {}

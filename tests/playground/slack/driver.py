@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any
+
+import aiohttp
 
 from . import finding
 from .call import ApiError
@@ -235,6 +239,17 @@ class Person:
         else:
             payload = self.slack.payloads.shortcut(self.user, self.workspace, callback_id)
         await self.slack.delivery.send(Kind.INTERACTION, payload)
+
+    async def installs(self, url: str) -> str:
+        """Opens the app's install page, allows the app, and is back at the app: the text of the page it shows then."""
+        async with aiohttp.ClientSession() as browser:
+            async with browser.get(url, allow_redirects=False) as answer:
+                found = re.search(r'https?://[^"\s<>]+/oauth/v2/authorize\?[^"\s<>]*', await answer.text())
+                target = answer.headers.get("Location") or (unescape(found[0]) if found else "")
+            if "/oauth/v2/authorize" not in target:
+                raise NotSeen(f"{url} leads to no authorize page of Slack")
+            async with browser.get(f"{target}&user={self.id}") as answer:
+                return await answer.text()
 
     # Modals and the home tab
 

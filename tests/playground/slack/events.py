@@ -63,7 +63,6 @@ class Events:
         await self._about(channel, f"archived by {by.name}", event)
 
     async def unarchive(self, channel: Channel, by: User) -> None:
-        """Unarchiving does not bring the bot back into the channel."""
         channel.archived = False
         event = {"type": f"{self._prefix(channel)}_unarchive", "channel": channel.id, "user": by.id}
         await self._about(channel, f"unarchived by {by.name}", event)

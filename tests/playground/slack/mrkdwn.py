@@ -8,15 +8,14 @@ from collections.abc import Callable
 Names = Callable[[str], str]
 """What a person reads for the id of a user or channel."""
 
-_TOKEN = re.compile(r"<([^<>]+)>")
-_CODE = re.compile(r"```(?P<block>.+?)```|`(?P<span>[^`\n]+)`", re.DOTALL)
-_MARKS = [
-    re.compile(
-        rf"(?<![\w{re.escape(mark)}]){re.escape(mark)}(?=\S)([^\n]*?\S){re.escape(mark)}(?![\w{re.escape(mark)}])"
-    )
-    for mark in "*_~"
-]
-_QUOTE = re.compile(r"^&gt; ?", re.MULTILINE)
+TOKEN = re.compile(r"<([^<>]+)>")
+CODE = re.compile(r"```(?P<block>.+?)```|`(?P<span>[^`\n]+)`", re.DOTALL)
+MARKS = {
+    mark: re.compile(rf"(?<![\w{sign}]){sign}(?=\S)([^\n]*?\S){sign}(?![\w{sign}])")
+    for mark, sign in (("*", r"\*"), ("_", "_"), ("~", "~"))
+}
+_QUOTE = re.compile(r"^(?:&gt;|>) ?", re.MULTILINE)
+RESERVED = str.maketrans("", "", "\x00\x01")  # stand for what has been set aside while text is read
 
 
 def unescaped(text: str) -> str:
@@ -48,7 +47,7 @@ def visible_text(text: str, names: Names = str) -> str:
         kept.append((match["block"] or match["span"]).strip("\n"))
         return f"\x00{len(kept) - 1}\x00"
 
-    shown = _CODE.sub(keep, text)
+    shown = CODE.sub(keep, text.translate(RESERVED))
     shown = _QUOTE.sub("| ", shown)
     links: list[str] = []
 
@@ -56,9 +55,9 @@ def visible_text(text: str, names: Names = str) -> str:
         links.append(token_text(match[1], names))
         return f"\x01{len(links) - 1}\x01"
 
-    shown = _TOKEN.sub(link, shown)
-    for mark in _MARKS:
-        shown = mark.sub(r"\1", shown)
+    shown = TOKEN.sub(link, shown)
+    for pattern in MARKS.values():
+        shown = pattern.sub(r"\1", shown)
     shown = re.sub("\x01(\\d+)\x01", lambda m: links[int(m[1])], shown)
-    shown = re.sub("\x00(\\d+)\x00", lambda m: _TOKEN.sub(lambda t: token_text(t[1], names), kept[int(m[1])]), shown)
+    shown = re.sub("\x00(\\d+)\x00", lambda m: TOKEN.sub(lambda t: token_text(t[1], names), kept[int(m[1])]), shown)
     return unescaped(shown)

@@ -13,10 +13,12 @@ import aiohttp
 
 from .api import Api
 from .call import Call
+from .controls import Controls
 from .delivery import Deliverer, Delivery
 from .driver import NotSeen, Person
 from .events import Events
-from .faults import FOREVER, Fault, Faults, Kind
+from .faults import Faults
+from .oauth import OAuth
 from .objects import file_object
 from .payloads import Payloads
 from .render import message_lines
@@ -32,7 +34,7 @@ SCOPES = (
 )
 
 
-class SlackPlayground:
+class SlackPlayground(Controls):
     """One Slack with one app. An async context manager; `workspace` is the first workspace, made with it.
 
     With `request_url` set, the app is sent signed HTTP requests; without it, Socket Mode is used. `manifest` (the
@@ -57,8 +59,9 @@ class SlackPlayground:
         self.tickets = Tickets(self.world)
         self.sockets = SocketMode(self.world, self.tickets)
         self.delivery = Deliverer(self.sockets, self.signing_secret, ack_seconds, wall_clock)
-        self.api = Api(self.world, self.tickets, self.faults, self.app_token, lambda: self.server.base_url)
-        self.server = Server(self.world, self.tickets, self.faults, self.api, self.sockets)
+        self.oauth = OAuth(self.world)
+        self.api = Api(self.world, self.tickets, self.faults, self.oauth, self.app_token, lambda: self.server.base_url)
+        self.server = Server(self.world, self.tickets, self.faults, self.api, self.oauth, self.sockets)
         self.payloads = Payloads(self.world, self.tickets, lambda: self.server.base_url, self._file_json)
         self.events = Events(self.world, self.payloads, self.delivery)
         self.world.on_event = self.events.send_soon
@@ -101,6 +104,11 @@ class SlackPlayground:
         return f"{self.server.base_url}/api/"
 
     @property
+    def authorize_url(self) -> str:
+        """Where the app's OAuth flow sends people."""
+        return f"{self.server.base_url}/oauth/v2/authorize"
+
+    @property
     def bot_token(self) -> str:
         return self.workspace.bot_token
 
@@ -114,8 +122,8 @@ class SlackPlayground:
 
     # People and places
 
-    def add_workspace(self, name: str, *, enterprise_id: str | None = None) -> Workspace:
-        """A workspace with the app in it, and a bot token of its own."""
+    def add_workspace(self, name: str, *, enterprise_id: str | None = None, installed: bool = True) -> Workspace:
+        """A workspace with a bot token of its own; not `installed`, its people still have to allow the app."""
         team_id, bot_user_id = self.world.new_id("T"), self.world.new_id("U")
         workspace = Workspace(
             team_id,
@@ -126,6 +134,7 @@ class SlackPlayground:
             f"xoxb-{team_id}-{len(self.world.workspaces)}",
             set(self._scopes),
             enterprise_id,
+            None if installed else "account_inactive",
         )
         self.world.workspaces[team_id] = workspace
         self.world.users[bot_user_id] = User(bot_user_id, self.world.bot_name, Role.BOT, team_id)
@@ -186,91 +195,6 @@ class SlackPlayground:
                 text = re.sub(rf"#{re.escape(channel.name)}(?![\w-])", f"<#{channel.id}|{channel.name}>", text)
         return text
 
-    # Channel and app events
-
-    async def rename(self, channel: Channel, name: str) -> None:
-        await self.events.rename(channel, name)
-
-    async def archive(self, channel: Channel, by: Person | None = None) -> None:
-        await self.events.archive(channel, self._actor(channel, by))
-
-    async def unarchive(self, channel: Channel, by: Person | None = None) -> None:
-        await self.events.unarchive(channel, self._actor(channel, by))
-
-    async def delete_channel(self, channel: Channel, by: Person | None = None) -> None:
-        await self.events.delete(channel, self._actor(channel, by))
-
-    async def make_private(self, channel: Channel) -> None:
-        await self.events.make_private(channel)
-
-    async def change_id(self, channel: Channel) -> None:
-        await self.events.change_id(channel)
-
-    async def invite_bot(self, channel: Channel, by: Person | None = None) -> None:
-        await self.events.invite_bot(channel, self._actor(channel, by))
-
-    async def remove_bot(self, channel: Channel, by: Person | None = None) -> None:
-        await self.events.remove_bot(channel, self._actor(channel, by))
-
-    async def uninstall(self, workspace: Workspace | None = None) -> None:
-        await self.events.uninstall(workspace or self.workspace)
-
-    async def revoke_token(self, workspace: Workspace | None = None) -> None:
-        await self.events.revoke_token(workspace or self.workspace)
-
-    async def event(self, event: Json, workspace: Workspace | None = None) -> None:
-        """Any other event, wrapped as Slack wraps them."""
-        await self.events.send(event, workspace or self.workspace)
-
-    def _actor(self, channel: Channel, by: Person | None) -> User:
-        if by:
-            return by.user
-        people = [self.world.users[m] for m in sorted(channel.members)]
-        return next((u for u in people if u.role is not Role.BOT), next(iter(self.world.users.values())))
-
-    # Faults
-
-    def fail(self, method: str, *, error: str = "internal_error", times: int = 1) -> None:
-        """The next `times` calls of a method (`*` for any; `response_url` too) are refused with an error."""
-        self.faults.plan(method, Fault(Kind.ERROR, error, times))
-
-    def rate_limit(self, method: str, *, retry_after: object = 1, times: int = 1) -> None:
-        """429; `retry_after` as the header has it, None for none."""
-        self.faults.plan(method, Fault(Kind.RATE_LIMIT, "" if retry_after is None else str(retry_after), times))
-
-    def break_down(self, method: str, *, status: int = 503, times: int = 1) -> None:
-        self.faults.plan(method, Fault(Kind.HTTP_STATUS, str(status), times))
-
-    def hang(self, method: str, *, times: int = 1) -> None:
-        """Accepts the call, does nothing, never answers."""
-        self.faults.plan(method, Fault(Kind.HANG, times=times))
-
-    def lose_reply(self, method: str, *, times: int = 1) -> None:
-        """Does what was asked, then closes the connection instead of answering."""
-        self.faults.plan(method, Fault(Kind.LOSE_REPLY, times=times))
-
-    def refuse(self, method: str, *, times: int = 1) -> None:
-        """Closes the connection without doing anything."""
-        self.faults.plan(method, Fault(Kind.REFUSE, times=times))
-
-    def heal(self, method: str | None = None) -> None:
-        self.faults.clear(method)
-
-    async def down(self) -> None:
-        """Gone: connections are cut, new ones refused, until `up` on the same port."""
-        await self.server.stop()
-
-    async def up(self) -> None:
-        await self.server.start()
-
-    def deliver_twice(self, times: int = FOREVER) -> None:
-        """The next `times` commands, interactions and events reach the app twice, at the same moment."""
-        self.delivery.twice = times
-
-    def lose_acks(self, times: int = 1) -> None:
-        """The app does its work, and Slack never gets the acknowledgement."""
-        self.delivery.lost_acks = times
-
     # Reading back
 
     @property
@@ -298,7 +222,10 @@ class SlackPlayground:
         *,
         timeout: float | None = None,  # noqa: ASYNC109  (a test's patience)
     ) -> T:
-        """The first true answer of `predicate`, asked after every change here; else the transcript as the failure."""
+        """The first true answer of `predicate`, asked again after every change in this Slack (and no other).
+
+        In vain, the transcript is the failure's message.
+        """
         try:
             return await self.world.until(predicate, self.patience if timeout is None else timeout)
         except TimeoutError:

@@ -99,6 +99,8 @@ def message_object(message: Message, world: World) -> Json:
         shown["thread_ts"] = message.thread_ts
     if message.edited:
         shown["edited"] = {"user": message.author, "ts": message.ts}
+    if message.files:
+        shown["files"] = [{"id": file.id, "name": file.name, "title": file.title} for file in message.files]
     if message.metadata:
         shown["metadata"] = message.metadata
     return shown

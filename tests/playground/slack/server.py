@@ -9,10 +9,11 @@ from aiohttp import web
 
 from .api import Api, disconnected
 from .call import ApiError
-from .faults import Faults, Kind
+from .faults import Fault, Faults, Kind
+from .oauth import OAuth
 from .posting import content, edit, erase, post
 from .socket_mode import SocketMode
-from .tickets import ResponseUrl, Tickets
+from .tickets import Tickets
 from .world import File, Json, World
 
 
@@ -21,11 +22,14 @@ def _true(value: Any) -> bool:
 
 
 class Server:
-    def __init__(self, world: World, tickets: Tickets, faults: Faults, api: Api, sockets: SocketMode) -> None:
+    def __init__(
+        self, world: World, tickets: Tickets, faults: Faults, api: Api, oauth: OAuth, sockets: SocketMode
+    ) -> None:
         self._world = world
         self._tickets = tickets
         self._faults = faults
         self._api = api
+        self._oauth = oauth
         self._sockets = sockets
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -40,6 +44,7 @@ class Server:
             [
                 web.route("*", "/api/{method}", self._api.handle),
                 web.get("/link/", self._sockets.handle),
+                web.get("/oauth/v2/authorize", self._oauth.authorize),
                 web.post("/{kind:commands|actions|app}/{team}/{token}", self._respond),
                 web.get("/files-pri/{file}/{name}", self._download),
                 web.get("/files-pri/{file}/download/{name}", self._download),
@@ -62,26 +67,29 @@ class Server:
     async def _respond(self, request: web.Request) -> web.StreamResponse:
         """A response URL: five messages within thirty minutes, shown to one person unless it says in_channel."""
         fault = self._faults.next_for("response_url")
-        if fault and fault.kind is Kind.HTTP_STATUS:
-            return web.Response(status=int(fault.value))
+        if fault and fault.kind not in {Kind.ERROR, Kind.LOSE_REPLY}:
+            return await self._api.misbehave(request, "response_url", fault)
         body: Json = {}
         try:
             body = json.loads(await request.text())
-            self._answer(self._tickets.use_response_url(request.match_info["token"]), body)
+            self._answer(request.match_info["token"], body, fault)
             answer: Json = {"ok": True}
         except ValueError:
             answer = {"ok": False, "error": "invalid_payload"}
         except ApiError as refusal:
             answer = refusal.body
         self._api.record("response_url", body, answer)
-        if fault:
+        if fault and fault.kind is Kind.LOSE_REPLY:
             return disconnected(request)
         if answer["ok"]:
             return web.Response(text="ok")
         status = 404 if answer["error"].endswith("_url") else 400
         return web.json_response(answer, status=status)
 
-    def _answer(self, ticket: ResponseUrl, body: Json) -> None:
+    def _answer(self, token: str, body: Json, fault: Fault | None) -> None:
+        if fault and fault.kind is Kind.ERROR:
+            raise ApiError(fault.value)
+        ticket = self._tickets.use_response_url(token)
         message = ticket.message
         if _true(body.get("delete_original")):
             if message is None:
@@ -99,6 +107,8 @@ class Server:
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         """The file with the bot's token; without it Slack's way of refusing: off to a login page, in HTML."""
+        if fault := self._faults.next_for("files.download"):
+            return await self._api.misbehave(request, "files.download", fault)
         file = self._world.files.get(request.match_info["file"].rsplit("-", 1)[-1])
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         workspace = self._world.workspace_of_token(token)

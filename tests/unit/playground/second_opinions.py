@@ -70,8 +70,8 @@ _BLOCKKIT_OBJECTS: dict[str, Build] = {
 
 def _blockkit_number(parts: Json) -> Any:
     """blockkit wants numbers where Slack's JSON has numbers in strings."""
-    limits = {name: float(parts[name]) for name in ("min_value", "max_value") if name in parts}
-    return bk.NumberInput(**(parts | limits))
+    limits: Json = {name: int(parts[name]) for name in ("min_value", "max_value") if name in parts}
+    return bk.NumberInput(**{**parts, **limits})
 
 
 def blockkit_refuses(payload: Json) -> bool:

@@ -344,6 +344,26 @@ async def test_faults_on_command(slack: SlackPlayground, news: Channel) -> None:
     assert [m.text for m in slack.messages(news)] == ["posted all the same", "well again"]
 
 
+async def test_response_urls_and_the_file_host_fail_too(slack: SlackPlayground, ada: Person, news: Channel) -> None:
+    url = slack.payloads.response_url("actions", news, ada.user)
+    file = slack.upload(ada.user, slack.workspace, "a.csv", b"x")
+    bearer = {"Authorization": f"Bearer {slack.bot_token}"}
+    download = f"{slack.server.base_url}/files-pri/{slack.workspace.id}-{file.id}/download/a.csv"
+    slack.rate_limit("response_url", retry_after=7)
+    slack.fail("response_url", error="fatal_error")
+    slack.break_down("files.download")
+    async with aiohttp.ClientSession() as http:
+        async with http.post(url, json={"text": "x"}) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "7")
+        async with http.post(url, json={"text": "x"}) as answer:
+            assert (await answer.json())["error"] == "fatal_error"
+        async with http.get(download, headers=bearer) as answer:
+            assert answer.status == 503
+        async with http.get(download, headers=bearer) as answer:
+            assert await answer.read() == b"x"
+    assert not slack.messages(news)
+
+
 async def test_slack_goes_away_and_comes_back_at_the_same_address(slack: SlackPlayground) -> None:
     client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, retry_handlers=[], timeout=1)
     await slack.down()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.playground.slack.blocks import MESSAGE_CHARACTERS, characters_of_message, check_message, check_view
 
@@ -48,6 +52,60 @@ def test_the_libraries_find_nothing_that_is_missed_here() -> None:
     assert len(INVALID) >= 46
     assert len(by_blockkit | by_slackblocks) > len(INVALID) * 0.8
     assert by_blockkit | by_slackblocks <= ours
+
+
+BLOCK_KIT = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["section", "actions", "button"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "text", "elements", "options", "blocks", "title"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(BLOCK_KIT)
+def test_no_json_whatever_breaks_the_checks(value: Any) -> None:
+    assert isinstance(check_message(value), list)
+    assert check_view(value, "modal")
+    assert isinstance(check_view({"type": "home", "blocks": value}, "home"), list)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield (*path, name)
+        yield from places(part, (*path, name))
+
+
+def damaged(payload: Json, path: tuple[Any, ...], how: str) -> Json:
+    """A copy of a payload with one thing wrong at one place."""
+    copy: Json = json.loads(json.dumps(payload))
+    holder: Any = copy
+    for step in path[:-1]:
+        holder = holder[step]
+    old = holder[path[-1]]
+    if how == "missing":
+        del holder[path[-1]]
+    else:
+        long = old * 5000 if isinstance(old, str) else old * 101 if isinstance(old, list) else -1
+        holder[path[-1]] = {"null": None, "number": 5, "text": "x", "long": long}[how]
+    return copy
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_a_damaged_payload_that_a_library_refuses_is_refused_here_too(data: st.DataObject) -> None:
+    payload = VALID[data.draw(st.sampled_from(sorted(VALID)))]
+    path = data.draw(st.sampled_from(sorted((p for p in places(payload) if p[-1] != "blocks"), key=str)))
+    broken = damaged(payload, path, data.draw(st.sampled_from(["missing", "null", "number", "text", "long"])))
+    if broken.get("type") != payload.get("type") or not broken["blocks"] or problems(broken):
+        return
+    if '"elements": []' not in json.dumps(broken):  # slackblocks alone wants words in every rich text section
+        assert not slackblocks_refuses(broken)
+    assert not blockkit_refuses(broken)
 
 
 def test_the_text_of_a_whole_message_is_counted() -> None:

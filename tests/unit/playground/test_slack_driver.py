@@ -6,6 +6,8 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.playground.slack import Channel, InvalidAck, NotAcked, NotSeen, NotThere, Person, SlackPlayground
+from tests.playground.slack.posting import edit
+from tests.playground.slack.views import push
 
 from .slack_app import TinyApp, choices, field, modal, plain, section
 
@@ -223,6 +225,32 @@ async def test_only_what_is_visible_can_be_used(slack: SlackPlayground, ada: Per
     elsewhere = slack.channel("elsewhere")
     with pytest.raises(NotSeen, match="not in #elsewhere"):
         await ada.types(elsewhere, "/mailer help")
+
+
+@pytest.mark.usefixtures("app")
+async def test_what_is_closed_or_covered_cannot_be_used(slack: SlackPlayground, ada: Person, news: Channel) -> None:
+    await ada.types(news, "/mailer connect")
+    below = await ada.modal("Connect")
+    push(slack.world, modal("On top", section("x")), ada.id, news.workspace, below.view)
+    with pytest.raises(NotThere, match="not open on top"):
+        below.fill("Role ARN", "x")
+    top = await ada.modal("On top")
+    await top.close()
+    below.fill("Role ARN", "x")
+    with pytest.raises(NotThere):
+        await top.press("OK")
+
+
+async def test_a_stale_button_can_still_be_pressed_by_who_has_it_on_screen(
+    app: TinyApp, slack: SlackPlayground, ada: Person, news: Channel
+) -> None:
+    await ada.types(news, "/mailer card")
+    card = await ada.sees(news, "Mail from")
+    edit(slack.world, card.message, "gone", [])
+    with pytest.raises(NotThere):
+        await ada.press(card, "Docs")
+    await ada.press(card, "Docs", stale=True)
+    assert len(app.payloads("docs")) == 1
 
 
 async def test_a_message_shortcut_brings_the_message(app: TinyApp, ada: Person, news: Channel) -> None:

@@ -66,9 +66,7 @@ async def test_granted_paused_and_unheard_of_are_given_as_aws_says_them(aws: Aws
     assert (facts.max_24_hour_send, facts.max_send_rate) == (50_000, 14)
 
 
-async def test_every_page_of_identities_is_read(
-    aws: AwsPlayground, ses: Ses, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_page_of_identities_is_read(aws: AwsPlayground, ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account, "IDENTITIES_A_PAGE", 3)
     for number in range(7):
         aws.ses().verify(f"d{number}.example.com")
@@ -77,9 +75,7 @@ async def test_every_page_of_identities_is_read(
     assert len(found) == 8
     assert len(aws.calls_of("ses:ListEmailIdentities")) == 3
     assert found["d6.example.com"] == ListedIdentity("d6.example.com", IdentityKind.DOMAIN, "SUCCESS", True)
-    assert found["someone@example.org"] == ListedIdentity(
-        "someone@example.org", IdentityKind.ADDRESS, "PENDING", False
-    )
+    assert found["someone@example.org"] == ListedIdentity("someone@example.org", IdentityKind.ADDRESS, "PENDING", False)
 
 
 async def test_an_identity_from_its_creation_to_its_end(aws: AwsPlayground, ses: Ses, sign_in: SignIn) -> None:

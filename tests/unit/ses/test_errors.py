@@ -142,7 +142,7 @@ URL = "https://email.eu-west-1.amazonaws.com/"
         (ConnectTimeoutError(endpoint_url=URL), Trouble.NOT_SENT),
         (ReadTimeoutError(endpoint_url=URL), Trouble.UNAVAILABLE),
         (ConnectionClosedError(endpoint_url=URL), Trouble.UNAVAILABLE),
-        (SSLError(endpoint_url=URL, error="bad certificate"), Trouble.UNAVAILABLE),
+        (SSLError(endpoint_url=URL, error=ValueError("bad certificate")), Trouble.UNAVAILABLE),
         (ProxyConnectionError(proxy_url=URL), Trouble.UNAVAILABLE),
         (ResponseParserError("truncated"), Trouble.UNAVAILABLE),
         (BotoCoreError(), Trouble.UNAVAILABLE),

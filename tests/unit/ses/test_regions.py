@@ -28,4 +28,6 @@ def test_a_region_knows_its_partition() -> None:
 
 
 def test_what_is_no_region_with_ses_is_not_found() -> None:
-    assert [find_region(code) for code in ("", "moon-1", "EU-WEST-1", "eu-west-1.evil.example", "cn-north-1")] == [None] * 5
+    assert [find_region(code) for code in ("", "moon-1", "EU-WEST-1", "eu-west-1.evil.example", "cn-north-1")] == [
+        None
+    ] * 5

@@ -104,6 +104,13 @@ def test_another_key_of_the_same_id_opens_nothing() -> None:
         KeyRing({"a": b"2" * 32}).open(sealed, **PLACE)
 
 
+def test_the_key_id_of_a_value_cannot_be_exchanged() -> None:
+    ring = KeyRing({"a": b"1" * 32, "b": b"1" * 32})
+    sealed = ring.seal(CANARY, **PLACE)
+    with pytest.raises(UnsealError):
+        ring.open(sealed.replace(b"a", b"b", 1), **PLACE)
+
+
 def test_derived_keys_differ_by_purpose_and_key_and_stay_the_same() -> None:
     ring = _ring("new", "old")
     assert [key_id for key_id, _ in ring.derive("unsubscribe")] == ["new", "old"]

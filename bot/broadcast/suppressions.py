@@ -1,14 +1,15 @@
 """Addresses a team never mails again. They stay when the mailer goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.unsubscribe import Key, read_token
 from bot.mailer.names import address_key
 from storage import audit
 from storage.database import Database, insert_into
-from storage.models import Suppression, Team, new_id
+from storage.models import Delivery, Suppression, Team, new_id
 from storage.states import SuppressionReason
 
 
@@ -30,9 +31,34 @@ async def suppress(
 
 
 class Suppressions:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    """Args: `keys` sign unsubscribe links, the newest first."""
+
+    def __init__(self, db: Database, clock: Callable[[], datetime], keys: Sequence[Key]) -> None:
         self._db = db
         self._clock = clock
+        self._keys = keys
+
+    def is_ours(self, token: str) -> bool:
+        """Tell whether we made this unsubscribe link."""
+        return read_token(self._keys, token) is not None
+
+    async def unsubscribe(self, token: str) -> bool:
+        """Suppress the recipient the link belongs to, before the next claim. False: it is no link of ours."""
+        recipient = read_token(self._keys, token)
+        if recipient is None:
+            return False
+        async with self._db.write() as session:
+            delivery = await session.get(Delivery, (recipient.broadcast_id, recipient.seq))
+            if delivery is not None:  # else the broadcast was erased, and there is nothing left to mail
+                await suppress(
+                    session,
+                    recipient.team_id,
+                    delivery.address,
+                    SuppressionReason.UNSUBSCRIBED,
+                    source=recipient.broadcast_id,
+                    now=self._clock(),
+                )
+        return True
 
     async def by_hand(self, team: Team, address: str, by: str) -> bool:
         """Record what somebody was told outside Mailroom. False: it was there already."""

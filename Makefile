@@ -1,0 +1,30 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check run format
+
+demo: .venv  ## the main job, played through without any account
+	@$(BIN)/python -m tests.playground.tour
+
+test: .venv  ## every test, on SQLite and on a real PostgreSQL
+	@$(BIN)/python -m pytest
+
+check: .venv  ## formatting, lint, types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports
+
+format: .venv
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+run: .venv  ## the bot for a real workspace, from .env
+	@$(BIN)/python app.py
+
+.venv: requirements-dev.txt
+	@echo "setting up .venv (about a minute and a half, once)"
+	@$(PYTHON) -c 'import sys; sys.exit("Mailroom needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
+	@touch .venv

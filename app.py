@@ -1,0 +1,296 @@
+"""Mailroom's composition root and command line: the only place where things are built.
+
+python app.py              the bot
+python app.py manifest     the Slack app's manifest, as JSON
+python app.py migrate      bring the database up to date, and end
+python app.py new-key      a sealing key for MAILROOM_KEYS
+python app.py rotate-keys  seal everything with the newest key
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from aiohttp import web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.broadcast.engine import Engine
+from bot.broadcast.gate import Gate
+from bot.broadcast.letter import Letters
+from bot.broadcast.plan import Broadcasts
+from bot.broadcast.suppressions import Suppressions
+from bot.logs import configure as configure_logs
+from bot.mailer.connection import Connections
+from bot.mailer.dns import Resolver
+from bot.mailer.identities import Identities
+from bot.mailer.monitor import Monitor
+from bot.mailer.overview import Overviews
+from bot.mailer.production import ProductionAccess
+from bot.mailer.records import Mailers
+from bot.mailer.removal import Removal
+from bot.mailer.status import PollIntervals
+from bot.mailer.vault import Vault
+from bot.scheduler import Scheduler
+from bot.ses.client import SesClients
+from bot.settings import Settings, SettingsError, load
+from bot.tasks import Tasks
+from bot.teams import Teams
+from handlers import slack
+from handlers.http.health import Health
+from handlers.http.server import application
+from handlers.http.unsubscribe import UnsubscribePages
+from handlers.slack.files import Files
+from handlers.slack.guard import Guard
+from handlers.slack.inbound import Inbound
+from handlers.slack.listen import Listeners
+from handlers.slack.notices import Drawer
+from handlers.slack.notifier import Notifier
+from handlers.slack.people import People
+from handlers.slack.services import Services
+from storage import leases
+from storage.database import Database, StorageError
+from storage.rotation import check_keys, rotate
+from storage.sealing import KeyRing, load_keys
+
+log = logging.getLogger("mailroom")
+
+FINISH_SECONDS = 25.0  # a send under way has 20 s to be answered
+REMEMBER_REQUESTS = timedelta(days=1)
+
+
+class Mailroom:
+    """Everything, built once. `start` serves until `stop`; `scheduler.start` sets it going by itself.
+
+    Args:
+        settings: as loaded.
+        clock: None is the database's own, which all replicas share.
+        sleep: how the engine waits.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.settings = settings
+        self.db = Database(settings.database_url, clock=clock) if clock else Database(settings.database_url)
+        self.keys = load_keys(settings.mailroom_keys, self.db.path)
+        self.tasks = Tasks()
+        self.clients = SesClients()
+        self._build_services(sleep)
+        self._build_slack()
+        self.scheduler = Scheduler()
+        for seconds, name, tick in (
+            (1, "outbox", self.notifier.tick),
+            (1, "engine", self.engine.tick),
+            (1, "monitor", self.monitor.tick),
+            (3600, "forget", self._forget),
+        ):
+            self.scheduler.every(seconds, name, tick)
+        self._socket: AsyncSocketModeHandler | None = None
+        self._runner: web.AppRunner | None = None
+
+    def _build_services(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        settings, db, now = self.settings, self.db, self.db.now
+        vault = Vault(self.keys, self.clients)
+        mailers = Mailers(db, now, vault, pending_seconds=settings.mailroom_poll_pending_seconds)
+        overviews = Overviews(
+            mailers,
+            now,
+            small_limit=settings.mailroom_small_broadcast_limit,
+            healthy_seconds=settings.mailroom_poll_healthy_seconds,
+        )
+        intervals = PollIntervals(
+            pending=timedelta(seconds=settings.mailroom_poll_pending_seconds),
+            in_review=timedelta(seconds=settings.mailroom_poll_review_seconds),
+            healthy=timedelta(seconds=settings.mailroom_poll_healthy_seconds),
+        )
+        self.teams = Teams(db, now)
+        self.monitor = Monitor(db, now, mailers, intervals)
+        unsubscribe_keys = self.keys.derive("unsubscribe")
+        self.suppressions = Suppressions(db, now, unsubscribe_keys)
+        self.services = Services(
+            db=db,
+            clock=now,
+            mailers=mailers,
+            overviews=overviews,
+            monitor=self.monitor,
+            connections=Connections(db, now, mailers, vault, self.clients),
+            removal=Removal(db, now, mailers, self.clients),
+            identities=Identities(db, now, mailers, Resolver(settings.mailroom_dns_server)),
+            production=ProductionAccess(db, now, mailers),
+            broadcasts=Broadcasts(
+                db,
+                now,
+                Gate(mailers, self.monitor, overviews),
+                undo_seconds=settings.mailroom_undo_seconds,
+                test_limit=settings.mailroom_test_limit,
+                public_url=settings.public_url,
+            ),
+            suppressions=self.suppressions,
+            files=Files(settings.slack_api_url, settings.slack_bot_token),
+            public_url=settings.public_url,
+            undo_seconds=settings.mailroom_undo_seconds,
+        )
+        self.engine = Engine(
+            db,
+            now,
+            mailers,
+            self.monitor,
+            overviews,
+            Letters(unsubscribe_keys),
+            small_limit=settings.mailroom_small_broadcast_limit,
+            sleep=sleep,
+        )
+
+    def _build_slack(self) -> None:
+        client = AsyncWebClient(
+            token=self.settings.slack_bot_token.reveal(),
+            base_url=self.settings.slack_api_url,
+            retry_handlers=[AsyncConnectionErrorRetryHandler()],
+        )
+        self.bolt = AsyncApp(client=client, signing_secret=self.settings.slack_signing_secret.reveal() or None)
+        self.listeners = Listeners(
+            self.bolt,
+            guard=Guard(People(), self.teams),
+            teams=self.teams,
+            tasks=self.tasks,
+            first_time=self._first_time,
+        )
+        slack.register(self.listeners, self.services)
+        self.notifier = Notifier(self.db, self.db.now, client, Drawer(self.services))
+
+    async def open(self) -> None:
+        """Open the database: migrated, and with the right keys."""
+        await self.db.start()
+        await check_keys(self.db, self.keys)
+
+    async def start(self) -> None:
+        """Serve HTTP and connect to Slack."""
+        await self.open()
+        inbound = None if self.settings.socket_mode else Inbound(self.bolt)
+        checks = {"database": self._check_database, "scheduler": self._check_scheduler, "slack": self._check_slack}
+        pages = UnsubscribePages(self.suppressions.is_ours, self.suppressions.unsubscribe)
+        app = application(health=Health(checks), pages=pages, slack=inbound)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self.settings.host, self.settings.port).start()
+        if self.settings.socket_mode:
+            self._socket = AsyncSocketModeHandler(self.bolt, self.settings.slack_app_token.reveal())
+            await self._socket.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt has no types here
+        log.info("ready, %s mode, on port %s", "Socket" if self._socket else "HTTP", self.port)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also where 0 was asked for."""
+        if self._runner is None or not self._runner.addresses:
+            return self.settings.port
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what is under way, close."""
+        self.scheduler.stop()
+        if self._socket:
+            await self._socket.close_async()  # type: ignore[no-untyped-call]  # as above
+        if self._runner:
+            await self._runner.cleanup()
+        await self.engine.stop()
+        await self.tasks.finish(FINISH_SECONDS)
+        self.clients.close()
+        await self.db.stop()
+
+    async def _first_time(self, key: str) -> bool:
+        async with self.db.write() as session:
+            return await leases.seen_once(session, key, self.db.now())
+
+    async def _forget(self) -> None:
+        async with self.db.write() as session:
+            await leases.forget_seen(session, self.db.now() - REMEMBER_REQUESTS)
+
+    async def _check_database(self) -> str:
+        async with self.db.write() as session:
+            await leases.seen_once(session, "readyz", self.db.now())
+        return ""
+
+    async def _check_scheduler(self) -> str:
+        stalled = self.scheduler.stalled()
+        return f"stalled: {', '.join(stalled)}" if stalled else ""
+
+    async def _check_slack(self) -> str:
+        if self._socket is None:
+            return ""
+        connected = await self._socket.client.is_connected()
+        return "" if connected else "Socket Mode is not connected"
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT."""
+    mailroom = Mailroom(settings)
+    ending = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, ending.set)
+    try:
+        await mailroom.start()
+        mailroom.scheduler.start()
+        await ending.wait()
+    finally:
+        await mailroom.stop()
+
+
+async def with_database(settings: Settings, work: str) -> None:
+    """Do one piece of work on the database, and end."""
+    db = Database(settings.database_url)
+    keys = load_keys(settings.mailroom_keys, db.path)
+    await db.start()
+    try:
+        await check_keys(db, keys)
+        if work == "rotate-keys":
+            print(f"{await rotate(db, keys)} sealed values now use the newest key")  # noqa: T201 - a command's answer
+    finally:
+        await db.stop()
+
+
+def manifest() -> dict[str, Any]:
+    """Read `manifest.yml`."""
+    return dict(yaml.safe_load((Path(__file__).parent / "manifest.yml").read_text()))
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; return the exit code."""
+    command = arguments[0] if arguments else "run"
+    try:
+        if command == "manifest":
+            print(json.dumps(manifest(), indent=2))  # noqa: T201 - a command's answer
+        elif command == "new-key":
+            print(KeyRing.generate().export().reveal())  # noqa: T201 - a command's answer
+        elif command in {"migrate", "rotate-keys"}:
+            asyncio.run(with_database(load(), command))
+        elif command == "run":
+            settings = load()
+            configure_logs(settings.log_level, settings.log_format)
+            with contextlib.suppress(KeyboardInterrupt):
+                asyncio.run(serve(settings))
+        else:
+            print(__doc__, file=sys.stderr)  # noqa: T201 - a command's answer
+            return 2
+    except (SettingsError, StorageError, ValueError) as error:
+        print(f"Mailroom cannot start: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

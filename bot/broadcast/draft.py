@@ -1,0 +1,110 @@
+"""What a person typed, checked field by field and fixed as it will go out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import formataddr
+from typing import Any
+
+from bot.broadcast.content import Footer, Unsubscribe, compile_template, render
+from bot.broadcast.letter import Fixed
+from bot.broadcast.unsubscribe import unsubscribe_url
+from bot.errors import BotError
+from bot.mailer.names import parse_address
+from bot.mailer.readiness import Readiness
+from storage.models import Audience, Broadcast, Team
+from storage.states import SendKind
+
+_JUST_NOW = timedelta(minutes=5)  # a time was picked, and then the form was filled
+_LATEST = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """As typed. `body` is Slack's `rich_text` block."""
+
+    from_address: str
+    reply_to: str
+    subject: str
+    preheader: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How one recipient's mail reads."""
+
+    address: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A draft with its numbers, for somebody to confirm. The estimate of its duration is the guard's."""
+
+    broadcast: Broadcast
+    audience: Audience
+    samples: Sequence[Sample]
+    suppressed: int
+    readiness: Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """From and Reply-to in their normal form; `reply_to` may be empty."""
+
+    sender: str
+    reply_to: str
+
+    @classmethod
+    def of(cls, draft: Draft) -> "Addresses":
+        """Raises BotError for the field that holds no address."""
+        reply_to = parse_address(draft.reply_to, field="reply_to") if draft.reply_to.strip() else ""
+        return cls(parse_address(draft.from_address, field="from"), reply_to)
+
+
+def fix(
+    team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str], public_url: str
+) -> Fixed:
+    """Compile the draft into what SES is given.
+
+    Raises:
+        BotError: for the field it is about (`compile_template`).
+    """
+    leave_at = addresses.reply_to or addresses.sender
+    way_out = Unsubscribe.LINK if public_url else Unsubscribe.MAIL
+    is_test = kind is SendKind.TEST
+    message = compile_template(
+        f"[Test] {draft.subject.strip()}" if is_test and draft.subject.strip() else draft.subject,
+        draft.preheader,
+        draft.body,
+        None if is_test else columns,
+        Footer(Unsubscribe.NONE if is_test else way_out, leave_at, team.postal_address),
+    )
+    name = "".join(character for character in team.from_name if character.isprintable()).strip()
+    sender = formataddr((name, addresses.sender))
+    return Fixed(sender, addresses.reply_to, leave_at, public_url, tuple(columns), message)
+
+
+def sample(fixed: Fixed, address: str, values: Sequence[str]) -> Sample:
+    """Render one recipient's mail, with a link that leads nowhere."""
+    url = unsubscribe_url(fixed.public_url, "…") if fixed.public_url else ""
+    data = fixed.message.data(dict(zip(fixed.columns, values, strict=False)), url)
+    rendered = render(fixed.message, data)
+    return Sample(address, rendered.subject, rendered.text)
+
+
+def check_start(start_at: datetime | None, now: datetime) -> datetime | None:
+    """Return when to start; None: as soon as it is confirmed.
+
+    Raises:
+        BotError: SEND_AT_PAST or SEND_AT_FAR, for the field `send_at`.
+    """
+    if start_at is None or now - _JUST_NOW <= start_at <= now:
+        return None
+    if start_at < now:
+        raise BotError("SEND_AT_PAST", "This time is past: choose a later one, or none to send now.", field="send_at")
+    if start_at - now > _LATEST:
+        raise BotError("SEND_AT_FAR", "This is more than a year away: choose a nearer time.", field="send_at")
+    return start_at

@@ -1,0 +1,56 @@
+"""The guard, asked by somebody who is about to send: on facts that are fresh, with a no that can be shown."""
+
+from bot.errors import BotError
+from bot.mailer.monitor import Monitor
+from bot.mailer.overview import Overviews
+from bot.mailer.readiness import Blocker, Readiness
+from bot.mailer.records import Mailers
+from bot.mailer.sentences import notice
+from storage.models import Mailer, Team
+from storage.states import SendKind
+
+_OF_FROM = frozenset(
+    {
+        Blocker.NO_VERIFIED_IDENTITY,
+        Blocker.IDENTITY_UNKNOWN,
+        Blocker.IDENTITY_PENDING,
+        Blocker.IDENTITY_FAILED,
+        Blocker.IDENTITY_GONE,
+    }
+)
+
+
+class Gate:
+    def __init__(self, mailers: Mailers, monitor: Monitor, overviews: Overviews) -> None:
+        self._mailers = mailers
+        self._monitor = monitor
+        self._overviews = overviews
+
+    async def ask(self, team: Team, from_address: str, kind: SendKind, size: int) -> tuple[Mailer, Readiness]:
+        """Return the mailer and the guard's yes, with its warnings.
+
+        Facts that are too old to send on are read again first. `size` is recipients that count toward the quota.
+
+        Raises:
+            BotError: the guard's first blocker, or AWS did not answer.
+        """
+        mailer, answer = await self._answer(team, from_address, kind, size)
+        if mailer is not None and Blocker.FACTS_STALE in answer.blockers:
+            await self._monitor.refresh(mailer)
+            mailer, answer = await self._answer(team, from_address, kind, size)
+        if mailer is None or not answer.allowed:
+            raise _refusal(answer)
+        return mailer, answer
+
+    async def _answer(
+        self, team: Team, from_address: str, kind: SendKind, size: int
+    ) -> tuple[Mailer | None, Readiness]:
+        mailer = await self._mailers.of(team)
+        identities = tuple(await self._mailers.identities(mailer)) if mailer else ()
+        return mailer, self._overviews.ask(mailer, identities, from_address=from_address, kind=kind, size=size)
+
+
+def _refusal(answer: Readiness) -> BotError:
+    specific = [code for code in answer.blockers if code is not Blocker.NO_VERIFIED_IDENTITY]
+    code = (specific or answer.blockers)[0]
+    return BotError(code.value, notice(code, answer).sentence, field="from" if code in _OF_FROM else "")

@@ -1,0 +1,111 @@
+"""Blocks of a message as HTML and as plain text, in template source."""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from bot.broadcast.fields import split_merges
+from bot.broadcast.richtext import Block, Code, Inline, Item, List, Paragraph, Quote, Run
+from bot.broadcast.template import Place, Source
+from bot.errors import BotError
+from bot.mailer.names import shown
+
+_TAGS = {"bold": "strong", "italic": "em", "strike": "s", "underline": "u", "code": "code"}
+_QUOTE = "margin:0 0 16px;padding-left:12px;border-left:3px solid #ccc"
+_CODE = "margin:0 0 16px;padding:12px;background:#f6f6f6;white-space:pre-wrap"
+_TARGET = re.compile(r"https?://[^\s/?#{}\\@]+(?:[/?#]\S*)?|(?:mailto|tel):\S+", re.IGNORECASE)
+_FIELD_MAY_FOLLOW = re.compile(r"https?://[^/?#]+[/?#]|mailto:", re.IGNORECASE)
+_ENCODED_MARKER = re.compile(r"%7B%7B(.*?)%7D%7D", re.IGNORECASE)
+
+
+def link_target(url: str) -> str:
+    """Return a link's address, with its markers readable.
+
+    Raises:
+        BotError: LINK_REFUSED, for all but http, https, mailto and tel, and for a field that would decide the host.
+    """
+    url = _ENCODED_MARKER.sub(lambda marker: unquote(marker[0]), url)
+    first, *rest = split_merges(url) or [""]
+    plain = "".join(part if isinstance(part, str) else "x" for part in (first, *rest))
+    field_fits = isinstance(first, str) and (not rest or _FIELD_MAY_FOLLOW.match(first))
+    if not (field_fits and plain.isprintable() and _TARGET.fullmatch(plain)):
+        raise BotError(
+            "LINK_REFUSED",
+            f"The link {shown(url)} cannot go into a mail: use https://, http://, mailto: or tel:, and fields "
+            "only after the domain.",
+            field="message",
+        )
+    return url
+
+
+def html_of(blocks: Sequence[Block], source: Source) -> str:
+    return "\n".join(_html_block(block, source) for block in blocks)
+
+
+def _html_block(block: Block, source: Source) -> str:
+    match block:
+        case Paragraph(content):
+            return f'<p style="margin:0 0 16px">{_html(content, source)}</p>'
+        case Quote(content):
+            return f'<blockquote style="{_QUOTE}">{_html(content, source)}</blockquote>'
+        case Code(content):
+            return f'<pre style="{_CODE}">{_html(content, source, Place.HTML_FLAT)}</pre>'
+        case List():
+            return _html_list(block, source, "margin:0 0 16px")
+
+
+def _html_list(block: List, source: Source, style: str = "margin:0") -> str:
+    tag = "ol" if block.ordered else "ul"
+    start = f' start="{block.start}"' if block.ordered and block.start != 1 else ""
+    items = "".join(
+        f"<li>{_html(item.content, source)}{''.join(_html_list(inner, source) for inner in item.lists)}</li>\n"
+        for item in block.items
+    )
+    return f'<{tag}{start} style="{style}">\n{items}</{tag}>'
+
+
+def _html(content: Inline, source: Source, place: Place = Place.HTML) -> str:
+    return "".join(_html_run(run, source, place) for run in content)
+
+
+def _html_run(run: Run, source: Source, place: Place) -> str:
+    text = source.write(run.text, place)
+    for style in run.styles:
+        text = f"<{_TAGS[style]}>{text}</{_TAGS[style]}>"
+    return f'<a href="{source.write(link_target(run.url), Place.HREF)}">{text}</a>' if run.url else text
+
+
+def text_of(blocks: Sequence[Block], source: Source) -> str:
+    return "\n\n".join(_text_block(block, source) for block in blocks)
+
+
+def _text_block(block: Block, source: Source) -> str:
+    match block:
+        case Quote(content):
+            return "> " + _text(content, source).replace("\n", "\n> ")
+        case List():
+            return _text_list(block, source)
+        case Paragraph(content) | Code(content):
+            return _text(content, source)
+
+
+def _text_list(block: List, source: Source) -> str:
+    marks = (f"{block.start + count}. " if block.ordered else "- " for count in range(len(block.items)))
+    return "\n".join(_text_item(mark, item, source) for mark, item in zip(marks, block.items, strict=True))
+
+
+def _text_item(mark: str, item: Item, source: Source) -> str:
+    inner = (_text_list(each, source) for each in item.lists)
+    return mark + "\n".join((_text(item.content, source), *inner)).replace("\n", "\n" + " " * len(mark))
+
+
+def _text(content: Inline, source: Source) -> str:
+    return "".join(_text_run(run, source) for run in content)
+
+
+def _text_run(run: Run, source: Source) -> str:
+    text = source.write(run.text, Place.TEXT)
+    target = link_target(run.url).removeprefix("mailto:") if run.url else ""
+    if not target or target == run.text:
+        return text
+    return f"{text} ({source.write(target, Place.TEXT_LINK)})"

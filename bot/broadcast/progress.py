@@ -1,0 +1,70 @@
+"""How far a broadcast is, read from its deliveries at the moment of asking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from storage.models import Broadcast, Chunk, Delivery
+from storage.states import BroadcastState, DeliveryState, PauseReason
+
+_LATELY = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The numbers of a broadcast. `counts` add up to its size at every moment.
+
+    Attributes:
+        rate: recipients handed to SES a second, over the last minute.
+        seconds_left: at this rate; None while it is not being sent.
+        waiting_for: why it is paused.
+        sender: From, as recipients see it.
+    """
+
+    broadcast: Broadcast
+    counts: Mapping[DeliveryState, int]
+    rate: float
+    seconds_left: float | None
+    waiting_for: tuple[PauseReason, ...]
+    sender: str
+
+
+async def progress_of(session: AsyncSession, broadcast_id: str, now: datetime) -> Progress | None:
+    """Return how far the broadcast is; None where there is none."""
+    broadcast = await session.get(Broadcast, broadcast_id)
+    if broadcast is None:
+        return None
+    counts = await _counts(session, broadcast)
+    rate = await _rate(session, broadcast, now)
+    pending = counts.get(DeliveryState.PENDING, 0)
+    is_going = broadcast.state is BroadcastState.SENDING and rate > 0
+    return Progress(
+        broadcast,
+        counts,
+        rate,
+        pending / rate if is_going else None,
+        tuple(PauseReason(reason) for reason in broadcast.pause_reasons),
+        str(broadcast.template.get("sender", broadcast.from_address)),
+    )
+
+
+async def _counts(session: AsyncSession, broadcast: Broadcast) -> dict[DeliveryState, int]:
+    by_state = select(Delivery.state, func.count()).where(Delivery.broadcast_id == broadcast.id)
+    found = await session.exec(by_state.group_by(col(Delivery.state)))
+    counts = {DeliveryState(state): count for state, count in found}
+    if not counts:  # deliveries come into being when somebody confirms
+        ended = broadcast.state is BroadcastState.CANCELLED
+        counts = {DeliveryState.CANCELLED if ended else DeliveryState.PENDING: broadcast.size}
+    return counts
+
+
+async def _rate(session: AsyncSession, broadcast: Broadcast, now: datetime) -> float:
+    if broadcast.started_at is None:
+        return 0.0
+    lately = (Chunk.broadcast_id == broadcast.id, col(Chunk.called_at) > now - _LATELY)
+    called = (await session.exec(select(func.sum(Chunk.size)).where(*lately))).one() or 0
+    span = min(_LATELY, now - broadcast.started_at).total_seconds()
+    return float(called) / max(1.0, span)

@@ -1,0 +1,91 @@
+"""Unsubscribe links: who may be taken off is in the link itself, signed, so that nobody can guess another's."""
+
+import binascii
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+Key = tuple[str, bytes]  # its id, and 256 secret bits derived for this purpose alone
+
+_PURPOSE = b"mailroom unsubscribe 1\0"
+_MAC_BYTES = 16
+_ID_BYTES = 16
+_SEQ_BYTES = 4
+_TOKEN_LIMIT = 512  # characters; longer ones are not ours
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The delivery that a link belongs to. Team and broadcast are ids as `storage.models.new_id` makes them."""
+
+    team_id: str
+    broadcast_id: str
+    seq: int
+
+
+def make_token(keys: Sequence[Key], recipient: Recipient) -> str:
+    """Return a URL-safe token for a recipient, signed with the first key: 72 characters with a key id of two."""
+    key_id, key = keys[0]
+    claim = (
+        bytes.fromhex(recipient.team_id)
+        + bytes.fromhex(recipient.broadcast_id)
+        + recipient.seq.to_bytes(_SEQ_BYTES)
+        + key_id.encode()
+    )
+    return urlsafe_b64encode(_mac(key, claim) + claim).rstrip(b"=").decode()
+
+
+def read_token(keys: Sequence[Key], token: str) -> Recipient | None:
+    """Return whom a token is for, or None for one that no key of ours has signed, in time that tells nothing."""
+    signed = _decode(token)
+    mac, claim = signed[:_MAC_BYTES], signed[_MAC_BYTES:]
+    team, rest = claim[:_ID_BYTES], claim[_ID_BYTES:]
+    broadcast, seq, key_id = rest[:_ID_BYTES], rest[_ID_BYTES : _ID_BYTES + _SEQ_BYTES], rest[_ID_BYTES + _SEQ_BYTES :]
+    for known_id, key in keys:
+        if hmac.compare_digest(mac, _mac(key, claim)) and known_id.encode() == key_id:
+            return Recipient(team.hex(), broadcast.hex(), int.from_bytes(seq))
+    return None
+
+
+def _mac(key: bytes, claim: bytes) -> bytes:
+    return hmac.digest(key, _PURPOSE + claim, "sha256")[:_MAC_BYTES]
+
+
+def _decode(token: str) -> bytes:
+    """Return the bytes of a token in its one spelling, or none: base64 alone would let several stand for the same."""
+    if len(token) > _TOKEN_LIMIT or not token.isascii():
+        return b""
+    try:
+        signed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except binascii.Error:
+        return b""
+    return signed
+
+
+def unsubscribe_url(public_url: str, token: str) -> str:
+    return f"{public_url.rstrip('/')}/u/{token}"
+
+
+def unsubscribe_mailto(reply_to: str) -> str:
+    return f"mailto:{quote(reply_to, safe='@')}?subject=unsubscribe"
+
+
+def unsubscribe_headers(*, url: str = "", reply_to: str = "") -> dict[str, str]:
+    """Return the headers of one mail: one-click where there is a public address, else by mail to the reply address.
+
+    RFC 8058, section 3.1; RFC 2369, section 3.2. A value is at most 995 printable ASCII characters (SES,
+    MessageHeader).
+
+    Raises:
+        ValueError: neither is given, or the address cannot stand in a header.
+    """
+    target = url or (unsubscribe_mailto(reply_to) if reply_to else "")
+    value = f"<{target}>"
+    if not target or len(value) > 995 or not (value.isascii() and value.isprintable()) or {*" <>"} & {*target}:
+        raise ValueError("a mail needs an address to unsubscribe at that can stand in a header")
+    headers = {"List-Unsubscribe": value}
+    if url:
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers

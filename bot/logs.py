@@ -1,0 +1,19 @@
+"""Logging: for people on a console, or one JSON object a line."""
+
+import logging
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+# Their DEBUG lines hold bodies, addresses and key ids (seen with botocore and slack_sdk).
+_TALKATIVE = ("aiohttp", "aiosqlite", "apscheduler", "asyncio", "botocore", "slack_bolt", "slack_sdk", "urllib3")
+
+
+def configure(level: str, style: str) -> None:
+    """Set the root logger up; libraries that would log secrets stay above DEBUG."""
+    handler = logging.StreamHandler(sys.stderr)
+    line = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    handler.setFormatter(JsonFormatter(line) if style == "json" else logging.Formatter(line))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))

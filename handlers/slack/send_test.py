@@ -1,0 +1,47 @@
+"""`/broadcast test`: mail to a few addresses typed by hand."""
+
+from slack_sdk.models.views import View
+
+from bot.mailer.names import parse_addresses
+from bot.mailer.readiness import Blocker
+from handlers.slack import ids
+from handlers.slack.compose import fresh_overview, hint, starting_point, typed
+from handlers.slack.guard import Permission
+from handlers.slack.listen import Call, Form, Listeners, Word
+from handlers.slack.services import Services
+from handlers.slack.views import send as views
+from handlers.slack.views.common import Modal, Reply
+from handlers.slack.views.status import not_ready
+
+_ONLY_BROADCASTS = {Blocker.SANDBOX, Blocker.IN_REVIEW, Blocker.DENIED}
+
+
+class SendTestFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def words(self) -> list[Word]:
+        return [
+            Word("test", "send a test to a few addresses", Permission.SEND, self.open, opens=views.TEST_TITLE),
+        ]
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.SEND_TEST, Permission.SEND, self.open, opens=views.TEST_TITLE)
+        listeners.form(Form(ids.Form.SEND_TEST, Permission.SEND, self.send, "Handing it over…", self.redraw))
+
+    async def open(self, call: Call) -> Reply:
+        overview = await fresh_overview(self._services, call)
+        if set(overview.answer.blockers) - _ONLY_BROADCASTS:
+            return not_ready(overview)
+        draft = await starting_point(self._services, call)
+        return Modal(views.write_test_form(ids.Ref(call.team.id), draft, to="", hint=hint(overview)))
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        overview = await self._services.overviews.of(call.team)
+        to = call.at.values.text(ids.Input.TO)
+        return views.write_test_form(call.at.ref, typed(call.at.values), to=to, hint=hint(overview), notice=notice)
+
+    async def send(self, call: Call) -> Reply:
+        addresses = parse_addresses(call.at.values.text(ids.Input.TO), field=ids.Input.TO)
+        await self._services.broadcasts.prepare_test(call.team, call.at.user_id, typed(call.at.values), addresses)
+        return Modal(views.test_sent(len(addresses)), otherwise="The test is on its way.")

@@ -1,0 +1,123 @@
+"""One live message a broadcast: what it waits for, how far it is, and in the end what became of everybody."""
+
+from collections.abc import Mapping
+
+from bot.broadcast.progress import Progress
+from slack_sdk.models.blocks import Block, ButtonElement
+
+from handlers.slack import ids
+from handlers.slack.text import bar, count, duration, esc, mention, when
+from handlers.slack.views.common import Message, button, buttons, confirm, context, section
+from storage.models import Broadcast
+from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
+
+_REASONS = {
+    PauseReason.PERSON: "paused by a person",
+    PauseReason.QUOTA: "the daily quota is used up; it goes on by itself as the quota frees",
+    PauseReason.ACCESS: "AWS refuses the credentials",
+    PauseReason.SENDING: "AWS has paused the account's sending",
+    PauseReason.IDENTITY: "the sender's identity is not verified any more",
+    PauseReason.REPUTATION: "too many bounces or complaints",
+    PauseReason.UNREACHABLE: "the channel could not be reached",
+    PauseReason.LATE: "its start was missed by over an hour",
+    PauseReason.DELETING: "the mailer is being deleted",
+}
+_LABELS = {
+    DeliveryState.SENT: "sent",
+    DeliveryState.DELIVERED: "delivered",
+    DeliveryState.BOUNCED: "bounced",
+    DeliveryState.COMPLAINED: "complained",
+    DeliveryState.FAILED: "failed",
+    DeliveryState.SUPPRESSED: "suppressed, not mailed",
+    DeliveryState.IN_DOUBT: "in doubt: AWS did not say; never sent again by itself",
+    DeliveryState.CANCELLED: "cancelled, not mailed",
+    DeliveryState.SENDING: "being sent",
+    DeliveryState.PENDING: "waiting",
+}
+_WAITING = {DeliveryState.PENDING, DeliveryState.SENDING}
+
+
+def progress(now: Progress) -> Message:
+    """Draw the broadcast as it stands."""
+    broadcast = now.broadcast
+    kind = "Test" if broadcast.kind is SendKind.TEST else "Broadcast"
+    what = f"{kind} “{esc(broadcast.subject, 200)}”"
+    blocks: list[Block] = [section(_headline(broadcast, what))]
+    if broadcast.state is not BroadcastState.SCHEDULED:
+        blocks.append(section(_numbers(now)))
+    blocks.append(context(_footnote(now)))
+    if elements := _buttons(broadcast):
+        blocks.append(buttons(*elements))
+    return Message(f"{what}: {broadcast.state}", blocks)
+
+
+_MARKS = {
+    BroadcastState.SCHEDULED: ":alarm_clock:",
+    BroadcastState.SENDING: ":outbox_tray:",
+    BroadcastState.PAUSED: ":double_vertical_bar:",
+    BroadcastState.DONE: ":white_check_mark:",
+    BroadcastState.CANCELLED: ":no_entry_sign:",
+    BroadcastState.STOPPED: ":octagonal_sign:",
+}
+
+
+def _headline(broadcast: Broadcast, what: str) -> str:
+    mark = _MARKS.get(broadcast.state, ":memo:")
+    return f"{mark} *{what}* to {count(broadcast.size, 'recipient')} {_state_words(broadcast)}"
+
+
+def _state_words(broadcast: Broadcast) -> str:
+    match broadcast.state:
+        case BroadcastState.SCHEDULED if broadcast.start_at:
+            return f"starts {when(broadcast.start_at)}."
+        case BroadcastState.SENDING:
+            return "is being sent."
+        case BroadcastState.PAUSED:
+            return f"is paused: {'; '.join(_REASONS[PauseReason(reason)] for reason in broadcast.pause_reasons)}."
+        case BroadcastState.STOPPED:
+            return f"was stopped: {esc(broadcast.error, 300)}"
+        case BroadcastState.CANCELLED:
+            return "was cancelled."
+    return "is done."
+
+
+def _numbers(now: Progress) -> str:
+    waiting = sum(now.counts.get(state, 0) for state in _WAITING)
+    share = 1 - waiting / now.broadcast.size if now.broadcast.size else 1.0
+    lines = [f"`{bar(share)}` {share:.0%}", _counts(now.counts)]
+    if now.broadcast.state is BroadcastState.SENDING and now.seconds_left is not None:
+        lines.append(f"{now.rate:,.1f} a second, about {duration(now.seconds_left)} left")
+    return "\n".join(lines)
+
+
+def _counts(counts: Mapping[DeliveryState, int]) -> str:
+    return " · ".join(f"{counts[state]:,} {label}" for state, label in _LABELS.items() if counts.get(state))
+
+
+def _footnote(now: Progress) -> str:
+    broadcast = now.broadcast
+    parts = [f"From {esc(broadcast.from_address)}", f"by {mention(broadcast.confirmed_by or broadcast.created_by)}"]
+    if broadcast.started_at and broadcast.finished_at:
+        parts.append(f"took {duration((broadcast.finished_at - broadcast.started_at).total_seconds())}")
+    return ", ".join(parts)
+
+
+def _buttons(broadcast: Broadcast) -> list[ButtonElement]:
+    if broadcast.kind is SendKind.TEST:
+        return []
+    ref = ids.Ref(broadcast.team_id, broadcast.id, broadcast.version)
+    cancel = button(
+        ids.Button.CANCEL,
+        "Cancel broadcast",
+        ref,
+        style="danger",
+        confirm=confirm("Cancel this broadcast?", "Whoever has not been mailed yet will not be.", "Cancel broadcast"),
+    )
+    match broadcast.state:
+        case BroadcastState.SCHEDULED:
+            return [button(ids.Button.UNDO, "Undo", ref), cancel]
+        case BroadcastState.SENDING:
+            return [button(ids.Button.PAUSE, "Pause", ref), cancel]
+        case BroadcastState.PAUSED:
+            return [button(ids.Button.RESUME, "Resume", ref, style="primary"), cancel]
+    return []

@@ -1,0 +1,127 @@
+"""The bot as a process of its own, unchanged, between a local Slack, a local AWS and a name server."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from app import manifest
+from tests.playground.aws import AwsPlayground
+from tests.playground.dns import DnsPlayground
+from tests.playground.slack import SlackPlayground
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30
+ACCOUNT, REGION = "111122223333", "eu-west-1"
+
+
+class Bot:
+    """`python app.py` with these settings; `kill` is kill -9, `stop` is SIGTERM."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._environment = environment
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(ROOT / "app.py"),
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                cwd=self._log.parent,
+            )
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._ready()
+        except TimeoutError:
+            raise RuntimeError(f"the bot did not become ready:\n{self._log.read_text()[-3000:]}") from None
+
+    async def kill(self) -> None:
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        await self._end(signal.SIGTERM)
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    async def _end(self, how: signal.Signals) -> None:
+        if self._process and self._process.returncode is None:
+            self._process.send_signal(how)
+            await self._process.wait()
+
+    async def _ready(self) -> None:
+        url = f"http://127.0.0.1:{self._environment['PORT']}/readyz"
+        async with aiohttp.ClientSession() as http:
+            while True:
+                if self._process is None or self._process.returncode is not None:
+                    raise TimeoutError
+                try:
+                    async with http.get(url) as response:
+                        if response.status == 200:
+                            return
+                except aiohttp.ClientConnectionError:
+                    pass
+                await asyncio.sleep(0.05)  # another process: there is nothing to wait on but its port
+
+
+class Stage:
+    """Everything a play needs. `ada` is an admin, `bob` a member, `gus` a guest; all are in `news`."""
+
+    def __init__(
+        self, slack: SlackPlayground, aws: AwsPlayground, dns: DnsPlayground, bot: Bot, public_url: str
+    ) -> None:
+        self.slack, self.aws, self.dns, self.bot, self.public_url = slack, aws, dns, bot, public_url
+        self.ses = aws.ses(ACCOUNT, REGION)
+        self.ada = slack.person("Ada", role="admin")
+        self.bob = slack.person("Bob", role="member")
+        self.gus = slack.person("Gus", role="guest")
+        self.news = slack.channel("news", people=[self.ada, self.bob, self.gus])
+
+
+@asynccontextmanager
+async def stage(database_url: str = "", **settings: str) -> AsyncIterator[Stage]:
+    """Start all of it in Socket Mode, on SQLite unless another database is given."""
+    port = _free_port()
+    public_url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="mailroom-") as folder, AwsPlayground() as aws, DnsPlayground() as dns:
+        async with SlackPlayground(manifest=manifest(), patience=20) as slack:
+            host, dns_port = dns.address
+            environment = {
+                "PATH": os.environ["PATH"],
+                "SLACK_BOT_TOKEN": slack.bot_token,
+                "SLACK_APP_TOKEN": slack.app_token,
+                "SLACK_API_URL": slack.api_url,
+                "AWS_ENDPOINT_URL": aws.url,
+                "DATABASE_URL": database_url or f"sqlite+aiosqlite:///{folder}/mailroom.db",
+                "MAILROOM_DNS_SERVER": f"{host}:{dns_port}",
+                "MAILROOM_POLL_PENDING_SECONDS": "1",
+                "MAILROOM_POLL_REVIEW_SECONDS": "1",
+                "MAILROOM_POLL_HEALTHY_SECONDS": "1",
+                "MAILROOM_UNDO_SECONDS": "2",
+                "PUBLIC_URL": public_url,
+                "PORT": str(port),
+            } | settings
+            bot = Bot(environment, Path(folder) / "bot.log")
+            await bot.start()
+            await slack.connected()
+            try:
+                yield Stage(slack, aws, dns, bot, public_url)
+            finally:
+                await bot.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,362 @@
+"""`make demo`: the main job, played through by people in a channel. It prints what each of them sees.
+
+Every step waits for something visible; one that does not happen ends the tour with 1 and says which.
+"""
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from tests.playground.slack.surfaces import Modal
+from tests.playground.stage import ACCOUNT, REGION, Stage, stage
+
+Play = Callable[["Tour"], Awaitable[None]]
+
+STEPS: list[tuple[str, Play]] = []
+AUDIENCE = 200
+SIMULATOR = "success@simulator.amazonses.com"
+
+
+def step(title: str) -> Callable[[Play], Play]:
+    """Add a step; they are played in the order in which they are written."""
+
+    def add(play: Play) -> Play:
+        STEPS.append((title, play))
+        return play
+
+    return add
+
+
+class Tour:
+    """The stage, and what one step leaves for the next."""
+
+    def __init__(self, on: Stage) -> None:
+        self.on = on
+        self.ada, self.bob, self.gus, self.news = on.ada, on.bob, on.gus, on.news
+        self.left = ""  # who has unsubscribed
+        self.key = on.aws.create_key(ACCOUNT, deny=["sns:CreateTopic"])
+
+    async def fills_key(self, secret: str) -> Modal:
+        modal = await self.ada.modal("Connect Amazon SES")
+        modal.fill("AWS region", REGION)
+        modal.fill("Access key ID", self.key.access_key_id)
+        modal.fill("Secret access key", secret)
+        await modal.submit()
+        return modal
+
+    async def adds(self, name: str) -> Modal:
+        await self.ada.types(self.news, "/mailer identity")
+        modal = await self.ada.modal("Add identity")
+        modal.fill("Email address or domain", name)
+        await modal.submit()
+        return modal
+
+    async def tests(self, to: str, sender: str = "hello@acme.test") -> Modal:
+        await self.bob.types(self.news, "/broadcast test")
+        modal = await self.bob.modal("Send a test")
+        modal.fill("From", sender)
+        modal.fill("To", to)
+        modal.fill("Subject", "Spring news")
+        modal.fill("Message", "Hello from Acme")
+        await modal.submit()
+        return modal
+
+    async def composes(self, csv: bytes, subject: str = "Spring news") -> Modal:
+        await self.bob.types(self.news, "/broadcast")
+        modal = await self.bob.modal("New broadcast")
+        modal.fill("From", "hello@acme.test")
+        modal.fill("Subject", subject)
+        modal.fill("Preheader", "What is new at Acme")
+        modal.fill("Message", "Hello {{first_name|there}},\nspring is here.")
+        modal.fill("Audience CSV", ("people.csv", csv))
+        await modal.submit()
+        return modal
+
+    async def is_read_again(self) -> None:
+        """Wait until the bot has read the account anew, from start to end."""
+        seen = len(self.on.aws.calls_of("ses:GetAccount"))
+        await until(lambda: len(self.on.aws.calls_of("ses:GetAccount")) >= seen + 2)
+
+    async def confirms(self) -> None:
+        modal = await self.bob.modal("Check and send")
+        await modal.submit()
+
+
+@step("A guest types /mailer: a polite refusal that only they see")
+async def guest(t: Tour) -> None:
+    await t.gus.types(t.news, "/mailer")
+    refusal = await t.gus.sees(t.news, "guest accounts cannot use it")
+    assert refusal.ephemeral
+    assert not t.on.slack.messages(t.news)
+
+
+@step("A member types /mailer: the bot joins, and shows where to start")
+async def first_use(t: Tour) -> None:
+    await t.bob.types(t.news, "/mailer")
+    card = await t.bob.sees(t.news, "Not connected yet")
+    assert card.buttons == ["Connect"]
+
+
+@step("An unknown word answers with help")
+async def unknown_word(t: Tour) -> None:
+    await t.bob.types(t.news, "/mailer hepl")
+    await t.bob.sees(t.news, "I don't know the word")
+
+
+@step("/broadcast before anything is set up: what is missing, and the button for it")
+async def nothing_yet(t: Tour) -> None:
+    await t.bob.types(t.news, "/broadcast")
+    refusal = await t.bob.sees(t.news, "You can't send broadcasts yet")
+    assert refusal.buttons == ["Connect"]
+
+
+@step("A wrong secret: nothing is stored")
+async def wrong_secret(t: Tour) -> None:
+    await t.ada.types(t.news, "/mailer connect")
+    modal = await t.fills_key("x" * 40)
+    await modal.shows("does not belong to this access key ID")
+
+
+@step("A key that may not use SNS: the missing action is named, with the policy to paste")
+async def missing_sns(t: Tour) -> None:
+    modal = await t.fills_key(t.key.secret_access_key)
+    await modal.shows("Missing: sns:CreateTopic")
+    assert not t.on.slack.messages(t.news)
+
+
+@step("The policy is mended in IAM, Try again: every permission is ticked, the channel is told")
+async def connects(t: Tour) -> None:
+    t.on.aws.set_permissions(t.key)
+    modal = await t.ada.modal("Connect Amazon SES")
+    await modal.submit()
+    modal = await t.fills_key(t.key.secret_access_key)
+    await modal.shows("Connected to AWS account 1111-2222-3333")
+    told = await t.bob.sees(t.news, "Connected to AWS account 1111-2222-3333")
+    assert not told.ephemeral
+
+
+@step("A second connect in the same channel is refused, with the ways on")
+async def second_connect(t: Tour) -> None:
+    await t.ada.types(t.news, "/mailer connect")
+    refusal = await t.ada.sees(t.news, "already connected")
+    assert refusal.buttons == ["Reconnect", "Delete mailer"]
+
+
+@step("https:// before a domain: one sentence under the field, nothing is lost")
+async def bad_identity(t: Tour) -> None:
+    modal = await t.adds("https://acme.test/news")
+    assert "type only acme.test" in modal.errors["Email address or domain"]
+    modal.fill("Email address or domain", "acme.test")
+    await modal.submit()
+
+
+@step("A domain waits for AWS: the channel has the DNS records, ready to copy")
+async def pending(t: Tour) -> None:
+    told = await t.bob.sees(t.news, "Put these records into the DNS of acme.test")
+    assert "_domainkey.acme.test" in told.text
+    assert "Check now" in told.buttons
+
+
+@step("Check now says which record is missing, and later that all is in place")
+async def check_now(t: Tour) -> None:
+    message = await t.bob.sees(t.news, "Put these records into the DNS of acme.test")
+    await t.bob.press(message, "Check now")
+    modal = await t.bob.modal("Check now")
+    await modal.shows("missing")
+    await modal.close()
+    t.on.dns.records_from(t.on.ses.identities["acme.test"])
+    await t.bob.press(message, "Check now")
+    modal = await t.bob.modal("Check now")
+    await modal.shows("Everything AWS needs is in place")
+    await modal.close()
+
+
+@step("/broadcast while the identity waits: what is awaited, since when, until when")
+async def not_verified(t: Tour) -> None:
+    await t.bob.types(t.news, "/broadcast")
+    refusal = await t.bob.sees(t.news, "acme.test is not verified yet")
+    assert "looks until" in refusal.text
+
+
+@step("AWS verifies the domain: the channel is told what can be done now")
+async def verified(t: Tour) -> None:
+    t.on.ses.verify("acme.test")
+    await t.bob.sees(t.news, "acme.test is verified.")
+
+
+@step("/broadcast in the sandbox: done and missing, with the button for the missing step")
+async def sandbox(t: Tour) -> None:
+    await t.bob.types(t.news, "/broadcast")
+    refusal = await t.bob.sees(t.news, "in the SES sandbox")
+    assert refusal.buttons == ["Apply for production access"]
+
+
+@step("A test to a stranger in the sandbox is refused by name, before AWS is called")
+async def stranger(t: Tour) -> None:
+    modal = await t.tests(f"stranger@elsewhere.test, {SIMULATOR}")
+    assert "stranger@elsewhere.test" in modal.errors["To"]
+    assert not t.on.aws.mails
+    await modal.close()
+
+
+@step("A test to a verified address and to the simulator goes out")
+async def test_mail(t: Tour) -> None:
+    await t.tests(f"bob@acme.test, {SIMULATOR}")
+    await t.bob.sees(t.news, "[Test] Spring news” to 2 recipients is done")
+    assert sorted(mail.to[0] for mail in t.on.aws.mails) == ["bob@acme.test", SIMULATOR]
+
+
+@step("Ada applies for production access")
+async def applies(t: Tour) -> None:
+    await t.ada.types(t.news, "/mailer production")
+    modal = await t.ada.modal("Production access")
+    modal.fill("Website URL", "acme")
+    modal.fill("Contact addresses", "ada@acme.test")
+    modal.fill("Use case", "A monthly letter to customers who asked for it; each mail has an unsubscribe link.")
+    await modal.submit()
+    assert "not a web address" in modal.errors["Website URL"]
+    modal.fill("Website URL", "https://acme.test")
+    await modal.submit()
+    await t.bob.sees(t.news, "Applied for production access")
+
+
+@step("AWS grants it: broadcasts are open")
+async def granted(t: Tour) -> None:
+    t.on.ses.grant_production(quota=1_000, rate=50)
+    await t.bob.sees(t.news, "broadcasts are open")
+
+
+@step("The quota is nearly used up: a test over it is refused with the numbers")
+async def quota(t: Tour) -> None:
+    t.on.ses.set_quota(max_24h=1_000, rate=50, sent=999)
+    await t.is_read_again()
+    modal = await t.tests("ann@elsewhere.test, ben@elsewhere.test")
+    await modal.shows("1 of the daily quota of 1,000 is left")
+    await modal.close()
+    t.on.ses.set_quota(max_24h=1_000, rate=50, sent=100)
+    await t.is_read_again()
+
+
+@step("A CSV without an address column: one sentence, and what was typed stays")
+async def bad_csv(t: Tour) -> None:
+    modal = await t.composes(b"first_name,town\nAnn,Bonn\n")
+    assert "address" in modal.errors["Audience CSV"]
+    assert modal.value("Subject") == "Spring news"
+    await modal.close()
+
+
+@step("A good one: counts, rejected rows with their lines, and how it reads")
+async def confirmation(t: Tour) -> None:
+    rows = [f"person{number}@elsewhere.test,Person {number}" for number in range(AUDIENCE)]
+    rows += ["not an address,Nobody", "person7@elsewhere.test,Again"]
+    await t.composes("\n".join(["email,First name", *rows]).encode())
+    modal = await t.bob.modal("Check and send")
+    for text in (f"{AUDIENCE} recipients", "line 202", "line 203", "Hello Person 0,", "about 4 seconds"):
+        await modal.shows(text)
+
+
+@step("Send now, and Undo within the time for it: nothing goes out")
+async def undo(t: Tour) -> None:
+    before = t.on.aws.mail_count
+    await t.confirms()
+    message = await t.bob.sees(t.news, f"“Spring news” to {AUDIENCE} recipients starts")
+    await t.bob.press(message, "Undo")
+    await t.bob.sees(t.news, "was cancelled")
+    assert t.on.aws.mail_count == before
+
+
+@step("Again, and this time it goes; kill -9 in the middle, start again: it goes on")
+async def sends(t: Tour) -> None:
+    before = t.on.aws.mail_count
+    rows = [f"person{number}@elsewhere.test,Person {number}" for number in range(AUDIENCE)]
+    await t.composes("\n".join(["email,First name", *rows]).encode(), subject="Summer news")
+    await t.confirms()
+    await t.bob.sees(t.news, f"“Summer news” to {AUDIENCE} recipients is being sent")
+    await until(lambda: t.on.aws.mail_count - before >= AUDIENCE // 4)
+    await t.on.bot.kill()
+    await t.on.bot.start()
+    await t.on.slack.connected()
+    await t.bob.sees(t.news, f"“Summer news” to {AUDIENCE} recipients is done", timeout=60)
+
+
+@step("The report adds up, and nobody has it twice")
+async def report(t: Tour) -> None:
+    mails = [mail for mail in t.on.aws.mails if mail.subject == "Summer news"]
+    receivers = [mail.to[0] for mail in mails]
+    assert len(receivers) == len(set(receivers)), "somebody was mailed twice"
+    message = await t.bob.sees(t.news, "“Summer news”")
+    counts = {
+        label: int(number.replace(",", "")) for number, label in re.findall(r"([\d,]+) (sent|in doubt)", message.text)
+    }
+    assert sum(counts.values()) == AUDIENCE, f"{counts} do not add up to {AUDIENCE}"
+    assert counts["sent"] <= len(mails) <= AUDIENCE
+    assert all(mail.text.startswith("Hello Person ") for mail in mails)
+
+
+@step("A recipient unsubscribes with one click; opening the link alone does nothing")
+async def unsubscribes(t: Tour) -> None:
+    mail = next(mail for mail in t.on.aws.mails if mail.subject == "Summer news")
+    assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    url = mail.headers["List-Unsubscribe"].strip("<>")
+    async with aiohttp.ClientSession() as http:
+        async with http.get(url) as page:
+            assert "Unsubscribe?" in await page.text()
+        async with http.post(url, data={"List-Unsubscribe": "One-Click"}) as done:
+            assert done.status == 200
+    t.left = mail.to[0]
+
+
+@step("The next broadcast leaves them out")
+async def left_out(t: Tour) -> None:
+    await t.composes(f"email\n{t.left}\nann@elsewhere.test\n".encode(), subject="Autumn news")
+    modal = await t.bob.modal("Check and send")
+    await modal.shows("1 suppressed address left out")
+    await t.confirms()
+    await t.bob.sees(t.news, "“Autumn news” to 2 recipients is done", timeout=30)
+    assert [mail.to[0] for mail in t.on.aws.mails if mail.subject == "Autumn news"] == ["ann@elsewhere.test"]
+
+
+@step("The status card: all is well")
+async def status(t: Tour) -> None:
+    await t.bob.types(t.news, "/mailer")
+    card = await t.bob.sees(t.news, "You can send broadcasts")
+    assert "of 1,000 sent in the last 24 hours" in card.text
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for something that happens in another process and shows nowhere in Slack."""
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
+
+
+async def main() -> int:
+    """Play every step; return the exit code."""
+    began = time.monotonic()
+    done = 0
+    async with stage() as on:
+        t = Tour(on)
+        shown = 0
+        for title, play in STEPS:
+            print(f"\n[{done + 1}/{len(STEPS)}] {title}", flush=True)
+            try:
+                await play(t)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the step did not happen
+                print(on.slack.transcript())
+                print(f"\nthis step did not happen: {title}\n{type(error).__name__}: {error}\n\n{on.bot.log()[-4000:]}")
+                break
+            finally:
+                lines = on.slack.transcript().splitlines()
+                print("\n".join(f"    {line}" for line in lines[shown:]))
+                shown = len(lines)
+            done += 1
+    print(f"\ntour: {done} of {len(STEPS)} steps, {time.monotonic() - began:.0f} s")
+    return 0 if done == len(STEPS) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,227 @@
+"""A team with a connected AWS account, and everything that sends for it: real database, real HTTP, a settable clock."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlmodel import select
+
+from bot.broadcast.draft import Draft
+from bot.broadcast.engine import Engine
+from bot.broadcast.gate import Gate
+from bot.broadcast.letter import Letters
+from bot.broadcast.plan import Broadcasts
+from bot.mailer.monitor import Monitor
+from bot.mailer.overview import Overviews
+from bot.mailer.records import Mailers
+from bot.mailer.status import PollIntervals
+from bot.mailer.vault import Vault
+from bot.ses.client import AwsKey, SesClients
+from storage.database import Database
+from storage.models import Broadcast, Chunk, Delivery, Mailer, SendingAccount, Team, new_id
+from storage.sealing import KeyRing, Secret
+from storage.states import BroadcastState, DeliveryState
+from tests.databases import Clock
+from tests.playground.aws import ACCOUNT, AwsPlayground
+from tests.playground.aws.ses_state import ConfigurationSet
+
+REGION = "eu-west-1"
+SENDER = "news@example.com"
+SET = "mailroom-test"
+BULK = "ses:SendBulkEmail"
+PUBLIC_URL = "https://mail.example.net"
+
+Hook = Callable[[], Awaitable[None]]
+
+
+def rich_text(text: str) -> dict[str, Any]:
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
+    return {"type": "rich_text", "elements": [section]}
+
+
+def draft(text: str = "Hello {{first_name}}", **changes: Any) -> Draft:
+    typed = {"from_address": SENDER, "reply_to": "", "subject": "News", "preheader": "", "body": rich_text(text)}
+    return Draft(**{**typed, **changes})
+
+
+def csv(count: int, *, domain: str = "recipients.example") -> BytesIO:
+    rows = "".join(f"r{number}@{domain},Name {number}\n" for number in range(1, count + 1))
+    return BytesIO(f"email,first_name\n{rows}".encode())
+
+
+class Station:
+    def __init__(self, db: Database, clock: Clock, aws: AwsPlayground, clients: SesClients) -> None:
+        self.db, self.clock, self.aws = db, clock, aws
+        self.keys = KeyRing.generate()
+        self.vault = Vault(self.keys, clients)
+        self.ses = aws.ses(ACCOUNT, REGION)
+        self.ses.configuration_sets[SET] = ConfigurationSet(SET)
+        self.key = aws.create_key(ACCOUNT)
+        self.mailers = Mailers(db, clock, self.vault, pending_seconds=60)
+        self.monitor = Monitor(db, clock, self.mailers, PollIntervals())
+        self.overviews = Overviews(self.mailers, clock, small_limit=50, healthy_seconds=600)
+        self.gate = Gate(self.mailers, self.monitor, self.overviews)
+        self.broadcasts = Broadcasts(db, clock, self.gate, undo_seconds=30, test_limit=50, public_url=PUBLIC_URL)
+        self.team = self.new_team("C1")
+        self.between_calls: Hook | None = None  # run whenever the engine rests
+        self.patient = True  # AWS answers before any time passes
+
+    @staticmethod
+    def new_team(channel: str) -> Team:
+        return Team(
+            slack_team_id="T1", channel_id=channel, name="news", created_by="U1", created_at=datetime.fromisoformat("2026-01-01T00:00Z")
+        )
+
+    async def connect(self, team: Team, *, rate: float = 14, quota: float = 50_000, production: bool = True) -> Mailer:
+        """Store the team and its mailer, with the facts that AWS has for them."""
+        self.ses.verify("example.com")
+        if production:
+            self.ses.grant_production(quota, rate)
+        now = self.clock()
+        mailer_id = new_id()
+        key = AwsKey(self.key.access_key_id, Secret(self.key.secret_access_key))
+        mailer = Mailer(
+            id=mailer_id,
+            team_id=team.id,
+            connection=new_id(),
+            account_id=ACCOUNT,
+            region=REGION,
+            principal_arn="arn:aws:iam::111122223333:user/mailroom",
+            credentials=self.vault.seal(key, team_id=team.id, mailer_id=mailer_id),
+            credentials_at=now,
+            connected_by="U1",
+            connected_at=now,
+            configuration_set=SET,
+            topic_arn="",
+            access_since=now,
+            access_checked_at=now,
+            checked_at=now,
+        )
+        async with self.db.write() as session:
+            session.add(team)
+            await session.flush()
+            session.add(mailer)
+        await self.monitor.refresh(mailer)
+        return mailer
+
+    def engine(self, db: Database | None = None) -> Engine:
+        """Another process, on the same database unless one is given."""
+        db = db or self.db
+        mailers = Mailers(db, self.clock, self.vault, pending_seconds=60)
+        monitor = Monitor(db, self.clock, mailers, PollIntervals())
+        overviews = Overviews(mailers, self.clock, small_limit=50, healthy_seconds=600)
+        letters = Letters(self.keys.derive("unsubscribe"))
+        return Engine(db, self.clock, mailers, monitor, overviews, letters, small_limit=50, sleep=self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let AWS answer, then let the time pass at once."""
+        calls = [task for task in asyncio.all_tasks() if task.get_name().startswith("chunk ")]
+        calls = [task for task in calls if task is not asyncio.current_task()]
+        if calls and self.patient:
+            await asyncio.wait(calls)
+        await self.check_sum()
+        if self.between_calls:
+            await self.between_calls()
+        self.clock.advance(seconds)
+
+    async def confirmed(self, size: int = 30, *, team: Team | None = None, text: str = "Hello {{first_name}}") -> Broadcast:
+        """Prepare and confirm a broadcast; its time of undo is over."""
+        team = team or self.team
+        prepared = await self.broadcasts.prepare(team, "U1", draft(text), csv(size, domain=f"{team.channel_id.lower()}.example"), None)
+        broadcast = await self.broadcasts.confirm(team, prepared.broadcast.id, prepared.broadcast.version, "U1")
+        self.clock.advance(30)
+        return broadcast
+
+    async def run(self, engine: Engine | None = None) -> Engine:
+        """Tick once, and let every sender work until it has nothing left to do."""
+        engine = engine or self.engine()
+        await engine.tick()
+        await engine.idle()
+        return engine
+
+    async def later(self, engine: Engine, seconds: float, *, step: float = 60) -> None:
+        """Let time pass, with a tick and a look at AWS every so often."""
+        end = self.clock() + timedelta(seconds=seconds)
+        while self.clock() < end:
+            self.clock.advance(step)
+            await self.monitor.tick()
+            await self.run(engine)
+
+    async def broadcast(self, broadcast_id: str) -> Broadcast:
+        async with self.db.read() as session:
+            return await session.get_one(Broadcast, broadcast_id)
+
+    async def counts(self, broadcast_id: str) -> dict[DeliveryState, int]:
+        async with self.db.read() as session:
+            rows = await session.exec(select(Delivery.state).where(Delivery.broadcast_id == broadcast_id))
+            return dict(Counter(rows))
+
+    async def deliveries(self, broadcast_id: str) -> list[Delivery]:
+        async with self.db.read() as session:
+            found = select(Delivery).where(Delivery.broadcast_id == broadcast_id).order_by(Delivery.seq)
+            return list(await session.exec(found))
+
+    async def chunks(self) -> list[Chunk]:
+        async with self.db.read() as session:
+            return list(await session.exec(select(Chunk)))
+
+    async def account(self) -> SendingAccount:
+        async with self.db.read() as session:
+            return (await session.exec(select(SendingAccount))).one()
+
+    async def change(self, row: Any, **values: Any) -> None:
+        async with self.db.write() as session:
+            stored = await session.get_one(type(row), row.id)
+            for name, value in values.items():
+                setattr(stored, name, value)
+            session.add(stored)
+
+    async def check_sum(self) -> None:
+        """No recipient is lost: the states add up to the audience, at every moment."""
+        async with self.db.read() as session:
+            for broadcast in await session.exec(select(Broadcast)):
+                progress = await self.broadcasts.progress(session, broadcast.id)
+                assert progress is not None
+                assert sum(progress.counts.values()) == broadcast.size
+
+    def mailed(self) -> Counter[str]:
+        """How many mails each address got."""
+        return Counter(address for mail in self.aws.mails for address in mail.to)
+
+    def nobody_twice(self) -> bool:
+        return max(self.mailed().values(), default=0) <= 1
+
+    def calls(self) -> list[int]:
+        """How many recipients each call carried."""
+        return [len(call.params["BulkEmailEntries"]) for call in self.aws.calls_of(BULK)]
+
+    async def is_done(self, broadcast_id: str, size: int) -> bool:
+        done = (await self.broadcast(broadcast_id)).state is BroadcastState.DONE
+        return done and await self.counts(broadcast_id) == {DeliveryState.SENT: size}
+
+
+class MortalDatabase(Database):
+    """The database as a process sees it that dies at its n-th transaction: from then on it can do nothing more.
+
+    With `revives` it is only away for a while, and comes back after that many attempts.
+    """
+
+    def __init__(self, url: str, clock: Clock, *, dies_at: int, revives: int | None = None) -> None:
+        super().__init__(url, clock=clock)
+        self.writes = 0
+        self._dies_at = dies_at
+        self._revives = revives
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Any]:
+        self.writes += 1
+        dead_for = self.writes - self._dies_at
+        if dead_for >= 0 and (self._revives is None or dead_for < self._revives):
+            raise OperationalError("the database is gone", None, ConnectionError())
+        async with super().write() as session:
+            yield session

@@ -1,0 +1,143 @@
+"""The way of an event from SES to the queue, and the policies along it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bot.ses.access import check, recheck
+from bot.ses.account import Ses
+from bot.ses.client import AwsSession
+from bot.ses.sending import BulkEntry, BulkTemplate
+from bot.ses.setup import EVENT_TYPES, Place, SetUp, queue_policy, topic_policy
+from tests.playground.aws import ACCOUNT, AwsPlayground
+from tests.unit.ses.conftest import REGION, SignIn
+
+CONNECTION = "c0ffee"
+NAME = f"mailroom-{CONNECTION}"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:{NAME}"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}"
+
+
+@pytest.fixture
+def session(aws: AwsPlayground, sign_in: SignIn) -> AwsSession:
+    return sign_in(aws.create_key())
+
+
+async def connect(session: AwsSession, endpoint: str = "") -> SetUp:
+    report = await check(session, CONNECTION, endpoint=endpoint)
+    assert report.set_up is not None
+    return report.set_up
+
+
+async def topic_attributes(session: AwsSession) -> dict[str, Any]:
+    answer = await session.call("sns:GetTopicAttributes", lambda sns: sns.get_topic_attributes(TopicArn=TOPIC))
+    attributes: dict[str, Any] = answer["Attributes"]
+    return attributes
+
+
+async def subscriptions(session: AwsSession) -> list[tuple[str, str]]:
+    answer = await session.call(
+        "sns:ListSubscriptionsByTopic", lambda sns: sns.list_subscriptions_by_topic(TopicArn=TOPIC)
+    )
+    return sorted((each["Protocol"], each["Endpoint"]) for each in answer["Subscriptions"])
+
+
+def signature_versions(aws: AwsPlayground) -> list[str]:
+    """What was asked for: moto does not give the attribute back."""
+    changes = [call.params for call in aws.calls_of("sns:SetTopicAttributes")]
+    return [change["AttributeValue"] for change in changes if change["AttributeName"] == "SignatureVersion"]
+
+
+async def test_the_topic_signs_with_sha_256(aws: AwsPlayground, session: AwsSession) -> None:
+    await connect(session)
+    assert signature_versions(aws) == ["2"]
+
+
+async def test_only_ses_for_this_account_may_publish_to_the_topic(session: AwsSession) -> None:
+    await connect(session)
+    (statement,) = json.loads((await topic_attributes(session))["Policy"])["Statement"]
+    assert statement["Principal"] == {"Service": "ses.amazonaws.com"}
+    assert statement["Action"] == "sns:Publish"
+    assert statement["Resource"] == TOPIC
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+async def test_only_the_topic_may_send_to_the_queue(session: AwsSession) -> None:
+    done = await connect(session)
+    answer = await session.call(
+        "sqs:GetQueueAttributes", lambda sqs: sqs.get_queue_attributes(QueueUrl=done.queue_url, AttributeNames=["All"])
+    )
+    (statement,) = json.loads(answer["Attributes"]["Policy"])["Statement"]
+    assert answer["Attributes"]["QueueArn"] == QUEUE
+    assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": TOPIC}}
+    assert await subscriptions(session) == [("sqs", QUEUE)]
+
+
+async def test_ses_tells_the_topic_of_every_event_that_counts(aws: AwsPlayground, session: AwsSession) -> None:
+    await connect(session)
+    (destination,) = aws.ses().configuration_sets[NAME].destinations.values()
+    assert destination.enabled
+    assert destination.topic_arn == TOPIC
+    assert set(destination.event_types) == set(EVENT_TYPES)
+
+
+async def test_an_event_arrives_in_the_queue_in_its_signed_envelope(aws: AwsPlayground, session: AwsSession) -> None:
+    done = await connect(session)
+    aws.ses().grant_production()
+    aws.ses().verify("example.com")
+    await Ses(session).send_bulk(
+        sender="news@example.com",
+        reply_to=[],
+        configuration_set=done.configuration_set,
+        template=BulkTemplate("Hi", "<p>Hi</p>", "Hi"),
+        entries=[BulkEntry("a@example.org", {}, tags={"attempt": "chunk1"})],
+    )
+    assert aws.settle()
+    answer = await session.call(
+        "sqs:ReceiveMessage",
+        lambda sqs: sqs.receive_message(QueueUrl=done.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1),
+    )
+    envelope = json.loads(answer["Messages"][0]["Body"])
+    assert envelope["Type"] == "Notification"
+    assert envelope["SignatureVersion"] == "2"
+    assert json.loads(envelope["Message"])["mail"]["tags"]["attempt"] == ["chunk1"]
+
+
+async def test_an_https_endpoint_is_told_too(session: AwsSession) -> None:
+    await connect(session, endpoint="https://127.0.0.1:9/sns/c0ffee")
+    assert await subscriptions(session) == [("https", "https://127.0.0.1:9/sns/c0ffee"), ("sqs", QUEUE)]
+
+
+async def test_what_somebody_changed_or_removed_is_mended(aws: AwsPlayground, session: AwsSession) -> None:
+    await connect(session)
+    (destination,) = aws.ses().configuration_sets[NAME].destinations.values()
+    destination.enabled = False
+    destination.event_types = ("BOUNCE",)
+    await session.call("sns:DeleteTopic", lambda sns: sns.delete_topic(TopicArn=TOPIC))
+    report = await recheck(session, CONNECTION)
+    assert report.passed
+    (destination,) = aws.ses().configuration_sets[NAME].destinations.values()
+    assert destination.enabled
+    assert set(destination.event_types) == set(EVENT_TYPES)
+    assert await subscriptions(session) == [("sqs", QUEUE)]
+    assert signature_versions(aws) == ["2", "2"]
+
+
+async def test_a_second_set_up_makes_nothing_twice(session: AwsSession) -> None:
+    first = await connect(session)
+    report = await recheck(session, CONNECTION)
+    assert report.set_up is not None
+    assert (report.set_up.topic_arn, report.set_up.queue_url) == (first.topic_arn, first.queue_url)
+    assert await subscriptions(session) == [("sqs", QUEUE)]
+
+
+def test_arns_are_of_the_partition_of_the_account() -> None:
+    place = Place(CONNECTION, "us-gov-west-1", "aws-us-gov", ACCOUNT)
+    assert place.arn("sns") == f"arn:aws-us-gov:sns:us-gov-west-1:{ACCOUNT}:{NAME}"
+    assert topic_policy(place)["Statement"][0]["Resource"] == place.arn("sns")
+    assert queue_policy(place)["Statement"][0]["Resource"] == place.arn("sqs")
