@@ -164,14 +164,16 @@ async def _settle(
             rows.append({"at_seq": seq, "to": state, "kept": kept, "message": result.message_id or None, "why": error})
     if not rows:
         return
-    open_states = [DeliveryState.SENDING] if on_time else [DeliveryState.SENDING, DeliveryState.IN_DOUBT]
+    is_open = _delivery.c.state == DeliveryState.SENDING
+    if not on_time:
+        is_open |= _delivery.c.state == DeliveryState.IN_DOUBT
     statement = (
         _delivery.update()
         .where(
             _delivery.c.broadcast_id == call.broadcast_id,
             _delivery.c.seq == bindparam("at_seq"),
             _delivery.c.chunk_id == call.chunk_id,
-            _delivery.c.state.in_(open_states),
+            is_open,
         )
         .values(
             state=bindparam("to"),

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from bot.broadcast.claim import Call, Claimer, Idle, Stale, Step, Wait
 from bot.broadcast.lease import Held, leave
@@ -133,7 +134,7 @@ class Sender:
             try:
                 async with self._tools.db.write() as session:
                     await record(session, call, answer, now=now, rest=rest, tell=tell)
-            except (SQLAlchemyError, OSError):
+            except (DBAPIError, PoolTimeoutError, OSError):
                 attempt += 1
                 log.warning("the result of chunk %s cannot be stored yet (%d)", call.chunk_id, attempt, exc_info=True)
                 await self._tools.sleep(backoff(attempt))

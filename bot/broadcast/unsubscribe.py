@@ -61,7 +61,7 @@ def _decode(token: str) -> bytes:
         signed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
     except binascii.Error:
         return b""
-    return signed
+    return signed if urlsafe_b64encode(signed).rstrip(b"=").decode() == token else b""
 
 
 def unsubscribe_url(public_url: str, token: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.ses.client import AwsSession
 from bot.ses.errors import UNKNOWN_KEY_CODES, SesError, Trouble
-from bot.ses.probes import Probe, probes
+from bot.ses.probes import Probe, probes, simulate
 from bot.ses.setup import Place, SetUp, remove_queue, set_up, tear_down
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Step:
 
 @dataclass(frozen=True)
 class AccessReport:
-    """What a check found. `set_up` is None where there is none: a root key, another account, or a failed check that was undone."""
+    """What a check found. `set_up` is None for a root key, another account, and a failed check that was undone."""
 
     account_id: str
     principal_arn: str
@@ -198,7 +198,7 @@ class _Check:
 
     async def _probe_all(self, arn: str) -> None:
         tried = probes()
-        decided = await self._simulate(arn, tried)
+        decided = await simulate(self._session, arn, tried)
         gate = asyncio.Semaphore(PARALLEL)
 
         async def one(probe: Probe) -> None:
@@ -212,18 +212,6 @@ class _Check:
                     self._record(Step(action, probe.required, Outcome.UNKNOWN, "hidden by another denial"))
         order = {"sts:GetCallerIdentity": None} | dict.fromkeys(action for probe in tried for action in probe.actions)
         self._steps = {action: self._steps[action] for action in order}
-
-    async def _simulate(self, arn: str, tried: tuple[Probe, ...]) -> dict[str, bool]:
-        """Ask IAM what the principal may do; an empty answer where that may not be asked."""
-        actions = list(dict.fromkeys(action for probe in tried for action in probe.actions))
-        request = {"PolicySourceArn": _policy_source(arn), "ActionNames": actions, "MaxItems": 100}
-        try:
-            answer = await self._session.call(
-                "iam:SimulatePrincipalPolicy", lambda iam: iam.simulate_principal_policy(**request), once=True
-            )
-        except SesError:
-            return {}
-        return {result["EvalActionName"]: result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"]}
 
     async def _probe(self, probe: Probe, decided: dict[str, bool]) -> None:
         if self.lost is not None:
@@ -306,14 +294,3 @@ class _Check:
 
 
 _WORSE = (Outcome.OK, Outcome.SKIPPED, Outcome.UNKNOWN, Outcome.MISSING)
-
-
-def _policy_source(arn: str) -> str:
-    """Name the user or role whose policies count: a session of a role is known by the role's own ARN.
-
-    The path of a role is not in the ARN of its session: such a role is not found, and is checked by trying.
-    """
-    head, _, session = arn.partition(":assumed-role/")
-    if not session:
-        return arn
-    return f"{head.replace(':sts:', ':iam:')}:role/{session.partition('/')[0]}"

@@ -5,9 +5,12 @@ cannot be asked without doing it (a real review, a real suppression) has no call
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from bot.ses.client import AwsSession
+from bot.ses.errors import SesError
 
 SIMULATOR = "success@simulator.amazonses.com"  # SES developer guide, "mailbox simulator"
 
@@ -74,6 +77,30 @@ def probes() -> tuple[Probe, ...]:
         ),
         Probe(("ses:PutSuppressedDestination",), None, required=False),
     )
+
+
+async def simulate(session: AwsSession, arn: str, asked: Iterable[Probe]) -> dict[str, bool]:
+    """Ask IAM which of the actions its policies allow the caller; an empty answer where that may not be asked."""
+    actions = list(dict.fromkeys(action for probe in asked for action in probe.actions))
+    request = {"PolicySourceArn": _policy_source(arn), "ActionNames": actions, "MaxItems": 100}
+    try:
+        answer = await session.call(
+            "iam:SimulatePrincipalPolicy", lambda iam: iam.simulate_principal_policy(**request), once=True
+        )
+    except SesError:
+        return {}
+    return {result["EvalActionName"]: result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"]}
+
+
+def _policy_source(arn: str) -> str:
+    """Name the user or role whose policies count: a session of a role is known by the role's own ARN.
+
+    The path of a role is not in the ARN of its session: such a role is not found, and is checked by trying.
+    """
+    head, _, session = arn.partition(":assumed-role/")
+    if not session:
+        return arn
+    return f"{head.replace(':sts:', ':iam:')}:role/{session.partition('/')[0]}"
 
 
 def _create_impossible_identity(ses: Any) -> None:

@@ -36,11 +36,11 @@ class Answers:
                 await self._whisper(_TOO_LATE)
         return ""
 
-    async def update(self, reply: Reply, *, view_id: str, view_hash: str = "") -> None:
+    async def update(self, reply: Reply, *, view_id: str, view_hash: str = "", title: str = "Mailroom") -> None:
         """Turn an open modal into the reply; somebody who has closed it gets a message only they see."""
         if reply is None:
             return
-        view = reply.view if isinstance(reply, Modal) else self.as_view(reply)
+        view = reply.view if isinstance(reply, Modal) else self.as_view(reply, title)
         try:
             await self._client.views_update(view_id=view_id, view=view, hash=view_hash or None)
         except SlackApiError as error:
@@ -58,7 +58,7 @@ class Answers:
             await client.views_update(view_id=view_id, view=view)
 
     @staticmethod
-    def as_view(message: Message, title: str = "Mailroom") -> View:
+    def as_view(message: Message, title: str) -> View:
         blocks: Sequence[Block] = message.blocks
         return page(title, blocks)
 

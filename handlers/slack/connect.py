@@ -41,9 +41,7 @@ class ConnectFlow:
         listeners.button(ids.Button.RECONNECT, admin, self.reopen, opens=views.RECONNECT_TITLE)
         listeners.button(ids.Button.DELETE_MAILER, admin, self.ask_delete, opens=views.DELETE_TITLE)
         listeners.form(Form(ids.Form.CONNECT, admin, self.connect, views.CHECKING, self.redraw, patience=0))
-        listeners.form(Form(ids.Form.CONNECT_AGAIN, admin, self.open, "One moment…"))
         listeners.form(Form(ids.Form.RECONNECT, admin, self.reconnect, views.CHECKING, self.redraw_again, patience=0))
-        listeners.form(Form(ids.Form.RECONNECT_AGAIN, admin, self.reopen, "One moment…"))
         listeners.form(Form(ids.Form.DELETE_MAILER, admin, self.delete, "Deleting…"))
 
     async def open(self, call: Call) -> Reply:
@@ -63,13 +61,22 @@ class ConnectFlow:
         return views.reconnect_form(call.at.ref, call.at.values.choice(ids.Input.REGION), notice=notice)
 
     async def connect(self, call: Call) -> Reply:
-        return await self._check(call, self._services.connections.connect, views.CONNECT_TITLE, ids.Form.CONNECT_AGAIN)
+        try:
+            return await self._check(call, self._services.connections.connect, views.CONNECT_TITLE)
+        except AccessRefusedError as error:
+            region = call.at.values.choice(ids.Input.REGION)
+            view = views.connect_form(call.at.ref, region=region, report=error.report)
+            return Modal(view, otherwise=esc(error.text))
 
     async def reconnect(self, call: Call) -> Reply:
-        run = self._services.connections.reconnect
-        return await self._check(call, run, views.RECONNECT_TITLE, ids.Form.RECONNECT_AGAIN)
+        try:
+            return await self._check(call, self._services.connections.reconnect, views.RECONNECT_TITLE)
+        except AccessRefusedError as error:
+            region = call.at.values.choice(ids.Input.REGION)
+            view = views.reconnect_form(call.at.ref, region, report=error.report)
+            return Modal(view, otherwise=esc(error.text))
 
-    async def _check(self, call: Call, run: Run, title: str, again: ids.Form) -> Reply:
+    async def _check(self, call: Call, run: Run, title: str) -> Reply:
         values = call.at.values
         typed = Typed.check(
             values.choice(ids.Input.REGION),
@@ -80,8 +87,6 @@ class ConnectFlow:
         drawing = asyncio.create_task(self._draw_ticks(call, title, steps))
         try:
             mailer, report = await run(call.team, typed, call.at.user_id, steps.append)
-        except AccessRefusedError as error:
-            return Modal(views.refused(again, title, call.at.ref, error.report), otherwise=esc(error.text))
         except AlreadyConnectedError as error:
             return views.already(error.mailer, ids.Ref(call.team.id, error.mailer.id, error.mailer.version))
         finally:

@@ -41,7 +41,7 @@ class Guard:
             person = await self._people.person(client, at.workspace, at.user_id)
             present = team is None or await self._present(client, at, team, person)
         except Exception as error:  # whatever keeps us from knowing is a no
-            log.warning("could not look a person up: %s", type(error).__name__)
+            log.warning("could not look a person up: %s", error)
             raise BotError(
                 "NOT_ALLOWED",
                 "Slack did not say who you are just now, so nothing was done.",

@@ -25,9 +25,7 @@ class Form(StrEnum):
     """callback_id of a modal that is submitted."""
 
     CONNECT = "connection:mailer:check"
-    CONNECT_AGAIN = "connection:mailer:retype"
     RECONNECT = "connection:mailer:recheck"
-    RECONNECT_AGAIN = "connection:mailer:reretype"
     DELETE_MAILER = "connection:mailer:destroy"
     ADD_IDENTITY = "identity:new:create"
     PRODUCTION = "production:access:submit"

@@ -152,7 +152,7 @@ class Listeners:
             await answers.open(task.result())
             return
         view_id = await answers.open(Modal(waiting(opens, "One moment…")))
-        await answers.update(await task, view_id=view_id)
+        await answers.update(await task, view_id=view_id, title=opens)
 
     async def _submitted(self, ack: AsyncAck, body: Body, client: AsyncWebClient, form: Form) -> None:
         at = from_submission(body)
@@ -161,12 +161,12 @@ class Listeners:
             await ack(response_action="update", view=waiting(title, form.waiting))
         task = self._tasks.start(self._submit(at, client, form), "submission")
         if form.patience == 0:
-            self._start(self._late(task, at, client, form))
+            self._start(self._late(task, at, client, form, title))
             return
         await asyncio.wait({task}, timeout=form.patience)
         if not task.done():
             await ack(response_action="update", view=waiting(title, form.waiting))
-            self._start(self._late(task, at, client, form))
+            self._start(self._late(task, at, client, form, title))
             return
         match task.result():
             case BotError() as error if error.field in at.values:
@@ -181,13 +181,13 @@ class Listeners:
                 await ack()
 
     async def _late(
-        self, task: asyncio.Task[Reply | BotError], at: Interaction, client: AsyncWebClient, form: Form
+        self, task: asyncio.Task[Reply | BotError], at: Interaction, client: AsyncWebClient, form: Form, title: str
     ) -> None:
         result = await task
         if isinstance(result, BotError):
             redrawn = await self._redraw(result, at, client, form)
             result = Modal(redrawn, otherwise=result.text) if redrawn else refusal(result)
-        await Answers(client, at, self._teams).update(result, view_id=at.view_id)
+        await Answers(client, at, self._teams).update(result, view_id=at.view_id, title=title)
 
     async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
         if form.redraw is None or error.code in {"NOT_ALLOWED", "NOT_FOUND"}:

@@ -55,7 +55,7 @@ class People:
             return True
         cursor = ""
         while True:
-            page = await client.conversations_members(channel=channel_id, cursor=cursor, limit=1000)
+            page = await client.conversations_members(channel=channel_id, cursor=cursor or None, limit=1000)
             if user_id in page["members"]:
                 self._remember(key, True)
                 return True

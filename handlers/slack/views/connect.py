@@ -19,6 +19,11 @@ DELETE_TITLE = "Delete mailer"
 CONNECT_TITLE = "Connect Amazon SES"
 RECONNECT_TITLE = "Reconnect Amazon SES"
 
+_ADVICE = (
+    "Use a key made *for Mailroom alone*, with the policy from the README. "
+    ":lock: Slack does not mask what you type here: make sure that nobody looks over your shoulder. "
+    "The key is sealed before it is stored and never shown again."
+)
 _MARKS = {
     Outcome.OK: ":white_check_mark:",
     Outcome.MISSING: ":x:",
@@ -35,27 +40,25 @@ IDENTITIES_NAMED = 10
 ACTIONS_A_SECTION = 14  # keeps a section of ticks below Slack's 3,000 characters
 
 
-def connect_form(ref: ids.Ref, *, region: str = "", notice: str = "") -> View:
-    """The empty form. The secret is never put back into it."""
-    return _key_form(ids.Form.CONNECT, CONNECT_TITLE, ref, region=region, notice=notice)
+def connect_form(ref: ids.Ref, *, region: str = "", notice: str = "", report: AccessReport | None = None) -> View:
+    """The form; after a refusal with what is missing above it. The secret is never put back into it."""
+    return _key_form(ids.Form.CONNECT, CONNECT_TITLE, ref, region=region, notice=notice, report=report)
 
 
-def reconnect_form(ref: ids.Ref, region: str, *, notice: str = "") -> View:
-    return _key_form(ids.Form.RECONNECT, RECONNECT_TITLE, ref, region=region, notice=notice)
+def reconnect_form(ref: ids.Ref, region: str, *, notice: str = "", report: AccessReport | None = None) -> View:
+    return _key_form(ids.Form.RECONNECT, RECONNECT_TITLE, ref, region=region, notice=notice, report=report)
 
 
-def _key_form(callback: ids.Form, title: str, ref: ids.Ref, *, region: str, notice: str) -> View:
+def _key_form(
+    callback: ids.Form, title: str, ref: ids.Ref, *, region: str, notice: str, report: AccessReport | None
+) -> View:
     options = [Option(value=known.code, text=PlainTextObject(text=known.label[:75])) for known in regions()]
     chosen = next((option for option in options if option.value == (region or DEFAULT_REGION)), None)
     return form(
         callback,
         title,
         [
-            section(
-                "Use a key made *for Mailroom alone*, with the policy from the README. "
-                ":lock: Slack does not mask what you type here: make sure that nobody looks over your shoulder. "
-                "The key is sealed before it is stored and never shown again."
-            ),
+            *(_refused(report) if report else [section(_ADVICE)]),
             labelled(
                 ids.Input.REGION,
                 "AWS region",
@@ -75,6 +78,7 @@ def _key_form(callback: ids.Form, title: str, ref: ids.Ref, *, region: str, noti
                 hint="40 characters, shown by AWS once, when the key is made. Not an SMTP password.",
                 max_length=128,
             ),
+            *(_ticks(report.steps) if report else []),
         ],
         submit="Check and connect",
         ref=ref,
@@ -82,33 +86,26 @@ def _key_form(callback: ids.Form, title: str, ref: ids.Ref, *, region: str, noti
     )
 
 
+def _refused(report: AccessReport) -> list[Block]:
+    """Nothing was stored: what is missing, one by one, and the policy to paste."""
+    return [
+        section(
+            ":x: *Nothing was stored: the key may not do everything Mailroom needs.*\n"
+            f"Missing: {', '.join(code(action) for action in report.missing)}"
+        ),
+        section(
+            "Paste this policy into *IAM › Users › your user › Add permissions › Create inline policy › JSON*, "
+            "then type the key again and check anew:"
+        ),
+        *_policy(policy_json(report.principal_arn.split(":")[1], report.account_id)),
+    ]
+
+
 def checking(title: str, steps: Sequence[Step]) -> View:
     """The form's place while AWS is asked, one tick an answer."""
     return page(
         title,
         [section(f":hourglass_flowing_sand: *{CHECKING}* You can close this."), *_ticks(steps)],
-    )
-
-
-def refused(callback: ids.Form, title: str, ref: ids.Ref, report: AccessReport) -> View:
-    """Nothing was stored: what is missing, one by one, and the policy to paste."""
-    return form(
-        callback,
-        title,
-        [
-            section(
-                f":x: *Nothing was stored: the key may not do everything Mailroom needs.*\n"
-                f"Missing: {', '.join(code(action) for action in report.missing)}"
-            ),
-            section(
-                "Paste this policy into *IAM › Users › your user › Add permissions › Create inline policy › JSON*, "
-                "then try again:"
-            ),
-            *_policy(policy_json(report.principal_arn.split(":")[1], report.account_id)),
-            *_ticks(report.steps),
-        ],
-        submit="Try again",
-        ref=ref,
     )
 
 

@@ -28,7 +28,7 @@ class Permissions:
         return _matches(action, self.deny)
 
     def allows(self, action: str) -> bool:
-        return _matches(action, self.allow)
+        return _matches(action, self.allow) and not self.denied(action)
 
 
 @dataclass(slots=True, eq=False)

@@ -144,7 +144,7 @@ class Modal(Surface):
         button = self.view.body["submit"]["text"]
         self.view.errors = client_errors(self.view)
         world.note(self.person.name, f"{self.person.name} presses [{button}] in {self.title!r}")
-        if False:
+        if self.view.errors:
             return self
         payload = self._slack.payloads.submission(self.person.user, self.view, self._response_urls())
         try:

@@ -132,6 +132,16 @@ def test_separators_and_line_ends_are_recognised(delimiter: str, end: str) -> No
     assert rejected == []
 
 
+@pytest.mark.parametrize("shift", range(3))
+def test_a_line_end_between_two_blocks_is_counted_once(shift: int) -> None:
+    first = b"email\r\n" + b"x" * (64 * 1024 - 9 - shift) + b"\r\n"
+    assert len(first) == 64 * 1024 - shift
+    _, members, _ = read(first[:-2] + b"\r\nann@example.com\r\n")
+    assert [member.line for member in members] == [3]
+    _, members, _ = read(first[:-2] + b"x\r\nann@example.com\r\n")
+    assert [member.line for member in members] == [3]
+
+
 def test_a_comma_in_unquoted_names_does_not_pass_for_the_separator() -> None:
     _, members, _ = read("Name, Vorname;Kontakt\nDoe, Ann;ann@example.com\nRoe, Bob;bob@example.com\n")
     assert [member.fields[0] for member in members] == ["Doe, Ann", "Roe, Bob"]

@@ -96,15 +96,18 @@ def damaged(payload: Json, path: tuple[Any, ...], how: str) -> Json:
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 def test_a_damaged_payload_that_a_library_refuses_is_refused_here_too(data: st.DataObject) -> None:
     payload = VALID[data.draw(st.sampled_from(sorted(VALID)))]
-    path = data.draw(st.sampled_from(sorted((p for p in places(payload) if p[-1] != "blocks"), key=str)))
+    path = data.draw(
+        st.sampled_from(sorted((p for p in places(payload) if p[-1] != "blocks" and "filetypes" not in p), key=str))
+    )
     broken = damaged(payload, path, data.draw(st.sampled_from(["missing", "null", "number", "text", "long"])))
     if broken.get("type") != payload.get("type") or not broken["blocks"] or problems(broken):
         return
-    if '"elements": []' not in json.dumps(broken):  # slackblocks alone wants words in every rich text section
-        assert not slackblocks_refuses(broken)
+    # slackblocks alone wants an action_id everywhere, and words in every rich text section
+    stricter_than_slack = path[-1] == "action_id" or '"elements": []' in json.dumps(broken)
+    assert stricter_than_slack or not slackblocks_refuses(broken)
     assert not blockkit_refuses(broken)
 
 

@@ -33,11 +33,19 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsPlayground]:
         yield playground
 
 
-@pytest.fixture
-def clients() -> Iterator[SesClients]:
+@pytest.fixture(scope="package")
+def shared_clients() -> Iterator[SesClients]:
+    """One for all tests: reading botocore's models again for each would be most of their time."""
     made = SesClients(threads=6)
     yield made
     made.close()
+
+
+@pytest.fixture
+def clients(shared_clients: SesClients) -> Iterator[SesClients]:
+    yield shared_clients
+    for owner in {name[0] for name in shared_clients._clients}:
+        shared_clients.forget(owner)
 
 
 SignIn = Callable[[Key], AwsSession]

@@ -198,13 +198,14 @@ async def test_only_the_clients_used_last_are_kept(aws: AwsPlayground) -> None:
 
 
 async def test_a_hanging_region_leaves_the_event_loops_own_threads_free(aws: AwsPlayground) -> None:
+    before = set(threading.enumerate())
     clients = SesClients(threads=2)
     fault = aws.fail("ses:GetAccount", How.HANG, times=None)
     ses = Ses(clients.sign_in("mailer", 1, aws_key(aws.create_key()), REGION))
     hanging = [asyncio.create_task(ses.account()) for _ in range(8)]
     await asyncio.to_thread(fault.reached.wait, 5)
     names = {await asyncio.to_thread(lambda: threading.current_thread().name) for _ in range(8)}
-    running = [thread.name for thread in threading.enumerate() if thread.name.startswith("aws_")]
+    running = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("aws_")]
     aws.heal(fault)
     await asyncio.gather(*hanging)
     clients.close()
