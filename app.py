@@ -177,6 +177,9 @@ class Mailroom:
         """Open the database: migrated, and with the right keys."""
         await self.db.start()
         await check_keys(self.db, self.keys)
+        if self.db.path:
+            async with self.db.write() as session:
+                await leases.inherit(session, self.db.now())
 
     async def start(self) -> None:
         """Serve HTTP and connect to Slack."""

@@ -141,6 +141,12 @@ async def release(session: AsyncSession, account: str, fence: int) -> bool:
     return await _change(session, held.values(owner="", lease_until=None)) == 1
 
 
+async def inherit(session: AsyncSession, now: datetime) -> None:
+    """Take back what a process that died had claimed: for a file that is ours alone, nobody else can be alive."""
+    await _change(session, update(SendingAccount).values(owner="", lease_until=None))
+    await _change(session, update(Outbox).where(col(Outbox.due_at) > now, col(Outbox.attempts) == 0).values(due_at=now))
+
+
 async def seen_once(session: AsyncSession, key: str, now: datetime) -> bool:
     """Remember the key. False: it was there, so that what it stands for is done already."""
     row = insert_into(session, SeenRequest).values(key=key, seen_at=now).on_conflict_do_nothing()

@@ -111,7 +111,7 @@ class SesClients:
             region_name=session.region,
             aws_access_key_id=key.access_key_id,
             aws_secret_access_key=key.secret_access_key.reveal(),
-            aws_session_token=None,
+            aws_session_token=key.session_token.reveal() if key.session_token else None,
             config=self._once if once else self._retried,
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
 from tests.playground.stage import ACCOUNT, REGION, Stage, stage
 
@@ -40,6 +41,24 @@ class Tour:
         self.left = ""  # who has unsubscribed
         self.key = on.aws.create_key(ACCOUNT, deny=["sns:CreateTopic"])
 
+    async def asks(self, who: Person, command: str, text: str) -> Seen:
+        """Type a command and wait for its answer, which is newer than anything seen before."""
+        seen = self.on.slack.world.visible_messages(self.news, who.id)
+        before = Seen(seen[-1], self.on.slack) if seen else None
+        await self.closes(who)
+        await who.types(self.news, command)
+        return await who.sees(self.news, text, after=before)
+
+    async def closes(self, who: Person) -> None:
+        """Close whatever is open: nobody types into a channel behind a modal."""
+        while (view := self.on.slack.world.top_modal(who.id)) is not None:
+            await Modal(who, view).close()
+
+    async def opens(self, who: Person, command: str, title: str) -> Modal:
+        await self.closes(who)
+        await who.types(self.news, command)
+        return await who.modal(title)
+
     async def fills_key(self, secret: str) -> Modal:
         modal = await self.ada.modal("Connect Amazon SES")
         modal.fill("AWS region", REGION)
@@ -49,15 +68,13 @@ class Tour:
         return modal
 
     async def adds(self, name: str) -> Modal:
-        await self.ada.types(self.news, "/mailer identity")
-        modal = await self.ada.modal("Add identity")
+        modal = await self.opens(self.ada, "/mailer identity", "Add identity")
         modal.fill("Email address or domain", name)
         await modal.submit()
         return modal
 
     async def tests(self, to: str, sender: str = "hello@acme.test") -> Modal:
-        await self.bob.types(self.news, "/broadcast test")
-        modal = await self.bob.modal("Send a test")
+        modal = await self.opens(self.bob, "/broadcast test", "Send a test")
         modal.fill("From", sender)
         modal.fill("To", to)
         modal.fill("Subject", "Spring news")
@@ -66,8 +83,7 @@ class Tour:
         return modal
 
     async def composes(self, csv: bytes, subject: str = "Spring news") -> Modal:
-        await self.bob.types(self.news, "/broadcast")
-        modal = await self.bob.modal("New broadcast")
+        modal = await self.opens(self.bob, "/broadcast", "New broadcast")
         modal.fill("From", "hello@acme.test")
         modal.fill("Subject", subject)
         modal.fill("Preheader", "What is new at Acme")
@@ -88,29 +104,25 @@ class Tour:
 
 @step("A guest types /mailer: a polite refusal that only they see")
 async def guest(t: Tour) -> None:
-    await t.gus.types(t.news, "/mailer")
-    refusal = await t.gus.sees(t.news, "guest accounts cannot use it")
+    refusal = await t.asks(t.gus, "/mailer", "guest accounts cannot use it")
     assert refusal.ephemeral
     assert not t.on.slack.messages(t.news)
 
 
 @step("A member types /mailer: the bot joins, and shows where to start")
 async def first_use(t: Tour) -> None:
-    await t.bob.types(t.news, "/mailer")
-    card = await t.bob.sees(t.news, "Not connected yet")
+    card = await t.asks(t.bob, "/mailer", "Not connected yet")
     assert card.buttons == ["Connect"]
 
 
 @step("An unknown word answers with help")
 async def unknown_word(t: Tour) -> None:
-    await t.bob.types(t.news, "/mailer hepl")
-    await t.bob.sees(t.news, "I don't know the word")
+    await t.asks(t.bob, "/mailer hepl", "I don't know the word")
 
 
 @step("/broadcast before anything is set up: what is missing, and the button for it")
 async def nothing_yet(t: Tour) -> None:
-    await t.bob.types(t.news, "/broadcast")
-    refusal = await t.bob.sees(t.news, "You can't send broadcasts yet")
+    refusal = await t.asks(t.bob, "/broadcast", "You can't send broadcasts yet")
     assert refusal.buttons == ["Connect"]
 
 
@@ -139,8 +151,7 @@ async def connects(t: Tour) -> None:
 
 @step("A second connect in the same channel is refused, with the ways on")
 async def second_connect(t: Tour) -> None:
-    await t.ada.types(t.news, "/mailer connect")
-    refusal = await t.ada.sees(t.news, "already connected")
+    refusal = await t.asks(t.ada, "/mailer connect", "already connected")
     assert refusal.buttons == ["Reconnect", "Delete mailer"]
 
 
@@ -165,18 +176,17 @@ async def check_now(t: Tour) -> None:
     await t.bob.press(message, "Check now")
     modal = await t.bob.modal("Check now")
     await modal.shows("missing")
-    await modal.close()
+    await t.closes(t.bob)
     t.on.dns.records_from(t.on.ses.identities["acme.test"])
     await t.bob.press(message, "Check now")
     modal = await t.bob.modal("Check now")
     await modal.shows("Everything AWS needs is in place")
-    await modal.close()
+    await t.closes(t.bob)
 
 
 @step("/broadcast while the identity waits: what is awaited, since when, until when")
 async def not_verified(t: Tour) -> None:
-    await t.bob.types(t.news, "/broadcast")
-    refusal = await t.bob.sees(t.news, "acme.test cannot send yet")
+    refusal = await t.asks(t.bob, "/broadcast", "acme.test cannot send yet")
     assert "and until" in refusal.text
 
 
@@ -188,8 +198,7 @@ async def verified(t: Tour) -> None:
 
 @step("/broadcast in the sandbox: done and missing, with the button for the missing step")
 async def sandbox(t: Tour) -> None:
-    await t.bob.types(t.news, "/broadcast")
-    refusal = await t.bob.sees(t.news, "in the SES sandbox")
+    refusal = await t.asks(t.bob, "/broadcast", "in the SES sandbox")
     assert refusal.buttons == ["Apply for production access"]
 
 
@@ -198,20 +207,18 @@ async def stranger(t: Tour) -> None:
     modal = await t.tests(f"stranger@elsewhere.test, {SIMULATOR}")
     assert "stranger@elsewhere.test" in modal.errors["To"]
     assert not t.on.aws.mails
-    await modal.close()
 
 
 @step("A test to a verified address and to the simulator goes out")
 async def test_mail(t: Tour) -> None:
     await t.tests(f"bob@acme.test, {SIMULATOR}")
-    await t.bob.sees(t.news, "[Test] Spring news” to 2 recipients is done")
+    await t.bob.sees(t.news, "Test “Spring news” to 2 recipients is done")
     assert sorted(mail.to[0] for mail in t.on.aws.mails) == ["bob@acme.test", SIMULATOR]
 
 
 @step("Ada applies for production access")
 async def applies(t: Tour) -> None:
-    await t.ada.types(t.news, "/mailer production")
-    modal = await t.ada.modal("Production access")
+    modal = await t.opens(t.ada, "/mailer production", "Production access")
     modal.fill("Website URL", "acme")
     modal.fill("Contact addresses", "ada@acme.test")
     modal.fill("Use case", "A monthly letter to customers who asked for it; each mail has an unsubscribe link.")
@@ -234,7 +241,6 @@ async def quota(t: Tour) -> None:
     await t.is_read_again()
     modal = await t.tests("ann@elsewhere.test, ben@elsewhere.test")
     await modal.shows("1 of the daily quota of 1,000 is left")
-    await modal.close()
     t.on.ses.set_quota(max_24h=1_000, rate=50, sent=100)
     await t.is_read_again()
 
@@ -244,7 +250,6 @@ async def bad_csv(t: Tour) -> None:
     modal = await t.composes(b"first_name,town\nAnn,Bonn\n")
     assert "address" in modal.errors["Audience CSV"]
     assert modal.value("Subject") == "Spring news"
-    await modal.close()
 
 
 @step("A good one: counts, rejected rows with their lines, and how it reads")
@@ -320,8 +325,7 @@ async def left_out(t: Tour) -> None:
 
 @step("The status card: all is well")
 async def status(t: Tour) -> None:
-    await t.bob.types(t.news, "/mailer")
-    card = await t.bob.sees(t.news, "You can send broadcasts")
+    card = await t.asks(t.bob, "/mailer", "You can send broadcasts")
     assert "of 1,000 sent in the last 24 hours" in card.text
 
 

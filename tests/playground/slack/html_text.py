@@ -1,150 +1,125 @@
-"""Signs calls to AWS for many mailers from one botocore session, in threads of its own.
-
-botocore blocks, so its calls never run in the event loop or in its default executor, where one hanging region would
-stop everything else.
-"""
+"""Slack's text as HTML: mrkdwn, plain text and rich text, everything from outside escaped."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
 
-import botocore.session
-from botocore.config import Config
+from .mrkdwn import CODE, MARKS, RESERVED, TOKEN, Names, token_text, unescaped
+from .world import Json
 
-from bot.ses.errors import AWS_FAILURES, classify
-from storage.sealing import Secret
-
-T = TypeVar("T")
-
-_MODELS = {"ses": "sesv2"}  # botocore's name of a service, where it is not the prefix of its IAM actions
-
-
-# `total_max_attempts` in code also wins over AWS_MAX_ATTEMPTS. A mail must never go out twice, and SES has no
-# idempotency token: what is not repeated here is repeated by the caller, where the answer proves that nothing was done.
-# botocore's own check of parameters is a third of the CPU time of a bulk send, and SES checks them anyway.
-def _config(attempts: int, read_seconds: float) -> Config:
-    return Config(
-        connect_timeout=3,
-        read_timeout=read_seconds,
-        retries={"total_max_attempts": attempts, "mode": "standard"},
-        parameter_validation=attempts > 1,
-    )
-
-
-@dataclass(frozen=True)
-class AwsKey:
-    """An access key, or with a session token the temporary credentials of a role."""
-
-    access_key_id: str
-    secret_access_key: Secret
-    session_token: Secret | None = None
+_TAGS = {"*": "strong", "_": "em", "~": "s"}
+_EMOJI = {
+    "white_check_mark": "✅",
+    "warning": "⚠️",
+    "x": "❌",
+    "hourglass_flowing_sand": "⏳",
+    "rotating_light": "🚨",
+    "tada": "🎉",
+    "email": "✉️",
+    "large_green_circle": "🟢",
+    "large_yellow_circle": "🟡",
+    "red_circle": "🔴",
+    "white_circle": "⚪",
+    "no_entry": "⛔",
+    "bulb": "💡",
+    "lock": "🔒",
+    "key": "🔑",
+}
+_SHORTCODE = re.compile(r":([a-z0-9_+-]+):")
 
 
-class SesClients:
-    """Makes and keeps the botocore clients of every mailer, and runs their calls.
-
-    A session costs about 80 ms and is shared; a client costs about 4 ms, and the ones used last are kept.
-    """
-
-    def __init__(self, *, threads: int = 16, kept: int = 64, send_seconds: float = 20) -> None:
-        """Take `send_seconds` as the time a call without a second attempt may wait for its answer."""
-        self._once = _config(attempts=1, read_seconds=send_seconds)
-        self._retried = _config(attempts=3, read_seconds=10)
-        self._session = botocore.session.Session()
-        self._session.set_config_variable("sts_regional_endpoints", "regional")
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws")
-        self._kept = kept
-        self._clients: OrderedDict[tuple[str, ...], Any] = OrderedDict()
-        self._lock = threading.Lock()  # creating clients from one session is not safe in threads
-
-    def sign_in(self, owner: str, version: int, key: AwsKey, region: str) -> AwsSession:
-        """Call AWS as `owner` (a mailer's id, or a connection that is being checked) in one region.
-
-        `version` is that of the owner's credentials: with another one, new clients are made.
-        """
-        return AwsSession(self, owner, version, key, region)
-
-    def forget(self, owner: str) -> None:
-        """Drop the clients of an owner that is gone, and the credentials in them."""
-        with self._lock:
-            dropped = [self._clients.pop(name) for name in list(self._clients) if name[0] == owner]
-        for client in dropped:
-            client.close()
-
-    def close(self) -> None:
-        """Wait for the calls under way (at most `send_seconds`), then close every connection."""
-        self._pool.shutdown(cancel_futures=True)
-        with self._lock:
-            dropped = list(self._clients.values())
-            self._clients.clear()
-        for client in dropped:
-            client.close()
-
-    async def run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-    def client(self, session: AwsSession, service: str, once: bool) -> Any:
-        """Get the kept client, or make it. Blocks: for the threads of the pool only."""
-        key = session.key
-        # The key id is in the name because temporary credentials change within one version.
-        name = (session.owner, str(session.version), key.access_key_id, session.region, service, str(once))
-        evicted = None
-        with self._lock:
-            client = self._clients.pop(name, None) or self._create(session, service, once)
-            self._clients[name] = client
-            if len(self._clients) > self._kept:
-                _, evicted = self._clients.popitem(last=False)
-        if evicted is not None:
-            evicted.close()  # a call under way in it goes on
-        return client
-
-    def _create(self, session: AwsSession, service: str, once: bool) -> Any:
-        key = session.key
-        return self._session.create_client(
-            service,
-            region_name=session.region,
-            aws_access_key_id=key.access_key_id,
-            aws_secret_access_key=key.secret_access_key.reveal(),
-            aws_session_token=key.session_token.reveal() if key.session_token else None,
-            config=self._once if once else self._retried,
-        )
+def plain(text: str) -> str:
+    """Plain text; the emoji that Slack would draw, where it is one we know."""
+    shown = _SHORTCODE.sub(lambda m: _EMOJI.get(m[1], m[0]), text)
+    return escape(shown).replace("\n", "<br>")
 
 
-class AwsSession:
-    """One owner's credentials in one region."""
+def link(url: str, shown: str) -> str:
+    """A link, if it is one to a place that a browser may go to."""
+    if not url.startswith(("http://", "https://", "mailto:")):
+        return shown
+    return f'<a href="{escape(url)}" rel="noopener noreferrer">{shown}</a>'
 
-    def __init__(self, clients: SesClients, owner: str, version: int, key: AwsKey, region: str) -> None:
-        self._clients = clients
-        self.owner = owner
-        self.version = version
-        self.key = key
-        self.region = region
 
-    async def call(self, action: str, call: Callable[[Any], T], *, once: bool = False) -> T:
-        """Run one call, in a thread.
+def _token(token: str, names: Names) -> str:
+    body, _, label = token.partition("|")
+    if body.startswith(("@", "#", "!")):
+        kind = "date" if body.startswith("!date^") else "mention"
+        return f'<span class="{kind}">{plain(unescaped(token_text(token, names)))}</span>'
+    url = unescaped(body)
+    return link(url, plain(unescaped(label) or url.removeprefix("mailto:")))
 
-        Args:
-            action: the IAM action the call needs; its prefix says which client `call` is given.
-            call: what to do with the client. It may be run after its caller is cancelled.
-            once: one attempt, whatever happens; else up to three.
 
-        Raises:
-            SesError: when it fails.
-        """
-        prefix = action.partition(":")[0]
+def mrkdwn(text: str, names: Names) -> str:
+    """mrkdwn as its reader sees it."""
+    kept: list[str] = []
 
-        def work() -> T:
-            client = self._clients.client(self, _MODELS.get(prefix, prefix), once)
-            try:
-                return call(client)
-            except AWS_FAILURES as error:
-                # Without the cause: its text holds what was sent, and tracebacks are logged.
-                raise classify(error, action) from None
+    def keep(html: str) -> str:
+        kept.append(html)
+        return f"\x00{len(kept) - 1}\x00"
 
-        return await self._clients.run(work)
+    def code(match: re.Match[str]) -> str:
+        inner = escape(unescaped(TOKEN.sub(lambda t: token_text(t[1], names), match["block"] or match["span"])))
+        return keep(f"<pre>{inner.strip(chr(10))}</pre>" if match["block"] else f"<code>{inner}</code>")
+
+    shown = CODE.sub(code, text.translate(RESERVED))
+    shown = TOKEN.sub(lambda m: keep(_token(m[1], names)), shown)
+    shown = plain(unescaped(shown))
+    for mark, pattern in MARKS.items():
+        shown = pattern.sub(rf"<{_TAGS[mark]}>\1</{_TAGS[mark]}>", shown)
+    shown = re.sub(r"(?:^|<br>)&gt; ?(.*?)(?=<br>|$)", r"<blockquote>\1</blockquote>", shown)
+    return re.sub("\x00(\\d+)\x00", lambda m: kept[int(m[1])], shown)
+
+
+def text(obj: Json, names: Names) -> str:
+    """A text object."""
+    return mrkdwn(obj["text"], names) if obj["type"] == "mrkdwn" else plain(obj["text"])
+
+
+def rich_text(elements: Iterable[Json], names: Names) -> str:
+    return "".join(_rich_element(element, names) for element in elements)
+
+
+def _rich_element(element: Json, names: Names) -> str:
+    kind, parts = element["type"], element["elements"]
+    if kind == "rich_text_list":
+        tag = "ol" if element["style"] == "ordered" else "ul"
+        listed = "".join(f"<li>{_inline(item['elements'], names)}</li>" for item in parts)
+        return f'<{tag} class="indent-{element.get("indent", 0)}">{listed}</{tag}>'
+    tag = {"rich_text_quote": "blockquote", "rich_text_preformatted": "pre"}.get(kind, "p")
+    inline = _inline(parts, names)
+    return f"<{tag}>{inline.replace('<br>', chr(10)) if tag == 'pre' else inline}</{tag}>"
+
+
+def _inline(parts: Iterable[Json], names: Names) -> str:
+    return "".join(_styled(_part(part, names), part.get("style", {})) for part in parts)
+
+
+def _styled(html: str, style: Json) -> str:
+    for name, tag in (("code", "code"), ("strike", "s"), ("italic", "em"), ("bold", "strong"), ("underline", "u")):
+        if style.get(name):
+            html = f"<{tag}>{html}</{tag}>"
+    return html
+
+
+def _mention(shown: str) -> str:
+    return f'<span class="mention">{plain(shown)}</span>'
+
+
+def _part(part: Json, names: Names) -> str:
+    draw: dict[str, Callable[[], Any]] = {
+        "text": lambda: plain(part["text"]),
+        "link": lambda: link(part["url"], plain(part.get("text") or part["url"])),
+        "emoji": lambda: plain(f":{part['name']}:"),
+        "user": lambda: _mention(f"@{names(part['user_id'])}"),
+        "usergroup": lambda: _mention(f"@{part['usergroup_id']}"),
+        "channel": lambda: _mention(f"#{names(part['channel_id'])}"),
+        "broadcast": lambda: _mention(f"@{part['range']}"),
+        "color": lambda: plain(part["value"]),
+        "date": lambda: plain(part.get("fallback") or datetime.fromtimestamp(part["timestamp"], UTC).isoformat()),
+    }
+    return str(draw[part["type"]]())

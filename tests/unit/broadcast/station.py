@@ -144,6 +144,22 @@ class Station:
         await engine.idle()
         return engine
 
+    async def run_for(self, rests: int) -> Engine:
+        """Let a sender work until it has rested so often, then stop it."""
+        engine = self.engine()
+        left = rests
+
+        async def count() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                await engine.stop()
+
+        self.between_calls = count
+        await self.run(engine)
+        self.between_calls = None
+        return self.engine()
+
     async def later(self, engine: Engine, seconds: float, *, step: float = 60) -> None:
         """Let time pass, with a tick and a look at AWS every so often."""
         end = self.clock() + timedelta(seconds=seconds)

@@ -155,6 +155,13 @@ def test_lists_are_nested_by_indent_and_go_on_after_a_deeper_one() -> None:
     )
 
 
+def test_a_numbered_list_that_starts_anew_is_another_list() -> None:
+    message = body(bullets("a", "b", style="ordered"), bullets("c", style="ordered"))
+    assert mail(message).text == "1. a\n2. b\n\n1. c\n"
+    goes_on = body(bullets("a", "b", style="ordered"), bullets("c", style="ordered", offset=2))
+    assert mail(goes_on).text == "1. a\n2. b\n3. c\n"
+
+
 def test_quotes_and_code_keep_their_lines() -> None:
     message = body(
         {"type": "rich_text_quote", "elements": [text("said\nthey")]},

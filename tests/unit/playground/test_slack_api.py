@@ -278,6 +278,10 @@ async def test_files_go_up_in_three_steps_and_come_down_with_the_token(
             assert answer.status == 200
             assert answer.content_type == "text/html"
             assert "Sign in" in await answer.text()
+        slack.workspace.scopes.discard("files:read")
+        async with http.get(info["url_private_download"], headers=bearer) as answer:
+            assert answer.content_type == "text/html"
+        slack.workspace.scopes.add("files:read")
     assert await refused(client.files_info(file="F404")) == "file_not_found"
 
 

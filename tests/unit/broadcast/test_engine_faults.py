@@ -1,0 +1,200 @@
+"""Lost answers, dead processes, a database that goes away: nobody is mailed twice, and nobody is lost."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from bot.broadcast.engine import Engine
+from bot.broadcast.lease import LEASE
+from storage.models import Broadcast
+from storage.states import BroadcastState, ChunkState, DeliveryState
+from tests.databases import Clock
+from tests.playground.aws import How
+from tests.unit.broadcast.station import BULK, MortalDatabase, Station
+
+SIZE = 40
+CHUNKS = [0, 1, 2]  # 14, 14, 12 recipients
+SENT, PENDING, IN_DOUBT = DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.IN_DOUBT
+
+
+async def kill(engine: Engine) -> None:
+    """End a process without a word: its database is dead already, so nothing it does now has an effect."""
+    tasks = [*engine._senders.values(), *(task for task in asyncio.all_tasks() if task.get_name().startswith("chunk "))]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def check_truth(station: Station, broadcast: Broadcast) -> Counter[DeliveryState]:
+    """Hold what is stored against what AWS really sent: sent is sent, pending is not, in doubt may be either."""
+    mailed = station.mailed()
+    assert station.nobody_twice()
+    states: Counter[DeliveryState] = Counter()
+    for delivery in await station.deliveries(broadcast.id):
+        states[delivery.state] += 1
+        if delivery.state is SENT:
+            assert mailed[delivery.address] == 1
+            assert delivery.message_id
+        elif delivery.state is PENDING:
+            assert mailed[delivery.address] == 0
+        else:
+            assert delivery.state is IN_DOUBT
+    assert states.total() == broadcast.size
+    return states
+
+
+@pytest.mark.parametrize("at", CHUNKS)
+@pytest.mark.parametrize("how", [How.CLOSE_AFTER, How.REFUSE, How.UNAVAILABLE, How.THROTTLE])
+async def test_a_fault_at_any_call(connected: Station, how: How, at: int) -> None:
+    broadcast = await connected.confirmed(SIZE)
+    if at == 0:
+        connected.aws.fail(BULK, how)
+
+    async def fail() -> None:
+        if at and len(connected.calls()) == at:
+            connected.aws.fail(BULK, how)
+
+    planted = asyncio.Event()
+
+    async def fail_once() -> None:
+        if not planted.is_set() and len(connected.calls()) == at:
+            planted.set()
+            await fail()
+
+    connected.between_calls = fail_once
+    await connected.run()
+    assert (await connected.broadcast(broadcast.id)).state is BroadcastState.DONE
+    states = await check_truth(connected, broadcast)
+    lost = 0 if how is How.THROTTLE else [14, 14, 12][at]
+    assert states == Counter({SENT: SIZE - lost, IN_DOUBT: lost}) - Counter()
+    assert len(connected.aws.mails) == SIZE - (lost if how in {How.REFUSE, How.UNAVAILABLE} else 0)
+
+
+async def test_an_outage_puts_one_chunk_in_doubt_and_not_one_after_the_other(connected: Station) -> None:
+    broadcast = await connected.confirmed(SIZE)
+    connected.aws.fail("ses:*", How.UNAVAILABLE, times=None)
+    rests = 0
+
+    async def count() -> None:
+        nonlocal rests
+        rests += 1
+        if rests == 8:
+            connected.aws.heal()
+
+    connected.between_calls = count
+    await connected.run()
+    assert await check_truth(connected, broadcast) == {SENT: SIZE - 14, IN_DOUBT: 14}
+
+
+async def test_a_refused_connection_is_tried_again(connected: Station) -> None:
+    broadcast = await connected.confirmed(SIZE)
+    connected.aws.go_away()
+    rests = 0
+
+    async def come_back() -> None:
+        nonlocal rests
+        rests += 1
+        if rests == 3:
+            connected.aws.come_back()
+
+    connected.between_calls = come_back
+    await connected.run()
+    assert await connected.is_done(broadcast.id, SIZE)
+    assert connected.nobody_twice()
+
+
+@pytest.mark.parametrize("at", range(2, 12))
+async def test_a_process_killed_at_any_transaction(connected: Station, database_url: str, clock: Clock, at: int) -> None:
+    broadcast = await connected.confirmed(SIZE)
+    db = MortalDatabase(database_url, clock, dies_at=at)
+    engine = connected.engine(db)
+    await engine.tick()
+    while engine._senders and db.writes < at:
+        await asyncio.sleep(0)
+    await kill(engine)
+    await db.stop()
+    calling = [chunk for chunk in await connected.chunks() if chunk.state is ChunkState.CALLING]
+    await check_sum_and_run_again(connected, broadcast)
+    states = await check_truth(connected, broadcast)
+    assert states[IN_DOUBT] == sum(chunk.size for chunk in calling)
+    assert states[PENDING] == 0
+
+
+async def check_sum_and_run_again(station: Station, broadcast: Broadcast) -> None:
+    await station.check_sum()
+    station.clock.advance(LEASE.total_seconds())
+    await station.run()
+    await station.check_sum()
+    assert (await station.broadcast(broadcast.id)).state is BroadcastState.DONE
+
+
+async def test_a_process_that_hangs_in_a_call_is_taken_over_and_its_late_answer_still_counts(connected: Station) -> None:
+    connected.patient = False
+    broadcast = await connected.confirmed(SIZE)
+    fault = connected.aws.fail(BULK, How.HANG)
+    first = connected.engine()
+    await first.tick()
+    await asyncio.to_thread(fault.reached.wait, 10)
+    second = connected.engine()
+    connected.clock.advance(LEASE.total_seconds())
+    await connected.run(second)
+    assert (await connected.broadcast(broadcast.id)).state is BroadcastState.DONE
+    assert await connected.counts(broadcast.id) == {SENT: SIZE - 14, IN_DOUBT: 14}
+    fault.release()
+    await first.idle()
+    assert await check_truth(connected, broadcast) == {SENT: SIZE}
+    assert len(connected.calls()) == 3
+
+
+async def test_a_process_that_stalls_before_its_call_does_not_send_again_what_others_sent(connected: Station) -> None:
+    connected.patient = False
+    broadcast = await connected.confirmed(SIZE)
+    fault = connected.aws.fail(BULK, How.HANG_BEFORE)
+    first = connected.engine()
+    await first.tick()
+    await asyncio.to_thread(fault.reached.wait, 10)
+    connected.clock.advance(LEASE.total_seconds())
+    await connected.run()
+    assert await connected.counts(broadcast.id) == {SENT: SIZE - 14, IN_DOUBT: 14}
+    connected.clock.advance(5)
+    fault.release()
+    await first.idle()
+    assert await check_truth(connected, broadcast) == {SENT: SIZE}
+
+
+async def test_what_is_in_doubt_is_never_sent_again_by_itself(connected: Station) -> None:
+    broadcast = await connected.confirmed(14)
+    connected.aws.fail(BULK, How.REFUSE)
+    engine = await connected.run()
+    await connected.later(engine, 48 * 3600, step=3600)
+    assert await connected.counts(broadcast.id) == {IN_DOUBT: 14}
+    assert len(connected.calls()) == 1
+
+
+async def test_a_database_that_is_away_when_the_answer_comes_loses_no_message_id(
+    connected: Station, database_url: str, clock: Clock
+) -> None:
+    broadcast = await connected.confirmed(14)
+    db = MortalDatabase(database_url, clock, dies_at=4, revives=5)  # start, take, claim; then the result
+    await connected.run(connected.engine(db))
+    await db.stop()
+    assert db.writes >= 9
+    assert await check_truth(connected, broadcast) == {SENT: 14}
+    assert len(connected.calls()) == 1
+
+
+async def test_cancelling_while_a_call_is_under_way_leaves_no_recipient_pending(connected: Station) -> None:
+    broadcast = await connected.confirmed(SIZE)
+    fault = connected.aws.fail(BULK, How.HANG_BEFORE)
+    throttled = connected.aws.fail(BULK, How.THROTTLE)
+    engine = connected.engine()
+    await engine.tick()
+    await asyncio.to_thread(fault.reached.wait, 10)
+    version = (await connected.broadcast(broadcast.id)).version
+    await connected.broadcasts.cancel(connected.team, broadcast.id, version, "U1")
+    assert await connected.counts(broadcast.id) == {DeliveryState.SENDING: 14, DeliveryState.CANCELLED: 26}
+    fault.release()
+    await engine.idle()
+    assert await connected.counts(broadcast.id) == {SENT: 14, DeliveryState.CANCELLED: 26}
+    assert throttled.hits == 0

@@ -1,0 +1,312 @@
+"""What a person decides: prepared with its numbers, confirmed once, undone, paused, resumed, cancelled."""
+
+import asyncio
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from bot.broadcast.suppressions import suppress
+from bot.errors import BotError
+from bot.mailer.readiness import Confirmation
+from storage.models import Audience, AudienceMember, Audit, Broadcast, Outbox
+from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind, SuppressionReason
+from tests.unit.broadcast.station import Station, csv, draft
+
+
+async def prepared_version(station: Station, size: int = 3) -> tuple[str, int]:
+    prepared = await station.broadcasts.prepare(station.team, "U1", draft(), csv(size), None)
+    return prepared.broadcast.id, prepared.broadcast.version
+
+
+async def refused(station: Station, **changes: Any) -> BotError:
+    file = changes.pop("csv", csv(3))
+    start_at = changes.pop("start_at", None)
+    with pytest.raises(BotError) as caught:
+        await station.broadcasts.prepare(station.team, "U1", draft(**changes), file, start_at)
+    return caught.value
+
+
+async def nothing_is_stored(station: Station) -> bool:
+    async with station.db.read() as session:
+        found = [(await session.exec(select(table))).first() for table in (Audience, AudienceMember, Broadcast)]
+    return found == [None, None, None]
+
+
+async def test_a_draft_shows_its_numbers_and_how_it_reads(connected: Station) -> None:
+    async with connected.db.write() as session:
+        now = connected.clock()
+        await suppress(session, connected.team.id, "B@x.example", SuppressionReason.UNSUBSCRIBED, source="", now=now)
+    file = BytesIO(b"email,first_name\na@x.example,Ann\nb@x.example,Bob\nA@X.example,Again\nnobody,No\nc@x.example,\n")
+    prepared = await connected.broadcasts.prepare(
+        connected.team, "U1", draft("Hi {{first_name|you}}", reply_to="us@example.com"), file, None
+    )
+    assert prepared.broadcast.state is BroadcastState.DRAFT
+    assert prepared.broadcast.size == prepared.audience.size == 3
+    assert (prepared.audience.duplicates, prepared.audience.invalid, prepared.suppressed) == (1, 1, 1)
+    assert [(row["line"], row["value"]) for row in prepared.audience.rejected] == [(4, "A@x.example"), (5, "nobody")]
+    assert [sample.text.splitlines()[0] for sample in prepared.samples] == ["Hi Ann", "Hi Bob", "Hi you"]
+    assert prepared.readiness.duration == timedelta(seconds=3 / 14)
+    assert await connected.counts(prepared.broadcast.id) == {}
+    assert await connected.broadcasts.last_sender(connected.team) == ("news@example.com", "us@example.com")
+
+
+async def test_what_is_stored_is_what_was_uploaded(connected: Station) -> None:
+    prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), csv(4_321), None)
+    async with connected.db.read() as session:
+        members = list(await session.exec(select(AudienceMember).order_by(AudienceMember.seq)))
+        audience = await session.get_one(Audience, prepared.audience.id)
+    assert [member.seq for member in members] == list(range(1, 4_322))
+    assert (members[-1].address, members[-1].line) == ("r4321@recipients.example", 4_322)
+    assert members[-1].fields == ["r4321@recipients.example", "Name 4321"]
+    assert (audience.size, audience.columns) == (4_321, ["email", "first_name"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"from_address": "news"}, "from"),
+        ({"from_address": "news@elsewhere.example"}, "from"),
+        ({"reply_to": "nobody@"}, "reply_to"),
+        ({"subject": " "}, "subject"),
+        ({"preheader": "x" * 300}, "preheader"),
+        ({"body": {"type": "rich_text", "elements": []}}, "message"),
+        ({"text": "Hello {{surname}}"}, "message"),
+        ({"csv": BytesIO(b"")}, "audience"),
+        ({"csv": BytesIO(b"email\nnobody\n")}, "audience"),
+        ({"csv": BytesIO(b'email,name\na@x.example,"open\nb@x.example,B\n')}, "audience"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused_in_its_field(connected: Station, changes: Any, field: str) -> None:
+    error = await refused(connected, **changes)
+    assert error.field == field
+    assert error.sentence
+    assert await nothing_is_stored(connected)
+
+
+async def test_a_time_that_is_past_or_too_far_is_refused(connected: Station) -> None:
+    now = connected.clock()
+    assert (await refused(connected, start_at=now - timedelta(minutes=6))).code == "SEND_AT_PAST"
+    assert (await refused(connected, start_at=now + timedelta(days=400))).field == "send_at"
+
+
+async def test_an_audience_of_which_all_is_suppressed_is_refused(connected: Station) -> None:
+    async with connected.db.write() as session:
+        now = connected.clock()
+        await suppress(session, connected.team.id, "a@x.example", SuppressionReason.BOUNCE, source="", now=now)
+    error = await refused(connected, csv=BytesIO(b"email,first_name\na@x.example,A\n"))
+    assert error.field == "audience"
+    assert await nothing_is_stored(connected)
+
+
+async def test_the_guard_is_asked_first(station: Station) -> None:
+    assert (await refused(station)).code == "NO_MAILER"
+    await station.connect(station.team, production=False)
+    assert (await refused(station)).code == "SANDBOX"
+    assert await nothing_is_stored(station)
+
+
+async def test_facts_that_are_too_old_are_read_again(connected: Station) -> None:
+    connected.clock.advance(3600)
+    connected.ses.fail("example.com")
+    assert (await refused(connected)).code == "IDENTITY_FAILED"
+
+
+async def test_over_the_quota_it_is_for_a_person_to_confirm(connected: Station) -> None:
+    connected.ses.set_quota(max_24h=2)
+    connected.clock.advance(3600)
+    prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), csv(3), None)
+    assert prepared.readiness.confirmations == (Confirmation.OVER_QUOTA,)
+
+
+async def test_confirming_schedules_after_the_time_of_undo(connected: Station) -> None:
+    broadcast_id, version = await prepared_version(connected)
+    broadcast = await connected.broadcasts.confirm(connected.team, broadcast_id, version, "U2")
+    assert broadcast.state is BroadcastState.SCHEDULED
+    assert broadcast.start_at == connected.clock() + timedelta(seconds=30)
+    assert broadcast.confirmed_by == "U2"
+    assert await connected.counts(broadcast_id) == {DeliveryState.PENDING: 3}
+    async with connected.db.read() as session:
+        audit = (await session.exec(select(Audit).where(Audit.action == "broadcast.confirm"))).one()
+        message = (await session.exec(select(Outbox).where(Outbox.record_id == broadcast_id))).one()
+    assert (audit.actor, audit.subject, audit.after["state"]) == ("U2", broadcast_id, "scheduled")
+    assert message.kind == "broadcast"
+
+
+async def test_a_chosen_time_is_kept(connected: Station) -> None:
+    at = connected.clock() + timedelta(days=2)
+    prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), csv(3), at)
+    broadcast = await connected.broadcasts.confirm(
+        connected.team, prepared.broadcast.id, prepared.broadcast.version, "U1"
+    )
+    assert broadcast.start_at == at
+
+
+async def test_those_suppressed_are_so_from_the_start(connected: Station) -> None:
+    broadcast_id, version = await prepared_version(connected)
+    async with connected.db.write() as session:
+        address = "R2@recipients.example"
+        now = connected.clock()
+        await suppress(session, connected.team.id, address, SuppressionReason.COMPLAINT, source="", now=now)
+    await connected.broadcasts.confirm(connected.team, broadcast_id, version, "U1")
+    assert await connected.counts(broadcast_id) == {DeliveryState.PENDING: 2, DeliveryState.SUPPRESSED: 1}
+
+
+async def test_many_clicks_at_once_have_one_effect(connected: Station) -> None:
+    broadcast_id, version = await prepared_version(connected)
+    clicks = (connected.broadcasts.confirm(connected.team, broadcast_id, version, f"U{n}") for n in range(8))
+    outcomes = await asyncio.gather(*clicks, return_exceptions=True)
+    errors = [outcome for outcome in outcomes if isinstance(outcome, BotError)]
+    assert len(errors) == 7
+    assert {(error.code, error.sentence) for error in errors} == {
+        ("ALREADY", "This broadcast is scheduled already, so nothing was changed.")
+    }
+    assert await connected.counts(broadcast_id) == {DeliveryState.PENDING: 3}
+    async with connected.db.read() as session:
+        assert len((await session.exec(select(Audit).where(Audit.action == "broadcast.confirm"))).all()) == 1
+
+
+async def test_a_broadcast_of_another_team_is_not_there(connected: Station) -> None:
+    other = connected.new_team("C2")
+    await connected.connect(other)
+    broadcast_id, version = await prepared_version(connected)
+    for change in ("confirm", "undo", "pause", "resume", "cancel"):
+        with pytest.raises(BotError, match="NOT_FOUND"):
+            await getattr(connected.broadcasts, change)(other, broadcast_id, version, "U1")
+        with pytest.raises(BotError, match="NOT_FOUND"):
+            await getattr(connected.broadcasts, change)(connected.team, "0" * 32, version, "U1")
+
+
+async def test_a_mailer_that_broke_meanwhile_refuses_the_confirmation(connected: Station) -> None:
+    broadcast_id, version = await prepared_version(connected)
+    connected.ses.pause()
+    connected.clock.advance(3600)
+    with pytest.raises(BotError, match="SENDING_PAUSED"):
+        await connected.broadcasts.confirm(connected.team, broadcast_id, version, "U1")
+    assert (await connected.broadcast(broadcast_id)).state is BroadcastState.DRAFT
+
+
+async def test_undo_takes_it_back_until_it_starts(connected: Station) -> None:
+    broadcast = await connected.confirmed(3)
+    await connected.broadcasts.undo(connected.team, broadcast.id, broadcast.version, "U1")
+    await connected.run()
+    assert not connected.aws.mails
+    assert await connected.counts(broadcast.id) == {DeliveryState.CANCELLED: 3}
+
+    sent = await connected.confirmed(3)
+    await connected.run()
+    with pytest.raises(BotError, match="is done already"):
+        await connected.broadcasts.undo(connected.team, sent.id, sent.version, "U1")
+
+
+async def test_a_button_of_an_older_message_changes_nothing(connected: Station) -> None:
+    broadcast = await connected.confirmed(3)
+    paused = await connected.broadcasts.pause(connected.team, broadcast.id, broadcast.version, "U1")
+    resumed = await connected.broadcasts.resume(connected.team, broadcast.id, paused.version, "U1")
+    assert resumed.version > paused.version
+    with pytest.raises(BotError, match="changed since this message was drawn"):
+        await connected.broadcasts.pause(connected.team, broadcast.id, broadcast.version, "U2")
+
+
+async def test_a_scheduled_broadcast_that_is_paused_keeps_its_time(connected: Station) -> None:
+    at = connected.clock() + timedelta(days=2)
+    prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), csv(3), at)
+    confirmed = await connected.broadcasts.confirm(
+        connected.team, prepared.broadcast.id, prepared.broadcast.version, "U1"
+    )
+    paused = await connected.broadcasts.pause(connected.team, confirmed.id, confirmed.version, "U1")
+    assert paused.pause_reasons == [PauseReason.PERSON]
+    resumed = await connected.broadcasts.resume(connected.team, confirmed.id, paused.version, "U1")
+    assert (resumed.state, resumed.start_at, resumed.started_at) == (BroadcastState.SCHEDULED, at, None)
+
+
+async def test_what_waits_for_the_quota_goes_on_by_itself_only(connected: Station) -> None:
+    broadcast = await connected.confirmed(3)
+    await connected.change(broadcast, state=BroadcastState.PAUSED, pause_reasons=["person", "quota"])
+    resumed = await connected.broadcasts.resume(connected.team, broadcast.id, broadcast.version, "U1")
+    assert (resumed.state, resumed.pause_reasons) == (BroadcastState.PAUSED, ["quota"])
+    with pytest.raises(BotError, match="WAITING"):
+        await connected.broadcasts.resume(connected.team, broadcast.id, resumed.version, "U1")
+
+
+async def test_only_an_admin_resumes_what_bounces_stopped(connected: Station) -> None:
+    broadcast = await connected.confirmed(3)
+    await connected.change(broadcast, state=BroadcastState.STOPPED, pause_reasons=["reputation"])
+    with pytest.raises(BotError, match="ADMINS_ONLY"):
+        await connected.broadcasts.resume(connected.team, broadcast.id, broadcast.version, "U1")
+    await connected.broadcasts.resume(connected.team, broadcast.id, broadcast.version, "U1", admin=True)
+    await connected.run()
+    assert await connected.is_done(broadcast.id, 3)
+
+
+async def test_cancelling_a_draft_accounts_for_everybody(connected: Station) -> None:
+    broadcast_id, version = await prepared_version(connected)
+    await connected.broadcasts.cancel(connected.team, broadcast_id, version, "U1")
+    async with connected.db.read() as session:
+        progress = await connected.broadcasts.progress(session, broadcast_id)
+        assert await connected.broadcasts.progress(session, "0" * 32) is None
+    assert progress is not None
+    assert progress.counts == {DeliveryState.CANCELLED: 3}
+
+
+async def test_progress_tells_rate_and_time_left(connected: Station) -> None:
+    connected.team.from_name = "Größe & Co"
+    broadcast = await connected.confirmed(140)
+    seen = []
+
+    async def look() -> None:
+        async with connected.db.read() as session:
+            seen.append(await connected.broadcasts.progress(session, broadcast.id))
+
+    connected.between_calls = look
+    await connected.run()
+    halfway = seen[5]
+    assert halfway is not None
+    assert halfway.counts[DeliveryState.SENT] == 84
+    assert 13 < halfway.rate < 18
+    assert halfway.seconds_left == pytest.approx(56 / halfway.rate)
+    assert halfway.sender == "=?utf-8?b?R3LDtsOfZSAmIENv?= <news@example.com>"
+    assert connected.aws.mails[0].sender == halfway.sender
+
+
+# Tests
+
+
+async def test_a_test_is_scheduled_for_now(station: Station) -> None:
+    await station.connect(station.team, production=False)
+    test = await station.broadcasts.prepare_test(station.team, "U1", draft(), ["ann@example.com", "Ann@Example.com"])
+    assert (test.kind, test.state, test.size) == (SendKind.TEST, BroadcastState.SCHEDULED, 1)
+    assert test.start_at == station.clock()
+    assert await station.counts(test.id) == {DeliveryState.PENDING: 1}
+
+
+async def test_sandbox_recipients_are_refused_by_name_before_any_call(station: Station) -> None:
+    await station.connect(station.team, production=False)
+    with pytest.raises(BotError, match="SANDBOX_RECIPIENTS") as caught:
+        await station.broadcasts.prepare_test(station.team, "U1", draft(), ["ann@example.com", "eve@else.example"])
+    assert caught.value.field == "to"
+    assert "eve@else.example" in caught.value.sentence
+    assert "ann@example.com" not in caught.value.sentence
+    assert await nothing_is_stored(station)
+
+
+async def test_a_test_over_the_quota_is_refused_with_the_numbers(connected: Station) -> None:
+    connected.ses.set_quota(max_24h=200, sent=199)
+    connected.clock.advance(3600)
+    addresses = ["a@x.example", "b@x.example"]
+    with pytest.raises(BotError, match="QUOTA") as caught:
+        await connected.broadcasts.prepare_test(connected.team, "U1", draft(), addresses)
+    assert "200" in caught.value.sentence
+    assert "199" in caught.value.sentence
+    simulators = [f"success+{number}@simulator.amazonses.com" for number in range(3)]
+    await connected.broadcasts.prepare_test(connected.team, "U1", draft(), simulators)  # does not count
+
+
+async def test_a_test_has_a_limit(connected: Station) -> None:
+    with pytest.raises(BotError, match="TOO_MANY_ADDRESSES") as caught:
+        await connected.broadcasts.prepare_test(
+            connected.team, "U1", draft(), [f"a{number}@x.example" for number in range(51)]
+        )
+    assert caught.value.field == "to"
