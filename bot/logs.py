@@ -6,7 +6,17 @@ import sys
 from pythonjsonlogger.json import JsonFormatter
 
 # Their DEBUG lines hold bodies, addresses and key ids (seen with botocore and slack_sdk).
-_TALKATIVE = ("aiohttp", "aiosqlite", "apscheduler", "asyncio", "botocore", "slack_bolt", "slack_sdk", "urllib3")
+_TALKATIVE = (
+    "aiohttp",
+    "aiosqlite",
+    "alembic",
+    "apscheduler",
+    "asyncio",
+    "botocore",
+    "slack_bolt",
+    "slack_sdk",
+    "urllib3",
+)
 
 
 def configure(level: str, style: str) -> None:
@@ -17,3 +27,9 @@ def configure(level: str, style: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out that Bolt sees SLACK_BOT_TOKEN beside the client that already has it."""
+    return "`token` will be unused" not in record.getMessage()

@@ -17,7 +17,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
 from bot.mailer.facts import record_listing, take_access, take_account
 from bot.mailer.records import Mailers
-from bot.mailer.typed import AccessRefusedError, AlreadyConnectedError, Typed, refusal
+from bot.mailer.typed import AlreadyConnectedError, Typed, refusal, require_passed
 from bot.mailer.vault import Vault
 from bot.ses import access
 from bot.ses.access import AccessReport, OnStep
@@ -109,11 +109,14 @@ class Connections:
             )
         trial = new_id()
         session = self._clients.sign_in(trial, 1, typed.key, typed.region)
-        try:
-            await self._refuse_other_account(session, mailer)
-            checked = await self._check(
-                session, typed, lambda: access.recheck(session, mailer.connection, on_step=on_step)
+
+        def run() -> Awaitable[AccessReport]:
+            return access.recheck(
+                session, mailer.connection, account_id=mailer.account_id, new_key=True, on_step=on_step
             )
+
+        try:
+            checked = await self._check(session, typed, run, account_id=mailer.account_id)
         finally:
             self._clients.forget(trial)
         now = self._clock()
@@ -137,29 +140,17 @@ class Connections:
         self._clients.forget(row.id)
         return row, checked.report
 
-    async def _check(self, session: AwsSession, typed: Typed, run: Callable[[], Awaitable[AccessReport]]) -> _Checked:
+    async def _check(
+        self, session: AwsSession, typed: Typed, run: Callable[[], Awaitable[AccessReport]], account_id: str = ""
+    ) -> _Checked:
         ses = Ses(session)
         try:
             report = await run()
-            if report.is_root:
-                raise BotError(
-                    "ROOT_KEY",
-                    "This is a key of the AWS account's root user, which may do anything. Nothing was stored.",
-                    "Make an IAM user for Mailroom alone, with the policy from the README.",
-                )
-            if report.missing:
-                raise AccessRefusedError(report)
-            if report.set_up is None or report.undecided:
-                raise BotError(
-                    "UNDECIDED",
-                    f"AWS did not say whether the key may do everything ({', '.join(report.undecided)}). "
-                    "Nothing was stored.",
-                    "Please try again in a minute.",
-                )
+            set_up = require_passed(report, account_id)
             account, listed = await asyncio.gather(ses.account(), ses.identities())
         except SesError as error:
             raise refusal(error) from error
-        return _Checked(typed, report, report.set_up, account, listed)
+        return _Checked(typed, report, set_up, account, listed)
 
     def _new(self, team: Team, mailer_id: str, connection: str, checked: _Checked, by: str) -> Mailer:
         now = self._clock()
@@ -209,20 +200,6 @@ class Connections:
         session.add(mailer)
         await record_listing(session, mailer, checked.listed, now)
         await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
-
-    @staticmethod
-    async def _refuse_other_account(session: AwsSession, mailer: Mailer) -> None:
-        try:
-            account_id = await Ses(session).account_id()
-        except SesError as error:
-            raise refusal(error) from error
-        if account_id != mailer.account_id:
-            raise BotError(
-                "OTHER_ACCOUNT",
-                f"This key belongs to AWS account {account_id}, and the mailer is in {mailer.account_id}. "
-                "Nothing was changed.",
-                "For another account delete the mailer and connect anew.",
-            )
 
 
 async def ensure_sending_account(session: AsyncSession, mailer: Mailer) -> None:

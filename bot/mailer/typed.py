@@ -9,6 +9,7 @@ from bot.ses.access import AccessReport
 from bot.ses.client import AwsKey
 from bot.ses.errors import UNKNOWN_KEY_CODES, SesError, Trouble
 from bot.ses.regions import find_region
+from bot.ses.setup import SetUp
 from storage.models import Mailer
 from storage.sealing import Secret
 
@@ -79,6 +80,36 @@ class Typed:
                 field="secret_access_key",
             )
         return cls(region, AwsKey(access_key_id, secret))
+
+
+def require_passed(report: AccessReport, account_id: str) -> SetUp:
+    """Return what was set up, if the credentials may do everything; `account_id` is the one wanted, or empty.
+
+    Raises:
+        BotError: ROOT_KEY, OTHER_ACCOUNT, ACCESS_REFUSED (with the report), UNDECIDED.
+    """
+    if report.is_root:
+        raise BotError(
+            "ROOT_KEY",
+            "This is a key of the AWS account's root user, which may do anything. Nothing was stored.",
+            "Make an IAM user for Mailroom alone, with the policy from the README.",
+        )
+    if account_id not in {"", report.account_id}:
+        raise BotError(
+            "OTHER_ACCOUNT",
+            f"This key belongs to AWS account {report.account_id}, and the mailer is in {account_id}. "
+            "Nothing was changed.",
+            "For another account delete the mailer and connect anew.",
+        )
+    if report.missing:
+        raise AccessRefusedError(report)
+    if report.set_up is None or report.undecided:
+        raise BotError(
+            "UNDECIDED",
+            f"AWS did not say whether the key may do everything ({', '.join(report.undecided)}). Nothing was stored.",
+            "Please try again in a minute.",
+        )
+    return report.set_up
 
 
 def refusal(error: SesError) -> BotError:

@@ -315,7 +315,8 @@ async def unsubscribes(t: Tour) -> None:
 
 @step("The next broadcast leaves them out")
 async def left_out(t: Tour) -> None:
-    await t.composes(f"email\n{t.left}\nann@elsewhere.test\n".encode(), subject="Autumn news")
+    csv = f"email,first_name\n{t.left},Pat\nann@elsewhere.test,Ann\n"
+    await t.composes(csv.encode(), subject="Autumn news")
     modal = await t.bob.modal("Check and send")
     await modal.shows("1 suppressed address left out")
     await t.confirms()

@@ -74,7 +74,11 @@ class Station:
     @staticmethod
     def new_team(channel: str) -> Team:
         return Team(
-            slack_team_id="T1", channel_id=channel, name="news", created_by="U1", created_at=datetime.fromisoformat("2026-01-01T00:00Z")
+            slack_team_id="T1",
+            channel_id=channel,
+            name="news",
+            created_by="U1",
+            created_at=datetime.fromisoformat("2026-01-01T00:00Z"),
         )
 
     async def connect(self, team: Team, *, rate: float = 14, quota: float = 50_000, production: bool = True) -> Mailer:
@@ -129,10 +133,14 @@ class Station:
             await self.between_calls()
         self.clock.advance(seconds)
 
-    async def confirmed(self, size: int = 30, *, team: Team | None = None, text: str = "Hello {{first_name}}") -> Broadcast:
+    async def confirmed(
+        self, size: int = 30, *, team: Team | None = None, text: str = "Hello {{first_name}}"
+    ) -> Broadcast:
         """Prepare and confirm a broadcast; its time of undo is over."""
         team = team or self.team
-        prepared = await self.broadcasts.prepare(team, "U1", draft(text), csv(size, domain=f"{team.channel_id.lower()}.example"), None)
+        prepared = await self.broadcasts.prepare(
+            team, "U1", draft(text), csv(size, domain=f"{team.channel_id.lower()}.example"), None
+        )
         broadcast = await self.broadcasts.confirm(team, prepared.broadcast.id, prepared.broadcast.version, "U1")
         self.clock.advance(30)
         return broadcast

@@ -1,12 +1,14 @@
 """What goes out, to whom, how fast, and in which order."""
 
-from datetime import timedelta
+import asyncio
+
+from sqlmodel import select
 
 from bot.broadcast.suppressions import suppress
 from bot.broadcast.unsubscribe import read_token
-from storage.models import Outbox, Team
+from storage.models import Outbox
 from storage.states import BroadcastState, DeliveryState, PauseReason, SuppressionReason
-from tests.unit.broadcast.station import PUBLIC_URL, Station, draft
+from tests.unit.broadcast.station import BULK, PUBLIC_URL, Station, csv, draft
 
 
 async def test_everybody_gets_their_own_mail_once(connected: Station) -> None:
@@ -41,7 +43,7 @@ async def test_the_rate_is_honoured(connected: Station) -> None:
 
 
 async def test_nothing_starts_before_undo_is_over(connected: Station) -> None:
-    prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), __import__("io").BytesIO(b"email,first_name\na@b.example,A\n"), None)
+    prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), csv(1), None)
     await connected.broadcasts.confirm(connected.team, prepared.broadcast.id, prepared.broadcast.version, "U1")
     connected.clock.advance(29)
     engine = await connected.run()
@@ -88,7 +90,9 @@ async def test_an_audience_suppressed_since_it_was_confirmed_is_done_without_a_c
     async with connected.db.write() as session:
         for number in range(1, 121):
             address = f"r{number}@c1.example"
-            await suppress(session, connected.team.id, address, SuppressionReason.BOUNCE, source="", now=connected.clock())
+            await suppress(
+                session, connected.team.id, address, SuppressionReason.BOUNCE, source="", now=connected.clock()
+            )
     await connected.run()
     assert await connected.counts(broadcast.id) == {DeliveryState.SUPPRESSED: 120}
     assert (await connected.broadcast(broadcast.id)).state is BroadcastState.DONE
@@ -140,7 +144,8 @@ async def test_two_broadcasts_of_one_account_take_turns(connected: Station) -> N
     await connected.run()
     assert await connected.is_done(large.id, 80)
     assert await connected.is_done(small.id, 28)
-    order = [call.params["BulkEmailEntries"][0]["ReplacementTags"][1]["Value"] for call in connected.aws.calls_of("ses:SendBulkEmail")]
+    entries = [call.params["BulkEmailEntries"] for call in connected.aws.calls_of(BULK)]
+    order = [entry[0]["ReplacementTags"][1]["Value"] for entry in entries]
     assert set(order[:2]) == set(order[2:4]) == {large.id, small.id}
     assert not [call.error for call in connected.aws.calls if call.error]
 
@@ -196,7 +201,7 @@ async def test_the_channel_is_told_of_the_progress(connected: Station) -> None:
     broadcast = await connected.confirmed(60)
     await connected.run()
     async with connected.db.read() as session:
-        message = (await session.exec(__import__("sqlmodel").select(Outbox).where(Outbox.record_id == broadcast.id))).one()
+        message = (await session.exec(select(Outbox).where(Outbox.record_id == broadcast.id))).one()
     assert message.kind == "broadcast"
     assert message.wanted >= 4
 
@@ -212,17 +217,17 @@ async def test_stopping_finishes_what_is_under_way_and_leaves_the_rest(connected
     broadcast = await connected.confirmed(60)
     engine = connected.engine()
 
+    stopping: list[asyncio.Task[None]] = []
+
     async def stop() -> None:
-        await engine.stop()
-
-    async def stop_once() -> None:
         connected.between_calls = None
-        engine._stopping.set()
+        stopping.append(asyncio.create_task(engine.stop()))
+        await asyncio.sleep(0)
 
-    connected.between_calls = stop_once
+    connected.between_calls = stop
     await engine.tick()
     await engine.idle()
-    await stop()
+    await stopping[0]
     assert await connected.counts(broadcast.id) == {DeliveryState.SENT: 14, DeliveryState.PENDING: 46}
     await engine.tick()
     assert len(connected.calls()) == 1

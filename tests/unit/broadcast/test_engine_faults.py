@@ -48,20 +48,15 @@ async def check_truth(station: Station, broadcast: Broadcast) -> Counter[Deliver
 @pytest.mark.parametrize("how", [How.CLOSE_AFTER, How.REFUSE, How.UNAVAILABLE, How.THROTTLE])
 async def test_a_fault_at_any_call(connected: Station, how: How, at: int) -> None:
     broadcast = await connected.confirmed(SIZE)
-    if at == 0:
-        connected.aws.fail(BULK, how)
-
-    async def fail() -> None:
-        if at and len(connected.calls()) == at:
-            connected.aws.fail(BULK, how)
-
-    planted = asyncio.Event()
+    planted = False
 
     async def fail_once() -> None:
-        if not planted.is_set() and len(connected.calls()) == at:
-            planted.set()
-            await fail()
+        nonlocal planted
+        if not planted and len(connected.calls()) == at:
+            connected.aws.fail(BULK, how)
+            planted = True
 
+    await fail_once()
     connected.between_calls = fail_once
     await connected.run()
     assert (await connected.broadcast(broadcast.id)).state is BroadcastState.DONE
@@ -105,7 +100,9 @@ async def test_a_refused_connection_is_tried_again(connected: Station) -> None:
 
 
 @pytest.mark.parametrize("at", range(2, 12))
-async def test_a_process_killed_at_any_transaction(connected: Station, database_url: str, clock: Clock, at: int) -> None:
+async def test_a_process_killed_at_any_transaction(
+    connected: Station, database_url: str, clock: Clock, at: int
+) -> None:
     broadcast = await connected.confirmed(SIZE)
     db = MortalDatabase(database_url, clock, dies_at=at)
     engine = connected.engine(db)
@@ -129,7 +126,9 @@ async def check_sum_and_run_again(station: Station, broadcast: Broadcast) -> Non
     assert (await station.broadcast(broadcast.id)).state is BroadcastState.DONE
 
 
-async def test_a_process_that_hangs_in_a_call_is_taken_over_and_its_late_answer_still_counts(connected: Station) -> None:
+async def test_a_process_that_hangs_in_a_call_is_taken_over_and_its_late_answer_still_counts(
+    connected: Station,
+) -> None:
     connected.patient = False
     broadcast = await connected.confirmed(SIZE)
     fault = connected.aws.fail(BULK, How.HANG)
