@@ -171,8 +171,9 @@ class Listeners:
         match task.result():
             case BotError() as error if error.field in at.values:
                 await ack(response_action="errors", errors={error.field: error.text})
-            case BotError() as error:
-                await ack(response_action="update", view=Answers.as_view(refusal(error), title))
+            case BotError() as error:  # about no field: the form again, with what was typed
+                redrawn = await self._redraw(error, at, client, form)
+                await ack(response_action="update", view=redrawn or Answers.as_view(refusal(error), title))
             case Modal(view=view):
                 await ack(response_action="update", view=view)
             case Message() as message:

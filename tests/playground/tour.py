@@ -241,6 +241,7 @@ async def quota(t: Tour) -> None:
     await t.is_read_again()
     modal = await t.tests("ann@elsewhere.test, ben@elsewhere.test")
     await modal.shows("1 of the daily quota of 1,000 is left")
+    assert modal.value("To") == "ann@elsewhere.test, ben@elsewhere.test"
     t.on.ses.set_quota(max_24h=1_000, rate=50, sent=100)
     await t.is_read_again()
 

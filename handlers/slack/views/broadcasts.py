@@ -82,9 +82,11 @@ def _state_words(broadcast: Broadcast) -> str:
 
 
 def _numbers(now: Progress) -> str:
-    waiting = sum(now.counts.get(state, 0) for state in _WAITING)
-    share = 1 - waiting / now.broadcast.size if now.broadcast.size else 1.0
-    lines = [f"`{bar(share)}` {share:.0%}", _counts(now.counts)]
+    lines = [_counts(now.counts)]
+    if now.broadcast.state in {BroadcastState.SENDING, BroadcastState.PAUSED}:
+        waiting = sum(now.counts.get(state, 0) for state in _WAITING)
+        share = 1 - waiting / now.broadcast.size if now.broadcast.size else 1.0
+        lines.insert(0, f"`{bar(share)}` {share:.0%}")
     if now.broadcast.state is BroadcastState.SENDING and now.seconds_left is not None:
         lines.append(f"{now.rate:,.1f} a second, about {duration(now.seconds_left)} left")
     return "\n".join(lines)

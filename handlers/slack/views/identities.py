@@ -130,7 +130,8 @@ def checked(row: Identity, findings: Sequence[Finding]) -> View:
 
 def _finding(finding: Finding) -> Block:
     record = finding.record
-    text = f"{_FOUND[finding.found]} · {record.type} {code(record.name)}"
+    needed = "" if record.required or finding.found is Found.RIGHT else " (not needed for verification)"
+    text = f"{_FOUND[finding.found]}{needed} · {record.type} {code(record.name)}"
     if finding.found is not Found.RIGHT:
         text += f"\nshould be {code(record.value)}"
     if finding.found is Found.WRONG:

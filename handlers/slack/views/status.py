@@ -121,7 +121,7 @@ def not_ready(overview: Overview) -> Message:
 
 def help_text(command: str, words: Iterable[tuple[str, str]], *, unknown: str = "") -> Message:
     """What one can type; `unknown` is the word that was not understood."""
-    lines = [f"{code(f'{command} {word}'.strip())} {esc(text)}" for word, text in words]
+    lines = [f"{code(f'{command} {word}'.strip())}: {esc(text)}" for word, text in words]
     first = f"I don't know the word {code(unknown)}. " if unknown else ""
     return Message(f"How to use {command}", [section(f"{first}*What you can type:*\n" + "\n".join(lines))])
 
