@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from bot.broadcast.progress import Progress
 from slack_sdk.models.blocks import Block, ButtonElement
 
+from bot.broadcast.progress import Progress
 from handlers.slack import ids
 from handlers.slack.text import bar, count, duration, esc, mention, when
 from handlers.slack.views.common import Message, button, buttons, confirm, context, section

@@ -4,12 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.broadcast.draft import Draft
 from bot.broadcast.engine import Engine
@@ -35,6 +35,7 @@ SENDER = "news@example.com"
 SET = "mailroom-test"
 BULK = "ses:SendBulkEmail"
 PUBLIC_URL = "https://mail.example.net"
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -73,13 +74,7 @@ class Station:
 
     @staticmethod
     def new_team(channel: str) -> Team:
-        return Team(
-            slack_team_id="T1",
-            channel_id=channel,
-            name="news",
-            created_by="U1",
-            created_at=datetime.fromisoformat("2026-01-01T00:00Z"),
-        )
+        return Team(slack_team_id="T1", channel_id=channel, name="news", created_by="U1", created_at=LONG_AGO)
 
     async def connect(self, team: Team, *, rate: float = 14, quota: float = 50_000, production: bool = True) -> Mailer:
         """Store the team and its mailer, with the facts that AWS has for them."""
@@ -133,14 +128,11 @@ class Station:
             await self.between_calls()
         self.clock.advance(seconds)
 
-    async def confirmed(
-        self, size: int = 30, *, team: Team | None = None, text: str = "Hello {{first_name}}"
-    ) -> Broadcast:
+    async def confirmed(self, size: int = 30, *, team: Team | None = None) -> Broadcast:
         """Prepare and confirm a broadcast; its time of undo is over."""
         team = team or self.team
-        prepared = await self.broadcasts.prepare(
-            team, "U1", draft(text), csv(size, domain=f"{team.channel_id.lower()}.example"), None
-        )
+        file = csv(size, domain=f"{team.channel_id.lower()}.example")
+        prepared = await self.broadcasts.prepare(team, "U1", draft(), file, None)
         broadcast = await self.broadcasts.confirm(team, prepared.broadcast.id, prepared.broadcast.version, "U1")
         self.clock.advance(30)
         return broadcast
@@ -183,11 +175,11 @@ class Station:
     async def counts(self, broadcast_id: str) -> dict[DeliveryState, int]:
         async with self.db.read() as session:
             rows = await session.exec(select(Delivery.state).where(Delivery.broadcast_id == broadcast_id))
-            return dict(Counter(rows))
+            return dict(Counter(DeliveryState(state) for state in rows))
 
     async def deliveries(self, broadcast_id: str) -> list[Delivery]:
         async with self.db.read() as session:
-            found = select(Delivery).where(Delivery.broadcast_id == broadcast_id).order_by(Delivery.seq)
+            found = select(Delivery).where(Delivery.broadcast_id == broadcast_id).order_by(col(Delivery.seq))
             return list(await session.exec(found))
 
     async def chunks(self) -> list[Chunk]:
@@ -238,6 +230,7 @@ class MortalDatabase(Database):
     def __init__(self, url: str, clock: Clock, *, dies_at: int, revives: int | None = None) -> None:
         super().__init__(url, clock=clock)
         self.writes = 0
+        self.died = asyncio.Event()
         self._dies_at = dies_at
         self._revives = revives
 
@@ -245,6 +238,8 @@ class MortalDatabase(Database):
     async def write(self) -> AsyncIterator[Any]:
         self.writes += 1
         dead_for = self.writes - self._dies_at
+        if dead_for >= 0:
+            self.died.set()
         if dead_for >= 0 and (self._revives is None or dead_for < self._revives):
             raise OperationalError("the database is gone", None, ConnectionError())
         async with super().write() as session:

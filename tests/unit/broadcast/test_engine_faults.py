@@ -107,9 +107,11 @@ async def test_a_process_killed_at_any_transaction(
     db = MortalDatabase(database_url, clock, dies_at=at)
     engine = connected.engine(db)
     await engine.tick()
-    while engine._senders and db.writes < at:
-        await asyncio.sleep(0)
+    died, idle = asyncio.create_task(db.died.wait()), asyncio.create_task(engine.idle())
+    await asyncio.wait({died, idle}, return_when=asyncio.FIRST_COMPLETED)
+    died.cancel()
     await kill(engine)
+    await idle
     await db.stop()
     calling = [chunk for chunk in await connected.chunks() if chunk.state is ChunkState.CALLING]
     await check_sum_and_run_again(connected, broadcast)
@@ -126,7 +128,7 @@ async def check_sum_and_run_again(station: Station, broadcast: Broadcast) -> Non
     assert (await station.broadcast(broadcast.id)).state is BroadcastState.DONE
 
 
-async def test_a_process_that_hangs_in_a_call_is_taken_over_and_its_late_answer_still_counts(
+async def test_a_process_that_hangs_is_taken_over_and_its_late_answer_still_counts(
     connected: Station,
 ) -> None:
     connected.patient = False

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bot.broadcast.suppressions import suppress
 from bot.errors import BotError
@@ -56,7 +56,7 @@ async def test_a_draft_shows_its_numbers_and_how_it_reads(connected: Station) ->
 async def test_what_is_stored_is_what_was_uploaded(connected: Station) -> None:
     prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), csv(4_321), None)
     async with connected.db.read() as session:
-        members = list(await session.exec(select(AudienceMember).order_by(AudienceMember.seq)))
+        members = list(await session.exec(select(AudienceMember).order_by(col(AudienceMember.seq))))
         audience = await session.get_one(Audience, prepared.audience.id)
     assert [member.seq for member in members] == list(range(1, 4_322))
     assert (members[-1].address, members[-1].line) == ("r4321@recipients.example", 4_322)
