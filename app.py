@@ -25,11 +25,15 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.api_tokens import ApiTokens
 from bot.broadcast.engine import Engine
+from bot.broadcast.feedback import AT_ONCE as FEEDBACK_AT_ONCE
+from bot.broadcast.feedback import WAIT_SECONDS, Feedback
 from bot.broadcast.gate import Gate
 from bot.broadcast.letter import Letters
 from bot.broadcast.plan import Broadcasts
 from bot.broadcast.suppressions import Suppressions
+from bot.lists import Lists
 from bot.logs import configure as configure_logs
 from bot.mailer.connection import Connections
 from bot.mailer.dns import Resolver
@@ -41,12 +45,17 @@ from bot.mailer.records import Mailers
 from bot.mailer.removal import Removal
 from bot.mailer.status import PollIntervals
 from bot.mailer.vault import Vault
+from bot.replies import Replies
 from bot.scheduler import Scheduler
 from bot.ses.client import SesClients
 from bot.settings import Settings, SettingsError, load
 from bot.tasks import Tasks
 from bot.teams import Teams
 from handlers import slack
+from handlers.http.api.api import Api
+from handlers.http.api.api import application as api_application
+from handlers.http.api.rate import Rate
+from handlers.http.api.routes import Server
 from handlers.http.health import Health
 from handlers.http.server import application
 from handlers.http.unsubscribe import UnsubscribePages
@@ -76,6 +85,7 @@ class Mailroom:
         settings: as loaded.
         clock: None is the database's own, which all replicas share.
         sleep: how the engine waits.
+        event_wait: seconds that one look into a queue of events waits for the first one.
     """
 
     def __init__(
@@ -84,26 +94,29 @@ class Mailroom:
         *,
         clock: Callable[[], datetime] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        event_wait: int = WAIT_SECONDS,
     ) -> None:
         self.settings = settings
         self.db = Database(settings.database_url, clock=clock) if clock else Database(settings.database_url)
         self.keys = load_keys(settings.mailroom_keys, self.db.path)
         self.tasks = Tasks()
         self.clients = SesClients()
-        self._build_services(sleep)
+        self.polling_clients = SesClients(threads=FEEDBACK_AT_ONCE)
+        self._build_services(sleep, event_wait)
         self._build_slack()
         self.scheduler = Scheduler()
         for seconds, name, tick in (
             (1, "outbox", self.notifier.tick),
             (1, "engine", self.engine.tick),
             (1, "monitor", self.monitor.tick),
+            (1, "feedback", self.feedback.tick),
             (3600, "forget", self._forget),
         ):
             self.scheduler.every(seconds, name, tick)
         self._socket: AsyncSocketModeHandler | None = None
         self._runner: web.AppRunner | None = None
 
-    def _build_services(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def _build_services(self, sleep: Callable[[float], Awaitable[None]], event_wait: int) -> None:
         settings, db, now = self.settings, self.db, self.db.now
         vault = Vault(self.keys, self.clients)
         mailers = Mailers(db, now, vault, pending_seconds=settings.mailroom_poll_pending_seconds)
@@ -141,10 +154,12 @@ class Mailroom:
                 public_url=settings.public_url,
             ),
             suppressions=self.suppressions,
+            tokens=ApiTokens(db, now),
             files=Files(settings.slack_api_url, settings.slack_bot_token),
             public_url=settings.public_url,
             undo_seconds=settings.mailroom_undo_seconds,
         )
+        self.feedback = Feedback(db, now, Vault(self.keys, self.polling_clients), wait_seconds=event_wait)
         self.engine = Engine(
             db,
             now,
@@ -168,10 +183,23 @@ class Mailroom:
             guard=Guard(People(), self.teams),
             teams=self.teams,
             tasks=self.tasks,
-            first_time=self._first_time,
+            db=self.db,
         )
         slack.register(self.listeners, self.services)
         self.notifier = Notifier(self.db, self.db.now, client, Drawer(self.services))
+
+    def _api(self) -> web.Application:
+        using = self.services
+        api = Api(
+            self.db,
+            using.mailers,
+            using.overviews,
+            using.broadcasts,
+            using.suppressions,
+            Lists(self.db),
+            Replies(self.db, self.db.now),
+        )
+        return api_application(api, Server(using.tokens, Rate(self.db.now)))
 
     async def open(self) -> None:
         """Open the database: migrated, and with the right keys."""
@@ -187,7 +215,7 @@ class Mailroom:
         inbound = None if self.settings.socket_mode else Inbound(self.bolt)
         checks = {"database": self._check_database, "scheduler": self._check_scheduler, "slack": self._check_slack}
         pages = UnsubscribePages(self.suppressions.is_ours, self.suppressions.unsubscribe)
-        app = application(health=Health(checks), pages=pages, slack=inbound)
+        app = application(health=Health(checks), pages=pages, api=self._api(), slack=inbound)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self.settings.host, self.settings.port).start()
@@ -213,11 +241,8 @@ class Mailroom:
         await self.engine.stop()
         await self.tasks.finish(FINISH_SECONDS)
         self.clients.close()
+        self.polling_clients.close()
         await self.db.stop()
-
-    async def _first_time(self, key: str) -> bool:
-        async with self.db.write() as session:
-            return await leases.seen_once(session, key, self.db.now())
 
     async def _forget(self) -> None:
         async with self.db.write() as session:

@@ -17,9 +17,10 @@ from bot.mailer.monitor import Monitor
 from bot.mailer.overview import Overviews
 from bot.mailer.records import Mailers
 from bot.tasks import Tasks
+from storage import leases
 from storage.database import Database
 from storage.models import Broadcast, Mailer, SendingAccount, Team
-from storage.states import BroadcastState, PauseReason
+from storage.states import BroadcastState, PauseReason, PollKind
 
 MISSED: Final = timedelta(hours=1)
 """A start missed by more asks first."""
@@ -104,6 +105,7 @@ class Engine:
                 )
             else:
                 await move(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="start", now=now)
+                await leases.schedule(session, PollKind.FEEDBACK, broadcast.mailer_id, now)
 
     async def _send(self, account: SendingAccount) -> None:
         try:

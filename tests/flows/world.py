@@ -5,21 +5,38 @@ The clock stands still unless it is told to go on, so a test decides when a minu
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import SQLModel, col, select
 
 from app import Mailroom, manifest
 from bot.settings import Settings
+from storage.models import Outbox
 from storage.sealing import KeyRing, Secret
 from tests.databases import Clock
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.principals import Key
 from tests.playground.dns import DnsPlayground
 from tests.playground.slack import SlackPlayground
-from tests.playground.slack.driver import Person
+from tests.playground.slack.driver import Person, Seen
+from tests.playground.slack.surfaces import Modal
 from tests.playground.slack.world import Channel
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
 SOME_ROUNDS = 20
+SIMULATOR = "success@simulator.amazonses.com"
+UNDO_SECONDS = 31
+AUDIENCE = b"email,first_name\nann@elsewhere.test,Ann\nben@elsewhere.test,\n"
+LABELS = {
+    "sender": "From",
+    "reply_to": "Reply-to",
+    "subject": "Subject",
+    "preheader": "Preheader",
+    "message": "Message",
+    "send_at": "Send at",
+}
 
 
 class World:
@@ -41,9 +58,19 @@ class World:
         await self.bot.monitor.tick()
         await self.bot.engine.tick()
         await self.bot.engine.idle()
+        self.aws.settle()
+        await self.bot.feedback.tick()
         for _ in range(SOME_ROUNDS):
             await self.bot.notifier.tick()
             self.clock.advance(1)  # a channel is posted to once a second
+            if not await self._something_to_say():
+                break
+
+    async def _something_to_say(self) -> bool:
+        soon = self.clock() + timedelta(seconds=SOME_ROUNDS)
+        async with self.bot.db.read() as session:
+            due = await session.exec(select(Outbox.id).where(col(Outbox.due_at) <= soon).limit(1))
+            return due.first() is not None
 
     async def passes(self, seconds: float) -> None:
         """Let time pass, and what is due after it happen."""
@@ -72,8 +99,7 @@ class World:
     ) -> None:
         """Fill the connect form and send it off."""
         who, channel = who or self.ada, channel or self.news
-        await who.types(channel, "/mailer connect")
-        modal = await who.modal("Connect Amazon SES")
+        modal = await self.opens(who, "/mailer connect", "Connect Amazon SES", channel=channel)
         modal.fill("AWS region", region)
         modal.fill("Access key ID", key.access_key_id)
         modal.fill("Secret access key", secret or key.secret_access_key)
@@ -91,6 +117,71 @@ class World:
             self.ses.verify(name)
             await self.passes(60)
             await self.ada.sees(self.news, f"{name} is verified")
+
+    async def asks(self, who: Person, command: str, text: str) -> Seen:
+        """Type a command and read its answer, which is newer than anything there was before."""
+        shown = self.slack.world.visible_messages(self.news, who.id)
+        await who.types(self.news, command)
+        return await who.sees(self.news, text, after=Seen(shown[-1], self.slack) if shown else None)
+
+    async def opens(self, who: Person, command: str, title: str, *, channel: Channel | None = None) -> Modal:
+        """Type a command that opens a modal; whatever was open is closed first."""
+        while (top := who.top_modal) is not None:
+            await top.close()
+        await who.types(channel or self.news, command)
+        await self.bot.tasks.idle()
+        return await who.modal(title)
+
+    async def composes(self, csv: bytes = AUDIENCE, *, who: Person | None = None, **typed: Any) -> Modal:
+        """Fill the broadcast form and press *Next*; the modal is then whatever that led to.
+
+        `typed` names fields: `sender`, `subject`, `message`, `reply_to`, `preheader`, `send_at`.
+        """
+        modal = await self.opens(who or self.bob, "/broadcast", "New broadcast")
+        fields = {"sender": "hello@acme.test", "subject": "Spring news", "message": "Hello {{first_name|there}}"}
+        for name, value in (fields | typed).items():
+            modal.fill(LABELS[name], value)
+        modal.fill("Audience CSV", ("people.csv", csv))
+        await modal.submit()
+        await self.bot.tasks.idle()
+        return modal
+
+    async def confirms(self, modal: Modal) -> Seen:
+        """Press *Send now* or *Schedule*; the message about the broadcast in the channel."""
+        assert modal.title == "Check and send", modal.text
+        await modal.submit()
+        await self.settle()
+        return await modal.person.sees(self.news, "Spring news")
+
+    async def sends(self, csv: bytes = AUDIENCE, **typed: Any) -> Seen:
+        """Compose, confirm, and let it go out, as far as AWS takes it."""
+        message = await self.confirms(await self.composes(csv, **typed))
+        await self.passes(UNDO_SECONDS)
+        return message
+
+    async def tests(self, to: str, *, who: Person | None = None, **typed: Any) -> Modal:
+        """Fill the test form and send it off."""
+        modal = await self.opens(who or self.bob, "/broadcast test", "Send a test")
+        fields = {"sender": "hello@acme.test", "subject": "Spring news", "message": "Hello"}
+        for name, value in (fields | typed).items():
+            modal.fill(LABELS[name], value)
+        modal.fill("To", to)
+        await modal.submit()
+        await self.settle()
+        return modal
+
+    async def everything_stored(self) -> dict[str, list[str]]:
+        """Every row of every table but the memory of requests, to tell whether anything has changed."""
+        async with self.bot.db.read() as session:
+            tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "seen_request"]
+            connection = await session.connection()
+            return {table.name: sorted(map(repr, await connection.execute(table.select()))) for table in tables}
+
+    async def is_open(self, *names: str, quota: int = 50_000, rate: float = 50) -> None:
+        """Connect to an account that has all a broadcast needs: these names verified, and production access."""
+        self.ses.verify(*(names or ("acme.test",)))
+        self.ses.grant_production(quota=quota, rate=rate)
+        await self.connects()
 
     async def is_ready(self, sender: str = "acme.test", *, quota: int = 50_000, rate: float = 50) -> None:
         """Bring the channel to where broadcasts are open."""
@@ -124,6 +215,7 @@ async def open_world(
                 ),
                 clock=clock,
                 sleep=clock.sleep,
+                event_wait=0,
             )
             await bot.start()
             if socket_mode:

@@ -1,0 +1,150 @@
+"""What comes back from SES by the queue: deliveries, bounces, complaints, and the end of a doubt."""
+
+from itertools import permutations
+
+from sqlmodel import select
+
+from bot.broadcast.events import Event, EventKind, parse
+from bot.broadcast.feedback import record
+from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression
+from storage.states import ChunkState, DeliveryState
+from tests.flows.world import World
+
+
+async def broadcasts(world: World, csv: str, subject: str = "News") -> None:
+    """Send a broadcast as a member does, up to the confirmation; it is done, or under way, afterwards."""
+    await world.bob.types(world.news, "/broadcast")
+    modal = await world.bob.modal("New broadcast")
+    modal.fill("From", "news@acme.test")
+    modal.fill("Subject", subject)
+    modal.fill("Message", "Hello")
+    modal.fill("Audience CSV", ("people.csv", csv.encode()))
+    await modal.submit()
+    await world.bot.tasks.idle()
+    modal = await world.bob.modal("Check and send")
+    await modal.submit()
+    await world.bot.tasks.idle()
+    await world.passes(31)
+    await world.passes(10)
+
+
+async def states(world: World) -> dict[str, DeliveryState]:
+    async with world.bot.db.read() as session:
+        return {row.address: row.state for row in await session.exec(select(Delivery))}
+
+
+async def suppressed(world: World) -> dict[str, str]:
+    async with world.bot.db.read() as session:
+        return {row.address: row.reason for row in await session.exec(select(Suppression))}
+
+
+async def test_events_become_states_suppressions_and_a_report(world: World) -> None:
+    await world.is_ready()
+    world.ses.outcome("gone@else.test", "BOUNCE")
+    world.ses.outcome("angry@else.test", "COMPLAINT")
+
+    await broadcasts(world, "email\nann@else.test\ngone@else.test\nangry@else.test\nbounce@simulator.amazonses.com\n")
+
+    assert await states(world) == {
+        "ann@else.test": DeliveryState.DELIVERED,
+        "gone@else.test": DeliveryState.BOUNCED,
+        "angry@else.test": DeliveryState.COMPLAINED,
+        "bounce@simulator.amazonses.com": DeliveryState.BOUNCED,
+    }
+    assert await suppressed(world) == {"gone@else.test": "bounce", "angry@else.test": "complaint"}
+    report = await world.bob.sees(world.news, "“News” to 4 recipients is done")
+    assert "1 delivered" in report.text
+    assert "2 bounced" in report.text
+    assert "1 complained" in report.text
+
+
+async def test_whoever_complained_is_left_out_of_the_next_broadcast(world: World) -> None:
+    await world.is_ready()
+    world.ses.outcome("angry@else.test", "COMPLAINT")
+    await broadcasts(world, "email\nangry@else.test\nann@else.test\n")
+
+    await broadcasts(world, "email\nangry@else.test\nann@else.test\n", subject="More news")
+
+    assert [mail.to[0] for mail in world.aws.mails if mail.subject == "More news"] == ["ann@else.test"]
+
+
+async def test_an_event_settles_what_was_in_doubt(world: World) -> None:
+    await world.is_ready()
+    world.aws.fail("ses:SendBulkEmail", "close_after")
+
+    await broadcasts(world, "email\nann@else.test\nben@else.test\n")
+
+    assert set((await states(world)).values()) == {DeliveryState.DELIVERED}
+    assert len(world.aws.mails) == 2
+    async with world.bot.db.read() as session:
+        assert [chunk.state for chunk in await session.exec(select(Chunk))] == [ChunkState.DONE]
+        assert all(row.message_id for row in await session.exec(select(Delivery)))
+
+
+async def test_the_queue_is_left_empty_and_polled_for_three_days(world: World) -> None:
+    await world.is_ready()
+    await broadcasts(world, "email\nann@else.test\n")
+    receives = len(world.aws.calls_of("sqs:ReceiveMessage"))
+
+    await world.passes(3600)
+    assert len(world.aws.calls_of("sqs:ReceiveMessage")) > receives
+
+    await world.passes(73 * 3600)
+    receives = len(world.aws.calls_of("sqs:ReceiveMessage"))
+    await world.passes(3600)
+    assert len(world.aws.calls_of("sqs:ReceiveMessage")) == receives
+
+
+async def test_any_order_of_events_ends_in_the_same_state(world: World) -> None:
+    await world.is_ready()
+    await broadcasts(world, "email\nann@else.test\n")
+    kinds = (EventKind.SEND, EventKind.DELIVERY, EventKind.BOUNCE, EventKind.COMPLAINT)
+    async with world.bot.db.read() as session:
+        mailer = (await session.exec(select(Mailer))).one()
+        row = (await session.exec(select(Delivery))).one()
+    for number, order in enumerate(permutations(kinds)):
+        async with world.bot.db.write() as session:
+            stored = await session.get_one(Delivery, (row.broadcast_id, row.seq))
+            stored.state = DeliveryState.IN_DOUBT
+        for kind in (*order, *order):  # and everything twice
+            event = Event(
+                f"{number}-{kind}", kind, "m1", str(row.chunk_id), row.broadcast_id, (row.address,), permanent=True
+            )
+            async with world.bot.db.write() as session:
+                await record(session, mailer, event, world.clock())
+        assert await states(world) == {"ann@else.test": DeliveryState.COMPLAINED}, order
+
+
+async def test_an_event_about_another_mailers_broadcast_says_nothing(world: World) -> None:
+    await world.is_ready()
+    await broadcasts(world, "email\nann@else.test\n")
+    before = await states(world)
+    async with world.bot.db.read() as session:
+        mailer = (await session.exec(select(Mailer))).one()
+        broadcast = (await session.exec(select(Broadcast))).one()
+        row = (await session.exec(select(Delivery))).one()
+    event = Event("x", EventKind.COMPLAINT, "m1", str(row.chunk_id), broadcast.id, (row.address,))
+    stranger = Mailer(**mailer.model_dump() | {"id": "somebody-elses"})
+
+    async with world.bot.db.write() as session:
+        await record(session, stranger, event, world.clock())
+
+    assert await states(world) == before
+    assert await suppressed(world) == {}
+
+
+def test_whatever_is_no_event_of_ours_is_passed_over() -> None:
+    topic = "arn:aws:sns:eu-west-1:111122223333:mailroom-1"
+    bodies = [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:999988887777:mailroom-1", "Message": "{}"}',
+        f'{{"Type": "Notification", "TopicArn": "{topic}", "Message": "not json"}}',
+        f'{{"Type": "Notification", "TopicArn": "{topic}", "Message": "{{\\"eventType\\": \\"Open\\"}}"}}',
+        f'{{"Type": "SubscriptionConfirmation", "TopicArn": "{topic}"}}',
+        "[" * 100_000,
+    ]
+
+    assert [parse(body, topic) for body in bodies] == [None] * len(bodies)
