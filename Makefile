@@ -1,10 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check run format
+.PHONY: demo play test check run format
 
 demo: .venv  ## the main job, played through without any account
 	@$(BIN)/python -m tests.playground.tour
+
+play: .venv  ## the same, left running, with a page to be in the channel oneself
+	@$(BIN)/python -m tests.playground.play
 
 test: .venv  ## every test, on SQLite and on a real PostgreSQL
 	@$(BIN)/python -m pytest

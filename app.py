@@ -1,10 +1,11 @@
 """Mailroom's composition root and command line: the only place where things are built.
 
-python app.py              the bot
-python app.py manifest     the Slack app's manifest, as JSON
-python app.py migrate      bring the database up to date, and end
-python app.py new-key      a sealing key for MAILROOM_KEYS
-python app.py rotate-keys  seal everything with the newest key
+python app.py                the bot
+python app.py manifest       the Slack app's manifest, as JSON
+python app.py migrate        bring the database up to date, and end
+python app.py new-key        a sealing key for MAILROOM_KEYS
+python app.py role-template  the CloudFormation template of a team's IAM role
+python app.py rotate-keys    seal everything with the newest key
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.alerts.incidents import Incidents
 from bot.api_tokens import ApiTokens
 from bot.broadcast.engine import Engine
 from bot.broadcast.feedback import AT_ONCE as FEEDBACK_AT_ONCE
@@ -32,24 +34,30 @@ from bot.broadcast.feedback import WAIT_SECONDS, Feedback
 from bot.broadcast.gate import Gate
 from bot.broadcast.letter import Letters
 from bot.broadcast.plan import Broadcasts
+from bot.broadcast.senders import Waiting
 from bot.broadcast.suppressions import Suppressions
+from bot.dashboard import Dashboard
 from bot.lists import Lists
 from bot.logs import configure as configure_logs
 from bot.mailer.connection import Connections
 from bot.mailer.dns import Resolver
 from bot.mailer.identities import Identities
+from bot.mailer.mending import Mending
 from bot.mailer.monitor import Monitor
 from bot.mailer.overview import Overviews
 from bot.mailer.production import ProductionAccess
 from bot.mailer.records import Mailers
 from bot.mailer.removal import Removal
+from bot.mailer.roles import RoleOffers
 from bot.mailer.status import PollIntervals
 from bot.mailer.vault import Vault
 from bot.replies import Replies
 from bot.scheduler import Scheduler
 from bot.ses.client import SesClients
+from bot.ses.template import template
 from bot.settings import Settings, SettingsError, load
 from bot.tasks import Tasks
+from bot.team_settings import TeamRules
 from bot.teams import Teams
 from handlers import slack
 from handlers.http.api.api import Api
@@ -59,8 +67,10 @@ from handlers.http.api.routes import Server
 from handlers.http.health import Health
 from handlers.http.server import application
 from handlers.http.unsubscribe import UnsubscribePages
+from handlers.slack.channel_life import ChannelLife
 from handlers.slack.files import Files
 from handlers.slack.guard import Guard
+from handlers.slack.home import Home
 from handlers.slack.inbound import Inbound
 from handlers.slack.listen import Listeners
 from handlers.slack.notices import Drawer
@@ -84,7 +94,7 @@ class Mailroom:
     Args:
         settings: as loaded.
         clock: None is the database's own, which all replicas share.
-        sleep: how the engine waits.
+        sleep: how the engine waits, and connecting for a role made just now.
         event_wait: seconds that one look into a queue of events waits for the first one.
     """
 
@@ -100,15 +110,18 @@ class Mailroom:
         self.db = Database(settings.database_url, clock=clock) if clock else Database(settings.database_url)
         self.keys = load_keys(settings.mailroom_keys, self.db.path)
         self.tasks = Tasks()
-        self.clients = SesClients()
-        self.polling_clients = SesClients(threads=FEEDBACK_AT_ONCE)
+        self.clients = SesClients(seconds=self._seconds)
+        self.polling_clients = SesClients(threads=FEEDBACK_AT_ONCE, seconds=self._seconds)
         self._build_services(sleep, event_wait)
         self._build_slack()
         self.scheduler = Scheduler()
         for seconds, name, tick in (
             (1, "outbox", self.notifier.tick),
             (1, "engine", self.engine.tick),
+            (1, "channels", self.channel_life.tick),
+            (5, "home", self.home.tick),
             (1, "monitor", self.monitor.tick),
+            (5, "mending", self.mending.tick),
             (1, "feedback", self.feedback.tick),
             (3600, "forget", self._forget),
         ):
@@ -133,6 +146,7 @@ class Mailroom:
         )
         self.teams = Teams(db, now)
         self.monitor = Monitor(db, now, mailers, intervals)
+        self.mending = Mending(db, now, mailers, Waiting())
         unsubscribe_keys = self.keys.derive("unsubscribe")
         self.suppressions = Suppressions(db, now, unsubscribe_keys)
         self.services = Services(
@@ -141,10 +155,14 @@ class Mailroom:
             mailers=mailers,
             overviews=overviews,
             monitor=self.monitor,
-            connections=Connections(db, now, mailers, vault, self.clients),
+            connections=Connections(db, now, mailers, vault, self.clients, sleep),
+            role_offers=RoleOffers(db, self.clients, settings.mailroom_role_template_url),
             removal=Removal(db, now, mailers, self.clients),
             identities=Identities(db, now, mailers, Resolver(settings.mailroom_dns_server)),
+            mending=self.mending,
+            incidents=Incidents(db, now),
             production=ProductionAccess(db, now, mailers),
+            team_rules=TeamRules(db, now),
             broadcasts=Broadcasts(
                 db,
                 now,
@@ -177,15 +195,26 @@ class Mailroom:
             base_url=self.settings.slack_api_url,
             retry_handlers=[AsyncConnectionErrorRetryHandler()],
         )
+        people = People()
         self.bolt = AsyncApp(client=client, signing_secret=self.settings.slack_signing_secret.reveal() or None)
         self.listeners = Listeners(
             self.bolt,
-            guard=Guard(People(), self.teams),
+            guard=Guard(people, self.teams),
             teams=self.teams,
             tasks=self.tasks,
             db=self.db,
         )
         slack.register(self.listeners, self.services)
+        self.home = Home(
+            Dashboard(self.db, self.services.overviews),
+            self.teams,
+            people,
+            self.db.now,
+            one_click=bool(self.settings.public_url),
+        )
+        self.home.register(self.listeners)
+        self.channel_life = ChannelLife(self.db, self.db.now, client, people)
+        self.channel_life.register(self.listeners)
         self.notifier = Notifier(self.db, self.db.now, client, Drawer(self.services))
 
     def _api(self) -> web.Application:
@@ -212,6 +241,7 @@ class Mailroom:
     async def start(self) -> None:
         """Serve HTTP and connect to Slack."""
         await self.open()
+        await self.channel_life.start()
         inbound = None if self.settings.socket_mode else Inbound(self.bolt)
         checks = {"database": self._check_database, "scheduler": self._check_scheduler, "slack": self._check_slack}
         pages = UnsubscribePages(self.suppressions.is_ours, self.suppressions.unsubscribe)
@@ -238,11 +268,15 @@ class Mailroom:
             await self._socket.close_async()  # type: ignore[no-untyped-call]  # as above
         if self._runner:
             await self._runner.cleanup()
+        await self.monitor.stop(0)  # what is under way is looked at again when its lease ends
         await self.engine.stop()
         await self.tasks.finish(FINISH_SECONDS)
         self.clients.close()
         self.polling_clients.close()
         await self.db.stop()
+
+    def _seconds(self) -> float:
+        return self.db.now().timestamp()
 
     async def _forget(self) -> None:
         async with self.db.write() as session:
@@ -304,6 +338,8 @@ def main(arguments: list[str]) -> int:
             print(json.dumps(manifest(), indent=2))  # noqa: T201 - a command's answer
         elif command == "new-key":
             print(KeyRing.generate().export().reveal())  # noqa: T201 - a command's answer
+        elif command == "role-template":
+            print(template(), end="")  # noqa: T201 - a command's answer
         elif command in {"migrate", "rotate-keys"}:
             asyncio.run(with_database(load(), command))
         elif command == "run":

@@ -1,10 +1,12 @@
 """Settings from the environment and `.env`. A wrong one ends the start with one sentence that names it."""
 
+import os
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     mailroom_small_broadcast_limit: int = Field(default=50, ge=1)
     mailroom_test_limit: int = Field(default=50, ge=1, le=50)
     mailroom_undo_seconds: float = Field(default=30, ge=0)
+    mailroom_role_template_url: str = ""
     mailroom_dns_server: str = ""  # host:port; empty: the system's
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
@@ -58,7 +61,7 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Read and check the settings.
+    """Read and check the settings; what `.env` says to botocore goes into the environment, where botocore looks.
 
     Raises:
         SettingsError: with one sentence, which never holds a value.
@@ -70,6 +73,9 @@ def load() -> Settings:
         name = str(first["loc"][0]).upper()
         raise SettingsError(f"{name} cannot be used: {first['msg']}. Mend it in .env or the environment.") from None
     check(settings)
+    for name, value in dotenv_values(".env").items():
+        if name.startswith("AWS_") and value:
+            os.environ.setdefault(name, value)
     return settings
 
 
@@ -85,6 +91,11 @@ def check(settings: Settings) -> None:
         raise SettingsError(
             "PUBLIC_URL must be the https address of this service, without a path "
             "(http is taken for a loopback address only)."
+        )
+    if settings.mailroom_role_template_url and not settings.mailroom_role_template_url.startswith("https://"):
+        raise SettingsError(
+            "MAILROOM_ROLE_TEMPLATE_URL must be the https address of the role template in S3: "
+            "put there what `python app.py role-template` prints."
         )
 
 

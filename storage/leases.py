@@ -15,7 +15,7 @@ from sqlmodel import col, delete, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.database import insert_into
-from storage.models import Outbox, Poll, SeenRequest, SendingAccount, UtcDateTime
+from storage.models import Identity, Outbox, Poll, SeenRequest, SendingAccount, UtcDateTime
 from storage.states import PollKind
 
 
@@ -74,11 +74,14 @@ async def drop(session: AsyncSession, kind: PollKind, subject_id: str) -> None:
 
 
 async def claim_messages(session: AsyncSession, *, now: datetime, lease: timedelta, limit: int) -> list[Outbox]:
-    """Claim up to `limit` messages that are due, the longest overdue first; the row holds the fence."""
+    """Claim up to `limit` messages that are due, new ones before edits, the longest overdue first.
+
+    The row holds the fence.
+    """
     due = (
         select(Outbox)
         .where(col(Outbox.due_at) <= now)
-        .order_by(col(Outbox.due_at))
+        .order_by(col(Outbox.ts) != "", col(Outbox.due_at))
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -144,6 +147,7 @@ async def release(session: AsyncSession, account: str, fence: int) -> bool:
 async def inherit(session: AsyncSession, now: datetime) -> None:
     """Take back what a process that died had claimed: for a file that is ours alone, nobody else can be alive."""
     await _change(session, update(SendingAccount).values(owner="", lease_until=None))
+    await _change(session, update(Identity).where(col(Identity.intent_due_at) > now).values(intent_due_at=now))
     await _change(session, update(Outbox).where(col(Outbox.due_at) > now, col(Outbox.attempts) == 0).values(due_at=now))
 
 

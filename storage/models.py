@@ -33,11 +33,13 @@ from storage.states import (
     DeliveryState,
     IdentityKind,
     IdentityState,
+    IncidentKind,
     IncidentState,
     PollKind,
     Production,
     Sending,
     SendKind,
+    SignIn,
     SuppressionReason,
 )
 
@@ -123,7 +125,11 @@ class Team(SQLModel, table=True):
     channel_id: str
     name: str  # of the channel, from conversations.info
     private: bool = False
+    shared: bool = False  # with another workspace, by Slack Connect
+    previous_channel_id: str = ""  # resolves until `previous_until`: Slack gave the channel a new id
+    previous_until: datetime | None = _maybe_time()
     reachable: bool = True
+    unreachable_why: str = ""  # Slack's error code
     external_id: str | None = None  # for the IAM role; stays until the mailer is deleted
     from_name: str = ""
     reply_to: str = ""
@@ -159,7 +165,7 @@ class Mailer(SQLModel, table=True):
     account_id: str
     region: str
     principal_arn: str
-    sign_in: str = "access_key"  # or "role"
+    sign_in: SignIn = _state(SignIn, "sign_in", SignIn.ACCESS_KEY)
     credentials: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # sealed
     credentials_at: datetime = _time()
     connected_by: str
@@ -174,7 +180,8 @@ class Mailer(SQLModel, table=True):
     access_since: datetime = _time()
     access_error: str = ""  # code of the failure
     access_action: str = ""  # the missing action, where one is known
-    access_checked_at: datetime = _time()
+    access_checked_at: datetime = _time()  # the last walk through every permission
+    unanswered_since: datetime | None = _maybe_time()  # AWS has not answered at all since then
 
     production_access: bool = False
     review_status: str = ""  # as AWS sent it
@@ -207,6 +214,7 @@ class Identity(SQLModel, table=True):
     state: IdentityState = _state(IdentityState, "state", IdentityState.PENDING)
     state_since: datetime = _time()
     pending_since: datetime | None = _maybe_time()  # start of the wait that AWS limits to 24 or 72 hours
+    verified_at: datetime | None = _maybe_time()  # None: never, since it was added or its verification retried
     verification_status: str = ""  # as AWS sent it
     error_type: str = ""  # as AWS sent it
     dkim_status: str = ""
@@ -214,7 +222,11 @@ class Identity(SQLModel, table=True):
     dkim_zone: str = ""  # SigningHostedZone
     mail_from_domain: str = ""
     mail_from_status: str = ""
+    attempt: int = 1  # how often it was created here: each time its DNS records are others
+    replaces: str = ""  # name of the identity whose place it took
     intent: str = ""  # "retry" or "replace" while one is under way
+    intent_detail: dict[str, Any] = _json(dict)
+    intent_due_at: datetime | None = _maybe_time(index=True)  # until then somebody carries it out
     checked_at: datetime = _time()
 
 
@@ -236,7 +248,7 @@ class Incident(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")
     mailer_id: str | None = _ref("mailer.id", nullable=True)
-    kind: str
+    kind: IncidentKind = _state(IncidentKind, "incident_kind")
     subject: str = ""
     state: IncidentState = _state(IncidentState, "state", IncidentState.OPEN)
     version: int = 1
@@ -417,6 +429,10 @@ class SeenRequest(SQLModel, table=True):
 
     key: str = Field(primary_key=True)
     seen_at: datetime = _time(index=True)
+    # Of a request to the API, which gets the same answer when it comes again:
+    request_hash: str = ""
+    status: int = 0
+    reply: str = ""
 
 
 class ApiToken(SQLModel, table=True):

@@ -46,6 +46,22 @@ class IdentityState(StrEnum):
     GONE = "gone"
 
 
+class IncidentKind(StrEnum):
+    """What can be wrong with a mailer, the most basic first."""
+
+    ACCESS_LOST = "access_lost"
+    REGION_OUTAGE = "region_outage"  # AWS does not answer there
+    SHUT_DOWN = "shut_down"
+    SENDING_PAUSED = "sending_paused"
+    PROBATION = "probation"
+    PRODUCTION_DENIED = "production_denied"
+    IDENTITY_LOST = "identity_lost"  # it was verified once
+    VERIFICATION_FAILED = "verification_failed"
+    VERIFICATION_ENDING = "verification_ending"  # AWS is about to give up
+    QUOTA_USED_UP = "quota_used_up"
+    QUOTA_LOW = "quota_low"
+
+
 class IncidentState(StrEnum):
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -57,6 +73,13 @@ class SendKind(StrEnum):
 
     TEST = "test"
     BROADCAST = "broadcast"
+
+
+class SignIn(StrEnum):
+    """How a mailer signs in to AWS."""
+
+    ACCESS_KEY = "access_key"
+    ROLE = "role"
 
 
 class BroadcastState(StrEnum):
@@ -119,3 +142,4 @@ class PollKind(StrEnum):
     ACCOUNT = "account"  # facts of one mailer: account and identities
     ACCESS_CHECK = "access_check"  # the daily walk through every permission
     FEEDBACK = "feedback"  # the SQS queue of a mailer that sent lately
+    CHANNEL = "channel"  # how a team's channel is, as Slack sees it

@@ -4,13 +4,16 @@ The row names a kind and a record; the message is drawn from the facts at the mo
 than they are.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlmodel import select
+from sqlalchemy import literal
+from sqlmodel import col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.models import Outbox
+from storage.models import Outbox, UtcDateTime
 
 
 class Notice(StrEnum):
@@ -21,11 +24,20 @@ class Notice(StrEnum):
     DELETED = "deleted"
     IDENTITY_ADDED = "identity_added"  # live: DNS records until it is verified
     IDENTITY_VERIFIED = "identity_verified"
-    IDENTITY_FAILED = "identity_failed"
+    IDENTITY_REPLACED = "identity_replaced"  # what was said about an identity that another one has replaced
     APPLIED = "applied"
     GRANTED = "granted"
-    DENIED = "denied"
+    SHARED = "shared"  # people of another workspace can read along from now on
     BROADCAST = "broadcast"  # live: progress, then the report
+    ALERT = "alert"  # live: an incident, until it is over
+    ALERT_REMINDER = "alert_reminder"
+    ALERT_OVER = "alert_over"
+    CHANNEL_GONE = "channel_gone"  # to a person: the channel cannot be reached
+
+
+def key_of(kind: Notice, record_id: str, episode: str = "") -> str:
+    """Return the name of a message: announced again under it, it is drawn again."""
+    return ":".join(filter(None, (kind, record_id, episode)))
 
 
 async def announce(
@@ -37,6 +49,7 @@ async def announce(
     now: datetime,
     episode: str = "",
     not_within: float = 0,
+    reply_to: str = "",
 ) -> None:
     """Have the channel told, or, where it has been told already, have that message drawn again.
 
@@ -48,13 +61,39 @@ async def announce(
         now: the time.
         episode: tells apart messages of one kind about one record, when it may happen again.
         not_within: seconds that lie at least between two drawings of a live message.
+        reply_to: key of the message under which this one is said, for the whole channel to see.
     """
-    key = ":".join(filter(None, (kind, record_id, episode)))
+    key = key_of(kind, record_id, episode)
     row = (await session.exec(select(Outbox).where(Outbox.key == key))).first()
     if row is None:
-        session.add(Outbox(team_id=team_id, key=key, kind=kind, record_id=record_id, due_at=now, created_at=now))
+        session.add(
+            Outbox(
+                team_id=team_id,
+                key=key,
+                kind=kind,
+                record_id=record_id,
+                reply_to=reply_to,
+                due_at=now,
+                created_at=now,
+            )
+        )
         return
     row.wanted += 1
     if row.due_at is None:
         row.due_at = now + timedelta(seconds=not_within)
     session.add(row)
+
+
+async def redraw(
+    session: AsyncSession, record_id: str, kinds: Collection[Notice], now: datetime, /, **values: Any
+) -> None:
+    """Have every message of these kinds about a record drawn again, where there is one.
+
+    With `kind` and `record_id` in `values` they become messages about another record, when theirs goes.
+    """
+    due_at = func.coalesce(col(Outbox.due_at), literal(now, UtcDateTime))
+    about = update(Outbox).where(col(Outbox.record_id) == record_id, col(Outbox.kind).in_(kinds))
+    await session.exec(
+        about.values(wanted=Outbox.wanted + 1, due_at=due_at, **values),
+        execution_options={"synchronize_session": False},
+    )

@@ -115,15 +115,16 @@ class Letter:
 
 
 class Letters:
-    """The letters of the broadcasts that were sent last; they never change once confirmed."""
+    """The letters of the broadcasts that were sent last. Once confirmed, only the sender of one may still change."""
 
     def __init__(self, unsubscribe_keys: Sequence[Key]) -> None:
         self._keys = unsubscribe_keys
-        self._kept: OrderedDict[str, Letter] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], Letter] = OrderedDict()
 
     async def of(self, session: AsyncSession, broadcast: Broadcast) -> Letter:
-        letter = self._kept.pop(broadcast.id, None) or await self._read(session, broadcast)
-        self._kept[broadcast.id] = letter
+        key = broadcast.id, broadcast.from_address
+        letter = self._kept.pop(key, None) or await self._read(session, broadcast)
+        self._kept[key] = letter
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return letter

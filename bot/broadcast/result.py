@@ -19,7 +19,7 @@ from bot.broadcast.claim import Call
 from bot.broadcast.moves import MAILROOM, WITHOUT_CONTENT, move
 from bot.broadcast.pace import CUT
 from bot.broadcast.waiting import hold
-from bot.mailer.facts import take_access
+from bot.mailer.facts import CONFIRM_AFTER, take_refusal
 from bot.ses.errors import SesError, Trouble
 from bot.ses.sending import EntryOutcome, EntryResult
 from storage import leases
@@ -42,6 +42,7 @@ _OUTCOME_OF = {
     Trouble.THROTTLED: EntryOutcome.RETRY,
     Trouble.NOT_SENT: EntryOutcome.RETRY,
     Trouble.EXPIRED: EntryOutcome.RETRY,
+    Trouble.PRINCIPAL: EntryOutcome.RETRY,
     Trouble.CLOCK_SKEW: EntryOutcome.RETRY,
 }
 _STATE_OF = {
@@ -203,7 +204,7 @@ async def _follow(session: AsyncSession, call: Call, answer: Answer, broadcast: 
         await hold(session, await _of_account(session, call), PauseReason.SENDING, now)
     if answer.lost_access:
         await _suspect(session, call, answer.lost_access, now)
-    if answer.lost_access or outcomes & {EntryOutcome.IDENTITY, EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
+    if outcomes & {EntryOutcome.IDENTITY, EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
         await leases.schedule(session, PollKind.ACCOUNT, call.mailer.id, now)
 
 
@@ -213,8 +214,9 @@ async def _suspect(session: AsyncSession, call: Call, error: SesError, now: date
     if mailer is None or mailer.version != call.mailer.version:  # reconnected meanwhile: that was the old key
         return
     if mailer.access is Access.OK:
-        take_access(mailer, Access.SUSPECT, now, code=error.code, action=error.action)
+        confirms = take_refusal(mailer, Access.SUSPECT, error, now)
         session.add(mailer)
+        await leases.schedule(session, confirms, mailer.id, now + CONFIRM_AFTER)
     running = [each for each in await _of_account(session, call) if each.mailer_id == mailer.id]
     await hold(session, running, PauseReason.ACCESS, now)
 

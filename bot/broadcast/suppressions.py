@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.broadcast.unsubscribe import Key, read_token
+from bot.errors import BotError
 from bot.mailer.names import address_key
 from storage import audit
 from storage.database import Database, insert_into
@@ -28,6 +31,10 @@ async def suppress(
     )
     result = await session.exec(row.on_conflict_do_nothing())
     return bool(result.rowcount)
+
+
+def _of(team_id: str, address: str) -> SelectOfScalar[Suppression]:
+    return select(Suppression).where(Suppression.team_id == team_id, Suppression.address_key == address_key(address))
 
 
 class Suppressions:
@@ -62,9 +69,36 @@ class Suppressions:
 
     async def by_hand(self, team: Team, address: str, by: str) -> bool:
         """Record what somebody was told outside Mailroom. False: it was there already."""
-        now = self._clock()
         async with self._db.write() as session:
-            new = await suppress(session, team.id, address, SuppressionReason.BY_HAND, source=by, now=now)
-            if new:
-                audit.record(session, team.id, by, "suppression.add", now=now, subject=address)
-        return new
+            return (await self.record(session, team, address, by))[1]
+
+    async def record(self, session: AsyncSession, team: Team, address: str, by: str) -> tuple[Suppression, bool]:
+        """As `by_hand`, in the caller's transaction; return the row, and whether it is new."""
+        now = self._clock()
+        new = await suppress(session, team.id, address, SuppressionReason.BY_HAND, source=by, now=now)
+        if new:
+            audit.record(session, team.id, by, "suppression.add", now=now, subject=address)
+        return (await session.exec(_of(team.id, address))).one(), new
+
+    async def lift(self, team: Team, address: str, by: str) -> None:
+        """Let the address be mailed again. What recipients said themselves is not taken back: E9 keeps it for ever.
+
+        Raises:
+            BotError: NOT_FOUND, or SUPPRESSION_STAYS after an unsubscribe or a complaint.
+        """
+        async with self._db.write() as session:
+            row = (await session.exec(_of(team.id, address))).first()
+            if row is None:
+                raise BotError("NOT_FOUND", "This address is not suppressed.")
+            if row.reason in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT}:
+                raise BotError("SUPPRESSION_STAYS", "The recipient unsubscribed or complained, and that stays.")
+            await session.delete(row)
+            audit.record(
+                session,
+                team.id,
+                by,
+                "suppression.remove",
+                now=self._clock(),
+                subject=row.address,
+                before={"reason": row.reason},
+            )

@@ -6,7 +6,7 @@ At most one mailer a team is a database constraint; whoever loses the race has w
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -15,20 +15,25 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
-from bot.mailer.facts import record_listing, take_access, take_account
+from bot.mailer.facts import ACCESS_CHECK_EVERY, record_listing, take_account, take_report
 from bot.mailer.records import Mailers
-from bot.mailer.typed import AlreadyConnectedError, Typed, refusal, require_passed
+from bot.mailer.typed import AlreadyConnectedError, Typed, open_role, refusal, require_passed
 from bot.mailer.vault import Vault
+from bot.mailer.wrong import follow_facts
 from bot.ses import access
-from bot.ses.access import AccessReport, OnStep
+from bot.ses.access import AccessReport, OnStep, Outcome, Step
 from bot.ses.account import AccountFacts, ListedIdentity, Ses
 from bot.ses.client import AwsSession, SesClients
-from bot.ses.errors import SesError
+from bot.ses.credentials import AwsRole
+from bot.ses.errors import ASSUME_ROLE, SesError
+from bot.ses.role import OpenRoleError
 from bot.ses.setup import SetUp, tear_down
 from storage import audit, leases
 from storage.database import Database, is_unique_violation
 from storage.models import Mailer, SendingAccount, Team, new_id
-from storage.states import Access, PollKind
+from storage.states import PollKind
+
+Check = Callable[[], Awaitable[AccessReport]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,14 @@ class Connections:
         mailers: Mailers,
         vault: Vault,
         clients: SesClients,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._db = db
         self._clock = clock
         self._mailers = mailers
         self._vault = vault
         self._clients = clients
+        self._sleep = sleep
 
     async def require_free(self, team: Team) -> None:
         """Refuse a second mailer.
@@ -76,9 +83,11 @@ class Connections:
         """
         await self.require_free(team)
         mailer_id, connection = new_id(), secrets.token_hex(8)
-        session = self._clients.sign_in(mailer_id, 1, typed.key, typed.region)
+        session = self._clients.sign_in(mailer_id, 1, typed.credentials, typed.region, connection)
         try:
-            checked = await self._check(session, typed, lambda: access.check(session, connection, on_step=on_step))
+            checked = await self._check(
+                session, typed, lambda: access.check(session, connection, on_step=on_step), on_step
+            )
             mailer = self._new(team, mailer_id, connection, checked, by)
             try:
                 await self._store(mailer, checked, by)
@@ -108,7 +117,7 @@ class Connections:
                 field="region",
             )
         trial = new_id()
-        session = self._clients.sign_in(trial, 1, typed.key, typed.region)
+        session = self._clients.sign_in(trial, 1, typed.credentials, typed.region, mailer.connection)
 
         def run() -> Awaitable[AccessReport]:
             return access.recheck(
@@ -116,14 +125,15 @@ class Connections:
             )
 
         try:
-            checked = await self._check(session, typed, run, account_id=mailer.account_id)
+            checked = await self._check(session, typed, run, on_step, account_id=mailer.account_id)
         finally:
             self._clients.forget(trial)
         now = self._clock()
         async with self._db.write() as writing:
             row = await self._mailers.lock(writing, mailer.id)
             row.version += 1
-            row.credentials = self._vault.seal(typed.key, team_id=team.id, mailer_id=row.id)
+            row.credentials = self._vault.seal(typed.credentials, team_id=team.id, mailer_id=row.id)
+            row.sign_in = typed.credentials.kind
             row.credentials_at, row.connected_by = now, by
             await self._take(writing, row, checked, now)
             await announce(writing, team.id, Notice.RECONNECTED, row.id, now=now, episode=str(row.version))
@@ -141,16 +151,29 @@ class Connections:
         return row, checked.report
 
     async def _check(
-        self, session: AwsSession, typed: Typed, run: Callable[[], Awaitable[AccessReport]], account_id: str = ""
+        self, session: AwsSession, typed: Typed, run: Check, on_step: OnStep, account_id: str = ""
     ) -> _Checked:
         ses = Ses(session)
         try:
+            proven = await self._prove(session, on_step)
             report = await run()
+            report = replace(report, steps=(*proven, *report.steps))
             set_up = require_passed(report, account_id)
             account, listed = await asyncio.gather(ses.account(), ses.identities())
         except SesError as error:
             raise refusal(error) from error
+        except OpenRoleError as error:
+            raise open_role() from error
         return _Checked(typed, report, set_up, account, listed)
+
+    async def _prove(self, session: AwsSession, on_step: OnStep) -> tuple[Step, ...]:
+        """Have a role prove, before anything else is asked of it, that it lets in nobody but this team."""
+        if not isinstance(session.credentials, AwsRole):
+            return ()
+        await session.prove(self._sleep)
+        step = Step(ASSUME_ROLE, required=True, outcome=Outcome.OK)
+        on_step(step)
+        return (step,)
 
     def _new(self, team: Team, mailer_id: str, connection: str, checked: _Checked, by: str) -> Mailer:
         now = self._clock()
@@ -161,7 +184,8 @@ class Connections:
             account_id=checked.report.account_id,
             region=checked.typed.region,
             principal_arn=checked.report.principal_arn,
-            credentials=self._vault.seal(checked.typed.key, team_id=team.id, mailer_id=mailer_id),
+            credentials=self._vault.seal(checked.typed.credentials, team_id=team.id, mailer_id=mailer_id),
+            sign_in=checked.typed.credentials.kind,
             credentials_at=now,
             connected_by=by,
             connected_at=now,
@@ -191,15 +215,14 @@ class Connections:
             )
 
     async def _take(self, session: AsyncSession, mailer: Mailer, checked: _Checked, now: datetime) -> None:
-        mailer.principal_arn = checked.report.principal_arn
-        mailer.queue_url = checked.set_up.queue_url if checked.set_up.queue_works else None
-        mailer.missing_optional = list(checked.report.missing_optional)
-        mailer.access_checked_at = now
-        take_access(mailer, Access.OK, now)
+        take_report(mailer, checked.report, checked.set_up, now)
         take_account(mailer, checked.account, now)
+        mailer.unanswered_since = None
         session.add(mailer)
-        await record_listing(session, mailer, checked.listed, now)
+        managed = await record_listing(session, mailer, checked.listed, now)
+        await follow_facts(session, mailer, managed, now, told=True)
         await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
+        await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, now + ACCESS_CHECK_EVERY, postpone=True)
 
 
 async def ensure_sending_account(session: AsyncSession, mailer: Mailer) -> None:

@@ -5,16 +5,26 @@ and told once, whoever saw it first.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice, announce
+from bot.alerts.outbox import Notice, announce, redraw
 from bot.mailer.status import identity_state_of, production_of, sending_of
+from bot.mailer.wrong import follow_facts
+from bot.ses.access import AccessReport
 from bot.ses.account import AccountFacts, IdentityFacts, ListedIdentity
+from bot.ses.errors import ASSUME_ROLE, SesError, Trouble
+from bot.ses.setup import SetUp
 from storage.models import Identity, Mailer
-from storage.states import Access, IdentityKind, IdentityState, Production
+from storage.states import Access, IdentityKind, IdentityState, PollKind, Production
+
+CONFIRM_AFTER = timedelta(seconds=30)
+"""A first refusal is confirmed by another call, no sooner than this or one poll interval."""
+
+ACCESS_CHECK_EVERY = timedelta(days=1)
+"""Between two walks through every permission, while nothing is refused."""
 
 
 def take_account(mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
@@ -33,32 +43,45 @@ def take_account(mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
 
 
 def take_access(mailer: Mailer, access: Access, now: datetime, *, code: str = "", action: str = "") -> None:
-    """Write down whether the credentials work, and since when."""
-    if mailer.access is not access:
+    """Write down whether the credentials work, and since when: a loss began with the refusal that made it suspect."""
+    if (mailer.access is Access.OK) is not (access is Access.OK):
         mailer.access_since = now
     mailer.access = access
     mailer.access_error = code
     mailer.access_action = action
 
 
+def take_refusal(mailer: Mailer, access: Access, error: SesError, now: datetime) -> PollKind:
+    """Write down that AWS refused the credentials, or one action; return the look that can tell more.
+
+    An action that is missing is named, and only the walk through every permission can say that it is there again.
+    """
+    named = error.trouble is Trouble.MISSING_ACTION or error.action == ASSUME_ROLE
+    take_access(mailer, access, now, code=error.code, action=error.action if named else "")
+    return PollKind.ACCESS_CHECK if error.trouble is Trouble.MISSING_ACTION else PollKind.ACCOUNT
+
+
+def lacks_action(mailer: Mailer) -> bool:
+    """Whether what AWS refuses is an action, of credentials that it accepts."""
+    return mailer.access_action not in {"", ASSUME_ROLE}
+
+
+def take_report(mailer: Mailer, report: AccessReport, set_up: SetUp, now: datetime) -> None:
+    """Write down a walk through every permission that found all that is required."""
+    mailer.principal_arn = report.principal_arn
+    mailer.queue_url = set_up.queue_url if set_up.queue_works else None
+    mailer.missing_optional = list(report.missing_optional)
+    mailer.access_checked_at = now
+    take_access(mailer, Access.OK, now)
+
+
 async def record_account(session: AsyncSession, mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
-    """Write what `GetAccount` said and tell the channel of a decision about production access."""
+    """Write what `GetAccount` said and tell the channel where broadcasts are open now."""
     before = mailer.production
     take_account(mailer, facts, now)
     session.add(mailer)
-    if mailer.production is before:
-        return
-    if mailer.production is Production.GRANTED:
+    if mailer.production is not before and mailer.production is Production.GRANTED:
         await announce(session, mailer.team_id, Notice.GRANTED, mailer.id, now=now)
-    elif mailer.production is Production.DENIED:
-        await announce(
-            session,
-            mailer.team_id,
-            Notice.DENIED,
-            mailer.id,
-            now=now,
-            episode=facts.review_case_id or str(int(now.timestamp())),
-        )
 
 
 async def record_listing(
@@ -90,18 +113,25 @@ async def managed_of(session: AsyncSession, mailer_id: str) -> list[Identity]:
 
 
 async def record_identity(session: AsyncSession, row: Identity, facts: IdentityFacts | None, now: datetime) -> None:
-    """Write what `GetEmailIdentity` said (None: no such identity) and tell the channel of a change."""
+    """Write what `GetEmailIdentity` said (None: no such identity) and tell the channel of a change.
+
+    The mailer's row is locked before the identity's.
+    """
+    before = row.state
     if facts is None:
         await _enter(session, row, IdentityState.GONE, now)
-        return
-    row.verification_status = facts.verification_status
-    row.error_type = facts.error_type
-    row.dkim_status = facts.dkim_status
-    row.dkim_tokens = list(facts.dkim_tokens)
-    row.dkim_zone = facts.dkim_zone
-    row.mail_from_domain = facts.mail_from_domain
-    row.mail_from_status = facts.mail_from_status
-    await _enter(session, row, identity_state_of(facts.verification_status, facts.verified_for_sending), now)
+    else:
+        row.verification_status = facts.verification_status
+        row.error_type = facts.error_type
+        row.dkim_status = facts.dkim_status
+        row.dkim_tokens = list(facts.dkim_tokens)
+        row.dkim_zone = facts.dkim_zone
+        row.mail_from_domain = facts.mail_from_domain
+        row.mail_from_status = facts.mail_from_status
+        await _enter(session, row, identity_state_of(facts.verification_status, facts.verified_for_sending), now)
+    if row.managed and row.state is not before:
+        mailer = await session.get_one(Mailer, row.mailer_id)
+        await follow_facts(session, mailer, await managed_of(session, mailer.id), now)
 
 
 def new_identity(mailer: Mailer, name: str, now: datetime) -> Identity:
@@ -118,7 +148,14 @@ def new_identity(mailer: Mailer, name: str, now: datetime) -> Identity:
     )
 
 
+async def announce_added(session: AsyncSession, row: Identity, now: datetime) -> None:
+    """Have the live message about an identity posted, or drawn again: one for each time it was created at AWS."""
+    await announce(session, row.team_id, Notice.IDENTITY_ADDED, row.id, now=now, episode=str(row.attempt))
+
+
 async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now: datetime) -> None:
+    if row.intent:  # somebody is at it, and what was read may be half the way
+        return
     before = row.state
     row.checked_at = now
     if before is not state:
@@ -126,12 +163,11 @@ async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now
         row.state_since = now
         row.version += 1
         row.pending_since = (row.pending_since or now) if state is IdentityState.PENDING else None
+        row.verified_at = now if state is IdentityState.VERIFIED else row.verified_at
     session.add(row)
     if not row.managed or before is state:
         return
-    await announce(session, row.team_id, Notice.IDENTITY_ADDED, row.id, now=now)  # the live message changes with it
-    episode = str(int(now.timestamp()))
+    await redraw(session, row.id, [Notice.IDENTITY_ADDED], now)  # the live message changes with it
     if state is IdentityState.VERIFIED:
+        episode = str(int(now.timestamp()))
         await announce(session, row.team_id, Notice.IDENTITY_VERIFIED, row.id, now=now, episode=episode)
-    elif state in {IdentityState.FAILED, IdentityState.GONE}:
-        await announce(session, row.team_id, Notice.IDENTITY_FAILED, row.id, now=now, episode=episode)

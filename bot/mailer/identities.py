@@ -7,10 +7,9 @@ from datetime import datetime
 
 from sqlmodel import select
 
-from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
 from bot.mailer.dns import Finding, Lookup, look_up, records_of
-from bot.mailer.facts import new_identity, record_identity
+from bot.mailer.facts import announce_added, new_identity, record_identity
 from bot.mailer.names import parse_identity
 from bot.mailer.records import Mailers
 from bot.ses.account import IdentityFacts, Ses
@@ -52,16 +51,16 @@ class Identities:
             raise BotError("EXISTS", f"{name} is already an identity of this channel.", field="identity")
         ses = self._mailers.ses(mailer)
         try:
-            facts, adopted = await self._create(ses, mailer, name)
+            facts, created = await establish(ses, name, mailer.configuration_set)
         except SesError as error:
             raise self._mailers.explain(error, field="identity") from error
         now = self._clock()
         async with self._db.write() as session:
             row = await self._find(mailer, name) or new_identity(mailer, name, now)
             await record_identity(session, row, facts, now)
-            row.managed, row.adopted, row.added_by = True, adopted, by
-            await announce(session, team.id, Notice.IDENTITY_ADDED, row.id, now=now)
-            audit.record(session, team.id, by, "identity.add", now=now, subject=name, after={"adopted": adopted})
+            row.managed, row.adopted, row.added_by = True, not created, by
+            await announce_added(session, row, now)
+            audit.record(session, team.id, by, "identity.add", now=now, subject=name, after={"adopted": not created})
             await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now + self._mailers.pending_interval)
         return row
 
@@ -70,10 +69,11 @@ class Identities:
         mailer = await self._mailers.working(team)
         row = await self.get(team, identity_id)
         facts, findings = await asyncio.gather(
-            self._read(self._mailers.ses(mailer), row.name),
+            self._read(mailer, row.name),
             look_up(records_of(row, mailer.region), self._lookup),
         )
         async with self._db.write() as session:
+            await self._mailers.lock(session, mailer.id)
             row = await session.get_one(Identity, row.id, with_for_update=True)
             await record_identity(session, row, facts, self._clock())
         return Checked(row, mailer, findings)
@@ -96,24 +96,37 @@ class Identities:
             found = await session.exec(select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name))
             return found.first()
 
-    async def _create(self, ses: Ses, mailer: Mailer, name: str) -> tuple[IdentityFacts, bool]:
-        adopted = False
+    async def _read(self, mailer: Mailer, name: str) -> IdentityFacts | None:
         try:
-            await ses.create_identity(name, mailer.configuration_set)
+            return await read_identity(self._mailers.ses(mailer), name)
         except SesError as error:
-            if error.trouble is not Trouble.EXISTS:
-                raise
-            adopted = True
-        facts = await ses.identity(name)
-        if facts.kind is IdentityKind.DOMAIN and not facts.mail_from_domain:
-            await ses.set_mail_from(name, f"{MAIL_FROM_LABEL}.{name}")
-            facts = await ses.identity(name)
-        return facts, adopted
-
-    async def _read(self, ses: Ses, name: str) -> IdentityFacts | None:
-        try:
-            return await ses.identity(name)
-        except SesError as error:
-            if error.trouble is Trouble.NOT_FOUND:
-                return None
             raise self._mailers.explain(error) from error
+
+
+async def establish(ses: Ses, name: str, configuration_set: str, mail_from: str = "") -> tuple[IdentityFacts, bool]:
+    """Create the identity at AWS, or take it as it is where it is there; give a domain a MAIL FROM where it has none.
+
+    Returns what AWS then says of it, and whether it was created.
+    """
+    created = True
+    try:
+        await ses.create_identity(name, configuration_set)
+    except SesError as error:
+        if error.trouble is not Trouble.EXISTS:
+            raise
+        created = False
+    facts = await ses.identity(name)
+    if facts.kind is IdentityKind.DOMAIN and not facts.mail_from_domain:
+        await ses.set_mail_from(name, mail_from or f"{MAIL_FROM_LABEL}.{name}")
+        facts = await ses.identity(name)
+    return facts, created
+
+
+async def read_identity(ses: Ses, name: str) -> IdentityFacts | None:
+    """Return what AWS says of an identity; None where it has none of that name."""
+    try:
+        return await ses.identity(name)
+    except SesError as error:
+        if error.trouble is Trouble.NOT_FOUND:
+            return None
+        raise

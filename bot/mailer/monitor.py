@@ -8,17 +8,32 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.mailer.facts import managed_of, record_account, record_identity, record_listing, take_access
+from bot.mailer.facts import (
+    ACCESS_CHECK_EVERY,
+    CONFIRM_AFTER,
+    lacks_action,
+    managed_of,
+    record_account,
+    record_identity,
+    record_listing,
+    take_access,
+    take_refusal,
+    take_report,
+)
 from bot.mailer.records import Mailers
+from bot.mailer.regions import Regions
 from bot.mailer.status import PollIntervals
+from bot.mailer.wrong import follow_facts
+from bot.ses.access import AccessReport
 from bot.ses.account import AccountFacts, IdentityFacts, ListedIdentity, Ses
 from bot.ses.errors import SesError, Trouble
+from bot.tasks import Tasks
 from storage import leases
 from storage.database import Database
 from storage.models import Identity, Mailer
@@ -28,8 +43,12 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=120)  # longer than the slowest poll: a few calls of at most 20 s each
 AT_ONCE = 20
-CONFIRM_WITHIN = timedelta(seconds=30)
+PATIENCE = 5.0  # seconds that a tick waits for its polls: those of a region that hangs must not hold up the others
+ASK_AGAIN = timedelta(seconds=60)  # where AWS did not answer at all
 JITTER = 0.15  # of an interval, always downwards: promises count whole intervals
+IN_FULL = 20  # identities that are read one by one in one look: AWS allows about one such call a second
+
+_SILENCE = frozenset({Trouble.UNAVAILABLE, Trouble.NOT_SENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +57,10 @@ class _Seen:
 
     account: AccountFacts
     listed: list[ListedIdentity]
-    waiting: dict[str, IdentityFacts | None]  # the managed identities that wait, in full
+    in_full: dict[str, IdentityFacts | None]  # managed identities that wait
+
+
+_Result = _Seen | AccessReport | SesError
 
 
 class _OvertakenError(Exception):
@@ -51,14 +73,23 @@ class Monitor:
         self._clock = clock
         self._mailers = mailers
         self._intervals = intervals
+        self._regions = Regions()
+        self._polls = Tasks()
+        self._under_way = 0
 
     async def tick(self) -> None:
         """Look at every mailer that is due."""
+        kinds = [PollKind.ACCOUNT, PollKind.ACCESS_CHECK]
+        free = AT_ONCE - self._under_way
         async with self._db.write() as session:
-            claims = await leases.claim_due(session, [PollKind.ACCOUNT], now=self._clock(), lease=LEASE, limit=AT_ONCE)
-        for outcome in await asyncio.gather(*(self._poll(claim) for claim in claims), return_exceptions=True):
-            if isinstance(outcome, BaseException):  # its lease runs out and it is looked at again
-                log.error("a poll failed", exc_info=outcome)
+            claims = await leases.claim_due(session, kinds, now=self._clock(), lease=LEASE, limit=free)
+        polls = [self._polls.start(self._poll(claim), f"look at {claim.subject_id}") for claim in claims]
+        if polls:
+            await asyncio.wait(polls, timeout=PATIENCE)
+
+    async def stop(self, seconds: float) -> None:
+        """Wait for what is under way, then give it up: its lease runs out and it is looked at again."""
+        await self._polls.finish(seconds)
 
     async def refresh(self, mailer: Mailer) -> None:
         """Look at one mailer now, for somebody who is about to send on facts that are too old.
@@ -71,49 +102,81 @@ class Monitor:
         except SesError as error:
             raise self._mailers.explain(error) from error
         async with self._db.write() as session:
-            await self._record(session, await self._mailers.lock(session, mailer.id), seen)
+            row = await self._mailers.lock(session, mailer.id)
+            managed = await self._record(session, row, seen)
+            await follow_facts(session, row, managed, self._clock())
 
     async def _poll(self, claim: leases.Claim) -> None:
-        async with self._db.read() as session:
-            mailer = await session.get(Mailer, claim.subject_id)
-        if mailer is None:
-            async with self._db.write() as session:
-                await leases.drop(session, PollKind.ACCOUNT, claim.subject_id)
-            return
-        result = await self._ask(mailer)
-        with contextlib.suppress(_OvertakenError):
-            await self._keep(claim, mailer, result)
+        self._under_way += 1
+        try:
+            async with self._db.read() as session:
+                mailer = await session.get(Mailer, claim.subject_id)
+            if mailer is None:
+                async with self._db.write() as session:
+                    await leases.drop(session, claim.kind, claim.subject_id)
+                return
+            result = await self._ask(claim.kind, mailer)
+            with contextlib.suppress(_OvertakenError):
+                await self._keep(claim, mailer, result)
+        finally:
+            self._under_way -= 1
 
-    async def _keep(self, claim: leases.Claim, mailer: Mailer, result: _Seen | SesError) -> None:
+    async def _keep(self, claim: leases.Claim, mailer: Mailer, result: _Result) -> None:
         async with self._db.write() as session:
             row = await session.get(Mailer, mailer.id, with_for_update=True)
             if row is None or row.version != mailer.version:  # reconnected or deleted meanwhile: this was the old key
                 return
-            managed = await self._take(session, row, result)
-            if not await leases.finish(session, claim, self._clock() + self._pause(row, managed)):
+            managed = await self._take(session, claim.kind, row, result)
+            await follow_facts(session, row, managed, self._clock())
+            passed = isinstance(result, AccessReport) and result.passed
+            if not await leases.finish(session, claim, self._clock() + self._pause(row, managed, passed=passed)):
                 raise _OvertakenError  # and nothing of this look is kept
 
-    def _pause(self, mailer: Mailer, managed: list[Identity]) -> timedelta:
-        pause = self._intervals.after(mailer.production, [row.state for row in managed])
+    def _pause(self, mailer: Mailer, managed: Sequence[Identity], *, passed: bool) -> timedelta:
+        """Say when to look again; `passed` is a walk through every permission that found nothing to do."""
+        pause = self._interval(mailer, managed)
         if mailer.access is Access.SUSPECT:
-            pause = min(pause, CONFIRM_WITHIN)
+            pause = min(pause, CONFIRM_AFTER)
+        elif passed:
+            pause = ACCESS_CHECK_EVERY
+        elif mailer.unanswered_since:
+            pause = min(pause, ASK_AGAIN)
         return pause * random.uniform(1 - JITTER, 1)  # noqa: S311 - spreads load, hides nothing
 
-    async def _ask(self, mailer: Mailer) -> _Seen | SesError:
-        ses = self._mailers.ses(mailer)
-        try:
-            if mailer.access is Access.SUSPECT:
-                await ses.account_id()  # the second, different call
-            return await self._look(ses, await self._managed(mailer.id))
-        except SesError as error:
-            return error
+    def _interval(self, mailer: Mailer, managed: Sequence[Identity]) -> timedelta:
+        return self._intervals.after(mailer.production, [row.state for row in managed])
 
-    async def _look(self, ses: Ses, managed: list[Identity]) -> _Seen:
+    async def _ask(self, kind: PollKind, mailer: Mailer) -> _Result:
+        now = self._clock()
+        if not self._regions.may_ask(mailer.region, now):
+            return SesError(Trouble.UNAVAILABLE, "SilentRegion", "")
+        result: _Result
+        try:
+            if kind is PollKind.ACCESS_CHECK:
+                result = await self._mailers.recheck(mailer)
+            else:
+                ses = self._mailers.ses(mailer, renewed=True)
+                if mailer.access is Access.SUSPECT:
+                    await ses.account_id()  # the second, different call
+                result = await self._look(ses, await self._managed(mailer.id))
+        except SesError as error:
+            result = error
+        if isinstance(result, SesError) and result.trouble in _SILENCE:
+            self._regions.was_silent(mailer.region, now)
+        else:
+            self._regions.answered(mailer.region)
+        return result
+
+    async def _look(self, ses: Ses, managed: Sequence[Identity]) -> _Seen:
         account, listed = await asyncio.gather(ses.account(), ses.identities())
-        waiting = {
-            row.name: await self._in_full(ses, row.name) for row in managed if row.state is IdentityState.PENDING
-        }
-        return _Seen(account, listed, waiting)
+        states = {entry.name: entry.verification_status for entry in listed}
+        changing = [
+            row.name
+            for row in managed
+            if row.state is IdentityState.PENDING or states.get(row.name) not in {None, row.verification_status}
+        ]
+        some = random.sample(changing, min(len(changing), IN_FULL))
+        return _Seen(account, listed, {name: await self._in_full(ses, name) for name in some})
 
     @staticmethod
     async def _in_full(ses: Ses, name: str) -> IdentityFacts | None:
@@ -124,31 +187,58 @@ class Monitor:
                 return None
             raise
 
-    async def _take(self, session: AsyncSession, mailer: Mailer, result: _Seen | SesError) -> list[Identity]:
+    async def _take(self, session: AsyncSession, kind: PollKind, mailer: Mailer, result: _Result) -> Sequence[Identity]:
         if isinstance(result, _Seen):
             return await self._record(session, mailer, result)
-        if result.is_access_loss:
-            confirmed = mailer.access is not Access.OK
-            take_access(
-                mailer,
-                Access.LOST if confirmed else Access.SUSPECT,
-                self._clock(),
-                code=result.code,
-                action=result.action,
-            )
-            session.add(mailer)
+        managed = await managed_of(session, mailer.id)
+        now = self._clock()
+        if isinstance(result, SesError) and result.trouble in _SILENCE:
+            mailer.unanswered_since = mailer.unanswered_since or now
+        else:
+            mailer.unanswered_since = None
+        if isinstance(result, AccessReport):
+            await self._judge(session, kind, mailer, managed, result)
+        elif result.is_access_loss:
+            await self._refused(session, kind, mailer, managed, result)
         else:
             log.info("a poll got no answer: %s %s", result.trouble, result.code)
-        return await managed_of(session, mailer.id)
+        session.add(mailer)
+        return managed
 
-    async def _record(self, session: AsyncSession, mailer: Mailer, seen: _Seen) -> list[Identity]:
+    async def _judge(
+        self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], report: AccessReport
+    ) -> None:
+        if report.missing:
+            error = SesError(Trouble.MISSING_ACTION, "AccessDenied", ", ".join(report.missing))
+            await self._refused(session, kind, mailer, managed, error)
+        elif report.set_up is not None and report.passed:
+            if mailer.access is not Access.OK:  # whoever waits for it wants facts that are newer than the refusal
+                await leases.schedule(session, PollKind.ACCOUNT, mailer.id, self._clock())
+            take_report(mailer, report, report.set_up, self._clock())
+
+    async def _refused(
+        self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError
+    ) -> None:
+        """Take a refusal for what it is: a first one, one that came too soon after it, or a second one."""
         now = self._clock()
-        take_access(mailer, Access.OK, now)
+        wait = min(self._interval(mailer, managed), CONFIRM_AFTER) * (1 - JITTER)
+        if mailer.access is Access.OK:
+            confirms = take_refusal(mailer, Access.SUSPECT, error, now)
+            if confirms is not kind:
+                await leases.schedule(session, confirms, mailer.id, now + CONFIRM_AFTER)
+        elif mailer.access is Access.LOST or now - mailer.access_since >= wait:
+            take_refusal(mailer, Access.LOST, error, now)
+
+    async def _record(self, session: AsyncSession, mailer: Mailer, seen: _Seen) -> Sequence[Identity]:
+        now = self._clock()
+        mailer.unanswered_since = None
+        if not lacks_action(mailer):
+            take_access(mailer, Access.OK, now)
         await record_account(session, mailer, seen.account, now)
         managed = await record_listing(session, mailer, seen.listed, now)
         for row in managed:
-            if row.name in seen.waiting:
-                await record_identity(session, row, seen.waiting[row.name], now)
+            if row.name in seen.in_full:
+                await record_identity(session, row, seen.in_full[row.name], now)
         return managed
 
     async def _managed(self, mailer_id: str) -> list[Identity]:

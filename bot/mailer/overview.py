@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.mailer.failing import FAILING
 from bot.mailer.readiness import Blocker, Readiness, facts_from, readiness, stale_after
 from bot.mailer.records import Mailers
 from bot.mailer.sentences import Notice, Step, notice
-from storage.models import Identity, Mailer, Team
+from storage.models import Identity, Incident, Mailer, Team
 from storage.states import IdentityState, SendKind
 
 
@@ -51,6 +52,7 @@ class Overview:
     mailer: Mailer | None
     identities: tuple[Identity, ...]
     answer: Readiness
+    incidents: tuple[Incident, ...] = ()  # open ones, the most basic first
 
     @property
     def managed(self) -> tuple[Identity, ...]:
@@ -60,6 +62,11 @@ class Overview:
     def waiting(self) -> Identity | None:
         """The identity that waits for AWS, where one does."""
         return next((row for row in self.managed if row.state is IdentityState.PENDING), None)
+
+    @property
+    def failing(self) -> tuple[Identity, ...]:
+        """The identities that a person has to mend."""
+        return tuple(row for row in self.managed if row.state in FAILING and not row.intent)
 
     @property
     def next_step(self) -> Step | None:
@@ -102,6 +109,7 @@ class Overviews:
             mailer,
             identities,
             self.ask(mailer, identities, from_address="", kind=SendKind.BROADCAST, size=1),
+            incidents=tuple(await self._mailers.incidents(team)) if mailer else (),
         )
 
     def ask(

@@ -6,18 +6,22 @@ from datetime import datetime, timedelta
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.alerts.incidents import open_incidents
 from bot.errors import BotError
 from bot.mailer.vault import Vault
+from bot.ses import access
+from bot.ses.access import AccessReport
 from bot.ses.account import Ses
 from bot.ses.client import AwsSession
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ASSUME_ROLE, SesError, Trouble
 from storage.database import Database
-from storage.models import Identity, Mailer, Team
+from storage.models import Identity, Incident, Mailer, Team
 from storage.states import Access
 
 _SENTENCES = {
-    Trouble.ACCESS: ("AWS no longer accepts the stored key.", "A team admin can reconnect with /mailer reconnect."),
-    Trouble.MISSING_ACTION: ("The key's policy does not allow {action}.", "Add it in IAM, then try again."),
+    Trouble.ACCESS: ("AWS no longer accepts the credentials.", "A team admin can reconnect with /mailer reconnect."),
+    Trouble.MISSING_ACTION: ("The policy in AWS does not allow {action}.", "Add it in IAM, then try again."),
+    Trouble.PRINCIPAL: ("Mailroom's own AWS credentials do not work.", "Whoever runs Mailroom must mend them."),
     Trouble.THROTTLED: ("AWS is asking us to slow down.", "Please try again in a minute."),
     Trouble.UNAVAILABLE: ("AWS did not answer.", "Please try again in a minute."),
     Trouble.NOT_SENT: ("AWS could not be reached.", "Please try again in a minute."),
@@ -25,6 +29,15 @@ _SENTENCES = {
     Trouble.BAD_REQUEST: ("AWS does not take this: {text}", "Please correct it and try again."),
     Trouble.NOT_FOUND: ("AWS no longer has this.", "Type /mailer to see how things stand."),
 }
+_ROLE_LOST = (
+    "The role no longer lets Mailroom in.",
+    "A team admin can mend its trust policy in AWS, or reconnect with /mailer reconnect.",
+)
+
+
+def access_lost(action: str) -> tuple[str, str]:
+    """Say what a loss of access means, and what mends it, by the action that AWS refused (`Mailer.access_action`)."""
+    return _ROLE_LOST if action == ASSUME_ROLE else _SENTENCES[Trouble.ACCESS]
 
 
 class Mailers:
@@ -45,6 +58,11 @@ class Mailers:
         async with self._db.read() as session:
             rows = await session.exec(select(Identity).where(Identity.mailer_id == mailer.id).order_by(Identity.name))
             return sorted(rows, key=lambda row: not row.managed)
+
+    async def incidents(self, team: Team) -> list[Incident]:
+        """Return what is wrong, the most basic first."""
+        async with self._db.read() as session:
+            return await open_incidents(session, team.id)
 
     async def required(self, team: Team) -> Mailer:
         """Return the team's mailer, whatever state it is in.
@@ -67,7 +85,7 @@ class Mailers:
         """
         mailer = await self.required(team)
         if mailer.access is Access.LOST:
-            raise BotError("ACCESS_LOST", *_SENTENCES[Trouble.ACCESS])
+            raise BotError("ACCESS_LOST", *access_lost(mailer.access_action))
         return mailer
 
     async def lock(self, session: AsyncSession, mailer_id: str) -> Mailer:
@@ -84,8 +102,22 @@ class Mailers:
     def session(self, mailer: Mailer) -> AwsSession:
         return self._vault.session(mailer)
 
-    def ses(self, mailer: Mailer) -> Ses:
-        return Ses(self._vault.session(mailer))
+    def ses(self, mailer: Mailer, *, renewed: bool = False) -> Ses:
+        """Return this mailer's SES; `renewed` to ask a role anew whether it still lets Mailroom in."""
+        return Ses(self._renewed(mailer) if renewed else self._vault.session(mailer))
+
+    async def recheck(self, mailer: Mailer) -> AccessReport:
+        """Walk through every permission of the stored credentials, and mend what is set up at AWS.
+
+        Raises:
+            SesError: nothing can be said.
+        """
+        return await access.recheck(self._renewed(mailer), mailer.connection, account_id=mailer.account_id)
+
+    def _renewed(self, mailer: Mailer) -> AwsSession:
+        session = self._vault.session(mailer)
+        session.renew()  # that a role's trust was changed shows in a new session only
+        return session
 
     @staticmethod
     def explain(error: SesError, *, field: str = "") -> BotError:
@@ -93,6 +125,8 @@ class Mailers:
         sentence, step = _SENTENCES.get(
             error.trouble, ("AWS refused this: {text}", "Please try again; the AWS console shows more.")
         )
+        if error.trouble is Trouble.ACCESS:
+            sentence, step = access_lost(error.action)
         return BotError(
             f"AWS_{error.trouble.value.upper()}",
             sentence.format(action=error.action or "this", text=error.text or error.code),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from bot.alerts.incidents import leave
 from bot.alerts.outbox import Notice, announce
 from bot.mailer.records import Mailers
 from bot.ses.account import Ses
@@ -39,12 +40,17 @@ class Removal:
         now = self._clock()
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
-            await leases.drop(session, PollKind.ACCOUNT, row.id)
+            for kind in (PollKind.ACCOUNT, PollKind.ACCESS_CHECK):
+                await leases.drop(session, kind, row.id)
+            await leave(session, team.id, now)
             await announce(session, team.id, Notice.DELETED, row.id, now=now)
             audit.record(
                 session, team.id, by, "mailer.delete", now=now, subject=row.account_id, before={"region": row.region}
             )
             await session.delete(row)
+            owner = await session.get_one(Team, team.id, with_for_update=True)
+            owner.external_id = None  # another mailer is another connection
+            session.add(owner)
         self._clients.forget(mailer.id)
         return left
 

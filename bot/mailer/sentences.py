@@ -40,7 +40,7 @@ class Notice:
 _TABLE: Mapping[Code, tuple[str, Step]] = {
     Blocker.NO_MAILER: ("This channel has no mailer yet: connect Amazon SES to send from here.", Step.CONNECT),
     Blocker.ACCESS_LOST: (
-        "AWS no longer accepts Mailroom's credentials, so nothing can be sent: reconnect with ones that work.",
+        "Mailroom has lost its access to AWS, so nothing can be sent: reconnect with credentials that work.",
         Step.RECONNECT,
     ),
     Blocker.ACCESS_SUSPECT: (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from bot.errors import BotError
 from bot.mailer.records import Mailers
 from bot.ses.access import AccessReport
-from bot.ses.client import AwsKey
-from bot.ses.errors import UNKNOWN_KEY_CODES, SesError, Trouble
+from bot.ses.credentials import AwsKey, AwsRole, Credentials
+from bot.ses.errors import ASSUME_ROLE, UNKNOWN_KEY_CODES, SesError, Trouble
 from bot.ses.regions import find_region
 from bot.ses.setup import SetUp
 from storage.models import Mailer
@@ -16,6 +16,7 @@ from storage.sealing import Secret
 SECRET_LENGTH = 40
 _KEY_ID = re.compile(r"AKIA[A-Z0-9]{12,124}")  # 16 to 128: IAM API reference, AccessKey
 _SECRET = re.compile(r"[A-Za-z0-9+/=]+")
+_ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::\d{12}:role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII)  # IAM, Role
 
 
 class AccessRefusedError(BotError):
@@ -24,7 +25,8 @@ class AccessRefusedError(BotError):
     def __init__(self, report: AccessReport) -> None:
         super().__init__(
             "ACCESS_REFUSED",
-            f"The key may not do everything Mailroom needs: {', '.join(report.missing)} missing. Nothing was stored.",
+            f"The {noun(report)} may not do everything Mailroom needs: {', '.join(report.missing)} missing. "
+            "Nothing was stored.",
             "Add the policy shown, then try again.",
         )
         self.report = report
@@ -47,17 +49,16 @@ class Typed:
     """What was typed into the form, checked for its shape only."""
 
     region: str
-    key: AwsKey
+    credentials: Credentials
 
     @classmethod
-    def check(cls, region: str, access_key_id: str, secret: Secret) -> "Typed":
+    def key(cls, region: str, access_key_id: str, secret: Secret) -> "Typed":
         """Refuse what cannot be a key, before AWS is asked.
 
         Raises:
             BotError: with the field it is about.
         """
-        if find_region(region) is None:
-            raise BotError("REGION", "Amazon SES is not in this region.", "Choose one from the list.", field="region")
+        _partition(region)
         if access_key_id.startswith("ASIA"):
             raise BotError(
                 "ACCESS_KEY_ID",
@@ -81,6 +82,35 @@ class Typed:
             )
         return cls(region, AwsKey(access_key_id, secret))
 
+    @classmethod
+    def role(cls, region: str, arn: str, external_id: str) -> "Typed":
+        """Refuse what cannot be a role of this region's partition. The ExternalId is never one that was typed.
+
+        Raises:
+            BotError: with the field it is about.
+        """
+        partition, found = _partition(region), _ROLE_ARN.fullmatch(arn)
+        if found is None or found[1] != partition:
+            raise BotError(
+                "ROLE_ARN",
+                f"A role ARN looks like arn:{partition}:iam::111122223333:role/name.",
+                "Copy it from the outputs of the stack, whole.",
+                field="role_arn",
+            )
+        return cls(region, AwsRole(arn, external_id))
+
+
+def _partition(region: str) -> str:
+    known = find_region(region)
+    if known is None:
+        raise BotError("REGION", "Amazon SES is not in this region.", "Choose one from the list.", field="region")
+    return known.partition
+
+
+def noun(report: AccessReport) -> str:
+    """What the credentials are called that a report is about."""
+    return "role" if ":assumed-role/" in report.principal_arn else "key"
+
 
 def require_passed(report: AccessReport, account_id: str) -> SetUp:
     """Return what was set up, if the credentials may do everything; `account_id` is the one wanted, or empty.
@@ -97,7 +127,7 @@ def require_passed(report: AccessReport, account_id: str) -> SetUp:
     if account_id not in {"", report.account_id}:
         raise BotError(
             "OTHER_ACCOUNT",
-            f"This key belongs to AWS account {report.account_id}, and the mailer is in {account_id}. "
+            f"This {noun(report)} belongs to AWS account {report.account_id}, and the mailer is in {account_id}. "
             "Nothing was changed.",
             "For another account delete the mailer and connect anew.",
         )
@@ -106,7 +136,8 @@ def require_passed(report: AccessReport, account_id: str) -> SetUp:
     if report.set_up is None or report.undecided:
         raise BotError(
             "UNDECIDED",
-            f"AWS did not say whether the key may do everything ({', '.join(report.undecided)}). Nothing was stored.",
+            f"AWS did not say whether the {noun(report)} may do everything ({', '.join(report.undecided)}). "
+            "Nothing was stored.",
             "Please try again in a minute.",
         )
     return report.set_up
@@ -116,11 +147,19 @@ def refusal(error: SesError) -> BotError:
     """Say what AWS's refusal means for credentials that were just typed."""
     nothing = "Nothing was stored."
     match error.trouble:
+        case Trouble.ACCESS if error.action == ASSUME_ROLE:
+            return BotError(
+                "ROLE_REFUSED",
+                f"This role does not let Mailroom in with this channel's External ID. {nothing}",
+                "Make it with the template shown here; a role made just now may take a minute.",
+                field="role_arn",
+            )
         case Trouble.ACCESS if error.code in UNKNOWN_KEY_CODES:
             return BotError(
                 "WRONG_KEY",
-                f"AWS does not know this access key ID, or it is switched off. {nothing}",
-                "Copy it again from IAM › Users › Security credentials.",
+                "AWS does not know this access key ID in this region: it is mistyped or switched off, "
+                f"or the region is switched off in the account. {nothing}",
+                "Copy it again from IAM › Users › Security credentials, and look at the region.",
                 field="access_key_id",
             )
         case Trouble.ACCESS:
@@ -143,3 +182,13 @@ def refusal(error: SesError) -> BotError:
             )
     refused = Mailers.explain(error)
     return BotError(refused.code, f"{refused.sentence} {nothing}", refused.next_step)
+
+
+def open_role() -> BotError:
+    """Refuse a role that others could use through Mailroom, too."""
+    return BotError(
+        "OPEN_ROLE",
+        "This role lets Mailroom in without the External ID, so that others could use it, too. Nothing was stored.",
+        "Have its trust policy ask for the External ID shown here (StringEquals sts:ExternalId), then try again.",
+        field="role_arn",
+    )

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
 
-from bot.ses.errors import AWS_FAILURES, classify
-from storage.sealing import Secret
+from bot.ses.credentials import AwsKey, AwsRole, Credentials
+from bot.ses.errors import AWS_FAILURES, SesError, Trouble, classify
+from bot.ses.role import Roles, prove
 
 T = TypeVar("T")
 
@@ -37,23 +38,28 @@ def _config(attempts: int, read_seconds: float) -> Config:
     )
 
 
-@dataclass(frozen=True)
-class AwsKey:
-    """An access key, or with a session token the temporary credentials of a role."""
-
-    access_key_id: str
-    secret_access_key: Secret
-    session_token: Secret | None = None
-
-
 class SesClients:
     """Makes and keeps the botocore clients of every mailer, and runs their calls.
 
     A session costs about 80 ms and is shared; a client costs about 4 ms, and the ones used last are kept.
     """
 
-    def __init__(self, *, threads: int = 16, kept: int = 64, send_seconds: float = 20) -> None:
-        """Take `send_seconds` as the time a call without a second attempt may wait for its answer."""
+    def __init__(
+        self,
+        *,
+        threads: int = 16,
+        kept: int = 64,
+        send_seconds: float = 20,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make the threads; there are no clients yet.
+
+        Args:
+            threads: calls at one time.
+            kept: clients.
+            send_seconds: how long a call without a second attempt may wait for its answer.
+            seconds: the clock on which the sessions of roles grow old.
+        """
         self._once = _config(attempts=1, read_seconds=send_seconds)
         self._retried = _config(attempts=3, read_seconds=10)
         self._session = botocore.session.Session()
@@ -62,16 +68,33 @@ class SesClients:
         self._kept = kept
         self._clients: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         self._lock = threading.Lock()  # creating clients from one session is not safe in threads
+        self._roles = Roles(self._retried, seconds)
 
-    def sign_in(self, owner: str, version: int, key: AwsKey, region: str) -> AwsSession:
+    def sign_in(
+        self, owner: str, version: int, credentials: Credentials, region: str, connection: str = ""
+    ) -> AwsSession:
         """Call AWS as `owner` (a mailer's id, or a connection that is being checked) in one region.
 
-        `version` is that of the owner's credentials: with another one, new clients are made.
+        `version` is that of the owner's credentials: with another one, new clients are made. A role's sessions are
+        named after the `connection` in the logs of the team's account.
         """
-        return AwsSession(self, owner, version, key, region)
+        return AwsSession(self, owner, version, credentials, region, f"mailroom-{connection}")
+
+    async def own_account(self) -> str | None:
+        """Return the account of Mailroom's own principal; None where roles cannot be assumed, for want of one."""
+        return await self.run(self._roles.account)
+
+    async def assume(self, session: AwsSession, role: AwsRole, external_id: str | None) -> AwsKey:
+        """Assume a role with any ExternalId or none; the credentials are not kept.
+
+        Raises:
+            SesError: as `Roles.assume`.
+        """
+        return await self.run(lambda: self._roles.assume(role.arn, session.region, session.name, external_id))
 
     def forget(self, owner: str) -> None:
         """Drop the clients of an owner that is gone, and the credentials in them."""
+        self._roles.forget(owner)
         with self._lock:
             dropped = [self._clients.pop(name) for name in list(self._clients) if name[0] == owner]
         for client in dropped:
@@ -80,6 +103,7 @@ class SesClients:
     def close(self) -> None:
         """Wait for the calls under way (at most `send_seconds`), then close every connection."""
         self._pool.shutdown(cancel_futures=True)
+        self._roles.close()
         with self._lock:
             dropped = list(self._clients.values())
             self._clients.clear()
@@ -89,14 +113,29 @@ class SesClients:
     async def run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
-    def client(self, session: AwsSession, service: str, once: bool) -> Any:
+    def key(self, session: AwsSession) -> AwsKey:
+        """Get the credentials that work now. Blocks, as `client`."""
+        if isinstance(session.credentials, AwsKey):
+            return session.credentials
+        return self._roles.key(session.owner, session.version, session.credentials, session.region, session.name)
+
+    def renew(self, session: AwsSession, expired: AwsKey | None = None) -> bool:
+        """Have a role asked anew at the next call, in any case where its credentials have expired; say if it is one."""
+        if isinstance(session.credentials, AwsKey):
+            return False
+        if expired is None:
+            self._roles.renew(session.owner, session.version)
+        else:
+            self._roles.drop(session.owner, session.version, expired)
+        return True
+
+    def client(self, session: AwsSession, key: AwsKey, service: str, once: bool) -> Any:
         """Get the kept client, or make it. Blocks: for the threads of the pool only."""
-        key = session.key
         # The key id is in the name because temporary credentials change within one version.
         name = (session.owner, str(session.version), key.access_key_id, session.region, service, str(once))
         evicted = None
         with self._lock:
-            client = self._clients.pop(name, None) or self._create(session, service, once)
+            client = self._clients.pop(name, None) or self._create(session.region, key, service, once)
             self._clients[name] = client
             if len(self._clients) > self._kept:
                 _, evicted = self._clients.popitem(last=False)
@@ -104,11 +143,10 @@ class SesClients:
             evicted.close()  # a call under way in it goes on
         return client
 
-    def _create(self, session: AwsSession, service: str, once: bool) -> Any:
-        key = session.key
+    def _create(self, region: str, key: AwsKey, service: str, once: bool) -> Any:
         return self._session.create_client(
             service,
-            region_name=session.region,
+            region_name=region,
             aws_access_key_id=key.access_key_id,
             aws_secret_access_key=key.secret_access_key.reveal(),
             aws_session_token=key.session_token.reveal() if key.session_token else None,
@@ -119,12 +157,15 @@ class SesClients:
 class AwsSession:
     """One owner's credentials in one region."""
 
-    def __init__(self, clients: SesClients, owner: str, version: int, key: AwsKey, region: str) -> None:
+    def __init__(
+        self, clients: SesClients, owner: str, version: int, credentials: Credentials, region: str, name: str
+    ) -> None:
         self._clients = clients
         self.owner = owner
         self.version = version
-        self.key = key
+        self.credentials = credentials
         self.region = region
+        self.name = name
 
     async def call(self, action: str, call: Callable[[Any], T], *, once: bool = False) -> T:
         """Run one call, in a thread.
@@ -132,19 +173,43 @@ class AwsSession:
         Args:
             action: the IAM action the call needs; its prefix says which client `call` is given.
             call: what to do with the client. It may be run after its caller is cancelled.
-            once: one attempt, whatever happens; else up to three.
+            once: one attempt, whatever happens; else up to three. What failed because a role's session had run out was
+                not done, and is done in a new one.
 
         Raises:
             SesError: when it fails.
         """
-        prefix = action.partition(":")[0]
 
         def work() -> T:
-            client = self._clients.client(self, _MODELS.get(prefix, prefix), once)
+            key = self._clients.key(self)
             try:
-                return call(client)
-            except AWS_FAILURES as error:
-                # Without the cause: its text holds what was sent, and tracebacks are logged.
-                raise classify(error, action) from None
+                return self._make(key, action, call, once)
+            except SesError as error:
+                if error.trouble is not Trouble.EXPIRED or not self._clients.renew(self, expired=key):
+                    raise
+            return self._make(self._clients.key(self), action, call, once)
 
         return await self._clients.run(work)
+
+    def renew(self) -> None:
+        """Have a role asked anew at the next call whether it still lets Mailroom in; a key is always asked."""
+        self._clients.renew(self)
+
+    async def prove(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Prove that a role lets in nobody but this team; of a key there is nothing to prove.
+
+        Raises:
+            SesError: as `role.prove`.
+            OpenRoleError: as `role.prove`.
+        """
+        if isinstance(role := self.credentials, AwsRole):
+            await prove(lambda external_id: self._clients.assume(self, role, external_id), role.external_id, sleep)
+
+    def _make(self, key: AwsKey, action: str, call: Callable[[Any], T], once: bool) -> T:
+        prefix = action.partition(":")[0]
+        client = self._clients.client(self, key, _MODELS.get(prefix, prefix), once)
+        try:
+            return call(client)
+        except AWS_FAILURES as error:
+            # Without the cause: its text holds what was sent, and tracebacks are logged.
+            raise classify(error, action) from None

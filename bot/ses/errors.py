@@ -33,6 +33,7 @@ class Trouble(StrEnum):
     ACCESS = "access"  # the credentials are dead: unknown, inactive, wrong secret; or the role is gone
     MISSING_ACTION = "missing_action"  # the credentials live, and may not do this
     EXPIRED = "expired"  # temporary credentials ran out: assume the role again
+    PRINCIPAL = "principal"  # our own credentials, which assume roles, do not work: provably not done
     CLOCK_SKEW = "clock_skew"  # our clock, not their key
     NOT_SIGNED_UP = "not_signed_up"
     REGION_OFF = "region_off"
@@ -53,6 +54,8 @@ class Trouble(StrEnum):
 
 
 ACCESS_LOSS = frozenset({Trouble.ACCESS, Trouble.MISSING_ACTION, Trouble.NOT_SIGNED_UP, Trouble.REGION_OFF})
+
+ASSUME_ROLE = "sts:AssumeRole"
 
 UNKNOWN_KEY_CODES = frozenset({"UnrecognizedClientException", "UnrecognizedClient", "InvalidClientTokenId"})
 """Also AWS's answer to a key that was made seconds ago and is not known everywhere yet."""
@@ -205,7 +208,7 @@ def _trouble(code: str, text: str, status: int, action: str) -> Trouble:
             return Trouble.RATE
     if listed is Trouble.ACCESS and _SKEW_TEXT.search(text):
         return Trouble.CLOCK_SKEW
-    if listed is Trouble.MISSING_ACTION and action == "sts:AssumeRole":
+    if listed is Trouble.MISSING_ACTION and action == ASSUME_ROLE:
         return Trouble.ACCESS  # the role, its trust or its ExternalId changed
     return listed or _unlisted(code, status)
 

@@ -1,10 +1,11 @@
-"""The one HTTP listener: Slack's requests, unsubscribe pages, and whether all is well."""
+"""The one HTTP listener: Slack's requests, the API, unsubscribe pages, and whether all is well."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from aiohttp import web
 
+from handlers.http.api.routes import MOUNTED
 from handlers.http.health import Health
 from handlers.http.unsubscribe import UnsubscribePages
 
@@ -25,13 +26,16 @@ class SlackResponse(Protocol):
 SlackInbound = Callable[[str, Mapping[str, str]], Awaitable[SlackResponse]]
 
 
-def application(*, health: Health, pages: UnsubscribePages, slack: SlackInbound | None) -> web.Application:
+def application(
+    *, health: Health, pages: UnsubscribePages, api: web.Application, slack: SlackInbound | None
+) -> web.Application:
     """Return the routes; `slack` is None in Socket Mode, where Slack comes another way."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_headers])
     app.router.add_get("/healthz", health.alive)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/u/{token}", pages.show)
     app.router.add_post("/u/{token}", pages.unsubscribe)
+    app.add_subapp(MOUNTED, api)
     if slack is not None:
         app.router.add_post("/slack/events", _slack_events(slack))
     return app

@@ -1,14 +1,19 @@
 """Everything that is Slack: listeners in, views and notices out."""
 
+from handlers.slack.api import ApiFlow
 from handlers.slack.broadcasts import BroadcastFlow
 from handlers.slack.connect import ConnectFlow
 from handlers.slack.identities import IdentityFlow
+from handlers.slack.incidents import IncidentFlow
 from handlers.slack.listen import Listeners, Word
+from handlers.slack.mending import MendingFlow
+from handlers.slack.people import People
 from handlers.slack.production import ProductionFlow
 from handlers.slack.send_test import SendTestFlow
 from handlers.slack.services import Services
 from handlers.slack.status import StatusFlow, help_word
 from handlers.slack.suppress import SuppressFlow
+from handlers.slack.team import TeamFlow
 
 
 def register(listeners: Listeners, services: Services) -> None:
@@ -16,9 +21,15 @@ def register(listeners: Listeners, services: Services) -> None:
     status, connect, identities = StatusFlow(services), ConnectFlow(services), IdentityFlow(services)
     production, suppress = ProductionFlow(services), SuppressFlow(services)
     tests, broadcasts = SendTestFlow(services), BroadcastFlow(services)
-    for flow in (connect, identities, production, tests, broadcasts):
+    api = ApiFlow(services)
+    MendingFlow(services).register(listeners)
+    team = TeamFlow(services, People())
+    team.register(listeners)
+    IncidentFlow(services).register(listeners)
+    for flow in (connect, identities, production, tests, broadcasts, api):
         flow.register(listeners)
     mailer = [*status.words(), *connect.words(), *identities.words(), *production.words(), *suppress.words()]
+    mailer += [*team.words(), *api.words()]
     _command(listeners, "/mailer", mailer)
     _command(listeners, "/broadcast", [*broadcasts.words(), *tests.words()])
 

@@ -1,6 +1,8 @@
 """Brings a reply to the person: a message only they see, a modal that opens, a modal that changes."""
 
 import contextlib
+import logging
+import secrets
 from collections.abc import Sequence
 
 from slack_sdk.errors import SlackApiError
@@ -13,7 +15,19 @@ from bot.teams import Teams
 from handlers.slack.interaction import Interaction
 from handlers.slack.views.common import Message, Modal, Reply, page, said
 
+log = logging.getLogger(__name__)
+
 _TOO_LATE = said(":hourglass: Slack gave us too little time to open the form. Please try again.")
+
+
+def unexpected(error: Exception) -> Message:
+    """Give the person a reference to what the log has in full."""
+    reference = secrets.token_hex(4)
+    log.error("unexpected error, reference %s", reference, exc_info=error)
+    return said(
+        f":warning: Something went wrong on our side (reference `{reference}`). "
+        "Please try again; if it stays, give the reference to whoever runs Mailroom."
+    )
 
 
 class Answers:
@@ -24,6 +38,8 @@ class Answers:
 
     async def open(self, reply: Reply) -> str:
         """Show a reply to a command or to a click outside a modal; return the id of the view that opened, if any."""
+        if isinstance(reply, Message) and self._at.at_home:
+            reply = Modal(self.as_view(reply, "Mailroom"))
         if isinstance(reply, Message):
             await self._whisper(reply)
         elif isinstance(reply, Modal):

@@ -42,6 +42,7 @@ async def enter(client: AsyncWebClient, at: Interaction) -> Channel:
         channel_id=at.channel_id,
         name=channel["name"],
         private=bool(channel.get("is_private")),
+        shared=bool(channel.get("is_ext_shared")),
     )
 
 

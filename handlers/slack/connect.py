@@ -16,7 +16,9 @@ from handlers.slack.services import Services
 from handlers.slack.text import esc
 from handlers.slack.views import connect as views
 from handlers.slack.views.common import Modal, Reply
+from handlers.slack.views.sign_in import Draft, credentials_form
 from storage.models import Mailer, Team
+from storage.states import SignIn
 
 REDRAW_SECONDS = 1.0  # between two drawings of the ticks
 
@@ -31,7 +33,7 @@ class ConnectFlow:
         admin = Permission.ADMINISTER
         return [
             Word("connect", "connect this channel to Amazon SES", admin, self.open, opens=views.CONNECT_TITLE),
-            Word("reconnect", "give the mailer a new key", admin, self.reopen, opens=views.RECONNECT_TITLE),
+            Word("reconnect", "give the mailer a new key or role", admin, self.reopen, opens=views.RECONNECT_TITLE),
             Word("delete", "delete the mailer of this channel", admin, self.ask_delete, opens=views.DELETE_TITLE),
         ]
 
@@ -39,61 +41,74 @@ class ConnectFlow:
         admin = Permission.ADMINISTER
         listeners.button(ids.Button.CONNECT, admin, self.open, opens=views.CONNECT_TITLE)
         listeners.button(ids.Button.RECONNECT, admin, self.reopen, opens=views.RECONNECT_TITLE)
+        listeners.button(ids.Button.CREATE_ROLE, admin, self.leave)
         listeners.button(ids.Button.DELETE_MAILER, admin, self.ask_delete, opens=views.DELETE_TITLE)
+        listeners.choice(ids.Input.SIGN_IN, admin, self.choose)
         listeners.form(Form(ids.Form.CONNECT, admin, self.connect, views.CHECKING, self.redraw, patience=0))
-        listeners.form(Form(ids.Form.RECONNECT, admin, self.reconnect, views.CHECKING, self.redraw_again, patience=0))
+        listeners.form(Form(ids.Form.RECONNECT, admin, self.reconnect, views.CHECKING, self.redraw, patience=0))
         listeners.form(Form(ids.Form.DELETE_MAILER, admin, self.delete, "Deleting…"))
 
     async def open(self, call: Call) -> Reply:
         mailer = await self._services.mailers.of(call.team)
         if mailer is not None:
             return views.already(mailer, ids.Ref(call.team.id, mailer.id, mailer.version))
-        return Modal(views.connect_form(ids.Ref(call.team.id)))
+        return Modal(_form(ids.Ref(call.team.id), Draft(await self._services.role_offers.offer(call.team))))
 
     async def reopen(self, call: Call) -> Reply:
         mailer = await self._services.mailers.required(call.team)
-        return Modal(views.reconnect_form(ids.Ref(call.team.id, mailer.id, mailer.version), mailer.region))
+        offer = await self._services.role_offers.offer(call.team)
+        draft = Draft(offer, mailer.region, mailer.sign_in)
+        return Modal(_form(ids.Ref(call.team.id, mailer.id, mailer.version), draft))
+
+    async def leave(self, call: Call) -> Reply:  # noqa: ARG002 - a link opens by itself, and Slack wants to be answered
+        return None
+
+    async def choose(self, call: Call) -> Reply:
+        return Modal(_form(call.at.ref, await self._draft(call)))
 
     async def redraw(self, call: Call, notice: str) -> View:
-        return views.connect_form(call.at.ref, region=call.at.values.choice(ids.Input.REGION), notice=notice)
-
-    async def redraw_again(self, call: Call, notice: str) -> View:
-        return views.reconnect_form(call.at.ref, call.at.values.choice(ids.Input.REGION), notice=notice)
+        return _form(call.at.ref, await self._draft(call), notice=notice)
 
     async def connect(self, call: Call) -> Reply:
-        try:
-            return await self._check(call, self._services.connections.connect, views.CONNECT_TITLE)
-        except AccessRefusedError as error:
-            region = call.at.values.choice(ids.Input.REGION)
-            view = views.connect_form(call.at.ref, region=region, report=error.report)
-            return Modal(view, otherwise=esc(error.text))
+        return await self._check(call, self._services.connections.connect)
 
     async def reconnect(self, call: Call) -> Reply:
-        try:
-            return await self._check(call, self._services.connections.reconnect, views.RECONNECT_TITLE)
-        except AccessRefusedError as error:
-            region = call.at.values.choice(ids.Input.REGION)
-            view = views.reconnect_form(call.at.ref, region, report=error.report)
-            return Modal(view, otherwise=esc(error.text))
+        return await self._check(call, self._services.connections.reconnect)
 
-    async def _check(self, call: Call, run: Run, title: str) -> Reply:
-        values = call.at.values
-        typed = Typed.check(
-            values.choice(ids.Input.REGION),
-            values.text(ids.Input.ACCESS_KEY_ID),
-            values.secret(ids.Input.SECRET_ACCESS_KEY),
-        )
+    async def _check(self, call: Call, run: Run) -> Reply:
+        typed, title = await self._typed(call), _title(call.at.ref)
         steps: list[Step] = []
         drawing = asyncio.create_task(self._draw_ticks(call, title, steps))
         try:
             mailer, report = await run(call.team, typed, call.at.user_id, steps.append)
         except AlreadyConnectedError as error:
             return views.already(error.mailer, ids.Ref(call.team.id, error.mailer.id, error.mailer.version))
+        except AccessRefusedError as error:
+            view = _form(call.at.ref, await self._draft(call), report=error.report)
+            return Modal(view, otherwise=esc(error.text))
         finally:
             drawing.cancel()
             await asyncio.gather(drawing, return_exceptions=True)
         done = f"Connected to AWS account {views.place(mailer)}."
         return Modal(views.connected(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
+
+    async def _typed(self, call: Call) -> Typed:
+        values = call.at.values
+        region = values.choice(ids.Input.REGION)
+        if values.choice(ids.Input.SIGN_IN) == SignIn.ROLE:
+            offer = await self._services.role_offers.required(call.team)
+            return Typed.role(region, values.text(ids.Input.ROLE_ARN), offer.external_id)
+        return Typed.key(region, values.text(ids.Input.ACCESS_KEY_ID), values.secret(ids.Input.SECRET_ACCESS_KEY))
+
+    async def _draft(self, call: Call) -> Draft:
+        """What stands in the form that is open; the secret is left out."""
+        values = call.at.values
+        return Draft(
+            await self._services.role_offers.offer(call.team),
+            values.choice(ids.Input.REGION),
+            values.choice(ids.Input.SIGN_IN),
+            values.text(ids.Input.ROLE_ARN),
+        )
 
     async def _draw_ticks(self, call: Call, title: str, steps: list[Step]) -> None:
         """Show each answer of AWS about as it comes, until cancelled."""
@@ -125,3 +140,13 @@ class ConnectFlow:
             call.team, call.at.user_id, at_aws=call.at.values.ticked(ids.Input.DELETE_AT_AWS)
         )
         return Modal(views.deleted(left), otherwise="The mailer was deleted.")
+
+
+def _title(ref: ids.Ref) -> str:
+    return views.RECONNECT_TITLE if ref.record_id else views.CONNECT_TITLE
+
+
+def _form(ref: ids.Ref, draft: Draft, *, notice: str = "", report: AccessReport | None = None) -> View:
+    """The form of *Reconnect* where there is a mailer, else of *Connect*."""
+    form = ids.Form.RECONNECT if ref.record_id else ids.Form.CONNECT
+    return credentials_form(form, _title(ref), ref, draft, notice=notice, report=report)

@@ -10,8 +10,11 @@ class Button(StrEnum):
     CONNECT = "connection:mailer:connect"
     RECONNECT = "connection:mailer:reconnect"
     DELETE_MAILER = "connection:mailer:delete"
+    CREATE_ROLE = "connection:role:create"
     ADD_IDENTITY = "identity:new:add"
     CHECK_NOW = "identity:pending:check"
+    RETRY = "identity:failed:retry"
+    REPLACE = "identity:failed:replace"
     APPLY = "production:access:apply"
     SEND_TEST = "send:test:compose"
     NEW_BROADCAST = "send:broadcast:compose"
@@ -19,6 +22,11 @@ class Button(StrEnum):
     PAUSE = "broadcast:sending:pause"
     RESUME = "broadcast:paused:resume"
     CANCEL = "broadcast:any:cancel"
+    ACKNOWLEDGE = "incident:open:acknowledge"
+    PREVIOUS = "home:page:previous"
+    NEXT = "home:page:next"
+    CREATE_TOKEN = "api:token:create"  # noqa: S105 - the name of a button
+    REVOKE_TOKEN = "api:token:revoke"  # noqa: S105 - as above
 
 
 class Form(StrEnum):
@@ -28,6 +36,9 @@ class Form(StrEnum):
     RECONNECT = "connection:mailer:recheck"
     DELETE_MAILER = "connection:mailer:destroy"
     ADD_IDENTITY = "identity:new:create"
+    REPLACE_IDENTITY = "identity:failed:exchange"
+    ADMINS = "team:admins:appoint"
+    SETTINGS = "team:settings:save"
     PRODUCTION = "production:access:submit"
     SEND_TEST = "send:test:submit"
     NEW_BROADCAST = "send:broadcast:prepare"
@@ -39,11 +50,18 @@ class Input(StrEnum):
 
     REGION = "region"
     SIGN_IN = "sign_in"
+    ROLE_ARN = "role_arn"
     ACCESS_KEY_ID = "access_key_id"
     SECRET_ACCESS_KEY = "secret_access_key"  # noqa: S105 - the name of a field, not a secret
     CHANNEL_NAME = "channel_name"
     DELETE_AT_AWS = "delete_at_aws"
     IDENTITY = "identity"
+    MOVE_BROADCASTS = "move_broadcasts"
+    REMOVE_OLD = "remove_old"
+    ADMINS = "admins"
+    FROM_NAME = "from_name"
+    POSTAL_ADDRESS = "postal_address"
+    SENDERS = "senders"
     WEBSITE = "website"
     MAIL_TYPE = "mail_type"
     LANGUAGE = "language"

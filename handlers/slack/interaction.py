@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from storage.sealing import Secret
-
 from bot.errors import BotError
 from handlers.slack.ids import Input, Ref
+from storage.sealing import Secret
 
 Body = Mapping[str, Any]
 
@@ -45,6 +44,10 @@ class Values:
     def ticked(self, name: Input) -> bool:
         return bool(self._elements.get(name, {}).get("selected_options"))
 
+    def people(self, name: Input) -> list[str]:
+        """User ids of a multi_users_select."""
+        return list(self._elements.get(name, {}).get("selected_users") or [])
+
     def rich_text(self, name: Input) -> dict[str, Any]:
         return dict(self._elements.get(name, {}).get("rich_text_value") or {})
 
@@ -58,9 +61,9 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One command, click or submission."""
+    """One command, click or submission, or the opening of the App Home."""
 
-    kind: Literal["command", "click", "submission"]
+    kind: Literal["command", "click", "submission", "opening"]
     key: str  # unique: Slack gives each interaction its own trigger
     workspace: str
     enterprise: str
@@ -68,11 +71,13 @@ class Interaction:
     user_team: str
     trigger_id: str
     channel_id: str = ""  # empty in modals and App Home
+    private: bool = False  # of a command: typed in a private channel
     response_url: str = field(default="", repr=False)
     words: tuple[str, ...] = ()
     ref: Ref = _NOWHERE
     view_id: str = ""
     view_hash: str = ""
+    at_home: bool = False  # in the App Home: no channel to answer in
     values: Values = field(default_factory=lambda: Values({}), repr=False)
 
 
@@ -86,6 +91,7 @@ def from_command(body: Body) -> Interaction:
         user_team=body["team_id"],  # whose team the person is of, only users.info tells
         trigger_id=body["trigger_id"],
         channel_id=body["channel_id"],
+        private=body.get("channel_name") == "privategroup",
         response_url=body["response_url"],
         words=tuple(body.get("text", "").split()),
     )
@@ -102,7 +108,7 @@ def from_click(body: Body) -> Interaction:
         kind="click",
         channel_id=channel_id,
         response_url=body.get("response_url") or "",
-        ref=Ref.read(action.get("value") or ""),
+        ref=Ref.read(action.get("value") or view.get("private_metadata") or ""),  # a choice has no value of ours
         view=view,
     )
 
@@ -136,5 +142,6 @@ def _from_person(
         ref=ref,
         view_id=view.get("id") or "",
         view_hash=view.get("hash") or "",
+        at_home=view.get("type") == "home",
         values=Values(view.get("state") or {}),
     )

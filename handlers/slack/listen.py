@@ -6,8 +6,6 @@ supervised tasks, since an exception right after an `ack()` would swallow that a
 """
 
 import asyncio
-import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +18,16 @@ from bot.errors import BotError
 from bot.tasks import Tasks
 from bot.teams import Teams
 from handlers.slack import channels, ids
-from handlers.slack.answer import Answers
+from handlers.slack.answer import Answers, unexpected
+from handlers.slack.events import EventHandler, from_event, from_opening
 from handlers.slack.guard import Guard, Permission
 from handlers.slack.interaction import Body, Interaction, from_click, from_command, from_submission
-from handlers.slack.views.common import Message, Modal, Reply, refusal, said, waiting
+from handlers.slack.publish import Publisher, Show
+from handlers.slack.text import esc
+from handlers.slack.views.common import Message, Modal, Reply, refusal, waiting
+from storage import leases
+from storage.database import Database
 from storage.models import Team
-
-log = logging.getLogger(__name__)
 
 MODAL_PATIENCE = 1.0  # seconds until a waiting modal opens; a trigger lives 3 s
 SUBMIT_PATIENCE = 2.0  # seconds until a submission is answered with a waiting view; Slack waits 3 s
@@ -73,7 +74,7 @@ class Registered:
 
     kind: str
     id: str
-    permission: Permission
+    permission: Permission | None  # None: an event that nobody brings about by asking
 
 
 class Listeners:
@@ -86,13 +87,13 @@ class Listeners:
         guard: Guard,
         teams: Teams,
         tasks: Tasks,
-        first_time: Callable[[str], Awaitable[bool]],
+        db: Database,
     ) -> None:
         self._app = app
         self._guard = guard
         self._teams = teams
         self._tasks = tasks
-        self._first_time = first_time
+        self._db = db
         self.registered: list[Registered] = []
 
     def command(self, name: str, words: list[Word], unknown: Word) -> None:
@@ -119,6 +120,16 @@ class Listeners:
 
         self._app.action(str(button))(listen)
 
+    def choice(self, name: ids.Input, permission: Permission, handler: Handler) -> None:
+        """Register an input of a modal that is drawn anew as soon as it changes."""
+        self.registered.append(Registered("choice", name, permission))
+
+        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await ack()
+            self._start(self._clicked(body, client, permission, handler, opens=""))
+
+        self._app.action(str(name))(listen)
+
     def form(self, form: Form) -> None:
         """Register the submission of a modal."""
         self.registered.append(Registered("form", form.id, form.permission))
@@ -127,6 +138,45 @@ class Listeners:
             await self._submitted(ack, body, client, form)
 
         self._app.view(str(form.id))(listen)
+
+    def event(self, name: str, handler: EventHandler) -> None:
+        """Register what Slack tells of a channel or of the app."""
+        self.registered.append(Registered("event", name, None))
+
+        async def commit(body: Body, next_: Callable[[], Awaitable[None]]) -> None:
+            event = from_event(body)
+            async with self._db.write() as session:
+                if await leases.seen_once(session, event.key, self._db.now()):
+                    await handler(session, event)
+            await next_()
+
+        async def acknowledged() -> None:
+            """All is done: Bolt acknowledges an event before its listener runs, and after its middleware."""
+
+        self._app.event(name, middleware=[commit])(acknowledged)
+
+    def home(self, show: Show) -> Publisher:
+        """Register the App Home, its opening and the turning of its pages; return what publishes it anew."""
+        self.registered.append(Registered("event", "app_home_opened", Permission.SEE))
+        publisher = Publisher(self._guard, show)
+
+        async def once(at: Interaction, client: AsyncWebClient) -> None:
+            if await self._first_time(at.key) and not await self._teams.is_gone(at.workspace):
+                await publisher.publish(at, client)
+
+        async def opened(body: Body, client: AsyncWebClient) -> None:
+            if body["event"].get("tab") == "home":
+                self._start(once(from_opening(body), client))
+
+        async def turned(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await ack()
+            self._start(once(from_click(body), client))
+
+        self._app.event("app_home_opened")(opened)
+        for turn in (ids.Button.PREVIOUS, ids.Button.NEXT):
+            self.registered.append(Registered("button", turn, Permission.SEE))
+            self._app.action(str(turn))(turned)
+        return publisher
 
     def _start(self, work: Any) -> None:
         self._tasks.start(work, "interaction")
@@ -187,7 +237,7 @@ class Listeners:
         result = await task
         if isinstance(result, BotError):
             redrawn = await self._redraw(result, at, client, form)
-            result = Modal(redrawn, otherwise=result.text) if redrawn else refusal(result)
+            result = Modal(redrawn, otherwise=esc(result.text)) if redrawn else refusal(result)
         await Answers(client, at, self._teams).update(result, view_id=at.view_id, title=title)
 
     async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
@@ -202,7 +252,7 @@ class Listeners:
         except BotError as error:
             return error
         except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
-            return self._unexpected(error)
+            return unexpected(error)
 
     async def _answer(self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler) -> Reply:
         try:
@@ -210,7 +260,11 @@ class Listeners:
         except BotError as error:
             return refusal(error)
         except Exception as error:  # noqa: BLE001 - as above
-            return self._unexpected(error)
+            return unexpected(error)
+
+    async def _first_time(self, key: str) -> bool:
+        async with self._db.write() as session:
+            return await leases.seen_once(session, key, self._db.now())
 
     async def _handle(self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler) -> Reply:
         if not await self._first_time(at.key):
@@ -222,13 +276,6 @@ class Listeners:
         await self._guard.authorize(client, at, team, permission)
         if team is None:
             team = await self._teams.create(await channels.enter(client, at), created_by=at.user_id)
+        elif at.kind == "command" and not (team.reachable and team.private == at.private):
+            team = await self._teams.entered(team, await channels.enter(client, at))
         return await handler(Call(at, team, client))
-
-    @staticmethod
-    def _unexpected(error: Exception) -> Message:
-        reference = secrets.token_hex(4)
-        log.error("unexpected error, reference %s", reference, exc_info=error)
-        return said(
-            f":warning: Something went wrong on our side (reference `{reference}`). "
-            "Please try again; if it stays, give the reference to whoever runs Mailroom."
-        )

@@ -3,14 +3,16 @@
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.alerts.incidents import open_incidents
 from bot.alerts.outbox import Notice
 from bot.mailer.dns import records_of
 from handlers.slack import ids
 from handlers.slack.services import Services
-from handlers.slack.views import identities, notices
+from handlers.slack.views import alerts, identities, notices
 from handlers.slack.views.broadcasts import progress as draw_progress
 from handlers.slack.views.common import Message
-from storage.models import Identity, Mailer, Outbox
+from storage.models import Identity, Incident, Mailer, Outbox, Team
+from storage.states import IncidentState
 
 
 class Drawer:
@@ -21,13 +23,17 @@ class Drawer:
         """Return the message as the facts are now; None where what it is about is gone."""
         kind = Notice(row.kind)
         match kind:
+            case Notice.SHARED:
+                return notices.shared()
             case Notice.DELETED:
                 return notices.deleted()
             case Notice.BROADCAST:
                 progress = await self._services.broadcasts.progress(session, row.record_id)
                 return draw_progress(progress) if progress else None
-            case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_FAILED:
-                return await self._identity(session, kind, row.record_id)
+            case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
+                return await self._identity(session, kind, row)
+            case Notice.ALERT | Notice.ALERT_REMINDER | Notice.ALERT_OVER | Notice.CHANNEL_GONE:
+                return await self._alert(session, kind, row)
         mailer = await session.get(Mailer, row.record_id)
         return self._account(kind, mailer) if mailer else None
 
@@ -42,21 +48,37 @@ class Drawer:
                 return notices.applied()
             case Notice.GRANTED:
                 return notices.granted(mailer)
-            case Notice.DENIED:
-                return notices.denied(mailer)
         return None
 
     @staticmethod
-    async def _identity(session: AsyncSession, kind: Notice, identity_id: str) -> Message | None:
+    async def _alert(session: AsyncSession, kind: Notice, message: Outbox) -> Message | None:
+        if kind is Notice.CHANNEL_GONE:
+            team = await session.get_one(Team, message.record_id)
+            wrong = await open_incidents(session, team.id)
+            return alerts.stranded(team.name, wrong) if wrong and not team.reachable else None
+        incident = await session.get(Incident, message.record_id)
+        if incident is None:
+            return alerts.gone() if message.ts else None
+        match kind:
+            case Notice.ALERT:
+                return alerts.alert(incident)
+            case Notice.ALERT_OVER:
+                return alerts.over(incident)
+        return alerts.reminder(incident) if incident.state is IncidentState.OPEN else None
+
+    @staticmethod
+    async def _identity(session: AsyncSession, kind: Notice, message: Outbox) -> Message | None:
         found = await session.exec(
-            select(Identity, Mailer).where(Identity.id == identity_id, Identity.mailer_id == Mailer.id)
+            select(Identity, Mailer).where(Identity.id == message.record_id, Identity.mailer_id == Mailer.id)
         )
         pair = found.first()
         if pair is None:
             return None
         row, mailer = pair
+        if kind is Notice.IDENTITY_REPLACED:
+            return identities.replaced(row)
         if kind is Notice.IDENTITY_VERIFIED:
             return notices.identity_verified(row, mailer)
-        if kind is Notice.IDENTITY_FAILED:
-            return notices.identity_failed(row, mailer)
+        if not message.key.endswith(f":{row.attempt}"):
+            return identities.superseded(row)
         return identities.added(row, records_of(row, mailer.region), ids.Ref(row.team_id, row.id, row.version))

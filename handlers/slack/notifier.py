@@ -14,8 +14,12 @@ from typing import Any
 from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot import reach
+from bot.alerts.incidents import tell_in_person
+from bot.alerts.outbox import Notice
 from handlers.slack.views.common import Message
 from storage import leases
 from storage.database import Database
@@ -54,7 +58,7 @@ class Notifier:
                 log.error("messages could not be delivered", exc_info=outcome)
 
     async def _deliver_all(self, team_id: str, rows: Iterable[Outbox]) -> None:
-        for row in sorted(rows, key=lambda row: row.created_at):
+        for row in sorted(rows, key=lambda row: (row.ts != "", row.created_at)):
             async with self._db.read() as session:
                 team = await session.get_one(Team, team_id)
                 message = await self._draw(session, row)
@@ -64,14 +68,17 @@ class Notifier:
         if message is None:  # what it was about is gone
             await self._finish(row)
             return
+        if (until := reach.wait_until(team, self._clock(), direct=bool(row.user_id))) is not None:
+            await self._strand(team, row, until)
+            return
         method = "chat.update" if row.ts else "chat.postMessage"
-        if (wait_until := self._wait(method, team.channel_id)) is not None:
+        if (wait_until := self._wait(method, row.user_id or team.channel_id)) is not None:
             await self._finish(row, retry_at=wait_until)
             return
         try:
             posted = await self._send(team, row, message)
         except SlackApiError as error:
-            await self._refused(row, method, error)
+            await self._refused(team, row, method, error)
         except (ClientError, TimeoutError, OSError) as error:
             await self._fail(row, type(error).__name__)
         else:
@@ -81,25 +88,56 @@ class Notifier:
         if row.ts:
             await self._client.chat_update(channel=row.channel_id, ts=row.ts, **message.payload())
             return {}
-        self._remember(team.channel_id)
+        to = row.user_id or team.channel_id
+        self._remember(to)
         answer = await self._client.chat_postMessage(
-            channel=team.channel_id, unfurl_links=False, unfurl_media=False, **message.payload()
+            channel=to,
+            thread_ts=await self._ts_of(row.reply_to) if row.reply_to else None,
+            reply_broadcast=bool(row.reply_to),
+            unfurl_links=False,
+            unfurl_media=False,
+            **message.payload(),
         )
         return {"channel_id": answer["channel"], "ts": answer["ts"]}
 
-    async def _refused(self, row: Outbox, method: str, error: SlackApiError) -> None:
+    async def _ts_of(self, key: str) -> str | None:
+        async with self._db.read() as session:
+            return (await session.exec(select(Outbox.ts).where(Outbox.key == key))).first()
+
+    async def _refused(self, team: Team, row: Outbox, method: str, error: SlackApiError) -> None:
         code = str(error.response.get("error"))
         if code == "ratelimited":
             self._held[method] = self._clock() + timedelta(seconds=_retry_after(error))
             await self._finish(row, retry_at=self._held[method], last_error=code)
         elif code == "message_not_found" and row.ts:  # somebody deleted it: say it again
             await self._finish(row, retry_at=self._clock(), ts="", last_error=code)
+        elif code == "thread_not_found" and row.reply_to:  # so it stands by itself
+            await self._finish(row, retry_at=self._clock(), reply_to="", last_error=code)
+        elif code in reach.WORKSPACE_GONE or (code in reach.CHANNEL_GONE and not row.user_id):
+            await self._lost(team, row, code)
         elif code in _CONTENT:
             log.error("Slack does not take the message %s: %s", row.key, code)
             await self._finish(row, last_error=code)
         else:
             log.warning("the message %s could not be delivered: %s", row.key, code)
             await self._fail(row, code)
+
+    async def _lost(self, team: Team, row: Outbox, why: str) -> None:
+        """Have the message wait until the channel is back, in one transaction with the fact that it is gone."""
+        now = self._clock()
+        log.warning("the message %s waits: %s", row.key, why)
+        async with self._db.write() as session:
+            await reach.lost_touch(session, team, why, now=now)
+            if row.kind == Notice.ALERT and why in reach.CHANNEL_GONE:
+                await tell_in_person(session, team, now)
+            await leases.finish_message(session, row, now=now, retry_at=now + reach.LOOK_AGAIN, last_error=why)
+
+    async def _strand(self, team: Team, row: Outbox, until: datetime) -> None:
+        """Have a message wait until the channel is in reach; that an alert waits a person is told."""
+        async with self._db.write() as session:
+            if row.kind == Notice.ALERT and team.unreachable_why in reach.CHANNEL_GONE:
+                await tell_in_person(session, team, self._clock())
+            await leases.finish_message(session, row, now=self._clock(), retry_at=until)
 
     async def _fail(self, row: Outbox, why: str) -> None:
         wait = min(timedelta(seconds=2 ** min(row.attempts, 10)), LONGEST_WAIT)

@@ -4,16 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.alerts.incidents import Incidents
+from bot.api_tokens import ApiTokens
 from bot.broadcast.plan import Broadcasts
-
 from bot.broadcast.suppressions import Suppressions
 from bot.mailer.connection import Connections
 from bot.mailer.identities import Identities
+from bot.mailer.mending import Mending
 from bot.mailer.monitor import Monitor
 from bot.mailer.overview import Overviews
 from bot.mailer.production import ProductionAccess
 from bot.mailer.records import Mailers
 from bot.mailer.removal import Removal
+from bot.mailer.roles import RoleOffers
+from bot.team_settings import TeamRules
 from handlers.slack.files import Files
 from storage.database import Database
 
@@ -26,11 +30,16 @@ class Services:
     overviews: Overviews
     monitor: Monitor
     connections: Connections
+    role_offers: RoleOffers
     removal: Removal
     identities: Identities
+    mending: Mending
+    incidents: Incidents
     production: ProductionAccess
+    team_rules: TeamRules
     broadcasts: Broadcasts
     suppressions: Suppressions
+    tokens: ApiTokens
     files: Files
     public_url: str
     undo_seconds: float

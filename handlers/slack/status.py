@@ -15,7 +15,8 @@ class StatusFlow:
         return [Word("", "how things stand, and the next step", Permission.SEE, self.show)]
 
     async def show(self, call: Call) -> Reply:
-        return card(await self._services.overviews.of(call.team))
+        overview = await self._services.overviews.of(call.team)
+        return card(overview, one_click=bool(self._services.public_url))
 
 
 def help_word(command: str, words: list[Word]) -> Word:

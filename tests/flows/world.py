@@ -55,11 +55,17 @@ class World:
     async def settle(self) -> None:
         """Let everything that is due now happen: looks at AWS, mail, messages."""
         await self.bot.tasks.idle()
+        await self.bot.mending.tick()
+        await self.bot.channel_life.tick()
         await self.bot.monitor.tick()
         await self.bot.engine.tick()
         await self.bot.engine.idle()
         self.aws.settle()
         await self.bot.feedback.tick()
+        await self.says_what_it_has_to()
+
+    async def says_what_it_has_to(self) -> None:
+        """Let what waits for the channel be posted and drawn again."""
         for _ in range(SOME_ROUNDS):
             await self.bot.notifier.tick()
             self.clock.advance(1)  # a channel is posted to once a second
@@ -100,6 +106,9 @@ class World:
         """Fill the connect form and send it off."""
         who, channel = who or self.ada, channel or self.news
         modal = await self.opens(who, "/mailer connect", "Connect Amazon SES", channel=channel)
+        if "Access key ID" not in modal.labels:
+            await modal.choose("Sign in with", "Access key")
+            await self.bot.tasks.idle()
         modal.fill("AWS region", region)
         modal.fill("Access key ID", key.access_key_id)
         modal.fill("Secret access key", secret or key.secret_access_key)
@@ -138,7 +147,7 @@ class World:
         `typed` names fields: `sender`, `subject`, `message`, `reply_to`, `preheader`, `send_at`.
         """
         modal = await self.opens(who or self.bob, "/broadcast", "New broadcast")
-        fields = {"sender": "hello@acme.test", "subject": "Spring news", "message": "Hello {{first_name|there}}"}
+        fields = {"sender": "hello@acme.test", "subject": "Spring news", "message": "Hello"}
         for name, value in (fields | typed).items():
             modal.fill(LABELS[name], value)
         modal.fill("Audience CSV", ("people.csv", csv))
@@ -194,7 +203,7 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    aws: AwsPlayground, database_url: str, clock: Clock, *, socket_mode: bool = False, **settings: object
+    aws: AwsPlayground, database_url: str, clock: Clock, *, socket_mode: bool = False, **settings: Any
 ) -> AsyncIterator[World]:
     """Start the bot between a Slack, this AWS and a DNS."""
     async with SlackPlayground(clock, manifest=manifest(), patience=10) as slack:

@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import aiohttp
@@ -20,6 +20,7 @@ from tests.playground.slack import SlackPlayground
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
 ACCOUNT, REGION = "111122223333", "eu-west-1"
+OWN_ACCOUNT = "999900001111"
 
 
 class Bot:
@@ -90,11 +91,17 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(database_url: str = "", **settings: str) -> AsyncIterator[Stage]:
-    """Start all of it in Socket Mode, on SQLite unless another database is given."""
+async def stage(
+    database_url: str = "", *, own_account: str = "", started_aws: AwsPlayground | None = None, **settings: str
+) -> AsyncIterator[Stage]:
+    """Start all of it in Socket Mode, on SQLite unless another database is given, and on an AWS that runs already.
+
+    With `own_account` Mailroom has credentials of its own there, and can be let in by a role.
+    """
     port = _free_port()
     public_url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory(prefix="mailroom-") as folder, AwsPlayground() as aws, DnsPlayground() as dns:
+    running = nullcontext(started_aws) if started_aws else AwsPlayground()
+    with tempfile.TemporaryDirectory(prefix="mailroom-") as folder, running as aws, DnsPlayground() as dns:
         async with SlackPlayground(manifest=manifest(), patience=20) as slack:
             host, dns_port = dns.address
             environment = {
@@ -103,6 +110,9 @@ async def stage(database_url: str = "", **settings: str) -> AsyncIterator[Stage]
                 "SLACK_APP_TOKEN": slack.app_token,
                 "SLACK_API_URL": slack.api_url,
                 "AWS_ENDPOINT_URL": aws.url,
+                "AWS_EC2_METADATA_DISABLED": "true",  # nor has this machine any other credentials to find
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
                 "DATABASE_URL": database_url or f"sqlite+aiosqlite:///{folder}/mailroom.db",
                 "MAILROOM_DNS_SERVER": f"{host}:{dns_port}",
                 "MAILROOM_POLL_PENDING_SECONDS": "1",
@@ -111,7 +121,12 @@ async def stage(database_url: str = "", **settings: str) -> AsyncIterator[Stage]
                 "MAILROOM_UNDO_SECONDS": "2",
                 "PUBLIC_URL": public_url,
                 "PORT": str(port),
-            } | settings
+            }
+            if own_account:
+                own = aws.create_key(own_account, "mailroom-itself")
+                environment["AWS_ACCESS_KEY_ID"] = own.access_key_id
+                environment["AWS_SECRET_ACCESS_KEY"] = own.secret_access_key
+            environment |= settings
             bot = Bot(environment, Path(folder) / "bot.log")
             await bot.start()
             await slack.connected()

@@ -298,7 +298,7 @@ async def report(t: Tour) -> None:
     }
     assert sum(counts.values()) == AUDIENCE, f"{counts} do not add up to {AUDIENCE}"
     assert counts["sent"] <= len(mails) <= AUDIENCE
-    assert all(mail.text.startswith("Hello Person ") for mail in mails)
+    assert all((mail.text or "").startswith("Hello Person ") for mail in mails)
 
 
 @step("A recipient unsubscribes with one click; opening the link alone does nothing")

@@ -111,13 +111,17 @@ def field(
     )
 
 
-def labelled(name: ids.Input, label: str, element: Any, *, hint: str = "", optional: bool = False) -> InputBlock:
+def labelled(
+    name: ids.Input, label: str, element: Any, *, hint: str = "", optional: bool = False, at_once: bool = False
+) -> InputBlock:
+    """An input; `at_once`: we are told of every change, not only when the form is submitted."""
     return InputBlock(
         block_id=name,
         label=PlainTextObject(text=label),
         element=element,
         hint=PlainTextObject(text=clean(hint, 2000)) if hint else None,
         optional=optional,
+        dispatch_action=at_once or None,
     )
 
 
@@ -151,6 +155,11 @@ def page(title: str, blocks: Sequence[Block]) -> View:
         close=PlainTextObject(text="Close"),
         blocks=list(blocks),
     )
+
+
+def home(blocks: Sequence[Block]) -> View:
+    """The App Home, as one person has it."""
+    return View(type="home", blocks=list(blocks))
 
 
 def waiting(title: str, what: str) -> View:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks import ActionsBlock, Block
 from slack_sdk.models.views import View
 
 from bot.mailer.dns import Finding, Found, Record
 from bot.mailer.status import awaited_until
 from handlers.slack import ids
-from handlers.slack.text import code, esc, when
+from handlers.slack.text import code, esc, mention, when
 from handlers.slack.views.common import Message, button, buttons, context, field, form, page, section
 from storage.models import Identity
 from storage.states import IdentityKind, IdentityState
@@ -95,9 +95,30 @@ def added(row: Identity, records: Sequence[Record], ref: ids.Ref) -> Message:
         f"{row.name} was added and waits for verification",
         [
             *todo,
-            context(f"{line(row)}. Added by <@{row.added_by}>."),
+            context(f"{line(row)}. {_how(row)}."),
             buttons(button(ids.Button.CHECK_NOW, "Check now", ref, style="primary")),
         ],
+    )
+
+
+def superseded(row: Identity) -> Message:
+    """What becomes of a live message when the identity was created anew, with other DNS records."""
+    text = f"The verification of {row.name} was started again"
+    return Message(esc(text), [section(f":repeat: {esc(text)}: what to do for it stands in a newer message below.")])
+
+
+def replaced(row: Identity) -> Message:
+    """What becomes of the messages about an identity that another one has replaced."""
+    text = f"{row.replaces} was replaced by {row.name}"
+    return Message(esc(text), [section(f":leftwards_arrow_with_hook: {esc(text)}.")])
+
+
+def mend_buttons(row: Identity) -> ActionsBlock:
+    """What mends an identity that failed."""
+    ref = ids.Ref(row.team_id, row.id, row.version)
+    return buttons(
+        button(ids.Button.RETRY, "Retry verification", ref, style="primary"),
+        button(ids.Button.REPLACE, "Replace identity", ref),
     )
 
 
@@ -140,5 +161,10 @@ def _finding(finding: Finding) -> Block:
 
 
 def _origin(row: Identity) -> list[Block]:
+    return [context(f"{_how(row)}.")] if row.added_by else []
+
+
+def _how(row: Identity) -> str:
     how = "It was in the AWS account already and was adopted" if row.adopted else "Added"
-    return [context(f"{how} by <@{row.added_by}>.")] if row.added_by else []
+    place = f", in the place of {esc(row.replaces)}" if row.replaces else ""
+    return f"{how} by {mention(row.added_by)}{place}"

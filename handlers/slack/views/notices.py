@@ -4,7 +4,6 @@ from handlers.slack import ids
 from handlers.slack.text import count, esc, mention
 from handlers.slack.views.common import Message, button, buttons, context, section
 from handlers.slack.views.connect import account, region_label
-from handlers.slack.views.identities import state_words
 from handlers.slack.views.status import quota
 from storage.models import Identity, Mailer
 from storage.states import Production
@@ -65,20 +64,6 @@ def identity_verified(row: Identity, mailer: Mailer) -> Message:
     )
 
 
-def identity_failed(row: Identity, mailer: Mailer) -> Message:
-    ref = ids.Ref(mailer.team_id, mailer.id)
-    return Message(
-        f"{row.name} cannot send",
-        [
-            section(
-                f":x: *{esc(row.name)}* {state_words(row)}.\n"
-                "Nothing can be sent from it. Another verified identity of this channel still can."
-            ),
-            buttons(button(ids.Button.ADD_IDENTITY, "Add identity", ref)),
-        ],
-    )
-
-
 def applied() -> Message:
     return Message(
         "Applied for production access",
@@ -111,19 +96,6 @@ def granted(mailer: Mailer) -> Message:
     )
 
 
-def denied(mailer: Mailer) -> Message:
-    case = f" `{esc(mailer.review_case_id)}`" if mailer.review_case_id else ""
-    return Message(
-        "AWS denied production access",
-        [
-            section(
-                f":x: *AWS denied production access.* Answer the case{case} in the AWS Support Center: say whom you "
-                "mail and how they signed up. AWS takes no second application. Tests still go, as in the sandbox."
-            )
-        ],
-    )
-
-
 def deleted() -> Message:
     return Message(
         "The mailer of this channel was deleted",
@@ -131,6 +103,19 @@ def deleted() -> Message:
             section(
                 ":wastebasket: *The mailer of this channel was deleted.* Nothing is sent from here until it is "
                 "connected anew with `/mailer connect`. Unsubscribes and complaints were kept."
+            )
+        ],
+    )
+
+
+def shared() -> Message:
+    return Message(
+        "This channel is now shared with another workspace",
+        [
+            section(
+                ":warning: *This channel is now shared with another workspace.* Its people can read what Mailroom "
+                "says here: account numbers, addresses, alerts. They cannot use Mailroom. Where that is too much, "
+                "stop sharing the channel."
             )
         ],
     )

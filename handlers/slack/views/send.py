@@ -171,7 +171,7 @@ def _samples(prepared: Prepared) -> list[Block]:
     return [
         section(
             f"*To {esc(sample.address)}*\n{esc(sample.subject, 200)}\n>"
-            + esc(clean(sample.text, SAMPLE_SHOWN)).replace("\n", "\n>")
+            + esc(clean(sample.text.rstrip(), SAMPLE_SHOWN)).replace("\n", "\n>")
         )
         for sample in prepared.samples
     ]

@@ -5,21 +5,25 @@ from collections.abc import Iterable
 from slack_sdk.models.blocks import Block, ButtonElement
 
 from bot.mailer.overview import Overview, checklist
+from bot.mailer.readiness import Blocker
+from bot.mailer.records import access_lost
 from bot.mailer.sentences import Step
 from handlers.slack import ids
 from handlers.slack.text import bar, code, count, esc, when
+from handlers.slack.views.alerts import headline
 from handlers.slack.views.common import Message, button, buttons, context, header, section
 from handlers.slack.views.connect import place
-from handlers.slack.views.identities import line
+from handlers.slack.views.identities import line, mend_buttons
 from storage.models import Mailer
 from storage.states import Access, Production, Sending
 
 IDENTITIES_SHOWN = 10
+INCIDENTS_SHOWN = 5
+FAILING_SHOWN = 5  # each with two buttons
 
 _ACCESS = {
     Access.OK: ":white_check_mark: AWS accepts the credentials",
     Access.SUSPECT: ":warning: AWS refused the credentials once; being confirmed",
-    Access.LOST: ":x: AWS no longer accepts the credentials: nothing can be sent",
 }
 _PRODUCTION = {
     Production.SANDBOX: ":lock: Sandbox: only tests, to verified addresses and the SES simulator",
@@ -57,8 +61,8 @@ def team_ref(overview: Overview) -> ids.Ref:
     return ids.Ref(overview.team.id, overview.mailer.id if overview.mailer else "", 0)
 
 
-def card(overview: Overview) -> Message:
-    """The status of the team, and the one next step as a button."""
+def card(overview: Overview, *, one_click: bool = True) -> Message:
+    """The status of the team, and the one next step as a button; `one_click`: recipients can unsubscribe by a link."""
     title = f"Mailroom in #{overview.team.name}"
     if overview.mailer is None:
         return Message(
@@ -77,15 +81,30 @@ def card(overview: Overview) -> Message:
         f"{title}: {mailer.production}, {len(overview.managed)} identities",
         [
             header(title),
-            section(f"*Connection*\n{_ACCESS[mailer.access]}: account {place(mailer)}"),
+            *_wrong(overview),
+            section(f"*Connection*\n{_access(mailer)}: account {place(mailer)}"),
             section(f"*Production access*\n{_PRODUCTION[mailer.production]}"),
             *([section(f"*Sending*\n{_SENDING[mailer.sending]}")] if mailer.sending in _SENDING else []),
             section(f"*Identities*\n{_identities(overview)}"),
+            *_failing(overview),
             section(f"*Daily quota*\n{quota(mailer)}"),
-            context(_footnote(mailer)),
+            context(_footnote(mailer, one_click=one_click)),
             *_next(overview),
         ],
     )
+
+
+def _access(mailer: Mailer) -> str:
+    if mailer.access is Access.LOST:
+        return f":x: {access_lost(mailer.access_action)[0]} Nothing can be sent"
+    return _ACCESS[mailer.access]
+
+
+def _wrong(overview: Overview) -> list[Block]:
+    lines = [headline(incident) for incident in overview.incidents[:INCIDENTS_SHOWN]]
+    if len(overview.incidents) > INCIDENTS_SHOWN:
+        lines.append(f"and {len(overview.incidents) - INCIDENTS_SHOWN:,} more")
+    return [section("\n".join(lines))] if lines else []
 
 
 def quota(mailer: Mailer) -> str:
@@ -115,7 +134,12 @@ def not_ready(overview: Overview) -> Message:
             lines.append(f":white_check_mark: {item.title}: done")
     return Message(
         "You can't send broadcasts yet",
-        [section("*You can't send broadcasts yet*"), section("\n".join(lines)), *_actions(elements)],
+        [
+            section("*You can't send broadcasts yet*"),
+            section("\n".join(lines)),
+            *(_failing(overview) if Blocker.NO_VERIFIED_IDENTITY in overview.answer.blockers else []),
+            *_actions(elements),
+        ],
     )
 
 
@@ -127,14 +151,21 @@ def help_text(command: str, words: Iterable[tuple[str, str]], *, unknown: str = 
 
 
 def _identities(overview: Overview) -> str:
-    rows = overview.managed
-    others = len(overview.identities) - len(rows)
+    rows = [row for row in overview.managed if row not in overview.failing[:FAILING_SHOWN]]
+    others = len(overview.identities) - len(overview.managed)
     lines = [line(row) for row in rows[:IDENTITIES_SHOWN]]
     if len(rows) > IDENTITIES_SHOWN:
         lines.append(f"and {count(len(rows) - IDENTITIES_SHOWN, 'more identity', 'more identities')}")
     if others:
         lines.append(f"{count(others, 'other identity', 'other identities')} of the account, not looked after here")
-    return "\n".join(lines) or "None yet"
+    return "\n".join(lines) or ("None that works" if overview.failing else "None yet")
+
+
+def _failing(overview: Overview) -> list[Block]:
+    """Each identity that failed, with the buttons that mend it."""
+    return [
+        block for row in overview.failing[:FAILING_SHOWN] for block in (section(f"{line(row)}."), mend_buttons(row))
+    ]
 
 
 def _next(overview: Overview) -> list[Block]:
@@ -155,10 +186,12 @@ def _next(overview: Overview) -> list[Block]:
     return [section(f"*Next step*\n{esc(missing[0].sentence)}"), *_actions(elements)] if missing else []
 
 
-def _footnote(mailer: Mailer) -> str:
+def _footnote(mailer: Mailer, *, one_click: bool) -> str:
     told = f"As AWS told us {when(mailer.checked_at)}."
     if mailer.queue_url is None:
         told += " :warning: The key may not use SQS, so bounces and complaints are not seen."
+    if not one_click:
+        told += " :warning: There is no public address, so recipients unsubscribe by mail: use /mailer suppress."
     return told
 
 

@@ -38,7 +38,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('enterprise_id', 'slack_team_id', name=op.f('uq_installation_enterprise_id_slack_team_id'))
     )
     op.create_table('poll',
-    sa.Column('kind', sa.Enum('account', 'access_check', 'feedback', name='kind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('account', 'access_check', 'feedback', 'channel', name='kind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('subject_id', sa.String(), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('fence', sa.Integer(), nullable=False),
@@ -55,6 +55,9 @@ def upgrade() -> None:
     op.create_table('seen_request',
     sa.Column('key', sa.String(), nullable=False),
     sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('request_hash', sa.String(), nullable=False),
+    sa.Column('status', sa.Integer(), nullable=False),
+    sa.Column('reply', sa.String(), nullable=False),
     sa.PrimaryKeyConstraint('key', name=op.f('pk_seen_request'))
     )
     with op.batch_alter_table('seen_request', schema=None) as batch_op:
@@ -83,7 +86,11 @@ def upgrade() -> None:
     sa.Column('channel_id', sa.String(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('private', sa.Boolean(), nullable=False),
+    sa.Column('shared', sa.Boolean(), nullable=False),
+    sa.Column('previous_channel_id', sa.String(), nullable=False),
+    sa.Column('previous_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('reachable', sa.Boolean(), nullable=False),
+    sa.Column('unreachable_why', sa.String(), nullable=False),
     sa.Column('external_id', sa.String(), nullable=True),
     sa.Column('from_name', sa.String(), nullable=False),
     sa.Column('reply_to', sa.String(), nullable=False),
@@ -134,7 +141,7 @@ def upgrade() -> None:
     sa.Column('account_id', sa.String(), nullable=False),
     sa.Column('region', sa.String(), nullable=False),
     sa.Column('principal_arn', sa.String(), nullable=False),
-    sa.Column('sign_in', sa.String(), nullable=False),
+    sa.Column('sign_in', sa.Enum('access_key', 'role', name='sign_in', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('credentials', sa.LargeBinary(), nullable=False),
     sa.Column('credentials_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('connected_by', sa.String(), nullable=False),
@@ -148,6 +155,7 @@ def upgrade() -> None:
     sa.Column('access_error', sa.String(), nullable=False),
     sa.Column('access_action', sa.String(), nullable=False),
     sa.Column('access_checked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('unanswered_since', sa.DateTime(timezone=True), nullable=True),
     sa.Column('production_access', sa.Boolean(), nullable=False),
     sa.Column('review_status', sa.String(), nullable=False),
     sa.Column('review_case_id', sa.String(), nullable=False),
@@ -268,6 +276,7 @@ def upgrade() -> None:
     sa.Column('state', sa.Enum('pending', 'verified', 'failed', 'temporary_failure', 'gone', name='state', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('state_since', sa.DateTime(timezone=True), nullable=False),
     sa.Column('pending_since', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('verified_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('verification_status', sa.String(), nullable=False),
     sa.Column('error_type', sa.String(), nullable=False),
     sa.Column('dkim_status', sa.String(), nullable=False),
@@ -275,7 +284,11 @@ def upgrade() -> None:
     sa.Column('dkim_zone', sa.String(), nullable=False),
     sa.Column('mail_from_domain', sa.String(), nullable=False),
     sa.Column('mail_from_status', sa.String(), nullable=False),
+    sa.Column('attempt', sa.Integer(), nullable=False),
+    sa.Column('replaces', sa.String(), nullable=False),
     sa.Column('intent', sa.String(), nullable=False),
+    sa.Column('intent_detail', sa.JSON(), nullable=False),
+    sa.Column('intent_due_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('checked_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['mailer_id'], ['mailer.id'], name=op.f('fk_identity_mailer_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['team_id'], ['team.id'], name=op.f('fk_identity_team_id'), ondelete='CASCADE'),
@@ -283,13 +296,14 @@ def upgrade() -> None:
     sa.UniqueConstraint('mailer_id', 'name', name=op.f('uq_identity_mailer_id_name'))
     )
     with op.batch_alter_table('identity', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_identity_intent_due_at'), ['intent_due_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_team_id'), ['team_id'], unique=False)
 
     op.create_table('incident',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('team_id', sa.String(), nullable=False),
     sa.Column('mailer_id', sa.String(), nullable=True),
-    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('kind', sa.Enum('access_lost', 'region_outage', 'shut_down', 'sending_paused', 'probation', 'production_denied', 'identity_lost', 'verification_failed', 'verification_ending', 'quota_used_up', 'quota_low', name='incident_kind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('subject', sa.String(), nullable=False),
     sa.Column('state', sa.Enum('open', 'acknowledged', 'resolved', name='state', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),

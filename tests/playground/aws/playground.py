@@ -202,6 +202,10 @@ class AwsPlayground:
         """Every mail that SES sent, oldest first."""
         return self._outbox.mails
 
+    def happens(self, mail: Mail, event: str) -> None:
+        """Something becomes known about a mail sent before: BOUNCE, COMPLAINT. Its events go out."""
+        self._outbox.publisher.publish(self.ses(mail.account, mail.region), mail, event, mail.to, sub_type="General")
+
     @property
     def mail_count(self) -> int:
         return self._outbox.count

@@ -208,7 +208,7 @@ class Person:
         blocks = seen.as_seen if stale else seen.message.blocks
         block, element, option = finding.pick(label, finding.buttons(blocks), "button")
         if self.agrees(element, confirm=confirm):
-            await self._act(seen, block, element, option, f"presses [{label}]")
+            await self.act(seen, block, element, option, f"presses [{label}]")
 
     async def choose(self, seen: Seen, label: str, value: Any) -> None:
         """Picks from a menu in a message."""
@@ -220,9 +220,10 @@ class Person:
         chosen = converted(element, value, no_upload)
         seen.inputs[block["block_id"], element["action_id"]] = chosen
         if block["type"] != "input" or block.get("dispatch_action"):
-            await self._act(seen, block, element, chosen, f"sets {label!r}")
+            await self.act(seen, block, element, chosen, f"sets {label!r}")
 
-    async def _act(self, seen: Seen, block: Json, element: Json, value: Any, what: str) -> None:
+    async def act(self, seen: Seen, block: Json, element: Json, value: Any, what: str) -> None:
+        """Tell the app that an element of a message was used, however it was found."""
         channel = seen.message.channel
         self._must_be_in(channel)
         self.slack.world.note(self.name, f"{channel.label}  {self.name} {what}")

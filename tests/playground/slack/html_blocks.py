@@ -1,14 +1,16 @@
-"""Blocks and their elements as HTML. Every control carries its block and action id for a page that acts on it."""
+"""Blocks and their elements as HTML. Every control is a real one, carries its block and action id, and is named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
 from . import html_text
+from .inputs import is_many
 from .mrkdwn import Names
 from .render import offered, text_of, value_text
 from .world import Json
@@ -25,14 +27,24 @@ _INPUT_TYPES = {
 }
 
 
+def control_name(prefix: str, block: Json, element: Json) -> str:
+    """The `name` of a control (and `id`, where there is one only), by which a page hands over what it holds."""
+    return f"{prefix}{block['block_id']}-{element.get('action_id', '')}"
+
+
 @dataclass
 class Drawing:
-    """What blocks are drawn with: names, what stands in the inputs, and the sentences under them."""
+    """What blocks are drawn with: names, what stands in the inputs, and the sentences under them.
+
+    `people` and `places` are offered by the menus of users and of channels, as names by id.
+    """
 
     names: Names = str
     inputs: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     prefix: str = ""
+    people: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, block: Json, element: Json) -> Any:
         return self.inputs.get((block["block_id"], element.get("action_id", "")))
@@ -47,31 +59,54 @@ class Drawing:
     def element(self, block: Json, element: Json) -> str:
         kind = element["type"]
         if kind in {"button", "workflow_button", "icon_button"}:
-            return _button(block, element)
+            return _button(self, block, element)
         if kind == "image":
             return _picture(element)
         if kind == "overflow":
-            return _overflow(block, element)
+            return _overflow(self, block, element)
         if kind in {"radio_buttons", "checkboxes"}:
             return _choices(self, block, element)
         if kind in _INPUT_TYPES or kind == "rich_text_input":
             return _typed(self, block, element)
         return _menu(self, block, element)
 
-    def element_id(self, block: Json, element: Json) -> str:
-        return escape(f"{self.prefix}{block['block_id']}-{element.get('action_id', '')}")
+    def name(self, block: Json, element: Json) -> str:
+        return escape(control_name(self.prefix, block, element))
+
+    def control(self, block: Json, element: Json) -> str:
+        """The attributes that every input has; hint and error are its description."""
+        name = self.name(block, element)
+        attributes = f'id="{name}" name="{name}" {_data(block, element)}{_at_once(block)}'
+        if block["type"] != "input":
+            label = text_of(element["placeholder"]) if "placeholder" in element else "Choose"
+            return f'{attributes} aria-label="{escape(label)}"'
+        wrong = block["block_id"] in self.errors
+        notes = [f"{name}-{note}" for note, there in (("error", wrong), ("hint", "hint" in block)) if there]
+        described = f' aria-describedby="{" ".join(notes)}"' if notes else ""
+        required = "" if block.get("optional") else ' aria-required="true"'
+        return attributes + described + required + (' aria-invalid="true"' if wrong else "")
 
 
 def _data(block: Json, element: Json) -> str:
     return f'data-block="{escape(block["block_id"])}" data-action="{escape(element.get("action_id", ""))}"'
 
 
-def _button(block: Json, element: Json) -> str:
+def _at_once(block: Json) -> str:
+    return " data-at-once" if block["type"] != "input" or block.get("dispatch_action") else ""
+
+
+def _button(drawing: Drawing, block: Json, element: Json) -> str:
     style = escape(element.get("style", "default"))
     label = element.get("accessibility_label")
-    name = f' aria-label="{escape(label)}"' if label else ""
+    more = f' aria-label="{escape(label)}"' if label else ""
+    if "url" in element:
+        more += f' data-url="{escape(element["url"])}"'
+    if "confirm" in element:
+        asked = {name: text_of(element["confirm"][name]) for name in ("title", "text", "confirm", "deny")}
+        more += f' data-confirm="{escape(json.dumps(asked))}" aria-haspopup="dialog"'
     shown = html_text.plain(element["text"]["text"])
-    return f'<button type="button" class="button {style}" {_data(block, element)}{name}>{shown}</button>'
+    id_ = f'id="{drawing.name(block, element)}"'
+    return f'<button type="button" {id_} class="button {style}" {_data(block, element)}{more}>{shown}</button>'
 
 
 def _picture(element: Json) -> str:
@@ -79,58 +114,76 @@ def _picture(element: Json) -> str:
     return f'<span class="picture" role="img" aria-label="{alt}">{alt}</span>'
 
 
-def _overflow(block: Json, element: Json) -> str:
+def _overflow(drawing: Drawing, block: Json, element: Json) -> str:
     entries = "".join(
         f'<button type="button" class="button default" {_data(block, element)} '
         f'data-value="{escape(o["value"])}">{html_text.plain(o["text"]["text"])}</button>'
         for o in element["options"]
     )
-    return f'<details class="overflow"><summary aria-label="More actions">⋯</summary>{entries}</details>'
+    id_ = f'id="{drawing.name(block, element)}"'
+    return f'<details {id_} class="overflow"><summary aria-label="More actions">⋯</summary>{entries}</details>'
 
 
 def _choices(drawing: Drawing, block: Json, element: Json) -> str:
     value = drawing.value(block, element)
     chosen = [o["value"] for o in (value if isinstance(value, list) else [value] if value else [])]
     kind = "radio" if element["type"] == "radio_buttons" else "checkbox"
-    name = drawing.element_id(block, element)
+    name = drawing.name(block, element)
     rows = []
-    for o in element["options"]:
+    for number, o in enumerate(element["options"]):
         checked = " checked" if o["value"] in chosen else ""
         more = f"<small>{html_text.text(o['description'], drawing.names)}</small>" if "description" in o else ""
         rows.append(
-            f'<label class="choice"><input type="{kind}" name="{name}" value="{escape(o["value"])}"{checked} '
-            f"{_data(block, element)}> <span>{html_text.text(o['text'], drawing.names)}{more}</span></label>"
+            f'<label class="choice"><input type="{kind}" id="{name}-{number}" name="{name}" '
+            f'value="{escape(o["value"])}"{checked} {_data(block, element)}{_at_once(block)}> '
+            f"<span>{html_text.text(o['text'], drawing.names)}{more}</span></label>"
         )
     return "".join(rows)
 
 
 def _typed(drawing: Drawing, block: Json, element: Json) -> str:
     kind, value = element["type"], drawing.value(block, element)
-    hint = escape(text_of(element["placeholder"])) if "placeholder" in element else ""
-    common = f'id="{drawing.element_id(block, element)}" {_data(block, element)} placeholder="{hint}"'
+    hint = f' placeholder="{escape(text_of(element["placeholder"]))}"' if "placeholder" in element else ""
+    common = drawing.control(block, element) + hint
     if kind == "rich_text_input" or element.get("multiline"):
         return f"<textarea {common} rows=5>{escape(value_text(element, value, drawing.names))}</textarea>"
     if kind == "file_input":
         chosen = f'<span class="files">{escape(value_text(element, value))}</span>' if value else ""
         accept = ",".join(f".{escape(t)}" for t in element.get("filetypes", []))
-        return f'{chosen}<input type="file" accept="{accept}" {common}>'
+        many = " multiple" if element.get("max_files", 10) > 1 else ""
+        return f'{chosen}<input type="file" accept="{accept}"{many} {common}>'
     shown = value or ""
-    if kind == "datetimepicker" and value:
-        shown = datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M")
-    return f'<input type="{_INPUT_TYPES[kind]}" {common} value="{escape(str(shown))}">'
+    if kind == "datetimepicker":
+        shown = f"{datetime.fromtimestamp(value, UTC):%Y-%m-%dT%H:%M}" if value else ""
+        return f'<span class="moment"><input type="datetime-local" {common} value="{shown}"> UTC</span>'
+    return f'<input type="{_INPUT_TYPES[kind]}" {common} value="{escape(str(shown))}" autocomplete="off">'
 
 
 def _menu(drawing: Drawing, block: Json, element: Json) -> str:
+    """Menus of people and channels hold ids, all others options."""
     value = drawing.value(block, element)
-    placeholder = text_of(element["placeholder"]) if "placeholder" in element else ""
-    shown = value_text(element, value, drawing.names) or placeholder
+    held = value if isinstance(value, list) else [value] if value else []
+    chosen = {o["value"] if isinstance(o, dict) else o for o in held}
+    entries = [(o["value"], text_of(o["text"])) for o in offered(element)] or _known(drawing, element, held)
     options = "".join(
-        f'<option value="{escape(o["value"])}"{" selected" if o == value else ""}>{escape(text_of(o["text"]))}</option>'
-        for o in offered(element)
+        f'<option value="{escape(key)}"{" selected" if key in chosen else ""}>{escape(text)}</option>'
+        for key, text in entries
     )
-    first = "" if value and options else f'<option value="">{escape(shown or "Select")}</option>'
-    name = f'aria-label="{escape(placeholder or "Select")}"' if block["type"] != "input" else ""
-    return f'<select id="{drawing.element_id(block, element)}" {name} {_data(block, element)}>{first}{options}</select>'
+    common = drawing.control(block, element)
+    if is_many(element):
+        return f"<select multiple {common}>{options}</select>"
+    placeholder = text_of(element["placeholder"]) if "placeholder" in element else "Select"
+    first = f'<option value="">{escape(placeholder)}</option>' if block.get("optional") or not chosen else ""
+    return f"<select {common}>{first}{options}</select>"
+
+
+def _known(drawing: Drawing, element: Json, held: Iterable[Any]) -> Iterable[tuple[str, str]]:
+    kind = element["type"]
+    if kind.endswith("users_select"):
+        return drawing.people.items()
+    if kind.endswith(("channels_select", "conversations_select")):
+        return drawing.places.items()
+    return [(o["value"], text_of(o["text"])) for o in held]
 
 
 def _section(drawing: Drawing, block: Json) -> str:
@@ -144,16 +197,17 @@ def _section(drawing: Drawing, block: Json) -> str:
 
 def _input(drawing: Drawing, block: Json) -> str:
     element = block["element"]
+    name = drawing.name(block, element)
     optional = ' <span class="optional">(optional)</span>' if block.get("optional") else ""
     label = html_text.plain(block["label"]["text"]) + optional
     control = drawing.element(block, element)
     error = drawing.errors.get(block["block_id"])
-    below = f'<p class="error" role="alert">{html_text.plain(error)}</p>' if error else ""
+    below = f'<p class="error" id="{name}-error">{html_text.plain(error)}</p>' if error else ""
     if "hint" in block:
-        below += f'<p class="hint">{html_text.plain(block["hint"]["text"])}</p>'
+        below += f'<p class="hint" id="{name}-hint">{html_text.plain(block["hint"]["text"])}</p>'
     if element["type"] in {"radio_buttons", "checkboxes"}:
         return f"<fieldset><legend>{label}</legend>{control}{below}</fieldset>"
-    return f'<label for="{drawing.element_id(block, element)}">{label}</label>{control}{below}'
+    return f'<label for="{name}">{label}</label>{control}{below}'
 
 
 def _context(drawing: Drawing, block: Json) -> str:

@@ -12,7 +12,7 @@ from .mrkdwn import CODE, MARKS, RESERVED, TOKEN, Names, token_text, unescaped
 from .world import Json
 
 _TAGS = {"*": "strong", "_": "em", "~": "s"}
-_EMOJI = {
+EMOJI = {
     "white_check_mark": "✅",
     "warning": "⚠️",
     "x": "❌",
@@ -28,13 +28,35 @@ _EMOJI = {
     "bulb": "💡",
     "lock": "🔒",
     "key": "🔑",
+    "alarm_clock": "⏰",
+    "outbox_tray": "📤",
+    "double_vertical_bar": "⏸️",
+    "octagonal_sign": "🛑",
+    "no_entry_sign": "🚫",
+    "wastebasket": "🗑️",
+    "memo": "📝",
+    "bell": "🔔",
+    "wave": "👋",
+    "repeat": "🔁",
+    "leftwards_arrow_with_hook": "↩️",
+    "new": "🆕",
+    "hourglass": "⌛",
+    "information_source": "ℹ️",
+    "heavy_minus_sign": "➖",
+    "grey_question": "❔",
+    "globe_with_meridians": "🌐",
 }
+_DATE = re.compile(r"!date\^(?P<at>\d{1,10})\^(?P<form>[^^]+)", re.ASCII)
+_FIELD = re.compile(r"\{(\w+)\}")
+_QUOTE = re.compile(r"(?:^|<br>)&gt; ?")
+_QUOTED = re.compile(r"((?:(?:^|<br>)&gt;.*?(?=<br>|$))+)(?:<br>)?")
+_KEPT = re.compile("(<br>)?\x00(\\d+)\x00(<br>)?")  # a block of code breaks the line by itself
 _SHORTCODE = re.compile(r":([a-z0-9_+-]+):")
 
 
 def plain(text: str) -> str:
     """Plain text; the emoji that Slack would draw, where it is one we know."""
-    shown = _SHORTCODE.sub(lambda m: _EMOJI.get(m[1], m[0]), text)
+    shown = _SHORTCODE.sub(lambda m: EMOJI.get(m[1], m[0]), text)
     return escape(shown).replace("\n", "<br>")
 
 
@@ -45,11 +67,24 @@ def link(url: str, shown: str) -> str:
     return f'<a href="{escape(url)}" rel="noopener noreferrer">{shown}</a>'
 
 
+def _date(found: re.Match[str]) -> str:
+    """A `<!date^...>` in UTC; docs.slack.dev/messaging/formatting-message-text#date-formatting."""
+    at = datetime.fromtimestamp(int(found["at"]), UTC)
+    days = (at.date() - datetime.now(UTC).date()).days
+    near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get(days)
+    shown = {"time": f"{at:%H:%M}", "time_secs": f"{at:%H:%M:%S}", "date_num": f"{at:%Y-%m-%d}"}
+    for name, form in (("date", "%B %d, %Y"), ("date_short", "%b %d, %Y"), ("date_long", "%A, %B %d, %Y")):
+        shown |= {name: at.strftime(form), f"{name}_pretty": near or at.strftime(form)}
+    text = _FIELD.sub(lambda field: shown.get(field[1], field[0]), found["form"])
+    return f'<span class="date" title="{at:%Y-%m-%d %H:%M} UTC">{plain(unescaped(text))}</span>'
+
+
 def _token(token: str, names: Names) -> str:
     body, _, label = token.partition("|")
+    if date := _DATE.match(body):
+        return _date(date)
     if body.startswith(("@", "#", "!")):
-        kind = "date" if body.startswith("!date^") else "mention"
-        return f'<span class="{kind}">{plain(unescaped(token_text(token, names)))}</span>'
+        return f'<span class="mention">{plain(unescaped(token_text(token, names)))}</span>'
     url = unescaped(body)
     return link(url, plain(unescaped(label) or url.removeprefix("mailto:")))
 
@@ -66,13 +101,17 @@ def mrkdwn(text: str, names: Names) -> str:
         inner = escape(unescaped(TOKEN.sub(lambda t: token_text(t[1], names), match["block"] or match["span"])))
         return keep(f"<pre>{inner.strip(chr(10))}</pre>" if match["block"] else f"<code>{inner}</code>")
 
+    def back(match: re.Match[str]) -> str:
+        html = kept[int(match[2])]
+        return html if html.startswith("<pre>") else f"{match[1] or ''}{html}{match[3] or ''}"
+
     shown = CODE.sub(code, text.translate(RESERVED))
     shown = TOKEN.sub(lambda m: keep(_token(m[1], names)), shown)
     shown = plain(unescaped(shown))
     for mark, pattern in MARKS.items():
         shown = pattern.sub(rf"<{_TAGS[mark]}>\1</{_TAGS[mark]}>", shown)
-    shown = re.sub(r"(?:^|<br>)&gt; ?(.*?)(?=<br>|$)", r"<blockquote>\1</blockquote>", shown)
-    return re.sub("\x00(\\d+)\x00", lambda m: kept[int(m[1])], shown)
+    shown = _QUOTED.sub(lambda m: f"<blockquote>{_QUOTE.sub('<br>', m[1]).removeprefix('<br>')}</blockquote>", shown)
+    return _KEPT.sub(back, shown)
 
 
 def text(obj: Json, names: Names) -> str:

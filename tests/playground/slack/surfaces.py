@@ -73,24 +73,24 @@ class Surface:
         block, element = self._find(label)
         if acts_at_once(block):
             raise finding.NotThere(f"{label!r} acts at once: await modal.choose({label!r}, ...)")
-        self._put(block, element, converted(element, value, self._upload))
+        self.put(block, element, converted(element, value, self.upload))
 
     async def choose(self, label: str, value: Any) -> None:
         """As `fill`, and tells the app where the input is one that acts at once."""
         self._must_be_open()
         block, element = self._find(label)
         more = await self._suggestions(block, element, value)
-        chosen = converted(element, value, self._upload, more)
-        self._put(block, element, chosen)
+        chosen = converted(element, value, self.upload, more)
+        self.put(block, element, chosen)
         if acts_at_once(block):
-            await self._act(block, element, chosen, f"sets {label!r}")
+            await self.act(block, element, chosen, f"sets {label!r}")
 
     async def press(self, label: str, *, confirm: bool = True) -> None:
         """Presses a button; with `confirm=False` a confirmation dialog is answered with no."""
         self._must_be_open()
         block, element, option = finding.pick(label, finding.buttons(self.view.blocks), "button")
         if self.person.agrees(element, confirm=confirm):
-            await self._act(block, element, option, f"presses [{label}]")
+            await self.act(block, element, option, f"presses [{label}]")
 
     async def shows(self, text: str, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  (a person's patience)
         """Waits until this text can be read here."""
@@ -100,11 +100,12 @@ class Surface:
         except TimeoutError:
             raise finding.NotThere(f"{text!r} does not appear; visible is:\n{self.text}") from None
 
-    def _put(self, block: Json, element: Json, value: Any) -> None:
+    def put(self, block: Json, element: Json, value: Any) -> None:
+        """What an input holds from now on, as `state.values` has it; `fill` is for people."""
         self.view.inputs[block["block_id"], element["action_id"]] = value
         self._slack.world.changed()
 
-    def _upload(self, name: str, content: bytes) -> File:
+    def upload(self, name: str, content: bytes) -> File:
         return self._slack.upload(self.person.user, self.view.workspace, name, content)
 
     async def _suggestions(self, block: Json, element: Json, value: Any) -> list[Json]:
@@ -115,7 +116,8 @@ class Surface:
         groups = answer.get("option_groups", [])
         return [*answer.get("options", []), *(o for group in groups for o in group["options"])]
 
-    async def _act(self, block: Json, element: Json, value: Any, what: str) -> None:
+    async def act(self, block: Json, element: Json, value: Any, what: str) -> None:
+        """Tell the app that an element was used; `press` and `choose` are for people."""
         name = self.person.name
         self._slack.world.note(name, f"{name} {what} in {self.title or 'the home tab'!r}")
         action = self._slack.payloads.action(block, element, value)

@@ -192,6 +192,11 @@ class World:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    @property
+    def next_change(self) -> asyncio.Event:
+        """Set when something changes after this was asked for."""
+        return self._changed
+
     async def until(self, predicate: Callable[[], T | None], timeout: float) -> T:  # noqa: ASYNC109  (the caller words the failure)
         """The first true answer of `predicate`, asked again after every change; TimeoutError when none comes."""
         async with asyncio.timeout(timeout):

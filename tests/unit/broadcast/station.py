@@ -21,7 +21,8 @@ from bot.mailer.overview import Overviews
 from bot.mailer.records import Mailers
 from bot.mailer.status import PollIntervals
 from bot.mailer.vault import Vault
-from bot.ses.client import AwsKey, SesClients
+from bot.ses.client import SesClients
+from bot.ses.credentials import AwsKey
 from storage.database import Database
 from storage.models import Broadcast, Chunk, Delivery, Mailer, SendingAccount, Team, new_id
 from storage.sealing import KeyRing, Secret

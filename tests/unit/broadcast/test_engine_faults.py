@@ -164,6 +164,34 @@ async def test_a_process_that_stalls_before_its_call_does_not_send_again_what_ot
     assert await check_truth(connected, broadcast) == {SENT: SIZE}
 
 
+async def test_a_process_that_stalled_claims_nothing_once_its_lease_is_taken(connected: Station) -> None:
+    broadcast = await connected.confirmed(SIZE)
+    stalls = [(asyncio.Event(), asyncio.Event()) for _ in range(2)]
+    waiting = list(stalls)
+
+    async def stall() -> None:
+        if waiting:
+            reached, released = waiting.pop(0)
+            reached.set()
+            await released.wait()
+
+    connected.between_calls = stall
+    first, second = connected.engine(), connected.engine()
+    await first.tick()
+    await stalls[0][0].wait()
+    connected.clock.advance(LEASE.total_seconds())
+    await second.tick()
+    await stalls[1][0].wait()
+    calls = len(connected.calls())
+    stalls[0][1].set()
+    await first.idle()
+    assert len(connected.calls()) == calls
+    stalls[1][1].set()
+    await second.idle()
+    assert await connected.is_done(broadcast.id, SIZE)
+    assert connected.nobody_twice()
+
+
 async def test_what_is_in_doubt_is_never_sent_again_by_itself(connected: Station) -> None:
     broadcast = await connected.confirmed(14)
     connected.aws.fail(BULK, How.REFUSE)
@@ -185,17 +213,18 @@ async def test_a_database_that_is_away_when_the_answer_comes_loses_no_message_id
     assert len(connected.calls()) == 1
 
 
-async def test_cancelling_while_a_call_is_under_way_leaves_no_recipient_pending(connected: Station) -> None:
+@pytest.mark.parametrize(("rate", "became"), [(14, SENT), (7, DeliveryState.CANCELLED)])
+async def test_cancelling_while_a_call_is_under_way(connected: Station, rate: int, became: DeliveryState) -> None:
     broadcast = await connected.confirmed(SIZE)
     fault = connected.aws.fail(BULK, How.HANG_BEFORE)
-    throttled = connected.aws.fail(BULK, How.THROTTLE)
     engine = connected.engine()
     await engine.tick()
     await asyncio.to_thread(fault.reached.wait, 10)
     version = (await connected.broadcast(broadcast.id)).version
     await connected.broadcasts.cancel(connected.team, broadcast.id, version, "U1")
     assert await connected.counts(broadcast.id) == {DeliveryState.SENDING: 14, DeliveryState.CANCELLED: 26}
+    connected.ses.set_quota(rate=rate)  # at 7 a second AWS refuses the call of 14
     fault.release()
     await engine.idle()
-    assert await connected.counts(broadcast.id) == {SENT: 14, DeliveryState.CANCELLED: 26}
-    assert throttled.hits == 0
+    counts = await connected.counts(broadcast.id)
+    assert counts == Counter({became: 14}) + Counter({DeliveryState.CANCELLED: 26})

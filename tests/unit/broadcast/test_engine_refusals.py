@@ -7,6 +7,7 @@ import pytest
 from sqlmodel import select
 
 from bot.broadcast.engine import Engine
+from bot.mailer.facts import CONFIRM_AFTER
 from storage.models import Broadcast, Mailer, Poll
 from storage.states import Access, BroadcastState, DeliveryState, PauseReason, PollKind
 from tests.playground.aws import How
@@ -97,7 +98,7 @@ async def test_a_refused_key_makes_the_mailer_suspect_and_is_confirmed_before_it
     assert (mailer.access, mailer.access_error) == (Access.SUSPECT, "UnrecognizedClientException")
     async with connected.db.read() as session:
         poll = await session.get_one(Poll, (PollKind.ACCOUNT, mailer.id))
-    assert poll.due_at <= connected.clock()
+    assert poll.due_at <= connected.clock() + CONFIRM_AFTER
     assert await connected.counts(broadcast.id) == {SENT: 14, PENDING: 16}
     await connected.later(engine, 180)
     assert await connected.is_done(broadcast.id, 30)
@@ -138,6 +139,9 @@ async def test_after_a_long_pause_by_aws_a_person_decides(connected: Station) ->
     await connected.later(engine, 2 * 3600, step=300)
     connected.ses.resume()
     await connected.later(engine, 2 * 3600, step=300)
+    other = await connected.confirmed(3)
+    await connected.run(engine)
+    assert await connected.is_done(other.id, 3)  # the account works, and this changes nothing for the first one
     assert await held(connected, broadcast) == [PauseReason.SENDING]
     version = (await connected.broadcast(broadcast.id)).version
     await connected.broadcasts.resume(connected.team, broadcast.id, version, "U1")

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.playground.slack import Channel, Person, SlackPlayground, channel_html, home_html, modal_html
-from tests.playground.slack.html_text import mrkdwn
+from tests.playground.slack.html_text import EMOJI, mrkdwn
 from tests.playground.slack.mrkdwn import visible_text
 from tests.playground.slack.posting import content, post
 from tests.playground.slack.views import publish, push
@@ -83,11 +84,11 @@ async def test_every_valid_payload_can_be_drawn(slack: SlackPlayground, ada: Per
     for payload in VALID.values():
         if payload.get("type") == "modal":
             view = push(slack.world, payload, ada.id, slack.workspace, None)
-            outline = stands_alone(modal_html(view, slack.world.display))
-            labels = re.findall(r'<label for="([^"]+)"', modal_html(view))
+            outline = stands_alone(modal_html(view, slack.world))
+            labels = re.findall(r'<label for="([^"]+)"', modal_html(view, slack.world))
             assert set(labels) <= {value for name, value in outline.attributes if name == "id"}
         elif payload.get("type") == "home":
-            stands_alone(home_html(publish(slack.world, payload, ada.id, slack.workspace)))
+            stands_alone(home_html(publish(slack.world, payload, ada.id, slack.workspace), slack.world))
         else:
             _, blocks = content("t", payload["blocks"])
             post(slack.world, news, slack.workspace, "t", blocks)
@@ -99,7 +100,7 @@ async def test_a_modal_shows_what_was_typed_and_what_is_wrong(slack: SlackPlaygr
     form = await ada.modal("Connect")
     form.fill("Role ARN", 'a"><script>')
     form.view.errors = {"arn": "No <such> role."}
-    outline = stands_alone(modal_html(form.view))
+    outline = stands_alone(modal_html(form.view, slack.world))
     assert ("value", 'a"><script>') in outline.attributes
     assert "No <such> role." in outline.text
 
@@ -129,3 +130,20 @@ def test_no_text_breaks_out_of_its_place(text: str) -> None:
 )
 def test_markup_is_read_as_slacks_client_shows_it(text: str, shown: str) -> None:
     assert visible_text(text) == shown
+
+
+def test_every_emoji_that_the_app_uses_is_drawn() -> None:
+    views = (Path(__file__).parents[3] / "handlers" / "slack").rglob("*.py")
+    used = {name for path in views for name in re.findall(r"[\"' ]:([a-z_]+):[\"' ]", path.read_text())}
+    assert "white_check_mark" in used
+    assert used <= set(EMOJI)
+
+
+def test_a_date_is_drawn_as_the_app_asked_for_it() -> None:
+    assert ">Nov 24, 2023 09:05<" in mrkdwn("<!date^1700816700^{date_short_pretty} {time}|later>", str)
+    assert ">later {x}<" not in mrkdwn("<!date^99999999999^{x}|later>", str)
+
+
+def test_code_and_quotes_are_blocks_without_empty_lines_around_them() -> None:
+    assert mrkdwn("name\n```a\nb```\nend `x`\nlast", str) == "name<pre>a\nb</pre>end <code>x</code><br>last"
+    assert mrkdwn("said\n&gt; one\n&gt;two\nend", str) == "said<blockquote>one<br>two</blockquote>end"

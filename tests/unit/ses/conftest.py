@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bot.ses.client import AwsKey, AwsSession, SesClients
+from bot.ses.client import AwsSession, SesClients
+from bot.ses.credentials import AwsKey
 from storage.sealing import Secret
 from tests.playground.aws import AwsPlayground, Key
 

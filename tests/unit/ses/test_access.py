@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bot.ses.access import NEW_KEY_SETTLES_SECONDS, AccessReport, Outcome, Step, check, recheck
-from bot.ses.client import AwsKey, AwsSession, SesClients
+from bot.ses.client import AwsSession, SesClients
+from bot.ses.credentials import AwsKey
 from bot.ses.errors import SesError, Trouble
 from bot.ses.setup import tear_down
 from storage.sealing import Secret

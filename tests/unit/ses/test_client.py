@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from bot.ses.account import Ses
-from bot.ses.client import AwsKey, SesClients
+from bot.ses.client import SesClients
+from bot.ses.credentials import AwsKey
 from bot.ses.errors import SesError, Trouble
 from bot.ses.sending import BulkEntry, BulkTemplate, EntryOutcome, EntryResult
 from storage.sealing import Secret
@@ -237,7 +238,7 @@ async def test_a_failed_call_shows_no_secret_and_no_recipient(
     with pytest.raises(SesError) as caught:
         await send(Ses(session), recipient)
     with caplog.at_level(logging.INFO):
-        logging.getLogger("test").error("failed %r %r", session, session.key, exc_info=caught.value)
+        logging.getLogger("test").error("failed %r %r", session, session.credentials, exc_info=caught.value)
     shown = caplog.text + repr(caught.value) + caught.value.text
     assert key.secret_access_key not in shown
     assert recipient not in shown

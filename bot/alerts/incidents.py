@@ -1,0 +1,222 @@
+"""Incidents: each thing that is wrong, from its first sight to its end, told once by one live message.
+
+They follow from what is wrong by comparison, in the transaction of the facts and of the message: so it does not matter
+who saw it first, nor how often anybody looks.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce, key_of
+from bot.errors import BotError
+from storage import audit
+from storage.database import Database
+from storage.models import Incident, Mailer, Outbox, Team
+from storage.states import IncidentKind, IncidentState
+
+REMIND_EVERY: Final = timedelta(hours=24)
+
+TOGETHER: Final = 5
+"""Of one kind and at one time: what is more than these begins as one incident."""
+
+BLINDING: Final = frozenset({IncidentKind.ACCESS_LOST, IncidentKind.REGION_OUTAGE})
+"""While one of these lasts nothing else can be seen: neither that it began, nor that it ended."""
+
+TOLD_OTHERWISE: Final = frozenset(
+    {
+        IncidentKind.PRODUCTION_DENIED,
+        IncidentKind.IDENTITY_LOST,
+        IncidentKind.VERIFICATION_FAILED,
+        IncidentKind.VERIFICATION_ENDING,
+        IncidentKind.QUOTA_LOW,
+    }
+)
+"""Their end is told by a message of its own ("… is verified"), comes from a person, or is no news."""
+
+WORSE: Final = {IncidentKind.QUOTA_LOW: IncidentKind.QUOTA_USED_UP}
+"""What opens no incident while a worse one of the same thing is open."""
+
+_ORDER = {kind: place for place, kind in enumerate(IncidentKind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        detail: what its message says beyond the kind; JSON, `name` names the subject.
+        opens: False keeps an incident that is open from ending, and opens none, so that nothing flaps at a threshold.
+    """
+
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    opens: bool = True
+
+
+Wrong = Mapping[tuple[IncidentKind, str], Finding]
+"""All that is wrong with a mailer, by kind and subject."""
+
+
+async def follow(session: AsyncSession, mailer: Mailer, wrong: Wrong, now: datetime, *, told: bool = False) -> None:
+    """Open, update and resolve the mailer's incidents until they are what is wrong; remind of those that last.
+
+    Args:
+        session: the transaction of the facts, which holds the mailer's row locked.
+        mailer: whose.
+        wrong: all that is wrong.
+        now: the time.
+        told: the caller tells the channel of what has ended.
+    """
+    blind = any(kind in BLINDING for kind, _ in wrong)
+    known: set[tuple[IncidentKind, str]] = set()
+    lasts: set[IncidentKind] = set()
+    for incident in await open_incidents(session, mailer.team_id):
+        subjects = _subjects(incident)
+        known.update((incident.kind, subject) for subject in subjects)
+        lasting = [subject for subject in subjects if (incident.kind, subject) in wrong]
+        if lasting:
+            lasts.add(incident.kind)
+            await _go_on(session, incident, _detail(incident.kind, lasting, wrong, incident.detail), now)
+        elif not blind or incident.kind in BLINDING:
+            await _resolve(session, incident, now, told=told or incident.kind in TOLD_OTHERWISE)
+    new: dict[IncidentKind, list[str]] = defaultdict(list)
+    for (kind, subject), finding in wrong.items():
+        if finding.opens and (kind, subject) not in known and WORSE.get(kind) not in lasts | new.keys():
+            new[kind].append(subject)
+    for kind, subjects in new.items():
+        for together in [subjects] if len(subjects) > TOGETHER else [[subject] for subject in subjects]:
+            await _open(session, mailer, kind, together, wrong, now)
+
+
+async def open_incidents(session: AsyncSession, team_id: str) -> list[Incident]:
+    """Return what is not resolved, the most basic first."""
+    rows = await session.exec(
+        select(Incident).where(Incident.team_id == team_id, col(Incident.state) != IncidentState.RESOLVED)
+    )
+    return sorted(rows, key=lambda row: (_ORDER[row.kind], row.opened_at, row.subject))
+
+
+async def leave(session: AsyncSession, team_id: str, now: datetime) -> None:
+    """Have open alerts drawn again, for the last time: their mailer goes, and they go with it."""
+    for incident in await open_incidents(session, team_id):
+        await announce(session, team_id, Notice.ALERT, incident.id, now=now)
+
+
+async def tell_in_person(session: AsyncSession, team: Team, now: datetime) -> None:
+    """Have whoever connected the mailer told that alerts wait for a channel out of reach; at most once a day."""
+    key = key_of(Notice.CHANNEL_GONE, team.id, f"{now:%Y-%m-%d}")
+    if (await session.exec(select(Outbox.id).where(Outbox.key == key))).first() is not None:
+        return
+    connected_by = (await session.exec(select(Mailer.connected_by).where(Mailer.team_id == team.id))).first()
+    session.add(
+        Outbox(
+            team_id=team.id,
+            key=key,
+            kind=Notice.CHANNEL_GONE,
+            record_id=team.id,
+            user_id=connected_by or team.created_by,
+            due_at=now,
+            created_at=now,
+        )
+    )
+
+
+class Incidents:
+    """What people do about them."""
+
+    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def acknowledge(self, team: Team, incident_id: str, by: str) -> Incident:
+        """Say that somebody is at it: no more reminders, and its message names them.
+
+        Raises:
+            BotError: NOT_FOUND; ALREADY where it is over, or somebody was faster.
+        """
+        now = self._clock()
+        async with self._db.write() as session:
+            incident = await session.get(Incident, incident_id, with_for_update=True)
+            if incident is None or incident.team_id != team.id:
+                raise BotError("NOT_FOUND", "This alert is no longer there.", "Type /mailer to see how things stand.")
+            if incident.state is IncidentState.RESOLVED:
+                raise BotError("ALREADY", "This is over already, so there is nothing to acknowledge.")
+            if incident.state is IncidentState.ACKNOWLEDGED:
+                raise BotError("ALREADY", "Somebody has acknowledged this already; the alert says who.")
+            incident.state, incident.acknowledged_by = IncidentState.ACKNOWLEDGED, by
+            await _change(session, incident, now)
+            audit.record(session, team.id, by, "incident.acknowledge", now=now, subject=incident.id)
+        return incident
+
+
+async def _open(
+    session: AsyncSession, mailer: Mailer, kind: IncidentKind, subjects: Sequence[str], wrong: Wrong, now: datetime
+) -> None:
+    incident = Incident(
+        team_id=mailer.team_id,
+        mailer_id=mailer.id,
+        kind=kind,
+        subject=subjects[0],
+        detail=_detail(kind, subjects, wrong, {"members": []} if len(subjects) > 1 else {}),
+        opened_at=now,
+        updated_at=now,
+    )
+    session.add(incident)
+    await session.flush()
+    await announce(session, mailer.team_id, Notice.ALERT, incident.id, now=now)
+
+
+async def _go_on(session: AsyncSession, incident: Incident, detail: dict[str, Any], now: datetime) -> None:
+    if detail != incident.detail:
+        incident.detail = detail
+        await _change(session, incident, now)
+    last_told = incident.reminded_at or incident.opened_at
+    if incident.state is IncidentState.OPEN and now - last_told >= REMIND_EVERY:
+        incident.reminded_at = now
+        session.add(incident)
+        await _reply(session, incident, Notice.ALERT_REMINDER, now)
+
+
+async def _resolve(session: AsyncSession, incident: Incident, now: datetime, *, told: bool) -> None:
+    incident.state, incident.resolved_at = IncidentState.RESOLVED, now
+    await _change(session, incident, now)
+    if not told:
+        await _reply(session, incident, Notice.ALERT_OVER, now)
+
+
+async def _change(session: AsyncSession, incident: Incident, now: datetime) -> None:
+    incident.version += 1
+    incident.updated_at = now
+    session.add(incident)
+    await announce(session, incident.team_id, Notice.ALERT, incident.id, now=now)
+
+
+async def _reply(session: AsyncSession, incident: Incident, kind: Notice, now: datetime) -> None:
+    """Say something under the alert; where that was never posted, it says all of it itself when it is."""
+    alert = key_of(Notice.ALERT, incident.id)
+    posted = await session.exec(select(Outbox.id).where(Outbox.key == alert, col(Outbox.ts) != ""))
+    if posted.first() is not None:
+        episode = str(int(now.timestamp()))
+        await announce(session, incident.team_id, kind, incident.id, now=now, episode=episode, reply_to=alert)
+
+
+def _subjects(incident: Incident) -> list[str]:
+    members = incident.detail.get("members", ())
+    return [incident.subject, *(member for member in members if member != incident.subject)]
+
+
+def _detail(kind: IncidentKind, subjects: Iterable[str], wrong: Wrong, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the message says: of one subject all of it, of several their ids and names."""
+    findings = {subject: wrong[kind, subject] for subject in subjects}
+    if "members" not in before:
+        (finding,) = findings.values()
+        return dict(finding.detail)
+    return {
+        "members": list(findings),
+        "names": sorted(str(finding.detail.get("name", subject)) for subject, finding in findings.items()),
+    }

@@ -1,0 +1,61 @@
+"""How several teams stand at once: what the App Home shows, and how it notices that something has changed."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.broadcast.moves import WITHOUT_CONTENT
+from bot.mailer.overview import Overview, Overviews
+from storage.database import Database
+from storage.models import Broadcast, Outbox, Team
+from storage.states import BroadcastState, SendKind
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One team on the dashboard."""
+
+    overview: Overview
+    last_broadcast: Broadcast | None
+
+    @property
+    def team(self) -> Team:
+        return self.overview.team
+
+    @property
+    def warns(self) -> bool:
+        return bool(self.overview.incidents) or not self.team.reachable
+
+
+class Dashboard:
+    def __init__(self, db: Database, overviews: Overviews) -> None:
+        self._db = db
+        self._overviews = overviews
+
+    async def of(self, teams: Iterable[Team]) -> list[Standing]:
+        """Return how each team stands, those with a warning first; AWS is not asked."""
+        standings = [await self._standing(team) for team in teams]
+        return sorted(standings, key=lambda one: (not one.warns, one.team.name))
+
+    async def marks(self, team_ids: Collection[str]) -> dict[str, Any]:
+        """Return, for each team, what changes whenever something of it is announced or its channel changes."""
+        told = select(func.coalesce(func.sum(Outbox.wanted), 0)).where(Outbox.team_id == Team.id).scalar_subquery()
+        changing = select(Team.id, Team.name, Team.unreachable_why, told).where(col(Team.id).in_(team_ids))
+        async with self._db.read() as session:
+            return {row[0]: tuple(row[1:]) for row in await session.exec(changing)}
+
+    async def _standing(self, team: Team) -> Standing:
+        overview = await self._overviews.of(team)
+        async with self._db.read() as session:
+            return Standing(overview, await _last_broadcast(session, team))
+
+
+async def _last_broadcast(session: AsyncSession, team: Team) -> Broadcast | None:
+    sent = select(Broadcast).where(
+        Broadcast.team_id == team.id, Broadcast.kind == SendKind.BROADCAST, Broadcast.state != BroadcastState.DRAFT
+    )
+    newest = sent.order_by(col(Broadcast.created_at).desc()).limit(1).options(*WITHOUT_CONTENT)
+    return (await session.exec(newest)).first()

@@ -1,0 +1,90 @@
+"""An identity that failed, and what somebody may still do about it: it is as they saw it, or somebody was faster."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.errors import BotError
+from storage.models import Audit, Identity, Mailer, Team
+from storage.states import IdentityState
+
+FAILING = frozenset({IdentityState.FAILED, IdentityState.GONE})
+
+
+class Intent(StrEnum):
+    """What is under way for an identity."""
+
+    RETRY = "retry"
+    REPLACE = "replace"
+
+
+_UNDER_WAY = {
+    Intent.RETRY: "{name} is being verified anew already, so nothing more was done.",
+    Intent.REPLACE: "{name} is being replaced already, so nothing more was done.",
+}
+
+
+class AlreadyDoneError(BotError):
+    """Somebody was faster. `by` is who, where that is known."""
+
+    def __init__(self, sentence: str, by: str = "", next_step: str = "") -> None:
+        super().__init__("ALREADY", sentence, next_step)
+        self.by = by
+
+
+@dataclass(frozen=True, slots=True)
+class Replaceable:
+    """What somebody should know before replacing an identity: who else uses it, and what waits to be sent from it."""
+
+    identity: Identity
+    used_by_others: bool  # another channel of this workspace has it, too
+    waiting: int  # broadcasts
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person has to say if the old one goes at AWS."""
+        return self.identity.state is not IdentityState.GONE and (self.used_by_others or self.identity.adopted)
+
+
+async def as_seen(session: AsyncSession, team: Team, row: Identity | None, version: int) -> Identity:
+    """Return the identity, if it is as the person saw it: failing, and nobody at it."""
+    if row is None or row.team_id != team.id or not row.managed:
+        raise BotError("NOT_FOUND", "This identity is no longer here.", "Type /mailer to see which ones are.")
+    if row.intent:
+        raise AlreadyDoneError(_UNDER_WAY[Intent(row.intent)].format(name=row.name), row.intent_detail["by"])
+    if row.state not in FAILING:
+        by = await _who_retried(session, row) if row.attempt > 1 else ""
+        raise AlreadyDoneError(f"{row.name} is {row.state.replace('_', ' ')} by now, so nothing was done.", by)
+    if row.version != version:
+        raise AlreadyDoneError(
+            f"Things have changed for {row.name} since this message was drawn, so nothing was done.",
+            next_step="Use the buttons of /mailer.",
+        )
+    return row
+
+
+async def _who_retried(session: AsyncSession, row: Identity) -> str:
+    actions = select(Audit.actor).where(
+        Audit.team_id == row.team_id, Audit.subject == row.name, Audit.action == f"identity.{Intent.RETRY}"
+    )
+    return (await session.exec(actions.order_by(col(Audit.id).desc()).limit(1))).first() or ""
+
+
+async def used_by_others(session: AsyncSession, team: Team, mailer: Mailer, name: str) -> bool:
+    """Whether another team of the workspace looks after the same identity; of other workspaces nothing is said."""
+    others = (
+        select(Identity.id)
+        .join(Mailer)
+        .join(Team, col(Team.id) == Mailer.team_id)
+        .where(
+            Identity.name == name,
+            col(Identity.managed).is_(True),
+            Mailer.account_id == mailer.account_id,
+            Mailer.region == mailer.region,
+            Team.slack_team_id == team.slack_team_id,
+            Team.id != team.id,
+        )
+    )
+    return (await session.exec(others.limit(1))).first() is not None

@@ -1,0 +1,41 @@
+"""Which regions of AWS are silent. While one is, hardly anything is asked there, and the others are read on time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+SILENT_AFTER: Final = 5
+"""Looks in a row, whoever's, that AWS did not answer."""
+
+TRY_EVERY: Final = timedelta(seconds=30)
+"""Between two looks at a silent region, one mailer's for all."""
+
+
+@dataclass(slots=True)
+class _Silence:
+    looks: int
+    tried_at: datetime
+
+
+class Regions:
+    """A breaker a region. A refusal is an answer, too: only silence counts."""
+
+    def __init__(self) -> None:
+        self._silent: dict[str, _Silence] = {}
+
+    def may_ask(self, region: str, now: datetime) -> bool:
+        """Return whether to look there now; of a silent region one look tries whether it is back."""
+        silence = self._silent.get(region)
+        if silence is None or silence.looks < SILENT_AFTER:
+            return True
+        if now - silence.tried_at < TRY_EVERY:
+            return False
+        silence.tried_at = now
+        return True
+
+    def answered(self, region: str) -> None:
+        self._silent.pop(region, None)
+
+    def was_silent(self, region: str, now: datetime) -> None:
+        looks = self._silent[region].looks if region in self._silent else 0
+        self._silent[region] = _Silence(looks + 1, now)

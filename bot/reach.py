@@ -1,0 +1,162 @@
+"""Whether a team's channel can be spoken in: what Slack said, remembered, and what follows from it.
+
+Nothing is lost meanwhile: messages wait, and are due at once on return. Events and refusals only say that something has
+changed; what is true now Slack is asked for (a look, due as `PollKind.CHANNEL`), so their order does not matter.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce
+from storage import audit, leases
+from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team
+from storage.states import PollKind
+
+CHANNEL_GONE: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
+WORKSPACE_GONE: Final = frozenset({"account_inactive", "token_revoked", "invalid_auth", "app_uninstalled"})
+"""Slack's own error codes (https://docs.slack.dev/reference/methods/chat.postMessage#errors), and an event's name."""
+
+LOOK_AGAIN: Final = timedelta(minutes=10)
+"""While a channel is out of reach: its return may have been told to nobody."""
+
+LOOK_DAILY: Final = timedelta(days=1)
+"""While it is in reach: Slack sends no event when a channel is made private."""
+
+OLD_ID_RESOLVES: Final = timedelta(hours=24)
+_MAILROOM = "mailroom"
+
+
+def wait_until(team: Team, now: datetime, *, direct: bool) -> datetime | None:
+    """Return when a message to this team is to be tried next, or None where it may go now.
+
+    A `direct` one, to a person, needs only the workspace.
+    """
+    if team.reachable or (direct and team.unreachable_why not in WORKSPACE_GONE):
+        return None
+    return now + LOOK_AGAIN
+
+
+async def lost_touch(session: AsyncSession, team: Team, why: str, *, now: datetime) -> bool:
+    """Remember that the channel is out of reach; its messages wait.
+
+    Args:
+        session: the transaction.
+        team: read here again, and locked.
+        why: Slack's error code: one of CHANNEL_GONE, or of WORKSPACE_GONE, which is for all its teams.
+        now: the time.
+
+    Returns:
+        Whether that is news.
+    """
+    if why in WORKSPACE_GONE:
+        return await workspace_gone(session, team.slack_team_id, why, now=now)
+    row = await _locked(session, team)
+    if not row.reachable:  # known already, and a workspace that is gone outweighs a channel that is
+        return False
+    _mark(session, row, why, now)
+    await leases.schedule(session, PollKind.CHANNEL, team.id, now + LOOK_AGAIN, postpone=True)
+    return True
+
+
+async def back_in_touch(session: AsyncSession, team: Team, *, now: datetime) -> bool:
+    """Remember that the channel is in reach, and have what waited delivered at once; return whether that is news."""
+    row = await _locked(session, team)
+    if row.reachable:
+        return False
+    _mark(session, row, "", now)
+    behind = update(Outbox).where(col(Outbox.team_id) == team.id, col(Outbox.shown) < Outbox.wanted)
+    await session.exec(behind.values(due_at=now, fence=Outbox.fence + 1))  # whoever is about to put one off is too late
+    await leases.schedule(session, PollKind.CHANNEL, team.id, now + LOOK_DAILY, postpone=True)
+    return True
+
+
+async def look_soon(session: AsyncSession, team: Team, *, now: datetime) -> None:
+    """Have Slack asked how the channel is, unless the app is no longer in its workspace."""
+    if team.unreachable_why not in WORKSPACE_GONE:
+        await leases.schedule(session, PollKind.CHANNEL, team.id, now)
+
+
+async def workspace_gone(session: AsyncSession, workspace: str, why: str, *, now: datetime) -> bool:
+    """Forget the workspace's tokens and say nothing more in it; return whether that is news."""
+    await session.exec(update(Installation).where(col(Installation.slack_team_id) == workspace).values(bot_token=None))
+    teams = select(Team).where(Team.slack_team_id == workspace).order_by(Team.id).with_for_update()
+    news = [team for team in await session.exec(teams) if team.unreachable_why not in WORKSPACE_GONE]
+    for team in news:
+        _mark(session, team, why, now)
+        await leases.drop(session, PollKind.CHANNEL, team.id)
+    return bool(news)
+
+
+async def workspace_back(session: AsyncSession, workspace: str, *, now: datetime) -> None:
+    """Look at each of its channels again: the app has a token that works."""
+    gone = select(Team).where(Team.slack_team_id == workspace, col(Team.unreachable_why).in_(WORKSPACE_GONE))
+    for team in await session.exec(gone.order_by(Team.id).with_for_update()):
+        _mark(session, team, "not_in_channel", now)
+        await leases.schedule(session, PollKind.CHANNEL, team.id, now)
+
+
+async def gone_workspaces(session: AsyncSession) -> set[str]:
+    """Return the workspaces that the app is no longer in."""
+    gone = select(Team.slack_team_id).where(col(Team.unreachable_why).in_(WORKSPACE_GONE)).distinct()
+    return set(await session.exec(gone))
+
+
+async def describe(session: AsyncSession, team: Team, *, name: str, private: bool, shared: bool, now: datetime) -> None:
+    """Take over what Slack says about the channel; it is warned when another workspace begins to read along."""
+    before = {"name": team.name, "private": team.private, "shared": team.shared}
+    after = {"name": name, "private": private, "shared": shared}
+    if after == before:
+        return
+    if shared and not team.shared:
+        await announce(session, team.id, Notice.SHARED, team.id, now=now, episode=now.isoformat())
+    team.name, team.private, team.shared = name, private, shared
+    session.add(team)
+    audit.record(session, team.id, _MAILROOM, "team.described", now=now, before=before, after=after)
+
+
+async def renumber(session: AsyncSession, workspace: str, old: str, new: str, *, now: datetime) -> Team | None:
+    """Move the team to the channel's new id, its messages with it; None where no team has the old one."""
+    team = (
+        await session.exec(
+            select(Team).where(Team.slack_team_id == workspace, Team.channel_id == old).with_for_update()
+        )
+    ).first()
+    if team is None:
+        return None
+    usurper = (await session.exec(select(Team).where(Team.slack_team_id == workspace, Team.channel_id == new))).first()
+    if usurper is not None:  # somebody typed a command there before Slack told us
+        if not await _is_empty(session, usurper):
+            return None
+        await session.delete(usurper)
+        await session.flush()
+    team.channel_id, team.previous_channel_id, team.previous_until = new, old, now + OLD_ID_RESOLVES
+    session.add(team)
+    await session.exec(
+        update(Outbox).where(col(Outbox.team_id) == team.id, col(Outbox.channel_id) == old).values(channel_id=new)
+    )
+    audit.record(
+        session, team.id, _MAILROOM, "team.renumbered", now=now, before={"channel": old}, after={"channel": new}
+    )
+    return team
+
+
+async def _locked(session: AsyncSession, team: Team) -> Team:
+    return await session.get_one(Team, team.id, with_for_update=True, populate_existing=True)
+
+
+def _mark(session: AsyncSession, team: Team, why: str, now: datetime) -> None:
+    before = {"reachable": team.reachable, "why": team.unreachable_why}
+    team.reachable, team.unreachable_why = not why, why
+    session.add(team)
+    after = {"reachable": team.reachable, "why": why}
+    audit.record(session, team.id, _MAILROOM, "team.reach", now=now, before=before, after=after)
+
+
+async def _is_empty(session: AsyncSession, team: Team) -> bool:
+    for table in (Mailer, Broadcast, Suppression, ApiToken):
+        if (await session.exec(select(table.team_id).where(table.team_id == team.id).limit(1))).first():
+            return False
+    return True

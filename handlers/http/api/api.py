@@ -1,0 +1,203 @@
+"""The routes of the API. Every one answers for the team of the token, and none of them waits for AWS."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any
+
+from aiohttp import web
+from pydantic import AwareDatetime, Field
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.broadcast.plan import Broadcasts
+from bot.broadcast.suppressions import Suppressions
+from bot.errors import BotError
+from bot.lists import Lists
+from bot.mailer.names import parse_address, parse_identity
+from bot.mailer.overview import Overviews
+from bot.mailer.records import Mailers
+from bot.replies import Replies, Reply
+from handlers.http.api import docs, inputs, models
+from handlers.http.api.cursor import Cursor
+from handlers.http.api.openapi import openapi
+from handlers.http.api.problems import Refusal, as_problems
+from handlers.http.api.routes import VERSION, Asked, Route, Server, reply
+from storage import models as rows
+from storage.database import Database
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_NAME = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]  # PostgreSQL takes no NUL
+_TIME = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
+_SEQ = Annotated[int, Field(ge=0, lt=2**31)]
+
+_BY_NAME: Cursor[str] = Cursor(_NAME, lambda row: row.name)
+_BY_AGE: Cursor[tuple[datetime, str]] = Cursor(tuple[_TIME, _NAME], lambda row: (row.created_at, row.id))
+_BY_SEQ: Cursor[int] = Cursor(_SEQ, lambda row: row.seq)
+_BY_ADDRESS: Cursor[str] = Cursor(_NAME, lambda row: row.address_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What the routes may call; `app.py` builds it."""
+
+    db: Database
+    mailers: Mailers
+    overviews: Overviews
+    broadcasts: Broadcasts
+    suppressions: Suppressions
+    lists: Lists
+    replies: Replies
+
+    def routes(self) -> list[Route[Any]]:
+        none, page, address = inputs.NoInput, inputs.PageInput, inputs.AddressInput
+        suppressed = {200: models.Suppression, 201: models.Suppression}
+        return [
+            Route("GET", "/mailer", "The connection to Amazon SES", none, {200: models.MailerAnswer}, self.mailer),
+            Route("GET", "/identities", "Senders, by name", page, {200: models.IdentityPage}, self.identities),
+            Route("GET", "/identities/{name}", "One address or domain", none, {200: models.Identity}, self.identity),
+            Route(
+                "GET",
+                "/readiness",
+                "Whether mail may go now",
+                inputs.ReadinessInput,
+                {200: models.Readiness},
+                self.readiness,
+            ),
+            Route("GET", "/broadcasts", "The newest first", page, {200: models.BroadcastPage}, self.list_broadcasts),
+            Route("GET", "/broadcasts/{id}", "How far it is", none, {200: models.Broadcast}, self.broadcast),
+            Route(
+                "GET",
+                "/broadcasts/{id}/deliveries",
+                "Its recipients, one by one",
+                inputs.DeliveriesInput,
+                {200: models.DeliveryPage},
+                self.deliveries,
+            ),
+            Route(
+                "GET",
+                "/suppressions",
+                "Whom it never mails",
+                page,
+                {200: models.SuppressionPage},
+                self.list_suppressions,
+            ),
+            Route(
+                "POST",
+                "/suppressions",
+                "Never mail an address again; 200: it was so already",
+                address,
+                suppressed,
+                self.suppress,
+            ),
+            Route(
+                "DELETE",
+                "/suppressions",
+                "Mail an address again, unless its owner left or complained",
+                address,
+                {204: None},
+                self.lift,
+            ),
+        ]
+
+    async def mailer(self, asked: Asked[inputs.NoInput]) -> Reply:
+        row = await self.mailers.of(asked.bearer.team)
+        return reply(models.MailerAnswer(mailer=models.Mailer.of(row) if row else None))
+
+    async def identities(self, asked: Asked[inputs.PageInput]) -> Reply:
+        limit, after = asked.input.limit, _BY_NAME.read(asked.input.cursor) or ""
+        mailer = await self.mailers.of(asked.bearer.team)
+        if mailer is None:
+            return reply(models.IdentityPage(items=[], next_cursor=None))
+        found, cursor = _BY_NAME.page(await self.lists.identities(mailer, after=after, limit=limit + 1), limit)
+        return reply(models.IdentityPage(items=[models.Identity.of(row, mailer) for row in found], next_cursor=cursor))
+
+    async def identity(self, asked: Asked[inputs.NoInput]) -> Reply:
+        mailer = await self.mailers.of(asked.bearer.team)
+        if mailer is not None:
+            for name in dict.fromkeys((asked.named, _normal(asked.named))):
+                if row := await self.lists.identity(mailer, name):
+                    return reply(models.Identity.of(row, mailer))
+        raise Refusal.not_found()
+
+    async def readiness(self, asked: Asked[inputs.ReadinessInput]) -> Reply:
+        given = asked.input
+        sender = parse_address(given.sender, field="from") if given.sender else ""
+        mailer = await self.mailers.of(asked.bearer.team)
+        identities = tuple(await self.mailers.identities(mailer)) if mailer else ()
+        answer = self.overviews.ask(mailer, identities, from_address=sender, kind=given.kind, size=given.size)
+        return reply(models.Readiness.of(answer))
+
+    async def list_broadcasts(self, asked: Asked[inputs.PageInput]) -> Reply:
+        limit, before = asked.input.limit, _BY_AGE.read(asked.input.cursor)
+        found = await self.lists.broadcasts(asked.bearer.team, before=before, limit=limit + 1)
+        shown, cursor = _BY_AGE.page(found, limit)
+        return reply(models.BroadcastPage(items=[models.BroadcastSummary.of(row) for row in shown], next_cursor=cursor))
+
+    async def broadcast(self, asked: Asked[inputs.NoInput]) -> Reply:
+        row = await self._broadcast(asked)
+        async with self.db.read() as session:
+            progress = await self.broadcasts.progress(session, row.id)
+        if progress is None:
+            raise Refusal.not_found()
+        return reply(models.Broadcast.with_progress(progress))
+
+    async def deliveries(self, asked: Asked[inputs.DeliveriesInput]) -> Reply:
+        limit, after = asked.input.limit, _BY_SEQ.read(asked.input.cursor)
+        row = await self._broadcast(asked)
+        found = await self.lists.deliveries(
+            row, state=asked.input.state, after=-1 if after is None else after, limit=limit + 1
+        )
+        shown, cursor = _BY_SEQ.page(found, limit)
+        return reply(models.DeliveryPage(items=[models.Delivery.of(one) for one in shown], next_cursor=cursor))
+
+    async def list_suppressions(self, asked: Asked[inputs.PageInput]) -> Reply:
+        limit, after = asked.input.limit, _BY_ADDRESS.read(asked.input.cursor) or ""
+        found = await self.lists.suppressions(asked.bearer.team, after=after, limit=limit + 1)
+        shown, cursor = _BY_ADDRESS.page(found, limit)
+        return reply(models.SuppressionPage(items=[models.Suppression.of(row) for row in shown], next_cursor=cursor))
+
+    async def suppress(self, asked: Asked[inputs.AddressInput]) -> Reply:
+        bearer = asked.bearer
+        address = parse_address(asked.input.address)
+
+        async def act(session: AsyncSession) -> Reply:
+            row, new = await self.suppressions.record(session, bearer.team, address, bearer.actor)
+            return reply(models.Suppression.of(row), 201 if new else 200)
+
+        return await self.replies.once(bearer.team, asked.key, asked.raw, act)
+
+    async def lift(self, asked: Asked[inputs.AddressInput]) -> Reply:
+        address = parse_address(asked.input.address)
+        await self.suppressions.lift(asked.bearer.team, address, asked.bearer.actor)
+        return Reply(204)
+
+    async def _broadcast(self, asked: Asked[Any]) -> rows.Broadcast:
+        if not _ID.fullmatch(asked.named):
+            raise Refusal.not_found()
+        return await self.broadcasts.get(asked.bearer.team, asked.named)
+
+
+def _normal(name: str) -> str:
+    """Return a name as Mailroom keeps it, or as it is where it cannot be one."""
+    try:
+        return parse_identity(name).name
+    except BotError:
+        return name
+
+
+def application(api: Api, server: Server) -> web.Application:
+    """Return what is to be mounted at `MOUNTED`."""
+    app = web.Application(middlewares=[as_problems])
+    routes = api.routes()
+    for route in routes:
+        app.router.add_route(route.method, VERSION + route.path, server.handler(route))
+    description = openapi(routes)
+    app.router.add_get(f"{VERSION}/openapi.json", partial(_said, json.dumps(description, indent=2), "application/json"))
+    app.router.add_get("/docs", partial(_said, docs.page(description), "text/html"))
+    return app
+
+
+async def _said(text: str, content_type: str, _request: web.Request) -> web.Response:
+    return web.Response(text=text, content_type=content_type)

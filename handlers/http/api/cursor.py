@@ -1,0 +1,41 @@
+"""Opaque cursors: where the next page of a list begins. They carry a place in an order, and no permission."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from handlers.http.api.problems import Refusal
+
+Place = TypeVar("Place")
+Row = TypeVar("Row")
+
+
+class Cursor(Generic[Place]):
+    """Args: `kind` is the type of a place, and holds the limits within which the database can compare one."""
+
+    def __init__(self, kind: Any, place: Callable[[Any], Place]) -> None:
+        self._adapter: TypeAdapter[Place] = TypeAdapter(kind)
+        self._place = place
+
+    def read(self, text: str) -> Place | None:
+        """Return the place, None for the beginning.
+
+        Raises:
+            Refusal: it was not made here.
+        """
+        if not text:
+            return None
+        try:
+            return self._adapter.validate_json(base64.urlsafe_b64decode(text))
+        except (binascii.Error, ValueError, ValidationError):
+            raise Refusal.invalid("cursor", "Use next_cursor of the page before, or none.") from None
+
+    def page(self, rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None]:
+        """Cut rows, of which one more than the limit was read, to a page, and return the cursor of the next one."""
+        if len(rows) <= limit:
+            return rows, None
+        place = self._adapter.dump_json(self._place(rows[limit - 1]))
+        return rows[:limit], base64.urlsafe_b64encode(place).decode()

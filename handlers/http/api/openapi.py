@@ -1,0 +1,120 @@
+"""The OpenAPI 3.1 description (https://spec.openapis.org/oas/v3.1.1), made from the routes and their models."""
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from handlers.http.api.problems import MEDIA_TYPE, Problem
+from handlers.http.api.routes import MOUNTED, VERSION, Route
+
+Json = dict[str, Any]
+
+_SCHEMAS = "#/components/schemas/"
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same body gets the same answer for a day, and has one effect.",
+    "schema": {"type": "string", "maxLength": 255},
+}
+
+
+def openapi(routes: Sequence[Route[Any]]) -> Json:
+    """Return the description, ready to be written as JSON."""
+    schemas = _schemas(routes)
+    paths: Json = {}
+    for route in routes:
+        paths.setdefault(MOUNTED + VERSION + route.path, {})[route.method.lower()] = _operation(route, schemas)
+    inputs = {route.takes.__name__ for route in routes if route.method != "POST"}
+    bodies = {route.takes.__name__ for route in routes if route.method == "POST"}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Mailroom",
+            "version": "1",
+            "description": "What Mailroom knows of one team. Reads answer from what is stored: a mailer whose "
+            "credentials were lost, or an identity that failed, is a state in a 200 and never an error.",
+        },
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "`mr_…`, made by a team admin with `/mailer api`.",
+                }
+            },
+            "schemas": {name: schema for name, schema in schemas.items() if name not in inputs - bodies},
+        },
+    }
+
+
+def _schemas(routes: Sequence[Route[Any]]) -> Json:
+    modes: dict[type[BaseModel], JsonSchemaMode] = {Problem: "serialization"}
+    for route in routes:
+        modes[route.takes] = "validation"
+        modes |= {model: "serialization" for model in route.gives.values() if model}
+    models = sorted(modes.items(), key=lambda pair: pair[0].__name__)
+    _, definitions = models_json_schema(models, ref_template=_SCHEMAS + "{model}")
+    return dict(definitions["$defs"])
+
+
+def _operation(route: Route[Any], schemas: Json) -> Json:
+    in_path = re.findall(r"{(\w+)}", route.path)
+    parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in in_path]
+    operation: Json = {"operationId": route.handle.__name__, "summary": route.summary}
+    takes = schemas[route.takes.__name__]
+    if route.method == "POST":
+        body = {"schema": {"$ref": _SCHEMAS + route.takes.__name__}}
+        operation["requestBody"] = {"required": True, "content": {"application/json": body}}
+    else:
+        parameters += _query_parameters(takes)
+    if route.is_idempotent_by_key:
+        parameters.append(_KEY)
+    if parameters:
+        operation["parameters"] = parameters
+    responses = {str(status): _response(status, model) for status, model in route.gives.items()}
+    operation["responses"] = responses | {str(status): _problem(status) for status in _problems(route, in_path)}
+    return operation
+
+
+def _query_parameters(takes: Json) -> list[Json]:
+    required = takes.get("required", [])
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": schema.get("description", ""),
+            "schema": {key: value for key, value in schema.items() if key not in {"description", "title"}},
+        }
+        for name, schema in takes.get("properties", {}).items()
+    ]
+
+
+def _problems(route: Route[Any], in_path: Sequence[str]) -> list[int]:
+    statuses = [401, 415, 422, 429]
+    if in_path or route.method == "DELETE":
+        statuses.append(404)
+    if route.method == "DELETE":
+        statuses.append(409)
+    if route.method == "POST":
+        statuses += [400, 413]
+    return sorted(statuses)
+
+
+def _response(status: int, model: type[BaseModel] | None) -> Json:
+    described: Json = {"description": HTTPStatus(status).phrase}
+    if model is not None:
+        described["content"] = {"application/json": {"schema": {"$ref": _SCHEMAS + model.__name__}}}
+    return described
+
+
+def _problem(status: int) -> Json:
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}{Problem.__name__}"}}}
+    return {"description": HTTPStatus(status).phrase, "content": content}

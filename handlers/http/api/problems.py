@@ -1,0 +1,130 @@
+"""Errors of the API as RFC 9457 has them, whatever they come from; none of them holds what it must not."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Literal, Self
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bot.errors import BotError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUSES = {"NOT_FOUND": 404, "SUPPRESSION_STAYS": 409}  # of a BotError's code; all others are about the input: 422
+
+
+class InvalidParameter(BaseModel):
+    """What is wrong with one parameter, or with one member of the body."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parameter: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457). `code` is stable, and what a program should look at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["about:blank"]
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[InvalidParameter]
+
+
+class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
+    """An answer that is a problem. Two of the same arguments are the same bytes."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[InvalidParameter] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.problem = Problem(
+            type="about:blank",
+            title=HTTPStatus(status).phrase,
+            status=status,
+            code=code,
+            detail=detail,
+            errors=list(errors),
+        )
+        self.headers = headers or {}
+
+    def response(self) -> web.Response:
+        return web.Response(
+            status=self.problem.status,
+            text=self.problem.model_dump_json(),
+            content_type=MEDIA_TYPE,
+            headers=self.headers,
+        )
+
+    @classmethod
+    def invalid(cls, parameter: str, detail: str) -> Self:
+        """Name the one parameter that cannot be used."""
+        return cls(422, "INVALID", detail, errors=[InvalidParameter(parameter=parameter, detail=detail)])
+
+    @classmethod
+    def not_found(cls) -> Self:
+        """Say the same of what is missing, of what is another team's, and of an address that leads nowhere."""
+        return cls(404, "NOT_FOUND", "There is nothing here for this token.")
+
+
+def of_validation(error: ValidationError) -> Refusal:
+    """Name every parameter that is wrong, and never repeat what it held."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        return Refusal(400, "NOT_JSON", "The body is not JSON.")
+    errors = [
+        InvalidParameter(parameter=".".join(str(part) for part in one["loc"]) or "body", detail=one["msg"])
+        for one in found
+    ]
+    names = ", ".join(dict.fromkeys(one.parameter for one in errors))
+    return Refusal(422, "INVALID", f"This cannot be used: {names}.", errors=errors)
+
+
+def _of_bot_error(error: BotError) -> Refusal:
+    status = _STATUSES.get(error.code, 422)
+    if status == 404:
+        return Refusal.not_found()
+    named = [InvalidParameter(parameter=error.field, detail=error.text)] if error.field else []
+    return Refusal(status, error.code, error.text, errors=named)
+
+
+def _of_http(error: web.HTTPException) -> Refusal:
+    if error.status == 404:
+        return Refusal.not_found()
+    status = HTTPStatus(error.status)
+    allow = {name: value for name, value in error.headers.items() if name == "Allow"}
+    return Refusal(status, status.name, status.description or status.phrase, headers=allow)
+
+
+@web.middleware
+async def as_problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer every error with a problem; of an unexpected one only a reference, which the log has too."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return refusal.response()
+    except BotError as error:
+        return _of_bot_error(error).response()
+    except web.HTTPException as error:
+        return _of_http(error).response()
+    except Exception:
+        reference = secrets.token_hex(4)
+        log.exception("unexpected error in the API, reference %s", reference)
+        return Refusal(500, "UNEXPECTED", f"Something went wrong on our side (reference {reference}).").response()

@@ -1,0 +1,99 @@
+"""The App Home: the cards of all teams whose channel the viewer is in, warnings first, a page at a time."""
+
+from collections.abc import Sequence
+
+from slack_sdk.models.blocks import Block, DividerBlock
+from slack_sdk.models.views import View
+
+from bot.dashboard import Standing
+from bot.reach import WORKSPACE_GONE
+from handlers.slack import ids
+from handlers.slack.text import count, esc, when
+from handlers.slack.views.common import button, buttons, context, header, home, section
+from handlers.slack.views.status import card, team_ref
+from storage.models import Broadcast
+from storage.states import Access, BroadcastState
+
+BLOCKS = 100  # of a view: https://docs.slack.dev/reference/views/home-tab-views
+_AROUND = 3  # title, line of the page, buttons
+
+_OUT_OF_REACH = {
+    "is_archived": "the channel is archived",
+    "not_in_channel": "Mailroom is no longer in the channel; invite it again with `/invite @Mailroom` there",
+    "channel_not_found": "Mailroom can no longer see the channel; invite it again, or it was deleted",
+}
+_STATES = {
+    BroadcastState.SCHEDULED: "scheduled",
+    BroadcastState.SENDING: "being sent",
+    BroadcastState.PAUSED: "paused",
+    BroadcastState.DONE: "sent",
+    BroadcastState.CANCELLED: "cancelled",
+    BroadcastState.STOPPED: "stopped",
+}
+
+
+def dashboard(standings: Sequence[Standing], page: int, *, one_click: bool) -> View:
+    """Draw one page, the first is 0; one that is not there is the nearest that is."""
+    pages = _paged([_entry(one, one_click=one_click) for one in standings])
+    if not pages:
+        return home(
+            [
+                header("Mailroom"),
+                section(
+                    "*No teams yet.* Mailroom works in channels: type `/mailer` in the channel your team uses. Every "
+                    "channel you are in that has a mailer is shown here."
+                ),
+            ]
+        )
+    page = min(max(page, 0), len(pages) - 1)
+    warned = sum(one.warns for one in standings)
+    teams = f"{count(len(standings), 'channel')}" + (f" · :warning: {warned} with a warning" if warned else "")
+    turning = [
+        *([button(ids.Button.PREVIOUS, "Previous", ids.Ref(version=page - 1))] if page else []),
+        *([button(ids.Button.NEXT, "Next", ids.Ref(version=page + 1))] if page < len(pages) - 1 else []),
+    ]
+    where = f" · page {page + 1} of {len(pages)}" if turning else ""
+    return home([header("Mailroom"), context(teams + where), *pages[page], *([buttons(*turning)] if turning else [])])
+
+
+def _paged(entries: Sequence[Sequence[Block]]) -> list[list[Block]]:
+    pages: list[list[Block]] = []
+    for blocks in entries:
+        if not pages or len(pages[-1]) + len(blocks) > BLOCKS - _AROUND:
+            pages.append([])
+        pages[-1].extend(blocks)
+    return pages
+
+
+def _entry(standing: Standing, *, one_click: bool) -> list[Block]:
+    mailer = standing.overview.mailer
+    lost = mailer is not None and mailer.access is Access.LOST  # the card's next step is Reconnect
+    delete = button(ids.Button.DELETE_MAILER, "Delete mailer", team_ref(standing.overview), style="danger")
+    return [
+        DividerBlock(),
+        *_warning(standing),
+        *card(standing.overview, one_click=one_click).blocks,
+        *([buttons(delete)] if lost else []),
+        *([context(_last(standing.last_broadcast))] if standing.last_broadcast else []),
+    ]
+
+
+def _warning(standing: Standing) -> list[Block]:
+    team = standing.team
+    if team.reachable or team.unreachable_why in WORKSPACE_GONE:
+        return []
+    why = _OUT_OF_REACH.get(team.unreachable_why, "Slack refuses messages there")
+    return [
+        section(
+            f":warning: *Mailroom cannot speak in #{esc(team.name)}*: {why}. Alerts wait until it can; scheduled "
+            "broadcasts wait too."
+        )
+    ]
+
+
+def _last(broadcast: Broadcast) -> str:
+    at = broadcast.finished_at or broadcast.start_at or broadcast.created_at
+    return (
+        f"Last broadcast: *{esc(broadcast.subject, 150)}*, {_STATES.get(broadcast.state, broadcast.state)}, "
+        f"{count(broadcast.size, 'recipient')}, {when(at)}"
+    )

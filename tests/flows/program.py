@@ -1,0 +1,74 @@
+"""A program that uses the API over HTTP, with a token that an admin made in the channel."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from tests.flows.world import World
+from tests.playground.slack.driver import Person
+from tests.playground.slack.surfaces import Modal
+from tests.playground.slack.world import Channel
+
+PROBLEM = "application/problem+json"
+
+
+@dataclass
+class Got:
+    status: int
+    headers: dict[str, str]
+    raw: bytes
+    json: Any
+
+    @property
+    def shown(self) -> tuple[int, bytes, dict[str, str]]:
+        """All that whoever asks can see, but for the time of day."""
+        return self.status, self.raw, {name: value for name, value in self.headers.items() if name != "Date"}
+
+
+class Program:
+    """A program with a token."""
+
+    def __init__(self, session: aiohttp.ClientSession, base: str, token: str | None) -> None:
+        self._session = session
+        self._base = base
+        self.token = token
+
+    async def ask(self, method: str, path: str, **options: Any) -> Got:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token is not None else {}
+        headers |= options.pop("headers", {})
+        async with self._session.request(method, f"{self._base}{path}", headers=headers, **options) as answer:
+            raw = await answer.read()
+            json = await answer.json(content_type=None) if "json" in answer.headers.get("Content-Type", "") else None
+            return Got(answer.status, dict(answer.headers), raw, json)
+
+    async def get(self, path: str, **query: Any) -> Got:
+        return await self.ask("GET", f"/api/v1{path}", params=query)
+
+    async def reads(self, path: str, **query: Any) -> Any:
+        got = await self.get(path, **query)
+        assert got.status == 200, got.raw
+        return got.json
+
+    def holding(self, token: str | None) -> "Program":
+        return Program(self._session, self._base, token)
+
+
+async def tokens_modal(world: World, *, who: Person | None = None, channel: Channel | None = None) -> Modal:
+    return await world.opens(who or world.ada, "/mailer api", "API tokens", channel=channel)
+
+
+async def make_token(world: World, *, channel: Channel | None = None) -> str:
+    modal = await tokens_modal(world, channel=channel)
+    token = await press_create(modal)
+    await modal.close()
+    return token
+
+
+async def press_create(modal: Modal) -> str:
+    """Make a token, and read it where it is shown."""
+    await modal.press("Create token")
+    await modal.shows("Copy your new token now")
+    (token,) = re.findall(r"mr_[A-Za-z0-9_-]{43}", modal.text)
+    return str(token)

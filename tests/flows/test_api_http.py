@@ -1,0 +1,266 @@
+"""The API as HTTP: errors, headers, idempotency keys, and a description that is true."""
+
+import asyncio
+import io
+import re
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+from openapi_spec_validator import validate
+from sqlalchemy import text
+from sqlmodel import col, select
+
+from storage.models import Audit, Suppression
+from storage.states import SuppressionReason
+from tests.flows.program import PROBLEM, Got, Program, make_token
+from tests.flows.world import World
+
+
+async def suppress(program: Program, address: str, key: str = "") -> Got:
+    headers = {"Idempotency-Key": key} if key else {}
+    return await program.ask("POST", "/api/v1/suppressions", json={"address": address}, headers=headers)
+
+
+async def lift(program: Program, address: str) -> Got:
+    return await program.ask("DELETE", "/api/v1/suppressions", params={"address": address})
+
+
+# Suppressions
+
+
+async def test_an_address_is_suppressed_once_and_may_be_let_go_again(world: World, program: Program) -> None:
+    first = await suppress(program, "Ann@Elsewhere.test")
+    again = await suppress(program, "ann@elsewhere.test")
+
+    assert (first.status, again.status) == (201, 200)
+    assert first.json == again.json
+    assert (first.json["address"], first.json["reason"]) == ("Ann@elsewhere.test", "by_hand")
+    assert (await program.reads("/suppressions"))["items"] == [first.json]
+    gone = await lift(program, "ann@elsewhere.test")
+    assert (gone.status, gone.raw) == (204, b"")
+    assert (await program.reads("/suppressions"))["items"] == []
+    assert (await lift(program, "ann@elsewhere.test")).status == 404
+    async with world.bot.db.read() as session:
+        done = (await session.exec(select(Audit).where(col(Audit.actor).startswith("token:")))).all()
+        assert [row.action for row in done] == ["suppression.add", "suppression.remove"]
+
+
+@pytest.mark.parametrize("reason", [SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT])
+async def test_what_a_recipient_said_is_not_taken_back(
+    world: World, program: Program, reason: SuppressionReason
+) -> None:
+    await suppress(program, "ann@elsewhere.test")
+    async with world.bot.db.write() as session:
+        (await session.exec(select(Suppression))).one().reason = reason
+
+    refused = await lift(program, "ann@elsewhere.test")
+
+    assert (refused.status, refused.json["code"]) == (409, "SUPPRESSION_STAYS")
+    assert len((await program.reads("/suppressions"))["items"]) == 1
+
+
+async def test_a_key_has_one_effect_and_one_answer(world: World, program: Program) -> None:
+    answers = await asyncio.gather(*(suppress(program, "ann@elsewhere.test", "k1") for _ in range(20)))
+
+    assert {answer.shown[:2] for answer in answers} == {answers[0].shown[:2]}
+    assert answers[0].status == 201
+    await lift(program, "ann@elsewhere.test")
+    assert (await suppress(program, "ann@elsewhere.test", "k1")).shown[:2] == answers[0].shown[:2]
+    assert (await program.reads("/suppressions"))["items"] == []
+    other_body = await suppress(program, "ben@elsewhere.test", "k1")
+    assert (other_body.status, other_body.json["code"]) == (422, "KEY_REUSED")
+    other_team = program.holding(await make_token(world, channel=world.slack.channel("other", people=[world.ada])))
+    assert (await suppress(other_team, "ben@elsewhere.test", "k1")).status == 201
+
+
+async def test_a_refused_request_does_not_use_its_key_up(program: Program) -> None:
+    assert (await suppress(program, "ann", "k1")).status == 422
+
+    assert (await suppress(program, "ann@elsewhere.test", "k1")).status == 201
+
+
+async def test_a_key_is_forgotten_after_a_day_and_not_before(world: World, program: Program) -> None:
+    first = await suppress(program, "ann@elsewhere.test", "k1")
+    world.clock.advance(86_399)
+    await world.bot._forget()
+    assert (await suppress(program, "ann@elsewhere.test", "k1")).raw == first.raw
+
+    world.clock.advance(2)
+    await world.bot._forget()
+    assert (await suppress(program, "ann@elsewhere.test", "k1")).status == 200
+
+
+# Errors and headers
+
+
+BAD_PARAMETERS = [
+    ("/identities?limit=0", "limit"),
+    ("/identities?limit=101", "limit"),
+    ("/broadcasts?limit=many", "limit"),
+    ("/suppressions?limit=1&limit=2", "limit"),
+    ("/suppressions?limits=1", "limits"),
+    ("/identities?cursor=!", "cursor"),
+    ("/identities?cursor=IgAi", "cursor"),
+    ("/identities?cursor=Ilx1MDAwMCI=", "cursor"),
+    ("/broadcasts?cursor=WzEsMl0=", "cursor"),
+    ("/broadcasts?cursor=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwgIngiXQ==", "cursor"),
+    (f"/broadcasts/{'0' * 32}/deliveries?cursor=OTk5OTk5OTk5OTk5", "cursor"),
+    (f"/broadcasts/{'0' * 32}/deliveries?state=lost", "state"),
+    ("/readiness?kind=letter", "kind"),
+    ("/readiness?size=-1", "size"),
+    ("/readiness?size=999999999999999999999", "size"),
+    ("/readiness?from=ann", "from"),
+    ("/readiness?sender=ann@acme.test", "sender"),
+    ("/mailer?verbose=1", "verbose"),
+]
+BAD_BODIES = [
+    (b"{", "application/json", 400),
+    (b"", "application/json", 400),
+    (b"\xff", "application/json", 400),
+    (b"[" * 100_000, "application/json", 400),
+    (b"[]", "application/json", 422),
+    (b"{}", "application/json", 422),
+    (b'{"address": 1}', "application/json", 422),
+    (b'{"address": "ann@elsewhere.test", "reason": "bounce"}', "application/json", 422),
+    (b'{"address": "ann@elsewhere.test\\u0000"}', "application/json", 422),
+    (b'{"address": "ann@elsewhere.test, ben@elsewhere.test"}', "application/json", 422),
+    (b'{"address": "ann@elsewhere.test"}', "text/plain", 415),
+    (b"address=ann@elsewhere.test", "application/x-www-form-urlencoded", 415),
+]
+
+
+async def test_a_parameter_that_cannot_be_used_is_named(program: Program) -> None:
+    for path, parameter in BAD_PARAMETERS:
+        got = await program.get(path)
+        assert (got.status, got.json["status"], got.headers["Content-Type"].split(";")[0]) == (422, 422, PROBLEM), path
+        assert [one["parameter"] for one in got.json["errors"]] == [parameter]
+
+
+async def test_a_body_that_cannot_be_used_is_refused(program: Program) -> None:
+    too_large = (io.BytesIO(b" " * 2_000_000), "application/json", 413)
+    for body, kind, status in [*BAD_BODIES, too_large]:
+        got = await program.ask("POST", "/api/v1/suppressions", data=body, headers={"Content-Type": kind})
+        assert (got.status, got.json["status"], got.headers["Content-Type"].split(";")[0]) == (status, status, PROBLEM)
+    assert (await program.reads("/suppressions"))["items"] == []
+
+
+async def test_a_compressed_body_is_refused(program: Program) -> None:
+    got = await program.ask("POST", "/api/v1/suppressions", json={"address": "ann@elsewhere.test"}, compress=True)
+
+    assert (got.status, got.json["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+async def test_only_get_reads_and_nothing_else_is_taken_for_it(program: Program) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        got = await program.ask(method, "/api/v1/mailer")
+        assert (got.status, got.headers["Content-Type"].split(";")[0]) == (405, PROBLEM)
+        assert "GET" in got.headers["Allow"]
+
+
+async def test_nothing_is_cached_and_no_other_origin_is_let_in(program: Program) -> None:
+    paths = ["/api/v1/mailer", "/api/v1/nothing", "/api/docs", "/api/v1/openapi.json", "/api/v1/mailer?x=1"]
+    for who in (program, program.holding(None)):
+        for path in paths:
+            got = await who.ask("GET", path, headers={"Origin": "https://elsewhere.test"})
+            assert got.headers["Cache-Control"] == "no-store"
+            assert got.headers["X-Content-Type-Options"] == "nosniff"
+            assert not [name for name in got.headers if name.lower().startswith("access-control")]
+
+
+async def rename_table(world: World, before: str, after: str) -> None:
+    async with world.bot.db.write() as session:
+        await (await session.connection()).execute(text(f"ALTER TABLE {before} RENAME TO {after}"))
+
+
+async def test_an_unexpected_error_says_no_more_than_a_reference(
+    world: World, program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    await rename_table(world, "suppression", "elsewhere")
+    got = await program.get("/suppressions")
+    await rename_table(world, "elsewhere", "suppression")
+
+    assert got.status == 500
+    reference = re.search(r"reference ([0-9a-f]{8})", got.json["detail"])
+    assert reference
+    assert reference[1] in caplog.text
+    assert "suppression" not in got.raw.decode()
+
+
+# The description
+
+
+async def test_the_description_is_valid_and_names_every_route(anyone: Program) -> None:
+    got = await anyone.ask("GET", "/api/v1/openapi.json")
+
+    validate(got.json)
+    assert {f"{method.upper()} {path}" for path, methods in got.json["paths"].items() for method in methods} == {
+        "GET /api/v1/mailer",
+        "GET /api/v1/identities",
+        "GET /api/v1/identities/{name}",
+        "GET /api/v1/readiness",
+        "GET /api/v1/broadcasts",
+        "GET /api/v1/broadcasts/{id}",
+        "GET /api/v1/broadcasts/{id}/deliveries",
+        "GET /api/v1/suppressions",
+        "POST /api/v1/suppressions",
+        "DELETE /api/v1/suppressions",
+    }
+
+
+async def test_every_route_answers_as_it_is_described(world: World, program: Program) -> None:
+    description = (await program.ask("GET", "/api/v1/openapi.json")).json
+    seen: set[tuple[str, str, int]] = set()
+
+    async def ask_everything(values: dict[str, str]) -> None:
+        for path, methods in description["paths"].items():
+            for method, operation in methods.items():
+                for who in (program, program.holding(None)):
+                    got = await _ask(who, method, path, operation, values)
+                    _check(description, operation, got)
+                    seen.add((method, path, got.status))
+
+    await ask_everything({"id": "0" * 32, "name": "acme.test", "address": "never@elsewhere.test"})
+    await world.is_open()
+    await world.adds("pending.test")
+    await world.sends()
+    broadcast = (await program.reads("/broadcasts"))["items"][0]["id"]
+    await ask_everything({"id": broadcast, "name": "pending.test", "address": "ann@elsewhere.test"})
+
+    for path, methods in description["paths"].items():
+        for method in methods:
+            assert (method, path, 401) in seen
+            assert any(status < 300 for *at, status in seen if at == [method, path])
+
+
+async def _ask(who: Program, method: str, path: str, operation: Any, values: dict[str, str]) -> Got:
+    options: dict[str, Any] = {}
+    if "requestBody" in operation:
+        options["json"] = {"address": values["address"]}
+    elif method == "delete":
+        options["params"] = {"address": values["address"]}
+    return await who.ask(method.upper(), path.format(**values), **options)
+
+
+def _check(description: Any, operation: Any, got: Got) -> None:
+    content = operation["responses"][str(got.status)].get("content", {})
+    if not content:
+        assert got.raw == b""
+        return
+    (kind, media), *_ = content.items()
+    assert got.headers["Content-Type"].split(";")[0] == kind
+    schema = {**media["schema"], "components": description["components"]}
+    OAS31Validator(schema, format_checker=oas31_format_checker).validate(got.json)
+
+
+async def test_the_page_reads_without_scripts_and_fetches_nothing(anyone: Program) -> None:
+    got = await anyone.ask("GET", "/api/docs")
+    page = got.raw.decode()
+
+    assert (got.status, got.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "GET /api/v1/broadcasts/{id}/deliveries" in page
+    assert "in_doubt" in page
+    assert not re.search(r"<script|<link|<img|<iframe|@import|url\(|src=|https?://", page)
+    assert "style-src 'unsafe-inline'" in got.headers["Content-Security-Policy"]
+    anchors = set(re.findall(r'href="#([^"]+)"', page))
+    assert anchors <= set(re.findall(r'id="([^"]+)"', page))

@@ -1,0 +1,125 @@
+"""API tokens: made and revoked in the channel, shown once, worth nothing to anybody else."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import select
+
+from handlers.http.api.rate import BURST
+from storage.models import ApiToken, Audit
+from tests.flows.program import PROBLEM, Program, make_token, press_create, tokens_modal
+from tests.flows.world import World
+
+
+async def test_a_token_is_shown_once_and_only_its_hash_is_kept(world: World, anyone: Program) -> None:
+    modal = await tokens_modal(world)
+    assert modal.buttons == ["Create token"]
+    token = await press_create(modal)
+    await modal.close()
+
+    again = await tokens_modal(world)
+    assert token not in again.text
+    assert token[:7] in again.text
+    assert "never used" in again.text
+    async with world.bot.db.read() as session:
+        (row,) = await session.exec(select(ApiToken))
+        assert token not in str(row.model_dump())
+        (made,) = await session.exec(select(Audit).where(Audit.action == "api_token.create"))
+        assert (made.actor, made.subject) == (world.ada.id, row.name)
+        assert token not in str(made.model_dump())
+
+    assert await anyone.holding(token).reads("/mailer") == {"mailer": None}
+    assert "last used" in (await tokens_modal(world)).text
+
+
+async def test_a_revoked_token_is_worthless_at_once(world: World, program: Program) -> None:
+    assert (await program.get("/mailer")).status == 200
+    modal = await tokens_modal(world)
+
+    await modal.press(f"Revoke {str(program.token)[:7]}")
+    await world.bot.tasks.idle()
+
+    assert modal.buttons == ["Create token"]
+    assert (await program.get("/mailer")).status == 401
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(Audit).where(Audit.action == "api_token.revoke"))).one().actor == world.ada.id
+
+
+async def test_only_team_admins_make_tokens(world: World) -> None:
+    await world.bob.types(world.news, "/mailer api")
+
+    assert (await world.bob.sees(world.news, "Only team admins can do this")).ephemeral
+    assert world.bob.top_modal is None
+
+
+async def test_a_double_click_makes_one_token(world: World) -> None:
+    modal = await tokens_modal(world)
+
+    await asyncio.gather(modal.press("Create token"), modal.press("Create token"))
+    await world.bot.tasks.idle()
+
+    async with world.bot.db.read() as session:
+        assert len((await session.exec(select(ApiToken))).all()) == 1
+
+
+async def test_a_channel_has_at_most_twenty_tokens(world: World) -> None:
+    modal = await tokens_modal(world)
+    for _ in range(20):
+        await modal.press("Create token")
+        await world.bot.tasks.idle()
+        world.clock.advance(1)
+
+    await modal.press("Create token")
+
+    await modal.shows("at most 20 tokens")
+
+
+async def test_when_a_token_was_used_is_written_down_once_a_minute(world: World, program: Program) -> None:
+    async def used_at() -> Any:
+        async with world.bot.db.read() as session:
+            return (await session.exec(select(ApiToken.used_at))).one()
+
+    first = world.clock.now()
+    await program.reads("/mailer")
+    world.clock.advance(59)
+    await program.reads("/mailer")
+    assert await used_at() == first
+
+    world.clock.advance(1)
+    await program.reads("/mailer")
+    assert await used_at() == first + timedelta(minutes=1)
+
+
+async def test_whatever_is_not_a_token_of_ours_gets_the_same_bytes(world: World, program: Program) -> None:
+    token = str(program.token)
+    modal = await tokens_modal(world)
+    await modal.press("Revoke")
+    await world.bot.tasks.idle()
+    unknown = "mr_" + "A" * 43
+    wrong = [None, token, unknown, token[:-1], token + "x", "", "mr_", "xoxb-1-2", "mr_" + "\u00e9" * 43, "m" * 4000]
+
+    answers = [(await program.holding(one).get("/mailer")).shown for one in wrong]
+    answers.append((await program.holding(None).get("/mailer", token=token)).shown)
+    basic = await program.holding(None).ask("GET", "/api/v1/mailer", headers={"Authorization": f"Basic {token}"})
+    answers.append(basic.shown)
+
+    assert all(answer == answers[0] for answer in answers)
+    status, _, headers = answers[0]
+    assert (status, headers["Content-Type"].split(";")[0]) == (401, PROBLEM)
+    assert headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_a_token_that_asks_too_often_is_told_when_to_come_back(world: World, program: Program) -> None:
+    other = program.holding(await make_token(world))
+    for _ in range(BURST):
+        last = await program.get("/mailer?limit=1")  # refused only after it was counted
+    assert last.status == 422
+
+    refused = await program.get("/suppressions")
+
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+    assert refused.json["code"] == "TOO_MANY_REQUESTS"
+    assert (await other.get("/suppressions")).status == 200
+    world.clock.advance(1)
+    assert (await program.get("/suppressions")).status == 200

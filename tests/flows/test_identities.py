@@ -1,0 +1,200 @@
+"""S2, E2, E3: identities that wait for AWS, become verified, or cannot be one."""
+
+import pytest
+
+from tests.flows.world import SIMULATOR, World
+
+POLL = 60  # seconds, while something waits
+
+
+async def test_a_verified_identity_is_noticed_within_two_poll_intervals(world: World) -> None:
+    await world.connects()
+    await world.adds("acme.test")
+    await world.passes(POLL)  # the look that just missed it
+    world.ses.verify("acme.test")
+
+    await world.passes(2 * POLL)
+
+    told = await world.bob.sees(world.news, "acme.test is verified.")
+    assert "You can now send tests from it" in told.text
+    assert "sandbox" in told.text
+    assert told.buttons == ["Apply for production access", "Send a test"]
+    assert [text for text in world.bob.reads(world.news) if "Put these records" in text] == []
+
+
+async def test_where_production_is_granted_a_verified_identity_opens_broadcasts(world: World) -> None:
+    await world.is_open()
+    await world.adds("shop.test")
+    world.ses.verify("shop.test")
+
+    await world.passes(POLL)
+
+    told = await world.bob.sees(world.news, "shop.test is verified.")
+    assert "You can now send tests and broadcasts from it" in told.text
+    assert told.buttons == ["New broadcast", "Send a test"]
+
+
+async def test_a_domain_that_waits_is_refused_with_what_is_awaited_since_when_and_until_when(world: World) -> None:
+    world.ses.grant_production()
+    await world.connects()
+    await world.adds("acme.test")  # at 09:00 and some seconds of 24 November
+
+    refusal = await world.asks(world.bob, "/broadcast", "You can't send broadcasts yet")
+
+    assert refusal.ephemeral
+    assert "AWS waits for its DKIM records in the DNS" in refusal.text
+    assert "since 24 Nov 09:0" in refusal.text
+    assert "until 27 Nov 09:0" in refusal.text  # DKIM: 72 hours
+    assert refusal.buttons == ["Check now"]
+
+
+async def test_an_address_that_waits_is_refused_with_what_is_awaited_since_when_and_until_when(world: World) -> None:
+    world.ses.grant_production()
+    await world.connects()
+    await world.adds("hello@acme.test")
+
+    refusal = await world.asks(world.bob, "/broadcast", "You can't send broadcasts yet")
+
+    assert "AWS waits for a click on the link it mailed there" in refusal.text
+    assert "since 24 Nov 09:0" in refusal.text
+    assert "until 25 Nov 09:0" in refusal.text  # the link: 24 hours
+    assert await world.bob.sees(world.news, "One click left for hello@acme.test")
+
+
+async def test_a_pending_from_is_refused_in_its_field_which_names_what_to_use_instead(world: World) -> None:
+    await world.is_open("hello@acme.test")
+    world.ses.pend("acme.test")
+    await world.passes(600)
+
+    modal = await world.composes(sender="news@acme.test")
+    assert "acme.test cannot send yet" in modal.errors["From"]
+    assert "or send from hello@acme.test" in modal.errors["From"]
+    modal.fill("From", "hello@acme.test")
+    await modal.submit()
+    await world.confirms(modal)
+    await world.passes(31)
+
+    test = await world.tests("cyd@elsewhere.test", sender="news@acme.test")
+    assert "or send from hello@acme.test" in test.errors["From"]
+    test.fill("From", "hello@acme.test")
+    await test.submit()
+    await world.settle()
+
+    assert {mail.sender for mail in world.aws.mails} == {"hello@acme.test"}
+    assert sorted(mail.to[0] for mail in world.aws.mails) == [
+        "ann@elsewhere.test",
+        "ben@elsewhere.test",
+        "cyd@elsewhere.test",
+    ]
+
+
+async def test_in_the_sandbox_a_test_goes_from_the_verified_address_while_the_domain_waits(world: World) -> None:
+    world.ses.verify("hello@acme.test")
+    world.ses.pend("acme.test")
+    await world.connects()
+
+    refused = await world.tests(SIMULATOR, sender="news@acme.test")
+    assert "or send from hello@acme.test" in refused.errors["From"]
+    await world.tests(f"{SIMULATOR}, hello@acme.test")
+
+    assert sorted(mail.to[0] for mail in world.aws.mails) == ["hello@acme.test", SIMULATOR]
+
+
+async def test_with_nothing_verified_nothing_can_go_and_an_address_is_offered(world: World) -> None:
+    world.ses.grant_production()
+    await world.connects()
+
+    for command in ("/broadcast", "/broadcast test"):
+        refusal = await world.asks(world.bob, command, "No address or domain is verified yet")
+        assert "verify an address, which takes a minute" in refusal.text
+        assert refusal.buttons == ["Add identity"]
+        assert refusal.ephemeral
+
+
+async def test_what_cannot_be_an_identity_is_refused_in_its_field_before_aws_is_asked(world: World) -> None:
+    await world.connects()
+    modal = await world.opens(world.ada, "/mailer identity", "Add identity")
+    asked = len(world.aws.calls)
+
+    for typed, sentence in {
+        "he llo@acme.test": "has a space in it",
+        "https://acme.test/news": "type only acme.test",
+        "acme.test/news": "type only acme.test",
+        "mailto:hello@acme.test": "type only hello@acme.test",
+        "@acme.test": "for the whole domain type acme.test",
+        "acme": "has no dot",
+        "*.acme.test": "so type acme.test",
+        "192.0.2.1": "is an IP address",
+        "Ann <ann@acme.test>": "has a space in it",
+        "ann@ben@acme.test": "is more than one bare address",
+        "acme.test\u200b": "invisible characters",
+    }.items():
+        modal.fill("Email address or domain", typed)
+        await modal.submit()
+        assert sentence in modal.errors["Email address or domain"], typed
+        assert modal.value("Email address or domain") == typed
+
+    assert len(world.aws.calls) == asked
+
+
+async def test_a_domain_of_other_letters_is_taken_as_punycode(world: World) -> None:
+    await world.connects()
+
+    await world.adds("Bücher.test")
+
+    assert "xn--bcher-kva.test" in world.ses.identities
+    assert "_domainkey.xn--bcher-kva.test" in (await world.bob.sees(world.news, "Put these records")).text
+
+
+async def test_an_identity_that_aws_has_already_is_adopted(world: World) -> None:
+    world.ses.verify("acme.test")
+    await world.connects()
+
+    await world.adds("acme.test")
+
+    told = await world.bob.sees(world.news, "acme.test is verified")
+    assert "was in the AWS account already and was adopted" in told.text
+    refused = await world.opens(world.ada, "/mailer identity", "Add identity")
+    refused.fill("Email address or domain", "ACME.test.")
+    await refused.submit()
+    assert "already an identity of this channel" in refused.errors["Email address or domain"]
+
+
+async def test_check_now_says_which_record_is_missing_or_wrong(world: World) -> None:
+    await world.connects()
+    await world.adds("acme.test")
+    message = await world.bob.sees(world.news, "Put these records into the DNS of acme.test")
+
+    await world.bob.press(message, "Check now")
+    assert "missing" in (await world.bob.modal("Check now")).text
+    await (await world.bob.modal("Check now")).close()
+
+    world.dns.records_from(world.ses.identities["acme.test"])
+    await world.bob.press(message, "Check now")
+    assert "Everything AWS needs is in place" in (await world.bob.modal("Check now")).text
+
+
+async def test_check_now_notices_at_once_what_aws_has_verified(world: World) -> None:
+    await world.connects()
+    await world.adds("hello@acme.test")
+    message = await world.bob.sees(world.news, "One click left")
+    world.ses.verify("hello@acme.test")
+
+    await world.bob.press(message, "Check now")
+
+    assert "is verified" in (await world.bob.modal("Check now")).text
+    await world.settle()
+    await world.ada.sees(world.news, "hello@acme.test is verified.")
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_what_aws_says_against_an_identity_stands_in_its_field(world: World) -> None:
+    await world.connects()
+    world.aws.fail("ses:CreateEmailIdentity", "LimitExceededException", None, message="Too many identities.")
+
+    modal = await world.opens(world.ada, "/mailer identity", "Add identity")
+    modal.fill("Email address or domain", "acme.test")
+    await modal.submit()
+
+    assert "Too many identities." in modal.errors["Email address or domain"]
+    assert world.ses.identities == {}

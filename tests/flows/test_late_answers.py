@@ -1,0 +1,125 @@
+"""Answers that come later than Slack waits: a form waits, then shows the answer, and nothing typed is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.flows.world import World
+
+LONG = 3600  # seconds after which what is known of AWS is too old to send on
+BAD_FILE = b"first_name,<!channel>\nAnn,Bonn\n"
+
+
+@asynccontextmanager
+async def aws_answers_late(world: World, operation: str) -> AsyncIterator[None]:
+    """Nothing answers this operation until the block is left; then everything that waited for it has happened."""
+    fault = world.aws.fail(operation, "hang_before", None)
+    try:
+        yield
+    finally:
+        world.aws.heal(fault)
+        await world.bot.tasks.idle()
+
+
+async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(world: World) -> None:
+    await world.is_open()
+    cyd = world.slack.person("Cyd")
+    world.news.members.add(cyd.id)
+    forms = [await world.opens(who, "/broadcast", "New broadcast") for who in (world.bob, cyd)]
+    for form in forms:
+        form.fill("From", "hello@acme.test")
+        form.fill("Reply-to", "office@acme.test")
+        form.fill("Subject", "Spring news")
+        form.fill("Preheader", "What is new")
+        form.fill("Message", "Hello {{first_name|there}},\nspring is here.")
+        form.fill("Send at", int(world.clock().timestamp()) + 3 * LONG)
+        form.fill("Audience CSV", ("people.csv", BAD_FILE))
+    test = await world.opens(world.ada, "/broadcast test", "Send a test")
+    test.fill("From", "hello@stranger.test")
+    test.fill("To", "ann@elsewhere.test")
+    test.fill("Subject", "Spring news")
+    test.fill("Message", "Hello")
+    world.clock.advance(LONG)
+
+    async with aws_answers_late(world, "ses:GetAccount"):
+        await asyncio.gather(*(form.submit() for form in (*forms, test)))  # Slack's patience, waited for once
+        assert "Reading the audience…" in forms[0].text
+        assert "Handing it over…" in test.text
+        await forms[1].close()
+
+    (late, _), send_at = forms, int(world.clock().timestamp()) + 2 * LONG
+    assert late.title == "New broadcast"
+    assert "No column holds addresses (first_name, <!channel>)" in late.text
+    assert "Choose the file again: Slack does not keep it." in late.text
+    assert late.value("From") == "hello@acme.test"
+    assert late.value("Reply-to") == "office@acme.test"
+    assert late.value("Subject") == "Spring news"
+    assert late.value("Preheader") == "What is new"
+    assert "Hello {{first_name|there}},\nspring is here." in late.text
+    assert late.value("Send at") == send_at
+    assert "belongs to no identity in your AWS account" in test.text
+    assert test.value("From") == "hello@stranger.test"
+    assert test.value("To") == "ann@elsewhere.test"
+    assert test.value("Subject") == "Spring news"
+    closed = await cyd.sees(world.news, "No column holds addresses")
+    assert closed.ephemeral
+    assert "&lt;!channel&gt;" in str(closed.message.blocks)
+    assert world.aws.mails == []
+
+
+async def test_a_form_that_was_closed_while_the_audience_was_read_says_that_nothing_is_sent(world: World) -> None:
+    await world.is_open()
+    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+    modal.fill("From", "hello@acme.test")
+    modal.fill("Subject", "Spring news")
+    modal.fill("Message", "Hello")
+    modal.fill("Audience CSV", ("people.csv", b"email\nann@elsewhere.test\n"))
+    world.clock.advance(LONG)
+
+    async with aws_answers_late(world, "ses:GetAccount"):
+        await modal.submit()
+        await modal.close()
+    await world.passes(60)
+
+    assert (await world.bob.sees(world.news, "closed before you confirmed, so nothing is sent")).ephemeral
+    assert world.aws.mails == []
+
+
+async def test_a_form_whose_opening_takes_long_opens_at_once_and_is_filled_in_later(world: World) -> None:
+    await world.is_open()
+    world.clock.advance(LONG)
+
+    async with aws_answers_late(world, "ses:GetAccount"):
+        await world.bob.types(world.news, "/broadcast")
+        modal = await world.bob.modal("New broadcast")
+        assert "One moment…" in modal.text
+
+    assert modal.labels[0] == "From"
+
+
+async def test_whoever_closed_the_connect_form_gets_the_result_as_a_message_only_they_see(world: World) -> None:
+    olga = world.slack.person("Olga", "owner")
+    shop = world.slack.channel("shop", people=[olga], bot_in=True)
+
+    modals = []
+    for who, channel, key in (
+        (world.ada, world.news, world.aws.create_key()),
+        (olga, shop, world.aws.create_key(user="other", deny=["sns:CreateTopic"])),
+    ):
+        modal = await world.opens(who, "/mailer connect", "Connect Amazon SES", channel=channel)
+        modal.fill("AWS region", "eu-west-1")
+        modal.fill("Access key ID", key.access_key_id)
+        modal.fill("Secret access key", key.secret_access_key)
+        modals.append(modal)
+
+    async with aws_answers_late(world, "sts:GetCallerIdentity"):
+        for modal in modals:
+            await modal.submit()
+            assert "Checking every permission at AWS" in modal.text
+            await modal.close()
+
+    good = await world.ada.sees(world.news, "Connected to AWS account 1111-2222-3333")
+    assert good.ephemeral
+    bad = await olga.sees(shop, "sns:CreateTopic missing")
+    assert bad.ephemeral
+    assert "Nothing was stored" in bad.text

@@ -1,0 +1,79 @@
+"""E5, E6: tests, to whom they may go, and the quota they use."""
+
+from tests.flows.world import SIMULATOR, World
+
+
+async def test_in_the_sandbox_strangers_are_named_and_refused_before_aws_is_asked(world: World) -> None:
+    world.ses.verify("acme.test")
+    await world.connects()
+    asked = len(world.aws.calls_of("ses:SendBulkEmail"))
+
+    modal = await world.tests(f"ann@elsewhere.test, ben@elsewhere.test, bob@acme.test, {SIMULATOR}")
+
+    assert "not to ann@elsewhere.test, ben@elsewhere.test" in modal.errors["To"]
+    assert len(world.aws.calls_of("ses:SendBulkEmail")) == asked
+    assert world.aws.mails == []
+
+
+async def test_in_the_sandbox_a_test_goes_to_verified_recipients_and_the_simulator(world: World) -> None:
+    world.ses.verify("acme.test")
+    await world.connects()
+
+    modal = await world.tests(f"bob@acme.test, {SIMULATOR}")
+
+    assert "on its way to 2 addresses" in modal.text
+    assert sorted(mail.to[0] for mail in world.aws.mails) == ["bob@acme.test", SIMULATOR]
+    assert {mail.subject for mail in world.aws.mails} == {"[Test] Spring news"}
+    await world.ada.sees(world.news, "Test “Spring news” to 2 recipients is done")
+
+
+async def test_a_test_shows_fallbacks_and_names_of_fields_and_has_no_unsubscribe_link(world: World) -> None:
+    await world.is_open()
+
+    await world.tests("ann@elsewhere.test", message="Hello {{first_name|there}} of {{town}}")
+
+    (mail,) = world.aws.mails
+    assert mail.text is not None
+    assert "Hello there of [town]" in mail.text
+    assert "List-Unsubscribe" not in mail.headers
+
+
+async def test_bad_addresses_are_named_in_their_field_and_nothing_typed_is_lost(world: World) -> None:
+    await world.is_open()
+
+    modal = await world.tests("ann@elsewhere.test, ben")
+    assert "ben" in modal.errors["To"]
+    modal.fill("To", "\n".join(f"a{number}@elsewhere.test" for number in range(51)))
+    await modal.submit()
+    assert "That is 51 addresses: take out 1." in modal.errors["To"]
+    modal.fill("To", "ann@elsewhere.test")
+    modal.fill("From", "hello@stranger.test")
+    await modal.submit()
+    assert "belongs to no identity in your AWS account" in modal.errors["From"]
+
+    assert modal.value("Subject") == "Spring news"
+    assert world.aws.mails == []
+
+
+async def test_a_test_over_the_quota_is_refused_with_the_numbers(world: World) -> None:
+    await world.is_open(quota=1_000)
+    world.ses.set_quota(sent=999)
+    await world.passes(600)
+
+    modal = await world.tests("ann@elsewhere.test, ben@elsewhere.test")
+    assert "This would go to 2 recipients" in modal.text
+    assert "1 of the daily quota of 1,000 is left (999 sent in 24 hours)" in modal.text
+    await world.tests(f"ann@elsewhere.test, {SIMULATOR}")  # the simulator does not count
+
+    assert sorted(mail.to[0] for mail in world.aws.mails) == ["ann@elsewhere.test", SIMULATOR]
+
+
+async def test_the_card_shows_the_quota_as_numbers_and_as_a_bar(world: World) -> None:
+    await world.is_open(quota=1_000, rate=14)
+    world.ses.set_quota(sent=250)
+    await world.passes(600)
+
+    card = await world.asks(world.bob, "/mailer", "Daily quota")
+
+    assert "250 of 1,000 sent in the last 24 hours, 750 left · up to 14 recipients a second" in card.text
+    assert "█████░░░░░░░░░░░░░░░" in card.text

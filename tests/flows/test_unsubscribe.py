@@ -1,0 +1,117 @@
+"""Leaving: one-click unsubscribe, the page behind the link, and what is recorded by hand."""
+
+import re
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from tests.databases import Clock
+from tests.flows.test_broadcast import in_the_middle, numbers, people
+from tests.flows.world import World, open_world
+from tests.playground.aws import AwsPlayground
+from tests.playground.aws.outbox import Mail
+
+PUBLIC_URL = "https://mail.acme.test"
+
+
+@pytest.fixture
+async def world(aws: AwsPlayground, database_url: str, clock: Clock, database_kind: str) -> AsyncIterator[World]:
+    """A Mailroom that has a public address."""
+    socket_mode = database_kind == "postgresql"
+    async with open_world(aws, database_url, clock, socket_mode=socket_mode, public_url=PUBLIC_URL) as built:
+        await built.is_open()
+        yield built
+
+
+def link_of(world: World, mail: Mail) -> str:
+    """The one-click address of a mail, as it is reached from here."""
+    assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    url = mail.headers["List-Unsubscribe"].strip("<>")
+    assert url.startswith(f"{PUBLIC_URL}/u/")
+    return url.replace(PUBLIC_URL, f"http://127.0.0.1:{world.bot.port}")
+
+
+async def ask(method: str, url: str) -> tuple[int, str]:
+    body = {"List-Unsubscribe": "One-Click"} if method == "POST" else None
+    async with aiohttp.ClientSession() as http, http.request(method, url, data=body) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_one_click_leaves_them_out_of_the_next_broadcast_and_opening_the_link_does_nothing(world: World) -> None:
+    await world.sends()
+    ann = world.aws.mails_to("ann@elsewhere.test")[0]
+    link = link_of(world, ann)
+    assert ann.headers["List-Unsubscribe"].strip("<>") in (ann.text or "")
+    assert ann.headers["List-Unsubscribe"].strip("<>") in (ann.html or "")
+
+    status, page = await ask("GET", link)
+    assert status == 200
+    assert "Unsubscribe?" in page
+    assert '<form method="post">' in page
+    modal = await world.composes(subject="Spring news again")
+    assert "suppressed" not in modal.text
+
+    for _ in range(2):
+        status, page = await ask("POST", link)
+        assert status == 200
+        assert "You are unsubscribed" in page
+    modal = await world.composes(subject="Spring news once more")
+    assert "1 recipient will get" in modal.text
+    assert "1 suppressed address left out" in modal.text
+    message = await world.confirms(modal)
+    await world.passes(31)
+
+    assert [mail.subject for mail in world.aws.mails_to("ann@elsewhere.test")] == ["Spring news"]
+    assert len(world.aws.mails_to("ben@elsewhere.test")) == 2
+    assert numbers(message)["suppressed"] == 1
+
+
+async def test_a_link_that_is_not_ours_changes_nothing(world: World) -> None:
+    await world.sends()
+    link = link_of(world, world.aws.mails[0])
+    stored = await world.everything_stored()
+    token = link.rpartition("/")[2]
+    letter = "A" if token[0] != "A" else "B"
+
+    for wrong in (letter + token[1:], token[:-1], token + "A", "x" * 600, "%3Cscript%3E"):
+        for method in ("GET", "POST"):
+            status, page = await ask(method, link.replace(token, wrong))
+            assert status == 404
+            assert "This link does not work" in page
+            assert wrong not in page
+
+    assert await world.everything_stored() == stored
+
+
+async def test_whoever_leaves_while_it_is_being_sent_is_not_mailed_any_more(world: World) -> None:
+    await world.sends(b"email\nperson119@elsewhere.test\n", subject="Spring news before")
+    link = link_of(world, world.aws.mails[0])
+
+    message = await world.confirms(await world.composes(people(120)))
+    async with in_the_middle(world):
+        assert (await ask("POST", link))[0] == 200
+
+    assert len(world.aws.mails) == 1 + 119
+    assert numbers(message)["suppressed"] == 1
+    assert sum(numbers(message).values()) == 120
+
+
+async def test_mailer_suppress_records_by_hand(world: World) -> None:
+    done = await world.asks(world.ada, "/mailer suppress ANN@Elsewhere.test", "never mailed again from this channel")
+    assert done.ephemeral
+    await world.asks(world.ada, "/mailer suppress ann@elsewhere.test", "was suppressed already")
+    await world.asks(world.ada, "/mailer suppress", "Type an email address")
+
+    modal = await world.composes()
+
+    assert re.search(r"To ben@elsewhere\.test", modal.text)
+    assert "1 suppressed address left out" in modal.text
+
+
+async def test_when_everybody_has_left_there_is_nobody_to_mail(world: World) -> None:
+    await world.asks(world.ada, "/mailer suppress ann@elsewhere.test", "never mailed again")
+
+    modal = await world.composes(b"email\nann@elsewhere.test\n")
+
+    assert "Every address in the file is suppressed" in modal.errors["Audience CSV"]
