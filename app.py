@@ -248,7 +248,12 @@ class Mailroom:
         app = application(health=Health(checks), pages=pages, api=self._api(), slack=inbound)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self.settings.host, self.settings.port).start()
+        try:
+            await web.TCPSite(self._runner, self.settings.host, self.settings.port).start()
+        except OSError as error:
+            raise SettingsError(
+                "HOST and PORT cannot be listened on: something else may use the port, or HOST is not of this machine."
+            ) from error
         if self.settings.socket_mode:
             self._socket = AsyncSocketModeHandler(self.bolt, self.settings.slack_app_token.reveal())
             await self._socket.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt has no types here

@@ -1,6 +1,8 @@
 """Settings from the environment and `.env`. A wrong one ends the start with one sentence that names it."""
 
 import os
+import re
+from collections.abc import Collection
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Annotated, Literal
@@ -20,6 +22,8 @@ class SettingsError(Exception):
 def _secret(value: object) -> object:
     return Secret(value.strip()) if isinstance(value, str) else value
 
+
+_HOST_AND_PORT = re.compile(r"[0-9a-fA-F.:]+:[0-9]{1,5}")
 
 SecretSetting = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(str)]
 
@@ -87,11 +91,13 @@ def check(settings: Settings) -> None:
             "MAILROOM_KEYS is missing: with PostgreSQL the sealing keys must be given. "
             "Make one with: python app.py new-key"
         )
-    if settings.public_url and not _is_public_url(settings.public_url):
+    if settings.public_url and not _is_address(settings.public_url, paths={"", "/"}):
         raise SettingsError(
             "PUBLIC_URL must be the https address of this service, without a path "
             "(http is taken for a loopback address only)."
         )
+    if settings.mailroom_dns_server and not _HOST_AND_PORT.fullmatch(settings.mailroom_dns_server):
+        raise SettingsError("MAILROOM_DNS_SERVER must be host:port, the host as an IP address; leave it out as a rule.")
     if settings.mailroom_role_template_url and not settings.mailroom_role_template_url.startswith("https://"):
         raise SettingsError(
             "MAILROOM_ROLE_TEMPLATE_URL must be the https address of the role template in S3: "
@@ -110,6 +116,11 @@ def _check_slack(settings: Settings) -> None:
         raise SettingsError("SLACK_BOT_TOKEN is not a bot token: it must begin with xoxb-.")
     if app and not app.startswith("xapp-"):
         raise SettingsError("SLACK_APP_TOKEN is not an app-level token: it must begin with xapp-.")
+    if not _is_address(settings.slack_api_url):
+        raise SettingsError(
+            "SLACK_API_URL must be the https address of Slack's Web API: leave it out for Slack's own "
+            "(http is taken for a loopback address only)."
+        )
     if not app and not settings.slack_signing_secret:
         raise SettingsError(
             "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both missing: set the first for Socket Mode "
@@ -117,9 +128,13 @@ def _check_slack(settings: Settings) -> None:
         )
 
 
-def _is_public_url(url: str) -> bool:
-    parts = urlsplit(url)
-    if parts.username or parts.query or parts.fragment or parts.path not in {"", "/"} or not parts.hostname:
+def _is_address(url: str, paths: Collection[str] = ()) -> bool:
+    """Tell an https address, or an http one of this machine; `paths`: the only ones it may have, where given."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if parts.username or parts.query or parts.fragment or not parts.hostname or (paths and parts.path not in paths):
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
 

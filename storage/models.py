@@ -194,6 +194,10 @@ class Mailer(SQLModel, table=True):
     max_24_hour_send: float = 0  # recipients; -1 is unlimited
     max_send_rate: float = 0  # recipients a second
     sent_last_24_hours: float = 0
+    sent_lately: int = 0  # in 24 hours, as events told; bounced for good, complained about
+    bounced_lately: int = 0
+    complained_lately: int = 0
+    rated_at: datetime | None = _maybe_time()
     checked_at: datetime = _time()
 
 
@@ -368,6 +372,7 @@ class Broadcast(SQLModel, table=True):
     start_at: datetime | None = _maybe_time()
     started_at: datetime | None = _maybe_time()
     finished_at: datetime | None = _maybe_time()
+    judged_from: datetime | None = _maybe_time()  # somebody let it go on after bounces or complaints stopped it
     error: str = ""
 
 

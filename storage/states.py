@@ -58,6 +58,8 @@ class IncidentKind(StrEnum):
     IDENTITY_LOST = "identity_lost"  # it was verified once
     VERIFICATION_FAILED = "verification_failed"
     VERIFICATION_ENDING = "verification_ending"  # AWS is about to give up
+    BOUNCES = "bounces"
+    COMPLAINTS = "complaints"
     QUOTA_USED_UP = "quota_used_up"
     QUOTA_LOW = "quota_low"
 

@@ -106,6 +106,18 @@ class Databases:
         end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
         await self._command(f"{end} AND pid <> pg_backend_pid()", _name(url))
 
+    async def shut(self, url: str) -> None:
+        """End every connection to a PostgreSQL database and allow no new one, as while its server is down."""
+        await self._command(f'ALTER DATABASE "{_name(url)}" ALLOW_CONNECTIONS false')
+        await self._command(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname LIKE 'test_%' AND datname IN "
+            "(SELECT datname FROM pg_database WHERE NOT datallowconn)"
+        )
+
+    async def open(self, url: str) -> None:
+        """Allow connections again."""
+        await self._command(f'ALTER DATABASE "{_name(url)}" ALLOW_CONNECTIONS true')
+
     async def _create_sqlite(self, *, migrated: bool) -> str:
         self.versions["sqlite"] = f"SQLite {sqlite3.sqlite_version}"
         path = self.directory / f"test_{next(self._numbers)}.db"

@@ -31,13 +31,11 @@ BLINDING: Final = frozenset({IncidentKind.ACCESS_LOST, IncidentKind.REGION_OUTAG
 TOLD_OTHERWISE: Final = frozenset(
     {
         IncidentKind.PRODUCTION_DENIED,
-        IncidentKind.IDENTITY_LOST,
-        IncidentKind.VERIFICATION_FAILED,
         IncidentKind.VERIFICATION_ENDING,
         IncidentKind.QUOTA_LOW,
     }
 )
-"""Their end is told by a message of its own ("… is verified"), comes from a person, or is no news."""
+"""Their end is told by a message of its own ("… is verified"), or is no news."""
 
 WORSE: Final = {IncidentKind.QUOTA_LOW: IncidentKind.QUOTA_USED_UP}
 """What opens no incident while a worse one of the same thing is open."""

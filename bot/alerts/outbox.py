@@ -85,14 +85,14 @@ async def announce(
 
 
 async def redraw(
-    session: AsyncSession, record_id: str, kinds: Collection[Notice], now: datetime, /, **values: Any
+    session: AsyncSession, record_ids: Collection[str], kinds: Collection[Notice], now: datetime, /, **values: Any
 ) -> None:
-    """Have every message of these kinds about a record drawn again, where there is one.
+    """Have every message of these kinds about these records drawn again, where there is one.
 
     With `kind` and `record_id` in `values` they become messages about another record, when theirs goes.
     """
     due_at = func.coalesce(col(Outbox.due_at), literal(now, UtcDateTime))
-    about = update(Outbox).where(col(Outbox.record_id) == record_id, col(Outbox.kind).in_(kinds))
+    about = update(Outbox).where(col(Outbox.record_id).in_(record_ids), col(Outbox.kind).in_(kinds))
     await session.exec(
         about.values(wanted=Outbox.wanted + 1, due_at=due_at, **values),
         execution_options={"synchronize_session": False},

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.events import Event, EventKind, parse
+from bot.broadcast.reputation import judge
 from bot.broadcast.result import TOLD_EVERY
 from bot.broadcast.suppressions import suppress
 from bot.mailer.names import address_key, is_simulator
@@ -51,6 +52,7 @@ _MOVES: Final = {
     EventKind.REJECT: (DeliveryState.FAILED, _UNDER_WAY),
     EventKind.RENDERING_FAILURE: (DeliveryState.FAILED, _UNDER_WAY),
 }
+_HURTS = frozenset({EventKind.BOUNCE, EventKind.COMPLAINT})
 _LIVE = (BroadcastState.SENDING, BroadcastState.PAUSED)
 
 
@@ -104,6 +106,8 @@ class Feedback:
             async with self._db.write() as writing:
                 for event in events:
                     await record(writing, mailer, event, self._clock())
+            if any(event.kind in _HURTS for event in events):
+                await judge(self._db, mailer.id, self._clock())
             await queue.delete(session, queue_url, messages)
 
 

@@ -101,7 +101,9 @@ class Steering:
             broadcast = await lock(
                 session, team, broadcast_id, version, {BroadcastState.PAUSED, BroadcastState.STOPPED}
             )
-            left = _left_to_wait_for(broadcast, admin=admin)
+            left = _left_to_wait_for(broadcast, team, admin=admin)
+            if broadcast.state is BroadcastState.STOPPED:
+                broadcast.judged_from, broadcast.error = now, ""
             to = BroadcastState.PAUSED if left else BroadcastState.SENDING
             if to is BroadcastState.SENDING and broadcast.start_at and broadcast.start_at > now:
                 to = BroadcastState.SCHEDULED
@@ -149,13 +151,19 @@ async def lock(
     return broadcast
 
 
-def _left_to_wait_for(broadcast: Broadcast, *, admin: bool) -> set[PauseReason]:
+def _left_to_wait_for(broadcast: Broadcast, team: Team, *, admin: bool) -> set[PauseReason]:
     """Return the reasons that a person's Resume leaves; raise BotError where it would change nothing."""
     reasons = {PauseReason(reason) for reason in broadcast.pause_reasons}
     if broadcast.state is BroadcastState.STOPPED and reasons != {PauseReason.REPUTATION}:
         raise BotError("ALREADY", f"This broadcast was stopped for good: {broadcast.error}")
     if PauseReason.REPUTATION in reasons and not admin:
         raise BotError("ADMINS_ONLY", "Bounces or complaints stopped this broadcast: only a team admin can resume it.")
+    if PauseReason.UNREACHABLE in reasons and not team.reachable:
+        raise BotError(
+            "WAITING",
+            "Mailroom cannot speak in the channel, so this broadcast waits.",
+            "Invite Mailroom to the channel again, or unarchive it; then resume.",
+        )
     left = reasons & {PauseReason.QUOTA, PauseReason.DELETING}
     if left == reasons:
         raise BotError("WAITING", "The daily quota is used up: this broadcast goes on by itself as it frees.")

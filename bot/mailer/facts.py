@@ -92,16 +92,20 @@ async def record_listing(
     Unmanaged identities come and go with AWS's list. A managed one that is no longer there is gone, and stays.
     """
     rows = {row.name: row for row in await session.exec(select(Identity).where(Identity.mailer_id == mailer.id))}
+    changed: list[Identity] = []
     for entry in listed:
         row = rows.pop(entry.name, None) or new_identity(mailer, entry.name, now)
-        await _enter(session, row, identity_state_of(entry.verification_status, entry.sending_enabled), now)
+        if await _enter(session, row, identity_state_of(entry.verification_status, entry.sending_enabled), now):
+            changed.append(row)
         row.verification_status = entry.verification_status
     for row in rows.values():
         if row.managed:
-            await _enter(session, row, IdentityState.GONE, now)
+            if await _enter(session, row, IdentityState.GONE, now):
+                changed.append(row)
         else:
             await session.delete(row)
     await session.flush()
+    await _redraw_added(session, changed, now)
     return await managed_of(session, mailer.id)
 
 
@@ -117,10 +121,8 @@ async def record_identity(session: AsyncSession, row: Identity, facts: IdentityF
 
     The mailer's row is locked before the identity's.
     """
-    before = row.state
-    if facts is None:
-        await _enter(session, row, IdentityState.GONE, now)
-    else:
+    state = IdentityState.GONE
+    if facts is not None:
         row.verification_status = facts.verification_status
         row.error_type = facts.error_type
         row.dkim_status = facts.dkim_status
@@ -128,8 +130,9 @@ async def record_identity(session: AsyncSession, row: Identity, facts: IdentityF
         row.dkim_zone = facts.dkim_zone
         row.mail_from_domain = facts.mail_from_domain
         row.mail_from_status = facts.mail_from_status
-        await _enter(session, row, identity_state_of(facts.verification_status, facts.verified_for_sending), now)
-    if row.managed and row.state is not before:
+        state = identity_state_of(facts.verification_status, facts.verified_for_sending)
+    if await _enter(session, row, state, now):
+        await _redraw_added(session, [row], now)
         mailer = await session.get_one(Mailer, row.mailer_id)
         await follow_facts(session, mailer, await managed_of(session, mailer.id), now)
 
@@ -153,9 +156,15 @@ async def announce_added(session: AsyncSession, row: Identity, now: datetime) ->
     await announce(session, row.team_id, Notice.IDENTITY_ADDED, row.id, now=now, episode=str(row.attempt))
 
 
-async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now: datetime) -> None:
+async def _redraw_added(session: AsyncSession, rows: Sequence[Identity], now: datetime) -> None:
+    if rows:
+        await redraw(session, [row.id for row in rows], [Notice.IDENTITY_ADDED], now)
+
+
+async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now: datetime) -> bool:
+    """Take over the state; return whether that changes what the channel is shown."""
     if row.intent:  # somebody is at it, and what was read may be half the way
-        return
+        return False
     before = row.state
     row.checked_at = now
     if before is not state:
@@ -166,8 +175,8 @@ async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now
         row.verified_at = now if state is IdentityState.VERIFIED else row.verified_at
     session.add(row)
     if not row.managed or before is state:
-        return
-    await redraw(session, row.id, [Notice.IDENTITY_ADDED], now)  # the live message changes with it
-    if state is IdentityState.VERIFIED:
+        return False
+    if state is IdentityState.VERIFIED and before is IdentityState.PENDING:  # else an alert has ended, and says so
         episode = str(int(now.timestamp()))
         await announce(session, row.team_id, Notice.IDENTITY_VERIFIED, row.id, now=now, episode=episode)
+    return True

@@ -223,7 +223,7 @@ class Mending:
             row.verified_at = None
             await record_identity(session, row, facts, now)
             await announce_added(session, row, now)
-            await redraw(session, row.id, [Notice.IDENTITY_ADDED], now)
+            await redraw(session, [row.id], [Notice.IDENTITY_ADDED], now)
             await _tell(session, mailer, now)
             await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
         return row
@@ -247,7 +247,7 @@ class Mending:
                 await self._dependents.move(session, waiting, new.name, by=wanted["by"], now=now)
             else:
                 await self._dependents.hold(session, waiting, now=now)
-            await redraw(session, old.id, [Notice.IDENTITY_ADDED], now, kind=Notice.IDENTITY_REPLACED, record_id=new.id)
+            await redraw(session, [old.id], [Notice.IDENTITY_ADDED], now, kind=Notice.IDENTITY_REPLACED, record_id=new.id)
             if wanted["remove"]:
                 await session.delete(old)
             else:

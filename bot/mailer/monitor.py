@@ -87,6 +87,10 @@ class Monitor:
         if polls:
             await asyncio.wait(polls, timeout=PATIENCE)
 
+    async def idle(self) -> None:
+        """Wait until no poll is under way."""
+        await self._polls.idle()
+
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, then give it up: its lease runs out and it is looked at again."""
         await self._polls.finish(seconds)

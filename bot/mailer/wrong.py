@@ -7,6 +7,7 @@ from typing import Final
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import Finding, Wrong, follow
+from bot.mailer.reputation import Level, Rates, rates_of
 from bot.mailer.status import awaited_until
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, IncidentKind, Production, Sending
@@ -45,7 +46,7 @@ def wrong(mailer: Mailer, identities: Iterable[Identity], now: datetime) -> Wron
     if mailer.unanswered_since and now - mailer.unanswered_since >= OUTAGE_AFTER:
         since = mailer.unanswered_since.isoformat()
         return {(IncidentKind.REGION_OUTAGE, mailer.region): Finding({"since": since, "region": mailer.region})}
-    found = dict(_of_account(mailer))
+    found = dict(_of_account(mailer)) | dict(_of_reputation(rates_of(mailer, now)))
     for identity in identities:
         found.update(_of_identity(identity, now))
     return found
@@ -73,6 +74,16 @@ def _of_account(mailer: Mailer) -> _Found:
             yield (IncidentKind.QUOTA_USED_UP, ""), Finding(numbers, opens=share >= 1)
         if share >= LOW_ENDS:
             yield (IncidentKind.QUOTA_LOW, ""), Finding(numbers, opens=share >= LOW)
+
+
+def _of_reputation(rates: Rates) -> _Found:
+    for kind, level, count in (
+        (IncidentKind.BOUNCES, rates.bounce_level, rates.bounces),
+        (IncidentKind.COMPLAINTS, rates.complaint_level, rates.complaints),
+    ):
+        if level is not Level.FINE:
+            detail = {"count": count, "sent": rates.sent, "stops": level is Level.STOP}
+            yield (kind, ""), Finding(detail, opens=level >= Level.WARN)
 
 
 def _of_identity(row: Identity, now: datetime) -> _Found:

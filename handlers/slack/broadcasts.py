@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from slack_sdk.models.views import View
 
@@ -35,6 +36,8 @@ class BroadcastFlow:
         listeners.button(ids.Button.UNDO, send, self._changing(broadcasts.undo))
         listeners.button(ids.Button.PAUSE, send, self._changing(broadcasts.pause))
         listeners.button(ids.Button.RESUME, send, self._changing(broadcasts.resume))
+        go_on = partial(broadcasts.resume, admin=True)
+        listeners.button(ids.Button.GO_ON, Permission.ADMINISTER, self._changing(go_on))
         listeners.button(ids.Button.CANCEL, send, self._changing(broadcasts.cancel))
 
     async def open(self, call: Call) -> Reply:

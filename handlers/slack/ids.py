@@ -21,6 +21,7 @@ class Button(StrEnum):
     UNDO = "broadcast:scheduled:undo"
     PAUSE = "broadcast:sending:pause"
     RESUME = "broadcast:paused:resume"
+    GO_ON = "broadcast:stopped:resume"
     CANCEL = "broadcast:any:cancel"
     ACKNOWLEDGE = "incident:open:acknowledge"
     PREVIOUS = "home:page:previous"

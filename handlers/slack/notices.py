@@ -12,7 +12,7 @@ from handlers.slack.views import alerts, identities, notices
 from handlers.slack.views.broadcasts import progress as draw_progress
 from handlers.slack.views.common import Message
 from storage.models import Identity, Incident, Mailer, Outbox, Team
-from storage.states import IncidentState
+from storage.states import IdentityState, IncidentKind, IncidentState
 
 
 class Drawer:
@@ -63,7 +63,7 @@ class Drawer:
             case Notice.ALERT:
                 return alerts.alert(incident)
             case Notice.ALERT_OVER:
-                return alerts.over(incident)
+                return alerts.over(incident) if await _is_news(session, incident) else None
         return alerts.reminder(incident) if incident.state is IncidentState.OPEN else None
 
     @staticmethod
@@ -82,3 +82,12 @@ class Drawer:
         if not message.key.endswith(f":{row.attempt}"):
             return identities.superseded(row)
         return identities.added(row, records_of(row, mailer.region), ids.Ref(row.team_id, row.id, row.version))
+
+
+async def _is_news(session: AsyncSession, incident: Incident) -> bool:
+    """Whether the end of an incident has to be told: that an identity was mended by a person, they know themselves."""
+    of_identity = incident.kind in {IncidentKind.IDENTITY_LOST, IncidentKind.VERIFICATION_FAILED}
+    if not of_identity or "members" in incident.detail:
+        return True
+    identity = await session.get(Identity, incident.subject)
+    return identity is not None and identity.state is IdentityState.VERIFIED

@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot import reach
+from bot.errors import BotError
 from handlers.slack.events import Event
 from storage.models import Audit, Broadcast, Installation, Mailer, Outbox, Team
 from tests.flows.world import World
@@ -140,8 +141,9 @@ async def test_an_event_is_handled_again_where_its_first_delivery_failed_before_
     world.bot.listeners.event("grid_migration_finished", fails_once)
     world.slack.events.subscribed = None
     await world.slack.event({"type": "grid_migration_finished"})
+    await world.slack.redeliver(world.slack.deliveries[-1])
 
-    assert len(tries) == 2
+    assert len(tries) == 2  # the third delivery found it done
     assert tries[0] == tries[1]
     assert (await the_team(world)).name == "news!"
 
@@ -275,6 +277,8 @@ async def test_a_scheduled_broadcast_waits_for_the_channel_and_goes_on_by_resume
         broadcast = (await session.exec(select(Broadcast))).one()
     assert (broadcast.state, broadcast.pause_reasons) == ("paused", ["unreachable"])
     assert world.aws.mails == []
+    with pytest.raises(BotError, match="cannot speak in the channel"):
+        await world.bot.services.broadcasts.resume(await the_team(world), broadcast.id, broadcast.version, world.bob.id)
     await world.slack.invite_bot(world.news)
     await world.settle()
 
@@ -288,7 +292,7 @@ async def test_a_scheduled_broadcast_waits_for_the_channel_and_goes_on_by_resume
 
 async def test_a_running_broadcast_is_finished_while_the_channel_is_out_of_reach(world: World) -> None:
     await world.is_open()
-    audience = b"email\n" + b"".join(b"p%d@elsewhere.test\n" % number for number in range(400))
+    audience = b"email\n" + b"".join(b"p%d@elsewhere.test\n" % number for number in range(120))
     await world.confirms(await world.composes(audience, message="Hello"))
     world.clock.advance(31)
     await world.bot.engine.tick()

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.flows.world import World
 
-HOSTILE = "<!channel> <@U0000000001> <https://evil.test|Log in> & &lt; `"
+HOSTILE = "<!channel> <@U0000000001> <https://evil.test|Log in> & &lt;"
 MARKS = ("<!channel", "<@U0000000001", "<https://evil", "<!here", "<#C")
 
 
@@ -43,7 +43,7 @@ def test_the_scan_finds_what_is_not_escaped() -> None:
 async def test_nothing_that_is_typed_or_uploaded_becomes_markup(world: World) -> None:
     await world.is_open("acme.test", "<!channel>.test")
     await world.asks(world.bob, f"/mailer {HOSTILE}", "I don't know the word")
-    await world.asks(world.bob, "/broadcast <!here>", "I don't know the word")
+    await world.asks(world.bob, "/broadcast `<!here>`", "I don't know the word")
     await world.asks(world.ada, f"/mailer suppress {HOSTILE}", "has a space in it")
     identity = await world.opens(world.ada, "/mailer identity", "Add identity")
     identity.fill("Email address or domain", "<!channel>@acme.test")

@@ -210,7 +210,8 @@ async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(wo
     await world.ada.press(failed, "Retry verification")
     await world.settle()
     await world.ada.sees(world.news, "What was begun goes on by itself")
-    await world.passes(70)  # one more look, which fails, too, and must raise no alarm that it is gone
+    await world.passes(700)  # a look at the account, which must raise no alarm that it is gone
+    assert (await identities(world))["acme.test"].state == "failed"
     world.aws.heal(away)
     await world.passes(70)
 

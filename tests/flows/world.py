@@ -58,6 +58,7 @@ class World:
         await self.bot.mending.tick()
         await self.bot.channel_life.tick()
         await self.bot.monitor.tick()
+        await self.bot.monitor.idle()
         await self.bot.engine.tick()
         await self.bot.engine.idle()
         self.aws.settle()

@@ -54,18 +54,18 @@ class Api:
         none, page, address = inputs.NoInput, inputs.PageInput, inputs.AddressInput
         suppressed = {200: models.Suppression, 201: models.Suppression}
         return [
-            Route("GET", "/mailer", "The connection to Amazon SES", none, {200: models.MailerAnswer}, self.mailer),
+            Route("GET", "/mailer", "Connection to Amazon SES", none, {200: models.MailerAnswer}, self.mailer),
             Route("GET", "/identities", "Senders, by name", page, {200: models.IdentityPage}, self.identities),
             Route("GET", "/identities/{name}", "One address or domain", none, {200: models.Identity}, self.identity),
             Route(
                 "GET",
                 "/readiness",
-                "Whether mail may go now",
+                "Whether something may be sent now, and if not, why",
                 inputs.ReadinessInput,
                 {200: models.Readiness},
                 self.readiness,
             ),
-            Route("GET", "/broadcasts", "The newest first", page, {200: models.BroadcastPage}, self.list_broadcasts),
+            Route("GET", "/broadcasts", "Newest first", page, {200: models.BroadcastPage}, self.list_broadcasts),
             Route("GET", "/broadcasts/{id}", "How far it is", none, {200: models.Broadcast}, self.broadcast),
             Route(
                 "GET",
@@ -78,7 +78,7 @@ class Api:
             Route(
                 "GET",
                 "/suppressions",
-                "Whom it never mails",
+                "Addresses that are never mailed, in alphabetical order",
                 page,
                 {200: models.SuppressionPage},
                 self.list_suppressions,
@@ -86,7 +86,7 @@ class Api:
             Route(
                 "POST",
                 "/suppressions",
-                "Never mail an address again; 200: it was so already",
+                "Never mail an address again; 200 where it was suppressed already",
                 address,
                 suppressed,
                 self.suppress,
@@ -94,7 +94,7 @@ class Api:
             Route(
                 "DELETE",
                 "/suppressions",
-                "Mail an address again, unless its owner left or complained",
+                "Let an address be mailed again, unless its owner unsubscribed or complained",
                 address,
                 {204: None},
                 self.lift,

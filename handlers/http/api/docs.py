@@ -1,5 +1,6 @@
 """The description of the API as a page: nothing is fetched for it, and no script is needed to read it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
@@ -38,6 +39,9 @@ with <code>/mailer api</code>. For programs the same is in <a href="/api/v1/open
 """
 
 
+_LIMITS = {"minimum": "at least {}", "maximum": "at most {}", "maxLength": "at most {} characters"}
+
+
 def page(description: Mapping[str, Any]) -> str:
     """Return the HTML of an OpenAPI description of ours."""
     operations = [
@@ -73,7 +77,7 @@ def _operation(name: str, operation: Mapping[str, Any]) -> str:
 
 
 def _object(name: str, schema: Mapping[str, Any]) -> str:
-    heading = f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{escape(schema.get("description", ""))}</p>'
+    heading = f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{_prose(schema.get("description", ""))}</p>'
     if "enum" in schema:
         return heading + f"<p>{_values(schema['enum'])}</p>"
     fields = schema.get("properties", {})
@@ -108,13 +112,14 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _note(schema: Mapping[str, Any], text: str) -> str:
-    limits = [
-        f"{word} {escape(str(schema[key]))}"
-        for key, word in (("minimum", "from"), ("maximum", "to"), ("maxLength", "at most, in characters:"))
-        if key in schema
-    ]
-    default = [f"default {escape(str(schema['default']))}"] if schema.get("default") not in {None, ""} else []
-    return " ".join(filter(None, (escape(text), ", ".join(limits + default))))
+    limits = [limit.format(schema[key]) for key, limit in _LIMITS.items() if key in schema]
+    default = [f"default {schema['default']}"] if schema.get("default") not in {None, ""} else []
+    return " ".join(filter(None, (_prose(text), escape(", ".join(limits + default)))))
+
+
+def _prose(text: str) -> str:
+    """Escape a text, and show what stands in backticks as code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
 
 
 def _values(values: Iterable[object]) -> str:

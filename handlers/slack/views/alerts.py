@@ -234,13 +234,13 @@ def _identity_lost(detail: dict[str, Any]) -> _Words:
         title = f"{name} is no longer in the AWS account"
     else:
         title = f"{name} can no longer send: AWS does not find what verified it{_error(detail)}"
-    return _Words(title, _STOPS_IDENTITY, _mends_identity(detail), f"{name} is no longer lost")
+    return _Words(title, _STOPS_IDENTITY, _mends_identity(detail), _over(detail))
 
 
 def _verification_failed(detail: dict[str, Any]) -> _Words:
     name = _names(detail)
     title = f"AWS could not verify {name}{_error(detail)}"
-    return _Words(title, _STOPS_IDENTITY, _mends_identity(detail), f"{name} no longer fails")
+    return _Words(title, _STOPS_IDENTITY, _mends_identity(detail), _over(detail))
 
 
 def _verification_ending(detail: dict[str, Any]) -> _Words:
@@ -255,6 +255,30 @@ def _verification_ending(detail: dict[str, Any]) -> _Words:
         else "Put its DKIM records into the DNS. *Check now* says which one is missing or wrong.",
         f"AWS no longer waits for {name}",
     )
+
+
+def _reputation(detail: dict[str, Any], what: str, stop_at: str) -> _Words:
+    share = 100 * detail.get("count", 0) / max(1, detail.get("sent", 0))
+    stops = (
+        "The broadcast that was being sent has been stopped. A team admin can let it go on from its own message."
+        if detail.get("stops")
+        else f"Nothing yet. At {stop_at} a broadcast that is being sent is stopped; AWS pauses accounts not far above."
+    )
+    return _Words(
+        f"{detail.get('count', 0):,} of {detail.get('sent', 0):,} mails in the last 24 hours {what} ({share:.2g} %)",
+        stops,
+        "Look where these addresses came from: mail only people who asked for it, and leave old lists alone. Each one "
+        "is suppressed already, and is not mailed again.",
+        f"Fewer mails {what}",
+    )
+
+
+def _bounces(detail: dict[str, Any]) -> _Words:
+    return _reputation(detail, "bounced for good", "5 %")
+
+
+def _complaints(detail: dict[str, Any]) -> _Words:
+    return _reputation(detail, "drew a complaint", "0.3 %")
 
 
 def _quota_low(detail: dict[str, Any]) -> _Words:
@@ -286,6 +310,8 @@ _WORDS: dict[IncidentKind, Callable[[dict[str, Any]], _Words]] = {
     IncidentKind.IDENTITY_LOST: _identity_lost,
     IncidentKind.VERIFICATION_FAILED: _verification_failed,
     IncidentKind.VERIFICATION_ENDING: _verification_ending,
+    IncidentKind.BOUNCES: _bounces,
+    IncidentKind.COMPLAINTS: _complaints,
     IncidentKind.QUOTA_USED_UP: _quota_used_up,
     IncidentKind.QUOTA_LOW: _quota_low,
 }
@@ -298,6 +324,11 @@ def _names(detail: dict[str, Any]) -> str:
     names = [esc(str(name)) for name in detail["names"]]
     shown = ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
     return f"{count(len(names), 'identity', 'identities')} ({shown})"
+
+
+def _over(detail: dict[str, Any]) -> str:
+    names = _names(detail)
+    return f"The trouble with {names} is over" if "members" in detail else f"{names} is verified again"
 
 
 def _error(detail: dict[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from slack_sdk.models.blocks import Block, ButtonElement
+from slack_sdk.models.blocks import Block, ButtonElement, ConfirmObject
 
 from bot.broadcast.progress import Progress
 from handlers.slack import ids
-from handlers.slack.text import bar, count, duration, esc, mention, when
+from handlers.slack.text import bar, clean, count, duration, esc, mention, when
 from handlers.slack.views.common import Message, button, buttons, confirm, context, section
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
@@ -104,6 +104,14 @@ def _footnote(now: Progress) -> str:
     return ", ".join(parts)
 
 
+def _in_spite(broadcast: Broadcast) -> ConfirmObject:
+    return confirm(
+        "Go on in spite of the numbers?",
+        f"{clean(broadcast.error, 150)} AWS pauses accounts not far above.",
+        "Resume",
+    )
+
+
 def _buttons(broadcast: Broadcast) -> list[ButtonElement]:
     if broadcast.kind is SendKind.TEST:
         return []
@@ -122,4 +130,6 @@ def _buttons(broadcast: Broadcast) -> list[ButtonElement]:
             return [button(ids.Button.PAUSE, "Pause", ref), cancel]
         case BroadcastState.PAUSED:
             return [button(ids.Button.RESUME, "Resume", ref, style="primary"), cancel]
+        case BroadcastState.STOPPED if PauseReason.REPUTATION in broadcast.pause_reasons:
+            return [button(ids.Button.GO_ON, "Resume", ref, confirm=_in_spite(broadcast)), cancel]
     return []

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlmodel import select
 
 from bot.alerts.incidents import BLINDING, WORSE, Incidents
@@ -107,7 +114,9 @@ class IncidentLife(RuleBasedStateMachine):
     @invariant()
     def each_has_one_message(self) -> None:
         incidents = self.run(self.all_incidents())
-        assert sorted(one.id for one in incidents) == sorted(row.record_id for row in self.run(self.watched.told("alert")))
+        assert sorted(one.id for one in incidents) == sorted(
+            row.record_id for row in self.run(self.watched.told("alert"))
+        )
 
     @invariant()
     def what_is_over_stays_so(self) -> None:

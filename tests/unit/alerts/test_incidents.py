@@ -107,7 +107,12 @@ async def test_of_several_who_see_it_at_the_same_moment_one_tells_it(watched: Wa
 
 async def test_two_open_incidents_of_one_kind_and_subject_cannot_be_stored(watched: Watched, clock: Clock) -> None:
     await watched.follow(clock(), sending=Sending.PAUSED)
-    double = {"team_id": watched.team.id, "kind": K.SENDING_PAUSED, "opened_at": clock(), "updated_at": clock()}
+    double: dict[str, Any] = {
+        "team_id": watched.team.id,
+        "kind": K.SENDING_PAUSED,
+        "opened_at": clock(),
+        "updated_at": clock(),
+    }
 
     with pytest.raises(IntegrityError):
         async with watched.db.write() as session:

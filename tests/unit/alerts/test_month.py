@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import pytest
 from sqlmodel import col, func, select
 
 from bot.alerts.incidents import REMIND_EVERY
@@ -27,9 +28,9 @@ from storage.states import IdentityKind, IncidentKind, PollKind
 from tests.databases import Clock, Databases
 from tests.unit.alerts.rows import identity_row, mailer_row, team_row
 
-MAILERS = 16
+MAILERS = 12
 DAYS = 30
-INTERVAL = timedelta(hours=6)
+INTERVAL = timedelta(hours=8)  # longer than in life, for a month to fit into seconds: promises count whole intervals
 REGIONS = ("eu-west-1", "us-east-1")
 FAULTS = (Trouble.UNAVAILABLE, Trouble.NOT_SENT, Trouble.THROTTLED)
 SEND = "ses:SendBulkEmail"
@@ -99,11 +100,11 @@ class PlayedMailers(Mailers):
     """Leads to the played AWS instead of the real one."""
 
     def __init__(self, db: Database, world: World) -> None:
-        super().__init__(db, world.clock, cast(Vault, None), pending_seconds=60)
+        super().__init__(db, world.clock, cast("Vault", None), pending_seconds=60)
         self._world = world
 
     def ses(self, mailer: Mailer, *, renewed: bool = False) -> Ses:  # noqa: ARG002 - as in the real one
-        return cast(Ses, PlayedSes(self._world, mailer))
+        return cast("Ses", PlayedSes(self._world, mailer))
 
     async def recheck(self, mailer: Mailer) -> AccessReport:
         self._world.call(mailer, "sts:GetCallerIdentity")
@@ -123,7 +124,7 @@ async def stored(db: Database, now: datetime) -> list[Mailer]:
             session.add(mailer)
             await session.flush()
             session.add(identity_row(mailer, "acme.test", now, verification_status="SUCCESS"))
-            for kind, days in ((PollKind.ACCOUNT, 0.0), (PollKind.ACCESS_CHECK, random.random())):
+            for kind, days in ((PollKind.ACCOUNT, 0.0), (PollKind.ACCESS_CHECK, number / MAILERS)):
                 await leases.schedule(session, kind, mailer.id, now + timedelta(days=days))
             mailers.append(mailer)
     return mailers
@@ -142,11 +143,12 @@ async def live_through(db: Database, world: World, monitor: Monitor, end: dateti
         looks += 1
 
 
+@pytest.mark.timeout(300)
 async def test_a_month_of_faults_raises_no_false_alarm_and_misses_no_loss(databases: Databases) -> None:
     clock = Clock()
     db = Database(await databases.create("sqlite"), clock=clock)
     await db.start()
-    world = World(clock, random.Random(20261124))
+    world = World(clock, random.Random(20261124))  # noqa: S311 - the same faults in every run
     start, end = clock(), clock() + timedelta(days=DAYS)
     mailers = await stored(db, start)
 
@@ -154,9 +156,9 @@ async def test_a_month_of_faults_raises_no_false_alarm_and_misses_no_loss(databa
         begins = start + timedelta(days=days + world.random.random())
         return begins, begins + timedelta(hours=hours)
 
-    world.dead = {mailer.id: sometime(3 + number, 30) for number, mailer in enumerate(mailers[:8])}
-    world.denied = {mailer.id: sometime(2 + number, 80) for number, mailer in enumerate(mailers[8:12])}
-    world.outage = (REGIONS[1], *sometime(20, 4))
+    world.dead = {mailer.id: sometime(3 + number, 30) for number, mailer in enumerate(mailers[:6])}
+    world.denied = {mailer.id: sometime(2 + number, 80) for number, mailer in enumerate(mailers[6:9])}
+    world.outage = (REGIONS[1], *sometime(20, 3))
     monitor = Monitor(db, clock, PlayedMailers(db, world), PollIntervals(healthy=INTERVAL))
 
     looks = await live_through(db, world, monitor, end)
@@ -176,7 +178,7 @@ async def test_a_month_of_faults_raises_no_false_alarm_and_misses_no_loss(databa
         f"at most, false alarms {len(incidents) - len(true) - len(silent)}, teams told of the outage {len(silent)} of "
         f"{MAILERS // 2}, calls during it {world.calls['outage']}"
     )
-    assert world.calls["faults"] > 50
+    assert world.calls["faults"] > 10
     assert {one.mailer_id for one in true} == world.dead.keys() | world.denied.keys()
     assert len(true) == len(lost) == len(world.dead) + len(world.denied)
     assert max(dead) <= 2

@@ -1,0 +1,171 @@
+"""The HTTP listener: health, what Slack signs, bodies that are too large, and the unsubscribe page."""
+
+import gzip
+import io
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from sqlmodel import select
+
+from storage.models import SeenRequest
+from tests.databases import Databases
+from tests.flows.world import World
+from tests.playground.slack.delivery import Kind, encoded, signed_headers
+
+
+@pytest.fixture
+async def http(world: World) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{world.bot.port}") as session:
+        yield session
+
+
+on_http = pytest.mark.parametrize("database_kind", ["sqlite"])  # where Slack's requests come over HTTP
+on_postgresql = pytest.mark.parametrize("database_kind", ["postgresql"])
+
+
+async def test_alive_and_ready(http: aiohttp.ClientSession) -> None:
+    for path, body in (
+        ("/healthz", {"status": "ok"}),
+        ("/readyz", {"status": "ok", "checks": {"database": "ok", "scheduler": "ok", "slack": "ok"}}),
+    ):
+        async with http.get(path) as answer:
+            assert answer.status == 200
+            assert await answer.json() == body
+            assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_not_ready_when_a_tick_has_not_come_through_for_minutes(
+    world: World, http: aiohttp.ClientSession
+) -> None:
+    world.bot.scheduler._came_through["engine"] -= 200  # seconds
+
+    async with http.get("/readyz") as answer:
+        assert answer.status == 503
+        body = await answer.json()
+    assert body["status"] == "unavailable"
+    assert body["checks"]["scheduler"] == "stalled: engine"
+    assert body["checks"]["database"] == "ok"
+    async with http.get("/healthz") as answer:
+        assert answer.status == 200
+
+
+@on_postgresql
+async def test_not_ready_while_the_database_is_gone_and_ready_again_when_it_is_back(
+    http: aiohttp.ClientSession, databases: Databases, database_url: str
+) -> None:
+    await databases.shut(database_url)
+    async with http.get("/readyz") as answer:
+        gone = answer.status, await answer.json()
+    await databases.open(database_url)
+
+    assert gone[0] == 503
+    assert gone[1]["checks"]["database"] not in {"", "ok"}
+    assert "postgres" not in str(gone[1])  # no address, no name
+    async with http.get("/readyz") as answer:
+        assert answer.status == 200
+
+
+@on_postgresql
+async def test_not_ready_while_socket_mode_is_not_connected(world: World, http: aiohttp.ClientSession) -> None:
+    await world.slack.down()
+    async with http.get("/readyz") as answer:
+        assert answer.status == 503
+        assert (await answer.json())["checks"]["slack"] == "Socket Mode is not connected"
+    await world.slack.up()
+
+
+def a_command(world: World) -> bytes:
+    return encoded(Kind.COMMAND, world.slack.payloads.command(world.bob.user, world.news, "/mailer", ""))[1]
+
+
+@on_http
+async def test_what_slack_has_not_signed_is_refused_and_has_no_effect(
+    world: World, http: aiohttp.ClientSession
+) -> None:
+    body, now = a_command(world), int(time.time())
+    good = signed_headers(world.slack.signing_secret, body, now)
+    for wrong in (
+        {},
+        {"X-Slack-Signature": good["X-Slack-Signature"]},
+        {"X-Slack-Request-Timestamp": str(now)},
+        good | {"X-Slack-Signature": "v0=" + "0" * 64},
+        good | {"X-Slack-Signature": "v1=" + good["X-Slack-Signature"][3:]},
+        good | {"X-Slack-Signature": "v0=ß"},
+        good | {"X-Slack-Request-Timestamp": "abc"},
+        good | {"X-Slack-Request-Timestamp": "１２３"},
+        good | {"X-Slack-Request-Timestamp": str(now + 1)},
+        signed_headers("another secret", body, now),
+        signed_headers(world.slack.signing_secret, body + b"&user_id=U1", now),
+        signed_headers(world.slack.signing_secret, body, now - 301),
+        signed_headers(world.slack.signing_secret, body, now + 301),
+    ):
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **wrong}
+        async with http.post("/slack/events", data=body, headers=headers) as answer:
+            assert answer.status == 401, wrong
+            assert await answer.text() in {"", '{"error": "invalid request"}'}
+    await world.bot.tasks.idle()
+
+    assert world.bob.reads(world.news) == []
+    assert await world.everything_stored() == {name: [] for name in await world.everything_stored()} | {
+        "sealing_check": (await world.everything_stored())["sealing_check"]
+    }
+
+
+@on_http
+async def test_a_signed_request_that_is_sent_again_has_one_effect(world: World) -> None:
+    await world.ada.types(world.news, "/mailer suppress ann@elsewhere.test")
+    await world.ada.sees(world.news, "never mailed again")
+    first = next(each for each in world.slack.deliveries if each.kind is Kind.COMMAND)
+
+    await world.slack.redeliver(first)
+    await world.bot.tasks.idle()
+
+    assert len(world.ada.reads(world.news)) == 1
+    async with world.bot.db.read() as session:
+        keys = [row.key for row in await session.exec(select(SeenRequest))]
+    assert any(first.payload["trigger_id"] in key for key in keys)
+
+
+@on_http
+async def test_bodies_that_slack_never_sends_are_refused(world: World, http: aiohttp.ClientSession) -> None:
+    compressed = {"Content-Encoding": "gzip"}
+    for headers, body, refusal in (
+        (compressed, gzip.compress(b"payload={}"), 415),
+        (compressed, b"not compressed", 415),
+        ({}, b"x" * (1024 * 1024 + 1), 413),
+        ({}, b"payload=\xff\xfe", 400),
+    ):
+        signed = signed_headers(world.slack.signing_secret, body, int(time.time()))
+        async with http.post("/slack/events", data=io.BytesIO(body), headers=headers | signed) as answer:
+            assert answer.status == refusal, body[:20]
+
+
+@on_postgresql
+async def test_in_socket_mode_nothing_of_slack_is_taken_over_http(world: World, http: aiohttp.ClientSession) -> None:
+    body = a_command(world)
+    headers = signed_headers(world.slack.signing_secret, body, int(time.time()))
+
+    async with http.post("/slack/events", data=body, headers=headers) as answer:
+        assert answer.status == 404
+
+
+@on_http
+async def test_the_unsubscribe_page_is_a_page_that_loads_nothing_and_is_not_indexed(
+    http: aiohttp.ClientSession,
+) -> None:
+    async with http.get("/u/nonsense") as answer:
+        page = await answer.text()
+        assert answer.status == 404
+        assert answer.content_type == "text/html"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.startswith("<!doctype html>")
+    assert '<html lang="en">' in page
+    assert '<meta name="robots" content="noindex">' in page
+    assert '<meta name="viewport"' in page
+    assert "<script" not in page
+    assert "src=" not in page
+    assert "href=" not in page

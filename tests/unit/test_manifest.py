@@ -1,0 +1,152 @@
+"""manifest.yml and the code ask for the same: commands, events, scopes; and both ways of starting find the manifest."""
+
+import ast
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+import app
+from bot.settings import Settings
+from handlers.slack.listen import Registered
+from storage.sealing import Secret
+
+ROOT = Path(__file__).parents[2]
+SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be public or private
+    "auth_test": set(),
+    "chat_getPermalink": set(),
+    "chat_postEphemeral": {"chat:write"},
+    "chat_postMessage": {"chat:write"},
+    "chat_update": {"chat:write"},
+    "conversations_info": {"channels:read", "groups:read"},
+    "conversations_join": {"channels:join"},
+    "conversations_members": {"channels:read", "groups:read"},
+    "conversations_open": {"im:write"},
+    "files_info": {"files:read"},
+    "files_upload_v2": {"files:write"},
+    "users_info": {"users:read"},
+    "views_open": set(),
+    "views_publish": set(),
+    "views_update": set(),
+}
+SCOPES_OF_EVENT = {  # https://docs.slack.dev/reference/events
+    "app_home_opened": set(),
+    "app_uninstalled": set(),
+    "tokens_revoked": set(),
+    "channel_": {"channels:read"},
+    "group_": {"groups:read"},
+    "member_": {"channels:read", "groups:read"},
+}
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> list[Registered]:
+    """What a Mailroom that is built, and not started, listens to."""
+    folder = tmp_path_factory.mktemp("mailroom")
+    settings = Settings(
+        _env_file=None,
+        slack_bot_token=Secret("xoxb-1"),
+        slack_signing_secret=Secret("secret"),
+        database_url=f"sqlite+aiosqlite:///{folder}/mailroom.db",
+    )
+    built = app.Mailroom(settings)
+    built.clients.close()
+    built.polling_clients.close()
+    return built.listeners.registered
+
+
+def bot_scopes() -> set[str]:
+    return set(app.manifest()["oauth_config"]["scopes"]["bot"])
+
+
+def events() -> set[str]:
+    return set(app.manifest()["settings"]["event_subscriptions"]["bot_events"])
+
+
+def methods_called() -> set[str]:
+    """Every method of Slack's Web API that the product's code names."""
+    known = {name for name in dir(AsyncWebClient) if re.fullmatch(r"[a-z]+_\w+", name) and name != "api_call"}
+    files = [ROOT / "app.py", *(ROOT / "handlers" / "slack").rglob("*.py")]
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute) and node.attr in known}
+
+
+def test_every_command_is_in_the_manifest_and_every_one_in_the_manifest_is_answered(
+    registered: list[Registered],
+) -> None:
+    answered = {listener.id.split()[0] for listener in registered if listener.kind == "command"}
+
+    assert answered == {command["command"] for command in app.manifest()["features"]["slash_commands"]}
+
+
+def test_every_event_is_in_the_manifest_and_every_one_in_the_manifest_is_heard(registered: list[Registered]) -> None:
+    assert {listener.id for listener in registered if listener.kind == "event"} == events()
+
+
+def test_every_shortcut_is_in_the_manifest_and_every_one_in_the_manifest_is_answered(
+    registered: list[Registered],
+) -> None:
+    shortcuts = {shortcut["callback_id"] for shortcut in app.manifest()["features"].get("shortcuts", [])}
+
+    assert {listener.id for listener in registered if listener.kind == "shortcut"} == shortcuts
+
+
+def test_the_scopes_are_those_that_methods_events_and_commands_need_and_no_others() -> None:
+    called = methods_called()
+    assert "chat_postMessage" in called
+    assert called <= SCOPES_OF.keys(), f"which scopes does {called - SCOPES_OF.keys()} need?"
+
+    needed = {"commands"}.union(*(SCOPES_OF[method] for method in called))
+    for event in events():
+        (scopes,) = [scopes for prefix, scopes in SCOPES_OF_EVENT.items() if event.startswith(prefix)]
+        needed |= scopes
+
+    assert bot_scopes() == needed
+
+
+def test_scopes_are_quoted_since_a_colon_means_something_in_yaml() -> None:
+    text = (ROOT / "manifest.yml").read_text()
+    block = text[text.index("    bot:\n") : text.index("\nsettings:")]
+
+    assert len(re.findall(r'^      - "[a-z:.]+"$', block, re.MULTILINE)) == len(bot_scopes())
+
+
+def test_the_texts_fit_what_slack_allows() -> None:
+    """https://docs.slack.dev/reference/app-manifest"""
+    shown: dict[str, Any] = app.manifest()["display_information"]
+
+    assert len(shown["name"]) <= 35
+    assert len(shown["description"]) <= 140
+    assert 174 <= len(shown["long_description"]) <= 4000
+    for command in app.manifest()["features"]["slash_commands"]:
+        assert len(command["command"]) <= 32
+        assert len(command["description"]) <= 2000
+        assert len(command["usage_hint"]) <= 1000
+
+
+def test_the_words_of_a_command_are_in_its_usage_hint(registered: list[Registered]) -> None:
+    for command in app.manifest()["features"]["slash_commands"]:
+        offered = set(re.findall(r"\w+", command["usage_hint"]))
+        words = {listener.id.partition(" ")[2] for listener in registered if listener.id.startswith(command["command"])}
+        assert offered <= words, command["command"]
+
+
+def test_the_manifest_command_and_the_hook_of_the_slack_cli_print_it_as_json() -> None:
+    hooks = json.loads((ROOT / ".slack" / "hooks.json").read_text())
+    assert hooks["config"]["sdk-managed-connection-enabled"] is True
+    assert hooks["config"]["watch"]["manifest"]["paths"] == ["manifest.yml"]
+    python, *start = shlex.split(hooks["hooks"]["start"])
+    assert (python, start) == (".venv/bin/python", ["app.py"])
+
+    _, *arguments = shlex.split(hooks["hooks"]["get-manifest"])
+    printed = subprocess.run(  # noqa: S603 - a command of this repository
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+
+    assert json.loads(printed.stdout) == app.manifest()
