@@ -27,6 +27,8 @@ def configure(level: str, style: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # A tick that is still at work is left out once; APScheduler warns of it each time.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     logging.getLogger("slack_bolt.AsyncApp").addFilter(_is_news)
 
 

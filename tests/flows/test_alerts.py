@@ -330,6 +330,12 @@ async def test_a_thousand_identities_are_one_alert_when_the_key_dies_and_when_th
     (alert,) = alerts(world, "1,000 identities")
     assert world.slack.text_of(alert).count(".test") == 10
 
+    world.ses.verify(*names)
+    await world.passes(HEALTHY)
+    assert len(alerts(world, "Over since")) == 2
+    assert len(replies(world)) == 2
+    assert not [text for text in world.bob.reads(world.news) if "You can now" in text]
+
 
 async def test_a_broadcast_pauses_when_access_is_lost_and_resumes_after_a_reconnect(world: World) -> None:
     await world.is_ready(rate=1)

@@ -1,4 +1,4 @@
-"""kill -9 at the worst moments of the main job, against the bot as a process: nothing is lost, nobody is mailed twice."""
+"""kill -9 at the worst moments of the main job, of the bot as a process: nothing is lost, nobody is mailed twice."""
 
 import asyncio
 import re

@@ -292,7 +292,7 @@ async def report(t: Tour) -> None:
     mails = [mail for mail in t.on.aws.mails if mail.subject == "Summer news"]
     receivers = [mail.to[0] for mail in mails]
     assert len(receivers) == len(set(receivers)), "somebody was mailed twice"
-    message = await t.bob.sees(t.news, "“Summer news”")
+    message = await t.bob.sees(t.news, "“Summer news” to 200 recipients is done")
     counts = {
         label: int(number.replace(",", "")) for number, label in re.findall(r"([\d,]+) (sent|in doubt)", message.text)
     }
@@ -323,6 +323,92 @@ async def left_out(t: Tour) -> None:
     await t.confirms()
     await t.bob.sees(t.news, "“Autumn news” to 2 recipients is done", timeout=30)
     assert [mail.to[0] for mail in t.on.aws.mails if mail.subject == "Autumn news"] == ["ann@elsewhere.test"]
+
+
+@step("A bounce comes back: the report says so, and the address is suppressed")
+async def bounce(t: Tour) -> None:
+    t.on.ses.outcome("gone@elsewhere.test", "BOUNCE")
+    await t.composes(b"email,first_name\ngone@elsewhere.test,Gone\nann@elsewhere.test,Ann\n", subject="Winter news")
+    await t.confirms()
+    message = await t.bob.sees(t.news, "“Winter news” to 2 recipients is done", timeout=30)
+    await t.on.slack.settled(lambda: "1 bounced" in message.text and "1 delivered" in message.text)
+
+
+@step("Somebody revokes the key: one alert, with what mends it")
+async def access_lost(t: Tour) -> None:
+    t.on.aws.revoke(t.key)
+    alert = await t.bob.sees(t.news, "AWS no longer accepts Mailroom's credentials")
+    assert alert.buttons == ["Reconnect", "Delete mailer", "Acknowledge"]
+
+
+@step("Nothing is sent meanwhile, and every question is still answered")
+async def while_lost(t: Tour) -> None:
+    await t.asks(t.bob, "/broadcast", "Mailroom has lost its access to AWS")
+    await t.asks(t.bob, "/mailer", "nothing can be sent")
+
+
+@step("A member presses Delete mailer: refused, where only they see it")
+async def member_deletes(t: Tour) -> None:
+    await t.bob.press(await t.bob.sees(t.news, "AWS no longer accepts Mailroom's credentials"), "Delete mailer")
+    refusal = await t.bob.sees(t.news, "Only team admins can do this")
+    assert refusal.ephemeral
+
+
+@step("Ada presses Reconnect and gives a new key: the alert ends, everything else stays")
+async def reconnects(t: Tour) -> None:
+    t.key = t.on.aws.create_key(ACCOUNT, user="mailroom-2")
+    await t.closes(t.ada)
+    await t.ada.press(await t.ada.sees(t.news, "AWS no longer accepts Mailroom's credentials"), "Reconnect")
+    modal = await t.ada.modal("Reconnect Amazon SES")
+    modal.fill("Access key ID", t.key.access_key_id)
+    modal.fill("Secret access key", t.key.secret_access_key)
+    await modal.submit()
+    await t.bob.sees(t.news, "Reconnected to AWS account 1111-2222-3333")
+    await t.bob.sees(t.news, "Over since")
+
+
+@step("Another domain fails its verification: an alert with Retry and Replace")
+async def verification_fails(t: Tour) -> None:
+    await t.closes(t.ada)
+    await t.adds("shop.test")
+    await t.bob.sees(t.news, "Put these records into the DNS of shop.test")
+    t.on.ses.fail("shop.test", error="HOST_NOT_FOUND")
+    alert = await t.bob.sees(t.news, "AWS could not verify shop.test")
+    assert alert.buttons == ["Retry verification", "Replace identity", "Acknowledge"]
+
+
+@step("Retry verification: deleted and created anew at AWS, with new records to publish")
+async def retries(t: Tour) -> None:
+    await t.closes(t.ada)
+    old = t.on.ses.identities["shop.test"].tokens
+    alert = await t.ada.sees(t.news, "AWS could not verify shop.test")
+    await t.ada.press(alert, "Retry verification")
+    await t.ada.sees(t.news, "shop.test was created at AWS anew")
+    new = t.on.ses.identities["shop.test"].tokens
+    assert not set(old) & set(new)
+    await t.bob.sees(t.news, f"{new[0]}._domainkey.shop.test")
+
+
+@step("It fails again: Replace identity takes another one, and the old one is gone at AWS")
+async def replaces(t: Tour) -> None:
+    before = await t.ada.sees(t.news, "shop.test was created at AWS anew")
+    t.on.ses.fail("shop.test", error="HOST_NOT_FOUND")
+    alert = await t.ada.sees(t.news, "AWS could not verify shop.test", after=before)
+    await t.ada.press(alert, "Replace identity")
+    modal = await t.ada.modal("Replace identity")
+    modal.fill("Email address or domain", "hello@shop.test")
+    await modal.submit()
+    await t.bob.sees(t.news, "One click left for hello@shop.test")
+    assert "shop.test" not in t.on.ses.identities
+    t.on.ses.verify("hello@shop.test")
+    await t.bob.sees(t.news, "hello@shop.test is verified.")
+
+
+@step("The dashboard: every team of the viewer, with the same card")
+async def dashboard(t: Tour) -> None:
+    home = await t.bob.opens_home()
+    assert "#news" in home.text
+    assert "of 1,000 sent in the last 24 hours" in home.text
 
 
 @step("The status card: all is well")
