@@ -72,7 +72,7 @@ from handlers.slack.files import Files
 from handlers.slack.guard import Guard
 from handlers.slack.home import Home
 from handlers.slack.inbound import Inbound
-from handlers.slack.listen import Listeners
+from handlers.slack.listen import AS_LONG_AS_SLACK_WAITS, Listeners, Patience
 from handlers.slack.notices import Drawer
 from handlers.slack.notifier import Notifier
 from handlers.slack.people import People
@@ -96,6 +96,7 @@ class Mailroom:
         clock: None is the database's own, which all replicas share.
         sleep: how the engine waits, and connecting for a role made just now.
         event_wait: seconds that one look into a queue of events waits for the first one.
+        patience: how long people in Slack wait for an answer before they see that it takes a while.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Mailroom:
         clock: Callable[[], datetime] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         event_wait: int = WAIT_SECONDS,
+        patience: Patience = AS_LONG_AS_SLACK_WAITS,
     ) -> None:
         self.settings = settings
         self.db = Database(settings.database_url, clock=clock) if clock else Database(settings.database_url)
@@ -113,7 +115,7 @@ class Mailroom:
         self.clients = SesClients(seconds=self._seconds)
         self.polling_clients = SesClients(threads=FEEDBACK_AT_ONCE, seconds=self._seconds)
         self._build_services(sleep, event_wait)
-        self._build_slack()
+        self._build_slack(patience)
         self.scheduler = Scheduler()
         for seconds, name, tick in (
             (1, "outbox", self.notifier.tick),
@@ -189,7 +191,7 @@ class Mailroom:
             sleep=sleep,
         )
 
-    def _build_slack(self) -> None:
+    def _build_slack(self, patience: Patience) -> None:
         client = AsyncWebClient(
             token=self.settings.slack_bot_token.reveal(),
             base_url=self.settings.slack_api_url,
@@ -203,6 +205,7 @@ class Mailroom:
             teams=self.teams,
             tasks=self.tasks,
             db=self.db,
+            patience=patience,
         )
         slack.register(self.listeners, self.services)
         self.home = Home(

@@ -7,7 +7,7 @@ in the caller's transaction: on PostgreSQL replicas claim side by side, on SQLit
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import case, literal, tuple_
 from sqlalchemy.sql.dml import UpdateBase
@@ -15,8 +15,11 @@ from sqlmodel import col, delete, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.database import insert_into
-from storage.models import Identity, Outbox, Poll, SeenRequest, SendingAccount, UtcDateTime
+from storage.models import Outbox, Poll, SeenRequest, SendingAccount, UtcDateTime
 from storage.states import PollKind
+
+LONGEST_POLL: Final = timedelta(seconds=120)
+"""The lease of every poll: longer than the slowest one, a few calls of at most 20 s each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +148,15 @@ async def release(session: AsyncSession, account: str, fence: int) -> bool:
 
 
 async def inherit(session: AsyncSession, now: datetime) -> None:
-    """Take back what a process that died had claimed: for a file that is ours alone, nobody else can be alive."""
+    """Take back what a process that died had claimed: for a file that is ours alone, nobody else can be alive.
+
+    A claimed poll looks like one that is due soon, so that all of these are looked at now.
+    """
     await _change(session, update(SendingAccount).values(owner="", lease_until=None))
     await _change(session, update(Identity).where(col(Identity.intent_due_at) > now).values(intent_due_at=now))
     await _change(session, update(Outbox).where(col(Outbox.due_at) > now, col(Outbox.attempts) == 0).values(due_at=now))
+    soon = update(Poll).where(col(Poll.due_at) > now, col(Poll.due_at) <= now + LONGEST_POLL)
+    await _change(session, soon.values(due_at=now, fence=Poll.fence + 1))
 
 
 async def seen_once(session: AsyncSession, key: str, now: datetime) -> bool:

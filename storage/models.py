@@ -303,7 +303,7 @@ class SendingAccount(SQLModel, table=True):
     owner: str = ""
     fence: int = 0
     lease_until: datetime | None = _maybe_time()
-    rate: float = 1  # recipients a second
+    share: float = 1  # of the rate that AWS allows
     next_send_at: datetime | None = _maybe_time()  # GCRA: the theoretical arrival time
     work_at: datetime | None = _maybe_time(index=True)  # when there is something to do
 

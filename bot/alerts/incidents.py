@@ -31,6 +31,7 @@ BLINDING: Final = frozenset({IncidentKind.ACCESS_LOST, IncidentKind.REGION_OUTAG
 TOLD_OTHERWISE: Final = frozenset(
     {
         IncidentKind.PRODUCTION_DENIED,
+        IncidentKind.VERIFICATION_FAILED,
         IncidentKind.VERIFICATION_ENDING,
         IncidentKind.QUOTA_LOW,
     }

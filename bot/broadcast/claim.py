@@ -126,7 +126,7 @@ class Claimer:
             update(SendingAccount)
             .where(col(SendingAccount.id) == self._held.id, col(SendingAccount.fence) == self._held.fence)
             .values(lease_until=now + LEASE)
-            .returning(col(SendingAccount.rate), col(SendingAccount.next_send_at))
+            .returning(col(SendingAccount.share), col(SendingAccount.next_send_at))
         )
         row = renewed.first()
         return Pace(*row) if row else None
@@ -234,9 +234,9 @@ class Claimer:
         claimed = _these(broadcast, seqs).values(state=DeliveryState.SENDING, chunk_id=chunk_id, at=now)
         if (await session.exec(claimed)).rowcount != len(seqs):
             raise RuntimeError("a delivery changed while its broadcast was locked")
-        rate, next_at = pace.take(len(seqs), mailer.max_send_rate, now)
+        share, next_at = pace.take(len(seqs), mailer.max_send_rate, now)
         account = update(SendingAccount).where(col(SendingAccount.id) == self._held.id)
-        await session.exec(account.values(rate=rate, next_send_at=next_at))
+        await session.exec(account.values(share=share, next_send_at=next_at))
         ses = self._mailers.ses(mailer)
         return Call(chunk_id, broadcast.id, broadcast.team_id, self._held, mailer, ses, letter, seqs, entries, next_at)
 

@@ -29,7 +29,6 @@ from storage.states import BroadcastState, ChunkState, DeliveryState, PollKind, 
 
 log = logging.getLogger(__name__)
 
-LEASE: Final = timedelta(seconds=120)
 AT_ONCE: Final = 8
 """Long polls under way, in threads of their own."""
 
@@ -74,7 +73,9 @@ class Feedback:
     async def tick(self) -> None:
         """Collect from every queue that is due."""
         async with self._db.write() as session:
-            claims = await leases.claim_due(session, [PollKind.FEEDBACK], now=self._clock(), lease=LEASE, limit=AT_ONCE)
+            claims = await leases.claim_due(
+                session, [PollKind.FEEDBACK], now=self._clock(), lease=leases.LONGEST_POLL, limit=AT_ONCE
+            )
         for outcome in await asyncio.gather(*map(self._collect, claims), return_exceptions=True):
             if isinstance(outcome, BaseException):  # it is due again when its lease ends
                 log.error("events could not be collected", exc_info=outcome)

@@ -1,4 +1,4 @@
-"""How fast one AWS account is sent to: GCRA for the rate, and a rate that gives way when AWS says it is too high.
+"""How fast one AWS account is sent to: GCRA at a share of its rate, which gives way when AWS says it is too fast.
 
 GCRA (the generic cell rate algorithm of ITU-T I.371) keeps one time, the earliest at which the next call fits. It
 stands in the row of the account, so that a take-over goes on at the same pace.
@@ -9,21 +9,24 @@ from datetime import datetime, timedelta
 from secrets import SystemRandom
 
 CUT = 0.5
-"""What is left of the rate after AWS found it too high."""
+"""What is left of the share after AWS found it too fast."""
 
 # SES counts recipients in any second, and two calls may travel at different speeds: what is left free takes that up.
 _SHARE = 0.975
 _LATE = timedelta(milliseconds=15)  # a call this late keeps the beat, so that lateness does not add up
-_GROWTH = 0.05  # of AWS's rate, with each call
+_GROWTH = 0.05  # of the share, with each call
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0  # seconds
 _random = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Recipients a second, and when the next call fits; None: never used yet."""
+    """The share of AWS's rate that is used, and when the next call fits; None: never used yet.
 
-    rate: float
+    It is a share, so that a rate that AWS raises or lowers counts at once.
+    """
+
+    share: float
     next_at: datetime | None
 
     def wait(self, now: datetime) -> float:
@@ -31,11 +34,11 @@ class Pace:
         return max(0.0, (self.next_at - now).total_seconds()) if self.next_at else 0.0
 
     def take(self, recipients: int, limit: float, now: datetime) -> tuple[float, datetime]:
-        """Return the rate and the next time after a call now, where AWS lets the account send `limit` a second."""
-        limit = limit if limit > 0 else 1.0
-        rate = limit if self.next_at is None else min(limit, self.rate + limit * _GROWTH)
+        """Return the share and the next time after a call now, where AWS lets the account send `limit` a second."""
+        share = min(1.0, self.share + _GROWTH)
+        rate = share * (limit if limit > 0 else 1.0)
         beat = self.next_at if self.next_at and now - self.next_at <= _LATE else now
-        return rate, beat + timedelta(seconds=recipients / (rate * _SHARE))
+        return share, beat + timedelta(seconds=recipients / (rate * _SHARE))
 
 
 def chunk_limit(max_send_rate: float) -> int:

@@ -131,8 +131,9 @@ async def record(session: AsyncSession, call: Call, answer: Answer, *, now: date
 
 async def _slow_down(session: AsyncSession, call: Call, until: datetime, *, cut: bool) -> None:
     held = (col(SendingAccount.id) == call.held.id, col(SendingAccount.fence) == call.held.fence)
-    rate = col(SendingAccount.rate)
-    await session.exec(update(SendingAccount).where(*held).values(next_send_at=until, rate=rate * CUT if cut else rate))
+    share = col(SendingAccount.share)
+    slower = update(SendingAccount).where(*held).values(next_send_at=until, share=share * CUT if cut else share)
+    await session.exec(slower)
 
 
 async def _end_chunk(session: AsyncSession, call: Call, answer: Answer, now: datetime) -> bool:

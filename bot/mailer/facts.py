@@ -172,11 +172,13 @@ async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now
         row.state_since = now
         row.version += 1
         row.pending_since = (row.pending_since or now) if state is IdentityState.PENDING else None
-        row.verified_at = now if state is IdentityState.VERIFIED else row.verified_at
+    is_new = before is IdentityState.PENDING or row.verified_at is None  # else an alert has ended, and says so
+    if state is IdentityState.VERIFIED:
+        row.verified_at = row.state_since
     session.add(row)
     if not row.managed or before is state:
         return False
-    if state is IdentityState.VERIFIED and before is IdentityState.PENDING:  # else an alert has ended, and says so
+    if state is IdentityState.VERIFIED and is_new:
         episode = str(int(now.timestamp()))
         await announce(session, row.team_id, Notice.IDENTITY_VERIFIED, row.id, now=now, episode=episode)
     return True

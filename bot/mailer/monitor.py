@@ -41,7 +41,6 @@ from storage.states import Access, IdentityState, PollKind
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=120)  # longer than the slowest poll: a few calls of at most 20 s each
 AT_ONCE = 20
 PATIENCE = 5.0  # seconds that a tick waits for its polls: those of a region that hangs must not hold up the others
 ASK_AGAIN = timedelta(seconds=60)  # where AWS did not answer at all
@@ -82,7 +81,7 @@ class Monitor:
         kinds = [PollKind.ACCOUNT, PollKind.ACCESS_CHECK]
         free = AT_ONCE - self._under_way
         async with self._db.write() as session:
-            claims = await leases.claim_due(session, kinds, now=self._clock(), lease=LEASE, limit=free)
+            claims = await leases.claim_due(session, kinds, now=self._clock(), lease=leases.LONGEST_POLL, limit=free)
         polls = [self._polls.start(self._poll(claim), f"look at {claim.subject_id}") for claim in claims]
         if polls:
             await asyncio.wait(polls, timeout=PATIENCE)

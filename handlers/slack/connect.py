@@ -44,8 +44,8 @@ class ConnectFlow:
         listeners.button(ids.Button.CREATE_ROLE, admin, self.leave)
         listeners.button(ids.Button.DELETE_MAILER, admin, self.ask_delete, opens=views.DELETE_TITLE)
         listeners.choice(ids.Input.SIGN_IN, admin, self.choose)
-        listeners.form(Form(ids.Form.CONNECT, admin, self.connect, views.CHECKING, self.redraw, patience=0))
-        listeners.form(Form(ids.Form.RECONNECT, admin, self.reconnect, views.CHECKING, self.redraw, patience=0))
+        listeners.form(Form(ids.Form.CONNECT, admin, self.connect, views.CHECKING, self.redraw, slow=True))
+        listeners.form(Form(ids.Form.RECONNECT, admin, self.reconnect, views.CHECKING, self.redraw, slow=True))
         listeners.form(Form(ids.Form.DELETE_MAILER, admin, self.delete, "Deleting…"))
 
     async def open(self, call: Call) -> Reply:

@@ -29,8 +29,16 @@ from storage import leases
 from storage.database import Database
 from storage.models import Team
 
-MODAL_PATIENCE = 1.0  # seconds until a waiting modal opens; a trigger lives 3 s
-SUBMIT_PATIENCE = 2.0  # seconds until a submission is answered with a waiting view; Slack waits 3 s
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds until a waiting view stands in for an answer."""
+
+    opening: float = 1.0  # a trigger lives 3 s
+    submission: float = 2.0  # Slack waits 3 s
+
+
+AS_LONG_AS_SLACK_WAITS = Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +66,17 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A modal that is submitted. `redraw` makes it again, with what was typed, when an error comes too late."""
+    """A modal that is submitted. `redraw` makes it again, with what was typed, when an error comes too late.
+
+    `slow`: it always takes longer than Slack waits, so that the waiting view comes at once.
+    """
 
     id: ids.Form
     permission: Permission
     submit: Handler
     waiting: str
     redraw: Callable[[Call, str], Awaitable[View]] | None = None
-    patience: float = SUBMIT_PATIENCE
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +99,14 @@ class Listeners:
         teams: Teams,
         tasks: Tasks,
         db: Database,
+        patience: Patience = AS_LONG_AS_SLACK_WAITS,
     ) -> None:
         self._app = app
         self._guard = guard
         self._teams = teams
         self._tasks = tasks
         self._db = db
+        self._patience = patience
         self.registered: list[Registered] = []
 
     def command(self, name: str, words: list[Word], unknown: Word) -> None:
@@ -197,7 +210,7 @@ class Listeners:
         """Answer with a message only that person sees, or in a modal that opens within the trigger's three seconds."""
         answers = Answers(client, at, self._teams)
         task = self._tasks.start(self._answer(at, client, permission, handler), "answer")
-        await asyncio.wait({task}, timeout=MODAL_PATIENCE if opens else None)
+        await asyncio.wait({task}, timeout=self._patience.opening if opens else None)
         if task.done():
             await answers.open(task.result())
             return
@@ -207,13 +220,13 @@ class Listeners:
     async def _submitted(self, ack: AsyncAck, body: Body, client: AsyncWebClient, form: Form) -> None:
         at = from_submission(body)
         title = str(body["view"]["title"]["text"])
-        if form.patience == 0:
+        if form.slow:
             await ack(response_action="update", view=waiting(title, form.waiting))
         task = self._tasks.start(self._submit(at, client, form), "submission")
-        if form.patience == 0:
+        if form.slow:
             self._start(self._late(task, at, client, form, title))
             return
-        await asyncio.wait({task}, timeout=form.patience)
+        await asyncio.wait({task}, timeout=self._patience.submission)
         if not task.done():
             await ack(response_action="update", view=waiting(title, form.waiting))
             self._start(self._late(task, at, client, form, title))

@@ -86,8 +86,7 @@ class Drawer:
 
 async def _is_news(session: AsyncSession, incident: Incident) -> bool:
     """Whether the end of an incident has to be told: that an identity was mended by a person, they know themselves."""
-    of_identity = incident.kind in {IncidentKind.IDENTITY_LOST, IncidentKind.VERIFICATION_FAILED}
-    if not of_identity or "members" in incident.detail:
+    if incident.kind is not IncidentKind.IDENTITY_LOST or "members" in incident.detail:
         return True
     identity = await session.get(Identity, incident.subject)
     return identity is not None and identity.state is IdentityState.VERIFIED

@@ -43,8 +43,11 @@ async def test_a_dead_key_is_one_alert_with_what_mends_it_within_two_intervals(w
     await world.adds("acme.test", verified=True)
     world.aws.revoke(key)
     since = world.clock()
+    asked = len(world.aws.calls_of("sts:GetCallerIdentity"))
 
     alert = await access_is_lost(world)
+
+    assert len(world.aws.calls_of("sts:GetCallerIdentity")) > asked  # the second call is another one
 
     assert (world.clock() - since).total_seconds() <= 2 * HEALTHY
     assert alert.buttons == ["Reconnect", "Delete mailer", "Acknowledge"]

@@ -133,7 +133,6 @@ async def test_bodies_that_slack_never_sends_are_refused(world: World, http: aio
     compressed = {"Content-Encoding": "gzip"}
     for headers, body, refusal in (
         (compressed, gzip.compress(b"payload={}"), 415),
-        (compressed, b"not compressed", 415),
         ({}, b"x" * (1024 * 1024 + 1), 413),
         ({}, b"payload=\xff\xfe", 400),
     ):

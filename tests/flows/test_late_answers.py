@@ -4,10 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.flows.world import World
+import pytest
 
+from handlers.slack.listen import Patience
+from tests.databases import Clock
+from tests.flows.world import World, open_world
+from tests.playground.aws import AwsPlayground
+
+IMPATIENT = Patience(opening=0.2, submission=0.2)
 LONG = 3600  # seconds after which what is known of AWS is too old to send on
 BAD_FILE = b"first_name,<!channel>\nAnn,Bonn\n"
+
+
+@pytest.fixture
+async def world(aws: AwsPlayground, database_url: str, clock: Clock, database_kind: str) -> AsyncIterator[World]:
+    """A Slack that waits for less than usual, so that nothing has to be waited for here."""
+    socket_mode = database_kind == "postgresql"
+    async with open_world(aws, database_url, clock, socket_mode=socket_mode, patience=IMPATIENT) as built:
+        yield built
 
 
 @asynccontextmanager
@@ -42,7 +56,7 @@ async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(w
     world.clock.advance(LONG)
 
     async with aws_answers_late(world, "ses:GetAccount"):
-        await asyncio.gather(*(form.submit() for form in (*forms, test)))  # Slack's patience, waited for once
+        await asyncio.gather(*(form.submit() for form in (*forms, test)))
         assert "Reading the audience…" in forms[0].text
         assert "Handing it over…" in test.text
         await forms[1].close()

@@ -12,6 +12,7 @@ from sqlmodel import SQLModel, col, select
 
 from app import Mailroom, manifest
 from bot.settings import Settings
+from handlers.slack.listen import Patience
 from storage.models import Outbox
 from storage.sealing import KeyRing, Secret
 from tests.databases import Clock
@@ -26,6 +27,7 @@ from tests.playground.slack.world import Channel
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
 SOME_ROUNDS = 20
+ENDLESS = Patience(opening=25, submission=25)  # however busy this machine is, nothing is late unless a test wants it
 SIMULATOR = "success@simulator.amazonses.com"
 UNDO_SECONDS = 31
 AUDIENCE = b"email,first_name\nann@elsewhere.test,Ann\nben@elsewhere.test,\n"
@@ -204,10 +206,16 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    aws: AwsPlayground, database_url: str, clock: Clock, *, socket_mode: bool = False, **settings: Any
+    aws: AwsPlayground,
+    database_url: str,
+    clock: Clock,
+    *,
+    socket_mode: bool = False,
+    patience: Patience = ENDLESS,
+    **settings: Any,
 ) -> AsyncIterator[World]:
     """Start the bot between a Slack, this AWS and a DNS."""
-    async with SlackPlayground(clock, manifest=manifest(), patience=10) as slack:
+    async with SlackPlayground(clock, manifest=manifest(), patience=30, ack_seconds=30) as slack:
         with DnsPlayground() as dns:
             host, port = dns.address
             bot = Mailroom(
@@ -226,6 +234,7 @@ async def open_world(
                 clock=clock,
                 sleep=clock.sleep,
                 event_wait=0,
+                patience=patience,
             )
             await bot.start()
             if socket_mode:

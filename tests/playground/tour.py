@@ -39,6 +39,7 @@ class Tour:
         self.on = on
         self.ada, self.bob, self.gus, self.news = on.ada, on.bob, on.gus, on.news
         self.left = ""  # who has unsubscribed
+        self.alert: Seen | None = None  # the last one
         self.key = on.aws.create_key(ACCOUNT, deny=["sns:CreateTopic"])
 
     async def asks(self, who: Person, command: str, text: str) -> Seen:
@@ -293,11 +294,10 @@ async def report(t: Tour) -> None:
     receivers = [mail.to[0] for mail in mails]
     assert len(receivers) == len(set(receivers)), "somebody was mailed twice"
     message = await t.bob.sees(t.news, "“Summer news” to 200 recipients is done")
-    counts = {
-        label: int(number.replace(",", "")) for number, label in re.findall(r"([\d,]+) (sent|in doubt)", message.text)
-    }
+    found = re.findall(r"([\d,]+) (sent|delivered|in doubt)", message.text)
+    counts = {label: int(number.replace(",", "")) for number, label in found}
     assert sum(counts.values()) == AUDIENCE, f"{counts} do not add up to {AUDIENCE}"
-    assert counts["sent"] <= len(mails) <= AUDIENCE
+    assert AUDIENCE - counts.get("in doubt", 0) <= len(mails) <= AUDIENCE
     assert all((mail.text or "").startswith("Hello Person ") for mail in mails)
 
 
@@ -337,8 +337,8 @@ async def bounce(t: Tour) -> None:
 @step("Somebody revokes the key: one alert, with what mends it")
 async def access_lost(t: Tour) -> None:
     t.on.aws.revoke(t.key)
-    alert = await t.bob.sees(t.news, "AWS no longer accepts Mailroom's credentials")
-    assert alert.buttons == ["Reconnect", "Delete mailer", "Acknowledge"]
+    t.alert = await t.bob.sees(t.news, "AWS no longer accepts Mailroom's credentials")
+    assert t.alert.buttons == ["Reconnect", "Delete mailer", "Acknowledge"]
 
 
 @step("Nothing is sent meanwhile, and every question is still answered")
@@ -349,7 +349,8 @@ async def while_lost(t: Tour) -> None:
 
 @step("A member presses Delete mailer: refused, where only they see it")
 async def member_deletes(t: Tour) -> None:
-    await t.bob.press(await t.bob.sees(t.news, "AWS no longer accepts Mailroom's credentials"), "Delete mailer")
+    assert t.alert
+    await t.bob.press(t.alert, "Delete mailer")
     refusal = await t.bob.sees(t.news, "Only team admins can do this")
     assert refusal.ephemeral
 
@@ -357,8 +358,9 @@ async def member_deletes(t: Tour) -> None:
 @step("Ada presses Reconnect and gives a new key: the alert ends, everything else stays")
 async def reconnects(t: Tour) -> None:
     t.key = t.on.aws.create_key(ACCOUNT, user="mailroom-2")
+    assert t.alert
     await t.closes(t.ada)
-    await t.ada.press(await t.ada.sees(t.news, "AWS no longer accepts Mailroom's credentials"), "Reconnect")
+    await t.ada.press(t.alert, "Reconnect")
     modal = await t.ada.modal("Reconnect Amazon SES")
     modal.fill("Access key ID", t.key.access_key_id)
     modal.fill("Secret access key", t.key.secret_access_key)
@@ -373,16 +375,16 @@ async def verification_fails(t: Tour) -> None:
     await t.adds("shop.test")
     await t.bob.sees(t.news, "Put these records into the DNS of shop.test")
     t.on.ses.fail("shop.test", error="HOST_NOT_FOUND")
-    alert = await t.bob.sees(t.news, "AWS could not verify shop.test")
-    assert alert.buttons == ["Retry verification", "Replace identity", "Acknowledge"]
+    t.alert = await t.bob.sees(t.news, "AWS could not verify shop.test")
+    assert t.alert.buttons == ["Retry verification", "Replace identity", "Acknowledge"]
 
 
 @step("Retry verification: deleted and created anew at AWS, with new records to publish")
 async def retries(t: Tour) -> None:
     await t.closes(t.ada)
     old = t.on.ses.identities["shop.test"].tokens
-    alert = await t.ada.sees(t.news, "AWS could not verify shop.test")
-    await t.ada.press(alert, "Retry verification")
+    assert t.alert
+    await t.ada.press(t.alert, "Retry verification")
     await t.ada.sees(t.news, "shop.test was created at AWS anew")
     new = t.on.ses.identities["shop.test"].tokens
     assert not set(old) & set(new)

@@ -70,7 +70,7 @@ def upgrade() -> None:
     sa.Column('owner', sa.String(), nullable=False),
     sa.Column('fence', sa.Integer(), nullable=False),
     sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('rate', sa.Float(), nullable=False),
+    sa.Column('share', sa.Float(), nullable=False),
     sa.Column('next_send_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('work_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sending_account')),

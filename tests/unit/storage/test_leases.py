@@ -252,3 +252,21 @@ async def test_old_requests_are_forgotten(db: Database, clock: Clock) -> None:
         assert await leases.forget_seen(session, limit) == 1
         assert await leases.seen_once(session, "old", db.now())
         assert not await leases.seen_once(session, "new", db.now())
+
+
+async def test_what_a_dead_process_had_claimed_is_due_at_once_and_its_late_answer_counts_for_nothing(
+    db: Database, clock: Clock
+) -> None:
+    async with db.write() as session:
+        await leases.schedule(session, PollKind.ACCOUNT, "claimed", clock())
+        await leases.schedule(session, PollKind.ACCOUNT, "far", clock() + timedelta(hours=1))
+    async with db.write() as session:
+        (claim,) = await leases.claim_due(session, [PollKind.ACCOUNT], now=clock(), lease=leases.LONGEST_POLL, limit=10)
+
+    async with db.write() as session:
+        await leases.inherit(session, clock())
+
+    async with db.write() as session:
+        assert not await leases.finish(session, claim, clock() + timedelta(hours=1))
+        again = await leases.claim_due(session, [PollKind.ACCOUNT], now=clock(), lease=leases.LONGEST_POLL, limit=10)
+    assert [each.subject_id for each in again] == ["claimed"]

@@ -1,0 +1,24 @@
+from datetime import timedelta
+
+from bot.broadcast.pace import CUT, Pace
+from tests.databases import Clock
+
+
+def test_a_rate_that_aws_raises_counts_at_once(clock: Clock) -> None:
+    share, next_at = Pace(1.0, None).take(1, limit=1, now=clock())
+    assert next_at - clock() > timedelta(seconds=1)
+
+    clock.advance(60)
+    _, next_at = Pace(share, next_at).take(50, limit=50, now=clock())
+
+    assert next_at - clock() < timedelta(seconds=1.1)
+
+
+def test_after_a_cut_the_share_grows_back(clock: Clock) -> None:
+    pace = Pace(CUT, clock())
+    for _ in range(20):
+        share, next_at = pace.take(14, limit=14, now=clock())
+        assert share > pace.share or share == 1
+        pace = Pace(share, next_at)
+
+    assert pace.share == 1
