@@ -15,7 +15,7 @@ from sqlmodel import col, delete, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.database import insert_into
-from storage.models import Outbox, Poll, SeenRequest, SendingAccount, UtcDateTime
+from storage.models import Identity, Outbox, Poll, SeenRequest, SendingAccount, UtcDateTime
 from storage.states import PollKind
 
 LONGEST_POLL: Final = timedelta(seconds=120)

@@ -247,7 +247,8 @@ class Mending:
                 await self._dependents.move(session, waiting, new.name, by=wanted["by"], now=now)
             else:
                 await self._dependents.hold(session, waiting, now=now)
-            await redraw(session, [old.id], [Notice.IDENTITY_ADDED], now, kind=Notice.IDENTITY_REPLACED, record_id=new.id)
+            about_new = {"kind": Notice.IDENTITY_REPLACED, "record_id": new.id}
+            await redraw(session, [old.id], [Notice.IDENTITY_ADDED], now, **about_new)
             if wanted["remove"]:
                 await session.delete(old)
             else:

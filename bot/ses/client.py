@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
 from bot.ses.errors import AWS_FAILURES, SesError, Trouble, classify
@@ -23,6 +24,7 @@ from bot.ses.role import Roles, prove
 
 T = TypeVar("T")
 
+_DESCRIPTIONS = create_loader()  # of AWS's services, which take 200 ms to read: once for all sessions
 _MODELS = {"ses": "sesv2"}  # botocore's name of a service, where it is not the prefix of its IAM actions
 
 
@@ -63,6 +65,7 @@ class SesClients:
         self._once = _config(attempts=1, read_seconds=send_seconds)
         self._retried = _config(attempts=3, read_seconds=10)
         self._session = botocore.session.Session()
+        self._session.register_component("data_loader", _DESCRIPTIONS)
         self._session.set_config_variable("sts_regional_endpoints", "regional")
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws")
         self._kept = kept

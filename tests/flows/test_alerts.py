@@ -48,7 +48,6 @@ async def test_a_dead_key_is_one_alert_with_what_mends_it_within_two_intervals(w
     alert = await access_is_lost(world)
 
     assert len(world.aws.calls_of("sts:GetCallerIdentity")) > asked  # the second call is another one
-
     assert (world.clock() - since).total_seconds() <= 2 * HEALTHY
     assert alert.buttons == ["Reconnect", "Delete mailer", "Acknowledge"]
     for part in ("since", "What it stops", "No test and no broadcast goes out", "What to do", "Press Reconnect"):
@@ -223,6 +222,20 @@ async def test_an_identity_that_is_lost_is_an_alert_with_retry_and_replace(world
     (reply,) = replies(world)
     assert "acme.test is verified again" in world.slack.text_of(reply)
     assert len([text for text in world.bob.reads(world.news) if "acme.test is verified. You can now" in text]) == 1
+
+
+async def test_an_alert_that_somebody_mends_ends_without_another_word(world: World) -> None:
+    await world.connects()
+    await world.adds("acme.test", verified=True)
+    world.ses.fail("acme.test")
+    await world.passes(HEALTHY)
+    alert = await world.bob.sees(world.news, "acme.test can no longer send")
+
+    await world.ada.press(alert, "Retry verification")
+    await world.settle()
+
+    assert "Over since" in alert.text
+    assert replies(world) == []
 
 
 async def test_an_identity_that_somebody_deleted_at_aws_is_an_alert(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 
 from storage.models import Audience, Broadcast
-from tests.flows.world import World
+from tests.flows.world import OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Modal
 
 BAD_FILES = {
@@ -105,7 +105,7 @@ async def test_what_cannot_be_sent_is_refused_in_its_field(world: World) -> None
     assert modal.title == "Check and send"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(("database_kind", "encoding"), [("sqlite", "utf-8"), ("postgresql", "utf-16")])
 async def test_the_confirmation_shows_the_counts_what_is_left_out_by_line_and_how_it_reads(
     world: World, encoding: str
 ) -> None:
@@ -151,6 +151,7 @@ async def test_without_a_public_address_unsubscribing_goes_by_mail_and_the_perso
     assert "no public address" in card.text
 
 
+@OVER_SOCKET_MODE
 async def test_the_address_used_last_is_there_the_next_time(world: World) -> None:
     await world.is_open()
     await world.sends(sender="news@acme.test", reply_to="office@acme.test")

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from storage.models import SeenRequest
 from tests.databases import Databases
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind, encoded, signed_headers
 
 
@@ -19,10 +19,6 @@ from tests.playground.slack.delivery import Kind, encoded, signed_headers
 async def http(world: World) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(f"http://127.0.0.1:{world.bot.port}") as session:
         yield session
-
-
-on_http = pytest.mark.parametrize("database_kind", ["sqlite"])  # where Slack's requests come over HTTP
-on_postgresql = pytest.mark.parametrize("database_kind", ["postgresql"])
 
 
 async def test_alive_and_ready(http: aiohttp.ClientSession) -> None:
@@ -51,7 +47,7 @@ async def test_not_ready_when_a_tick_has_not_come_through_for_minutes(
         assert answer.status == 200
 
 
-@on_postgresql
+@OVER_SOCKET_MODE
 async def test_not_ready_while_the_database_is_gone_and_ready_again_when_it_is_back(
     http: aiohttp.ClientSession, databases: Databases, database_url: str
 ) -> None:
@@ -67,7 +63,7 @@ async def test_not_ready_while_the_database_is_gone_and_ready_again_when_it_is_b
         assert answer.status == 200
 
 
-@on_postgresql
+@OVER_SOCKET_MODE
 async def test_not_ready_while_socket_mode_is_not_connected(world: World, http: aiohttp.ClientSession) -> None:
     await world.slack.down()
     async with http.get("/readyz") as answer:
@@ -80,7 +76,7 @@ def a_command(world: World) -> bytes:
     return encoded(Kind.COMMAND, world.slack.payloads.command(world.bob.user, world.news, "/mailer", ""))[1]
 
 
-@on_http
+@OVER_HTTP
 async def test_what_slack_has_not_signed_is_refused_and_has_no_effect(
     world: World, http: aiohttp.ClientSession
 ) -> None:
@@ -98,8 +94,8 @@ async def test_what_slack_has_not_signed_is_refused_and_has_no_effect(
         good | {"X-Slack-Request-Timestamp": str(now + 1)},
         signed_headers("another secret", body, now),
         signed_headers(world.slack.signing_secret, body + b"&user_id=U1", now),
-        signed_headers(world.slack.signing_secret, body, now - 301),
-        signed_headers(world.slack.signing_secret, body, now + 301),
+        signed_headers(world.slack.signing_secret, body, now - 600),
+        signed_headers(world.slack.signing_secret, body, now + 600),
     ):
         headers = {"Content-Type": "application/x-www-form-urlencoded", **wrong}
         async with http.post("/slack/events", data=body, headers=headers) as answer:
@@ -113,7 +109,7 @@ async def test_what_slack_has_not_signed_is_refused_and_has_no_effect(
     }
 
 
-@on_http
+@OVER_HTTP
 async def test_a_signed_request_that_is_sent_again_has_one_effect(world: World) -> None:
     await world.ada.types(world.news, "/mailer suppress ann@elsewhere.test")
     await world.ada.sees(world.news, "never mailed again")
@@ -128,7 +124,7 @@ async def test_a_signed_request_that_is_sent_again_has_one_effect(world: World) 
     assert any(first.payload["trigger_id"] in key for key in keys)
 
 
-@on_http
+@OVER_HTTP
 async def test_bodies_that_slack_never_sends_are_refused(world: World, http: aiohttp.ClientSession) -> None:
     compressed = {"Content-Encoding": "gzip"}
     for headers, body, refusal in (
@@ -141,7 +137,7 @@ async def test_bodies_that_slack_never_sends_are_refused(world: World, http: aio
             assert answer.status == refusal, body[:20]
 
 
-@on_postgresql
+@OVER_SOCKET_MODE
 async def test_in_socket_mode_nothing_of_slack_is_taken_over_http(world: World, http: aiohttp.ClientSession) -> None:
     body = a_command(world)
     headers = signed_headers(world.slack.signing_secret, body, int(time.time()))
@@ -150,7 +146,7 @@ async def test_in_socket_mode_nothing_of_slack_is_taken_over_http(world: World, 
         assert answer.status == 404
 
 
-@on_http
+@OVER_HTTP
 async def test_the_unsubscribe_page_is_a_page_that_loads_nothing_and_is_not_indexed(
     http: aiohttp.ClientSession,
 ) -> None:

@@ -1,8 +1,6 @@
 """S2, E2, E3: identities that wait for AWS, become verified, or cannot be one."""
 
-import pytest
-
-from tests.flows.world import SIMULATOR, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World
 
 POLL = 60  # seconds, while something waits
 
@@ -22,6 +20,7 @@ async def test_a_verified_identity_is_noticed_within_two_poll_intervals(world: W
     assert [text for text in world.bob.reads(world.news) if "Put these records" in text] == []
 
 
+@OVER_SOCKET_MODE
 async def test_where_production_is_granted_a_verified_identity_opens_broadcasts(world: World) -> None:
     await world.is_open()
     await world.adds("shop.test")
@@ -48,6 +47,7 @@ async def test_a_domain_that_waits_is_refused_with_what_is_awaited_since_when_an
     assert refusal.buttons == ["Check now"]
 
 
+@OVER_SOCKET_MODE
 async def test_an_address_that_waits_is_refused_with_what_is_awaited_since_when_and_until_when(world: World) -> None:
     world.ses.grant_production()
     await world.connects()
@@ -111,6 +111,7 @@ async def test_with_nothing_verified_nothing_can_go_and_an_address_is_offered(wo
         assert refusal.ephemeral
 
 
+@OVER_HTTP
 async def test_what_cannot_be_an_identity_is_refused_in_its_field_before_aws_is_asked(world: World) -> None:
     await world.connects()
     modal = await world.opens(world.ada, "/mailer identity", "Add identity")
@@ -137,6 +138,7 @@ async def test_what_cannot_be_an_identity_is_refused_in_its_field_before_aws_is_
     assert len(world.aws.calls) == asked
 
 
+@OVER_SOCKET_MODE
 async def test_a_domain_of_other_letters_is_taken_as_punycode(world: World) -> None:
     await world.connects()
 
@@ -160,6 +162,7 @@ async def test_an_identity_that_aws_has_already_is_adopted(world: World) -> None
     assert "already an identity of this channel" in refused.errors["Email address or domain"]
 
 
+@OVER_HTTP
 async def test_check_now_says_which_record_is_missing_or_wrong(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -187,7 +190,7 @@ async def test_check_now_notices_at_once_what_aws_has_verified(world: World) -> 
     await world.ada.sees(world.news, "hello@acme.test is verified.")
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"])
+@OVER_SOCKET_MODE
 async def test_what_aws_says_against_an_identity_stands_in_its_field(world: World) -> None:
     await world.connects()
     world.aws.fail("ses:CreateEmailIdentity", "LimitExceededException", None, message="Too many identities.")

@@ -8,7 +8,7 @@ import pytest
 
 from handlers.slack.listen import Patience
 from tests.databases import Clock
-from tests.flows.world import World, open_world
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground
 
 IMPATIENT = Patience(opening=0.2, submission=0.2)
@@ -81,6 +81,7 @@ async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(w
     assert world.aws.mails == []
 
 
+@OVER_SOCKET_MODE
 async def test_a_form_that_was_closed_while_the_audience_was_read_says_that_nothing_is_sent(world: World) -> None:
     await world.is_open()
     modal = await world.opens(world.bob, "/broadcast", "New broadcast")
@@ -99,6 +100,7 @@ async def test_a_form_that_was_closed_while_the_audience_was_read_says_that_noth
     assert world.aws.mails == []
 
 
+@OVER_HTTP
 async def test_a_form_whose_opening_takes_long_opens_at_once_and_is_filled_in_later(world: World) -> None:
     await world.is_open()
     world.clock.advance(LONG)

@@ -1,6 +1,6 @@
 """S3, C2, E4: production access, from the application to AWS's decision, and what is missing before it."""
 
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Modal
 
 REVIEW = 300  # seconds between two looks while AWS reviews
@@ -55,6 +55,7 @@ async def test_a_denial_names_the_aws_case_and_offers_no_second_application(worl
     assert again.ephemeral
 
 
+@OVER_SOCKET_MODE
 async def test_what_aws_would_refuse_in_the_application_stands_in_its_field_before_aws_is_asked(world: World) -> None:
     await world.connects()
 
@@ -84,6 +85,7 @@ async def test_while_aws_reviews_nothing_is_sent_twice(world: World) -> None:
     assert len(world.aws.calls_of("ses:PutAccountDetails")) == 1
 
 
+@OVER_HTTP
 async def test_an_application_that_aws_has_from_elsewhere_is_a_sentence(world: World) -> None:
     await world.connects()
     modal = await world.opens(world.ada, "/mailer production", "Production access")

@@ -14,7 +14,7 @@ from handlers.slack.ids import Ref
 from handlers.slack.listen import Registered
 from storage.models import ApiToken, Broadcast, Identity, Incident, Mailer, Team, TeamAdmin
 from storage.states import IncidentKind
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, World
 from tests.playground.slack.delivery import Kind
 from tests.playground.slack.driver import Person
 from tests.playground.slack.posting import post
@@ -298,6 +298,7 @@ async def test_a_record_of_another_team_is_not_there(world: World) -> None:
     assert len(world.aws.calls) == asked
 
 
+@OVER_HTTP
 async def test_bolt_holds_no_listener_that_was_not_registered_with_a_permission(world: World) -> None:
     ours = [listener.ack_function.__qualname__ for listener in world.bot.bolt._async_listeners]
 

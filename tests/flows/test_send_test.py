@@ -1,6 +1,6 @@
 """E5, E6: tests, to whom they may go, and the quota they use."""
 
-from tests.flows.world import SIMULATOR, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World
 
 
 async def test_in_the_sandbox_strangers_are_named_and_refused_before_aws_is_asked(world: World) -> None:
@@ -27,6 +27,7 @@ async def test_in_the_sandbox_a_test_goes_to_verified_recipients_and_the_simulat
     await world.ada.sees(world.news, "Test “Spring news” to 2 recipients is done")
 
 
+@OVER_HTTP
 async def test_a_test_shows_fallbacks_and_names_of_fields_and_has_no_unsubscribe_link(world: World) -> None:
     await world.is_open()
 
@@ -38,6 +39,7 @@ async def test_a_test_shows_fallbacks_and_names_of_fields_and_has_no_unsubscribe
     assert "List-Unsubscribe" not in mail.headers
 
 
+@OVER_SOCKET_MODE
 async def test_bad_addresses_are_named_in_their_field_and_nothing_typed_is_lost(world: World) -> None:
     await world.is_open()
 
@@ -68,6 +70,7 @@ async def test_a_test_over_the_quota_is_refused_with_the_numbers(world: World) -
     assert sorted(mail.to[0] for mail in world.aws.mails) == ["ann@elsewhere.test", SIMULATOR]
 
 
+@OVER_HTTP
 async def test_the_card_shows_the_quota_as_numbers_and_as_a_bar(world: World) -> None:
     await world.is_open(quota=1_000, rate=14)
     world.ses.set_quota(sent=250)

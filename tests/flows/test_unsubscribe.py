@@ -8,7 +8,7 @@ import pytest
 
 from tests.databases import Clock
 from tests.flows.test_broadcast import in_the_middle, numbers, people
-from tests.flows.world import World, open_world
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.outbox import Mail
 
@@ -67,6 +67,7 @@ async def test_one_click_leaves_them_out_of_the_next_broadcast_and_opening_the_l
     assert numbers(message)["suppressed"] == 1
 
 
+@OVER_HTTP
 async def test_a_link_that_is_not_ours_changes_nothing(world: World) -> None:
     await world.sends()
     link = link_of(world, world.aws.mails[0])
@@ -109,6 +110,7 @@ async def test_mailer_suppress_records_by_hand(world: World) -> None:
     assert "1 suppressed address left out" in modal.text
 
 
+@OVER_SOCKET_MODE
 async def test_when_everybody_has_left_there_is_nobody_to_mail(world: World) -> None:
     await world.asks(world.ada, "/mailer suppress ann@elsewhere.test", "never mailed again")
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlmodel import SQLModel, col, select
 
 from app import Mailroom, manifest
@@ -39,6 +40,10 @@ LABELS = {
     "message": "Message",
     "send_at": "Send at",
 }
+
+# Where the database makes no difference, one is enough; each brings a transport of its own.
+OVER_HTTP = pytest.mark.parametrize("database_kind", ["sqlite"])
+OVER_SOCKET_MODE = pytest.mark.parametrize("database_kind", ["postgresql"])
 
 
 class World:

@@ -201,7 +201,7 @@ def _zipped() -> bytes:
     "data",
     [
         _zipped(),
-        gzip.compress(b"email\nann@example.com\n"),
+        gzip.compress(b"email\nann@example.com\n", mtime=0),
         bz2.compress(b"email\nann@example.com\n"),
         lzma.compress(b"email\nann@example.com\n"),
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512),
