@@ -10,7 +10,7 @@ play: .venv  ## the same, left running, with a page to be in the channel oneself
 	@$(BIN)/python -m tests.playground.play
 
 test: .venv  ## every test, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv  ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .
