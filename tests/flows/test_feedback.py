@@ -73,6 +73,7 @@ async def test_an_event_settles_what_was_in_doubt(world: World) -> None:
     world.aws.fail("ses:SendBulkEmail", "close_after")
 
     await broadcasts(world, "email\nann@else.test\nben@else.test\n")
+    await world.passes(60)
 
     assert set((await states(world)).values()) == {DeliveryState.DELIVERED}
     assert len(world.aws.mails) == 2
