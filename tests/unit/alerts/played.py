@@ -49,7 +49,6 @@ class World:
         self.calls[mailer.region] += 1
         self.calls[action] += 1
         if self.outage and mailer.region == self.outage[0] and self.outage[1] <= self.clock() < self.outage[2]:
-            self.calls["outage"] += 1
             raise SesError(Trouble.UNAVAILABLE, "503", action)
         if self.random.random() < self.faults:
             self.calls["faults"] += 1
