@@ -1,7 +1,6 @@
 """What writing a test and writing a broadcast share: whether one may, and what was typed."""
 
 from bot.broadcast.plan import Draft
-
 from bot.mailer.overview import Overview
 from bot.mailer.readiness import Blocker, usable
 from handlers.slack import ids
