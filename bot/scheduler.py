@@ -6,6 +6,7 @@ What is due is decided by rows in the database, so a tick that is late or lost l
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -23,21 +24,42 @@ class Scheduler:
         self._clock = AsyncIOScheduler(timezone="UTC")
         self._monotonic = monotonic
         self._came_through: dict[str, float] = {}
+        self._ticking: set[str] = set()
+        self._once_more: set[str] = set()
 
     def every(self, seconds: float, name: str, tick: Tick) -> None:
-        """Tick this often, once started."""
+        """Tick at once when started, and then this often."""
         self._came_through[name] = self._monotonic()
 
         async def run() -> None:
-            try:
-                await tick()
-            except Exception:
-                log.exception("the tick %s failed; what it had claimed is due again when its lease ends", name)
-            self._came_through[name] = self._monotonic()
+            self._ticking.add(name)
+            self._once_more.add(name)
+            while name in self._once_more:
+                self._once_more.discard(name)
+                try:
+                    await tick()
+                except Exception:
+                    log.exception("the tick %s failed; what it had claimed is due again when its lease ends", name)
+                self._came_through[name] = self._monotonic()
+            self._ticking.discard(name)
 
         self._clock.add_job(
-            run, "interval", seconds=seconds, id=name, max_instances=1, coalesce=True, misfire_grace_time=None
+            run,
+            "interval",
+            seconds=seconds,
+            next_run_time=datetime.now(UTC),
+            id=name,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
         )
+
+    def wake(self, name: str) -> None:
+        """Tick now, or, where it is ticking, once more after that. Before the start it changes nothing."""
+        if name in self._ticking:
+            self._once_more.add(name)
+        elif self._clock.running:
+            self._clock.modify_job(name, next_run_time=datetime.now(UTC))
 
     def start(self) -> None:
         self._clock.start()

@@ -50,6 +50,11 @@ def is_unique_violation(error: IntegrityError) -> bool:
     return code in _SQLITE_UNIQUE or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_UNIQUE
 
 
+def look_soon(session: AsyncSession, tick: str) -> None:
+    """Have a tick ("outbox", "engine") look for work once this transaction is committed, and not at its next time."""
+    session.info.setdefault("ticks", set()).add(tick)
+
+
 def insert_into(session: AsyncSession, model: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
     """Return the INSERT of this session's database, which alone knows ON CONFLICT."""
     if session.get_bind().dialect.name == "postgresql":
@@ -77,6 +82,8 @@ class Database:
         self._turn = asyncio.Lock()
         self._writing: asyncio.Task[Any] | None = None
         self._file_lock: FileLock | None = None
+        self.wake: Callable[[str], None] = lambda _tick: None
+        """Called with each tick that a transaction has given work; others find it at their next time."""
 
     @property
     def path(self) -> Path | None:
@@ -124,6 +131,8 @@ class Database:
             session.begin(),
         ):
             yield session
+        for tick in session.info.get("ticks", ()):
+            self.wake(tick)
 
     def _shared_now(self) -> datetime:
         return utc_now() + self._ahead

@@ -12,11 +12,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
-from botocore.loaders import create_loader
 
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
 from bot.ses.errors import AWS_FAILURES, SesError, Trouble, classify
@@ -24,8 +24,16 @@ from bot.ses.role import Roles, prove
 
 T = TypeVar("T")
 
-_DESCRIPTIONS = create_loader()  # of AWS's services, which take 200 ms to read: once for all sessions
+_making = threading.Lock()  # creating clients from one session is not safe in threads
 _MODELS = {"ses": "sesv2"}  # botocore's name of a service, where it is not the prefix of its IAM actions
+
+
+@cache
+def _session() -> botocore.session.Session:
+    """The one from which every client is made: it costs 80 ms, and AWS's descriptions in it take 200 ms to read."""
+    session = botocore.session.Session()
+    session.set_config_variable("sts_regional_endpoints", "regional")
+    return session
 
 
 # `total_max_attempts` in code also wins over AWS_MAX_ATTEMPTS. A mail must never go out twice, and SES has no
@@ -64,13 +72,10 @@ class SesClients:
         """
         self._once = _config(attempts=1, read_seconds=send_seconds)
         self._retried = _config(attempts=3, read_seconds=10)
-        self._session = botocore.session.Session()
-        self._session.register_component("data_loader", _DESCRIPTIONS)
-        self._session.set_config_variable("sts_regional_endpoints", "regional")
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws")
         self._kept = kept
         self._clients: OrderedDict[tuple[str, ...], Any] = OrderedDict()
-        self._lock = threading.Lock()  # creating clients from one session is not safe in threads
+        self._lock = threading.Lock()
         self._roles = Roles(self._retried, seconds)
 
     def sign_in(
@@ -147,14 +152,15 @@ class SesClients:
         return client
 
     def _create(self, region: str, key: AwsKey, service: str, once: bool) -> Any:
-        return self._session.create_client(
-            service,
-            region_name=region,
-            aws_access_key_id=key.access_key_id,
-            aws_secret_access_key=key.secret_access_key.reveal(),
-            aws_session_token=key.session_token.reveal() if key.session_token else None,
-            config=self._once if once else self._retried,
-        )
+        with _making:
+            return _session().create_client(
+                service,
+                region_name=region,
+                aws_access_key_id=key.access_key_id,
+                aws_secret_access_key=key.secret_access_key.reveal(),
+                aws_session_token=key.session_token.reveal() if key.session_token else None,
+                config=self._once if once else self._retried,
+            )
 
 
 class AwsSession:

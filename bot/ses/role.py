@@ -13,6 +13,7 @@ import string
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import botocore.session
@@ -96,18 +97,24 @@ class Roles:
         """Take a clock in seconds: a session's life is counted on it, so AWS's own clock does not matter."""
         self._config = config
         self._seconds = seconds
-        self._session = botocore.session.Session()
-        self._session.set_config_variable("sts_regional_endpoints", "regional")
         self._lock = threading.Lock()  # neither finding credentials nor creating clients is safe in threads
         self._clients: dict[str, Any] = {}
         self._account: str | None = None
         self._look_at: float | None = None
         self._opened: dict[tuple[str, int], _Opened] = {}
 
+    @cached_property
+    def _session(self) -> botocore.session.Session:
+        """Made when the first role is asked for: looking for credentials takes time, and a key needs none."""
+        session = botocore.session.Session()
+        session.set_config_variable("sts_regional_endpoints", "regional")
+        return session
+
     def account(self) -> str | None:
         """Return the account that a role has to trust; None where Mailroom has no credentials of its own that work."""
         if self._account is None and (self._look_at is None or self._seconds() >= self._look_at):
-            home = self._session.get_config_variable("region") or "us-east-1"
+            with self._lock:
+                home = self._session.get_config_variable("region") or "us-east-1"
             try:
                 self._account = str(self._sts(home).get_caller_identity()["Account"])
             except SesError:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import SQLModel, select
 
-from storage.database import Database, StorageError, is_unique_violation, utc_now
+from storage.database import Database, StorageError, is_unique_violation, look_soon, utc_now
 from storage.models import SeenRequest, SendingAccount, Team, TeamAdmin
 from tests.databases import Databases
 
@@ -269,3 +269,18 @@ async def test_a_lost_connection_to_postgresql_is_replaced(
         session.add(_seen(db))
     await databases.disconnect(database_url)
     assert await _keys(db) == ["a"]
+
+
+async def test_a_tick_is_woken_by_what_is_committed_and_by_nothing_else(db: Database) -> None:
+    woken: list[str] = []
+    db.wake = woken.append
+    with pytest.raises(ZeroDivisionError):
+        async with db.write() as session:
+            look_soon(session, "outbox")
+            raise ZeroDivisionError
+    assert woken == []
+    async with db.write() as session:
+        look_soon(session, "outbox")
+        look_soon(session, "outbox")
+        assert woken == []
+    assert woken == ["outbox"]
