@@ -1,6 +1,7 @@
 """Mailroom's composition root and command line: the only place where things are built.
 
 python app.py                the bot
+python app.py doctor         look at all that a start needs, and say what to do about what is found
 python app.py manifest       the Slack app's manifest, as JSON
 python app.py migrate        bring the database up to date, and end
 python app.py new-key        a sealing key for MAILROOM_KEYS
@@ -14,8 +15,10 @@ import json
 import logging
 import signal
 import sys
+import tomllib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +27,31 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
+from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryIntervalCalculator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.alerts.incidents import Incidents
 from bot.api_tokens import ApiTokens
+from bot.broadcast.at_aws import SuppressedAtAws
+from bot.broadcast.audiences import Audiences
 from bot.broadcast.engine import Engine
-from bot.broadcast.feedback import AT_ONCE as FEEDBACK_AT_ONCE
+from bot.broadcast.feedback import THREADS as FEEDBACK_THREADS
 from bot.broadcast.feedback import WAIT_SECONDS, Feedback
 from bot.broadcast.gate import Gate
 from bot.broadcast.letter import Letters
+from bot.broadcast.notified import Notified
 from bot.broadcast.plan import Broadcasts
+from bot.broadcast.reports import Reports
+from bot.broadcast.resend import Resends
 from bot.broadcast.senders import Waiting
 from bot.broadcast.suppressions import Suppressions
 from bot.dashboard import Dashboard
 from bot.lists import Lists
 from bot.logs import configure as configure_logs
+from bot.mailer.chores import Chores
 from bot.mailer.connection import Connections
 from bot.mailer.dns import Resolver
+from bot.mailer.hearing import Hearing
 from bot.mailer.identities import Identities
 from bot.mailer.mending import Mending
 from bot.mailer.monitor import Monitor
@@ -49,23 +60,29 @@ from bot.mailer.production import ProductionAccess
 from bot.mailer.records import Mailers
 from bot.mailer.removal import Removal
 from bot.mailer.roles import RoleOffers
+from bot.mailer.self_test import SelfTest
 from bot.mailer.status import PollIntervals
 from bot.mailer.vault import Vault
+from bot.metrics import measure
 from bot.replies import Replies
 from bot.scheduler import Scheduler
 from bot.ses.client import SesClients
+from bot.ses.notifications import Certificates, Fetch
 from bot.ses.template import template
 from bot.settings import Settings, SettingsError, load
 from bot.tasks import Tasks
 from bot.team_settings import TeamRules
 from bot.teams import Teams
 from handlers import slack
+from handlers.doctor import Doctor, Finding
 from handlers.http.api.api import Api
 from handlers.http.api.api import application as api_application
-from handlers.http.api.rate import Rate
+from handlers.http.api.rate import PerAddress, Rate
 from handlers.http.api.routes import Server
 from handlers.http.health import Health
+from handlers.http.metrics import MetricsPage
 from handlers.http.server import application
+from handlers.http.sns import SnsMessages, fetch_certificate
 from handlers.http.unsubscribe import UnsubscribePages
 from handlers.slack.channel_life import ChannelLife
 from handlers.slack.files import Files
@@ -77,15 +94,20 @@ from handlers.slack.notices import Drawer
 from handlers.slack.notifier import Notifier
 from handlers.slack.people import People
 from handlers.slack.services import Services
+from handlers.slack.tokens import check_app_token, check_bot_token
+from handlers.slack.uploader import Uploader
+from handlers.slack.uploads import Maker
 from storage import leases
 from storage.database import Database, StorageError
 from storage.rotation import check_keys, rotate
 from storage.sealing import KeyRing, load_keys
+from storage.states import PollKind
 
 log = logging.getLogger("mailroom")
 
 FINISH_SECONDS = 25.0  # a send under way has 20 s to be answered
 REMEMBER_REQUESTS = timedelta(days=1)
+_AT_ONCE = FixedValueRetryIntervalCalculator(0.1)  # seconds; a modal has three in all to be opened
 
 
 class Mailroom:
@@ -96,6 +118,7 @@ class Mailroom:
         clock: None is the database's own, which all replicas share.
         sleep: how the engine waits, and connecting for a role made just now.
         event_wait: seconds that one look into a queue of events waits for the first one.
+        fetch: gets the certificates that SNS signs with.
         patience: how long people in Slack wait for an answer before they see that it takes a while.
     """
 
@@ -106,6 +129,7 @@ class Mailroom:
         clock: Callable[[], datetime] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         event_wait: int = WAIT_SECONDS,
+        fetch: Fetch = fetch_certificate,
         patience: Patience = AS_LONG_AS_SLACK_WAITS,
     ) -> None:
         self.settings = settings
@@ -113,28 +137,38 @@ class Mailroom:
         self.keys = load_keys(settings.mailroom_keys, self.db.path)
         self.tasks = Tasks()
         self.clients = SesClients(seconds=self._seconds)
-        self.polling_clients = SesClients(threads=FEEDBACK_AT_ONCE, seconds=self._seconds)
-        self._build_services(sleep, event_wait)
+        self.polling_clients = SesClients(threads=FEEDBACK_THREADS, seconds=self._seconds)
+        self._build_services(sleep)
+        self._build_feedback(sleep, event_wait, fetch)
         self._build_slack(patience)
         self.scheduler = Scheduler()
         for seconds, name, tick in (
             (1, "outbox", self.notifier.tick),
+            (1, "files", self.uploader.tick),
             (1, "engine", self.engine.tick),
             (1, "channels", self.channel_life.tick),
             (5, "home", self.home.tick),
             (1, "monitor", self.monitor.tick),
             (5, "mending", self.mending.tick),
             (1, "feedback", self.feedback.tick),
+            (5, "chores", self.chores.tick),
             (3600, "forget", self._forget),
         ):
             self.scheduler.every(seconds, name, tick)
+        self.db.wake = self.scheduler.wake
         self._socket: AsyncSocketModeHandler | None = None
         self._runner: web.AppRunner | None = None
 
-    def _build_services(self, sleep: Callable[[float], Awaitable[None]], event_wait: int) -> None:
+    def _build_services(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         settings, db, now = self.settings, self.db, self.db.now
         vault = Vault(self.keys, self.clients)
-        mailers = Mailers(db, now, vault, pending_seconds=settings.mailroom_poll_pending_seconds)
+        mailers = Mailers(
+            db,
+            now,
+            vault,
+            pending_seconds=settings.mailroom_poll_pending_seconds,
+            public_url=settings.public_url,
+        )
         overviews = Overviews(
             mailers,
             now,
@@ -148,6 +182,7 @@ class Mailroom:
         )
         self.teams = Teams(db, now)
         self.monitor = Monitor(db, now, mailers, intervals)
+        gate = Gate(mailers, self.monitor, overviews)
         self.mending = Mending(db, now, mailers, Waiting())
         unsubscribe_keys = self.keys.derive("unsubscribe")
         self.suppressions = Suppressions(db, now, unsubscribe_keys)
@@ -157,29 +192,32 @@ class Mailroom:
             mailers=mailers,
             overviews=overviews,
             monitor=self.monitor,
-            connections=Connections(db, now, mailers, vault, self.clients, sleep),
+            connections=Connections(db, now, mailers, vault, self.clients, self._forget_credentials, sleep),
             role_offers=RoleOffers(db, self.clients, settings.mailroom_role_template_url),
-            removal=Removal(db, now, mailers, self.clients),
+            removal=Removal(db, now, mailers, self._forget_credentials),
             identities=Identities(db, now, mailers, Resolver(settings.mailroom_dns_server)),
             mending=self.mending,
             incidents=Incidents(db, now),
+            hearing=Hearing(db, now, mailers),
             production=ProductionAccess(db, now, mailers),
             team_rules=TeamRules(db, now),
             broadcasts=Broadcasts(
                 db,
                 now,
-                Gate(mailers, self.monitor, overviews),
+                gate,
                 undo_seconds=settings.mailroom_undo_seconds,
                 test_limit=settings.mailroom_test_limit,
                 public_url=settings.public_url,
             ),
+            audiences=Audiences(db, now),
+            resends=Resends(db, now, gate),
+            reports=Reports(db, now),
             suppressions=self.suppressions,
             tokens=ApiTokens(db, now),
             files=Files(settings.slack_api_url, settings.slack_bot_token),
             public_url=settings.public_url,
             undo_seconds=settings.mailroom_undo_seconds,
         )
-        self.feedback = Feedback(db, now, Vault(self.keys, self.polling_clients), wait_seconds=event_wait)
         self.engine = Engine(
             db,
             now,
@@ -191,11 +229,24 @@ class Mailroom:
             sleep=sleep,
         )
 
+    def _build_feedback(self, sleep: Callable[[float], Awaitable[None]], event_wait: int, fetch: Fetch) -> None:
+        db, now, mailers = self.db, self.db.now, self.services.mailers
+        self.feedback = Feedback(db, now, Vault(self.keys, self.polling_clients), wait_seconds=event_wait)
+        self.notified = Notified(db, now, mailers, self.feedback, Certificates(fetch))
+        self.chores = Chores(
+            db,
+            now,
+            {
+                PollKind.SELF_TEST: SelfTest(db, now, mailers),
+                PollKind.SUPPRESSIONS: SuppressedAtAws(db, now, mailers, sleep),
+            },
+        )
+
     def _build_slack(self, patience: Patience) -> None:
         client = AsyncWebClient(
             token=self.settings.slack_bot_token.reveal(),
             base_url=self.settings.slack_api_url,
-            retry_handlers=[AsyncConnectionErrorRetryHandler()],
+            retry_handlers=[AsyncConnectionErrorRetryHandler(interval_calculator=_AT_ONCE)],
         )
         people = People()
         self.bolt = AsyncApp(client=client, signing_secret=self.settings.slack_signing_secret.reveal() or None)
@@ -219,19 +270,26 @@ class Mailroom:
         self.channel_life = ChannelLife(self.db, self.db.now, client, people)
         self.channel_life.register(self.listeners)
         self.notifier = Notifier(self.db, self.db.now, client, Drawer(self.services))
+        maker = Maker(self.db, self.db.now)
+        self.uploader = Uploader(self.db, self.db.now, client, self.services.files, maker)
 
     def _api(self) -> web.Application:
         using = self.services
         api = Api(
-            self.db,
-            using.mailers,
-            using.overviews,
-            using.broadcasts,
-            using.suppressions,
-            Lists(self.db),
-            Replies(self.db, self.db.now),
+            broadcasts=using.broadcasts,
+            audiences=using.audiences,
+            replies=Replies(self.db, self.db.now),
+            db=self.db,
+            mailers=using.mailers,
+            overviews=using.overviews,
+            suppressions=using.suppressions,
+            lists=Lists(self.db),
         )
-        return api_application(api, Server(using.tokens, Rate(self.db.now)))
+        of_token = Rate(self.db.now, per_second=50, burst=500)
+        of_address = Rate(self.db.now, per_second=100, burst=1_000)
+        return api_application(
+            api, Server(using.tokens, of_token), PerAddress(of_address, self.settings.mailroom_proxies)
+        )
 
     async def open(self) -> None:
         """Open the database: migrated, and with the right keys."""
@@ -240,6 +298,7 @@ class Mailroom:
         if self.db.path:
             async with self.db.write() as session:
                 await leases.inherit(session, self.db.now())
+            await self.services.audiences.tidy(alone=True)
 
     async def start(self) -> None:
         """Serve HTTP and connect to Slack."""
@@ -248,7 +307,9 @@ class Mailroom:
         inbound = None if self.settings.socket_mode else Inbound(self.bolt)
         checks = {"database": self._check_database, "scheduler": self._check_scheduler, "slack": self._check_slack}
         pages = UnsubscribePages(self.suppressions.is_ours, self.suppressions.unsubscribe)
-        app = application(health=Health(checks), pages=pages, api=self._api(), slack=inbound)
+        sns = SnsMessages(self.notified.take) if self.settings.public_url else None
+        metrics = MetricsPage(lambda: measure(self.db, self.db.now()), _version())
+        app = application(health=Health(checks), metrics=metrics, pages=pages, api=self._api(), sns=sns, slack=inbound)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         try:
@@ -277,7 +338,9 @@ class Mailroom:
         if self._runner:
             await self._runner.cleanup()
         await self.monitor.stop(0)  # what is under way is looked at again when its lease ends
+        await self.chores.stop(0)
         await self.engine.stop()
+        await self.uploader.stop(FINISH_SECONDS)
         await self.tasks.finish(FINISH_SECONDS)
         self.clients.close()
         self.polling_clients.close()
@@ -286,9 +349,14 @@ class Mailroom:
     def _seconds(self) -> float:
         return self.db.now().timestamp()
 
+    def _forget_credentials(self, mailer_id: str) -> None:
+        for clients in (self.clients, self.polling_clients):
+            clients.forget(mailer_id)
+
     async def _forget(self) -> None:
         async with self.db.write() as session:
             await leases.forget_seen(session, self.db.now() - REMEMBER_REQUESTS)
+        await self.services.audiences.tidy()
 
     async def _check_database(self) -> str:
         async with self.db.write() as session:
@@ -306,9 +374,9 @@ class Mailroom:
         return "" if connected else "Socket Mode is not connected"
 
 
-async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT."""
-    mailroom = Mailroom(settings)
+async def serve(settings: Settings, *, clock: Callable[[], datetime] | None = None) -> None:
+    """Run until SIGTERM or SIGINT. `clock` as for Mailroom."""
+    mailroom = Mailroom(settings, clock=clock)
     ending = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, ending.set)
@@ -333,6 +401,25 @@ async def with_database(settings: Settings, work: str) -> None:
         await db.stop()
 
 
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at all that a start needs."""
+    db, clients = Database(settings.database_url), SesClients()
+    client = AsyncWebClient(token=settings.slack_bot_token.reveal(), base_url=settings.slack_api_url)
+    slack_checks = {"Slack": partial(check_bot_token, client, manifest()["oauth_config"]["scopes"]["bot"])}
+    if settings.socket_mode:
+        slack_checks["Socket Mode"] = partial(check_app_token, client, settings.slack_app_token.reveal())
+    try:
+        return await Doctor(settings, db, clients, slack_checks).examine()
+    finally:
+        clients.close()
+        await db.stop()
+
+
+def _version() -> str:
+    project = (Path(__file__).parent / "pyproject.toml").read_text()
+    return str(tomllib.loads(project)["project"]["version"])
+
+
 def manifest() -> dict[str, Any]:
     """Read `manifest.yml`."""
     return dict(yaml.safe_load((Path(__file__).parent / "manifest.yml").read_text()))
@@ -348,6 +435,10 @@ def main(arguments: list[str]) -> int:
             print(KeyRing.generate().export().reveal())  # noqa: T201 - a command's answer
         elif command == "role-template":
             print(template(), end="")  # noqa: T201 - a command's answer
+        elif command == "doctor":
+            findings = asyncio.run(examine(load()))
+            print(*findings, sep="\n")  # noqa: T201 - a command's answer
+            return 0 if all(one.well for one in findings) else 1
         elif command in {"migrate", "rotate-keys"}:
             asyncio.run(with_database(load(), command))
         elif command == "run":

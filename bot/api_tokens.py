@@ -38,7 +38,7 @@ class Bearer:
     @property
     def actor(self) -> str:
         """Who it is in the audit: no person, since a token may be in many hands."""
-        return f"token:{self.token_id}"
+        return f"{audit.API_TOKEN}{self.token_id}"
 
 
 class ApiTokens:

@@ -27,7 +27,7 @@ class Standing:
 
     @property
     def warns(self) -> bool:
-        return bool(self.overview.incidents) or not self.team.reachable
+        return bool(self.overview.incidents or self.overview.shaky) or not self.team.reachable
 
 
 class Dashboard:

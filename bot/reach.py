@@ -26,7 +26,6 @@ LOOK_DAILY: Final = timedelta(days=1)
 """While it is in reach: Slack sends no event when a channel is made private."""
 
 OLD_ID_RESOLVES: Final = timedelta(hours=24)
-_MAILROOM = "mailroom"
 
 
 def wait_until(team: Team, now: datetime, *, direct: bool) -> datetime | None:
@@ -114,7 +113,7 @@ async def describe(session: AsyncSession, team: Team, *, name: str, private: boo
         await announce(session, team.id, Notice.SHARED, team.id, now=now, episode=now.isoformat())
     team.name, team.private, team.shared = name, private, shared
     session.add(team)
-    audit.record(session, team.id, _MAILROOM, "team.described", now=now, before=before, after=after)
+    audit.record(session, team.id, audit.MAILROOM, "team.described", now=now, before=before, after=after)
 
 
 async def renumber(session: AsyncSession, workspace: str, old: str, new: str, *, now: datetime) -> Team | None:
@@ -138,7 +137,7 @@ async def renumber(session: AsyncSession, workspace: str, old: str, new: str, *,
         update(Outbox).where(col(Outbox.team_id) == team.id, col(Outbox.channel_id) == old).values(channel_id=new)
     )
     audit.record(
-        session, team.id, _MAILROOM, "team.renumbered", now=now, before={"channel": old}, after={"channel": new}
+        session, team.id, audit.MAILROOM, "team.renumbered", now=now, before={"channel": old}, after={"channel": new}
     )
     return team
 
@@ -152,7 +151,7 @@ def _mark(session: AsyncSession, team: Team, why: str, now: datetime) -> None:
     team.reachable, team.unreachable_why = not why, why
     session.add(team)
     after = {"reachable": team.reachable, "why": why}
-    audit.record(session, team.id, _MAILROOM, "team.reach", now=now, before=before, after=after)
+    audit.record(session, team.id, audit.MAILROOM, "team.reach", now=now, before=before, after=after)
 
 
 async def _is_empty(session: AsyncSession, team: Team) -> bool:

@@ -42,13 +42,52 @@ class Replies:
         async with self._db.write() as session:
             if not key:
                 return await act(session)
-            name, request_hash = f"api:{team.id}:{key}", hashlib.sha256(request).hexdigest()
-            is_new = await leases.seen_once(session, name, self._clock())
-            seen = await session.get_one(SeenRequest, name)
+            is_new = await leases.seen_once(session, _name(team, key), self._clock())
+            seen = await session.get_one(SeenRequest, _name(team, key))
             if is_new:
-                reply = await act(session)
-                seen.request_hash, seen.status, seen.reply = request_hash, reply.status, reply.body
+                _fill(seen, request, await act(session))
                 session.add(seen)
-            elif seen.request_hash != request_hash:
-                raise BotError("KEY_REUSED", "This Idempotency-Key came with another request before.", "Use a new one.")
-            return Reply(seen.status, seen.reply)
+            return _read(seen, request)
+
+    async def earlier(self, team: Team, key: str, request: bytes) -> Reply | None:
+        """Return the reply from when this key was used before, if it was.
+
+        Raises:
+            BotError: KEY_REUSED where it came with another request.
+        """
+        async with self._db.read() as session:
+            seen = await session.get(SeenRequest, _name(team, key)) if key else None
+        return _read(seen, request) if seen else None
+
+    async def keep(self, session: AsyncSession, team: Team, key: str, request: bytes, reply: Reply) -> None:
+        """Remember the reply, in the transaction that has the effect.
+
+        Raises:
+            BotError: ANSWERED where the key was used meanwhile: this transaction must not be, and `earlier` has the
+                reply of the other one.
+        """
+        if not key:
+            return
+        if not await leases.seen_once(session, _name(team, key), self._clock()):
+            raise BotError("ANSWERED", "A request with this Idempotency-Key was answered at the same moment.")
+        seen = await session.get_one(SeenRequest, _name(team, key))
+        _fill(seen, request, reply)
+        session.add(seen)
+
+
+def _name(team: Team, key: str) -> str:
+    return f"api:{team.id}:{key}"
+
+
+def _hash(request: bytes) -> str:
+    return hashlib.sha256(request).hexdigest()
+
+
+def _fill(seen: SeenRequest, request: bytes, reply: Reply) -> None:
+    seen.request_hash, seen.status, seen.reply = _hash(request), reply.status, reply.body
+
+
+def _read(seen: SeenRequest, request: bytes) -> Reply:
+    if seen.request_hash != _hash(request):
+        raise BotError("KEY_REUSED", "This Idempotency-Key came with another request before.", "Use a new one.")
+    return Reply(seen.status, seen.reply)

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     mailroom_test_limit: int = Field(default=50, ge=1, le=50)
     mailroom_undo_seconds: float = Field(default=30, ge=0)
     mailroom_role_template_url: str = ""
+    mailroom_proxies: int = Field(default=0, ge=0, le=10)  # reverse proxies of ours in front of HOST and PORT
     mailroom_dns_server: str = ""  # host:port; empty: the system's
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"

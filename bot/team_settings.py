@@ -16,7 +16,7 @@ from bot.errors import BotError
 from bot.mailer.names import parse_address
 from storage import audit
 from storage.database import Database
-from storage.models import Audit, Broadcast, Team, TeamAdmin
+from storage.models import ApiToken, Audit, Broadcast, Team, TeamAdmin
 
 FROM_NAME_LIMIT = 64
 POSTAL_ADDRESS_LIMIT = 300
@@ -69,10 +69,14 @@ class TeamSettings:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Rows of the audit, the newest first; `subjects` has the subject lines of the broadcasts they are about, by id."""
+    """Rows of the audit, the newest first.
+
+    `subjects` has the subject lines of the broadcasts they are about, `tokens` the names of the API tokens; by id.
+    """
 
     rows: Sequence[Audit]
     subjects: dict[str, str]
+    tokens: dict[str, str]
 
 
 class TeamRules:
@@ -148,7 +152,8 @@ class TeamRules:
             about = select(Broadcast.id, Broadcast.subject).where(
                 Broadcast.team_id == team.id, col(Broadcast.id).in_({row.subject for row in rows})
             )
-            return History(rows, dict((await session.exec(about)).all()))
+            tokens = select(ApiToken.id, ApiToken.name).where(ApiToken.team_id == team.id)
+            return History(rows, dict((await session.exec(about)).all()), dict((await session.exec(tokens)).all()))
 
 
 def mark(shown: str) -> int:

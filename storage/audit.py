@@ -1,18 +1,64 @@
 """Who did what to what: one row an effect, written in the transaction that has it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.models import Audit
+
+MAILROOM: Final = "mailroom"
+"""The actor of what nobody asked for. All others are people, by their Slack user id, or:"""
+
+API_TOKEN: Final = "token:"  # noqa: S105 - a prefix, before the token's id
+
+Action = Literal[
+    "api_token.create",
+    "api_token.revoke",
+    "audience.remove",
+    "audience.replace",
+    "audience.save",
+    "broadcast.cancel",
+    "broadcast.change_from",
+    "broadcast.confirm",
+    "broadcast.finish",
+    "broadcast.go_on",
+    "broadcast.hold",
+    "broadcast.leave_in_doubt",
+    "broadcast.list",
+    "broadcast.pause",
+    "broadcast.resend_failed",
+    "broadcast.resume",
+    "broadcast.send_again",
+    "broadcast.start",
+    "broadcast.stop",
+    "broadcast.test",
+    "broadcast.undo",
+    "events.check",
+    "identity.add",
+    "identity.replace",
+    "identity.retry",
+    "incident.acknowledge",
+    "mailer.connect",
+    "mailer.delete",
+    "mailer.reconnect",
+    "production.apply",
+    "suppression.add",
+    "suppression.remove",
+    "team.admins",
+    "team.described",
+    "team.reach",
+    "team.renumbered",
+    "team.settings",
+]
+"""All that is ever written down; each has its words in the history that team admins read."""
 
 
 def record(
     session: AsyncSession,
     team_id: str,
     actor: str,
-    action: str,
+    action: Action,
     *,
     now: datetime,
     subject: str = "",

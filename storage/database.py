@@ -6,13 +6,14 @@ A session is either a reader (a snapshot) or a writer (one transaction); nothing
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, NullPool, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -21,6 +22,8 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
+
+T = TypeVar("T")
 
 SQLITE: Final = "sqlite+aiosqlite"
 POSTGRESQL: Final = "postgresql+asyncpg"
@@ -77,6 +80,7 @@ class Database:
         self._ahead = timedelta()  # what the server's clock is ahead of ours
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self._url.drivername == SQLITE else "postgresql"
         self._reader, self._writer = _engines(self._url)
+        self._bulk = _Bulk(self._url) if self.dialect == "sqlite" else None
         if self.dialect == "postgresql":
             event.listen(self._writer.sync_engine, "connect", self._compare_clocks)
         self._turn = asyncio.Lock()
@@ -102,16 +106,22 @@ class Database:
         if self.path:
             self._file_lock = _claim(self.path)
         try:
-            await _migrate(self._url)
+            await _on_schema(self._url, migrations.upgrade)
             async with self._writer.connect():
                 pass  # a first connection: it compares the clocks
         except BaseException:
             await self.stop()
             raise
 
+    async def is_current(self) -> bool:
+        """Tell whether a start would leave the schema as it is; nothing is changed. Raises StorageError as `start`."""
+        return await _on_schema(self._url, migrations.is_current)
+
     async def stop(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
+        if self._bulk:
+            self._bulk.close()
         if self._file_lock:
             self._file_lock.release()
             self._file_lock = None
@@ -133,6 +143,18 @@ class Database:
             yield session
         for tick in session.info.get("ticks", ()):
             self.wake(tick)
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """One transaction as `write`, of plain statements that are all sent in one go: for what is done in bulk.
+
+        A session, and on SQLite a change of threads for every statement, cost more than the statements themselves.
+        There `work` runs in a thread: it must share nothing with what runs meanwhile. It waits for the database only.
+        """
+        async with self._one_at_a_time():
+            if self._bulk:
+                return await self._bulk.run(work)
+            async with self._writer.begin() as connection:
+                return await connection.run_sync(work)
 
     def _shared_now(self) -> datetime:
         return utc_now() + self._ahead
@@ -157,6 +179,34 @@ class Database:
                 yield
             finally:
                 self._writing = None
+
+
+class _Bulk:
+    """SQLite without asyncio: whole transactions in one thread."""
+
+    def __init__(self, url: URL) -> None:
+        url = url.set(drivername="sqlite+pysqlite")
+        arguments = {"isolation_level": None, "check_same_thread": False}
+        self._engine = create_engine(url, hide_parameters=True, connect_args=arguments, pool_size=1, max_overflow=0)
+        _set_up(self._engine, "BEGIN IMMEDIATE")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Whoever is cancelled meanwhile still waits until the transaction has ended, one way or the other."""
+        ending = asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work)
+        try:
+            return await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait({ending})
+            raise
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        self._engine.dispose()
+
+    def _transaction(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            return work(connection)
 
 
 def _parse(text: str) -> URL:
@@ -189,8 +239,13 @@ def _postgresql(url: URL, **options: Any) -> AsyncEngine:
 def _sqlite(
     url: URL, begin: str, *, foreign_keys: bool = True, query_only: bool = False, **options: Any
 ) -> AsyncEngine:
-    """Create an engine whose transactions start with `begin`, sent by us: the driver's own would start too late."""
     engine = create_async_engine(url, hide_parameters=True, connect_args={"isolation_level": None}, **options)
+    _set_up(engine.sync_engine, begin, foreign_keys=foreign_keys, query_only=query_only)
+    return engine
+
+
+def _set_up(engine: Engine, begin: str, *, foreign_keys: bool = True, query_only: bool = False) -> None:
+    """Have transactions of SQLite start with `begin`, sent by us: the driver's own would start too late."""
     pragmas = (
         "busy_timeout = 5000",
         "journal_mode = WAL",
@@ -199,18 +254,16 @@ def _sqlite(
         f"query_only = {int(query_only)}",
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def _claim(path: Path) -> FileLock:
@@ -236,7 +289,7 @@ def _check_file(connection: Connection) -> None:
         raise StorageError("The SQLite file in DATABASE_URL is on a file system that cannot lock; move it to a disk.")
 
 
-async def _migrate(url: URL) -> None:
+async def _on_schema(url: URL, work: Callable[[Connection], T]) -> T:
     # Rebuilding a table (the only way to alter one in SQLite) must not cascade into the tables that refer to it:
     # https://www.sqlite.org/lang_altertable.html#otheralter
     engine = (
@@ -248,7 +301,7 @@ async def _migrate(url: URL) -> None:
         async with engine.begin() as connection:
             if url.drivername == SQLITE:
                 await connection.run_sync(_check_file)
-            await connection.run_sync(migrations.upgrade)
+            return await connection.run_sync(work)
     except migrations.SchemaError as error:
         raise StorageError(str(error)) from None
     except (OSError, SQLAlchemyError) as error:

@@ -54,6 +54,11 @@ async def finish(session: AsyncSession, claim: Claim, next_due: datetime) -> boo
     return await _change(session, update(Poll).where(*_held(claim)).values(due_at=next_due)) == 1
 
 
+async def end(session: AsyncSession, claim: Claim) -> bool:
+    """Say that the poll is not due again. False: the claim was lost, since somebody wants it after all."""
+    return await _change(session, delete(Poll).where(*_held(claim))) == 1
+
+
 async def schedule(
     session: AsyncSession, kind: PollKind, subject_id: str, due_at: datetime, *, postpone: bool = False
 ) -> None:
@@ -76,14 +81,16 @@ async def drop(session: AsyncSession, kind: PollKind, subject_id: str) -> None:
     await _change(session, delete(Poll).where(col(Poll.kind) == kind, col(Poll.subject_id) == subject_id))
 
 
-async def claim_messages(session: AsyncSession, *, now: datetime, lease: timedelta, limit: int) -> list[Outbox]:
+async def claim_messages(
+    session: AsyncSession, *, now: datetime, lease: timedelta, limit: int, files: bool = False
+) -> list[Outbox]:
     """Claim up to `limit` messages that are due, new ones before edits, the longest overdue first.
 
-    The row holds the fence.
+    `files`: those that are files, which take longer, instead of all others. The row holds the fence.
     """
     due = (
         select(Outbox)
-        .where(col(Outbox.due_at) <= now)
+        .where(col(Outbox.due_at) <= now, col(Outbox.is_file).is_(files))
         .order_by(col(Outbox.ts) != "", col(Outbox.due_at))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -163,6 +170,14 @@ async def seen_once(session: AsyncSession, key: str, now: datetime) -> bool:
     """Remember the key. False: it was there, so that what it stands for is done already."""
     row = insert_into(session, SeenRequest).values(key=key, seen_at=now).on_conflict_do_nothing()
     return await _change(session, row) == 1
+
+
+async def first_seen(session: AsyncSession, keys: Collection[str], now: datetime) -> list[str]:
+    """Remember the keys, and return those that were not there."""
+    if not keys:
+        return []
+    rows = insert_into(session, SeenRequest).values([{"key": key, "seen_at": now} for key in keys])
+    return list((await session.exec(rows.on_conflict_do_nothing().returning(col(SeenRequest.key)))).scalars())
 
 
 async def forget_seen(session: AsyncSession, before: datetime) -> int:

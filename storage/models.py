@@ -173,7 +173,8 @@ class Mailer(SQLModel, table=True):
 
     configuration_set: str
     topic_arn: str
-    queue_url: str | None = None  # None: bounces are not seen
+    queue_url: str | None = None  # None: there is none that works
+    endpoint: str = ""  # our address, which SNS tells of events where there is no queue
     missing_optional: list[str] = _json(list)  # optional actions the policy lacks
 
     access: Access = _state(Access, "access", Access.OK)
@@ -198,6 +199,12 @@ class Mailer(SQLModel, table=True):
     bounced_lately: int = 0
     complained_lately: int = 0
     rated_at: datetime | None = _maybe_time()
+    heard_at: datetime | None = _maybe_time()  # when an event of SES last came
+    tested_at: datetime | None = _maybe_time()  # when the simulator was last mailed, to see whether one comes
+    self_tests: int = 0  # such mails since an event last came
+    unheard: int = 0  # mails of which SES should have told something, and did not
+    unheard_since: datetime | None = _maybe_time()
+    suppressions_at: datetime | None = _maybe_time()  # AWS's own list was read up to then
     checked_at: datetime = _time()
 
 
@@ -280,6 +287,7 @@ class Outbox(SQLModel, table=True):
     record_id: str
     user_id: str = ""  # a direct message to this person instead of the channel
     reply_to: str = ""  # key of the message under which this one is a thread reply
+    is_file: bool = False  # made and uploaded, which takes longer than saying something
     wanted: int = 1
     shown: int = 0
     fence: int = 0
@@ -288,6 +296,7 @@ class Outbox(SQLModel, table=True):
     last_error: str = ""
     channel_id: str = ""  # where it was posted
     ts: str = ""  # Slack's timestamp of it, once posted
+    drawn: str = ""  # SHA-256 of what it says there
     created_at: datetime = _time()
 
 
@@ -318,13 +327,29 @@ class Poll(SQLModel, table=True):
 
 
 class Audience(SQLModel, table=True):
-    """Recipients as they were uploaded; never changed afterwards, so that what was confirmed is what is sent."""
+    """Recipients as they were uploaded; never changed afterwards, so that what was confirmed is what is sent.
+
+    A name makes it a saved one, and may go over to a later upload.
+    """
+
+    __table_args__ = (
+        Index(
+            "uq_audience_saved",
+            "team_id",
+            "name_key",
+            unique=True,
+            sqlite_where=text("name_key <> ''"),
+            postgresql_where=text("name_key <> ''"),
+        ),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")
-    name: str = ""  # empty: made for one broadcast
+    name: str = ""  # empty: not saved
+    name_key: str = ""  # folded for comparison
     columns: list[str] = _json(list)
-    size: int = 0
+    size: int = 0  # 0 while it is being read
+    toward_quota: int = 0  # members that count toward the daily quota
     duplicates: int = 0
     invalid: int = 0
     rejected: list[dict[str, Any]] = _json(list)  # the first ones: {"line", "value", "why"}
@@ -332,16 +357,16 @@ class Audience(SQLModel, table=True):
     created_at: datetime = _time()
 
 
-class AudienceMember(SQLModel, table=True):
-    __tablename__ = "audience_member"
-    __table_args__ = (UniqueConstraint("audience_id", "address_key"),)
+class AudienceBlock(SQLModel, table=True):
+    """Some members of an audience, in its order. A row for each of a million would cost ten times as much to write."""
+
+    __tablename__ = "audience_block"
 
     audience_id: str = _ref("audience.id", key=True)
-    seq: int = Field(primary_key=True)
-    line: int
-    address: str
-    address_key: str  # folded for comparison
-    fields: list[str] = _json(list)  # values, in the order of Audience.columns
+    first_seq: int = Field(primary_key=True)  # of the first of them; members are counted from 1
+    addresses: list[str] = _json(list)
+    lines: list[int] = _json(list)  # of each, where it stands in the file
+    fields: list[list[str]] = _json(list)  # of each, its values in the order of Audience.columns
 
 
 class Broadcast(SQLModel, table=True):
@@ -373,6 +398,7 @@ class Broadcast(SQLModel, table=True):
     started_at: datetime | None = _maybe_time()
     finished_at: datetime | None = _maybe_time()
     judged_from: datetime | None = _maybe_time()  # somebody let it go on after bounces or complaints stopped it
+    doubts_left_at: datetime | None = _maybe_time()  # what was in doubt by then is left so: nobody is asked again
     error: str = ""
 
 

@@ -16,14 +16,36 @@ async def check_keys(db: Database, keys: KeyRing) -> None:
 
     Raises StorageError, before anything is written.
     """
-    if await _marked(db, keys):
+    if await fit(db, keys):
         return
     mark = keys.seal(_KNOWN_TEXT, **_place_of_mark(keys.newest))
     async with db.write() as session:
         row = insert_into(session, SealingCheck).values(key_id=keys.newest, sealed=mark)
         await session.exec(row.on_conflict_do_nothing())
     # Two replicas may have started for the first time with different keys: the one that came second sees both marks.
-    await _marked(db, keys)
+    await fit(db, keys)
+
+
+async def fit(db: Database, keys: KeyRing) -> bool:
+    """Tell whether the newest key is in use here already; nothing is changed.
+
+    Raises StorageError at keys that this database was not sealed with.
+    """
+    async with db.read() as session:
+        marks = (await session.exec(select(SealingCheck))).all()
+    for mark in marks:
+        if mark.key_id not in keys:
+            raise StorageError(
+                f"MAILROOM_KEYS lacks the key {mark.key_id}, which this database was sealed with: put it back, behind "
+                "the newest one if that changed."
+            )
+        try:
+            keys.open(mark.sealed, **_place_of_mark(mark.key_id))
+        except UnsealError:
+            raise StorageError(
+                f"MAILROOM_KEYS has another key under the id {mark.key_id} than this database was sealed with."
+            ) from None
+    return keys.newest in {mark.key_id for mark in marks}
 
 
 async def rotate(db: Database, keys: KeyRing) -> int:
@@ -76,25 +98,6 @@ async def _reseal(db: Database, keys: KeyRing, value: _Value) -> int:
             .values({column: sealed})
         )
         return done.rowcount
-
-
-async def _marked(db: Database, keys: KeyRing) -> bool:
-    """Tell whether the newest key has its mark. Raises StorageError where one cannot be opened."""
-    async with db.read() as session:
-        marks = (await session.exec(select(SealingCheck))).all()
-    for mark in marks:
-        if mark.key_id not in keys:
-            raise StorageError(
-                f"MAILROOM_KEYS lacks the key {mark.key_id}, which this database was sealed with: put it back, behind "
-                "the newest one if that changed."
-            )
-        try:
-            keys.open(mark.sealed, **_place_of_mark(mark.key_id))
-        except UnsealError:
-            raise StorageError(
-                f"MAILROOM_KEYS has another key under the id {mark.key_id} than this database was sealed with."
-            ) from None
-    return keys.newest in {mark.key_id for mark in marks}
 
 
 def _place_of_mark(key_id: str) -> dict[str, str]:

@@ -60,6 +60,7 @@ class IncidentKind(StrEnum):
     VERIFICATION_ENDING = "verification_ending"  # AWS is about to give up
     BOUNCES = "bounces"
     COMPLAINTS = "complaints"
+    EVENTS_MISSING = "events_missing"  # SES tells nothing of the mails it took
     QUOTA_USED_UP = "quota_used_up"
     QUOTA_LOW = "quota_low"
 
@@ -143,5 +144,7 @@ class PollKind(StrEnum):
 
     ACCOUNT = "account"  # facts of one mailer: account and identities
     ACCESS_CHECK = "access_check"  # the daily walk through every permission
-    FEEDBACK = "feedback"  # the SQS queue of a mailer that sent lately
+    FEEDBACK = "feedback"  # the events of a mailer that sent lately
+    SELF_TEST = "self_test"  # whether events come back at all
+    SUPPRESSIONS = "suppressions"  # the account's own list at AWS
     CHANNEL = "channel"  # how a team's channel is, as Slack sees it

@@ -17,10 +17,11 @@ from bot.alerts.outbox import Notice, announce, key_of
 from bot.errors import BotError
 from storage import audit
 from storage.database import Database
-from storage.models import Incident, Mailer, Outbox, Team
+from storage.models import Incident, Mailer, Outbox, Team, TeamAdmin
 from storage.states import IncidentKind, IncidentState
 
 REMIND_EVERY: Final = timedelta(hours=24)
+TELL_EVERY: Final = timedelta(hours=24)
 
 TOGETHER: Final = 5
 """Of one kind and at one time: what is more than these begins as one incident."""
@@ -107,22 +108,29 @@ async def leave(session: AsyncSession, team_id: str, now: datetime) -> None:
 
 
 async def tell_in_person(session: AsyncSession, team: Team, now: datetime) -> None:
-    """Have whoever connected the mailer told that alerts wait for a channel out of reach; at most once a day."""
-    key = key_of(Notice.CHANNEL_GONE, team.id, f"{now:%Y-%m-%d}")
-    if (await session.exec(select(Outbox.id).where(Outbox.key == key))).first() is not None:
+    """Have the team admins that are known told that alerts wait for a channel out of reach; at most once a day.
+
+    They are those who were appointed, and whoever connected the mailer.
+    """
+    lately = select(Outbox.id).where(
+        Outbox.team_id == team.id, Outbox.kind == Notice.CHANNEL_GONE, col(Outbox.created_at) > now - TELL_EVERY
+    )
+    if (await session.exec(lately.limit(1))).first() is not None:
         return
     connected_by = (await session.exec(select(Mailer.connected_by).where(Mailer.team_id == team.id))).first()
-    session.add(
-        Outbox(
-            team_id=team.id,
-            key=key,
-            kind=Notice.CHANNEL_GONE,
-            record_id=team.id,
-            user_id=connected_by or team.created_by,
-            due_at=now,
-            created_at=now,
+    appointed = await session.exec(select(TeamAdmin.user_id).where(TeamAdmin.team_id == team.id))
+    for user in sorted({connected_by or team.created_by, *appointed}):
+        session.add(
+            Outbox(
+                team_id=team.id,
+                key=key_of(Notice.CHANNEL_GONE, team.id, f"{now:%Y-%m-%d}:{user}"),
+                kind=Notice.CHANNEL_GONE,
+                record_id=team.id,
+                user_id=user,
+                due_at=now,
+                created_at=now,
+            )
         )
-    )
 
 
 class Incidents:

@@ -13,6 +13,7 @@ from sqlalchemy import literal
 from sqlmodel import col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.database import look_soon
 from storage.models import Outbox, UtcDateTime
 
 
@@ -22,6 +23,7 @@ class Notice(StrEnum):
     CONNECTED = "connected"
     RECONNECTED = "reconnected"
     DELETED = "deleted"
+    ACCOUNT_SHARED = "account_shared"  # live: who else uses the AWS account
     IDENTITY_ADDED = "identity_added"  # live: DNS records until it is verified
     IDENTITY_VERIFIED = "identity_verified"
     IDENTITY_REPLACED = "identity_replaced"  # what was said about an identity that another one has replaced
@@ -29,10 +31,15 @@ class Notice(StrEnum):
     GRANTED = "granted"
     SHARED = "shared"  # people of another workspace can read along from now on
     BROADCAST = "broadcast"  # live: progress, then the report
+    CHART = "chart"  # a file under the report
+    LIST = "list"  # a file to a person: what became of each recipient
     ALERT = "alert"  # live: an incident, until it is over
     ALERT_REMINDER = "alert_reminder"
     ALERT_OVER = "alert_over"
     CHANNEL_GONE = "channel_gone"  # to a person: the channel cannot be reached
+
+
+FILES = frozenset({Notice.CHART, Notice.LIST})
 
 
 def key_of(kind: Notice, record_id: str, episode: str = "") -> str:
@@ -63,6 +70,7 @@ async def announce(
         not_within: seconds that lie at least between two drawings of a live message.
         reply_to: key of the message under which this one is said, for the whole channel to see.
     """
+    look_soon(session, "outbox")
     key = key_of(kind, record_id, episode)
     row = (await session.exec(select(Outbox).where(Outbox.key == key))).first()
     if row is None:
@@ -73,6 +81,7 @@ async def announce(
                 kind=kind,
                 record_id=record_id,
                 reply_to=reply_to,
+                is_file=kind in FILES,
                 due_at=now,
                 created_at=now,
             )
@@ -91,6 +100,7 @@ async def redraw(
 
     With `kind` and `record_id` in `values` they become messages about another record, when theirs goes.
     """
+    look_soon(session, "outbox")
     due_at = func.coalesce(col(Outbox.due_at), literal(now, UtcDateTime))
     about = update(Outbox).where(col(Outbox.record_id).in_(record_ids), col(Outbox.kind).in_(kinds))
     await session.exec(

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
+from os import SEEK_END
 from typing import BinaryIO, NamedTuple
 
 from bot.broadcast.fields import column_names, field_name
 from bot.broadcast.lines import refuse, text_lines
 from bot.broadcast.seen import Seen
 from bot.errors import BotError
-from bot.mailer.names import InvalidNameError, address_key, normal_address, shown
+from bot.mailer.names import LOCAL_LIMIT, InvalidNameError, is_plain_address, normal_address, shown
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # rows, to find the address column by its content
@@ -43,12 +44,11 @@ class RejectReason(StrEnum):
     INVALID = "invalid"
 
 
-class Member(NamedTuple):  # a NamedTuple, as a frozen dataclass takes four times as long to make
+class Member(NamedTuple):
     """A recipient: the line the row starts on, and the values in the order of the columns."""
 
     line: int
     address: str
-    address_key: str
     fields: list[str]
 
 
@@ -78,15 +78,27 @@ def parse(file: BinaryIO, limits: Limits = Limits()) -> Sheet:
         BotError: field `audience`; AUDIENCE_EMPTY, _HEADER_ONLY, _NOT_CSV, _ENCODING, _QUOTE, _NO_ADDRESS_COLUMN,
             _AMBIGUOUS, _TOO_MANY_COLUMNS; and while the rows are read _ENCODING, _QUOTE, _TOO_LARGE, _TOO_MANY_ROWS.
     """
+    size = _bytes_of(file)
     lines = text_lines(file, limits.bytes)
     start = list(islice(lines, 20))
+    expected = min(limits.rows, size * len(start) // (sum(map(len, start)) or 1))
     delimiter = _delimiter(start)
     records = _records(chain(start, lines), delimiter)
     sample = list(islice(records, _SAMPLE + 1))
     if not sample:
         raise refuse("AUDIENCE_EMPTY", "The file is empty: upload a CSV with a column of addresses.")
     columns, at, sample = _header(sample, limits)
-    return Sheet(columns, columns[at], _rows(chain(sample, records), len(columns), at, delimiter, limits))
+    rows = _rows(chain(sample, records), len(columns), at, delimiter, limits, Seen(expected))
+    return Sheet(columns, columns[at], rows)
+
+
+def _bytes_of(file: BinaryIO) -> int:
+    """Return how much there is to read; 0 where it cannot be told."""
+    if not file.seekable():
+        return 0
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    return size
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -184,9 +196,9 @@ def _share_of_addresses(rows: Sequence[_Record], position: int) -> float:
 
 
 def _rows(
-    records: Iterator[_Record], width: int, at: int, delimiter: str, limits: Limits
+    records: Iterator[_Record], width: int, at: int, delimiter: str, limits: Limits, seen: Seen
 ) -> Iterator[Member | Rejected]:
-    seen = Seen()
+    first_line, make = seen.first_line, tuple.__new__  # this loop runs a million times
     for count, (line, cells) in enumerate(records, start=1):
         if count > limits.rows:
             raise refuse("AUDIENCE_TOO_MANY_ROWS", f"The file has over {limits.rows:,} rows: split it.")
@@ -199,18 +211,18 @@ def _rows(
             if why := _unfit(cells, text, width, limits):
                 yield Rejected(line, shown(cells[at], _SHOWN), why, RejectReason.INVALID)
                 continue
-        try:
-            address = normal_address(cells[at])
-        except InvalidNameError as error:
-            why = error.why.partition(":")[0] if cells[at] else "has no address"
-            yield Rejected(line, shown(cells[at], _SHOWN), why, RejectReason.INVALID)
-            continue
-        key = address_key(address)
-        if first := seen.first_line(key, line):
+        address = cells[at]
+        if len(address) > LOCAL_LIMIT or not is_plain_address(address):
+            try:
+                address = cells[at] = normal_address(address)
+            except InvalidNameError as error:
+                why = error.why.partition(":")[0] if address else "has no address"
+                yield Rejected(line, shown(address, _SHOWN), why, RejectReason.INVALID)
+                continue
+        if first := first_line(address.lower(), line):
             yield Rejected(line, shown(address, _SHOWN), f"is the same as line {first}", RejectReason.DUPLICATE)
             continue
-        cells[at] = address
-        yield Member(line, address, key, cells)
+        yield make(Member, (line, address, cells))
 
 
 def _level(cells: list[str], width: int) -> None:

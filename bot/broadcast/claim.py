@@ -5,78 +5,92 @@ at together, and what is claimed stands as `sending` in a chunk that is `calling
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Update
-from sqlmodel import and_, col, insert, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.orm import Session
+from sqlmodel import SQLModel, and_, col
 
-from bot.broadcast.lease import LEASE, Held, doubt_calling
-from bot.broadcast.letter import Addressee, Letter, Letters
-from bot.broadcast.moves import MAILROOM, WITHOUT_CONTENT, move
-from bot.broadcast.pace import Pace, chunk_limit
-from bot.broadcast.waiting import REASON_OF, hold
+from bot.broadcast.lease import LEASE, Held
+from bot.broadcast.letter import Addressee, Letters
+from bot.broadcast.moves import WITHOUT_CONTENT
+from bot.broadcast.pace import Pace, calls_at_once, calls_together, chunk_limit
+from bot.broadcast.recipients import fields_of
+from bot.broadcast.step import Blocked, Call, Calls, Idle, Over, Stale, Step, Wait
+from bot.broadcast.waiting import REASON_OF
 from bot.mailer.names import counts_toward_quota
 from bot.mailer.overview import Overviews
 from bot.mailer.readiness import Blocker
 from bot.mailer.records import Mailers
-from bot.ses.account import Ses
-from bot.ses.sending import BulkEntry
-from storage.models import (
-    AudienceMember,
-    Broadcast,
-    Chunk,
-    Delivery,
-    Identity,
-    Mailer,
-    SendingAccount,
-    Suppression,
-    new_id,
-)
+from storage.models import Broadcast, Identity, Mailer, new_id
 from storage.states import BroadcastState, ChunkState, DeliveryState
 
+_account, _chunk, _delivery, _suppression = (
+    SQLModel.metadata.tables[name] for name in ("sending_account", "chunk", "delivery", "suppression")
+)
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What one SendBulkEmail is going to carry. The id of the chunk is its attempt tag."""
-
-    chunk_id: str
-    broadcast_id: str
-    team_id: str
-    held: Held
-    mailer: Mailer = field(repr=False)
-    ses: Ses = field(repr=False)
-    letter: Letter = field(repr=False)
-    seqs: Sequence[int]
-    entries: Sequence[BulkEntry] = field(repr=False)
-    next_at: datetime  # when the account may be called again
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """What is known of this mailer is too old to send on: it must be read again first."""
-
-    mailer: Mailer
-
-
-class Idle(Enum):
-    """Why nothing was claimed."""
-
-    AGAIN = auto()  # something else changed: ask again
-    AIRBORNE = auto()  # all that is left of a broadcast is under way
-    NOTHING = auto()  # no broadcast of this account is sending
-    LOST = auto()  # the lease is somebody else's
-
-
-Step = Call | Wait | Stale | Idle
+# Statements are made once: to make one takes longer than to carry it out.
+_RENEW = (
+    _account.update()
+    .where(_account.c.id == bindparam("account"), _account.c.fence == bindparam("our_fence"))
+    .values(lease_until=bindparam("until"))
+    .returning(_account.c.share, _account.c.next_send_at)
+)
+_TURN = (
+    select(Broadcast, Mailer)
+    .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
+    .where(
+        col(Mailer.account_id) == bindparam("account"),
+        col(Mailer.region) == bindparam("region"),
+        col(Broadcast.state) == BroadcastState.SENDING,
+    )
+    .order_by(col(Broadcast.id) <= bindparam("last"), col(Broadcast.id))
+    .limit(1)
+    .options(*WITHOUT_CONTENT)
+    .with_for_update(of=Broadcast)
+)
+_SPEAKING = select(Identity).where(
+    col(Identity.mailer_id) == bindparam("mailer"), col(Identity.name).in_(bindparam("names", expanding=True))
+)
+_PENDING = (
+    select(_delivery.c.seq, _delivery.c.address, _suppression.c.id)
+    .outerjoin(
+        _suppression,
+        and_(_suppression.c.team_id == bindparam("team"), _suppression.c.address_key == _delivery.c.address_key),
+    )
+    .where(_delivery.c.broadcast_id == bindparam("broadcast"), _delivery.c.state == DeliveryState.PENDING)
+    .order_by(_delivery.c.seq)
+    .limit(bindparam("most"))
+)
+_UNDER_WAY = (
+    select(_delivery.c.seq)
+    .where(_delivery.c.broadcast_id == bindparam("broadcast"), _delivery.c.state == DeliveryState.SENDING)
+    .limit(1)
+)
+_LEAVE_OUT = (
+    _delivery.update()
+    .where(
+        _delivery.c.broadcast_id == bindparam("broadcast"),
+        _delivery.c.seq == bindparam("left_out"),
+        _delivery.c.state == DeliveryState.PENDING,
+    )
+    .values(state=DeliveryState.SUPPRESSED, at=bindparam("now"))
+)
+_CLAIM = (
+    _delivery.update()
+    .where(
+        _delivery.c.broadcast_id == bindparam("broadcast"),
+        _delivery.c.seq.between(bindparam("first"), bindparam("last")),
+        _delivery.c.state == DeliveryState.PENDING,
+    )
+    .values(state=DeliveryState.SENDING, chunk_id=bindparam("chunk"), at=bindparam("now"))
+)
+_ADVANCE = (
+    _account.update()
+    .where(_account.c.id == bindparam("account"))
+    .values(share=bindparam("new_share"), next_send_at=bindparam("next_at"))
+)
 
 
 class _Row(NamedTuple):
@@ -84,12 +98,11 @@ class _Row(NamedTuple):
 
     seq: int
     address: str
-    fields: Sequence[str]
     suppression: str | None
 
 
 class Claimer:
-    """Claims one chunk after the other for one account, from each of its broadcasts in turn."""
+    """Claims what goes next for one account, from each of its broadcasts in turn."""
 
     def __init__(
         self, held: Held, mailers: Mailers, overviews: Overviews, letters: Letters, *, small_limit: int
@@ -98,86 +111,62 @@ class Claimer:
         self._mailers = mailers
         self._overviews = overviews
         self._letters = letters
-        self._ahead = max(50, small_limit) + 1  # covers any chunk, and tells a small broadcast from a larger one
+        self._small_and_one = small_limit + 1  # tells a small broadcast from a larger one
         self._last = ""  # the broadcast that had its turn
 
-    async def next(self, session: AsyncSession, now: datetime, *, airborne: int) -> Step:
-        """Claim a chunk if one may go now. `airborne` is how many calls are under way."""
-        pace = await self._hold_on(session, now)
+    def next(self, connection: Connection, now: datetime, *, airborne: int, room: int) -> Step:
+        """Claim what may go now.
+
+        Args:
+            connection: with the transaction.
+            now: the time.
+            airborne: how many calls are under way.
+            room: how many more may be.
+        """
+        pace = self._hold_on(connection, now)
         if pace is None:
             return Idle.LOST
         if seconds := pace.wait(now):
             return Wait(seconds)
-        turn = await self._turn(session)
-        if turn is None:
-            return Idle.NOTHING
-        broadcast, mailer = turn
-        self._last = broadcast.id
-        rows = await self._pending(session, broadcast)
-        if not rows:
-            return await self._finish(session, broadcast, now, airborne)
-        return await self._admit(session, broadcast, mailer, rows, now) or await self._claim(
-            session, broadcast, mailer, rows, pace, now
-        )
+        with Session(connection) as session:
+            turn = self._turn(session)
+            if turn is None:
+                return Idle.NOTHING
+            broadcast, mailer = turn
+            self._last = broadcast.id
+            room = min(room, calls_together(mailer.max_send_rate))
+            rows = self._pending(connection, broadcast, room * chunk_limit(mailer.max_send_rate))
+            if not rows:
+                return self._nothing_left(connection, broadcast, airborne)
+            return self._admit(session, broadcast, mailer, rows, now) or self._claim(
+                connection, broadcast, mailer, rows, pace, room, now
+            )
 
-    async def _hold_on(self, session: AsyncSession, now: datetime) -> Pace | None:
+    def _hold_on(self, connection: Connection, now: datetime) -> Pace | None:
         """Renew the lease and return the pace; None where the lease was lost."""
-        renewed = await session.exec(
-            update(SendingAccount)
-            .where(col(SendingAccount.id) == self._held.id, col(SendingAccount.fence) == self._held.fence)
-            .values(lease_until=now + LEASE)
-            .returning(col(SendingAccount.share), col(SendingAccount.next_send_at))
-        )
-        row = renewed.first()
+        renewed = {"account": self._held.id, "our_fence": self._held.fence, "until": now + LEASE}
+        row = connection.execute(_RENEW, renewed).first()
         return Pace(*row) if row else None
 
-    async def _turn(self, session: AsyncSession) -> tuple[Broadcast, Mailer] | None:
+    def _turn(self, session: Session) -> tuple[Broadcast, Mailer] | None:
         """Lock the broadcast that comes after the one before."""
-        found = await session.exec(
-            select(Broadcast, Mailer)
-            .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
-            .where(
-                Mailer.account_id == self._held.account_id,
-                Mailer.region == self._held.region,
-                Broadcast.state == BroadcastState.SENDING,
-            )
-            .order_by(col(Broadcast.id) <= self._last, col(Broadcast.id))
-            .limit(1)
-            .options(*WITHOUT_CONTENT)
-            .with_for_update(of=Broadcast)
-        )
-        return found.first()
+        of_account = {"account": self._held.account_id, "region": self._held.region, "last": self._last}
+        row = session.execute(_TURN, of_account).first()
+        return (row[0], row[1]) if row else None
 
-    async def _pending(self, session: AsyncSession, broadcast: Broadcast) -> list[_Row]:
+    def _pending(self, connection: Connection, broadcast: Broadcast, most: int) -> list[_Row]:
         """Read the next recipients, each with its suppression where there is one by now."""
-        member = and_(AudienceMember.audience_id == broadcast.audience_id, AudienceMember.seq == Delivery.seq)
-        suppressed = and_(Suppression.team_id == broadcast.team_id, Suppression.address_key == Delivery.address_key)
-        found = await session.exec(
-            select(Delivery.seq, Delivery.address, AudienceMember.fields, col(Suppression.id))
-            .join(AudienceMember, member)
-            .outerjoin(Suppression, suppressed)
-            .where(Delivery.broadcast_id == broadcast.id, Delivery.state == DeliveryState.PENDING)
-            .order_by(col(Delivery.seq))
-            .limit(self._ahead)
-        )
-        return [_Row(*row) for row in found]
+        of_broadcast = {"broadcast": broadcast.id, "team": broadcast.team_id, "most": max(most, self._small_and_one)}
+        return [_Row(*row) for row in connection.execute(_PENDING, of_broadcast)]
 
-    async def _finish(self, session: AsyncSession, broadcast: Broadcast, now: datetime, airborne: int) -> Idle:
-        """End a broadcast of which nothing is pending, unless some of it is still under way."""
-        under_way = select(Delivery.seq).where(
-            Delivery.broadcast_id == broadcast.id, Delivery.state == DeliveryState.SENDING
-        )
-        if (await session.exec(under_way.limit(1))).first() is None:
-            await move(session, broadcast, BroadcastState.DONE, by=MAILROOM, action="finish", now=now)
-            return Idle.AGAIN
-        if airborne:
-            return Idle.AIRBORNE
-        await doubt_calling(session, self._held.id, below=self._held.fence + 1, now=now)
-        return Idle.AGAIN
+    @staticmethod
+    def _nothing_left(connection: Connection, broadcast: Broadcast, airborne: int) -> Over | Idle:
+        under_way = connection.execute(_UNDER_WAY, {"broadcast": broadcast.id}).first()
+        return Idle.AIRBORNE if under_way and airborne else Over(broadcast.id)
 
-    async def _admit(
-        self, session: AsyncSession, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], now: datetime
-    ) -> Stale | Idle | None:
+    def _admit(
+        self, session: Session, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], now: datetime
+    ) -> Stale | Blocked | Idle | None:
         """Ask the guard, and leave out whom the team never mails again. None: the others may be claimed.
 
         Only the identities that speak for the From address are read: the others do not change the answer.
@@ -185,10 +174,9 @@ class Claimer:
         address = broadcast.from_address
         labels = address.rpartition("@")[2].split(".")
         names = [address, *(".".join(labels[start:]) for start in range(len(labels)))]
-        speaking = select(Identity).where(Identity.mailer_id == mailer.id, col(Identity.name).in_(names))
         answer = self._overviews.ask(
             mailer,
-            tuple(await session.exec(speaking)),
+            tuple(session.scalars(_SPEAKING, {"mailer": mailer.id, "names": names})),
             from_address=address,
             kind=broadcast.kind,
             size=sum(counts_toward_quota(row.address) for row in rows),
@@ -196,55 +184,60 @@ class Claimer:
         if Blocker.FACTS_STALE in answer.blockers:
             return Stale(mailer)
         if answer.blockers:
-            await hold(session, [broadcast], REASON_OF[answer.blockers[0]], now)
-            return Idle.AGAIN
-        suppressed = [row.seq for row in rows if row.suppression]
-        if suppressed:
-            await session.exec(_these(broadcast, suppressed).values(state=DeliveryState.SUPPRESSED, at=now))
-        return Idle.AGAIN if len(suppressed) == len(rows) else None
+            return Blocked(broadcast.id, REASON_OF[answer.blockers[0]])
+        left_out = [{"broadcast": broadcast.id, "left_out": row.seq, "now": now} for row in rows if row.suppression]
+        if left_out:
+            session.connection().execute(_LEAVE_OUT, left_out)
+        return Idle.AGAIN if len(left_out) == len(rows) else None
 
-    async def _claim(
+    def _claim(
         self,
-        session: AsyncSession,
+        connection: Connection,
         broadcast: Broadcast,
         mailer: Mailer,
         rows: Sequence[_Row],
         pace: Pace,
+        room: int,
         now: datetime,
-    ) -> Call:
+    ) -> Calls:
         """Write down that these are about to be sent."""
-        chunk_id = new_id()
-        letter = await self._letters.of(session, broadcast)
-        chosen = [row for row in rows if not row.suppression][: chunk_limit(mailer.max_send_rate)]
-        addressees = [Addressee(row.seq, row.address, row.fields) for row in chosen]
-        entries = letter.entries(addressees, chunk_id)
-        seqs = [row.seq for row in chosen[: len(entries)]]
-        await session.exec(
-            insert(Chunk).values(
-                id=chunk_id,
-                broadcast_id=broadcast.id,
-                sending_account_id=self._held.id,
-                state=ChunkState.CALLING,
-                fence=self._held.fence,
-                size=len(seqs),
-                called_at=now,
-                error="",
+        calls = self._calls(connection, broadcast, mailer, rows, room)
+        connection.execute(_chunk.insert(), [self._intent(call, now) for call in calls])
+        for call in calls:
+            claimed = {"broadcast": broadcast.id, "first": call.seqs[0], "last": call.seqs[-1]}
+            if connection.execute(_CLAIM, {**claimed, "chunk": call.chunk_id, "now": now}).rowcount != len(call.seqs):
+                raise RuntimeError("a delivery changed while its broadcast was locked")
+        share, next_at = pace.take(sum(len(call.seqs) for call in calls), mailer.max_send_rate, now)
+        connection.execute(_ADVANCE, {"account": self._held.id, "new_share": share, "next_at": next_at})
+        return Calls(calls, next_at, calls_at_once(mailer.max_send_rate))
+
+    def _calls(
+        self, connection: Connection, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], room: int
+    ) -> list[Call]:
+        """Make the calls, each with as many as it can carry."""
+        limit = chunk_limit(mailer.max_send_rate)
+        chosen = [row for row in rows if not row.suppression][: room * limit]
+        fields = fields_of(connection, broadcast.audience_id, (row.seq for row in chosen))
+        left = [Addressee(row.seq, row.address, fields[row.seq]) for row in chosen]
+        letter, ses = self._letters.of(connection, broadcast), self._mailers.ses(mailer)
+        calls: list[Call] = []
+        while left and len(calls) < room:
+            entries = letter.entries(left[:limit])
+            seqs = [addressee.seq for addressee in left[: len(entries)]]
+            left = left[len(entries) :]
+            calls.append(
+                Call(new_id(), broadcast.id, broadcast.team_id, self._held, mailer, ses, letter, seqs, entries)
             )
-        )
-        claimed = _these(broadcast, seqs).values(state=DeliveryState.SENDING, chunk_id=chunk_id, at=now)
-        if (await session.exec(claimed)).rowcount != len(seqs):
-            raise RuntimeError("a delivery changed while its broadcast was locked")
-        share, next_at = pace.take(len(seqs), mailer.max_send_rate, now)
-        account = update(SendingAccount).where(col(SendingAccount.id) == self._held.id)
-        await session.exec(account.values(share=share, next_send_at=next_at))
-        ses = self._mailers.ses(mailer)
-        return Call(chunk_id, broadcast.id, broadcast.team_id, self._held, mailer, ses, letter, seqs, entries, next_at)
+        return calls
 
-
-def _these(broadcast: Broadcast, seqs: Sequence[int]) -> Update:
-    """Update pending deliveries by their numbers."""
-    return update(Delivery).where(
-        col(Delivery.broadcast_id) == broadcast.id,
-        col(Delivery.seq).in_(seqs),
-        col(Delivery.state) == DeliveryState.PENDING,
-    )
+    def _intent(self, call: Call, now: datetime) -> dict[str, Any]:
+        return {
+            "id": call.chunk_id,
+            "broadcast_id": call.broadcast_id,
+            "sending_account_id": self._held.id,
+            "state": ChunkState.CALLING,
+            "fence": self._held.fence,
+            "size": len(call.seqs),
+            "called_at": now,
+            "error": "",
+        }

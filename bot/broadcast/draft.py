@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import formataddr
-from typing import Any
+from typing import Any, BinaryIO
 
 from bot.broadcast.content import Footer, Unsubscribe, compile_template, render
 from bot.broadcast.letter import Fixed
+from bot.broadcast.recipients import Progress, nobody
+from bot.broadcast.rejects import Rejects
 from bot.broadcast.unsubscribe import unsubscribe_url
 from bot.errors import BotError
 from bot.mailer.names import parse_address
@@ -21,13 +23,35 @@ _LATEST = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """As typed. `body` is Slack's `rich_text` block."""
+    """As typed. `body` is Slack's `rich_text` block; `names` are those of whom it mentions, by id."""
 
     from_address: str
     reply_to: str
     subject: str
     preheader: str
     body: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A CSV to read.
+
+    Attributes:
+        save_as: the name to keep it under; may be empty.
+        progress: is told how many rows are read.
+        rejects: takes the rows that are left out.
+    """
+
+    file: BinaryIO
+    save_as: str = ""
+    progress: Progress = nobody
+    rejects: Rejects = field(default_factory=Rejects)
+
+    def close(self) -> None:
+        """Forget our copy."""
+        self.file.close()
+        self.rejects.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +105,7 @@ def fix(
         draft.body,
         None if is_test else columns,
         Footer(Unsubscribe.NONE if is_test else way_out, leave_at, team.postal_address),
+        names=draft.names,
     )
     name = "".join(character for character in team.from_name if character.isprintable()).strip()
     sender = formataddr((name, addresses.sender))

@@ -98,13 +98,21 @@ class Engine:
                 return
             broadcast, team = found
             if broadcast.mailer_id is None:
-                await move(session, broadcast, BroadcastState.CANCELLED, by=MAILROOM, action="cancel", now=now)
+                await move(
+                    session, broadcast, BroadcastState.CANCELLED, by=MAILROOM, action="broadcast.cancel", now=now
+                )
             elif reason := _why_not(broadcast, team, now):
                 await move(
-                    session, broadcast, BroadcastState.PAUSED, by=MAILROOM, action="hold", now=now, reasons=[reason]
+                    session,
+                    broadcast,
+                    BroadcastState.PAUSED,
+                    by=MAILROOM,
+                    action="broadcast.hold",
+                    now=now,
+                    reasons=[reason],
                 )
             else:
-                await move(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="start", now=now)
+                await move(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.start", now=now)
                 await leases.schedule(session, PollKind.FEEDBACK, broadcast.mailer_id, now)
 
     async def _send(self, account: SendingAccount) -> None:

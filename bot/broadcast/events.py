@@ -21,11 +21,15 @@ class EventKind(StrEnum):
     COMPLAINT = "Complaint"
     REJECT = "Reject"
     RENDERING_FAILURE = "Rendering Failure"
+    DELIVERY_DELAY = "DeliveryDelay"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `key` is SNS's id of the message: the same event may come twice."""
+    """One event. `key` is SNS's id of the message: the same event may come twice.
+
+    `attempt` and `broadcast_id` are empty where the mail was none of a broadcast: only that an event came counts then.
+    """
 
     key: str
     kind: EventKind
@@ -46,20 +50,24 @@ def parse(body: str, topic_arn: str) -> Event | None:
         told = json.loads(envelope["Message"])
         kind = EventKind(told["eventType"])
         mail = told["mail"]
-        tags = mail["tags"]
+        tags = mail.get("tags") or {}
         addresses, permanent, text = _details(kind, told, mail)
         return Event(
             key=str(envelope["MessageId"]),
             kind=kind,
             message_id=str(mail["messageId"]),
-            attempt=str(tags["attempt"][0]),
-            broadcast_id=str(tags["broadcast"][0]),
+            attempt=_tag(tags, "attempt"),
+            broadcast_id=_tag(tags, "broadcast"),
             addresses=addresses,
             permanent=permanent,
             text=text,
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError):
         return None
+
+
+def _tag(tags: dict[str, Any], name: str) -> str:
+    return str(tags[name][0]) if name in tags else ""
 
 
 def _details(kind: EventKind, told: dict[str, Any], mail: dict[str, Any]) -> tuple[tuple[str, ...], bool, str]:

@@ -20,6 +20,17 @@ _OF_FROM = frozenset(
 )
 
 
+class NotReadyError(BotError):
+    """The guard says no; `readiness` has all its reasons, the sentence is about the most basic one."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        specific = [code for code in readiness.blockers if code is not Blocker.NO_VERIFIED_IDENTITY]
+        code = (specific or readiness.blockers)[0]
+        sentence = notice(code, readiness).sentence
+        super().__init__(code.value, sentence, field="from" if code in _OF_FROM else "")
+        self.readiness = readiness
+
+
 class Gate:
     def __init__(self, mailers: Mailers, monitor: Monitor, overviews: Overviews) -> None:
         self._mailers = mailers
@@ -32,14 +43,15 @@ class Gate:
         Facts that are too old to send on are read again first. `size` is recipients that count toward the quota.
 
         Raises:
-            BotError: the guard's first blocker, or AWS did not answer.
+            NotReadyError: the guard says no.
+            BotError: AWS did not answer.
         """
         mailer, answer = await self._answer(team, from_address, kind, size)
         if mailer is not None and Blocker.FACTS_STALE in answer.blockers:
             await self._monitor.refresh(mailer)
             mailer, answer = await self._answer(team, from_address, kind, size)
         if mailer is None or not answer.allowed:
-            raise _refusal(answer)
+            raise NotReadyError(answer)
         return mailer, answer
 
     async def _answer(
@@ -48,9 +60,3 @@ class Gate:
         mailer = await self._mailers.of(team)
         identities = tuple(await self._mailers.identities(mailer)) if mailer else ()
         return mailer, self._overviews.ask(mailer, identities, from_address=from_address, kind=kind, size=size)
-
-
-def _refusal(answer: Readiness) -> BotError:
-    specific = [code for code in answer.blockers if code is not Blocker.NO_VERIFIED_IDENTITY]
-    code = (specific or answer.blockers)[0]
-    return BotError(code.value, notice(code, answer).sentence, field="from" if code in _OF_FROM else "")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection, select
+from sqlmodel import SQLModel
 
 from bot.broadcast.template import Template
 from bot.broadcast.unsubscribe import Key, Recipient, make_token, unsubscribe_headers, unsubscribe_url
@@ -16,11 +16,13 @@ from storage.models import Broadcast
 from storage.states import SendKind
 
 # SES takes 1 MB of JSON a call, template and data together (SES developer guide, "Using templates to send personalized
-# email"). The data is JSON within JSON, in which a character takes at most the seven bytes of `\\uXXXX`.
+# email"). The data is JSON within JSON: ASCII, in which quotes and backslashes are escaped once more.
 _CALL_BYTES = 900_000
-_BYTES_A_CHARACTER = 7
-_AROUND = 2_000  # bytes of an entry beside its data: address, headers, tags
+_MOST_BYTES = 2  # of a character of the data
+_AROUND = 2_000  # bytes of an entry beside its data: address, headers
 _KEPT = 64
+
+_broadcast = SQLModel.metadata.tables["broadcast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,30 +84,29 @@ class Letter:
     def reply_to(self) -> Sequence[str]:
         return [self.fixed.reply_to] if self.fixed.reply_to else []
 
-    def entries(self, addressees: Sequence[Addressee], attempt: str) -> list[BulkEntry]:
-        """Return the entries of one call: of these recipients as many from the start as fit into it, at least one.
+    def tags(self, attempt: str) -> dict[str, str]:
+        """Return what every mail of one call carries, so that SES's events can be matched."""
+        return {"attempt": attempt, "broadcast": self._broadcast_id, "team": self._team_id}
 
-        Each carries the attempt, the broadcast and the team as tags, so that SES's events can be matched.
-        """
-        tags = {"attempt": attempt, "broadcast": self._broadcast_id, "team": self._team_id}
-        entries = [self._entry(addressee, tags) for addressee in addressees]
-        if sum(_at_most(entry) for entry in entries) <= self._room:
-            return entries
-        room, count = self._room, 0
-        for entry in entries:
-            room -= len(json.dumps(json.dumps(entry.data))) + _AROUND
-            if room < 0:
+    def entries(self, addressees: Sequence[Addressee]) -> list[BulkEntry]:
+        """Return the entries of one call: of these recipients as many from the start as fit into it, at least one."""
+        entries: list[BulkEntry] = []
+        room = self._room
+        for addressee in addressees:
+            entry = self._entry(addressee)
+            room -= _AROUND + _MOST_BYTES * len(entry.data)
+            if room < 0 and entries:
                 break
-            count += 1
-        return entries[: max(1, count)]
+            entries.append(entry)
+        return entries
 
-    def _entry(self, addressee: Addressee, tags: Mapping[str, str]) -> BulkEntry:
+    def _entry(self, addressee: Addressee) -> BulkEntry:
         values = dict(zip(self.fixed.columns, addressee.fields, strict=False))
         if self._kind is SendKind.TEST:
-            return BulkEntry(addressee.address, self.fixed.message.data(values), tags=tags)
+            return BulkEntry(addressee.address, json.dumps(self.fixed.message.data(values)))
         url = self._link(addressee)
         headers = unsubscribe_headers(url=url, reply_to=self.fixed.leave_at)
-        return BulkEntry(addressee.address, self.fixed.message.data(values, url), headers, tags)
+        return BulkEntry(addressee.address, json.dumps(self.fixed.message.data(values, url)), headers)
 
     def _link(self, addressee: Addressee) -> str:
         if not self.fixed.public_url:
@@ -121,19 +122,14 @@ class Letters:
         self._keys = unsubscribe_keys
         self._kept: OrderedDict[tuple[str, str], Letter] = OrderedDict()
 
-    async def of(self, session: AsyncSession, broadcast: Broadcast) -> Letter:
+    def of(self, connection: Connection, broadcast: Broadcast) -> Letter:
         key = broadcast.id, broadcast.from_address
-        letter = self._kept.pop(key, None) or await self._read(session, broadcast)
+        letter = self._kept.pop(key, None) or self._read(connection, broadcast)
         self._kept[key] = letter
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return letter
 
-    async def _read(self, session: AsyncSession, broadcast: Broadcast) -> Letter:
-        stored = (await session.exec(select(Broadcast.template).where(Broadcast.id == broadcast.id))).one()
+    def _read(self, connection: Connection, broadcast: Broadcast) -> Letter:
+        stored = connection.execute(select(_broadcast.c.template).where(_broadcast.c.id == broadcast.id)).scalar_one()
         return Letter(broadcast.team_id, broadcast.id, broadcast.kind, Fixed.from_json(stored), self._keys)
-
-
-def _at_most(entry: BulkEntry) -> int:
-    characters = sum(len(name) + len(value) for name, value in entry.data.items())
-    return _AROUND + _BYTES_A_CHARACTER * characters

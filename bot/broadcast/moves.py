@@ -6,18 +6,20 @@ its deliveries, so that nobody waits in a circle.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import defer
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice, announce
+from bot.alerts.outbox import Notice, announce, key_of
 from storage import audit
+from storage.database import look_soon
 from storage.models import Broadcast, SendingAccount
-from storage.states import BroadcastState
+from storage.states import BroadcastState, SendKind
 
-MAILROOM = "mailroom"  # the actor of what nobody asked for
+MAILROOM = audit.MAILROOM  # the actor of what nobody asked for
 WITHOUT_CONTENT = tuple(defer(inspect(Broadcast).attrs[name].class_attribute) for name in ("body", "template"))
 """Of a broadcast without what is large and rarely needed."""
 
@@ -30,11 +32,12 @@ async def move(
     to: BroadcastState,
     *,
     by: str,
-    action: str,
+    action: audit.Action,
     now: datetime,
     reasons: Iterable[str] = (),
+    **told: Any,
 ) -> None:
-    """Change the state and the reasons to wait, and whatever follows from that."""
+    """Change the state and the reasons to wait, and whatever follows from that; `told` goes into the audit."""
     before = {"state": broadcast.state, "reasons": list(broadcast.pause_reasons)}
     broadcast.state = to
     broadcast.pause_reasons = sorted(set(reasons))
@@ -43,22 +46,28 @@ async def move(
         broadcast.started_at = now
     broadcast.finished_at = now if to in ENDED else None
     session.add(broadcast)
-    after = {"state": to, "reasons": broadcast.pause_reasons}
+    after = {"state": to, "reasons": broadcast.pause_reasons, **told}
     audit.record(
         session,
         broadcast.team_id,
         by,
-        f"broadcast.{action}",
+        action,
         now=now,
         subject=broadcast.id,
         before=before,
         after=after,
     )
+    if before["state"] is BroadcastState.DRAFT and to is BroadcastState.CANCELLED:
+        return  # the channel never heard of it
     await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now)
+    if to is BroadcastState.DONE and broadcast.kind is SendKind.BROADCAST:
+        report = key_of(Notice.BROADCAST, broadcast.id)
+        await announce(session, broadcast.team_id, Notice.CHART, broadcast.id, now=now, reply_to=report)
 
 
 async def wake(session: AsyncSession, account_id: str, region: str, at: datetime) -> None:
     """Have the account's work looked at by then; sooner stays sooner. Locks the account."""
+    look_soon(session, "engine")
     same = (col(SendingAccount.account_id) == account_id, col(SendingAccount.region) == region)
     found = (await session.exec(select(SendingAccount.id).where(*same).with_for_update())).first()
     if found is None:

@@ -6,6 +6,7 @@ stands in the row of the account, so that a take-over goes on at the same pace.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from secrets import SystemRandom
 
 CUT = 0.5
@@ -13,6 +14,8 @@ CUT = 0.5
 
 # SES counts recipients in any second, and two calls may travel at different speeds: what is left free takes that up.
 _SHARE = 0.975
+_LATENCY = 0.4  # seconds that SES may take for a call without slowing a broadcast down
+_MOST_CALLS = 8
 _LATE = timedelta(milliseconds=15)  # a call this late keeps the beat, so that lateness does not add up
 _GROWTH = 0.05  # of the share, with each call
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0  # seconds
@@ -48,6 +51,16 @@ def chunk_limit(max_send_rate: float) -> int:
     to send personalized email").
     """
     return max(1, min(50, int(max_send_rate)))
+
+
+def calls_at_once(max_send_rate: float) -> int:
+    """Return how many calls may be under way at a time: what the rate takes where SES answers slowly."""
+    return max(4, min(_MOST_CALLS, ceil(_LATENCY * max_send_rate / chunk_limit(max_send_rate))))
+
+
+def calls_together(max_send_rate: float) -> int:
+    """Return how many calls may go at the same moment: they are no more than what the share leaves free in a second."""
+    return max(1, int((1 - _SHARE) * max_send_rate / chunk_limit(max_send_rate)))
 
 
 def backoff(failures: int) -> float:

@@ -2,33 +2,35 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import BinaryIO
 
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience import Member, parse
-from bot.broadcast.draft import Addresses, Draft, Prepared, check_start, fix, sample
+from bot.broadcast.audiences import audience_name, check_room, save_as
+from bot.broadcast.draft import Addresses, Draft, Prepared, Upload, check_start, fix, sample
 from bot.broadcast.gate import Gate
 from bot.broadcast.letter import Fixed
 from bot.broadcast.moves import move
 from bot.broadcast.progress import Progress, progress_of
 from bot.broadcast.recipients import (
-    Stored,
     count_suppressed,
     create_deliveries,
+    first_members,
     forget_audience,
     store_audience,
 )
-from bot.broadcast.steering import Steering, lock
+from bot.broadcast.steering import Also, Steering, as_seen, lock, nothing
 from bot.errors import BotError
-from bot.mailer.names import address_key, counts_toward_quota, parse_addresses
+from bot.mailer.names import counts_toward_quota, parse_addresses
 from bot.mailer.readiness import Readiness, RecipientRule, sandbox_refusals
 from storage.database import Database
-from storage.models import Broadcast, Mailer, Team
+from storage.models import Audience, Broadcast, Mailer, Team
 from storage.states import BroadcastState, SendKind
 
-__all__ = ["Broadcasts", "Draft", "Prepared"]
+__all__ = ["Broadcasts", "Draft", "Prepared", "Upload"]
+
+SAMPLES = 3  # of how it reads
 
 
 class Broadcasts(Steering):
@@ -48,24 +50,49 @@ class Broadcasts(Steering):
         self._test_limit = test_limit
         self._public_url = public_url
 
-    async def prepare(self, team: Team, by: str, draft: Draft, csv: BinaryIO, start_at: datetime | None) -> Prepared:
-        """Read the audience and fix the message; nothing goes out before somebody confirms.
+    async def prepare(
+        self, team: Team, by: str, draft: Draft, source: Upload | Audience, start_at: datetime | None
+    ) -> Prepared:
+        """Read the audience, unless it is a saved one, and fix the message; nothing goes out before a person confirms.
 
         Raises:
-            BotError: the guard says no, or a field (from, reply_to, subject, preheader, message, audience, send_at)
-                holds what cannot be sent.
+            BotError: the guard says no, or a field (from, reply_to, subject, preheader, message, audience, save_as,
+                saved_audience, send_at) holds what cannot be sent.
         """
         addresses = Addresses.of(draft)
         start_at = check_start(start_at, self._clock())
-        await self._gate.ask(team, addresses.sender, SendKind.BROADCAST, 1)  # before a long file is read
-        sheet = parse(csv)
-        fixed = fix(team, draft, addresses, SendKind.BROADCAST, sheet.columns, self._public_url)
-        stored = await store_audience(self._db, team.id, sheet.columns, sheet, by, self._clock())
+        mailer, _ = await self._gate.ask(team, addresses.sender, SendKind.BROADCAST, 1)  # before a long file is read
+
+        def fixed_for(columns: Sequence[str]) -> Fixed:
+            return fix(team, draft, addresses, SendKind.BROADCAST, columns, self._public_url)
+
+        if isinstance(source, Audience):
+            broadcast = self._row(mailer, source, draft, addresses, fixed_for(source.columns), by)
+            broadcast.start_at = start_at
+            return await self._keep(team, broadcast, source)
+        name = await self._name(team, source.save_as)
+        sheet = parse(source.file)
+        fixed = fixed_for(sheet.columns)
+        audience = Audience(team_id=team.id, columns=list(sheet.columns), created_by=by, created_at=self._clock())
+        await store_audience(self._db, audience, sheet, source.rejects.add, source.progress)
+        broadcast = self._row(mailer, audience, draft, addresses, fixed, by)
+        broadcast.start_at = start_at
         try:
-            return await self._keep(team, by, draft, addresses, fixed, stored, start_at)
+            return await self._keep(team, broadcast, audience, name)
         except BaseException:
-            await forget_audience(self._db, stored.audience.id)
+            await forget_audience(self._db, audience.id)
             raise
+
+    async def prepared(self, team: Team, broadcast_id: str, version: int) -> Prepared:
+        """Return a draft that waits to be confirmed, with its numbers as they are now.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, or the guard says no.
+        """
+        broadcast = as_seen(await self.get(team, broadcast_id), team, version, {BroadcastState.DRAFT})
+        async with self._db.read() as session:
+            audience = await session.get_one(Audience, broadcast.audience_id)
+        return await self._numbers(team, broadcast, audience)
 
     async def prepare_test(self, team: Team, by: str, draft: Draft, typed: Sequence[str]) -> Broadcast:
         """Send to a few addresses typed by hand, at once.
@@ -79,19 +106,20 @@ class Broadcasts(Steering):
         mailer, answer = await self._gate.ask(team, addresses.sender, SendKind.TEST, size)
         _check_sandbox(answer, recipients)
         fixed = fix(team, draft, addresses, SendKind.TEST, (), self._public_url)
-        members = [Member(line, each, address_key(each), []) for line, each in enumerate(recipients, start=1)]
+        members = [Member(line, each, []) for line, each in enumerate(recipients, start=1)]
         now = self._clock()
-        stored = await store_audience(self._db, team.id, (), members, by, now)
-        broadcast = _row(mailer, stored, draft, addresses, fixed, SendKind.TEST, by, now)
+        audience = Audience(team_id=team.id, created_by=by, created_at=now)
+        await store_audience(self._db, audience, members)
+        broadcast = self._row(mailer, audience, draft, addresses, fixed, by, SendKind.TEST)
         broadcast.confirmed_by, broadcast.start_at = by, now
         async with self._db.write() as session:
             session.add(broadcast)
             await session.flush()
             await create_deliveries(session, broadcast, now)
-            await move(session, broadcast, BroadcastState.SCHEDULED, by=by, action="test", now=now)
+            await move(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.test", now=now)
         return broadcast
 
-    async def confirm(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:
+    async def confirm(self, team: Team, broadcast_id: str, version: int, by: str, *, also: Also = nothing) -> Broadcast:
         """Schedule it as it was shown: for the time chosen, else as soon as nobody can undo it any more.
 
         Raises:
@@ -99,15 +127,23 @@ class Broadcasts(Steering):
         """
         draft = await self.get(team, broadcast_id)
         await self._gate.ask(team, draft.from_address, draft.kind, draft.size)
+        while not await self._deliveries_are_made(team, broadcast_id, version):
+            pass
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
             now = self._clock()
             soonest = now + self._undo
             broadcast.start_at = max(broadcast.start_at or soonest, soonest)
             broadcast.confirmed_by = by
-            await create_deliveries(session, broadcast, now)
-            await move(session, broadcast, BroadcastState.SCHEDULED, by=by, action="confirm", now=now)
+            await move(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.confirm", now=now)
+            await also(session, broadcast)
         return broadcast
+
+    async def discard(self, draft: Broadcast) -> None:
+        """Forget a draft that nobody is going to confirm."""
+        this = (col(Broadcast.id) == draft.id, col(Broadcast.state) == BroadcastState.DRAFT)
+        async with self._db.write() as session:
+            await session.exec(delete(Broadcast).where(*this))
 
     async def progress(self, session: AsyncSession, broadcast_id: str) -> Progress | None:
         """Return how far it is; None where there is none. Whose it is, is the caller's question."""
@@ -120,59 +156,69 @@ class Broadcasts(Steering):
             found = (await session.exec(latest.order_by(col(Broadcast.created_at).desc()).limit(1))).first()
         return found or ("", "")
 
-    async def _keep(
+    async def _name(self, team: Team, typed: str) -> str:
+        """Return the name to save under, known to be free or to be handed over."""
+        if name := audience_name(typed):
+            async with self._db.read() as session:
+                await check_room(session, team, name)
+        return name
+
+    async def _keep(self, team: Team, broadcast: Broadcast, audience: Audience, name: str = "") -> Prepared:
+        saved = audience.name != ""
+        prepared = await self._numbers(team, broadcast, audience)
+        if prepared.suppressed == audience.size:
+            raise BotError(
+                "AUDIENCE_NO_RECIPIENTS",
+                "Every address in it is suppressed: they unsubscribed, complained or bounced before.",
+                field="saved_audience" if saved else "audience",
+            )
+        async with self._db.write() as session:
+            if name:  # first: it locks the team
+                await save_as(session, team, audience, name, broadcast.created_by, self._clock())
+            session.add(broadcast)
+        return prepared
+
+    async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
+        async with self._db.read() as session:
+            suppressed = await count_suppressed(session, audience)
+            first = await first_members(session, audience, SAMPLES)
+        _, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, audience.toward_quota)
+        fixed = Fixed.from_json(broadcast.template)
+        samples = [sample(fixed, address, values) for address, values in first]
+        return Prepared(broadcast, audience, samples, suppressed, answer)
+
+    async def _deliveries_are_made(self, team: Team, broadcast_id: str, version: int) -> bool:
+        """Make the next deliveries of a draft; whoever else confirms it at the same moment helps."""
+        async with self._db.write() as session:
+            broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
+            return await create_deliveries(session, broadcast, self._clock())
+
+    def _row(
         self,
-        team: Team,
-        by: str,
+        mailer: Mailer,
+        audience: Audience,
         draft: Draft,
         addresses: Addresses,
         fixed: Fixed,
-        stored: Stored,
-        start_at: datetime | None,
-    ) -> Prepared:
-        async with self._db.read() as session:
-            suppressed = await count_suppressed(session, stored.audience)
-        if suppressed == stored.audience.size:
-            raise BotError(
-                "AUDIENCE_NO_RECIPIENTS",
-                "Every address in the file is suppressed: they unsubscribed, complained or bounced before.",
-                field="audience",
-            )
-        mailer, answer = await self._gate.ask(team, addresses.sender, SendKind.BROADCAST, stored.toward_quota)
-        broadcast = _row(mailer, stored, draft, addresses, fixed, SendKind.BROADCAST, by, self._clock())
-        broadcast.start_at = start_at
-        async with self._db.write() as session:
-            session.add(broadcast)
-        samples = [sample(fixed, member.address, member.fields) for member in stored.first]
-        return Prepared(broadcast, stored.audience, samples, suppressed, answer)
-
-
-def _row(
-    mailer: Mailer,
-    stored: Stored,
-    draft: Draft,
-    addresses: Addresses,
-    fixed: Fixed,
-    kind: SendKind,
-    by: str,
-    now: datetime,
-) -> Broadcast:
-    return Broadcast(
-        team_id=mailer.team_id,
-        mailer_id=mailer.id,
-        audience_id=stored.audience.id,
-        kind=kind,
-        state=BroadcastState.DRAFT,
-        from_address=addresses.sender,
-        reply_to=addresses.reply_to,
-        subject=draft.subject.strip(),
-        preheader=draft.preheader.strip(),
-        body=dict(draft.body),
-        template=fixed.to_json(),
-        size=stored.audience.size,
-        created_by=by,
-        created_at=now,
-    )
+        by: str,
+        kind: SendKind = SendKind.BROADCAST,
+    ) -> Broadcast:
+        return Broadcast(
+            team_id=mailer.team_id,
+            mailer_id=mailer.id,
+            audience_id=audience.id,
+            kind=kind,
+            state=BroadcastState.DRAFT,
+            from_address=addresses.sender,
+            reply_to=addresses.reply_to,
+            subject=draft.subject.strip(),
+            preheader=draft.preheader.strip(),
+            body=dict(draft.body),
+            template=fixed.to_json(),
+            size=audience.size,
+            created_by=by,
+            created_at=self._clock(),
+        )
 
 
 def _check_sandbox(answer: Readiness, recipients: Sequence[str]) -> None:

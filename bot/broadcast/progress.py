@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.resend import count_undecided
 from storage.models import Broadcast, Chunk, Delivery
 from storage.states import BroadcastState, DeliveryState, PauseReason
 
@@ -20,6 +21,7 @@ class Progress:
     Attributes:
         rate: recipients handed to SES a second, over the last minute.
         seconds_left: at this rate; None while it is not being sent.
+        undecided: how many are in doubt of which a person may still say what becomes of them.
         waiting_for: why it is paused.
         sender: From, as recipients see it.
     """
@@ -28,6 +30,7 @@ class Progress:
     counts: Mapping[DeliveryState, int]
     rate: float
     seconds_left: float | None
+    undecided: int
     waiting_for: tuple[PauseReason, ...]
     sender: str
 
@@ -46,6 +49,7 @@ async def progress_of(session: AsyncSession, broadcast_id: str, now: datetime) -
         counts,
         rate,
         pending / rate if is_going else None,
+        await count_undecided(session, broadcast) if counts.get(DeliveryState.IN_DOUBT) else 0,
         tuple(PauseReason(reason) for reason in broadcast.pause_reasons),
         str(broadcast.template.get("sender", broadcast.from_address)),
     )
@@ -55,9 +59,9 @@ async def _counts(session: AsyncSession, broadcast: Broadcast) -> dict[DeliveryS
     by_state = select(Delivery.state, func.count()).where(Delivery.broadcast_id == broadcast.id)
     found = await session.exec(by_state.group_by(col(Delivery.state)))
     counts = {DeliveryState(state): count for state, count in found}
-    if not counts:  # deliveries come into being when somebody confirms
-        ended = broadcast.state is BroadcastState.CANCELLED
-        counts = {DeliveryState.CANCELLED if ended else DeliveryState.PENDING: broadcast.size}
+    if missing := broadcast.size - sum(counts.values()):  # deliveries come into being as somebody confirms
+        state = DeliveryState.CANCELLED if broadcast.state is BroadcastState.CANCELLED else DeliveryState.PENDING
+        counts[state] = counts.get(state, 0) + missing
     return counts
 
 

@@ -1,94 +1,137 @@
-"""The rows of an audience and of a broadcast's deliveries, written in bulk."""
+"""The members of an audience and the deliveries made of them, written in bulk.
+
+Members are kept in blocks of JSON and unfolded by the database itself, so that a million of them go through this
+process once, when they are read. Work on many is cut into short transactions: others write in between.
+"""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import literal
+from sqlalchemy import ColumnElement, Connection, TableValuedAlias, bindparam, collate, literal, text, true
+from sqlalchemy import select as select_rows
 from sqlmodel import SQLModel, and_, case, col, delete, func, insert, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience import Member, Rejected, RejectReason
 from bot.errors import BotError
-from bot.mailer.names import counts_toward_quota
+from bot.mailer.names import count_toward_quota
 from storage.database import Database
-from storage.models import Audience, AudienceMember, Broadcast, Delivery, Suppression, UtcDateTime
+from storage.models import Audience, AudienceBlock, Broadcast, Delivery, Suppression, UtcDateTime
 from storage.states import DeliveryState
 
-_BATCH = 2_000  # rows a transaction: others write in between
+BLOCK = 100  # members
+_BATCH = 100  # blocks read and stored at once
+_DELIVERIES = 5_000  # made in one transaction
 _REJECTED_KEPT = 100
-SAMPLES = 3
 
-_members = SQLModel.metadata.tables["audience_member"]
+_blocks = SQLModel.metadata.tables["audience_block"]
+_FIELDS = (
+    _blocks.select()
+    .with_only_columns(_blocks.c.first_seq, _blocks.c.fields)
+    .where(_blocks.c.audience_id == bindparam("audience"), _blocks.c.first_seq.in_(bindparam("starts", expanding=True)))
+)
+# As text, since the JSON is made where the rows are read: what is large never lives long, nor holds up the event loop.
+_INSERT = text(
+    "INSERT INTO audience_block (audience_id, first_seq, addresses, lines, fields) "
+    "VALUES (:audience_id, :first_seq, :addresses, :lines, :fields)"
+)
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _state_type = SQLModel.metadata.tables["delivery"].c.state.type
+
+Progress = Callable[[int], Awaitable[None]]
+"""Is told how many rows are read."""
+
+
+Reject = Callable[[Rejected], None]
+"""Is told of each row that is left out."""
+
+
+async def nobody(_rows: int) -> None:
+    """Listens to no progress."""
+
+
+def forget(_row: Rejected) -> None:
+    """Keeps none of what is left out."""
 
 
 @dataclass(slots=True)
-class Stored:
-    """What became of an upload."""
+class _Reading:
+    """Counts the rows as they pass, and gathers the members."""
 
     audience: Audience
-    first: list[Member] = field(default_factory=list)
-    toward_quota: int = 0  # members that count toward the daily quota
+    reject: Reject
 
-    def take(self, row: Member | Rejected) -> dict[str, Any] | None:
-        """Count one row; return the member to store, where it is one."""
-        audience = self.audience
-        if isinstance(row, Rejected):
-            if row.reason is RejectReason.DUPLICATE:
-                audience.duplicates += 1
+    @property
+    def rows(self) -> int:
+        return self.audience.size + self.audience.duplicates + self.audience.invalid
+
+    def blocks(self, rows: Iterable[Member | Rejected]) -> Iterator[dict[str, Any]]:
+        members = self._members(rows)
+        while block := list(islice(members, BLOCK)):
+            first_seq = self.audience.size + 1
+            self.audience.size += len(block)
+            addresses = [member.address for member in block]
+            self.audience.toward_quota += count_toward_quota(addresses)
+            yield {
+                "audience_id": self.audience.id,
+                "first_seq": first_seq,
+                "addresses": _json(addresses),
+                "lines": _json([member.line for member in block]),
+                "fields": _json([member.fields for member in block]),
+            }
+
+    def _members(self, rows: Iterable[Member | Rejected]) -> Iterator[Member]:
+        for row in rows:
+            if isinstance(row, Member):
+                yield row
             else:
-                audience.invalid += 1
-            if len(audience.rejected) < _REJECTED_KEPT:
-                audience.rejected.append({"line": row.line, "value": row.value, "why": row.why})
-            return None
-        audience.size += 1
-        self.toward_quota += counts_toward_quota(row.address)
-        if len(self.first) < SAMPLES:
-            self.first.append(row)
-        return {
-            "audience_id": audience.id,
-            "seq": audience.size,
-            "line": row.line,
-            "address": row.address,
-            "address_key": row.address_key,
-            "fields": row.fields,
-        }
+                self._reject(row)
+
+    def _reject(self, row: Rejected) -> None:
+        audience = self.audience
+        if row.reason is RejectReason.DUPLICATE:
+            audience.duplicates += 1
+        else:
+            audience.invalid += 1
+        if len(audience.rejected) < _REJECTED_KEPT:
+            audience.rejected.append({"line": row.line, "value": row.value, "why": row.why})
+        self.reject(row)
 
 
 async def store_audience(
-    db: Database, team_id: str, columns: Sequence[str], rows: Iterable[Member | Rejected], by: str, now: datetime
-) -> Stored:
-    """Store an upload as it is read, a batch a transaction; nothing of it stays when it cannot be read to its end.
+    db: Database,
+    audience: Audience,
+    rows: Iterable[Member | Rejected],
+    reject: Reject = forget,
+    progress: Progress = nobody,
+) -> None:
+    """Store an upload as it is read, some rows a transaction; nothing of it stays when it cannot be read to its end.
+
+    Until then the size that is stored is 0, so that what a crash leaves behind can be told (`Audiences.tidy`).
 
     Raises:
         BotError: what reading the rows raises, and AUDIENCE_NO_RECIPIENTS.
     """
-    audience = Audience(team_id=team_id, columns=list(columns), created_by=by, created_at=now)
-    stored = Stored(audience)
+    reading = _Reading(audience, reject)
     async with db.write() as session:
-        session.add(audience)
+        session.add(Audience(**audience.model_dump()))
     try:
-        await _store(db, stored, iter(rows))
+        blocks = reading.blocks(rows)
+        while batch := await asyncio.to_thread(list, islice(blocks, _BATCH)):
+            async with db.write() as session:
+                await (await session.connection()).execute(_INSERT, batch)
+            await progress(reading.rows)
+        _refuse_nobody(audience)
+        async with db.write() as session:
+            await session.merge(audience)
     except BaseException:
         await forget_audience(db, audience.id)
         raise
-    return stored
-
-
-async def _store(db: Database, stored: Stored, rows: Iterator[Member | Rejected]) -> None:
-    while batch := await asyncio.to_thread(_next_batch, rows, stored):
-        members = [member for member in batch if member]
-        async with db.write() as session:
-            if members:
-                await (await session.connection()).execute(_members.insert(), members)
-    if not stored.audience.size:
-        raise _nobody(stored.audience)
-    async with db.write() as session:
-        await session.merge(stored.audience)
 
 
 async def forget_audience(db: Database, audience_id: str) -> None:
@@ -96,43 +139,85 @@ async def forget_audience(db: Database, audience_id: str) -> None:
         await session.exec(delete(Audience).where(col(Audience.id) == audience_id))
 
 
-def _next_batch(rows: Iterator[Member | Rejected], stored: Stored) -> list[dict[str, Any] | None]:
-    """Read and count a batch, in a thread: parsing a million rows takes seconds."""
-    return [stored.take(row) for row in islice(rows, _BATCH)]
-
-
-def _nobody(audience: Audience) -> BotError:
+def _refuse_nobody(audience: Audience) -> None:
+    if audience.size:
+        return
     first = audience.rejected[0] if audience.rejected else None
     why = f": line {first['line']} {first['why']}" if first else ""
-    return BotError("AUDIENCE_NO_RECIPIENTS", f"The file has no address that can be mailed{why}.", field="audience")
+    raise BotError("AUDIENCE_NO_RECIPIENTS", f"The file has no address that can be mailed{why}.", field="audience")
+
+
+async def first_members(session: AsyncSession, audience: Audience, count: int) -> list[tuple[str, list[str]]]:
+    """Return address and values of the first ones."""
+    first = (
+        select(AudienceBlock)
+        .where(AudienceBlock.audience_id == audience.id)
+        .order_by(col(AudienceBlock.first_seq))
+        .limit(1)
+    )
+    block = (await session.exec(first)).one()
+    return list(zip(block.addresses, block.fields, strict=True))[:count]
+
+
+def fields_of(connection: Connection, audience_id: str, seqs: Iterable[int]) -> dict[int, list[str]]:
+    """Return the values of at least these members, by `seq`."""
+    starts = {seq - (seq - 1) % BLOCK for seq in seqs}
+    found = connection.execute(_FIELDS, {"audience": audience_id, "starts": sorted(starts)})
+    return {start + at: values for start, block in found for at, values in enumerate(block)}
+
+
+def _unfolded(session: AsyncSession) -> tuple[TableValuedAlias, ColumnElement[str], ColumnElement[int]]:
+    """Return the addresses of a block as rows, with the key of each and its place in the block, from 0."""
+    if session.get_bind().dialect.name == "postgresql":
+        rows = func.json_array_elements_text(_blocks.c.addresses)
+        members = rows.table_valued("value", with_ordinality="n", name="member").render_derived()
+        return members, func.lower(collate(members.c.value, "C")), members.c.n - 1
+    members = func.json_each(_blocks.c.addresses).table_valued("value", "key", name="member")
+    return members, func.lower(members.c.value), members.c.key
 
 
 async def count_suppressed(session: AsyncSession, audience: Audience) -> int:
     """Return how many of the audience the team never mails again."""
-    both = and_(Suppression.team_id == audience.team_id, Suppression.address_key == AudienceMember.address_key)
-    counted = select(func.count()).select_from(AudienceMember).join(Suppression, both)
-    return (await session.exec(counted.where(AudienceMember.audience_id == audience.id))).one()
+    members, key, _ = _unfolded(session)
+    both = and_(col(Suppression.team_id) == audience.team_id, col(Suppression.address_key) == key)
+    counted = select(func.count()).select_from(_blocks).join(members, true()).join(Suppression, both)
+    return (await session.exec(counted.where(_blocks.c.audience_id == audience.id))).one()
 
 
-async def create_deliveries(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
-    """Make one delivery for each member; those suppressed by now are so from the start."""
-    both = and_(Suppression.team_id == broadcast.team_id, Suppression.address_key == AudienceMember.address_key)
+async def create_deliveries(session: AsyncSession, broadcast: Broadcast, now: datetime) -> bool:
+    """Make the next deliveries, one for each member, and return whether that was the last of them.
+
+    Those suppressed by now are so from the start. The caller has the broadcast locked.
+    """
+    made = (await session.exec(select(func.max(Delivery.seq)).where(Delivery.broadcast_id == broadcast.id))).one() or 0
+    members, key, place = _unfolded(session)
+    both = and_(col(Suppression.team_id) == broadcast.team_id, col(Suppression.address_key) == key)
     is_new = col(Suppression.id).is_(None)
     pending, suppressed = (literal(state, _state_type) for state in (DeliveryState.PENDING, DeliveryState.SUPPRESSED))
-    members = (
-        _members.outerjoin(Suppression, both)
-        .select()
-        .where(_members.c.audience_id == broadcast.audience_id)
-        .with_only_columns(
+    rows = (
+        select_rows(
             literal(broadcast.id),
-            *(_members.c[name] for name in ("seq", "address", "address_key")),
+            _blocks.c.first_seq + place,
+            members.c.value,
+            key,
             case((is_new, pending), else_=suppressed),
             literal(""),
             literal(now, UtcDateTime),
         )
+        .select_from(_blocks)
+        .join(members, true())
+        .outerjoin(Suppression, both)
+        .where(
+            _blocks.c.audience_id == broadcast.audience_id,
+            _blocks.c.first_seq > made,
+            _blocks.c.first_seq <= made + _DELIVERIES,
+        )
     )
     columns = ["broadcast_id", "seq", "address", "address_key", "state", "error", "at"]
-    await session.exec(insert(Delivery).from_select(columns, members))
+    result = await session.exec(insert(Delivery).from_select(columns, rows))
+    if made < broadcast.size and not result.rowcount:
+        raise RuntimeError("an audience has fewer members than its size")
+    return made + result.rowcount >= broadcast.size
 
 
 async def cancel_pending(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:

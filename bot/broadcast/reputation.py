@@ -35,7 +35,7 @@ async def judge(db: Database, mailer_id: str, now: datetime) -> None:
                     broadcast,
                     BroadcastState.STOPPED,
                     by=MAILROOM,
-                    action="stop",
+                    action="broadcast.stop",
                     now=now,
                     reasons=[PauseReason.REPUTATION],
                 )

@@ -8,22 +8,22 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import bindparam
+from sqlalchemy import Connection, Update, bindparam, or_
 from sqlmodel import SQLModel, col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
-from bot.broadcast.claim import Call
 from bot.broadcast.moves import MAILROOM, WITHOUT_CONTENT, move
 from bot.broadcast.pace import CUT
+from bot.broadcast.step import Call
 from bot.broadcast.waiting import hold
 from bot.mailer.facts import CONFIRM_AFTER, take_refusal
 from bot.ses.errors import SesError, Trouble
 from bot.ses.sending import EntryOutcome, EntryResult
 from storage import leases
-from storage.models import Broadcast, Chunk, Mailer, SendingAccount
+from storage.models import Broadcast, Mailer, SendingAccount
 from storage.states import Access, BroadcastState, ChunkState, DeliveryState, PauseReason, PollKind
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,38 @@ _STATE_OF = {
     EntryOutcome.IN_DOUBT: DeliveryState.IN_DOUBT,
 }
 _SETTLED = frozenset({DeliveryState.SENT, DeliveryState.FAILED})
-_delivery = SQLModel.metadata.tables["delivery"]
+
+_chunk, _delivery = (SQLModel.metadata.tables[name] for name in ("chunk", "delivery"))
+_END_CHUNK = (
+    _chunk.update()
+    .where(_chunk.c.id == bindparam("chunk"), _chunk.c.state == ChunkState.CALLING)
+    .values(state=bindparam("to"), finished_at=bindparam("now"), error=bindparam("why"))
+)
+
+
+class _Writing(NamedTuple):
+    """Writes the states of those deliveries of a chunk that are still in one of some states; made once, like _CLAIM."""
+
+    sent: Update
+    others: Update
+
+    @classmethod
+    def where(cls, *states: DeliveryState) -> "_Writing":
+        still = _delivery.update().where(
+            _delivery.c.broadcast_id == bindparam("broadcast"),
+            _delivery.c.seq == bindparam("at_seq"),
+            _delivery.c.chunk_id == bindparam("chunk"),
+            or_(*(_delivery.c.state == state for state in states)),
+        )
+        sent = still.values(state=DeliveryState.SENT, message_id=bindparam("message"), error="", at=bindparam("now"))
+        others = still.values(
+            state=bindparam("to"), chunk_id=bindparam("kept"), error=bindparam("why"), at=bindparam("now")
+        )
+        return cls(sent, others)
+
+
+_ON_TIME = _Writing.where(DeliveryState.SENDING)
+_LATE = _Writing.where(DeliveryState.SENDING, DeliveryState.IN_DOUBT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +95,11 @@ class Answer:
     @property
     def outcomes(self) -> frozenset[EntryOutcome]:
         return frozenset(result.outcome for result in self.results)
+
+    @property
+    def has_consequences(self) -> bool:
+        """Whether the broadcast or its account may have to wait or stop: not all was sent, failed or is in doubt."""
+        return not self.outcomes <= _STATE_OF.keys()
 
     @property
     def lost_access(self) -> SesError | None:
@@ -91,6 +127,7 @@ async def send(call: Call) -> Answer:
             configuration_set=call.mailer.configuration_set,
             template=call.letter.template,
             entries=call.entries,
+            tags=call.letter.tags(call.chunk_id),
         )
     except SesError as error:
         outcome = EntryOutcome.RETRY if error.is_access_loss else _OUTCOME_OF.get(error.trouble, EntryOutcome.STOP)
@@ -117,16 +154,56 @@ async def record(session: AsyncSession, call: Call, answer: Answer, *, now: date
     """
     if rest:
         await _slow_down(session, call, now + timedelta(seconds=rest), cut=answer.too_fast)
-    on_time = await _end_chunk(session, call, answer, now)
     broadcast = None
-    if answer.outcomes - _STATE_OF.keys():
+    if answer.has_consequences:
         lock = select(Broadcast).where(Broadcast.id == call.broadcast_id).with_for_update()
         broadcast = (await session.exec(lock.options(*WITHOUT_CONTENT))).first()
-    await _settle(session, call, answer, broadcast, on_time=on_time, now=now)
+    cancelled = broadcast is not None and broadcast.state is BroadcastState.CANCELLED
+    back = DeliveryState.CANCELLED if cancelled else DeliveryState.PENDING
+    connection = await session.connection()
+    on_time = await connection.run_sync(settle, call, answer, now, back)
     if broadcast is not None and on_time:
         await _follow(session, call, answer, broadcast, now)
     if tell:
         await announce(session, call.team_id, Notice.BROADCAST, call.broadcast_id, now=now, not_within=TOLD_EVERY)
+
+
+def settle(
+    connection: Connection, call: Call, answer: Answer, now: datetime, back: DeliveryState = DeliveryState.PENDING
+) -> bool:
+    """End the chunk and write the state of each delivery; by itself it is enough where nothing else follows.
+
+    `back` is the state of what provably was not sent. False: the chunk was ended before, by an earlier attempt to
+    record it or by a take-over.
+    """
+    on_time = _end_chunk(connection, call, answer, now)
+    sent, others = [], []
+    for seq, result in zip(call.seqs, answer.results, strict=True):
+        row = {"broadcast": call.broadcast_id, "at_seq": seq, "chunk": call.chunk_id, "now": now}
+        if result.outcome is EntryOutcome.SENT:
+            sent.append({**row, "message": result.message_id or None})
+            continue
+        state = _STATE_OF.get(result.outcome, back)
+        if on_time or state in _SETTLED:
+            kept = call.chunk_id if result.outcome in _STATE_OF else None
+            others.append({**row, "to": state, "kept": kept, "why": result.error or result.status})
+    writing = _ON_TIME if on_time else _LATE
+    if sent:
+        connection.execute(writing.sent, sent)
+    if others:
+        connection.execute(writing.others, others)
+    return on_time
+
+
+def _end_chunk(connection: Connection, call: Call, answer: Answer, now: datetime) -> bool:
+    unknown = answer.outcomes == {EntryOutcome.IN_DOUBT}
+    ended = {
+        "chunk": call.chunk_id,
+        "to": ChunkState.IN_DOUBT if unknown else ChunkState.DONE,
+        "now": now,
+        "why": answer.results[0].error if answer.error or unknown else "",
+    }
+    return bool(connection.execute(_END_CHUNK, ended).rowcount)
 
 
 async def _slow_down(session: AsyncSession, call: Call, until: datetime, *, cut: bool) -> None:
@@ -136,59 +213,6 @@ async def _slow_down(session: AsyncSession, call: Call, until: datetime, *, cut:
     await session.exec(slower)
 
 
-async def _end_chunk(session: AsyncSession, call: Call, answer: Answer, now: datetime) -> bool:
-    """End the chunk. False: it was ended before, by an earlier attempt to record it or by a take-over."""
-    unknown = answer.outcomes == {EntryOutcome.IN_DOUBT}
-    ended = await session.exec(
-        update(Chunk)
-        .where(col(Chunk.id) == call.chunk_id, col(Chunk.state) == ChunkState.CALLING)
-        .values(
-            state=ChunkState.IN_DOUBT if unknown else ChunkState.DONE,
-            finished_at=now,
-            error=answer.results[0].error if answer.error or unknown else "",
-        )
-    )
-    return bool(ended.rowcount)
-
-
-async def _settle(
-    session: AsyncSession, call: Call, answer: Answer, broadcast: Broadcast | None, *, on_time: bool, now: datetime
-) -> None:
-    """Write the state of each delivery."""
-    cancelled = broadcast is not None and broadcast.state is BroadcastState.CANCELLED
-    back = DeliveryState.CANCELLED if cancelled else DeliveryState.PENDING
-    rows: list[dict[str, Any]] = []
-    for seq, result in zip(call.seqs, answer.results, strict=True):
-        state = _STATE_OF.get(result.outcome, back)
-        if on_time or state in _SETTLED:
-            kept = call.chunk_id if result.outcome in _STATE_OF else None
-            error = result.error or ("" if state is DeliveryState.SENT else result.status)
-            rows.append({"at_seq": seq, "to": state, "kept": kept, "message": result.message_id or None, "why": error})
-    if not rows:
-        return
-    is_open = _delivery.c.state == DeliveryState.SENDING
-    if not on_time:
-        is_open |= _delivery.c.state == DeliveryState.IN_DOUBT
-    statement = (
-        _delivery.update()
-        .where(
-            _delivery.c.broadcast_id == call.broadcast_id,
-            _delivery.c.seq == bindparam("at_seq"),
-            _delivery.c.chunk_id == call.chunk_id,
-            is_open,
-        )
-        .values(
-            state=bindparam("to"),
-            chunk_id=bindparam("kept"),
-            message_id=bindparam("message"),
-            error=bindparam("why"),
-            at=now,
-        )
-    )
-    connection = await session.connection()
-    await connection.execute(statement, rows)
-
-
 async def _follow(session: AsyncSession, call: Call, answer: Answer, broadcast: Broadcast, now: datetime) -> None:
     """Hold or stop what AWS will not take any more."""
     outcomes = answer.outcomes
@@ -196,7 +220,7 @@ async def _follow(session: AsyncSession, call: Call, answer: Answer, broadcast: 
         broadcast.error = next(
             result.error or result.status for result in answer.results if result.outcome is EntryOutcome.STOP
         )
-        await move(session, broadcast, BroadcastState.STOPPED, by=MAILROOM, action="stop", now=now)
+        await move(session, broadcast, BroadcastState.STOPPED, by=MAILROOM, action="broadcast.stop", now=now)
     if EntryOutcome.IDENTITY in outcomes and broadcast.state is BroadcastState.SENDING:
         await hold(session, [broadcast], PauseReason.IDENTITY, now)
     if EntryOutcome.QUOTA in outcomes:

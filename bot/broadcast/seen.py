@@ -13,9 +13,10 @@ class Seen:
     other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 0) -> None:
+        """Make room for so many keys at once; it grows all the same where there are more."""
         self._count = 0
-        self._allot(_FIRST_SLOTS)
+        self._allot(max(_FIRST_SLOTS, 1 << (expected * 10 // 7).bit_length()))
 
     def _allot(self, slots: int) -> None:
         self._mask = slots - 1

@@ -2,18 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from bot.broadcast.claim import Call, Claimer, Idle, Stale, Step, Wait
+from bot.broadcast.claim import Claimer
 from bot.broadcast.lease import Held, leave
 from bot.broadcast.letter import Letters
 from bot.broadcast.pace import backoff
-from bot.broadcast.result import Answer, record, send
+from bot.broadcast.result import Answer, record, send, settle
+from bot.broadcast.step import Blocked, Call, Calls, Idle, Over, Stale, Step, Wait
+from bot.broadcast.verdict import end, hold_back
 from bot.broadcast.waiting import LOOK, let_go
 from bot.errors import BotError
 from bot.mailer.monitor import Monitor
@@ -25,10 +28,7 @@ from storage.models import Mailer
 
 log = logging.getLogger(__name__)
 
-MOST_CALLS = 4
-"""Under way at a time for one account: what it takes for 500 a second where SES answers after 400 ms."""
-
-_LONGEST_REST = 10.0  # seconds; then the lease is renewed
+_LONGEST_REST = timedelta(seconds=10)  # then the lease is renewed
 _TELL_EVERY = timedelta(seconds=1)
 
 
@@ -46,6 +46,21 @@ class Tools:
     sleep: Callable[[float], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """A call that came back; `rest` is how many seconds to leave the account alone."""
+
+    call: Call
+    answer: Answer
+    rest: float
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing follows from it but the states of its recipients."""
+        return not (self.rest or self.answer.has_consequences)
+
+
 class Sender:
     def __init__(self, tools: Tools, held: Held, stopping: asyncio.Event) -> None:
         self._tools = tools
@@ -53,11 +68,14 @@ class Sender:
         self._stopping = stopping
         self._claimer = Claimer(held, tools.mailers, tools.overviews, tools.letters, small_limit=tools.small_limit)
         self._calls: set[asyncio.Task[None]] = set()
-        self._at_once = 1  # calls that may be under way; more of them while all goes well
-        self._failures = 0  # in a row
+        self._airborne = 0  # those of them that AWS has not answered
+        self._landed: list[_Landed] = []  # the others: until they are written down, what they brought stands here only
+        self._news = asyncio.Event()  # one has landed
+        self._at_once = self._most_at_once = 1  # calls that may be under way; more of them while all goes well
+        self._failures = 0  # of AWS, in a row
+        self._failed_writes = 0  # in a row
         self._unread: Mailer | None = None  # its facts must be read before the next claim
-        self._next_at = tools.clock()
-        self._look_at = tools.clock()
+        self._next_at = self._look_at = tools.clock()
         self._told: dict[str, datetime] = {}
 
     async def work(self) -> None:
@@ -65,53 +83,119 @@ class Sender:
         try:
             while not self._stopping.is_set() and await self._turn():
                 pass
+            await self._all_land()
+        except Exception:  # of the claim: what is under way has nothing to do with it
+            await self._all_land()
+            raise
         finally:
-            await self._landed(all_of_them=True)
+            for call in self._calls:  # none is left, unless somebody does not want to wait for them any more
+                call.cancel()
             async with self._tools.db.write() as session:
                 await leave(session, self._held, self._tools.overviews, self._tools.clock())
 
     async def _turn(self) -> bool:
         """Do the next thing. False: there is nothing left to do, or the account is somebody else's now."""
-        if len(self._calls) >= self._at_once:
-            await self._landed()
+        room = self._at_once - self._airborne
+        seconds = (self._next_at - self._tools.clock()).total_seconds()
+        claims = room > 0 and self._unread is None and seconds <= 0
+        if self._landed or claims:
+            return await self._take(await self._write(claims=claims))
+        if room <= 0:
+            await self._lands()
         elif self._unread is not None:
             await self._read(self._unread)
-        elif (seconds := (self._next_at - self._tools.clock()).total_seconds()) > 0:
-            await self._rest(seconds)
         else:
-            return await self._take(await self._claim())
+            await self._rest(seconds)
         return True
 
-    async def _claim(self) -> Step:
-        now = self._tools.clock()
-        async with self._tools.db.write() as session:
-            step = await self._claimer.next(session, now, airborne=len(self._calls))
-            if step is not Idle.LOST and self._look_at <= now:
-                await let_go(session, self._held.account_id, self._held.region, self._tools.overviews, now)
-                self._look_at = now + LOOK
+    async def _write(self, *, claims: bool) -> Step:
+        """Write down what came back, however long the database is away, and claim what may go now."""
+        self._news.clear()
+        landed = tuple(self._landed)
+        try:
+            step = await self._transaction(landed, claims=claims and not self._failed_writes)
+        except (DBAPIError, PoolTimeoutError, OSError):
+            if not landed:
+                raise
+            self._failed_writes += 1
+            log.warning("results cannot be stored yet (%d)", self._failed_writes, exc_info=True)
+            await self._tools.sleep(backoff(self._failed_writes))
+            return Idle.AGAIN
+        self._failed_writes = 0
+        del self._landed[: len(landed)]
+        for each in landed:
+            each.written.set()
         return step
 
+    async def _transaction(self, landed: Sequence[_Landed], *, claims: bool) -> Step:
+        """Do in one go what is done all the time, and in a session what is rare."""
+        now = self._tools.clock()
+        tell = {each.call.broadcast_id for each in landed} - {
+            broadcast for broadcast, told in self._told.items() if now - told < _TELL_EVERY
+        }
+        look = claims and self._look_at <= now
+        if not tell and not look and all(each.is_plain for each in landed):
+            airborne, room = self._airborne, self._at_once - self._airborne if claims else 0
+            return await self._tools.db.run(lambda using: self._in_one_go(using, landed, now, airborne, room))
+        async with self._tools.db.write() as session:
+            for each in landed:
+                told = each.call.broadcast_id in tell
+                await record(session, each.call, each.answer, now=now, rest=each.rest, tell=told)
+            if look:
+                await let_go(session, self._held.account_id, self._held.region, self._tools.overviews, now)
+        self._told |= dict.fromkeys(tell, now)
+        self._look_at = now + LOOK if look else self._look_at
+        return Idle.AGAIN
+
+    def _in_one_go(
+        self, connection: Connection, landed: Sequence[_Landed], now: datetime, airborne: int, room: int
+    ) -> Step:
+        for each in landed:
+            settle(connection, each.call, each.answer, now)
+        return self._claimer.next(connection, now, airborne=airborne, room=room) if room else Idle.AGAIN
+
     async def _take(self, step: Step) -> bool:
+        now = self._tools.clock()
         match step:
-            case Call():
-                self._next_at = step.next_at
-                self._calls.add(asyncio.create_task(self._fly(step), name=f"chunk {step.chunk_id}"))
+            case Calls():
+                self._next_at = min(step.next_at, now + _LONGEST_REST)
+                self._most_at_once = step.at_once
+                for call in step.calls:
+                    self._start(call)
             case Wait(seconds):
-                await self._rest(seconds)
+                self._next_at = min(now + timedelta(seconds=seconds), now + _LONGEST_REST)
             case Stale(mailer):
                 self._unread = mailer
+            case Blocked():
+                async with self._tools.db.write() as session:
+                    await hold_back(session, step, now)
+            case Over(broadcast_id):
+                async with self._tools.db.write() as session:
+                    await end(session, self._held, broadcast_id, now)
             case Idle.LOST:
                 return False
-            case Idle.NOTHING if not self._calls:
-                return False
+            case Idle.NOTHING if not self._airborne:
+                return bool(self._landed)
             case Idle.NOTHING | Idle.AIRBORNE:
-                await self._landed()
+                await self._lands()
         return True
 
+    def _start(self, call: Call) -> None:
+        self._airborne += 1
+        task = asyncio.create_task(self._fly(call), name=f"chunk {call.chunk_id}")
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
     async def _fly(self, call: Call) -> None:
-        answer = await send(call)
-        rest = self._learn(call, answer)
-        await self._record(call, answer, rest)
+        """Make the call; done when its result is written down."""
+        try:
+            answer = await send(call)
+            landed = _Landed(call, answer, self._learn(call, answer))
+            self._landed.append(landed)
+        finally:
+            self._airborne -= 1
+            self._news.set()
+        await landed.written.wait()
 
     def _learn(self, call: Call, answer: Answer) -> float:
         """Take a lesson from the answer: how many calls at once, how long to rest (seconds), what to read first."""
@@ -119,44 +203,24 @@ class Sender:
             self._unread = call.mailer  # an outage must not put one chunk after the other in doubt
         if not answer.troubled:
             self._failures = 0
-            self._at_once = min(MOST_CALLS, self._at_once + 1)
+            self._at_once = min(self._most_at_once, self._at_once + 1)
             return 0.0
         self._failures += 1
         self._at_once = 1
         return backoff(self._failures)
 
-    async def _record(self, call: Call, answer: Answer, rest: float) -> None:
-        """Write the answer down, however long the database is away: until then it stands here only."""
-        attempt = 0
-        while True:
-            now = self._tools.clock()
-            tell = now - self._told.get(call.broadcast_id, now - _TELL_EVERY) >= _TELL_EVERY
-            try:
-                async with self._tools.db.write() as session:
-                    await record(session, call, answer, now=now, rest=rest, tell=tell)
-            except (DBAPIError, PoolTimeoutError, OSError):
-                attempt += 1
-                log.warning("the result of chunk %s cannot be stored yet (%d)", call.chunk_id, attempt, exc_info=True)
-                await self._tools.sleep(backoff(attempt))
-            else:
-                if tell:
-                    self._told[call.broadcast_id] = now
-                return
+    async def _lands(self) -> None:
+        """Wait until a call has landed."""
+        await self._news.wait()
+        self._news.clear()
 
-    async def _landed(self, *, all_of_them: bool = False) -> None:
-        """Wait until a call has been recorded, or all of them."""
-        if not self._calls:
-            return
-        when = asyncio.ALL_COMPLETED if all_of_them else asyncio.FIRST_COMPLETED
-        try:
-            landed, self._calls = await asyncio.wait(self._calls, return_when=when)
-        except asyncio.CancelledError:
-            for call in self._calls:
-                call.cancel()
-            raise
-        for call in landed:
-            if not call.cancelled() and (error := call.exception()):
-                log.error("%s was not recorded and is in doubt", call.get_name(), exc_info=error)
+    async def _all_land(self) -> None:
+        """Wait for every call, and write down what they brought."""
+        while self._airborne or self._landed:
+            if self._landed:
+                await self._write(claims=False)
+            else:
+                await self._lands()
 
     async def _read(self, mailer: Mailer) -> None:
         """Have AWS asked about the mailer, and rest where it does not answer."""
@@ -170,11 +234,14 @@ class Sender:
             await self._rest(backoff(self._failures))
 
     async def _rest(self, seconds: float) -> None:
-        """Sleep, but not longer than the lease allows, nor once the engine stops."""
-        sleeping = asyncio.ensure_future(self._tools.sleep(min(seconds, _LONGEST_REST)))
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        """Sleep, but not longer than until a call lands or the engine stops."""
+        waking = [
+            asyncio.ensure_future(each)
+            for each in (self._tools.sleep(seconds), self._news.wait(), self._stopping.wait())
+        ]
         try:
-            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waking, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleeping.cancel()
-            stopping.cancel()
+            for each in waking:
+                each.cancel()
+            self._news.clear()

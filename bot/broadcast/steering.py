@@ -5,7 +5,7 @@ effect. Whether the person may is the caller's question.
 """
 
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 
 from sqlmodel import col, select
@@ -15,6 +15,7 @@ from bot.broadcast.gate import Gate
 from bot.broadcast.moves import move, wake
 from bot.broadcast.recipients import cancel_pending, count_pending
 from bot.errors import BotError
+from storage.audit import Action
 from storage.database import Database
 from storage.models import Broadcast, Team
 from storage.states import BroadcastState, PauseReason
@@ -29,6 +30,13 @@ _ALREADY = {
     BroadcastState.CANCELLED: "was cancelled already",
     BroadcastState.STOPPED: "was stopped already",
 }
+
+Also = Callable[[AsyncSession, Broadcast], Awaitable[None]]
+"""Something that is done in the transaction of a change, after it."""
+
+
+async def nothing(_session: AsyncSession, _broadcast: Broadcast) -> None:
+    """Do nothing more."""
 
 
 class Steering:
@@ -51,18 +59,18 @@ class Steering:
         Raises:
             BotError: NOT_FOUND or ALREADY.
         """
-        return await self._end(team, broadcast_id, version, by, "undo", {BroadcastState.SCHEDULED})
+        return await self._end(team, broadcast_id, version, by, "broadcast.undo", {BroadcastState.SCHEDULED})
 
-    async def cancel(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:
+    async def cancel(self, team: Team, broadcast_id: str, version: int, by: str, *, also: Also = nothing) -> Broadcast:
         """End it: whoever is not under way by now gets nothing.
 
         Raises:
             BotError: NOT_FOUND or ALREADY.
         """
         states = set(BroadcastState) - {BroadcastState.DONE, BroadcastState.CANCELLED}
-        return await self._end(team, broadcast_id, version, by, "cancel", states)
+        return await self._end(team, broadcast_id, version, by, "broadcast.cancel", states, also)
 
-    async def pause(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:
+    async def pause(self, team: Team, broadcast_id: str, version: int, by: str, *, also: Also = nothing) -> Broadcast:
         """Claim nothing more of it until somebody resumes it.
 
         Raises:
@@ -77,13 +85,16 @@ class Steering:
                 broadcast,
                 BroadcastState.PAUSED,
                 by=by,
-                action="pause",
+                action="broadcast.pause",
                 now=self._clock(),
                 reasons=reasons,
             )
+            await also(session, broadcast)
         return broadcast
 
-    async def resume(self, team: Team, broadcast_id: str, version: int, by: str, *, admin: bool = False) -> Broadcast:
+    async def resume(
+        self, team: Team, broadcast_id: str, version: int, by: str, *, admin: bool = False, also: Also = nothing
+    ) -> Broadcast:
         """Let it go on, as far as a person can: what waits for the quota goes on by itself.
 
         `admin` is whether a team admin asks, who alone may go on after bounces or complaints stopped it.
@@ -107,7 +118,8 @@ class Steering:
             to = BroadcastState.PAUSED if left else BroadcastState.SENDING
             if to is BroadcastState.SENDING and broadcast.start_at and broadcast.start_at > now:
                 to = BroadcastState.SCHEDULED
-            await move(session, broadcast, to, by=by, action="resume", now=now, reasons=left)
+            await move(session, broadcast, to, by=by, action="broadcast.resume", now=now, reasons=left)
+            await also(session, broadcast)
         return broadcast
 
     async def unfinished(self, team: Team) -> list[Broadcast]:
@@ -123,13 +135,21 @@ class Steering:
                 await self.cancel(team, broadcast.id, broadcast.version, by)
 
     async def _end(
-        self, team: Team, broadcast_id: str, version: int, by: str, action: str, states: Collection[BroadcastState]
+        self,
+        team: Team,
+        broadcast_id: str,
+        version: int,
+        by: str,
+        action: Action,
+        states: Collection[BroadcastState],
+        also: Also = nothing,
     ) -> Broadcast:
         now = self._clock()
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, states)
             await cancel_pending(session, broadcast, now)
             await move(session, broadcast, BroadcastState.CANCELLED, by=by, action=action, now=now)
+            await also(session, broadcast)
         return broadcast
 
 
@@ -137,7 +157,15 @@ async def lock(
     session: AsyncSession, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState]
 ) -> Broadcast:
     """Return the broadcast for changing it, if it is still as the person saw it."""
-    broadcast = await session.get(Broadcast, broadcast_id, with_for_update=True)
+    return as_seen(await session.get(Broadcast, broadcast_id, with_for_update=True), team, version, states)
+
+
+def as_seen(broadcast: Broadcast | None, team: Team, version: int, states: Collection[BroadcastState]) -> Broadcast:
+    """Return the broadcast if it is this team's, in one of these states, and as the person saw it.
+
+    Raises:
+        BotError: NOT_FOUND or ALREADY.
+    """
     if broadcast is None or broadcast.team_id != team.id:
         raise _not_found()
     if broadcast.state not in states:

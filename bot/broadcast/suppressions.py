@@ -20,17 +20,34 @@ async def suppress(
     session: AsyncSession, team_id: str, address: str, reason: SuppressionReason, *, source: str, now: datetime
 ) -> bool:
     """Record the address. False: it was there already, and the first reason stays."""
-    row = insert_into(session, Suppression).values(
-        id=new_id(),
-        team_id=team_id,
-        address=address,
-        address_key=address_key(address),
-        reason=reason,
-        source=source,
-        created_at=now,
-    )
-    result = await session.exec(row.on_conflict_do_nothing())
-    return bool(result.rowcount)
+    return bool(await suppress_all(session, team_id, [(address, reason)], source=source, now=now))
+
+
+async def suppress_all(
+    session: AsyncSession,
+    team_id: str,
+    addresses: Sequence[tuple[str, SuppressionReason]],
+    *,
+    source: str,
+    now: datetime,
+) -> int:
+    """Record up to 1,000 addresses, each with its reason; return how many were not there already."""
+    rows = [
+        {
+            "id": new_id(),
+            "team_id": team_id,
+            "address": address,
+            "address_key": address_key(address),
+            "reason": reason,
+            "source": source,
+            "created_at": now,
+        }
+        for address, reason in addresses
+    ]
+    if not rows:
+        return 0
+    result = await session.exec(insert_into(session, Suppression).values(rows).on_conflict_do_nothing())
+    return result.rowcount
 
 
 def _of(team_id: str, address: str) -> SelectOfScalar[Suppression]:

@@ -42,7 +42,9 @@ async def hold(session: AsyncSession, broadcasts: Iterable[Broadcast], reason: P
     """Have these broadcasts wait, for one reason more."""
     for broadcast in broadcasts:
         reasons = {*broadcast.pause_reasons, reason.value}
-        await move(session, broadcast, BroadcastState.PAUSED, by=MAILROOM, action="hold", now=now, reasons=reasons)
+        await move(
+            session, broadcast, BroadcastState.PAUSED, by=MAILROOM, action="broadcast.hold", now=now, reasons=reasons
+        )
 
 
 async def let_go(session: AsyncSession, account_id: str, region: str, overviews: Overviews, now: datetime) -> bool:
@@ -65,7 +67,7 @@ async def let_go(session: AsyncSession, account_id: str, region: str, overviews:
         now_held = {REASON_OF[blocker] for blocker in answer.blockers if blocker in REASON_OF}
         left = {reason for reason in reasons if not _is_over(reason, mailer, now_held, since, now)}
         if not left:
-            await move(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="go_on", now=now)
+            await move(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.go_on", now=now)
         else:
             more = more or left == {PauseReason.QUOTA} or now - since <= BY_ITSELF
     return more

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
 from bot.mailer.facts import ACCESS_CHECK_EVERY, record_listing, take_account, take_report
+from bot.mailer.hearing import want_test
 from bot.mailer.records import Mailers
+from bot.mailer.sharing import share_account
 from bot.mailer.typed import AlreadyConnectedError, Typed, open_role, refusal, require_passed
 from bot.mailer.vault import Vault
 from bot.mailer.wrong import follow_facts
@@ -30,7 +31,7 @@ from bot.ses.role import OpenRoleError
 from bot.ses.setup import SetUp, tear_down
 from storage import audit, leases
 from storage.database import Database, is_unique_violation
-from storage.models import Mailer, SendingAccount, Team, new_id
+from storage.models import Mailer, Team, new_id
 from storage.states import PollKind
 
 Check = Callable[[], Awaitable[AccessReport]]
@@ -48,6 +49,8 @@ class _Checked:
 
 
 class Connections:
+    """Args: `forget` drops whatever is kept of a mailer's credentials in memory."""
+
     def __init__(
         self,
         db: Database,
@@ -55,6 +58,7 @@ class Connections:
         mailers: Mailers,
         vault: Vault,
         clients: SesClients,
+        forget: Callable[[str], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._db = db
@@ -62,6 +66,7 @@ class Connections:
         self._mailers = mailers
         self._vault = vault
         self._clients = clients
+        self._forget = forget
         self._sleep = sleep
 
     async def require_free(self, team: Team) -> None:
@@ -98,7 +103,7 @@ class Connections:
                 await self.require_free(team)
                 raise
         except BaseException:
-            self._clients.forget(mailer_id)
+            self._forget(mailer_id)
             raise
         return mailer, checked.report
 
@@ -127,7 +132,7 @@ class Connections:
         try:
             checked = await self._check(session, typed, run, on_step, account_id=mailer.account_id)
         finally:
-            self._clients.forget(trial)
+            self._forget(trial)
         now = self._clock()
         async with self._db.write() as writing:
             row = await self._mailers.lock(writing, mailer.id)
@@ -147,7 +152,7 @@ class Connections:
                 before={"principal": mailer.principal_arn},
                 after={"principal": row.principal_arn},
             )
-        self._clients.forget(row.id)
+        self._forget(row.id)
         return row, checked.report
 
     async def _check(
@@ -202,7 +207,7 @@ class Connections:
             session.add(mailer)
             await session.flush()
             await self._take(session, mailer, checked, now)
-            await ensure_sending_account(session, mailer)
+            await share_account(session, mailer, now)
             await announce(session, mailer.team_id, Notice.CONNECTED, mailer.id, now=now)
             audit.record(
                 session,
@@ -215,7 +220,7 @@ class Connections:
             )
 
     async def _take(self, session: AsyncSession, mailer: Mailer, checked: _Checked, now: datetime) -> None:
-        take_report(mailer, checked.report, checked.set_up, now)
+        take_report(mailer, checked.report, checked.set_up, now, self._mailers.endpoint_of(mailer.connection))
         take_account(mailer, checked.account, now)
         mailer.unanswered_since = None
         session.add(mailer)
@@ -223,12 +228,6 @@ class Connections:
         await follow_facts(session, mailer, managed, now, told=True)
         await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
         await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, now + ACCESS_CHECK_EVERY, postpone=True)
-
-
-async def ensure_sending_account(session: AsyncSession, mailer: Mailer) -> None:
-    """One sender per AWS account and region, however many teams use it."""
-    same = select(SendingAccount).where(
-        SendingAccount.account_id == mailer.account_id, SendingAccount.region == mailer.region
-    )
-    if (await session.exec(same)).first() is None:
-        session.add(SendingAccount(account_id=mailer.account_id, region=mailer.region))
+        await want_test(session, mailer, now)
+        for kind in (PollKind.FEEDBACK, PollKind.SUPPRESSIONS):
+            await leases.schedule(session, kind, mailer.id, now)

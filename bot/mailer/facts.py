@@ -17,6 +17,7 @@ from bot.ses.access import AccessReport
 from bot.ses.account import AccountFacts, IdentityFacts, ListedIdentity
 from bot.ses.errors import ASSUME_ROLE, SesError, Trouble
 from bot.ses.setup import SetUp
+from storage import leases
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, PollKind, Production
 
@@ -66,10 +67,15 @@ def lacks_action(mailer: Mailer) -> bool:
     return mailer.access_action not in {"", ASSUME_ROLE}
 
 
-def take_report(mailer: Mailer, report: AccessReport, set_up: SetUp, now: datetime) -> None:
-    """Write down a walk through every permission that found all that is required."""
+def take_report(mailer: Mailer, report: AccessReport, set_up: SetUp, now: datetime, endpoint: str) -> None:
+    """Write down a walk through every permission that found all that is required.
+
+    `endpoint` is the address that SNS can tell of events, where there is one.
+    """
     mailer.principal_arn = report.principal_arn
-    mailer.queue_url = set_up.queue_url if set_up.queue_works else None
+    if set_up.queue_works or any(action.startswith("sqs:") for action in report.missing_optional):
+        mailer.queue_url = set_up.queue_url if set_up.queue_works else None  # else AWS has said nothing of it
+    mailer.endpoint = "" if mailer.queue_url else endpoint
     mailer.missing_optional = list(report.missing_optional)
     mailer.access_checked_at = now
     take_access(mailer, Access.OK, now)
@@ -82,6 +88,7 @@ async def record_account(session: AsyncSession, mailer: Mailer, facts: AccountFa
     session.add(mailer)
     if mailer.production is not before and mailer.production is Production.GRANTED:
         await announce(session, mailer.team_id, Notice.GRANTED, mailer.id, now=now)
+        await leases.schedule(session, PollKind.SUPPRESSIONS, mailer.id, now)  # in the sandbox AWS shows none
 
 
 async def record_listing(
@@ -92,6 +99,7 @@ async def record_listing(
     Unmanaged identities come and go with AWS's list. A managed one that is no longer there is gone, and stays.
     """
     rows = {row.name: row for row in await session.exec(select(Identity).where(Identity.mailer_id == mailer.id))}
+    managed = [row for row in rows.values() if row.managed]
     changed: list[Identity] = []
     for entry in listed:
         row = rows.pop(entry.name, None) or new_identity(mailer, entry.name, now)
@@ -106,7 +114,7 @@ async def record_listing(
             await session.delete(row)
     await session.flush()
     await _redraw_added(session, changed, now)
-    return await managed_of(session, mailer.id)
+    return managed
 
 
 async def managed_of(session: AsyncSession, mailer_id: str) -> list[Identity]:
@@ -181,4 +189,5 @@ async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now
     if state is IdentityState.VERIFIED and is_new:
         episode = str(int(now.timestamp()))
         await announce(session, row.team_id, Notice.IDENTITY_VERIFIED, row.id, now=now, episode=episode)
+        await leases.schedule(session, PollKind.SELF_TEST, row.mailer_id, now)
     return True

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)  # longer than the slowest way through: seven calls of three attempts of 13 s
 AT_ONCE = 20
+_ACTION: dict[Intent, audit.Action] = {Intent.RETRY: "identity.retry", Intent.REPLACE: "identity.replace"}
 _PASSING = frozenset(
     {Trouble.THROTTLED, Trouble.UNAVAILABLE, Trouble.NOT_SENT, Trouble.EXPIRED, Trouble.CLOCK_SKEW, Trouble.RATE}
 )
@@ -191,7 +192,7 @@ class Mending:
                 session,
                 team.id,
                 detail["by"],
-                f"identity.{intent}",
+                _ACTION[intent],
                 now=now,
                 subject=row.name,
                 before=before,

@@ -26,9 +26,11 @@ from bot.mailer.facts import (
     take_refusal,
     take_report,
 )
+from bot.mailer.hearing import want_test
 from bot.mailer.records import Mailers
 from bot.mailer.regions import Regions
 from bot.mailer.status import PollIntervals
+from bot.mailer.way_back import way_of
 from bot.mailer.wrong import follow_facts
 from bot.ses.access import AccessReport
 from bot.ses.account import AccountFacts, IdentityFacts, ListedIdentity, Ses
@@ -44,6 +46,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 20
 PATIENCE = 5.0  # seconds that a tick waits for its polls: those of a region that hangs must not hold up the others
 ASK_AGAIN = timedelta(seconds=60)  # where AWS did not answer at all
+YOUNG = 5  # intervals of what is pending, minutes as a rule: new credentials are not known everywhere at AWS yet
 JITTER = 0.15  # of an interval, always downwards: promises count whole intervals
 IN_FULL = 20  # identities that are read one by one in one look: AWS allows about one such call a second
 
@@ -101,7 +104,9 @@ class Monitor:
             BotError: AWS did not answer.
         """
         try:
-            seen = await self._look(self._mailers.ses(mailer), await self._managed(mailer.id))
+            async with self._db.read() as session:
+                managed: Sequence[Identity] = await managed_of(session, mailer.id)
+            seen = await self._look(self._mailers.ses(mailer), managed)
         except SesError as error:
             raise self._mailers.explain(error) from error
         async with self._db.write() as session:
@@ -114,11 +119,12 @@ class Monitor:
         try:
             async with self._db.read() as session:
                 mailer = await session.get(Mailer, claim.subject_id)
+                managed = await managed_of(session, claim.subject_id)
             if mailer is None:
                 async with self._db.write() as session:
                     await leases.drop(session, claim.kind, claim.subject_id)
                 return
-            result = await self._ask(claim.kind, mailer)
+            result = await self._ask(claim.kind, mailer, managed)
             with contextlib.suppress(_OvertakenError):
                 await self._keep(claim, mailer, result)
         finally:
@@ -149,7 +155,7 @@ class Monitor:
     def _interval(self, mailer: Mailer, managed: Sequence[Identity]) -> timedelta:
         return self._intervals.after(mailer.production, [row.state for row in managed])
 
-    async def _ask(self, kind: PollKind, mailer: Mailer) -> _Result:
+    async def _ask(self, kind: PollKind, mailer: Mailer, managed: Sequence[Identity]) -> _Result:
         now = self._clock()
         if not self._regions.may_ask(mailer.region, now):
             return SesError(Trouble.UNAVAILABLE, "SilentRegion", "")
@@ -161,7 +167,7 @@ class Monitor:
                 ses = self._mailers.ses(mailer, renewed=True)
                 if mailer.access is Access.SUSPECT:
                     await ses.account_id()  # the second, different call
-                result = await self._look(ses, await self._managed(mailer.id))
+                result = await self._look(ses, managed)
         except SesError as error:
             result = error
         if isinstance(result, SesError) and result.trouble in _SILENCE:
@@ -217,19 +223,22 @@ class Monitor:
         elif report.set_up is not None and report.passed:
             if mailer.access is not Access.OK:  # whoever waits for it wants facts that are newer than the refusal
                 await leases.schedule(session, PollKind.ACCOUNT, mailer.id, self._clock())
-            take_report(mailer, report, report.set_up, self._clock())
+            before = way_of(mailer)
+            take_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
+            if mailer.unheard or way_of(mailer) is not before:
+                await want_test(session, mailer, self._clock())
 
     async def _refused(
         self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError
     ) -> None:
-        """Take a refusal for what it is: a first one, one that came too soon after it, or a second one."""
+        """Take a refusal for what it is: a first one, a second one, or one that came too soon to tell."""
         now = self._clock()
         wait = min(self._interval(mailer, managed), CONFIRM_AFTER) * (1 - JITTER)
         if mailer.access is Access.OK:
             confirms = take_refusal(mailer, Access.SUSPECT, error, now)
             if confirms is not kind:
                 await leases.schedule(session, confirms, mailer.id, now + CONFIRM_AFTER)
-        elif mailer.access is Access.LOST or now - mailer.access_since >= wait:
+        elif mailer.access is Access.LOST or (now - mailer.access_since >= wait and not self._is_young(mailer, now)):
             take_refusal(mailer, Access.LOST, error, now)
 
     async def _record(self, session: AsyncSession, mailer: Mailer, seen: _Seen) -> Sequence[Identity]:
@@ -244,6 +253,5 @@ class Monitor:
                 await record_identity(session, row, seen.in_full[row.name], now)
         return managed
 
-    async def _managed(self, mailer_id: str) -> list[Identity]:
-        async with self._db.read() as session:
-            return await managed_of(session, mailer_id)
+    def _is_young(self, mailer: Mailer, now: datetime) -> bool:
+        return now - mailer.credentials_at < YOUNG * self._intervals.pending

@@ -69,6 +69,11 @@ class Overview:
         return tuple(row for row in self.managed if row.state in FAILING and not row.intent)
 
     @property
+    def shaky(self) -> tuple[Identity, ...]:
+        """The identities that still send, and that AWS may soon refuse."""
+        return tuple(row for row in self.managed if row.state is IdentityState.TEMPORARY_FAILURE)
+
+    @property
     def next_step(self) -> Step | None:
         """What a person can do now; None where nothing is left to do, or only waiting."""
         steps = (item.missing.step for item in checklist(self) if item.missing)

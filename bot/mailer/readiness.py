@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
 
-from bot.mailer.names import is_simulator
+from bot.mailer.names import is_freemail, is_simulator
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, Production, Sending, SendKind
 
@@ -39,6 +39,7 @@ class SendWarning(StrEnum):
 
     PROBATION = "PROBATION"
     IDENTITY_TEMPORARY_FAILURE = "IDENTITY_TEMPORARY_FAILURE"
+    FREEMAIL_FROM = "FREEMAIL_FROM"  # its provider asks others to refuse what SES sends in its name
 
 
 class Confirmation(StrEnum):
@@ -176,7 +177,7 @@ def readiness(
         size,
         identity,
         blockers,
-        warnings=tuple(_warnings(facts, identity)),
+        warnings=tuple(_warnings(facts, identity, from_address)),
         confirmations=(Confirmation.OVER_QUOTA,) if over_quota and kind is SendKind.BROADCAST and not never else (),
         via=usable(facts.identities) if only_identity_blocks and not large else (),
         recipient_rule=RecipientRule.ANY if facts.production is Production.GRANTED else RecipientRule.SANDBOX,
@@ -219,11 +220,13 @@ def _production_blockers(facts: MailerFacts, kind: SendKind) -> Iterator[Blocker
         yield Blocker(facts.production.name)
 
 
-def _warnings(facts: MailerFacts, identity: IdentityFact | None) -> Iterator[SendWarning]:
+def _warnings(facts: MailerFacts, identity: IdentityFact | None, from_address: str) -> Iterator[SendWarning]:
     if facts.sending is Sending.PROBATION:
         yield SendWarning.PROBATION
     if identity is not None and identity.state is IdentityState.TEMPORARY_FAILURE:
         yield SendWarning.IDENTITY_TEMPORARY_FAILURE
+    if is_freemail(from_address):
+        yield SendWarning.FREEMAIL_FROM
 
 
 def _chosen(from_address: str, identities: Sequence[IdentityFact]) -> IdentityFact | None:

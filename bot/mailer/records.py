@@ -43,7 +43,16 @@ def access_lost(action: str) -> tuple[str, str]:
 class Mailers:
     """Reads mailers. Which team asks is always part of the question."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime], vault: Vault, *, pending_seconds: float) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        vault: Vault,
+        *,
+        pending_seconds: float,
+        public_url: str = "",
+    ) -> None:
+        self._public_url = public_url.rstrip("/")
         self._db = db
         self._clock = clock
         self._vault = vault
@@ -112,7 +121,16 @@ class Mailers:
         Raises:
             SesError: nothing can be said.
         """
-        return await access.recheck(self._renewed(mailer), mailer.connection, account_id=mailer.account_id)
+        return await access.recheck(
+            self._renewed(mailer),
+            mailer.connection,
+            account_id=mailer.account_id,
+            endpoint=self.endpoint_of(mailer.connection),
+        )
+
+    def endpoint_of(self, connection: str) -> str:
+        """Return the address at which SNS reaches us; empty where there is none."""
+        return f"{self._public_url}/sns/{connection}" if self._public_url else ""
 
     def _renewed(self, mailer: Mailer) -> AwsSession:
         session = self._vault.session(mailer)

@@ -6,8 +6,8 @@ from datetime import datetime
 from bot.alerts.incidents import leave
 from bot.alerts.outbox import Notice, announce
 from bot.mailer.records import Mailers
+from bot.mailer.sharing import leave_account
 from bot.ses.account import Ses
-from bot.ses.client import SesClients
 from bot.ses.errors import SesError, Trouble
 from bot.ses.setup import SetUp, tear_down
 from storage import audit, leases
@@ -17,11 +17,15 @@ from storage.states import Access, PollKind
 
 
 class Removal:
-    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, clients: SesClients) -> None:
+    """Args: `forget` drops whatever is kept of a mailer's credentials in memory."""
+
+    def __init__(
+        self, db: Database, clock: Callable[[], datetime], mailers: Mailers, forget: Callable[[str], None]
+    ) -> None:
         self._db = db
         self._clock = clock
         self._mailers = mailers
-        self._clients = clients
+        self._forget = forget
 
     async def delete(self, team: Team, by: str, *, at_aws: bool) -> list[str]:
         """Remove the mailer, whose broadcasts were cancelled before; suppressions stay.
@@ -40,9 +44,10 @@ class Removal:
         now = self._clock()
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
-            for kind in (PollKind.ACCOUNT, PollKind.ACCESS_CHECK):
+            for kind in set(PollKind) - {PollKind.CHANNEL}:
                 await leases.drop(session, kind, row.id)
             await leave(session, team.id, now)
+            await leave_account(session, row, now)
             await announce(session, team.id, Notice.DELETED, row.id, now=now)
             audit.record(
                 session, team.id, by, "mailer.delete", now=now, subject=row.account_id, before={"region": row.region}
@@ -51,7 +56,7 @@ class Removal:
             owner = await session.get_one(Team, team.id, with_for_update=True)
             owner.external_id = None  # another mailer is another connection
             session.add(owner)
-        self._clients.forget(mailer.id)
+        self._forget(mailer.id)
         return left
 
     async def _leave(self, mailer: Mailer, *, at_aws: bool) -> list[str]:

@@ -100,6 +100,10 @@ _TABLE: Mapping[Code, tuple[str, Step]] = {
         "AWS cannot find the records of {identity} just now: it still sends, but check its DNS before AWS stops it.",
         Step.CHECK_NOW,
     ),
+    SendWarning.FREEMAIL_FROM: (
+        "Others may junk or refuse what SES sends from {from_address} (DMARC): send from a domain of your own.",
+        Step.ADD_IDENTITY,
+    ),
     Confirmation.OVER_QUOTA: (
         "This goes to {size}, and {quota}: it pauses when the quota is used up, goes on as it frees, takes {duration}.",
         Step.CONFIRM,

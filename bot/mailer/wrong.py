@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.alerts.incidents import Finding, Wrong, follow
 from bot.mailer.reputation import Level, Rates, rates_of
 from bot.mailer.status import awaited_until
+from bot.mailer.way_back import way_of
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, IncidentKind, Production, Sending
 
@@ -46,7 +47,7 @@ def wrong(mailer: Mailer, identities: Iterable[Identity], now: datetime) -> Wron
     if mailer.unanswered_since and now - mailer.unanswered_since >= OUTAGE_AFTER:
         since = mailer.unanswered_since.isoformat()
         return {(IncidentKind.REGION_OUTAGE, mailer.region): Finding({"since": since, "region": mailer.region})}
-    found = dict(_of_account(mailer)) | dict(_of_reputation(rates_of(mailer, now)))
+    found = dict(_of_account(mailer)) | dict(_of_reputation(rates_of(mailer, now))) | dict(_of_events(mailer))
     for identity in identities:
         found.update(_of_identity(identity, now))
     return found
@@ -84,6 +85,12 @@ def _of_reputation(rates: Rates) -> _Found:
         if level is not Level.FINE:
             detail = {"count": count, "sent": rates.sent, "stops": level is Level.STOP}
             yield (kind, ""), Finding(detail, opens=level >= Level.WARN)
+
+
+def _of_events(mailer: Mailer) -> _Found:
+    if mailer.unheard and mailer.unheard_since:
+        detail = {"count": mailer.unheard, "since": mailer.unheard_since.isoformat(), "way": way_of(mailer).value}
+        yield (IncidentKind.EVENTS_MISSING, ""), Finding(detail)
 
 
 def _of_identity(row: Identity, now: datetime) -> _Found:

@@ -93,7 +93,6 @@ async def check(
     session: AwsSession,
     connection: str,
     *,
-    endpoint: str = "",
     on_step: OnStep = lambda _: None,
     sleep: Sleep = asyncio.sleep,
     monotonic: Callable[[], float] = time.monotonic,
@@ -103,7 +102,6 @@ async def check(
     Args:
         session: signed in with the credentials, in the region.
         connection: a new random name. If any of its pieces is there already, nothing is undone.
-        endpoint: an https address that is to be told of events, where there is one.
         on_step: called with each Step as it is decided.
         sleep: as asyncio.sleep, in seconds.
         monotonic: a clock for waiting, in seconds.
@@ -112,7 +110,7 @@ async def check(
         SesError: when nothing can be said: wrong credentials (Trouble.ACCESS), AWS out of reach, …
     """
     run = _Check(session, connection, on_step, sleep, monotonic, settled_at=monotonic() + NEW_KEY_SETTLES_SECONDS)
-    report = await run.report(endpoint)
+    report = await run.report()
     done = report.set_up
     if done is not None and not done.found:
         if run.lost is not None or not report.passed:
@@ -146,7 +144,8 @@ async def recheck(
         account_id: the account it is in. Credentials of another one are looked at no further: `set_up` is None.
         new_key: whether a key that AWS does not know is waited for, and what the simulator allows is believed, as
             `check` does. Of credentials in use it counts what they really may.
-        endpoint: as `check`.
+        endpoint: the address that SNS is to tell of events where no queue does, if there is one. Only a connection
+            that is in use can confirm the subscription.
         on_step: as `check`.
         sleep: as `check`.
         monotonic: as `check`.
@@ -187,7 +186,7 @@ class _Check:
         self._steps: dict[str, Step] = {}
         self._broken = False
 
-    async def report(self, endpoint: str, expected_account: str = "") -> AccessReport:
+    async def report(self, endpoint: str = "", expected_account: str = "") -> AccessReport:
         identity = await self._patiently("sts:GetCallerIdentity", lambda sts: sts.get_caller_identity())
         self._record(Step("sts:GetCallerIdentity", required=True, outcome=Outcome.OK))
         account_id, arn = str(identity["Account"]), str(identity["Arn"])

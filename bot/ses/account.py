@@ -6,7 +6,7 @@ Amazon SES API v2 reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import methodcaller
@@ -18,6 +18,8 @@ from bot.ses.sending import BulkEntry, BulkTemplate, EntryResult, bulk_request, 
 from storage.states import IdentityKind
 
 IDENTITIES_A_PAGE = 1000
+SUPPRESSED_A_PAGE = 1000
+SIMULATOR = "success@simulator.amazonses.com"  # SES developer guide, "mailbox simulator"
 
 
 @dataclass(frozen=True)
@@ -190,16 +192,44 @@ class Ses:
         configuration_set: str,
         template: BulkTemplate,
         entries: Sequence[BulkEntry],
+        tags: Mapping[str, str],
     ) -> list[EntryResult]:
         """Send to every entry, in one call and one attempt; one result for each entry, in their order.
 
-        At most 50 entries and no more than the account's rate a second, under 1 MB of JSON (SES developer guide, "Using
-        templates to send personalized email"). SesError is about the whole call: with `maybe_accepted` every entry is
-        in doubt, else none was sent.
+        Every mail carries the tags, which come back with SES's events. At most 50 entries and no more than the
+        account's rate a second, under 1 MB of JSON (SES developer guide, "Using templates to send personalized email").
+        SesError is about the whole call: with `maybe_accepted` every entry is in doubt, else none was sent.
         """
-        request = bulk_request(sender, reply_to, configuration_set, template, entries)
+        request = bulk_request(sender, reply_to, configuration_set, template, entries, tags)
         answer = await self._session.call("ses:SendBulkEmail", lambda ses: ses.send_bulk_email(**request), once=True)
         return read_results(answer.get("BulkEmailEntryResults") or (), sender, len(entries))
+
+    async def mail_simulator(self, sender: str, configuration_set: str) -> None:
+        """Mail SES's simulator, which takes it and says so by events. It counts nowhere; a second one does no harm."""
+        subject = {"Data": "Mailroom self-test"}
+        text = {"Data": "Sent to the SES simulator, to see whether its events come back."}
+        request = {
+            "FromEmailAddress": sender,
+            "Destination": {"ToAddresses": [SIMULATOR]},
+            "ConfigurationSetName": configuration_set,
+            "Content": {"Simple": {"Subject": subject, "Body": {"Text": text}}},
+        }
+        await self._session.call("ses:SendEmail", methodcaller("send_email", **request), once=True)
+
+    async def list_suppressed(self, since: datetime | None, token: str = "") -> tuple[list[Suppressed], str]:
+        """List a page of what AWS itself suppresses, put there since then, and the token of the next page.
+
+        AWS keeps this closed in the sandbox: Trouble.BAD_REQUEST.
+        """
+        page: dict[str, Any] = {"PageSize": SUPPRESSED_A_PAGE}
+        if since:
+            page["StartDate"] = since
+        if token:
+            page["NextToken"] = token
+        member = "SuppressedDestinationSummaries"
+        call = methodcaller("list_suppressed_destinations", **page)
+        answer = await self._read("ses:ListSuppressedDestinations", call, member)
+        return [_suppressed(entry) for entry in answer[member]], answer.get("NextToken") or ""
 
     async def get_suppressed(self, address: str) -> Suppressed | None:
         """Ask whether AWS itself suppresses an address. AWS keeps these calls closed in the sandbox."""
@@ -213,8 +243,7 @@ class Ses:
             if error.trouble is Trouble.NOT_FOUND:
                 return None
             raise
-        entry = answer["SuppressedDestination"]
-        return Suppressed(address, clean(entry.get("Reason", "")), entry["LastUpdateTime"].astimezone(UTC))
+        return _suppressed(answer["SuppressedDestination"])
 
     async def _read(self, action: str, call: Callable[[Any], Any], member: str) -> dict[str, Any]:
         """Make a call whose answer always has `member`.
@@ -226,6 +255,11 @@ class Ses:
         if member not in answer:
             raise SesError(Trouble.UNAVAILABLE, "UnreadableAnswer", action)
         return answer
+
+
+def _suppressed(entry: dict[str, Any]) -> Suppressed:
+    address, reason = entry.get("EmailAddress", ""), clean(entry.get("Reason", ""))
+    return Suppressed(address, reason, entry["LastUpdateTime"].astimezone(UTC))
 
 
 def _listed(entry: dict[str, Any]) -> ListedIdentity:

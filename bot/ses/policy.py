@@ -66,7 +66,7 @@ STATEMENTS = (
     ),
     Statement(
         "MailroomQueue",
-        "collect those reports without a public address; without it bounces are not seen",
+        "collect those reports from a queue; without it they need a public address of Mailroom's",
         "arn:{partition}:sqs:*:{account}:mailroom-*",
         _actions(
             "sqs",

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bot.ses.account import SIMULATOR
 from bot.ses.client import AwsSession
 from bot.ses.errors import SesError
-
-SIMULATOR = "success@simulator.amazonses.com"  # SES developer guide, "mailbox simulator"
 
 
 @dataclass(frozen=True)

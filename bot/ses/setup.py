@@ -56,7 +56,7 @@ class Attempt(Protocol):
 
 
 async def set_up(place: Place, attempt: Attempt, endpoint: str = "") -> SetUp:
-    """Make every piece that is missing and put every piece right; `endpoint` (https) is told of events too.
+    """Make every piece that is missing and put every piece right; `endpoint` is told of events where no queue is.
 
     Each action is attempted, whatever became of those before it, so that all that is missing is found in one go.
     """
@@ -196,16 +196,17 @@ async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, bool]:
 
 
 async def _subscriptions(place: Place, attempt: Attempt, endpoint: str, *, with_queue: bool) -> None:
-    """Tell the queue and the endpoint of what the topic hears. SNS gives an existing subscription back."""
+    """Tell the queue, or the endpoint, of what the topic hears. SNS gives an existing subscription back.
+
+    An address that SNS does not take is no missing permission: that nothing comes from there is noticed elsewhere.
+    """
     topic = place.arn("sns")
-    wanted = [(topic, "sqs", place.arn("sqs"))] if with_queue else []
-    if endpoint:
-        wanted.append((topic, "https", endpoint))
-    # With nobody to tell, the right to subscribe is still asked for, at a topic that is not there.
-    for arn, protocol, told in wanted or [(f"{topic}-none", "sqs", place.arn("sqs"))]:
-        request = {"TopicArn": arn, "Protocol": protocol, "Endpoint": told, "ReturnSubscriptionArn": True}
-        await attempt(
-            "sns:Subscribe",
-            methodcaller("subscribe", **request),
-            fine=None if arn == topic else Trouble.NOT_FOUND,
-        )
+    fine: Trouble | None = None
+    if with_queue:
+        arn, protocol, told = topic, "sqs", place.arn("sqs")
+    elif endpoint:
+        arn, protocol, told, fine = topic, endpoint.partition(":")[0], endpoint, Trouble.BAD_REQUEST
+    else:  # with nobody to tell, the right to subscribe is still asked for, at a topic that is not there
+        arn, protocol, told, fine = f"{topic}-none", "sqs", place.arn("sqs"), Trouble.NOT_FOUND
+    request = {"TopicArn": arn, "Protocol": protocol, "Endpoint": told, "ReturnSubscriptionArn": True}
+    await attempt("sns:Subscribe", methodcaller("subscribe", **request), fine=fine)

@@ -1,4 +1,4 @@
-"""The one HTTP listener: Slack's requests, the API, unsubscribe pages, and whether all is well."""
+"""The one HTTP listener: Slack's requests, the API, unsubscribe pages, and how Mailroom itself is doing."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
@@ -7,6 +7,8 @@ from aiohttp import web
 
 from handlers.http.api.routes import MOUNTED
 from handlers.http.health import Health
+from handlers.http.metrics import MetricsPage
+from handlers.http.sns import SnsMessages
 from handlers.http.unsubscribe import UnsubscribePages
 
 MAX_BODY = 1024 * 1024  # what Slack sends is far smaller
@@ -27,15 +29,24 @@ SlackInbound = Callable[[str, Mapping[str, str]], Awaitable[SlackResponse]]
 
 
 def application(
-    *, health: Health, pages: UnsubscribePages, api: web.Application, slack: SlackInbound | None
+    *,
+    health: Health,
+    metrics: MetricsPage,
+    pages: UnsubscribePages,
+    api: web.Application,
+    sns: SnsMessages | None,
+    slack: SlackInbound | None,
 ) -> web.Application:
-    """Return the routes; `slack` is None in Socket Mode, where Slack comes another way."""
+    """Return the routes; `slack` is None in Socket Mode, `sns` without a public address: they come another way."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_headers])
     app.router.add_get("/healthz", health.alive)
     app.router.add_get("/readyz", health.ready)
+    app.router.add_get("/metrics", metrics.show)
     app.router.add_get("/u/{token}", pages.show)
     app.router.add_post("/u/{token}", pages.unsubscribe)
     app.add_subapp(MOUNTED, api)
+    if sns is not None:
+        app.router.add_post("/sns/{connection}", sns.take)
     if slack is not None:
         app.router.add_post("/slack/events", _slack_events(slack))
     return app

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import secrets
+import time
 from collections.abc import Sequence
 
 from slack_sdk.errors import SlackApiError
@@ -12,11 +13,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.teams import Teams
-from handlers.slack.interaction import Interaction
-from handlers.slack.views.common import Message, Modal, Reply, page, said
+from handlers.slack.interaction import Body, Interaction
+from handlers.slack.views.common import Message, Modal, Reply, page, said, waiting
 
 log = logging.getLogger(__name__)
 
+_BETWEEN_LOOKS = 3.0  # seconds between two updates of a waiting view
 _TOO_LATE = said(":hourglass: Slack gave us too little time to open the form. Please try again.")
 
 
@@ -28,6 +30,29 @@ def unexpected(error: Exception) -> Message:
         f":warning: Something went wrong on our side (reference `{reference}`). "
         "Please try again; if it stays, give the reference to whoever runs Mailroom."
     )
+
+
+class Waiting:
+    """The view that stands in for an answer: once it is shown, long work can say in it how far it is.
+
+    Slack sets no end to how long an open modal may be updated; whoever has closed it misses nothing.
+    """
+
+    def __init__(self, client: AsyncWebClient, view_id: str = "", title: str = "") -> None:
+        self._client = client
+        self._view_id = view_id
+        self._title = title
+        self._next = float("inf")
+
+    def begin(self) -> None:
+        """Know that it is shown, with what waiting is for in general."""
+        self._next = time.monotonic()
+
+    async def tell(self, text: str) -> None:
+        """Show how far it is, at most every few seconds."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _BETWEEN_LOOKS
+            await Answers.redraw(self._client, self._view_id, waiting(self._title, text))
 
 
 class Answers:
@@ -44,13 +69,23 @@ class Answers:
             await self._whisper(reply)
         elif isinstance(reply, Modal):
             try:
-                opened = await self._client.views_open(trigger_id=self._at.trigger_id, view=reply.view)
+                show = self._client.views_push if reply.above else self._client.views_open
+                opened = await show(trigger_id=self._at.trigger_id, view=reply.view)
                 return str(opened["view"]["id"])
             except SlackApiError as error:
                 if error.response.get("error") not in {"expired_trigger_id", "exchanged_trigger_id"}:
                     raise
                 await self._whisper(_TOO_LATE)
         return ""
+
+    async def click(self, reply: Reply, view: Body) -> None:
+        """Answer a click in a modal: in its place, or above a form, in which what is typed is not to be lost."""
+        if isinstance(reply, Message) and view.get("submit"):
+            reply = Modal(self.as_view(reply, str(view["title"]["text"])), above=True)
+        if isinstance(reply, Modal) and reply.above:
+            await self.open(reply)
+        else:
+            await self.update(reply, view_id=self._at.view_id, view_hash=self._at.view_hash)
 
     async def update(self, reply: Reply, *, view_id: str, view_hash: str = "", title: str = "Mailroom") -> None:
         """Turn an open modal into the reply; somebody who has closed it gets a message only they see."""
@@ -65,7 +100,7 @@ class Answers:
                 return
             if code not in {"not_found", "view_not_found"}:
                 raise
-            await self._whisper(said(reply.otherwise) if isinstance(reply, Modal) else reply)
+            await self._whisper(reply.for_the_absent if isinstance(reply, Modal) else reply)
 
     @staticmethod
     async def redraw(client: AsyncWebClient, view_id: str, view: View) -> None:
@@ -83,7 +118,7 @@ class Answers:
             return
         if self._at.response_url:
             webhook = AsyncWebhookClient(self._at.response_url)
-            await webhook.send(response_type="ephemeral", replace_original=False, **message.payload())
+            await webhook.send(response_type="ephemeral", replace_original=message.replaces, **message.payload())
             return
         team = await self._teams.get(self._at.ref.team_id, self._at.workspace)
         await self._client.chat_postEphemeral(channel=team.channel_id, user=self._at.user_id, **message.payload())

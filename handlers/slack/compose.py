@@ -1,11 +1,16 @@
 """What writing a test and writing a broadcast share: whether one may, and what was typed."""
 
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
 from bot.broadcast.plan import Draft
 from bot.mailer.overview import Overview
 from bot.mailer.readiness import Blocker, usable
 from handlers.slack import ids
-from handlers.slack.interaction import Values
+from handlers.slack.interaction import Body, Values
 from handlers.slack.listen import Call
+from handlers.slack.mentions import names_in
 from handlers.slack.services import Services
 
 NAMES_IN_HINT = 5
@@ -36,6 +41,21 @@ def typed(values: Values) -> Draft:
         preheader=values.text(ids.Input.PREHEADER),
         body=values.rich_text(ids.Input.MESSAGE),
     )
+
+
+async def to_send(call: Call) -> Draft:
+    """Return what was typed, with the names of whom it mentions: mail has no ids."""
+    draft = typed(call.at.values)
+    return replace(draft, names=await names_in(call.client, draft.body))
+
+
+def body_of(message: Body) -> dict[str, Any]:
+    """Return a message as rich text: as it was typed, or the text of one that was not typed in Slack's editor."""
+    rich = [block for block in message.get("blocks") or () if block.get("type") == "rich_text"]
+    elements = [element for block in rich for element in block["elements"]]
+    if not elements and (text := unescape(str(message.get("text") or "")).strip()):
+        elements = [{"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}]
+    return {"type": "rich_text", "elements": elements} if elements else {}
 
 
 async def starting_point(services: Services, call: Call) -> Draft:

@@ -1,10 +1,12 @@
-"""Fetches a file that somebody gave us in a modal, from Slack's file host and from nowhere else.
+"""Files from and to Slack's file host, and no other: what somebody gave us in a modal, what we bring to people.
 
-The bot's token travels with the request, so a redirect is never followed
+With a download the bot's token travels, so a redirect is never followed
 (https://docs.slack.dev/reference/objects/file-object#authentication).
 """
 
 import tempfile
+from dataclasses import dataclass, field
+from os import SEEK_END
 from typing import BinaryIO, cast
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
 from handlers.slack.ids import Input
+from handlers.slack.views.common import Message
 from storage.sealing import Secret
 
 SLACK_FILE_HOST = "files.slack.com"
@@ -20,6 +23,21 @@ MAX_BYTES = 100 * 1024 * 1024
 IN_MEMORY_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 TIMEOUT = ClientTimeout(total=120, sock_connect=5, sock_read=20)
+UPLOAD_TIMEOUT = ClientTimeout(total=600, sock_connect=5, sock_read=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file to bring to somebody. `alt_text` is of a picture; `comment` is said first to a person who gets it."""
+
+    name: str
+    title: str
+    content: BinaryIO = field(repr=False)
+    alt_text: str = ""
+    comment: Message | None = None
+
+
+_BYTES = {"Content-Type": "application/octet-stream"}
 
 
 class Files:
@@ -58,6 +76,29 @@ class Files:
             raise
         content.seek(0)
         return content
+
+    async def upload(self, client: AsyncWebClient, upload: Upload, channel_id: str, thread_ts: str | None) -> None:
+        """Show the file in a channel, in a direct message or in a thread, from wherever it is read in small pieces.
+
+        Raises whatever the Slack client raises, and ClientError where the bytes were not taken.
+        """
+        size = upload.content.seek(0, SEEK_END)
+        upload.content.seek(0)
+        given = await client.files_getUploadURLExternal(
+            filename=upload.name, length=size, alt_txt=upload.alt_text or None
+        )
+        url = str(given["upload_url"])
+        if urlsplit(url)[:2] != self._origin:
+            raise ClientError("Slack named a strange place for a file")
+        async with (
+            ClientSession(timeout=UPLOAD_TIMEOUT) as session,
+            session.post(url, data=upload.content, headers=_BYTES, allow_redirects=False) as response,
+        ):
+            if response.status != 200:
+                raise ClientError(f"a file was refused with status {response.status}")
+        await client.files_completeUploadExternal(
+            files=[{"id": str(given["file_id"]), "title": upload.title}], channel_id=channel_id, thread_ts=thread_ts
+        )
 
     async def _download(self, url: str, content: BinaryIO) -> None:
         headers = {"Authorization": f"Bearer {self._token.reveal()}"}

@@ -1,6 +1,5 @@
 """The App Home: opened, paged, and published again while somebody is likely to have it open."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.dashboard import Dashboard
-from bot.reach import CHANNEL_GONE
 from bot.teams import Teams
 from handlers.slack.interaction import Interaction
 from handlers.slack.listen import Listeners
@@ -25,7 +23,6 @@ log = logging.getLogger(__name__)
 
 OPEN_FOR = timedelta(minutes=10)  # Slack does not say when it is closed
 VIEWERS = 1_000
-SIDE_BY_SIDE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +84,10 @@ class Home:
 
     async def _teams_of(self, at: Interaction, client: AsyncWebClient) -> list[Team]:
         teams = await self._teams.of_workspace(at.workspace)
-        turns = asyncio.Semaphore(SIDE_BY_SIDE)
-
-        async def is_in(team: Team) -> bool:
-            async with turns:
-                try:
-                    return await self._people.in_channel(client, at.workspace, team.channel_id, at.user_id)
-                except SlackApiError as error:
-                    if error.response.get("error") in CHANNEL_GONE:  # who is in it cannot be known
-                        return False
-                    raise
-
-        present = await asyncio.gather(*(is_in(team) for team in teams))
-        return [team for team, inside in zip(teams, present, strict=True) if inside]
+        if not teams:
+            return []
+        inside = await self._people.channels_of(client, at.workspace, at.user_id)
+        return [team for team in teams if team.channel_id in inside]
 
     def _remember(self, at: Interaction, client: AsyncWebClient, marks: dict[str, Any]) -> None:
         key = (at.workspace, at.user_id)

@@ -45,7 +45,7 @@ class IdentityFlow:
         row = await self._services.identities.add(call.team, call.at.values.text(ids.Input.IDENTITY), call.at.user_id)
         mailer = await self._services.mailers.working(call.team)
         records = records_of(row, mailer.region)
-        message = views.added(row, records, ids.Ref(call.team.id, row.id, row.version))
+        message = views.added(row, records)
         return Modal(
             page(
                 views.ADD_TITLE, [section(f"Added *{esc(row.name)}*; the channel has been told too."), *message.blocks]

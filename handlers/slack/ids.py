@@ -10,6 +10,7 @@ class Button(StrEnum):
     CONNECT = "connection:mailer:connect"
     RECONNECT = "connection:mailer:reconnect"
     DELETE_MAILER = "connection:mailer:delete"
+    LOOK = "connection:mailer:look"
     CREATE_ROLE = "connection:role:create"
     ADD_IDENTITY = "identity:new:add"
     CHECK_NOW = "identity:pending:check"
@@ -18,16 +19,32 @@ class Button(StrEnum):
     APPLY = "production:access:apply"
     SEND_TEST = "send:test:compose"
     NEW_BROADCAST = "send:broadcast:compose"
+    CHECK_DRAFT = "broadcast:draft:check"
+    REMOVE_AUDIENCE = "audience:saved:remove"
     UNDO = "broadcast:scheduled:undo"
     PAUSE = "broadcast:sending:pause"
     RESUME = "broadcast:paused:resume"
     GO_ON = "broadcast:stopped:resume"
     CANCEL = "broadcast:any:cancel"
+    LEAVE = "broadcast:doubt:leave"
+    SEND_AGAIN = "broadcast:doubt:resend"
+    RESEND_FAILED = "broadcast:failed:resend"
+    GET_LIST = "broadcast:recipients:list"
+    SHOW = "broadcast:any:show"
+    NEWER = "broadcast:page:newer"
+    OLDER = "broadcast:page:older"
+    CHECK_EVENTS = "connection:events:check"
     ACKNOWLEDGE = "incident:open:acknowledge"
     PREVIOUS = "home:page:previous"
     NEXT = "home:page:next"
     CREATE_TOKEN = "api:token:create"  # noqa: S105 - the name of a button
     REVOKE_TOKEN = "api:token:revoke"  # noqa: S105 - as above
+
+
+class Shortcut(StrEnum):
+    """callback_id of an entry in the menu of a message."""
+
+    WRITE_BROADCAST = "send:message:compose"
 
 
 class Form(StrEnum):
@@ -44,6 +61,8 @@ class Form(StrEnum):
     SEND_TEST = "send:test:submit"
     NEW_BROADCAST = "send:broadcast:prepare"
     CONFIRM_BROADCAST = "send:broadcast:confirm"
+    SEND_AGAIN = "broadcast:doubt:confirm"
+    RESEND_FAILED = "broadcast:failed:confirm"
 
 
 class Input(StrEnum):
@@ -75,6 +94,8 @@ class Input(StrEnum):
     PREHEADER = "preheader"
     MESSAGE = "message"
     AUDIENCE = "audience"
+    SAVED_AUDIENCE = "saved_audience"
+    SAVE_AS = "save_as"
     SEND_AT = "send_at"
 
 

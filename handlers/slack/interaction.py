@@ -5,7 +5,7 @@ refused. View state may hold credentials, so nothing here prints it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bot.errors import BotError
@@ -63,7 +63,7 @@ class Values:
 class Interaction:
     """One command, click or submission, or the opening of the App Home."""
 
-    kind: Literal["command", "click", "submission", "opening"]
+    kind: Literal["command", "shortcut", "click", "submission", "opening"]
     key: str  # unique: Slack gives each interaction its own trigger
     workspace: str
     enterprise: str
@@ -71,7 +71,7 @@ class Interaction:
     user_team: str
     trigger_id: str
     channel_id: str = ""  # empty in modals and App Home
-    private: bool = False  # of a command: typed in a private channel
+    private: bool = False  # of a command or shortcut: used in a private channel
     response_url: str = field(default="", repr=False)
     words: tuple[str, ...] = ()
     ref: Ref = _NOWHERE
@@ -79,6 +79,7 @@ class Interaction:
     view_hash: str = ""
     at_home: bool = False  # in the App Home: no channel to answer in
     values: Values = field(default_factory=lambda: Values({}), repr=False)
+    message: Body = field(default_factory=dict, repr=False)  # of a shortcut: whose menu it was in
 
 
 def from_command(body: Body) -> Interaction:
@@ -94,6 +95,17 @@ def from_command(body: Body) -> Interaction:
         private=body.get("channel_name") == "privategroup",
         response_url=body["response_url"],
         words=tuple(body.get("text", "").split()),
+    )
+
+
+def from_shortcut(body: Body) -> Interaction:
+    """Read a message shortcut (https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload)."""
+    channel = body["channel"]
+    return replace(
+        _from_person(body, kind="shortcut", ref=_NOWHERE, view={}, channel_id=channel["id"]),
+        private=channel.get("name") == "privategroup",
+        response_url=body["response_url"],
+        message=body["message"],
     )
 
 
@@ -121,7 +133,7 @@ def from_submission(body: Body) -> Interaction:
 def _from_person(
     body: Body,
     *,
-    kind: Literal["click", "submission"],
+    kind: Literal["shortcut", "click", "submission"],
     ref: Ref,
     view: Body,
     channel_id: str = "",

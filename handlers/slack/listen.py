@@ -18,10 +18,10 @@ from bot.errors import BotError
 from bot.tasks import Tasks
 from bot.teams import Teams
 from handlers.slack import channels, ids
-from handlers.slack.answer import Answers, unexpected
+from handlers.slack.answer import Answers, Waiting, unexpected
 from handlers.slack.events import EventHandler, from_event, from_opening
 from handlers.slack.guard import Guard, Permission
-from handlers.slack.interaction import Body, Interaction, from_click, from_command, from_submission
+from handlers.slack.interaction import Body, Interaction, from_click, from_command, from_shortcut, from_submission
 from handlers.slack.publish import Publisher, Show
 from handlers.slack.text import esc
 from handlers.slack.views.common import Message, Modal, Reply, refusal, waiting
@@ -43,11 +43,12 @@ AS_LONG_AS_SLACK_WAITS = Patience()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authorised interaction."""
+    """One authorised interaction. Long work tells `waiting` how far it is."""
 
     at: Interaction
     team: Team
     client: AsyncWebClient
+    waiting: Waiting
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -125,23 +126,30 @@ class Listeners:
 
     def button(self, button: ids.Button, permission: Permission, handler: Handler, *, opens: str = "") -> None:
         """Register a button. `opens` is the title of the modal it opens, if it opens one."""
-        self.registered.append(Registered("button", button, permission))
+        self._action("button", button, permission, handler, opens)
+
+    def shortcut(self, shortcut: ids.Shortcut, permission: Permission, handler: Handler, *, opens: str) -> None:
+        """Register an entry in the menu of a message. `opens` is the title of the modal it opens."""
+        self.registered.append(Registered("shortcut", shortcut, permission))
+
+        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await ack()
+            self._start(self._open(from_shortcut(body), client, permission, handler, opens))
+
+        self._app.shortcut(str(shortcut))(listen)
+
+    def choice(self, name: ids.Input, permission: Permission, handler: Handler) -> None:
+        """Register an input of a modal that is drawn anew as soon as it changes."""
+        self._action("choice", name, permission, handler, opens="")
+
+    def _action(self, kind: str, action: str, permission: Permission, handler: Handler, opens: str) -> None:
+        self.registered.append(Registered(kind, action, permission))
 
         async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
             await ack()
             self._start(self._clicked(body, client, permission, handler, opens))
 
-        self._app.action(str(button))(listen)
-
-    def choice(self, name: ids.Input, permission: Permission, handler: Handler) -> None:
-        """Register an input of a modal that is drawn anew as soon as it changes."""
-        self.registered.append(Registered("choice", name, permission))
-
-        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
-            await ack()
-            self._start(self._clicked(body, client, permission, handler, opens=""))
-
-        self._app.action(str(name))(listen)
+        self._app.action(str(action))(listen)
 
     def form(self, form: Form) -> None:
         """Register the submission of a modal."""
@@ -200,7 +208,7 @@ class Listeners:
         at = from_click(body)
         if at.view_id and (body.get("view") or {}).get("type") == "modal":
             reply = await self._answer(at, client, permission, handler)
-            await Answers(client, at, self._teams).update(reply, view_id=at.view_id, view_hash=at.view_hash)
+            await Answers(client, at, self._teams).click(reply, body["view"])
         else:
             await self._open(at, client, permission, handler, opens)
 
@@ -220,15 +228,12 @@ class Listeners:
     async def _submitted(self, ack: AsyncAck, body: Body, client: AsyncWebClient, form: Form) -> None:
         at = from_submission(body)
         title = str(body["view"]["title"]["text"])
-        if form.slow:
+        shown = Waiting(client, at.view_id, title)
+        task = self._tasks.start(self._submit(at, client, form, shown), "submission")
+        await asyncio.wait({task}, timeout=0 if form.slow else self._patience.submission)
+        if form.slow or not task.done():
             await ack(response_action="update", view=waiting(title, form.waiting))
-        task = self._tasks.start(self._submit(at, client, form), "submission")
-        if form.slow:
-            self._start(self._late(task, at, client, form, title))
-            return
-        await asyncio.wait({task}, timeout=self._patience.submission)
-        if not task.done():
-            await ack(response_action="update", view=waiting(title, form.waiting))
+            shown.begin()
             self._start(self._late(task, at, client, form, title))
             return
         match task.result():
@@ -257,11 +262,11 @@ class Listeners:
         if form.redraw is None or error.code in {"NOT_ALLOWED", "NOT_FOUND"}:
             return None
         team = await self._teams.get(at.ref.team_id, at.workspace)
-        return await form.redraw(Call(at, team, client), error.text)
+        return await form.redraw(Call(at, team, client, Waiting(client)), error.text)
 
-    async def _submit(self, at: Interaction, client: AsyncWebClient, form: Form) -> Reply | BotError:
+    async def _submit(self, at: Interaction, client: AsyncWebClient, form: Form, shown: Waiting) -> Reply | BotError:
         try:
-            return await self._handle(at, client, form.permission, form.submit)
+            return await self._handle(at, client, form.permission, form.submit, shown)
         except BotError as error:
             return error
         except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
@@ -269,7 +274,7 @@ class Listeners:
 
     async def _answer(self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler) -> Reply:
         try:
-            return await self._handle(at, client, permission, handler)
+            return await self._handle(at, client, permission, handler, Waiting(client))
         except BotError as error:
             return refusal(error)
         except Exception as error:  # noqa: BLE001 - as above
@@ -279,7 +284,9 @@ class Listeners:
         async with self._db.write() as session:
             return await leases.seen_once(session, key, self._db.now())
 
-    async def _handle(self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler) -> Reply:
+    async def _handle(
+        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: Waiting
+    ) -> Reply:
         if not await self._first_time(at.key):
             return None
         if at.ref.team_id:
@@ -291,4 +298,4 @@ class Listeners:
             team = await self._teams.create(await channels.enter(client, at), created_by=at.user_id)
         elif at.kind == "command" and not (team.reachable and team.private == at.private):
             team = await self._teams.entered(team, await channels.enter(client, at))
-        return await handler(Call(at, team, client))
+        return await handler(Call(at, team, client, shown))

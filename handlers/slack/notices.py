@@ -6,7 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.alerts.incidents import open_incidents
 from bot.alerts.outbox import Notice
 from bot.mailer.dns import records_of
-from handlers.slack import ids
+from bot.mailer.sharing import sharing
 from handlers.slack.services import Services
 from handlers.slack.views import alerts, identities, notices
 from handlers.slack.views.broadcasts import progress as draw_progress
@@ -35,15 +35,18 @@ class Drawer:
             case Notice.ALERT | Notice.ALERT_REMINDER | Notice.ALERT_OVER | Notice.CHANNEL_GONE:
                 return await self._alert(session, kind, row)
         mailer = await session.get(Mailer, row.record_id)
-        return self._account(kind, mailer) if mailer else None
+        return await self._account(session, kind, mailer) if mailer else None
 
     @staticmethod
-    def _account(kind: Notice, mailer: Mailer) -> Message | None:
+    async def _account(session: AsyncSession, kind: Notice, mailer: Mailer) -> Message | None:
         match kind:
             case Notice.CONNECTED:
                 return notices.connected(mailer)
             case Notice.RECONNECTED:
                 return notices.reconnected(mailer)
+            case Notice.ACCOUNT_SHARED:
+                team = await session.get_one(Team, mailer.team_id)
+                return notices.account_shared(mailer, team, await sharing(session, mailer))
             case Notice.APPLIED:
                 return notices.applied()
             case Notice.GRANTED:
@@ -81,7 +84,7 @@ class Drawer:
             return notices.identity_verified(row, mailer)
         if not message.key.endswith(f":{row.attempt}"):
             return identities.superseded(row)
-        return identities.added(row, records_of(row, mailer.region), ids.Ref(row.team_id, row.id, row.version))
+        return identities.added(row, records_of(row, mailer.region))
 
 
 async def _is_news(session: AsyncSession, incident: Incident) -> bool:

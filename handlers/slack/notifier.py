@@ -5,7 +5,10 @@ Slack has nothing to recognise a repeated post by, and two alerts are better tha
 """
 
 import asyncio
+import hashlib
+import json
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -32,10 +35,13 @@ Draw = Callable[[AsyncSession, Outbox], Awaitable[Message | None]]
 LEASE = timedelta(seconds=60)
 AT_ONCE = 50
 BETWEEN_POSTS = timedelta(seconds=1)  # chat.postMessage: about one a second a channel
+EDITS, PROGRESS_EDITS = 50, 40  # a minute and workspace: https://docs.slack.dev/apis/web-api/rate-limits, Tier 3
+A_MINUTE = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=5)
 REMEMBERED = 10_000
 
 _CONTENT = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long", "no_text", "invalid_arguments"})
+_PERSON_GONE = frozenset({"channel_not_found", "user_not_found", "user_disabled", "messages_tab_disabled"})
 
 
 class Notifier:
@@ -45,6 +51,7 @@ class Notifier:
         self._client = client
         self._draw = draw
         self._posted: dict[str, datetime] = {}  # channel: when it was last posted to
+        self._edits: dict[str, deque[datetime]] = {}  # workspace: when messages were edited, within the last minute
         self._held: dict[str, datetime] = {}  # method: Slack has asked us to wait until then
 
     async def tick(self) -> None:
@@ -71,8 +78,12 @@ class Notifier:
         if (until := reach.wait_until(team, self._clock(), direct=bool(row.user_id))) is not None:
             await self._strand(team, row, until)
             return
+        drawn = _digest(message)
+        if row.ts and drawn == row.drawn:  # it says so already
+            await self._finish(row)
+            return
         method = "chat.update" if row.ts else "chat.postMessage"
-        if (wait_until := self._wait(method, row.user_id or team.channel_id)) is not None:
+        if (wait_until := self._wait(method, team, row)) is not None:
             await self._finish(row, retry_at=wait_until)
             return
         try:
@@ -82,10 +93,11 @@ class Notifier:
         except (ClientError, TimeoutError, OSError) as error:
             await self._fail(row, type(error).__name__)
         else:
-            await self._finish(row, **posted, attempts=0, last_error="")
+            await self._finish(row, **posted, drawn=drawn, attempts=0, last_error="")
 
     async def _send(self, team: Team, row: Outbox, message: Message) -> dict[str, Any]:
         if row.ts:
+            self._edits.setdefault(team.slack_team_id, deque()).append(self._clock())
             await self._client.chat_update(channel=row.channel_id, ts=row.ts, **message.payload())
             return {}
         to = row.user_id or team.channel_id
@@ -107,13 +119,16 @@ class Notifier:
     async def _refused(self, team: Team, row: Outbox, method: str, error: SlackApiError) -> None:
         code = str(error.response.get("error"))
         if code == "ratelimited":
-            self._held[method] = self._clock() + timedelta(seconds=_retry_after(error))
+            self._held[method] = self._clock() + timedelta(seconds=retry_after(error))
             await self._finish(row, retry_at=self._held[method], last_error=code)
         elif code == "message_not_found" and row.ts:  # somebody deleted it: say it again
             await self._finish(row, retry_at=self._clock(), ts="", last_error=code)
         elif code == "thread_not_found" and row.reply_to:  # so it stands by itself
             await self._finish(row, retry_at=self._clock(), reply_to="", last_error=code)
-        elif code in reach.WORKSPACE_GONE or (code in reach.CHANNEL_GONE and not row.user_id):
+        elif row.user_id and code in _PERSON_GONE:
+            log.warning("the message %s reaches nobody: %s", row.key, code)
+            await self._finish(row, last_error=code)
+        elif code in reach.WORKSPACE_GONE or code in reach.CHANNEL_GONE:
             await self._lost(team, row, code)
         elif code in _CONTENT:
             log.error("Slack does not take the message %s: %s", row.key, code)
@@ -147,12 +162,24 @@ class Notifier:
         async with self._db.write() as session:
             await leases.finish_message(session, row, now=self._clock(), retry_at=retry_at, **values)
 
-    def _wait(self, method: str, channel_id: str) -> datetime | None:
+    def _wait(self, method: str, team: Team, row: Outbox) -> datetime | None:
         """Return until when this call has to wait, or None where it need not."""
         waits = [self._held.get(method)]
-        if method == "chat.postMessage" and channel_id in self._posted:
-            waits.append(self._posted[channel_id] + BETWEEN_POSTS)
+        if method == "chat.update":
+            waits.append(self._no_room_until(team, row))
+        elif (to := row.user_id or team.channel_id) in self._posted:
+            waits.append(self._posted[to] + BETWEEN_POSTS)
         return max((wait for wait in waits if wait and wait > self._clock()), default=None)
+
+    def _no_room_until(self, team: Team, row: Outbox) -> datetime | None:
+        """Return when this edit fits into what Slack takes from us; progress leaves room for alerts."""
+        edits = self._edits.get(team.slack_team_id)
+        if edits is None:
+            return None
+        while edits and edits[0] <= self._clock() - A_MINUTE:
+            edits.popleft()
+        room = PROGRESS_EDITS if row.kind == Notice.BROADCAST else EDITS
+        return edits[-room] + A_MINUTE if len(edits) >= room else None
 
     def _remember(self, channel_id: str) -> None:
         if len(self._posted) >= REMEMBERED:
@@ -160,7 +187,11 @@ class Notifier:
         self._posted[channel_id] = self._clock()
 
 
-def _retry_after(error: SlackApiError) -> float:
+def _digest(message: Message) -> str:
+    return hashlib.sha256(json.dumps(message.payload(), sort_keys=True).encode()).hexdigest()
+
+
+def retry_after(error: SlackApiError) -> float:
     """Read the seconds of `Retry-After` (https://docs.slack.dev/apis/web-api/rate-limits); 30 where it is no number."""
     value = error.response.headers.get("Retry-After", "")
     return float(value) if str(value).isdecimal() else 30.0

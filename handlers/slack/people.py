@@ -1,7 +1,7 @@
 """Who somebody is, as Slack knows them; asked again after five minutes, and never guessed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 FRESH_SECONDS = 300
 REMEMBERED = 10_000
+PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,25 @@ class People:
         key = ("in", workspace, channel_id, user_id)
         if self._recall(key):  # only a yes is remembered: who has just joined need not wait
             return True
-        cursor = ""
-        while True:
-            page = await client.conversations_members(channel=channel_id, cursor=cursor or None, limit=1000)
+        async for page in _pages(client.conversations_members, channel=channel_id):
             if user_id in page["members"]:
                 self._remember(key, True)
                 return True
-            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
-                return False
+        return False
+
+    async def channels_of(self, client: AsyncWebClient, workspace: str, user_id: str) -> frozenset[str]:
+        """Return the ids of the channels somebody is in, of those the app can see.
+
+        Of joining and leaving those that are teams Slack tells, and `forget` is called.
+        """
+        key = ("channels", workspace, user_id)
+        if (known := self._recall(key)) is not None:
+            return known  # type: ignore[no-any-return]
+        found: set[str] = set()
+        async for page in _pages(client.users_conversations, user=user_id, types="public_channel,private_channel"):
+            found.update(channel["id"] for channel in page["channels"])
+        self._remember(key, frozenset(found))
+        return frozenset(found)
 
     def forget(self, user_id: str) -> None:
         """Drop what is remembered of one person, when Slack says that it changed."""
@@ -76,3 +87,14 @@ class People:
         while len(self._known) >= REMEMBERED:
             del self._known[next(iter(self._known))]
         self._known[key] = (self._monotonic(), value)
+
+
+async def _pages(method: Callable[..., Awaitable[Any]], **arguments: str) -> AsyncIterator[Any]:
+    """Yield what a method answers, page by page (https://docs.slack.dev/apis/web-api/pagination)."""
+    cursor = ""
+    while True:
+        page = await method(**arguments, cursor=cursor or None, limit=PAGE)
+        yield page
+        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+        if not cursor:
+            return

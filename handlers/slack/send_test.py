@@ -5,7 +5,7 @@ from slack_sdk.models.views import View
 from bot.mailer.names import parse_addresses
 from bot.mailer.readiness import Blocker
 from handlers.slack import ids
-from handlers.slack.compose import fresh_overview, hint, starting_point, typed
+from handlers.slack.compose import fresh_overview, hint, starting_point, to_send, typed
 from handlers.slack.guard import Permission
 from handlers.slack.listen import Call, Form, Listeners, Word
 from handlers.slack.services import Services
@@ -30,6 +30,10 @@ class SendTestFlow:
         listeners.form(Form(ids.Form.SEND_TEST, Permission.SEND, self.send, "Handing it over…", self.redraw))
 
     async def open(self, call: Call) -> Reply:
+        """Open the form; from the one in which a broadcast is written, above it and with what is typed there."""
+        if ids.Input.MESSAGE in call.at.values:
+            form = await self._form(call, ids.Ref(call.team.id), to="")
+            return Modal(form, above=True)
         overview = await fresh_overview(self._services, call)
         if set(overview.answer.blockers) - _ONLY_BROADCASTS:
             return not_ready(overview)
@@ -37,11 +41,14 @@ class SendTestFlow:
         return Modal(views.write_test_form(ids.Ref(call.team.id), draft, to="", hint=hint(overview)))
 
     async def redraw(self, call: Call, notice: str) -> View:
+        return await self._form(call, call.at.ref, to=call.at.values.text(ids.Input.TO), notice=notice)
+
+    async def _form(self, call: Call, ref: ids.Ref, *, to: str, notice: str = "") -> View:
+        """Draw the form with what is typed; AWS is not asked."""
         overview = await self._services.overviews.of(call.team)
-        to = call.at.values.text(ids.Input.TO)
-        return views.write_test_form(call.at.ref, typed(call.at.values), to=to, hint=hint(overview), notice=notice)
+        return views.write_test_form(ref, typed(call.at.values), to=to, hint=hint(overview), notice=notice)
 
     async def send(self, call: Call) -> Reply:
         addresses = parse_addresses(call.at.values.text(ids.Input.TO), field=ids.Input.TO)
-        await self._services.broadcasts.prepare_test(call.team, call.at.user_id, typed(call.at.values), addresses)
+        await self._services.broadcasts.prepare_test(call.team, call.at.user_id, await to_send(call), addresses)
         return Modal(views.test_sent(len(addresses)), otherwise="The test is on its way.")

@@ -6,9 +6,13 @@ from datetime import datetime
 
 from bot.alerts.incidents import Incidents
 from bot.api_tokens import ApiTokens
+from bot.broadcast.audiences import Audiences
 from bot.broadcast.plan import Broadcasts
+from bot.broadcast.reports import Reports
+from bot.broadcast.resend import Resends
 from bot.broadcast.suppressions import Suppressions
 from bot.mailer.connection import Connections
+from bot.mailer.hearing import Hearing
 from bot.mailer.identities import Identities
 from bot.mailer.mending import Mending
 from bot.mailer.monitor import Monitor
@@ -35,9 +39,13 @@ class Services:
     identities: Identities
     mending: Mending
     incidents: Incidents
+    hearing: Hearing
     production: ProductionAccess
     team_rules: TeamRules
     broadcasts: Broadcasts
+    audiences: Audiences
+    resends: Resends
+    reports: Reports
     suppressions: Suppressions
     tokens: ApiTokens
     files: Files

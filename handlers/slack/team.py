@@ -14,6 +14,7 @@ from handlers.slack.people import People
 from handlers.slack.services import Services
 from handlers.slack.views import team as views
 from handlers.slack.views.common import Modal, Reply
+from handlers.slack.views.history import history
 
 SHOWN = 20
 
@@ -74,7 +75,7 @@ class TeamFlow:
         return Modal(views.settings_saved(), otherwise="The settings were saved.")
 
     async def audit(self, call: Call) -> Reply:
-        return views.history(await self._rules.history(call.team, SHOWN))
+        return history(await self._rules.history(call.team, SHOWN))
 
     async def _admins(self, call: Call, notice: str = "") -> View:
         appointed = await self._rules.admins(call.team)

@@ -8,6 +8,8 @@ so that nothing can be made to read as what it is not.
 import unicodedata
 from datetime import datetime
 
+from storage.audit import API_TOKEN
+
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 BAR_WIDTH = 20
@@ -36,6 +38,11 @@ def code(text: str, limit: int = 300) -> str:
 def mention(user_id: str) -> str:
     """Name a person; Slack notifies them only in a message they can see."""
     return f"<@{user_id}>"
+
+
+def actor(who: str) -> str:
+    """Name who did something: a person, or a program with a token."""
+    return "a program" if who.startswith(API_TOKEN) else mention(who)
 
 
 def when(at: datetime, style: str = "{date_short_pretty} {time}") -> str:

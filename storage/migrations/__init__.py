@@ -28,17 +28,22 @@ def upgrade(connection: Connection, target: str = "head") -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    if is_current(connection):
+        return
+    command.upgrade(config_for(connection), target)
+    if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        raise SchemaError("The migration would have left rows that refer to nothing; the database is as it was.")
+
+
+def is_current(connection: Connection) -> bool:
+    """Tell whether the schema is the newest that this code knows. Raises SchemaError where it is newer."""
     found = MigrationContext.configure(connection).get_current_revision()
     known = revisions()
-    if found == known[-1]:
-        return
     if found and found not in known:
         raise SchemaError(
             f"The database was made by a newer Mailroom (schema {found}); run that version, or restore a backup."
         )
-    command.upgrade(config_for(connection), target)
-    if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-        raise SchemaError("The migration would have left rows that refer to nothing; the database is as it was.")
+    return found == known[-1]
 
 
 def revisions() -> list[str]:

@@ -1,7 +1,6 @@
 """The routes of the API. Every one answers for the team of the token, and none of them waits for AWS."""
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -11,23 +10,22 @@ from aiohttp import web
 from pydantic import AwareDatetime, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.plan import Broadcasts
 from bot.broadcast.suppressions import Suppressions
 from bot.errors import BotError
 from bot.lists import Lists
 from bot.mailer.names import parse_address, parse_identity
 from bot.mailer.overview import Overviews
 from bot.mailer.records import Mailers
-from bot.replies import Replies, Reply
+from bot.replies import Reply
 from handlers.http.api import docs, inputs, models
 from handlers.http.api.cursor import Cursor
 from handlers.http.api.openapi import openapi
 from handlers.http.api.problems import Refusal, as_problems
+from handlers.http.api.rate import PerAddress
 from handlers.http.api.routes import VERSION, Asked, Route, Server, reply
-from storage import models as rows
+from handlers.http.api.sending import Sending
 from storage.database import Database
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _NAME = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]  # PostgreSQL takes no NUL
 _TIME = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
 _SEQ = Annotated[int, Field(ge=0, lt=2**31)]
@@ -39,16 +37,14 @@ _BY_ADDRESS: Cursor[str] = Cursor(_NAME, lambda row: row.address_key)
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class Api(Sending):
     """What the routes may call; `app.py` builds it."""
 
     db: Database
     mailers: Mailers
     overviews: Overviews
-    broadcasts: Broadcasts
     suppressions: Suppressions
     lists: Lists
-    replies: Replies
 
     def routes(self) -> list[Route[Any]]:
         none, page, address = inputs.NoInput, inputs.PageInput, inputs.AddressInput
@@ -75,6 +71,7 @@ class Api:
                 {200: models.DeliveryPage},
                 self.deliveries,
             ),
+            *self.sending_routes(),
             Route(
                 "GET",
                 "/suppressions",
@@ -136,7 +133,7 @@ class Api:
         return reply(models.BroadcastPage(items=[models.BroadcastSummary.of(row) for row in shown], next_cursor=cursor))
 
     async def broadcast(self, asked: Asked[inputs.NoInput]) -> Reply:
-        row = await self._broadcast(asked)
+        row = await self.broadcast_of(asked)
         async with self.db.read() as session:
             progress = await self.broadcasts.progress(session, row.id)
         if progress is None:
@@ -145,7 +142,7 @@ class Api:
 
     async def deliveries(self, asked: Asked[inputs.DeliveriesInput]) -> Reply:
         limit, after = asked.input.limit, _BY_SEQ.read(asked.input.cursor)
-        row = await self._broadcast(asked)
+        row = await self.broadcast_of(asked)
         found = await self.lists.deliveries(
             row, state=asked.input.state, after=-1 if after is None else after, limit=limit + 1
         )
@@ -173,11 +170,6 @@ class Api:
         await self.suppressions.lift(asked.bearer.team, address, asked.bearer.actor)
         return Reply(204)
 
-    async def _broadcast(self, asked: Asked[Any]) -> rows.Broadcast:
-        if not _ID.fullmatch(asked.named):
-            raise Refusal.not_found()
-        return await self.broadcasts.get(asked.bearer.team, asked.named)
-
 
 def _normal(name: str) -> str:
     """Return a name as Mailroom keeps it, or as it is where it cannot be one."""
@@ -187,9 +179,9 @@ def _normal(name: str) -> str:
         return name
 
 
-def application(api: Api, server: Server) -> web.Application:
+def application(api: Api, server: Server, per_address: PerAddress) -> web.Application:
     """Return what is to be mounted at `MOUNTED`."""
-    app = web.Application(middlewares=[as_problems])
+    app = web.Application(middlewares=[as_problems, per_address])
     routes = api.routes()
     for route in routes:
         app.router.add_route(route.method, VERSION + route.path, server.handler(route))

@@ -113,7 +113,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 def _note(schema: Mapping[str, Any], text: str) -> str:
     limits = [limit.format(schema[key]) for key, limit in _LIMITS.items() if key in schema]
-    default = [f"default {schema['default']}"] if schema.get("default") not in {None, ""} else []
+    default = [f"default {schema['default']}"] if schema.get("default") not in (None, "", []) else []
     return " ".join(filter(None, (_prose(text), escape(", ".join(limits + default)))))
 
 

@@ -71,7 +71,7 @@ def _operation(route: Route[Any], schemas: Json) -> Json:
     takes = schemas[route.takes.__name__]
     if route.method == "POST":
         body = {"schema": {"$ref": _SCHEMAS + route.takes.__name__}}
-        operation["requestBody"] = {"required": True, "content": {"application/json": body}}
+        operation["requestBody"] = {"required": bool(route.takes.model_fields), "content": {"application/json": body}}
     else:
         parameters += _query_parameters(takes)
     if route.is_idempotent_by_key:
@@ -101,10 +101,10 @@ def _problems(route: Route[Any], in_path: Sequence[str]) -> list[int]:
     statuses = [401, 415, 422, 429]
     if in_path or route.method == "DELETE":
         statuses.append(404)
-    if route.method == "DELETE":
+    if route.method != "GET":
         statuses.append(409)
     if route.method == "POST":
-        statuses += [400, 413]
+        statuses += [400, 413, *([403] if in_path else [])]
     return sorted(statuses)
 
 

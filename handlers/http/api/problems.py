@@ -9,13 +9,21 @@ from typing import Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bot.broadcast.gate import NotReadyError
 from bot.errors import BotError
+from bot.mailer.readiness import Blocker
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-_STATUSES = {"NOT_FOUND": 404, "SUPPRESSION_STAYS": 409}  # of a BotError's code; all others are about the input: 422
+_STATUSES = {  # of a BotError's code; all others are about the input: 422
+    "NOT_FOUND": 404,
+    "ADMINS_ONLY": 403,
+    "ALREADY": 409,
+    "SUPPRESSION_STAYS": 409,
+    "WAITING": 409,
+}
 
 
 class InvalidParameter(BaseModel):
@@ -30,7 +38,7 @@ class InvalidParameter(BaseModel):
 class Problem(BaseModel):
     """An error (RFC 9457). `code` is stable, and what a program should look at."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     type: Literal["about:blank"]
     title: str
@@ -38,6 +46,8 @@ class Problem(BaseModel):
     code: str
     detail: str
     errors: list[InvalidParameter]
+    blockers: list[Blocker]
+    """Why the guard does not let it be sent, most basic first."""
 
 
 class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
@@ -50,6 +60,7 @@ class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
         detail: str,
         *,
         errors: Sequence[InvalidParameter] = (),
+        blockers: Sequence[Blocker] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(code)
@@ -60,6 +71,7 @@ class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
             code=code,
             detail=detail,
             errors=list(errors),
+            blockers=list(blockers),
         )
         self.headers = headers or {}
 
@@ -100,6 +112,8 @@ def _of_bot_error(error: BotError) -> Refusal:
     if status == 404:
         return Refusal.not_found()
     named = [InvalidParameter(parameter=error.field, detail=error.text)] if error.field else []
+    if isinstance(error, NotReadyError):
+        return Refusal(409, error.code, error.text, errors=named, blockers=error.readiness.blockers)
     return Refusal(status, error.code, error.text, errors=named)
 
 

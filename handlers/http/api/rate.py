@@ -1,28 +1,82 @@
-"""How often a token may ask, so that one program in a loop does not slow the others down."""
+"""How often one may ask, so that one program in a loop does not slow the others down."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, ip_address, ip_network
 
-PER_SECOND = 50
-BURST = 500
+from aiohttp import web
+
+from handlers.http.api.problems import Refusal
+
 REMEMBERED = 10_000
+V6_PREFIX = 64  # bits of an IPv6 address that name a network; whoever has it has all addresses in it
 
 
 class Rate:
-    """A bucket per key that holds `BURST` requests and gains `PER_SECOND`; one time per key is all it keeps (GCRA)."""
+    """A bucket per key that holds a `burst` of requests and gains `per_second`; it keeps one time per key (GCRA)."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], *, per_second: float, burst: int) -> None:
         self._clock = clock
+        self._one = timedelta(seconds=1 / per_second)
+        self._burst = self._one * burst
         self._full_at: dict[str, datetime] = {}  # when the bucket of a key is full again
 
     def seconds_to_wait(self, key: str) -> float:
         """Take one request out; 0, or how long until there is one to take."""
         now = self._clock()
-        full_at = max(now, self._full_at.get(key, now)) + timedelta(seconds=1 / PER_SECOND)
-        wait = (full_at - now).total_seconds() - BURST / PER_SECOND
+        full_at = max(now, self._full_at.get(key, now)) + self._one
+        wait = (full_at - now - self._burst).total_seconds()
         if wait > 0:
             return wait
         if len(self._full_at) >= REMEMBERED:
             self._full_at = {key: at for key, at in self._full_at.items() if at > now}
         self._full_at[key] = full_at
         return 0
+
+    def take(self, key: str, who: str) -> None:
+        """Take one request out.
+
+        Raises:
+            Refusal: 429, with the seconds to wait in Retry-After; `who` is what asks too often.
+        """
+        if wait := self.seconds_to_wait(key):
+            raise Refusal(
+                429,
+                "TOO_MANY_REQUESTS",
+                f"{who} asks too often: wait as Retry-After says.",
+                headers={"Retry-After": str(math.ceil(wait))},
+            )
+
+
+@web.middleware
+class PerAddress:
+    """Limits every address, before anything is looked up for it; also those who have no token, or guess at one.
+
+    Args:
+        rate: of an address.
+        proxies: how many reverse proxies of our own stand in front. Each adds the address it was asked from to the end
+            of `X-Forwarded-For`; what stands before those, anybody may have written.
+    """
+
+    def __init__(self, rate: Rate, proxies: int) -> None:
+        self._rate = rate
+        self._proxies = proxies
+
+    async def __call__(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        self._rate.take(self.network(request), "This address")
+        return await handler(request)
+
+    def network(self, request: web.Request) -> str:
+        """Return whom a request comes from: an IPv4 address, or an IPv6 network."""
+        told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+        text = told[-self._proxies].strip() if 0 < self._proxies <= len(told) else request.remote or ""
+        try:
+            address = ip_address(text)
+        except ValueError:
+            return request.remote or ""
+        if isinstance(address, IPv4Address):
+            return str(address)
+        return str(address.ipv4_mapped or ip_network((address, V6_PREFIX), strict=False))

@@ -3,7 +3,6 @@
 The same table of routes makes the OpenAPI description, so what is served and what is described cannot differ.
 """
 
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -67,7 +66,7 @@ class Server:
     def handler(self, route: Route[Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             bearer = await self._bearer(request)
-            self._pace(bearer)
+            self._rate.take(bearer.token_id, "This token")
             answer = await route.handle(await _asked(route, request, bearer))
             kind = "application/json" if answer.body else None
             return web.Response(status=answer.status, text=answer.body or None, content_type=kind)
@@ -86,15 +85,6 @@ class Server:
                 headers={"WWW-Authenticate": "Bearer"},
             )
         return bearer
-
-    def _pace(self, bearer: Bearer) -> None:
-        if wait := self._rate.seconds_to_wait(bearer.token_id):
-            raise Refusal(
-                429,
-                "TOO_MANY_REQUESTS",
-                "This token asks too often: wait as Retry-After says.",
-                headers={"Retry-After": str(math.ceil(wait))},
-            )
 
 
 async def _asked(route: Route[In], request: web.Request, bearer: Bearer) -> Asked[In]:
@@ -121,6 +111,8 @@ def _query(takes: type[In], request: web.Request) -> In:
 
 
 def _body(takes: type[In], request: web.Request, body: bytes) -> In:
+    if not body and not takes.model_fields:
+        return takes()
     if request.content_type != "application/json":
         raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "Send JSON, as application/json.")
     return takes.model_validate_json(body, strict=True, by_alias=True, by_name=False)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bot.mailer.failing import Intent
 from handlers.slack.text import code, count, esc, when
+from handlers.slack.views.identities import UNDER_WAY
 from storage.models import Incident
 from storage.states import IncidentKind
 
@@ -63,7 +65,8 @@ def _region_outage(detail: dict[str, Any]) -> Words:
         f"AWS does not answer in {region}",
         "Mailroom cannot see how the account stands, and starts no broadcast on what it knew before. Your credentials "
         "are not the trouble, as far as can be seen.",
-        "Nothing, but wait: Mailroom tries again every minute, and this channel is told. AWS reports outages on "
+        "Nothing, but wait: Mailroom tries again every minute, *Check now* does at once, and this channel is told. "
+        "`/mailer` still shows what is known of the account. AWS reports outages on "
         "<https://health.aws.amazon.com/health/status|AWS Health>.",
         f"AWS answers in {region} again",
     )
@@ -161,6 +164,16 @@ def _complaints(detail: dict[str, Any]) -> Words:
     return _reputation(detail, "drew a complaint", "0.3 %")
 
 
+def _events_missing(detail: dict[str, Any]) -> Words:
+    return Words(
+        f"SES tells nothing of the mails it took: {count(detail.get('count', 0), 'mail')}, and not one event",
+        "Mail still goes out, but bounces and complaints are not seen: nobody is suppressed for them, no broadcast is "
+        "stopped before AWS would stop the account, and what is in doubt stays in doubt.",
+        _MENDS_EVENTS[str(detail.get("way", ""))],
+        "SES tells again what becomes of mails",
+    )
+
+
 def _quota_low(detail: dict[str, Any]) -> Words:
     return Words(
         f"Most of the daily quota is used: {_numbers(detail)} in the last 24 hours",
@@ -179,6 +192,14 @@ def _quota_used_up(detail: dict[str, Any]) -> Words:
     )
 
 
+_MENDS_EVENTS = {
+    "queue": "Press *Check now*: Mailroom looks at its configuration set, its topic and its queue at AWS, puts back "
+    "what is missing, and mails the SES simulator to see whether an event comes.",
+    "endpoint": "Whoever runs Mailroom must see that its public address can be reached from the internet. *Check now* "
+    "puts back what is missing at AWS, and mails the SES simulator to see whether an event comes.",
+    "": "Nothing leads from SES to Mailroom any more. Allow SQS in the policy again, as the README has it, then press "
+    "*Check now*.",
+}
 _STOPS_IDENTITY = "Nothing is sent from it. Another verified identity of this channel still sends."
 _WORDS: dict[IncidentKind, Callable[[dict[str, Any]], Words]] = {
     IncidentKind.ACCESS_LOST: _access_lost,
@@ -192,6 +213,7 @@ _WORDS: dict[IncidentKind, Callable[[dict[str, Any]], Words]] = {
     IncidentKind.VERIFICATION_ENDING: _verification_ending,
     IncidentKind.BOUNCES: _bounces,
     IncidentKind.COMPLAINTS: _complaints,
+    IncidentKind.EVENTS_MISSING: _events_missing,
     IncidentKind.QUOTA_USED_UP: _quota_used_up,
     IncidentKind.QUOTA_LOW: _quota_low,
 }
@@ -217,9 +239,13 @@ def _error(detail: dict[str, Any]) -> str:
 
 def _mends_identity(detail: dict[str, Any]) -> str:
     if "members" in detail:
-        return "Look for what they have in common: their DNS, or somebody at the AWS account. `/mailer` shows them."
+        return (
+            "Look for what they have in common: their DNS, or somebody at the AWS account. *Check now* asks AWS again "
+            "and lists those that fail, with what mends each; so does `/mailer`."
+        )
     if detail.get("intent"):
-        return "Nothing: it is being mended already, and this channel is told how that ends."
+        under_way = UNDER_WAY[Intent(detail["intent"])]
+        return f"Nothing: it {under_way} already, and this channel is told how that ends."
     return (
         "*Retry verification* starts it anew at AWS, with the same settings: have its DNS records, or its mailbox, at "
         "hand. *Replace identity* takes another address or domain instead."

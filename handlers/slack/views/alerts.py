@@ -6,14 +6,26 @@ An alert may wake somebody at night: it says all of that in words, without anoth
 from collections.abc import Sequence
 from datetime import datetime
 
-from slack_sdk.models.blocks import ActionsBlock, ButtonElement
+from slack_sdk.models.blocks import Block, ButtonElement
+from slack_sdk.models.views import View
 
 from handlers.slack import ids
 from handlers.slack.text import duration, esc, mention, when
 from handlers.slack.views.alert_words import Words, words_of
-from handlers.slack.views.common import Message, button, buttons, context, section
+from handlers.slack.views.common import Message, button, buttons, context, page, section
 from storage.models import Incident
 from storage.states import IncidentKind, IncidentState
+
+_LOOK = frozenset(
+    {
+        IncidentKind.REGION_OUTAGE,
+        IncidentKind.SHUT_DOWN,
+        IncidentKind.SENDING_PAUSED,
+        IncidentKind.PROBATION,
+        IncidentKind.PRODUCTION_DENIED,
+    }
+)
+"""What AWS alone can end: one can only look whether it has."""
 
 
 def headline(incident: Incident) -> str:
@@ -34,7 +46,21 @@ def alert(incident: Incident) -> Message:
             section(f"*What it stops*\n{words.stops}"),
             section(f"*What to do*\n{words.do}"),
             context(_who(incident)),
-            _actions(incident),
+            *_actions(incident),
+        ],
+    )
+
+
+def checking_events() -> View:
+    """What *Check now* under the alert about missing events answers."""
+    return page(
+        "Check now",
+        [
+            section(
+                ":mag: *Mailroom is looking.* It walks through its permissions, puts back what is missing of its "
+                "configuration set, its topic and its queue, and then mails the SES simulator."
+            ),
+            context("When an event comes, the alert says that it is over. `/mailer` shows it, too."),
         ],
     )
 
@@ -72,8 +98,8 @@ def stranded(channel: str, incidents: Sequence[Incident]) -> Message:
         [
             section(f":warning: *{title}*, so you are told that something is wrong:\n{lines}"),
             context(
-                "Invite Mailroom to the channel again, or unarchive it: what waits is posted then. You get this "
-                "because you connected the channel, at most once a day."
+                "Invite Mailroom to the channel again, or unarchive it: what waits is posted then. Its team admins and "
+                "whoever connected it get this, at most once a day."
             ),
         ],
     )
@@ -106,24 +132,34 @@ def _who(incident: Incident) -> str:
     return "Once a day you are reminded here, until it is over or somebody acknowledges it."
 
 
-def _actions(incident: Incident) -> ActionsBlock:
-    mending: list[ButtonElement] = []
+def _actions(incident: Incident) -> list[Block]:
+    elements = _mending(incident)
+    if incident.state is IncidentState.OPEN:
+        ref = ids.Ref(incident.team_id, incident.id, incident.version)
+        elements.append(button(ids.Button.ACKNOWLEDGE, "Acknowledge", ref))
+    return [buttons(*elements)] if elements else []
+
+
+def _mending(incident: Incident) -> list[ButtonElement]:
+    """What mends it, or, where that is somebody else's work, what sees that it is done."""
     mailer = ids.Ref(incident.team_id, incident.mailer_id or "")
     identity = ids.Ref(incident.team_id, incident.subject, incident.detail.get("version", 0))
     match incident.kind:
         case IncidentKind.ACCESS_LOST:
-            mending = [
+            return [
                 button(ids.Button.RECONNECT, "Reconnect", mailer, style="primary"),
                 button(ids.Button.DELETE_MAILER, "Delete mailer", mailer, style="danger"),
             ]
-        case IncidentKind.IDENTITY_LOST | IncidentKind.VERIFICATION_FAILED if "members" not in incident.detail:
-            mending = [
+        case _ if incident.detail.get("intent"):  # it is under way
+            return []
+        case kind if kind in _LOOK or kind is IncidentKind.EVENTS_MISSING or "members" in incident.detail:
+            look = ids.Button.CHECK_EVENTS if kind is IncidentKind.EVENTS_MISSING else ids.Button.LOOK
+            return [button(look, "Check now", mailer, style="primary")]
+        case IncidentKind.IDENTITY_LOST | IncidentKind.VERIFICATION_FAILED:
+            return [
                 button(ids.Button.RETRY, "Retry verification", identity, style="primary"),
                 button(ids.Button.REPLACE, "Replace identity", identity),
             ]
-        case IncidentKind.VERIFICATION_ENDING if "members" not in incident.detail:
-            mending = [button(ids.Button.CHECK_NOW, "Check now", identity, style="primary")]
-    ref = ids.Ref(incident.team_id, incident.id, incident.version)
-    if incident.state is IncidentState.OPEN:
-        mending.append(button(ids.Button.ACKNOWLEDGE, "Acknowledge", ref))
-    return buttons(*mending)
+        case IncidentKind.VERIFICATION_ENDING:
+            return [button(ids.Button.CHECK_NOW, "Check now", identity, style="primary")]
+    return []

@@ -23,7 +23,8 @@ def tokens_page(team: Team, tokens: Sequence[ApiToken], made: Secret | None, *, 
         TITLE,
         [
             section(
-                "With a token a program of yours can read how this channel stands, and suppress addresses. "
+                "With a token a program of yours can read how this channel stands, send broadcasts, pause, resume and "
+                "cancel them, and suppress addresses. "
                 f"The API answers {where if public_url else here}."
             ),
             *_made(made),

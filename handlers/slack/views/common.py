@@ -28,10 +28,14 @@ TITLE_LIMIT = 24
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is said in a channel or to one person; `text` is what notifications and screen readers get."""
+    """What is said in a channel or to one person; `text` is what notifications and screen readers get.
+
+    `replaces`: as an answer to a click it stands in the place of the message with the button.
+    """
 
     text: str
     blocks: Sequence[Block]
+    replaces: bool = False
 
     def payload(self) -> dict[str, Any]:
         """Arguments for chat.postMessage, chat.update, chat.postEphemeral and response_url."""
@@ -40,10 +44,18 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Modal:
-    """A modal, and the sentence that replaces it for somebody who has closed it meanwhile."""
+    """A modal, and what replaces it for somebody who has closed it meanwhile.
+
+    `above`: it opens on top of the one that was clicked in, where what is typed stays as it is.
+    """
 
     view: View
-    otherwise: str = ""
+    otherwise: str | Message = ""
+    above: bool = False
+
+    @property
+    def for_the_absent(self) -> Message:
+        return said(self.otherwise) if isinstance(self.otherwise, str) else self.otherwise
 
 
 Reply = Message | Modal | None

@@ -9,10 +9,11 @@ from bot.dashboard import Standing
 from bot.reach import WORKSPACE_GONE
 from handlers.slack import ids
 from handlers.slack.text import count, esc, when
+from handlers.slack.views.broadcasts import STATES
 from handlers.slack.views.common import button, buttons, context, header, home, section
 from handlers.slack.views.status import card, team_ref
 from storage.models import Broadcast
-from storage.states import Access, BroadcastState
+from storage.states import Access
 
 BLOCKS = 100  # of a view: https://docs.slack.dev/reference/views/home-tab-views
 _AROUND = 3  # title, line of the page, buttons
@@ -21,14 +22,6 @@ _OUT_OF_REACH = {
     "is_archived": "the channel is archived",
     "not_in_channel": "Mailroom is no longer in the channel; invite it again with `/invite @Mailroom` there",
     "channel_not_found": "Mailroom can no longer see the channel; invite it again, or it was deleted",
-}
-_STATES = {
-    BroadcastState.SCHEDULED: "scheduled",
-    BroadcastState.SENDING: "being sent",
-    BroadcastState.PAUSED: "paused",
-    BroadcastState.DONE: "sent",
-    BroadcastState.CANCELLED: "cancelled",
-    BroadcastState.STOPPED: "stopped",
 }
 
 
@@ -94,6 +87,6 @@ def _warning(standing: Standing) -> list[Block]:
 def _last(broadcast: Broadcast) -> str:
     at = broadcast.finished_at or broadcast.start_at or broadcast.created_at
     return (
-        f"Last broadcast: *{esc(broadcast.subject, 150)}*, {_STATES.get(broadcast.state, broadcast.state)}, "
+        f"Last broadcast: *{esc(broadcast.subject, 150)}*, {STATES[broadcast.state]}, "
         f"{count(broadcast.size, 'recipient')}, {when(at)}"
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from slack_sdk.models.blocks import ActionsBlock, Block
+from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement
 from slack_sdk.models.views import View
 
 from bot.mailer.dns import Finding, Found, Record
+from bot.mailer.failing import Intent
 from bot.mailer.status import awaited_until
 from handlers.slack import ids
 from handlers.slack.text import code, esc, mention, when
@@ -21,6 +22,10 @@ _MARKS = {
     IdentityState.FAILED: ":x:",
     IdentityState.TEMPORARY_FAILURE: ":warning:",
     IdentityState.GONE: ":x:",
+}
+UNDER_WAY = {
+    Intent.RETRY: "is being verified anew at AWS",
+    Intent.REPLACE: "is being replaced by another one",
 }
 _FOUND = {
     Found.RIGHT: ":white_check_mark: right",
@@ -53,15 +58,18 @@ def add_form(ref: ids.Ref, *, typed: str = "", notice: str = "") -> View:
 
 def line(row: Identity) -> str:
     """One line about an identity: mark, name, state in words."""
-    return f"{_MARKS[row.state]} *{esc(row.name)}* {state_words(row)}"
+    mark = ":hourglass_flowing_sand:" if row.intent else _MARKS[row.state]
+    return f"{mark} *{esc(row.name)}* {state_words(row)}"
 
 
 def state_words(row: Identity) -> str:
+    if row.intent:
+        return UNDER_WAY[Intent(row.intent)]
     match row.state:
         case IdentityState.VERIFIED:
             return "is verified"
         case IdentityState.TEMPORARY_FAILURE:
-            return "is verified; AWS could not see its DNS records at its last look"
+            return "still sends, but AWS no longer finds its DNS records"
         case IdentityState.FAILED:
             why = f" ({esc(row.error_type)})" if row.error_type else ""
             return f"failed verification{why}"
@@ -72,7 +80,7 @@ def state_words(row: Identity) -> str:
     return f"is waiting for verification since {when(since)}; AWS keeps looking until {when(until)}"
 
 
-def added(row: Identity, records: Sequence[Record], ref: ids.Ref) -> Message:
+def added(row: Identity, records: Sequence[Record]) -> Message:
     """The live message about an identity: what to do while it waits, and how it went."""
     if row.state is not IdentityState.PENDING:
         return Message(f"{row.name}: {row.state}", [section(line(row)), *_origin(row)])
@@ -96,7 +104,7 @@ def added(row: Identity, records: Sequence[Record], ref: ids.Ref) -> Message:
         [
             *todo,
             context(f"{line(row)}. {_how(row)}."),
-            buttons(button(ids.Button.CHECK_NOW, "Check now", ref, style="primary")),
+            buttons(check_button(row)),
         ],
     )
 
@@ -120,6 +128,12 @@ def mend_buttons(row: Identity) -> ActionsBlock:
         button(ids.Button.RETRY, "Retry verification", ref, style="primary"),
         button(ids.Button.REPLACE, "Replace identity", ref),
     )
+
+
+def check_button(row: Identity, *, primary: bool = True) -> ButtonElement:
+    """What looks an identity up, at AWS and in the DNS."""
+    ref = ids.Ref(row.team_id, row.id, row.version)
+    return button(ids.Button.CHECK_NOW, "Check now", ref, style="primary" if primary else None)
 
 
 def record_blocks(records: Sequence[Record]) -> list[Block]:

@@ -55,7 +55,7 @@ def retried(result: Retried) -> Message:
 
 def replaced(old_name: str, new: Identity, mailer: Mailer) -> View:
     """The identity that waits now, with its DNS records."""
-    message = added(new, records_of(new, mailer.region), ids.Ref(new.team_id, new.id, new.version))
+    message = added(new, records_of(new, mailer.region))
     told = section(f"*{esc(new.name)}* takes the place of *{esc(old_name)}*; the channel has been told too.")
     return page(REPLACE_TITLE, [told, *message.blocks])
 

@@ -1,11 +1,13 @@
 """What the channel is told unasked: what happened, what it means, and the button for what comes next."""
 
+from collections.abc import Sequence
+
 from handlers.slack import ids
 from handlers.slack.text import count, esc, mention
 from handlers.slack.views.common import Message, button, buttons, context, section
 from handlers.slack.views.connect import account, region_label
 from handlers.slack.views.status import quota
-from storage.models import Identity, Mailer
+from storage.models import Identity, Mailer, Team
 from storage.states import Production
 
 _IN_SANDBOX = (
@@ -62,6 +64,32 @@ def identity_verified(row: Identity, mailer: Mailer) -> Message:
         f"{row.name} is verified",
         [section(f":white_check_mark: *{esc(row.name)} is verified.* {meaning}"), buttons(*elements)],
     )
+
+
+def account_shared(mailer: Mailer, team: Team, others: Sequence[Team]) -> Message:
+    """Who else uses the account; of a channel that some who read this may not know, no more than that there is one."""
+    where = f"AWS account {account(mailer)} in {mailer.region}"
+    if not others:
+        alone = f"{where} is no longer used by another channel"
+        return Message(alone, [section(f":bust_in_silhouette: {alone}.")])
+    users = list(dict.fromkeys(_user(other, team) for other in others))
+    return Message(
+        f"{where} is used elsewhere, too",
+        [
+            section(
+                f":busts_in_silhouette: *{where} is used elsewhere, too: by {' and '.join(users)}.* Its quota, its "
+                "rate and its reputation are shared: when AWS stops it for one, it stops for all. Unsubscribes, "
+                "complaints and broadcasts are each channel's own."
+            ),
+            context("If you did not expect that, ask whoever looks after the AWS account who else was given access."),
+        ],
+    )
+
+
+def _user(other: Team, team: Team) -> str:
+    if other.slack_team_id != team.slack_team_id:
+        return "a channel of another Slack workspace"
+    return "another channel" if other.private or team.shared else f"<#{other.channel_id}>"
 
 
 def applied() -> Message:

@@ -3,23 +3,26 @@
 from collections.abc import Iterable
 
 from slack_sdk.models.blocks import Block, ButtonElement
+from slack_sdk.models.views import View
 
 from bot.mailer.overview import Overview, checklist
 from bot.mailer.readiness import Blocker
 from bot.mailer.records import access_lost
 from bot.mailer.sentences import Step
+from bot.mailer.way_back import Way, way_of
 from handlers.slack import ids
 from handlers.slack.text import bar, code, count, esc, when
 from handlers.slack.views.alerts import headline
-from handlers.slack.views.common import Message, button, buttons, context, header, section
+from handlers.slack.views.common import Message, button, buttons, context, header, page, section
 from handlers.slack.views.connect import place
-from handlers.slack.views.identities import line, mend_buttons
+from handlers.slack.views.identities import check_button, line, mend_buttons
 from storage.models import Mailer
 from storage.states import Access, Production, Sending
 
 IDENTITIES_SHOWN = 10
 INCIDENTS_SHOWN = 5
 FAILING_SHOWN = 5  # each with two buttons
+LISTED = 40  # of them in a modal, which takes 100 blocks
 
 _ACCESS = {
     Access.OK: ":white_check_mark: AWS accepts the credentials",
@@ -36,25 +39,24 @@ _SENDING = {
     Sending.PROBATION: ":warning: AWS has put the account on probation",
     Sending.SHUT_DOWN: ":x: AWS has shut down sending",
 }
+_WAYS = {Way.QUEUE: "the queue at AWS", Way.ENDPOINT: "SNS"}
+_STEPS = {
+    Step.CONNECT: (ids.Button.CONNECT, "Connect"),
+    Step.RECONNECT: (ids.Button.RECONNECT, "Reconnect"),
+    Step.ADD_IDENTITY: (ids.Button.ADD_IDENTITY, "Add identity"),
+    Step.APPLY: (ids.Button.APPLY, "Apply for production access"),
+    Step.CHECK_NOW: (ids.Button.LOOK, "Check now"),
+}
 
 
-def step_button(step: Step | None, overview: Overview, *, primary: bool = True) -> ButtonElement | None:
+def step_button(step: Step | None, overview: Overview) -> ButtonElement | None:
     """Return the button that takes the step, where a button can."""
-    ref = team_ref(overview)
-    style = "primary" if primary else None
-    match step:
-        case Step.CONNECT:
-            return button(ids.Button.CONNECT, "Connect", ref, style=style)
-        case Step.RECONNECT:
-            return button(ids.Button.RECONNECT, "Reconnect", ref, style=style)
-        case Step.ADD_IDENTITY:
-            return button(ids.Button.ADD_IDENTITY, "Add identity", ref, style=style)
-        case Step.APPLY:
-            return button(ids.Button.APPLY, "Apply for production access", ref, style=style)
-        case Step.CHECK_NOW if overview.waiting:
-            waiting = ids.Ref(overview.team.id, overview.waiting.id, overview.waiting.version)
-            return button(ids.Button.CHECK_NOW, "Check now", waiting, style=style)
-    return None
+    if step is Step.CHECK_NOW and overview.waiting:
+        return check_button(overview.waiting)
+    if step is None or step not in _STEPS:
+        return None
+    action, label = _STEPS[step]
+    return button(action, label, team_ref(overview), style="primary")
 
 
 def team_ref(overview: Overview) -> ids.Ref:
@@ -87,7 +89,9 @@ def card(overview: Overview, *, one_click: bool = True) -> Message:
             *([section(f"*Sending*\n{_SENDING[mailer.sending]}")] if mailer.sending in _SENDING else []),
             section(f"*Identities*\n{_identities(overview)}"),
             *_failing(overview),
+            *_shaky(overview),
             section(f"*Daily quota*\n{quota(mailer)}"),
+            section(f"*Feedback*\n{_feedback(mailer)}"),
             context(_footnote(mailer, one_click=one_click)),
             *_next(overview),
         ],
@@ -100,11 +104,40 @@ def _access(mailer: Mailer) -> str:
     return _ACCESS[mailer.access]
 
 
+def _feedback(mailer: Mailer) -> str:
+    """Whether bounces and complaints are seen."""
+    way = way_of(mailer)
+    if mailer.unheard:
+        return ":x: SES tells nothing of the mails it took: bounces and complaints are not seen"
+    if way is Way.NONE:
+        return ":warning: Not set up: the policy has no SQS, so bounces and complaints are not seen"
+    if mailer.heard_at:
+        return f":white_check_mark: Works, by {_WAYS[way]}: the last event came {when(mailer.heard_at)}"
+    if mailer.tested_at:
+        return f":hourglass_flowing_sand: No event yet: the SES simulator was mailed {when(mailer.tested_at)}"
+    return ":white_circle: No event yet: it is tested as soon as an identity is verified"
+
+
 def _wrong(overview: Overview) -> list[Block]:
     lines = [headline(incident) for incident in overview.incidents[:INCIDENTS_SHOWN]]
     if len(overview.incidents) > INCIDENTS_SHOWN:
         lines.append(f"and {len(overview.incidents) - INCIDENTS_SHOWN:,} more")
     return [section("\n".join(lines))] if lines else []
+
+
+def looked(overview: Overview) -> View:
+    """What *Check now* under an alert found: what is wrong as AWS says just now, each with what mends it."""
+    well = [section(":white_check_mark: AWS has just been asked: nothing is wrong any more.")]
+    left = len(overview.failing) - LISTED
+    more = f"{count(left, 'more identity fails', 'more identities fail')}. " if left > 0 else ""
+    return page(
+        "Check now",
+        [
+            *(_wrong(overview) or well),
+            *_failing(overview, LISTED),
+            context(f"{more}`/mailer` in the channel shows how everything stands."),
+        ],
+    )
 
 
 def quota(mailer: Mailer) -> str:
@@ -151,20 +184,34 @@ def help_text(command: str, words: Iterable[tuple[str, str]], *, unknown: str = 
 
 
 def _identities(overview: Overview) -> str:
-    rows = [row for row in overview.managed if row not in overview.failing[:FAILING_SHOWN]]
+    apart = (*overview.failing[:FAILING_SHOWN], *overview.shaky[:FAILING_SHOWN])
+    rows = [row for row in overview.managed if row not in apart]
     others = len(overview.identities) - len(overview.managed)
     lines = [line(row) for row in rows[:IDENTITIES_SHOWN]]
     if len(rows) > IDENTITIES_SHOWN:
         lines.append(f"and {count(len(rows) - IDENTITIES_SHOWN, 'more identity', 'more identities')}")
     if others:
         lines.append(f"{count(others, 'other identity', 'other identities')} of the account, not looked after here")
-    return "\n".join(lines) or ("None that works" if overview.failing else "None yet")
+    return "\n".join(lines) or ("None that is sound" if apart else "None yet")
 
 
-def _failing(overview: Overview) -> list[Block]:
+def _failing(overview: Overview, most: int = FAILING_SHOWN) -> list[Block]:
     """Each identity that failed, with the buttons that mend it."""
+    return [block for row in overview.failing[:most] for block in (section(f"{line(row)}."), mend_buttons(row))]
+
+
+def _shaky(overview: Overview) -> list[Block]:
+    """Each identity that AWS may soon refuse, with what finds out why."""
     return [
-        block for row in overview.failing[:FAILING_SHOWN] for block in (section(f"{line(row)}."), mend_buttons(row))
+        block
+        for row in overview.shaky[:FAILING_SHOWN]
+        for block in (
+            section(
+                f"{line(row)}, since {when(row.state_since)}. If they stay away AWS takes its verification back: "
+                "*Check now* says which one is missing or wrong."
+            ),
+            buttons(check_button(row, primary=False)),
+        )
     ]
 
 
@@ -188,8 +235,6 @@ def _next(overview: Overview) -> list[Block]:
 
 def _footnote(mailer: Mailer, *, one_click: bool) -> str:
     told = f"As AWS told us {when(mailer.checked_at)}."
-    if mailer.queue_url is None:
-        told += " :warning: The key may not use SQS, so bounces and complaints are not seen."
     if not one_click:
         told += " :warning: There is no public address, so recipients unsubscribe by mail: use /mailer suppress."
     return told

@@ -38,7 +38,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('enterprise_id', 'slack_team_id', name=op.f('uq_installation_enterprise_id_slack_team_id'))
     )
     op.create_table('poll',
-    sa.Column('kind', sa.Enum('account', 'access_check', 'feedback', 'channel', name='kind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('account', 'access_check', 'feedback', 'self_test', 'suppressions', 'channel', name='kind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('subject_id', sa.String(), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('fence', sa.Integer(), nullable=False),
@@ -120,8 +120,10 @@ def upgrade() -> None:
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('team_id', sa.String(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
+    sa.Column('name_key', sa.String(), nullable=False),
     sa.Column('columns', sa.JSON(), nullable=False),
     sa.Column('size', sa.Integer(), nullable=False),
+    sa.Column('toward_quota', sa.Integer(), nullable=False),
     sa.Column('duplicates', sa.Integer(), nullable=False),
     sa.Column('invalid', sa.Integer(), nullable=False),
     sa.Column('rejected', sa.JSON(), nullable=False),
@@ -132,6 +134,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('audience', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_audience_team_id'), ['team_id'], unique=False)
+        batch_op.create_index('uq_audience_saved', ['team_id', 'name_key'], unique=True, sqlite_where=sa.text("name_key <> ''"), postgresql_where=sa.text("name_key <> ''"))
 
     op.create_table('mailer',
     sa.Column('id', sa.String(), nullable=False),
@@ -149,6 +152,7 @@ def upgrade() -> None:
     sa.Column('configuration_set', sa.String(), nullable=False),
     sa.Column('topic_arn', sa.String(), nullable=False),
     sa.Column('queue_url', sa.String(), nullable=True),
+    sa.Column('endpoint', sa.String(), nullable=False),
     sa.Column('missing_optional', sa.JSON(), nullable=False),
     sa.Column('access', sa.Enum('ok', 'suspect', 'lost', name='access', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('access_since', sa.DateTime(timezone=True), nullable=False),
@@ -171,6 +175,12 @@ def upgrade() -> None:
     sa.Column('bounced_lately', sa.Integer(), nullable=False),
     sa.Column('complained_lately', sa.Integer(), nullable=False),
     sa.Column('rated_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('heard_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('tested_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('self_tests', sa.Integer(), nullable=False),
+    sa.Column('unheard', sa.Integer(), nullable=False),
+    sa.Column('unheard_since', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('suppressions_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('checked_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['team_id'], ['team.id'], name=op.f('fk_mailer_team_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_mailer')),
@@ -185,6 +195,7 @@ def upgrade() -> None:
     sa.Column('record_id', sa.String(), nullable=False),
     sa.Column('user_id', sa.String(), nullable=False),
     sa.Column('reply_to', sa.String(), nullable=False),
+    sa.Column('is_file', sa.Boolean(), nullable=False),
     sa.Column('wanted', sa.Integer(), nullable=False),
     sa.Column('shown', sa.Integer(), nullable=False),
     sa.Column('fence', sa.Integer(), nullable=False),
@@ -193,6 +204,7 @@ def upgrade() -> None:
     sa.Column('last_error', sa.String(), nullable=False),
     sa.Column('channel_id', sa.String(), nullable=False),
     sa.Column('ts', sa.String(), nullable=False),
+    sa.Column('drawn', sa.String(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['team_id'], ['team.id'], name=op.f('fk_outbox_team_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_outbox')),
@@ -222,16 +234,14 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['team_id'], ['team.id'], name=op.f('fk_team_admin_team_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('team_id', 'user_id', name=op.f('pk_team_admin'))
     )
-    op.create_table('audience_member',
+    op.create_table('audience_block',
     sa.Column('audience_id', sa.String(), nullable=False),
-    sa.Column('seq', sa.Integer(), nullable=False),
-    sa.Column('line', sa.Integer(), nullable=False),
-    sa.Column('address', sa.String(), nullable=False),
-    sa.Column('address_key', sa.String(), nullable=False),
+    sa.Column('first_seq', sa.Integer(), nullable=False),
+    sa.Column('addresses', sa.JSON(), nullable=False),
+    sa.Column('lines', sa.JSON(), nullable=False),
     sa.Column('fields', sa.JSON(), nullable=False),
-    sa.ForeignKeyConstraint(['audience_id'], ['audience.id'], name=op.f('fk_audience_member_audience_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('audience_id', 'seq', name=op.f('pk_audience_member')),
-    sa.UniqueConstraint('audience_id', 'address_key', name=op.f('uq_audience_member_audience_id_address_key'))
+    sa.ForeignKeyConstraint(['audience_id'], ['audience.id'], name=op.f('fk_audience_block_audience_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('audience_id', 'first_seq', name=op.f('pk_audience_block'))
     )
     op.create_table('broadcast',
     sa.Column('id', sa.String(), nullable=False),
@@ -256,6 +266,7 @@ def upgrade() -> None:
     sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('judged_from', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('doubts_left_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('error', sa.String(), nullable=False),
     sa.ForeignKeyConstraint(['audience_id'], ['audience.id'], name=op.f('fk_broadcast_audience_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['mailer_id'], ['mailer.id'], name=op.f('fk_broadcast_mailer_id'), ondelete='SET NULL'),
@@ -308,7 +319,7 @@ def upgrade() -> None:
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('team_id', sa.String(), nullable=False),
     sa.Column('mailer_id', sa.String(), nullable=True),
-    sa.Column('kind', sa.Enum('access_lost', 'region_outage', 'shut_down', 'sending_paused', 'probation', 'production_denied', 'identity_lost', 'verification_failed', 'verification_ending', 'bounces', 'complaints', 'quota_used_up', 'quota_low', name='incident_kind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('access_lost', 'region_outage', 'shut_down', 'sending_paused', 'probation', 'production_denied', 'identity_lost', 'verification_failed', 'verification_ending', 'bounces', 'complaints', 'events_missing', 'quota_used_up', 'quota_low', name='incident_kind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('subject', sa.String(), nullable=False),
     sa.Column('state', sa.Enum('open', 'acknowledged', 'resolved', name='state', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),

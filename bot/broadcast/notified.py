@@ -1,0 +1,55 @@
+"""SES's events by SNS to our own address, for teams whose policy has no queue: proven first, then as from the queue."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlmodel import select
+
+from bot.broadcast.feedback import Feedback
+from bot.mailer.hearing import want_test
+from bot.mailer.records import Mailers
+from bot.ses.notifications import Certificates, Kind, RefusedError, confirm, read
+from storage.database import Database
+from storage.models import Mailer
+
+log = logging.getLogger(__name__)
+
+
+class Notified:
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        mailers: Mailers,
+        feedback: Feedback,
+        certificates: Certificates,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+        self._feedback = feedback
+        self._certificates = certificates
+
+    async def take(self, connection: str, body: bytes) -> None:
+        """Take a message in; the same one again changes nothing.
+
+        Raises:
+            RefusedError: it is not for us, or nobody knows the connection.
+            OSError, SesError: not now: SNS is to try again.
+        """
+        message = read(body)
+        async with self._db.read() as session:
+            mailer = (await session.exec(select(Mailer).where(Mailer.connection == connection))).first()
+        if mailer is None:
+            raise RefusedError("an unknown connection")
+        await self._certificates.verify(message, mailer.topic_arn, self._clock())
+        match message.kind:
+            case Kind.NOTIFICATION:
+                await self._feedback.take_in(mailer, [body.decode()])
+            case Kind.SUBSCRIBED:
+                await confirm(self._mailers.session(mailer), mailer.topic_arn, message.token)
+                async with self._db.write() as writing:
+                    await want_test(writing, await self._mailers.lock(writing, mailer.id), self._clock())
+            case Kind.UNSUBSCRIBED:  # the next look at what is set up puts it back
+                log.warning("somebody has ended the subscription of mailer %s", mailer.id)

@@ -1,0 +1,193 @@
+"""What a person decides once a broadcast is done: whether what failed, or what is in doubt, is sent again.
+
+Nothing is sent again by itself. Whoever has it sent again saw how many that are; exactly those go back to `pending`,
+and the same broadcast goes on, with the same guard, letter and headers as at first. The version the person saw is
+compared, so that it happens once however often and by whomever it is asked for.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import ColumnElement
+from sqlmodel import and_, col, func, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce
+from bot.broadcast.gate import Gate
+from bot.broadcast.moves import move, wake
+from bot.broadcast.steering import as_seen, lock
+from bot.errors import BotError
+from bot.mailer.readiness import Readiness
+from storage import audit, leases
+from storage.database import Database
+from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression, Team
+from storage.states import BroadcastState, ChunkState, DeliveryState, PollKind
+
+REASONS_SHOWN = 3
+
+What = Literal[DeliveryState.FAILED, DeliveryState.IN_DOUBT]
+_ACTION: dict[DeliveryState, audit.Action] = {
+    DeliveryState.FAILED: "broadcast.resend_failed",
+    DeliveryState.IN_DOUBT: "broadcast.send_again",
+}
+_NOTHING = {
+    DeliveryState.FAILED: "Nothing of this broadcast has failed",
+    DeliveryState.IN_DOUBT: "Nothing of this broadcast is in doubt any more",
+}
+_DONE = (BroadcastState.DONE,)
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """What sending again would do, for somebody to confirm.
+
+    Attributes:
+        size: recipients it would go to.
+        suppressed: those left out, since the team never mails them again by now.
+        reasons: why they failed, and how many for each; the most frequent first.
+    """
+
+    broadcast: Broadcast
+    size: int
+    suppressed: int
+    reasons: Sequence[tuple[str, int]]
+    readiness: Readiness
+
+
+class Resends:
+    def __init__(self, db: Database, clock: Callable[[], datetime], gate: Gate) -> None:
+        self._db = db
+        self._clock = clock
+        self._gate = gate
+
+    async def look(self, team: Team, broadcast_id: str, version: int, what: What) -> Resend:
+        """Return what sending these again would do; nothing changes.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, or the guard says no.
+        """
+        resend, _ = await self._look(team, broadcast_id, version, what)
+        return resend
+
+    async def send(self, team: Team, broadcast_id: str, version: int, what: What, by: str) -> Broadcast:
+        """Send these again, and those alone; whoever is suppressed by now stays as they are.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, or the guard says no.
+        """
+        _, mailer = await self._look(team, broadcast_id, version, what)
+        now = self._clock()
+        async with self._db.write() as session:
+            await wake(session, mailer.account_id, mailer.region, now)
+            broadcast = await lock(session, team, broadcast_id, version, _DONE)
+            moved = await _put_back(session, broadcast, what, now)
+            if not moved:
+                raise _nothing(what)
+            if what is DeliveryState.IN_DOUBT:
+                broadcast.doubts_left_at = now  # of those that are suppressed; new doubts come later than this
+                await _end_doubts(session, broadcast, now)
+            await move(
+                session, broadcast, BroadcastState.SENDING, by=by, action=_ACTION[what], now=now, recipients=moved
+            )
+            await leases.schedule(session, PollKind.FEEDBACK, mailer.id, now)
+        return broadcast
+
+    async def leave(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:
+        """Leave what is in doubt as it is, and do not ask again. An event may still tell what became of it.
+
+        Raises:
+            BotError: NOT_FOUND or ALREADY.
+        """
+        now = self._clock()
+        async with self._db.write() as session:
+            broadcast = await lock(session, team, broadcast_id, version, _DONE)
+            left = await count_undecided(session, broadcast)
+            if not left:
+                raise _nothing(DeliveryState.IN_DOUBT)
+            broadcast.doubts_left_at = now
+            broadcast.version += 1
+            session.add(broadcast)
+            audit.record(
+                session,
+                team.id,
+                by,
+                "broadcast.leave_in_doubt",
+                now=now,
+                subject=broadcast.id,
+                after={"recipients": left},
+            )
+            await announce(session, team.id, Notice.BROADCAST, broadcast.id, now=now)
+        return broadcast
+
+    async def _look(self, team: Team, broadcast_id: str, version: int, what: What) -> tuple[Resend, Mailer]:
+        async with self._db.read() as session:
+            broadcast = as_seen(await session.get(Broadcast, broadcast_id), team, version, _DONE)
+            size, suppressed = await _count(session, broadcast, what)
+            reasons = await _reasons(session, broadcast, what)
+        if not size + suppressed:
+            raise _nothing(what)
+        if not size:
+            raise BotError("ALL_SUPPRESSED", "All of them are suppressed by now, so there is nobody to send to.")
+        mailer, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, size)
+        if mailer.id != broadcast.mailer_id:
+            raise BotError(
+                "MAILER_GONE",
+                "The mailer that sent this broadcast was deleted, so nothing of it can be sent again.",
+                "Send a new one; “Get the list” names who did not get this one.",
+            )
+        return Resend(broadcast, size, suppressed, reasons, answer), mailer
+
+
+async def count_undecided(session: AsyncSession, broadcast: Broadcast) -> int:
+    """Return how many are in doubt of which nobody has said yet to leave them so."""
+    return sum(await _count(session, broadcast, DeliveryState.IN_DOUBT))
+
+
+def _concerned(broadcast: Broadcast, what: What) -> tuple[ColumnElement[bool], ...]:
+    concerned = (col(Delivery.broadcast_id) == broadcast.id, col(Delivery.state) == what)
+    if what is DeliveryState.IN_DOUBT and broadcast.doubts_left_at:
+        return (*concerned, col(Delivery.at) > broadcast.doubts_left_at)
+    return concerned
+
+
+async def _put_back(session: AsyncSession, broadcast: Broadcast, what: What, now: datetime) -> int:
+    """Return how many are pending again."""
+    suppressed = select(Suppression.id).where(
+        Suppression.team_id == broadcast.team_id, Suppression.address_key == Delivery.address_key
+    )
+    again = update(Delivery).where(*_concerned(broadcast, what), ~suppressed.exists())
+    values = {"state": DeliveryState.PENDING, "chunk_id": None, "message_id": None, "error": "", "at": now}
+    result = await session.exec(again.values(**values), execution_options={"synchronize_session": False})
+    return result.rowcount
+
+
+async def _count(session: AsyncSession, broadcast: Broadcast, what: What) -> tuple[int, int]:
+    """Return how many may be mailed, and how many are suppressed by now."""
+    both = and_(Suppression.team_id == broadcast.team_id, Suppression.address_key == Delivery.address_key)
+    counted = select(func.count(), func.count(col(Suppression.id))).select_from(Delivery).outerjoin(Suppression, both)
+    total, suppressed = (await session.exec(counted.where(*_concerned(broadcast, what)))).one()
+    return total - suppressed, suppressed
+
+
+async def _reasons(session: AsyncSession, broadcast: Broadcast, what: What) -> list[tuple[str, int]]:
+    error, number = col(Delivery.error), func.count()
+    grouped = select(error, number).where(*_concerned(broadcast, what)).group_by(error)
+    found = await session.exec(grouped.order_by(number.desc(), error).limit(REASONS_SHOWN))
+    return [(why, count) for why, count in found]
+
+
+async def _end_doubts(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
+    """End the calls in doubt of which nothing is in doubt any more."""
+    doubtful = select(Delivery.seq).where(Delivery.chunk_id == Chunk.id, Delivery.state == DeliveryState.IN_DOUBT)
+    settled = update(Chunk).where(
+        col(Chunk.broadcast_id) == broadcast.id, col(Chunk.state) == ChunkState.IN_DOUBT, ~doubtful.exists()
+    )
+    await session.exec(
+        settled.values(state=ChunkState.DONE, finished_at=now), execution_options={"synchronize_session": False}
+    )
+
+
+def _nothing(what: What) -> BotError:
+    return BotError("ALREADY", f"{_NOTHING[what]}, so nothing was done.")

@@ -1,0 +1,43 @@
+"""Teams that use the same AWS account in the same region: they share its quota and its name, so each is told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce, redraw
+from storage.database import insert_into
+from storage.models import Mailer, SendingAccount, Team, new_id
+
+
+async def share_account(session: AsyncSession, mailer: Mailer, now: datetime) -> None:
+    """Have the mailer use its account's one sender, and have it and whoever else uses that told of each other.
+
+    The sender's row is locked until the commit: of two who connect at the same moment the second sees the first.
+    """
+    sender = insert_into(session, SendingAccount).values(
+        id=new_id(), account_id=mailer.account_id, region=mailer.region, owner="", fence=0, share=1
+    )
+    await session.exec(
+        sender.on_conflict_do_update(index_elements=["account_id", "region"], set_={"region": sender.excluded.region})
+    )
+    others = await _others(session, mailer)
+    for each in (*others, mailer) if others else ():
+        await announce(session, each.team_id, Notice.ACCOUNT_SHARED, each.id, now=now, episode=mailer.id)
+
+
+async def leave_account(session: AsyncSession, mailer: Mailer, now: datetime) -> None:
+    """Have what was said about sharing drawn again: the mailer goes."""
+    await redraw(session, [each.id for each in await _others(session, mailer)], [Notice.ACCOUNT_SHARED], now)
+
+
+async def sharing(session: AsyncSession, mailer: Mailer) -> Sequence[Team]:
+    """Return the other teams that use the account in this region."""
+    ids = [each.team_id for each in await _others(session, mailer)]
+    return (await session.exec(select(Team).where(col(Team.id).in_(ids)).order_by(Team.name))).all()
+
+
+async def _others(session: AsyncSession, mailer: Mailer) -> Sequence[Mailer]:
+    same = select(Mailer).where(Mailer.account_id == mailer.account_id, Mailer.region == mailer.region)
+    return (await session.exec(same.where(Mailer.id != mailer.id).order_by(Mailer.id))).all()

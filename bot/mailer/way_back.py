@@ -1,0 +1,32 @@
+"""How what SES tells of mails comes back to Mailroom, and whether it does, as stored facts have it."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from storage.models import Mailer
+
+EVENTS_COME_WITHIN: Final = timedelta(minutes=15)
+"""Of a mail, the first one within seconds as a rule."""
+
+
+class Way(StrEnum):
+    QUEUE = "queue"
+    ENDPOINT = "endpoint"
+    NONE = ""
+
+
+def way_of(mailer: Mailer) -> Way:
+    """The queue wherever the policy allows one: it keeps events for 14 days, SNS tries an endpoint for an hour."""
+    if mailer.queue_url:
+        return Way.QUEUE
+    return Way.ENDPOINT if mailer.endpoint else Way.NONE
+
+
+def is_awaited(mailer: Mailer) -> bool:
+    """Whether a mail to the simulator went out, and no event has come since."""
+    return mailer.tested_at is not None and not heard_since(mailer, mailer.tested_at)
+
+
+def heard_since(mailer: Mailer, at: datetime) -> bool:
+    return mailer.heard_at is not None and mailer.heard_at >= at
