@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo play test check run format
+.PHONY: demo play test check chaos bench run format
 
 demo: .venv  ## the main job, played through without any account
 	@$(BIN)/python -m tests.playground.tour
@@ -17,6 +17,12 @@ check: .venv  ## formatting, lint, types, import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports
+
+chaos: .venv  ## kill -9, stalls, lost replies, database restarts; CHAOS=short or long, SEED= to repeat one
+	@$(BIN)/python -m tests.chaos
+
+bench: .venv  ## the targets of docs/performance.md; BENCH=name for one of them; writes benchmarks.json
+	@$(BIN)/python -m tests.benchmarks
 
 format: .venv
 	@$(BIN)/ruff format .

@@ -1,0 +1,83 @@
+"""`make chaos`: kill -9, stalls, lost replies and database restarts against real processes, on both databases.
+
+`python -m tests.chaos` runs both at once, each in a process of its own; with a name it runs that one. CHAOS is `short`,
+`long` or nothing; SEED repeats the choices of an earlier run (the moments at which processes meet them differ).
+"""
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from random import Random, SystemRandom
+
+from tests.chaos.havoc import Blow
+from tests.chaos.run import prepared
+from tests.databases import DatabaseMissingError, Databases
+
+KINDS = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often what is done, on one kind of database."""
+
+    kills: int
+    stalls: int
+    restarts: int
+
+    def blows(self, kind: str, random: Random) -> list[Blow]:
+        restarts = self.restarts if kind == "postgresql" else 0
+        blows = [Blow.KILL] * self.kills + [Blow.STALL] * self.stalls + [Blow.RESTART] * restarts
+        random.shuffle(blows)
+        return blows
+
+
+PLANS = {"short": Plan(20, 5, 2), "": Plan(105, 27, 10), "long": Plan(510, 60, 40)}
+
+
+async def run_one(kind: str, plan: Plan, seed: int) -> int:
+    """Run on one kind of database; return the exit code."""
+    random = Random(f"{kind} {seed}")  # noqa: S311 - to be repeated, not to be secret
+    with Databases(crash_safe=True) as databases:
+        try:
+            async with prepared(kind, databases, random) as (run, bots):
+                try:
+                    result = await run.play(plan.blows(kind, random))
+                except Exception as error:  # noqa: BLE001 - whatever it is, the run has failed
+                    logs = "\n".join(bot.log()[-6000:] for bot in bots)
+                    print(f"{logs}\nchaos {kind}: {type(error).__name__}: {error}", flush=True)
+                    return 1
+        except DatabaseMissingError as error:
+            print(f"chaos {kind}: left out: {error}", flush=True)
+            return 0
+    print(result.line(kind), flush=True)
+    return 0 if result.is_right else 1
+
+
+async def run_all(seed: int) -> int:
+    """Run all kinds side by side; return the exit code."""
+    print(f"chaos: seed {seed}", flush=True)
+    runs = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.chaos", kind, env=os.environ | {"SEED": str(seed)}
+        )
+        for kind in KINDS
+    ]
+    return max(await asyncio.gather(*(run.wait() for run in runs)), key=abs)
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit code."""
+    length, seed = os.environ.get("CHAOS", ""), os.environ.get("SEED", "")
+    if length not in PLANS or not (seed.isdecimal() or not seed) or not set(arguments) <= set(KINDS):
+        print(__doc__, file=sys.stderr)
+        return 2
+    number = int(seed or SystemRandom().randrange(10**6))
+    try:
+        return asyncio.run(run_one(arguments[0], PLANS[length], number) if arguments else run_all(number))
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,56 @@
+"""The bot as a process that starts fast enough to be killed hundreds of times.
+
+Each one is forked from a process that has imported everything and done nothing else. From there on it is `app.serve`
+with settings of its own, and a kill is a kill -9.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sys
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from app import serve
+from bot.logs import configure as configure_logs
+from bot.settings import load
+from tests.chaos.clock import SharedClock
+from tests.playground.stage import Bot
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload([__name__])
+
+
+class ForkedBot(Bot):
+    """Its clock is the file that CHAOS_CLOCK names."""
+
+    _child: ForkServerProcess | None = None
+
+    async def launch(self) -> None:
+        self._child = _forks.Process(target=_run, args=(self.environment, self.log_file))
+        self._child.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._child is not None and self._child.is_alive()
+
+    def _signal(self, how: signal.Signals) -> None:
+        if self._child and self._child.pid and self.is_alive:
+            os.kill(self._child.pid, how)
+
+    async def _wait(self) -> None:
+        if self._child:
+            await asyncio.to_thread(self._child.join)
+
+
+def _run(environment: dict[str, str], log: Path) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(log.parent)  # where there is no .env
+    with log.open("ab") as written:
+        os.dup2(written.fileno(), sys.stdout.fileno())
+        os.dup2(written.fileno(), sys.stderr.fileno())
+    settings = load()
+    configure_logs(settings.log_level, settings.log_format)
+    asyncio.run(serve(settings, clock=SharedClock(Path(environment["CHAOS_CLOCK"]))))
