@@ -1,0 +1,141 @@
+"""Mailroom's own parts on a real database and a local SES, in real time, for one team or several."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from io import BytesIO
+from typing import BinaryIO
+
+from sqlmodel import col, func, select
+
+from bot.broadcast.draft import Draft, Upload
+from bot.broadcast.engine import Engine
+from bot.broadcast.gate import Gate
+from bot.broadcast.letter import Letters
+from bot.broadcast.plan import Broadcasts
+from bot.mailer.monitor import Monitor
+from bot.mailer.overview import Overviews
+from bot.mailer.records import Mailers
+from bot.mailer.status import PollIntervals
+from bot.mailer.vault import Vault
+from bot.ses.client import SesClients
+from bot.ses.credentials import AwsKey
+from storage.database import Database
+from storage.models import Broadcast, Delivery, Mailer, Team, new_id
+from storage.sealing import KeyRing, Secret
+
+REGION = "eu-west-1"
+SENDER = "news@example.com"
+_TEXT = (
+    "Hello {{first_name|there}},\n\n"
+    + "The autumn issue is out, with all that happened in the last months. " * 8
+    + "\n\n"
+    "Your city, {{city}}, has a page of its own, and your code is {{code}}.\n\nSee you soon, the team of News"
+)
+
+
+def key(number: int) -> AwsKey:
+    """Return the key of an account; the local SES tells accounts by it."""
+    return AwsKey(f"AKIA{number:016d}", Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"))
+
+
+def draft() -> Draft:
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": _TEXT}]}
+    body = {"type": "rich_text", "elements": [section]}
+    return Draft(SENDER, "", "News for {{first_name|you}}", "What happened, and what comes next", body)
+
+
+def rows(size: int, domain: str = "recipients.example") -> Iterator[str]:
+    """Yield the lines of a CSV with an address and three more columns."""
+    yield "email,first_name,city,code\n"
+    for number in range(1, size + 1):
+        yield f"r{number}@{domain},Name {number},Springfield,{number:08x}\n"
+
+
+def csv(size: int, domain: str = "recipients.example") -> BytesIO:
+    return BytesIO("".join(rows(size, domain)).encode())
+
+
+class Rig:
+    def __init__(self, db: Database, keys: KeyRing) -> None:
+        self.db = db
+        self.clients = SesClients()
+        self.keys = keys
+        self.vault = Vault(self.keys, self.clients)
+        self.mailers = Mailers(db, db.now, self.vault, pending_seconds=60)
+        self.monitor = Monitor(db, db.now, self.mailers, PollIntervals())
+        self.overviews = Overviews(self.mailers, db.now, small_limit=50, healthy_seconds=600)
+        gate = Gate(self.mailers, self.monitor, self.overviews)
+        self.broadcasts = Broadcasts(
+            db, db.now, gate, undo_seconds=0, test_limit=50, public_url="https://mail.example.net"
+        )
+
+    def engine(self) -> Engine:
+        letters = Letters(self.keys.derive("unsubscribe"))
+        return Engine(self.db, self.db.now, self.mailers, self.monitor, self.overviews, letters, small_limit=50)
+
+    def team(self, number: int) -> Team:
+        return Team(
+            slack_team_id="T1",
+            channel_id=f"C{number}",
+            name=f"news-{number}",
+            from_name="News",
+            postal_address="1 Main Street, Springfield",
+            created_by="U1",
+            created_at=self.db.now(),
+        )
+
+    async def connect(self, number: int = 1) -> Team:
+        """Store a team and its mailer in an AWS account of its own, with the facts that the local SES has for it."""
+        now, mailer_id = self.db.now(), new_id()
+        team = self.team(number)
+        mailer = Mailer(
+            id=mailer_id,
+            team_id=team.id,
+            connection=new_id(),
+            account_id=f"{number:012d}",
+            region=REGION,
+            principal_arn="arn:aws:iam::111122223333:user/mailroom",
+            credentials=self.vault.seal(key(number), team_id=team.id, mailer_id=mailer_id),
+            credentials_at=now,
+            connected_by="U1",
+            connected_at=now,
+            configuration_set="mailroom",
+            topic_arn="",
+            access_since=now,
+            access_checked_at=now,
+            checked_at=now,
+        )
+        async with self.db.write() as session:
+            session.add(team)
+            await session.flush()
+            session.add(mailer)
+        await self.monitor.refresh(mailer)
+        return team
+
+    async def confirmed(self, team: Team, size: int, file: BinaryIO | None = None) -> Broadcast:
+        """Have a broadcast due at once, to those in the file where there is one."""
+        file = file or csv(size, f"{team.channel_id.lower()}.example")
+        prepared = await self.broadcasts.prepare(team, "U1", draft(), Upload(file), None)
+        return await self.broadcasts.confirm(team, prepared.broadcast.id, prepared.broadcast.version, "U1")
+
+    async def counts(self) -> dict[str, int]:
+        """Count all deliveries by state."""
+        async with self.db.read() as session:
+            by_state = select(Delivery.state, func.count()).group_by(col(Delivery.state))
+            return {str(state): count for state, count in await session.exec(by_state)}
+
+
+@asynccontextmanager
+async def rig(database_url: str, ses_url: str, keys: KeyRing | None = None) -> AsyncIterator[Rig]:
+    os.environ["AWS_ENDPOINT_URL"] = ses_url
+    db = Database(database_url)
+    await db.start()
+    made = Rig(db, keys or KeyRing.generate())
+    try:
+        yield made
+    finally:
+        made.clients.close()
+        await db.stop()

@@ -1,0 +1,140 @@
+"""The whole path of a recipient, claim to record, beside a bare loop of calls; and how near it comes to the rate."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from bot.broadcast.letter import Addressee, Letters
+from bot.ses.sending import bulk_request
+from storage.models import Broadcast
+from tests.benchmarks.measure import Measured, Spent, at_least_times, at_most, at_most_times, grows, say, spending
+from tests.benchmarks.rig import REGION, SENDER, Rig, key, rig
+from tests.benchmarks.ses import started, tally
+from tests.databases import Databases
+
+CHUNK = 50
+SIZE = 100_000
+
+
+async def cpu(kind: str, scale: float) -> Sequence[Measured]:
+    """CPU of this process for each recipient, with an SES that answers at once."""
+    size = max(10 * CHUNK, int(SIZE * scale))
+    name = "send_cpu_sqlite" if kind == "sqlite" else "send_cpu_postgres"
+    with Databases() as databases, started() as ses:
+        async with rig(await databases.create(kind), ses) as small:
+            at_a_tenth = await _send(small, size // 10)
+        async with rig(await databases.create(kind), ses) as full:
+            broadcast = await full.confirmed(await full.connect(), size)
+            loops = await _Loops.of(full, broadcast, ses)
+            before = loops.bulk(size // 10)
+            spent = await _run(full, size)
+            floor = (before + loops.bulk(size // 10)) / 2
+            single = loops.single(size // 100)
+    value = spent.cpu / size * 1e6
+    say(f"{size:,} recipients in {spent.wall:.1f} s; a bare loop takes {floor:.1f} µs each")
+    unit = "µs CPU a recipient"
+    return [
+        at_most_times(name, value, unit, floor, 2.5),
+        Measured(f"{name}.single", single, unit, value, "at least 7 times", single >= 7 * value),
+        grows(name, value, unit, at_a_tenth),
+    ]
+
+
+async def _send(made: Rig, size: int) -> float:
+    await made.confirmed(await made.connect(), size)
+    return (await _run(made, size)).cpu / size * 1e6
+
+
+async def _run(made: Rig, size: int) -> Spent:
+    engine = made.engine()
+    await engine.tick()  # it starts
+    with spending() as spent:
+        while (await made.counts()).get("sent", 0) < size:
+            await engine.tick()
+            await engine.idle()
+    return spent
+
+
+class _Loops:
+    """What a user would write: calls in a loop, of one client, with what they carry made beforehand."""
+
+    def __init__(self, url: str, request: dict[str, Any]) -> None:
+        # Without botocore's own check of parameters, as in Mailroom: the floor is to be as low as it can be.
+        self._client: Any = botocore.session.Session().create_client(
+            "sesv2",
+            region_name=REGION,
+            endpoint_url=url,
+            aws_access_key_id=key(1).access_key_id,
+            aws_secret_access_key=key(1).secret_access_key.reveal(),
+            config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
+        )
+        self._request = request
+
+    @classmethod
+    async def of(cls, made: Rig, broadcast: Broadcast, url: str) -> _Loops:
+        """Take the request that Mailroom itself would make for the first recipients."""
+        letters = Letters(made.keys.derive("unsubscribe"))
+        letter = await made.db.run(lambda connection: letters.of(connection, broadcast))
+        people = [
+            Addressee(seq, f"r{seq}@c1.example", [f"r{seq}@c1.example", f"Name {seq}", "Springfield", f"{seq:08x}"])
+            for seq in range(1, CHUNK + 1)
+        ]
+        entries, tags = letter.entries(people), letter.tags("0" * 32)
+        return cls(url, bulk_request(letter.fixed.sender, letter.reply_to, "mailroom", letter.template, entries, tags))
+
+    def bulk(self, size: int) -> float:
+        """Return µs of CPU for each recipient, with calls of 50."""
+        return _microseconds(lambda: self._client.send_bulk_email(**self._request), size // CHUNK + 1) / CHUNK
+
+    def single(self, size: int) -> float:
+        """Return µs of CPU for each recipient, with a call for each."""
+        content = self._request["DefaultContent"]["Template"]["TemplateContent"]
+        body = {"Html": {"Data": content["Html"]}, "Text": {"Data": content["Text"]}}
+        request = {
+            "FromEmailAddress": SENDER,
+            "ConfigurationSetName": "mailroom",
+            "Destination": self._request["BulkEmailEntries"][0]["Destination"],
+            "Content": {"Simple": {"Subject": {"Data": content["Subject"]}, "Body": body}},
+            "EmailTags": self._request["DefaultEmailTags"],
+        }
+        return _microseconds(lambda: self._client.send_email(**request), size + 1)
+
+
+def _microseconds(call: Callable[[], object], times: int) -> float:
+    call()  # connects
+    with spending() as spent:
+        for _ in range(times):
+            call()
+    return spent.cpu / times * 1e6
+
+
+async def rate(limit: int, scale: float) -> Sequence[Measured]:
+    """How near a broadcast comes to `limit` recipients a second, where SES counts every one of them."""
+    size = max(4 * min(limit, CHUNK), int(limit * 40 * scale))
+    with Databases() as databases, started(rate=limit) as ses:
+        async with rig(await databases.create("sqlite"), ses) as made:
+            await made.confirmed(await made.connect(), size)
+            engine = made.engine()
+            began = time.monotonic()
+            while (await made.counts()).get("sent", 0) < size:
+                await engine.tick()
+                await asyncio.sleep(0.5)
+                if time.monotonic() - began > 20 + 3 * size / limit:
+                    break
+            await engine.stop()
+        told = tally(ses)
+    name = f"send_rate_{limit}"
+    # The first call of many goes at once: what is accepted after it took the time.
+    accepted = (told["accepted"] - min(limit, CHUNK)) / told["seconds"]
+    refused = 100 * told["throttled"] / max(1, told["calls"])
+    return [
+        at_least_times(name, accepted, "recipients a second", limit, 0.97),
+        at_most(f"{name}.throttled", refused, "% of calls", 0.5),
+        Measured(f"{name}.twice", told["twice"], "recipients", None, "none", told["twice"] == 0),
+    ]
