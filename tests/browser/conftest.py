@@ -1,6 +1,7 @@
 """A real browser at the page of `make play`. Where there is none these tests are left out, and say why."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 import pytest
 import pytest_asyncio
@@ -26,20 +27,34 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def play(browser: Browser) -> AsyncIterator[PlayPage]:  # noqa: ARG001 - no stage without a browser
-    async with stage(own_account=OWN_ACCOUNT) as on, PlayPage(on) as page:
+    async with stage(own_account=OWN_ACCOUNT, MAILROOM_UNDO_SECONDS="0.5") as on, PlayPage(on) as page:
         yield page
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, play: PlayPage) -> AsyncIterator[Page]:
-    """The page as it opens, at 1280 px. Whatever its console says is a failure."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 900})
+@dataclass(frozen=True)
+class Tab:
+    """The one tab of a play, and what its console has complained of."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def tab(browser: Browser) -> AsyncIterator[Tab]:
+    context = await browser.new_context(reduced_motion="reduce")
     context.set_default_timeout(WAIT_MS)
-    shown = await context.new_page()
-    complaints: list[str] = []
-    shown.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    shown.on("pageerror", lambda error: complaints.append(str(error)))
-    await shown.goto(play.url)
-    yield shown
+    opened = Tab(await context.new_page())
+    say = opened.complaints.append
+    opened.page.on("console", lambda said: say(said.text) if said.type in {"error", "warning"} else None)
+    opened.page.on("pageerror", lambda error: say(str(error)))
+    yield opened
     await context.close()
-    assert complaints == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(tab: Tab, play: PlayPage) -> AsyncIterator[Page]:
+    """The page as it opens, at 1280 px. Whatever its console says is a failure."""
+    await tab.page.set_viewport_size({"width": 1280, "height": 900})
+    await tab.page.goto(play.url)
+    yield tab.page
+    assert tab.complaints == []

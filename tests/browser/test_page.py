@@ -1,12 +1,14 @@
 """`make play`, by somebody who clicks. The tests of this file share one play and follow one another."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+LOOK_MS, TRIES = 1_000, 10
 CONTROLS = {"button", "textbox", "combobox", "checkbox", "radio", "link", "spinbutton", "searchbox", "dialog"}
 
 
@@ -26,6 +28,46 @@ def newest(page: Page, text: str) -> Locator:
 
 async def presses(where: Page | Locator, label: str) -> None:
     await where.get_by_role("button", name=label, exact=True).click()
+
+
+def tomorrow() -> str:
+    return f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M}"
+
+
+async def sends(page: Page, subject: str, *, people: int, on: str = "") -> Locator:
+    """Send a broadcast as a member, or schedule it; the message about it."""
+    await page.get_by_label("You are").select_option("bob")
+    await types(page, "/broadcast")
+    compose = modal(page, "New broadcast")
+    await compose.get_by_label("From").fill("hello@acme.test")
+    await compose.get_by_label("Subject").fill(subject)
+    await compose.get_by_label("Message").fill("Hello")
+    rows = b"".join(b"p%d@elsewhere.test\n" % number for number in range(people))
+    await compose.get_by_label("Audience CSV").set_input_files(
+        {"name": "people.csv", "mimeType": "text/csv", "buffer": b"email\n" + rows}
+    )
+    if on:
+        await compose.get_by_label("Send at").fill(on)
+    await presses(compose, "Next")
+    await presses(modal(page, "Check and send"), "Schedule" if on else "Send now")
+    await expect(modal(page, "On its way")).to_be_visible()
+    await page.keyboard.press("Escape")
+    return newest(page, f"“{subject}” to {people} recipients")
+
+
+async def paces(page: Page, a_second: int) -> None:
+    """Have AWS take so many recipients a second, and wait for the bot's next look, which says so on the card."""
+    await page.get_by_label("A second").fill(str(a_second))
+    await presses(page, "Set")
+
+    async def card_says_so() -> None:
+        await types(page, "/mailer")
+        await expect(newest(page, f"up to {a_second} recipient")).to_be_visible(timeout=LOOK_MS)
+
+    for _ in range(TRIES):
+        with suppress(AssertionError):
+            return await card_says_so()
+    return await card_says_so()
 
 
 async def every_control_has_a_name(page: Page) -> None:
@@ -143,20 +185,7 @@ async def test_the_unsubscribe_page_works_without_scripts(page: Page, browser: B
 
 
 async def test_what_cannot_be_taken_back_is_asked_first(page: Page) -> None:
-    await page.get_by_label("You are").select_option("bob")
-    await types(page, "/broadcast")
-    compose = modal(page, "New broadcast")
-    await compose.get_by_label("Subject").fill("Later news")
-    await compose.get_by_label("Message").fill("Hello")
-    await compose.get_by_label("Audience CSV").set_input_files(
-        {"name": "people.csv", "mimeType": "text/csv", "buffer": b"email\nann@elsewhere.test\nben@elsewhere.test\n"}
-    )
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
-    await compose.get_by_label("Send at").fill(f"{tomorrow:%Y-%m-%dT%H:%M}")
-    await presses(compose, "Next")
-    await presses(modal(page, "Check and send"), "Schedule")
-    await expect(modal(page, "On its way")).to_be_visible()
-    await page.keyboard.press("Escape")
+    await sends(page, "Later news", people=2, on=tomorrow())
     scheduled = newest(page, "“Later news” to 2 recipients starts")
     asked = modal(page, "Cancel this broadcast?")
     await presses(scheduled, "Cancel broadcast")
@@ -183,6 +212,32 @@ async def test_a_revoked_key_raises_the_alarm_and_a_role_takes_its_place(page: P
     await expect(newest(page, "Over since")).to_be_visible()
 
 
+async def test_reconnecting_in_the_middle_of_a_paused_broadcast_and_resuming_mails_everybody_once(page: Page) -> None:
+    await paces(page, 2)
+    message = await sends(page, "Slow news", people=9)
+    await presses(message, "Pause")
+    await expect(message).to_contain_text("is paused")
+    await page.get_by_label("You are").select_option("ada")
+    await presses(page, "Make a new key")
+    await types(page, "/mailer reconnect")
+    form = modal(page, "Reconnect Amazon SES")
+    await form.get_by_label("Access key", exact=True).check()
+    await form.get_by_label("Access key ID").fill(await page.locator("#key-id").input_value())
+    await form.get_by_label("Secret access key").fill(await page.locator("#key-secret").input_value())
+    await presses(form, "Check and connect")
+    await expect(form).to_contain_text("account 1111-2222-3333")
+    await page.keyboard.press("Escape")
+    await expect(newest(page, "Reconnected to AWS account")).to_be_visible()
+    await expect(message).to_contain_text("is paused")
+
+    await presses(message, "Resume")
+
+    await expect(message).to_contain_text("is done")
+    mails = page.locator("#aws-mails summary", has_text="Slow news")
+    await expect(mails).to_have_count(9)
+    assert len(set(await mails.all_inner_texts())) == 9
+
+
 async def test_the_home_tab_shows_the_team(page: Page) -> None:
     await page.get_by_role("link", name="Home of Mailroom").click()
     await expect(page.get_by_role("heading", name="Home", exact=True)).to_be_visible()
@@ -202,3 +257,30 @@ async def test_nothing_is_cut_off(page: Page) -> None:
         await every_control_has_a_name(page)
     await page.keyboard.press("Escape")
     await expect(page.get_by_label("Message or command")).to_be_focused()
+
+
+async def test_deleting_the_mailer_cancels_what_runs_and_what_is_scheduled(page: Page) -> None:
+    await paces(page, 1)
+    scheduled = await sends(page, "Scheduled news", people=2, on=tomorrow())
+    running = await sends(page, "Running news", people=40)
+    await expect(running).to_contain_text("is being sent")
+    await page.get_by_label("You are").select_option("ada")
+    await types(page, "/mailer delete")
+    form = modal(page, "Delete mailer")
+    await expect(form).to_contain_text("the scheduled broadcast “Scheduled news” is cancelled")
+    await expect(form).to_contain_text("the sending broadcast “Running news” is cancelled")
+    await expect(form).to_contain_text("the identity acme.test")
+    await form.get_by_label("Type the channel name").fill("news")
+
+    await presses(form, "Delete mailer")
+
+    await expect(form).to_contain_text("The mailer was deleted")
+    await page.keyboard.press("Escape")
+    await expect(scheduled).to_contain_text("was cancelled")
+    await expect(running).to_contain_text("was cancelled")
+    await expect(newest(page, "The mailer of this channel was deleted")).to_be_visible()
+    mailed = await page.locator("#aws-mails summary", has_text="Running news").count()
+    assert mailed < 40
+    await types(page, "/mailer")
+    await expect(newest(page, "Not connected yet")).to_be_visible()
+    assert await page.locator("#aws-mails summary", has_text="Running news").count() == mailed

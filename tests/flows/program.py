@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from sqlalchemy import event
 
 from tests.flows.world import World
 from tests.playground.slack.driver import Person
@@ -53,6 +54,18 @@ class Program:
 
     def holding(self, token: str | None) -> "Program":
         return Program(self._session, self._base, token)
+
+
+def counted(world: World) -> list[str]:
+    """Return a list that every statement to the database is added to from now on."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    for engine in {world.bot.db._reader, world.bot.db._writer}:
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+    return statements
 
 
 async def tokens_modal(world: World, *, who: Person | None = None, channel: Channel | None = None) -> Modal:

@@ -5,9 +5,9 @@ from sqlmodel import select
 
 from storage.models import Broadcast, Identity, Incident, Mailer, Outbox
 from storage.states import Access, BroadcastState, IdentityState
-from tests.flows.world import AUDIENCE, World
+from tests.flows.world import AUDIENCE, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.aws.faults import How
-from tests.playground.slack.driver import Seen
+from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.world import Message
 
 HOUR, DAY = 3_600, 86_400
@@ -58,6 +58,7 @@ async def test_a_dead_key_is_one_alert_with_what_mends_it_within_two_intervals(w
     assert LOST in card.text.split("Connection", maxsplit=1)[0]
 
 
+@OVER_HTTP
 @pytest.mark.parametrize(
     "how", ["UnrecognizedClientException", "AccessDeniedException", How.THROTTLE, How.UNAVAILABLE, How.REFUSE]
 )
@@ -74,6 +75,7 @@ async def test_a_blip_raises_no_alarm(world: World, how: str) -> None:
     assert "You can't send" not in (await world.asks(world.bob, "/mailer", "As AWS told us")).text
 
 
+@OVER_SOCKET_MODE
 async def test_recovery_is_said_under_the_alert_for_the_whole_channel(world: World) -> None:
     key = await world.connects()
     world.aws.revoke(key)
@@ -101,6 +103,7 @@ async def test_each_episode_is_an_alert_and_a_recovery(world: World) -> None:
     assert len(replies(world)) == 3
 
 
+@OVER_HTTP
 async def test_a_reminder_comes_after_a_day_and_every_day_until_somebody_acknowledges(world: World) -> None:
     key = await world.connects()
     world.aws.revoke(key)
@@ -137,6 +140,7 @@ async def test_an_alert_is_acknowledged_once_and_by_members_only(world: World) -
     assert (await world.ada.sees(world.news, "Somebody has acknowledged this already")).ephemeral
 
 
+@OVER_SOCKET_MODE
 async def test_every_read_answers_from_what_is_stored_while_access_is_lost(world: World) -> None:
     await world.is_ready()
     world.aws.revoke(the_key(world))
@@ -159,6 +163,7 @@ def the_key(world: World) -> str:
     return str(world.aws.calls[-1].access_key_id)
 
 
+@OVER_HTTP
 async def test_one_revoked_action_is_found_by_the_daily_check_and_named(world: World) -> None:
     key = await world.connects()
     world.aws.set_permissions(key, deny=["ses:SendBulkEmail"])
@@ -182,6 +187,7 @@ async def test_one_revoked_action_is_found_by_the_daily_check_and_named(world: W
     assert "Over since" in alert.text
 
 
+@OVER_SOCKET_MODE
 async def test_an_outage_of_the_region_is_one_alert_a_team_and_no_loss_of_access(world: World) -> None:
     await world.connects()
     other = world.slack.channel("other", people=[world.ada, world.bob])
@@ -198,12 +204,17 @@ async def test_an_outage_of_the_region_is_one_alert_a_team_and_no_loss_of_access
     async with world.bot.db.read() as session:
         assert set(await session.exec(select(Mailer.access))) == {Access.OK}
 
+    seen = await world.bob.sees(world.news, "AWS does not answer in eu-west-1")
+    assert seen.buttons == ["Check now", "Acknowledge"]
+    await world.bob.press(seen, "Check now")
+    await world.bob.sees(world.news, "AWS did not answer")
     world.aws.heal()
     await world.passes(60)
     await world.passes(60)
     assert [world.slack.text_of(reply).count("AWS answers in eu-west-1 again") for reply in replies(world)] == [1, 1]
 
 
+@OVER_HTTP
 async def test_an_identity_that_is_lost_is_an_alert_with_retry_and_replace(world: World) -> None:
     await world.is_ready()
     world.ses.fail("acme.test", error="HOST_NOT_FOUND")
@@ -224,6 +235,7 @@ async def test_an_identity_that_is_lost_is_an_alert_with_retry_and_replace(world
     assert len([text for text in world.bob.reads(world.news) if "acme.test is verified. You can now" in text]) == 1
 
 
+@OVER_SOCKET_MODE
 async def test_an_alert_that_somebody_mends_ends_without_another_word(world: World) -> None:
     await world.connects()
     await world.adds("acme.test", verified=True)
@@ -238,6 +250,7 @@ async def test_an_alert_that_somebody_mends_ends_without_another_word(world: Wor
     assert replies(world) == []
 
 
+@OVER_HTTP
 async def test_an_identity_that_somebody_deleted_at_aws_is_an_alert(world: World) -> None:
     await world.connects()
     await world.adds("acme.test", verified=True)
@@ -248,6 +261,7 @@ async def test_an_identity_that_somebody_deleted_at_aws_is_an_alert(world: World
     assert alert.buttons == ["Retry verification", "Replace identity", "Acknowledge"]
 
 
+@OVER_SOCKET_MODE
 async def test_a_verification_that_fails_is_one_alert(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -260,6 +274,7 @@ async def test_a_verification_that_fails_is_one_alert(world: World) -> None:
     assert len(alerts(world)) == 1
 
 
+@OVER_HTTP
 async def test_the_channel_is_told_before_aws_gives_up_on_an_identity(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -278,6 +293,7 @@ async def test_the_channel_is_told_before_aws_gives_up_on_an_identity(world: Wor
     assert replies(world) == []  # that it is verified is a message of its own
 
 
+@OVER_SOCKET_MODE
 async def test_paused_shut_and_on_probation_are_three_different_incidents(world: World) -> None:
     await world.is_ready()
     world.ses.enforcement("PROBATION")
@@ -294,10 +310,17 @@ async def test_paused_shut_and_on_probation_are_three_different_incidents(world:
     world.ses.enforcement("SHUTDOWN")
     await world.passes(HEALTHY)
     shut = await world.bob.sees(world.news, "has shut down this account's sending")
-    assert shut.buttons == ["Acknowledge"]
+    assert shut.buttons == ["Check now", "Acknowledge"]
     assert len(alerts(world)) == 3
+    world.ses.enforcement("HEALTHY")
+    world.ses.resume()
+    await world.bob.press(shut, "Check now")
+    assert "nothing is wrong any more" in (await world.bob.modal("Check now")).text
+    await world.settle()
+    assert "Over since" in shut.text
 
 
+@OVER_HTTP
 async def test_denied_production_is_an_alert_with_the_case_and_no_retry(world: World) -> None:
     await world.connects()
     world.ses.deny_production("170000001")
@@ -305,11 +328,12 @@ async def test_denied_production_is_an_alert_with_the_case_and_no_retry(world: W
 
     alert = await world.bob.sees(world.news, "AWS denied production access")
     assert "170000001" in alert.text
-    assert alert.buttons == ["Acknowledge"]
+    assert alert.buttons == ["Check now", "Acknowledge"]
     await world.passes(HEALTHY)
     assert len(alerts(world)) == 1
 
 
+@OVER_SOCKET_MODE
 async def test_the_quota_is_told_at_eighty_percent_and_when_it_is_used_up_and_does_not_flap(world: World) -> None:
     await world.is_ready(quota=1_000)
     for sent in (850, 1_000, 990, 1_000, 940, 1_000):
@@ -324,6 +348,7 @@ async def test_the_quota_is_told_at_eighty_percent_and_when_it_is_used_up_and_do
     assert len(replies(world)) == 1
 
 
+@OVER_HTTP
 async def test_a_thousand_identities_are_one_alert_when_the_key_dies_and_when_they_fail(world: World) -> None:
     key = await world.connects()
     names = [f"d{number}.test" for number in range(1_000)]
@@ -345,6 +370,13 @@ async def test_a_thousand_identities_are_one_alert_when_the_key_dies_and_when_th
     assert len(alerts(world)) == 2
     (alert,) = alerts(world, "1,000 identities")
     assert world.slack.text_of(alert).count(".test") == 10
+    seen = Seen(alert, world.slack)
+    assert seen.buttons == ["Check now", "Acknowledge"]
+    await world.ada.press(seen, "Check now")
+    listed = await world.ada.modal("Check now")
+    assert listed.text.count("failed verification") == 40
+    assert "960 more identities fail" in listed.text
+    assert listed.buttons.count("Retry verification") == 40
 
     world.ses.verify(*names)
     await world.passes(HEALTHY)
@@ -398,6 +430,7 @@ async def test_a_broadcast_goes_on_by_itself_when_a_suspicion_is_cleared(world: 
         assert (await session.exec(select(Broadcast.state))).one() is BroadcastState.DONE
 
 
+@OVER_HTTP
 async def test_what_slack_missed_for_hours_is_one_message_that_says_how_things_stand(world: World) -> None:
     key = await world.connects()
     await world.slack.down()
@@ -433,6 +466,7 @@ async def test_where_the_answer_to_a_post_was_lost_it_is_posted_once_more_at_mos
     assert len(alerts(world)) == 2
 
 
+@OVER_HTTP
 async def test_when_slack_asks_to_wait_it_is_not_called_before_that(world: World) -> None:
     key = await world.connects()
     world.slack.rate_limit("chat.postMessage", retry_after=90)
@@ -446,8 +480,13 @@ async def test_when_slack_asks_to_wait_it_is_not_called_before_that(world: World
     assert taken.at - refused.at >= 90
 
 
-async def test_alerts_wait_for_a_channel_that_is_gone_and_a_person_is_told_once_a_day(world: World) -> None:
+@OVER_SOCKET_MODE
+async def test_alerts_wait_for_a_channel_that_is_gone_and_the_admins_are_told_once_a_day(world: World) -> None:
     key = await world.connects()
+    modal = await world.opens(world.ada, "/mailer admins", "Team admins")
+    modal.fill("Team admins", [world.bob])
+    await modal.submit()
+    await world.bot.tasks.idle()
     await world.slack.remove_bot(world.news)
     await world.bot.tasks.idle()
     world.aws.revoke(key)
@@ -455,12 +494,14 @@ async def test_alerts_wait_for_a_channel_that_is_gone_and_a_person_is_told_once_
     for _ in range(4):
         await world.passes(HEALTHY)
 
-    told = [text for text in world.ada.reads(world.ada.dm) if "Mailroom cannot post in #news" in text]
-    assert len(told) == 1
-    assert LOST in told[0]
+    def told(who: Person) -> list[str]:
+        return [text for text in who.reads(who.dm) if "Mailroom cannot post in #news" in text]
+
+    assert [len(told(who)) for who in (world.ada, world.bob, world.gus)] == [1, 1, 0]  # who connected, who is appointed
+    assert LOST in told(world.ada)[0]
     assert alerts(world) == []
     await world.passes(DAY)
-    assert len([text for text in world.ada.reads(world.ada.dm) if "Mailroom cannot post in #news" in text]) == 2
+    assert [len(told(who)) for who in (world.ada, world.bob, world.gus)] == [2, 2, 0]
 
     await world.slack.invite_bot(world.news)
     await world.bot.tasks.idle()
@@ -468,6 +509,7 @@ async def test_alerts_wait_for_a_channel_that_is_gone_and_a_person_is_told_once_
     assert len(alerts(world, LOST)) == 1
 
 
+@OVER_HTTP
 async def test_deleting_the_mailer_ends_its_alerts(world: World) -> None:
     key = await world.connects()
     world.aws.revoke(key)

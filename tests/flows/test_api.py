@@ -8,10 +8,11 @@ from sqlmodel import select
 
 from storage.models import ApiToken, Identity, Mailer
 from storage.states import Access, DeliveryState, IdentityState, Production, Sending
-from tests.flows.program import Program, make_token
-from tests.flows.world import World
+from tests.flows.program import Program, counted, make_token
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 
+@OVER_HTTP
 async def test_the_mailer_is_as_it_was_last_heard_of(world: World, program: Program) -> None:
     await world.connects()
 
@@ -25,6 +26,7 @@ async def test_the_mailer_is_as_it_was_last_heard_of(world: World, program: Prog
     assert got["checked_at"].endswith("Z")
 
 
+@OVER_SOCKET_MODE
 async def test_an_identity_has_its_state_and_its_dns_records(world: World, program: Program) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -43,6 +45,7 @@ async def test_an_identity_has_its_state_and_its_dns_records(world: World, progr
     assert (await program.reads("/identities/acme.test"))["state"] == "verified"
 
 
+@OVER_HTTP
 async def test_readiness_answers_as_the_guard_does(world: World, program: Program) -> None:
     (missing,) = (await program.reads("/readiness"))["blockers"]
     assert (missing["code"], missing["next_step"]) == ("NO_MAILER", "connect")
@@ -90,6 +93,7 @@ async def test_in_every_state_reads_answer_with_the_state_and_aws_is_not_asked(w
     assert len(world.aws.calls) == calls
 
 
+@OVER_SOCKET_MODE
 async def test_lost_access_and_a_failed_identity_are_states_in_a_200(world: World, program: Program) -> None:
     key = await world.connects()
     await world.adds("acme.test")
@@ -118,6 +122,7 @@ async def pages(program: Program, path: str, **query: Any) -> list[Any]:
         cursor = page["next_cursor"]
 
 
+@OVER_HTTP
 async def test_a_broadcast_shows_how_far_it_is_and_each_recipient(world: World, program: Program) -> None:
     await world.is_open()
     people = [f"p{number}@elsewhere.test" for number in range(7)]
@@ -185,6 +190,28 @@ async def test_another_teams_things_are_as_if_they_were_not_there(world: World, 
     assert next(iter(missing))[0] == 404
 
 
+async def test_missing_and_foreign_ids_cost_the_same_statements(world: World, program: Program) -> None:
+    await world.is_open()
+    await world.sends()
+    (broadcast,) = (await program.reads("/broadcasts"))["items"]
+    channel = world.slack.channel("other", people=[world.ada])
+    await world.submits_key(world.aws.create_key("999988887777"), channel=channel)
+    other = program.holding(await make_token(world, channel=channel))
+    await other.get("/mailer")  # from now on the token is known to be in use
+    statements = counted(world)
+
+    async def cost(path: str) -> list[str]:
+        statements.clear()
+        assert (await other.get(path)).status == 404
+        return list(statements)
+
+    for path in ("/broadcasts/{}", "/broadcasts/{}/deliveries"):
+        assert await cost(path.format(broadcast["id"])) == await cost(path.format("0" * 32))
+        assert statements
+    assert await cost("/identities/acme.test") == await cost("/identities/never.test")
+
+
+@OVER_SOCKET_MODE
 async def test_no_answer_holds_a_secret_or_a_name_that_only_aws_and_mailroom_need(
     world: World, program: Program
 ) -> None:

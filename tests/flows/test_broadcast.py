@@ -92,7 +92,7 @@ async def test_pause_stops_after_what_is_under_way_and_resume_goes_on(world: Wor
     message = await world.confirms(await world.composes(people(12)))
 
     async with in_the_middle(world):
-        assert message.buttons == ["Pause", "Cancel broadcast"]
+        assert message.buttons == ["Pause", "Cancel broadcast", "Get the list"]
         assert numbers(message) == {"being sent": 5, "waiting": 7}
         assert "is being sent" in message.text
         await world.bob.press(message, "Pause")
@@ -193,7 +193,7 @@ async def test_a_button_that_is_out_of_date_gets_an_honest_answer_that_only_its_
     await world.is_open()
     message = await world.sends()
     await world.passes(10)
-    assert message.buttons == []
+    assert message.buttons == ["Get the list"]
 
     await world.bob.press(message, "Undo", stale=True)
 

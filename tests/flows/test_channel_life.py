@@ -11,7 +11,7 @@ from bot import reach
 from bot.errors import BotError
 from handlers.slack.events import Event
 from storage.models import Audit, Broadcast, Installation, Mailer, Outbox, Team
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 Act = Callable[[World], Awaitable[None]]
 
@@ -43,6 +43,7 @@ def private(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
+@OVER_HTTP
 @pytest.mark.parametrize("way", WAYS_OUT)
 async def test_alerts_wait_while_the_channel_is_out_of_reach_and_come_on_return(
     world: World, way: str, private: bool
@@ -85,6 +86,7 @@ async def test_events_that_come_twice_change_nothing_more(world: World, way: str
         assert [after["reachable"] for after in moves] == [False, True]
 
 
+@OVER_SOCKET_MODE
 async def test_an_event_that_comes_late_is_not_believed(world: World) -> None:
     await world.connects()
     await world.slack.archive(world.news)
@@ -98,6 +100,7 @@ async def test_an_event_that_comes_late_is_not_believed(world: World) -> None:
     assert (await the_team(world)).reachable
 
 
+@OVER_HTTP
 @pytest.mark.parametrize("code", ["not_in_channel", "is_archived", "channel_not_found"])
 async def test_a_channel_that_is_gone_without_an_event_is_learnt_from_the_refusal(world: World, code: str) -> None:
     await world.connects()
@@ -116,6 +119,7 @@ async def test_a_channel_that_is_gone_without_an_event_is_learnt_from_the_refusa
     assert seen(world, TOLD) == 1
 
 
+@OVER_SOCKET_MODE
 async def test_a_deleted_channel_is_out_of_reach_for_good(world: World) -> None:
     await world.connects()
 
@@ -125,6 +129,7 @@ async def test_a_deleted_channel_is_out_of_reach_for_good(world: World) -> None:
     assert (await the_team(world)).unreachable_why == "channel_not_found"
 
 
+@OVER_HTTP
 async def test_an_event_is_handled_again_where_its_first_delivery_failed_before_the_commit(world: World) -> None:
     await world.connects()
     tries = []
@@ -158,6 +163,7 @@ async def test_an_event_whose_acknowledgement_was_lost_is_handled_once(world: Wo
         assert len((await session.exec(select(Audit).where(Audit.action == "team.renumbered"))).all()) == 1
 
 
+@OVER_HTTP
 async def test_a_new_name_is_on_the_card_and_in_the_question_before_deleting(world: World) -> None:
     await world.connects()
 
@@ -168,6 +174,7 @@ async def test_a_new_name_is_on_the_card_and_in_the_question_before_deleting(wor
     await world.ada.sees(world.news, "Mailroom in #newsletter")
 
 
+@OVER_SOCKET_MODE
 async def test_a_channel_that_was_made_private_is_known_as_such_by_the_next_command(world: World) -> None:
     await world.connects()
     await world.slack.make_private(world.news)
@@ -178,6 +185,7 @@ async def test_a_channel_that_was_made_private_is_known_as_such_by_the_next_comm
     assert (await the_team(world)).private
 
 
+@OVER_HTTP
 async def test_a_channel_that_was_made_private_is_known_as_such_within_a_day(world: World) -> None:
     await world.connects()
     await world.slack.make_private(world.news)
@@ -210,6 +218,7 @@ async def test_a_new_id_keeps_the_team_its_messages_and_an_open_modal(world: Wor
     await world.bob.sees(world.news, "The mailer of this channel was deleted")
 
 
+@OVER_SOCKET_MODE
 async def test_the_old_id_leads_to_the_team_for_a_day(world: World) -> None:
     await world.connects()
     team, old = await the_team(world), world.news.id
@@ -241,6 +250,7 @@ async def test_a_command_under_the_new_id_that_outruns_the_event_does_not_split_
         assert (await session.exec(select(Mailer))).one().team_id == team.id
 
 
+@OVER_HTTP
 async def test_a_channel_that_is_shared_with_another_workspace_is_warned_once(world: World) -> None:
     await world.connects()
     world.news.shared = True
@@ -253,6 +263,7 @@ async def test_a_channel_that_is_shared_with_another_workspace_is_warned_once(wo
     assert seen(world, "shared with another workspace") == 1
 
 
+@OVER_SOCKET_MODE
 async def test_an_event_of_another_workspace_changes_nothing(world: World) -> None:
     await world.connects()
     elsewhere = world.slack.add_workspace("Elsewhere")
@@ -314,6 +325,7 @@ REMOVALS: dict[str, Act] = {
 }
 
 
+@OVER_HTTP
 @pytest.mark.parametrize("removal", REMOVALS)
 async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: World, removal: str) -> None:
     await world.connects()
@@ -350,6 +362,7 @@ async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: Wor
         assert (await session.exec(select(Outbox).where(Outbox.kind == "identity_verified"))).one().shown == 0
 
 
+@OVER_SOCKET_MODE
 @pytest.mark.parametrize("code", ["account_inactive", "token_revoked", "invalid_auth"])
 async def test_a_token_that_no_longer_works_is_learnt_from_the_refusal(world: World, code: str) -> None:
     await world.connects()
@@ -364,6 +377,7 @@ async def test_a_token_that_no_longer_works_is_learnt_from_the_refusal(world: Wo
     assert (await the_team(world)).unreachable_why == code
 
 
+@OVER_HTTP
 async def test_an_app_that_is_installed_again_tells_what_waited(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -377,6 +391,7 @@ async def test_an_app_that_is_installed_again_tells_what_waited(world: World) ->
     assert seen(world, TOLD) == 1
 
 
+@OVER_SOCKET_MODE
 async def test_a_start_with_a_token_that_does_not_work_asks_once_and_stays_quiet(world: World) -> None:
     await world.connects()
     await world.slack.uninstall()
@@ -388,6 +403,7 @@ async def test_a_start_with_a_token_that_does_not_work_asks_once_and_stays_quiet
     assert [call.method for call in world.slack.calls[before:]] == ["auth.test"]
 
 
+@OVER_HTTP
 async def test_somebody_who_types_a_command_after_a_new_install_brings_the_channel_back(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -402,6 +418,7 @@ async def test_somebody_who_types_a_command_after_a_new_install_brings_the_chann
     assert seen(world, TOLD) == 1
 
 
+@OVER_SOCKET_MODE
 def test_every_event_that_is_listened_to_is_subscribed_in_the_manifest(world: World) -> None:
     listened = {one.id for one in world.bot.listeners.registered if one.kind == "event"}
 
@@ -409,6 +426,7 @@ def test_every_event_that_is_listened_to_is_subscribed_in_the_manifest(world: Wo
     assert {"app_home_opened", "app_uninstalled", "tokens_revoked", "channel_id_changed"} <= listened
 
 
+@OVER_HTTP
 def test_no_event_but_the_opening_of_the_home_needs_a_person(world: World) -> None:
     events: dict[str, Any] = {one.id: one.permission for one in world.bot.listeners.registered if one.kind == "event"}
 

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 
 from storage.models import Audience, Broadcast
-from tests.flows.world import OVER_SOCKET_MODE, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Modal
 
 BAD_FILES = {
@@ -34,6 +34,7 @@ async def stored(world: World) -> tuple[int, int]:
         return len(list(await session.exec(select(Audience)))), len(list(await session.exec(select(Broadcast))))
 
 
+@OVER_HTTP
 async def test_a_file_that_is_no_audience_is_refused_in_its_field_and_nothing_typed_is_lost(world: World) -> None:
     await world.is_open()
     modal = await world.composes(b"nothing", preheader="What is new", reply_to="office@acme.test")
@@ -59,6 +60,7 @@ async def refusals(modal: Modal, label: str, typed: dict[object, str], good: obj
     modal.fill(label, good)
 
 
+@OVER_SOCKET_MODE
 async def test_what_cannot_be_sent_is_refused_in_its_field(world: World) -> None:
     await world.is_open()
     modal = await world.composes(b"nothing")
@@ -133,6 +135,7 @@ async def test_the_confirmation_shows_the_counts_what_is_left_out_by_line_and_ho
     assert world.aws.mails == []
 
 
+@OVER_HTTP
 async def test_without_a_public_address_unsubscribing_goes_by_mail_and_the_person_is_warned(world: World) -> None:
     await world.is_open()
 
@@ -179,6 +182,7 @@ async def test_with_a_time_it_waits_until_then_and_can_be_undone_until_then(worl
     assert "is done" in message.text
 
 
+@OVER_SOCKET_MODE
 async def test_a_start_missed_by_more_than_an_hour_asks_first(world: World) -> None:
     await world.is_open()
     message = await world.confirms(await world.composes(send_at=world.clock() + timedelta(hours=2)))

@@ -5,7 +5,7 @@ import asyncio
 from sqlmodel import select
 
 from storage.models import Mailer, Outbox
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 
 async def stored_mailers(world: World) -> list[Mailer]:
@@ -30,12 +30,14 @@ async def test_good_credentials_are_ticked_off_stored_sealed_and_told_to_the_cha
     assert key.secret_access_key.encode() not in mailer.credentials
 
 
+@OVER_HTTP
 async def test_the_secret_is_never_shown_to_slack(world: World) -> None:
     key = await world.connects()
 
     assert not [call for call in world.slack.calls if key.secret_access_key in str(call.params)]
 
 
+@OVER_SOCKET_MODE
 async def test_a_wrong_secret_is_refused_and_nothing_is_stored(world: World) -> None:
     key = world.aws.create_key()
 
@@ -47,6 +49,7 @@ async def test_a_wrong_secret_is_refused_and_nothing_is_stored(world: World) -> 
     assert world.slack.messages(world.news) == []
 
 
+@OVER_HTTP
 async def test_a_half_typed_key_is_refused_in_its_field(world: World) -> None:
     key = world.aws.create_key()
 
@@ -57,6 +60,7 @@ async def test_a_half_typed_key_is_refused_in_its_field(world: World) -> None:
     assert not world.aws.calls
 
 
+@OVER_SOCKET_MODE
 async def test_a_missing_sns_permission_is_named_with_the_policy_to_paste(world: World) -> None:
     key = world.aws.create_key(deny=["sns:CreateTopic"])
 
@@ -73,6 +77,7 @@ async def test_a_missing_sns_permission_is_named_with_the_policy_to_paste(world:
     assert not modal.value("Secret access key")
 
 
+@OVER_HTTP
 async def test_a_missing_ses_permission_is_refused_too(world: World) -> None:
     await world.submits_key(world.aws.create_key(deny=["ses:SendBulkEmail", "ses:GetAccount"]))
 
@@ -82,6 +87,7 @@ async def test_a_missing_ses_permission_is_refused_too(world: World) -> None:
     assert await stored_mailers(world) == []
 
 
+@OVER_SOCKET_MODE
 async def test_a_missing_optional_permission_is_a_note(world: World) -> None:
     await world.connects(world.aws.create_key(deny=["sqs:CreateQueue"]))
 
@@ -90,6 +96,7 @@ async def test_a_missing_optional_permission_is_a_note(world: World) -> None:
     assert "bounces and complaints are not seen" in card.text
 
 
+@OVER_HTTP
 async def test_a_root_key_is_refused(world: World) -> None:
     await world.submits_key(world.aws.create_key(root=True))
 
@@ -98,6 +105,7 @@ async def test_a_root_key_is_refused(world: World) -> None:
     assert await stored_mailers(world) == []
 
 
+@OVER_SOCKET_MODE
 async def test_a_region_that_is_switched_off_is_named(world: World) -> None:
     world.aws.switch_off("eu-west-1")
 
@@ -107,6 +115,7 @@ async def test_a_region_that_is_switched_off_is_named(world: World) -> None:
     assert "does not answer for this account in this region" in modal.text
 
 
+@OVER_HTTP
 async def test_a_second_connect_is_refused_with_the_ways_on(world: World) -> None:
     await world.connects()
 
@@ -159,6 +168,7 @@ async def test_reconnect_takes_a_new_key_and_keeps_the_rest(world: World) -> Non
     assert "acme.test is verified" in (await world.ada.sees(world.news, "As AWS told us")).text
 
 
+@OVER_SOCKET_MODE
 async def test_reconnect_refuses_another_account(world: World) -> None:
     await world.connects()
     other = world.aws.create_key("999988887777")

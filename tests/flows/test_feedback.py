@@ -1,11 +1,9 @@
 """What comes back from SES by the queue: deliveries, bounces, complaints, and the end of a doubt."""
 
-from itertools import permutations
-
 from sqlmodel import select
 
 from bot.broadcast.events import Event, EventKind, parse
-from bot.broadcast.feedback import record
+from bot.broadcast.outcomes import record
 from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression
 from storage.states import ChunkState, DeliveryState
 from tests.flows.world import World
@@ -96,26 +94,6 @@ async def test_the_queue_is_left_empty_and_polled_for_three_days(world: World) -
     assert len(world.aws.calls_of("sqs:ReceiveMessage")) == receives
 
 
-async def test_any_order_of_events_ends_in_the_same_state(world: World) -> None:
-    await world.is_ready()
-    await broadcasts(world, "email\nann@else.test\n")
-    kinds = (EventKind.SEND, EventKind.DELIVERY, EventKind.BOUNCE, EventKind.COMPLAINT)
-    async with world.bot.db.read() as session:
-        mailer = (await session.exec(select(Mailer))).one()
-        row = (await session.exec(select(Delivery))).one()
-    for number, order in enumerate(permutations(kinds)):
-        async with world.bot.db.write() as session:
-            stored = await session.get_one(Delivery, (row.broadcast_id, row.seq))
-            stored.state = DeliveryState.IN_DOUBT
-        for kind in (*order, *order):  # and everything twice
-            event = Event(
-                f"{number}-{kind}", kind, "m1", str(row.chunk_id), row.broadcast_id, (row.address,), permanent=True
-            )
-            async with world.bot.db.write() as session:
-                await record(session, mailer, event, world.clock())
-        assert await states(world) == {"ann@else.test": DeliveryState.COMPLAINED}, order
-
-
 async def test_an_event_about_another_mailers_broadcast_says_nothing(world: World) -> None:
     await world.is_ready()
     await broadcasts(world, "email\nann@else.test\n")
@@ -128,7 +106,7 @@ async def test_an_event_about_another_mailers_broadcast_says_nothing(world: Worl
     stranger = Mailer(**mailer.model_dump() | {"id": "somebody-elses"})
 
     async with world.bot.db.write() as session:
-        await record(session, stranger, event, world.clock())
+        await record(session, stranger, [event], world.clock())
 
     assert await states(world) == before
     assert await suppressed(world) == {}

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 
+@OVER_HTTP
 async def test_the_bot_joins_a_public_channel_and_shows_where_to_start(world: World) -> None:
     await world.bob.types(world.news, "/mailer")
 
@@ -14,6 +15,7 @@ async def test_the_bot_joins_a_public_channel_and_shows_where_to_start(world: Wo
     assert world.slack.workspace.bot_user_id in world.news.members
 
 
+@OVER_SOCKET_MODE
 async def test_in_a_private_channel_the_bot_asks_to_be_invited(world: World) -> None:
     secret = world.slack.channel("secret", people=[world.ada], private=True)
 
@@ -22,6 +24,7 @@ async def test_in_a_private_channel_the_bot_asks_to_be_invited(world: World) -> 
     assert "/invite @Mailroom" in (await world.ada.sees(secret, "cannot join")).text
 
 
+@OVER_HTTP
 async def test_a_private_channel_the_bot_is_in_is_known_by_its_real_name(world: World) -> None:
     secret = world.slack.channel("secret", people=[world.ada], private=True, bot_in=True)
 
@@ -30,12 +33,14 @@ async def test_a_private_channel_the_bot_is_in_is_known_by_its_real_name(world: 
     await world.ada.sees(secret, "Mailroom in #secret")
 
 
+@OVER_SOCKET_MODE
 async def test_direct_messages_are_refused(world: World) -> None:
     await world.ada.types(world.ada.dm, "/mailer")
 
     await world.ada.sees(world.ada.dm, "Mailroom works in channels")
 
 
+@OVER_HTTP
 @pytest.mark.parametrize("command", ["/mailer", "/broadcast"])
 async def test_an_unknown_word_answers_with_help(world: World, command: str) -> None:
     await world.bob.types(world.news, f"{command} frobnicate")
@@ -45,6 +50,7 @@ async def test_an_unknown_word_answers_with_help(world: World, command: str) -> 
     assert f"{command} help" in answer.text
 
 
+@OVER_SOCKET_MODE
 async def test_a_guest_gets_a_polite_refusal_that_only_they_see(world: World) -> None:
     await world.gus.types(world.news, "/mailer")
 
@@ -54,6 +60,7 @@ async def test_a_guest_gets_a_polite_refusal_that_only_they_see(world: World) ->
     assert world.slack.workspace.bot_user_id not in world.news.members
 
 
+@OVER_HTTP
 async def test_an_outsider_of_a_shared_channel_is_refused(world: World) -> None:
     olaf = world.slack.person("Olaf", role="outsider")
     shared = world.slack.channel("shared", people=[world.ada, olaf], bot_in=True)
@@ -63,12 +70,14 @@ async def test_an_outsider_of_a_shared_channel_is_refused(world: World) -> None:
     assert (await olaf.sees(shared, "belongs to another one")).ephemeral
 
 
+@OVER_SOCKET_MODE
 async def test_a_member_may_not_connect(world: World) -> None:
     await world.bob.types(world.news, "/mailer connect")
 
     assert (await world.bob.sees(world.news, "Only team admins can do this")).ephemeral
 
 
+@OVER_HTTP
 async def test_when_slack_does_not_say_who_it_is_the_answer_is_no(world: World) -> None:
     world.slack.fail("users.info", error="internal_error", times=5)
 

@@ -3,7 +3,7 @@
 from sqlmodel import select
 
 from storage.models import Team
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Home
 from tests.playground.slack.world import Channel
 
@@ -37,6 +37,7 @@ async def test_a_member_sees_the_card_of_the_channel(world: World) -> None:
     assert "Check now" in home.buttons
 
 
+@OVER_HTTP
 async def test_whoever_is_in_no_team_is_told_where_to_start(world: World) -> None:
     home = await world.bob.opens_home()
 
@@ -44,6 +45,7 @@ async def test_whoever_is_in_no_team_is_told_where_to_start(world: World) -> Non
     assert "/mailer" in home.text
 
 
+@OVER_SOCKET_MODE
 async def test_a_channel_the_viewer_is_not_in_is_not_shown_not_even_to_an_admin(world: World) -> None:
     hidden = world.slack.channel("hidden", people=[world.bob])
     await world.bob.types(hidden, "/mailer")
@@ -54,6 +56,7 @@ async def test_a_channel_the_viewer_is_not_in_is_not_shown_not_even_to_an_admin(
     assert "#hidden" in (await world.bob.opens_home()).text
 
 
+@OVER_HTTP
 async def test_whoever_left_a_channel_no_longer_sees_its_team(world: World) -> None:
     await world.connects()
     assert "#news" in (await world.bob.opens_home()).text
@@ -64,6 +67,7 @@ async def test_whoever_left_a_channel_no_longer_sees_its_team(world: World) -> N
     assert "#news" not in (await world.bob.opens_home()).text
 
 
+@OVER_SOCKET_MODE
 async def test_guests_and_outsiders_get_a_page_that_refuses(world: World) -> None:
     await world.connects()
     olaf = world.slack.person("Olaf", role="outsider")
@@ -77,6 +81,7 @@ async def test_guests_and_outsiders_get_a_page_that_refuses(world: World) -> Non
     assert "#news" not in guest + outsider
 
 
+@OVER_HTTP
 async def test_when_slack_does_not_say_who_it_is_nothing_is_shown(world: World) -> None:
     await world.connects()
     world.slack.fail("users.info", error="internal_error", times=5)
@@ -87,6 +92,7 @@ async def test_when_slack_does_not_say_who_it_is_nothing_is_shown(world: World) 
     assert "#news" not in home.text
 
 
+@OVER_SOCKET_MODE
 async def test_a_team_with_a_warning_comes_first(world: World) -> None:
     await world.connects()
     zoo = world.slack.channel("zoo", people=[world.ada])
@@ -100,6 +106,7 @@ async def test_a_team_with_a_warning_comes_first(world: World) -> None:
     assert "1 with a warning" in text
 
 
+@OVER_HTTP
 async def test_lost_access_is_a_warning_with_the_buttons_that_mend_it(world: World) -> None:
     key = await world.connects()
     world.aws.revoke(key)
@@ -115,6 +122,7 @@ async def test_lost_access_is_a_warning_with_the_buttons_that_mend_it(world: Wor
     await world.ada.modal("Delete mailer")
 
 
+@OVER_SOCKET_MODE
 async def test_a_failed_identity_is_a_warning_with_the_buttons_that_mend_it(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -127,6 +135,27 @@ async def test_a_failed_identity_is_a_warning_with_the_buttons_that_mend_it(worl
     assert {"Retry verification", "Replace identity"} <= set(home.buttons)
 
 
+@OVER_HTTP
+async def test_an_identity_that_still_sends_and_may_soon_not_is_a_warning_and_no_alert(world: World) -> None:
+    await world.connects()
+    await world.adds("acme.test", verified=True)
+    world.ses.temporary_failure("acme.test")
+    await world.passes(600)
+
+    home = await world.bob.opens_home()
+
+    assert "1 with a warning" in home.text
+    assert "acme.test still sends, but AWS no longer finds its DNS records, since" in home.text
+    await home.press("Check now")
+    assert "missing" in (await world.bob.modal("Check now")).text
+    assert not [text for text in world.bob.reads(world.news) if "What it stops" in text]
+
+    world.ses.verify("acme.test")
+    await world.passes(600)
+    assert "with a warning" not in (await world.bob.opens_home()).text
+
+
+@OVER_SOCKET_MODE
 async def test_the_last_broadcast_is_on_the_card(world: World) -> None:
     await world.is_open()
     await world.sends()
@@ -136,6 +165,7 @@ async def test_the_last_broadcast_is_on_the_card(world: World) -> None:
     assert "Last broadcast: Spring news, sent, 2 recipients" in home.text
 
 
+@OVER_SOCKET_MODE
 async def test_twelve_teams_are_shown_a_page_at_a_time(world: World) -> None:
     made = await channels(world, 12)
 
@@ -156,6 +186,26 @@ async def test_twelve_teams_are_shown_a_page_at_a_time(world: World) -> None:
     await home.shows("page 1 of 2")
 
 
+@OVER_HTTP
+async def test_however_many_teams_there_are_slack_is_asked_once_whose_channels_those_are(world: World) -> None:
+    for number in range(3):
+        channel = world.slack.channel(f"team-{number}", people=[world.ada, world.bob], private=number == 1, bot_in=True)
+        await world.bob.types(channel, "/mailer")
+    await world.bot.tasks.idle()
+    asked = len(world.slack.calls_of("users.conversations"))
+
+    home = await world.bob.opens_home()
+    await world.bob.opens_home()
+
+    assert [f"#team-{number}" in home.text for number in range(3)] == [True] * 3
+    assert len(world.slack.calls_of("users.conversations")) - asked == 1
+    late = world.slack.channel("late", people=[world.bob, world.ada], bot_in=True)
+    await world.ada.types(late, "/mailer")
+    await world.slack.event({"type": "member_joined_channel", "user": world.bob.id, "channel": late.id})
+    assert "#late" in (await world.bob.opens_home()).text
+
+
+@OVER_HTTP
 async def test_a_button_on_the_card_does_what_it_does_in_the_channel(world: World) -> None:
     await world.connects()
     home = await world.ada.opens_home()
@@ -169,6 +219,7 @@ async def test_a_button_on_the_card_does_what_it_does_in_the_channel(world: Worl
     await tells_home(world, home, "acme.test")
 
 
+@OVER_SOCKET_MODE
 async def test_a_button_on_the_card_is_authorised_by_its_team_and_refused_in_a_modal(world: World) -> None:
     await world.connects()
     home = await world.bob.opens_home()
@@ -179,6 +230,7 @@ async def test_a_button_on_the_card_is_authorised_by_its_team_and_refused_in_a_m
     assert world.slack.calls_of("chat.postEphemeral") == []
 
 
+@OVER_HTTP
 async def test_a_button_of_a_team_the_viewer_has_left_does_nothing(world: World) -> None:
     await world.is_open()
     home = await world.bob.opens_home()
@@ -208,6 +260,7 @@ async def test_it_is_published_again_when_something_changes_and_only_then(world:
     assert len(world.slack.calls_of("views.publish")) == 3
 
 
+@OVER_SOCKET_MODE
 async def test_it_is_no_longer_published_ten_minutes_after_it_was_opened(world: World) -> None:
     await world.connects()
     await world.bob.opens_home()
@@ -219,6 +272,7 @@ async def test_it_is_no_longer_published_ten_minutes_after_it_was_opened(world: 
     assert len(world.slack.calls_of("views.publish")) == 1
 
 
+@OVER_HTTP
 async def test_what_is_published_again_is_decided_anew(world: World) -> None:
     await world.connects()
     home = await world.bob.opens_home()
@@ -230,6 +284,7 @@ async def test_what_is_published_again_is_decided_anew(world: World) -> None:
     await tells_home(world, home, "guest accounts cannot use it")
 
 
+@OVER_SOCKET_MODE
 async def test_an_opening_that_slack_delivers_twice_is_answered_once(world: World) -> None:
     await world.connects()
     world.slack.deliver_twice()
@@ -240,6 +295,7 @@ async def test_an_opening_that_slack_delivers_twice_is_answered_once(world: Worl
     assert len(world.slack.calls_of("views.publish")) == 1
 
 
+@OVER_HTTP
 async def test_opening_the_home_makes_no_team(world: World) -> None:
     await world.bob.opens_home()
 

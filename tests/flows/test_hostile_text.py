@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 HOSTILE = "<!channel> <@U0000000001> <https://evil.test|Log in> & &lt;"
 MARKS = ("<!channel", "<@U0000000001", "<https://evil", "<!here", "<#C")
@@ -40,6 +40,7 @@ def test_the_scan_finds_what_is_not_escaped() -> None:
     assert list(marked_up({"type": "plain_text", "text": "<!channel>"})) == []
 
 
+@OVER_HTTP
 async def test_nothing_that_is_typed_or_uploaded_becomes_markup(world: World) -> None:
     await world.is_open("acme.test", "<!channel>.test")
     await world.asks(world.bob, f"/mailer {HOSTILE}", "I don't know the word")
@@ -71,6 +72,7 @@ async def test_nothing_that_is_typed_or_uploaded_becomes_markup(world: World) ->
     assert {mail.subject for mail in world.aws.mails} == {HOSTILE}
 
 
+@OVER_SOCKET_MODE
 async def test_nothing_that_aws_says_becomes_markup(world: World) -> None:
     await world.connects()
     world.aws.fail("ses:CreateEmailIdentity", "BadRequestException", message=HOSTILE)

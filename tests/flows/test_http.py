@@ -3,16 +3,21 @@
 import gzip
 import io
 import time
+import tomllib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from sqlmodel import select
 
 from storage.models import SeenRequest
 from tests.databases import Databases
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind, encoded, signed_headers
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 
 
 @pytest.fixture
@@ -30,6 +35,37 @@ async def test_alive_and_ready(http: aiohttp.ClientSession) -> None:
             assert answer.status == 200
             assert await answer.json() == body
             assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_prometheus_reads_how_mailroom_itself_is_doing(world: World, http: aiohttp.ClientSession) -> None:
+    await world.is_open()
+    await world.sends()
+    await world.passes(600)
+    key = world.aws.calls[-1].access_key_id
+    await world.slack.down()
+    world.aws.revoke(str(key))
+    await world.passes(600)
+    await world.passes(30)
+    world.clock.advance(400)
+
+    async with http.get("/metrics") as answer:
+        assert (answer.status, answer.content_type) == (200, "text/plain")
+        text = await answer.text()
+
+    values = {
+        f"{sample.name}{sorted(sample.labels.values())}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert values["mailroom_mailers['lost']"] == values["mailroom_incidents_open['access_lost']"] == 1
+    assert values["mailroom_mailers['ok']"] == values["mailroom_broadcasts['sending']"] == 0
+    assert values["mailroom_mails_last_24_hours['sent']"] == 2
+    assert values["mailroom_messages_due[]"] > 0
+    assert values["mailroom_message_lag_seconds[]"] > 0
+    assert "mailroom_poll_lag_seconds[]" in values
+    assert values[f"mailroom_build_info['{PROJECT['version']}']"] == 1
+    assert world.news.id not in text
+    assert "111122223333" not in text
 
 
 async def test_not_ready_when_a_tick_has_not_come_through_for_minutes(

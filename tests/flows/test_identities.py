@@ -33,6 +33,7 @@ async def test_where_production_is_granted_a_verified_identity_opens_broadcasts(
     assert told.buttons == ["New broadcast", "Send a test"]
 
 
+@OVER_HTTP
 async def test_a_domain_that_waits_is_refused_with_what_is_awaited_since_when_and_until_when(world: World) -> None:
     world.ses.grant_production()
     await world.connects()
@@ -61,6 +62,7 @@ async def test_an_address_that_waits_is_refused_with_what_is_awaited_since_when_
     assert await world.bob.sees(world.news, "One click left for hello@acme.test")
 
 
+@OVER_SOCKET_MODE
 async def test_a_pending_from_is_refused_in_its_field_which_names_what_to_use_instead(world: World) -> None:
     await world.is_open("hello@acme.test")
     world.ses.pend("acme.test")
@@ -88,6 +90,7 @@ async def test_a_pending_from_is_refused_in_its_field_which_names_what_to_use_in
     ]
 
 
+@OVER_HTTP
 async def test_in_the_sandbox_a_test_goes_from_the_verified_address_while_the_domain_waits(world: World) -> None:
     world.ses.verify("hello@acme.test")
     world.ses.pend("acme.test")
@@ -100,6 +103,7 @@ async def test_in_the_sandbox_a_test_goes_from_the_verified_address_while_the_do
     assert sorted(mail.to[0] for mail in world.aws.mails) == ["hello@acme.test", SIMULATOR]
 
 
+@OVER_SOCKET_MODE
 async def test_with_nothing_verified_nothing_can_go_and_an_address_is_offered(world: World) -> None:
     world.ses.grant_production()
     await world.connects()
@@ -177,6 +181,7 @@ async def test_check_now_says_which_record_is_missing_or_wrong(world: World) -> 
     assert "Everything AWS needs is in place" in (await world.bob.modal("Check now")).text
 
 
+@OVER_HTTP
 async def test_check_now_notices_at_once_what_aws_has_verified(world: World) -> None:
     await world.connects()
     await world.adds("hello@acme.test")

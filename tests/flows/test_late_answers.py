@@ -35,6 +35,7 @@ async def aws_answers_late(world: World, operation: str) -> AsyncIterator[None]:
         await world.bot.tasks.idle()
 
 
+@OVER_HTTP
 async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(world: World) -> None:
     await world.is_open()
     cyd = world.slack.person("Cyd")
@@ -82,7 +83,7 @@ async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(w
 
 
 @OVER_SOCKET_MODE
-async def test_a_form_that_was_closed_while_the_audience_was_read_says_that_nothing_is_sent(world: World) -> None:
+async def test_who_closes_the_form_while_the_audience_is_read_is_led_back_to_the_confirmation(world: World) -> None:
     await world.is_open()
     modal = await world.opens(world.bob, "/broadcast", "New broadcast")
     modal.fill("From", "hello@acme.test")
@@ -96,8 +97,13 @@ async def test_a_form_that_was_closed_while_the_audience_was_read_says_that_noth
         await modal.close()
     await world.passes(60)
 
-    assert (await world.bob.sees(world.news, "closed before you confirmed, so nothing is sent")).ephemeral
+    waiting = await world.bob.sees(world.news, "Nothing is sent before you confirm")
+    assert waiting.ephemeral
     assert world.aws.mails == []
+    await world.bob.press(waiting, "Check and send")
+    await world.confirms(await world.bob.modal("Check and send"))
+    await world.passes(31)
+    assert [mail.to[0] for mail in world.aws.mails] == ["ann@elsewhere.test"]
 
 
 @OVER_HTTP
@@ -113,6 +119,7 @@ async def test_a_form_whose_opening_takes_long_opens_at_once_and_is_filled_in_la
     assert modal.labels[0] == "From"
 
 
+@OVER_SOCKET_MODE
 async def test_whoever_closed_the_connect_form_gets_the_result_as_a_message_only_they_see(world: World) -> None:
     olga = world.slack.person("Olga", "owner")
     shop = world.slack.channel("shop", people=[olga], bot_in=True)

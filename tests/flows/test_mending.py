@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import col, select
 
 from storage.models import Audit, Broadcast, Identity
-from tests.flows.world import REGION, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, REGION, World
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.playground import utc_now
 from tests.playground.slack.driver import Person, Seen
@@ -106,6 +106,7 @@ async def test_an_identity_that_has_verified_meanwhile_is_kept(world: World) -> 
     await world.bob.sees(world.news, "acme.test is verified.")
 
 
+@OVER_HTTP
 async def test_an_identity_deleted_at_aws_is_created_again(world: World) -> None:
     await world.connects()
     await world.adds("acme.test", verified=True)
@@ -119,6 +120,7 @@ async def test_an_identity_deleted_at_aws_is_created_again(world: World) -> None
     assert (await identities(world))["acme.test"].state == "pending"
 
 
+@OVER_SOCKET_MODE
 async def test_an_address_is_mailed_a_new_link(world: World) -> None:
     await world.connects()
     await world.adds("ann@acme.test")
@@ -131,6 +133,7 @@ async def test_an_address_is_mailed_a_new_link(world: World) -> None:
     assert told.ts > failed.ts
 
 
+@OVER_HTTP
 async def test_retry_from_the_card_is_the_same(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -165,6 +168,7 @@ async def test_two_admins_who_retry_at_once_have_one_effect(world: World) -> Non
     assert sum("did it." in text for text in answers) == 2
 
 
+@OVER_SOCKET_MODE
 async def test_a_button_older_than_what_happened_since_does_nothing(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -188,6 +192,7 @@ async def test_a_button_older_than_what_happened_since_does_nothing(world: World
     assert len(await audited(world, "identity.retry")) == 2
 
 
+@OVER_HTTP
 async def test_a_member_may_not_retry(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -199,6 +204,7 @@ async def test_a_member_may_not_retry(world: World) -> None:
     assert (await identities(world))["acme.test"].state == "failed"
 
 
+@OVER_SOCKET_MODE
 @pytest.mark.parametrize("how", ["refuse", "close_after", "TooManyRequestsException"])
 async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(world: World, how: str) -> None:
     await world.connects()
@@ -210,6 +216,11 @@ async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(wo
     await world.ada.press(failed, "Retry verification")
     await world.settle()
     await world.ada.sees(world.news, "What was begun goes on by itself")
+    assert "Nothing: it is being verified anew at AWS already" in failed.text
+    assert failed.buttons == ["Acknowledge"]
+    card = await world.asks(world.bob, "/mailer", "As AWS told us")
+    assert "acme.test is being verified anew at AWS" in card.text
+    assert "Retry verification" not in card.buttons
     await world.passes(700)  # a look at the account, which must raise no alarm that it is gone
     assert (await identities(world))["acme.test"].state == "failed"
     world.aws.heal(away)
@@ -224,6 +235,7 @@ async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(wo
     assert len(await audited(world, "identity.retry")) == 1
 
 
+@OVER_HTTP
 async def test_an_action_that_the_key_may_not_use_is_named_and_nothing_is_left_begun(world: World) -> None:
     key = await world.connects()
     await world.adds("acme.test")
@@ -321,6 +333,7 @@ async def test_replace_adds_the_new_one_and_removes_the_old_one_at_aws(world: Wo
     assert (row.actor, row.subject, row.after["name"]) == (world.ada.id, "acme.test", "news.acme.example")
 
 
+@OVER_SOCKET_MODE
 async def test_a_name_that_cannot_be_one_is_refused_in_its_field(world: World) -> None:
     await world.connects()
     await world.adds("acme.test")
@@ -344,6 +357,7 @@ async def test_a_name_that_cannot_be_one_is_refused_in_its_field(world: World) -
     assert set(await identities(world)) == {"acme.example"}
 
 
+@OVER_HTTP
 async def test_one_that_was_there_before_mailroom_is_left_unless_a_person_says_so(world: World) -> None:
     world.ses.create_identity("acme.test")
     await world.connects()
@@ -362,6 +376,7 @@ async def test_one_that_was_there_before_mailroom_is_left_unless_a_person_says_s
     assert set(await identities(world)) == {"acme.example"}
 
 
+@OVER_SOCKET_MODE
 async def test_one_that_another_channel_uses_is_asked_about_without_naming_it(world: World) -> None:
     key = await world.connects()
     secret = world.slack.channel("secret", people=[world.ada], private=True, bot_in=True)
@@ -419,6 +434,7 @@ async def test_scheduled_broadcasts_move_when_the_person_ticks_it(world: World) 
     assert "acme.test" not in str(mail.text)
 
 
+@OVER_HTTP
 async def test_moved_broadcasts_that_were_paused_can_be_resumed_once_the_new_one_is_verified(world: World) -> None:
     await world.is_ready()
     await schedules(world)
@@ -437,6 +453,7 @@ async def test_moved_broadcasts_that_were_paused_can_be_resumed_once_the_new_one
     assert (await scheduled(world)).state == "done"
 
 
+@OVER_SOCKET_MODE
 async def test_scheduled_broadcasts_are_paused_when_nobody_ticks_it(world: World) -> None:
     await world.is_ready()
     await schedules(world)
@@ -449,6 +466,7 @@ async def test_scheduled_broadcasts_are_paused_when_nobody_ticks_it(world: World
     assert "identity is not verified any more" in (await world.bob.sees(world.news, "Spring news")).text
 
 
+@OVER_HTTP
 async def test_without_scheduled_broadcasts_nothing_is_asked_about_them(world: World) -> None:
     await world.is_ready()
     failed = await fails(world)
@@ -481,6 +499,7 @@ async def test_a_replacement_submitted_twice_at_once_has_one_effect(world: World
     assert sum("nothing" in modal.text or "no longer here" in modal.text for modal in modals) == 1
 
 
+@OVER_SOCKET_MODE
 @pytest.mark.parametrize("operation", ["ses:CreateEmailIdentity", "ses:DeleteEmailIdentity"])
 @pytest.mark.parametrize("how", ["refuse", "close_after"])
 async def test_a_replacement_that_aws_interrupts_is_finished(world: World, operation: str, how: str) -> None:
@@ -491,6 +510,7 @@ async def test_a_replacement_that_aws_interrupts_is_finished(world: World, opera
 
     modal = await replaces(world, failed, "acme.example")
     assert "goes on by itself" in modal.text
+    assert failed.buttons == ["Acknowledge"]
     await world.ada.press(failed, "Retry verification", stale=True)
     await world.ada.sees(world.news, "acme.test is being replaced already")
     world.aws.heal(away)
@@ -507,6 +527,7 @@ async def test_a_replacement_that_aws_interrupts_is_finished(world: World, opera
 # E8
 
 
+@OVER_HTTP
 async def test_after_a_reconnect_paused_broadcasts_can_be_resumed(world: World) -> None:
     key = await world.connects()
     await world.adds("acme.test", verified=True)

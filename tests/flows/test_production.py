@@ -37,6 +37,7 @@ async def test_granted_production_access_is_noticed_within_two_poll_intervals(wo
     await world.bob.modal("New broadcast")
 
 
+@OVER_HTTP
 async def test_a_denial_names_the_aws_case_and_offers_no_second_application(world: World) -> None:
     world.ses.verify("acme.test")
     await world.connects()
@@ -73,6 +74,7 @@ async def test_what_aws_would_refuse_in_the_application_stands_in_its_field_befo
     assert modal.value("Use case") == FORM["Use case"]
 
 
+@OVER_SOCKET_MODE
 async def test_while_aws_reviews_nothing_is_sent_twice(world: World) -> None:
     await world.connects()
     first = await applies(world)
@@ -98,6 +100,7 @@ async def test_an_application_that_aws_has_from_elsewhere_is_a_sentence(world: W
     assert "AWS already has an application of this account" in modal.text
 
 
+@OVER_HTTP
 async def test_before_everything_is_done_the_checklist_has_a_button_for_each_missing_step(world: World) -> None:
     first = await world.asks(world.bob, "/broadcast", "You can't send broadcasts yet")
     assert first.ephemeral
@@ -126,6 +129,7 @@ async def test_before_everything_is_done_the_checklist_has_a_button_for_each_mis
     assert world.slack.messages(world.news)[-1].text == "acme.test was added and waits for verification"
 
 
+@OVER_SOCKET_MODE
 async def test_in_the_sandbox_no_broadcast_goes_small_or_large(world: World) -> None:
     await world.is_open()
     small = await world.opens(world.bob, "/broadcast", "New broadcast")

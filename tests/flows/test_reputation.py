@@ -4,7 +4,7 @@ from sqlmodel import select
 
 from storage.models import Broadcast, Delivery
 from storage.states import BroadcastState, DeliveryState
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 
 def csv(good: int, bad: int) -> bytes:
@@ -28,6 +28,7 @@ async def pending(world: World) -> int:
         return len(rows.all())
 
 
+@OVER_HTTP
 async def test_bounces_warn_at_two_and_a_half_percent(world: World) -> None:
     await world.is_ready()
     bad(world, 10, "BOUNCE")
@@ -41,6 +42,7 @@ async def test_bounces_warn_at_two_and_a_half_percent(world: World) -> None:
     assert alert.buttons == ["Acknowledge"]
 
 
+@OVER_SOCKET_MODE
 async def test_complaints_warn_too_and_end_after_a_day(world: World) -> None:
     await world.is_ready()
     bad(world, 3, "COMPLAINT")
@@ -54,6 +56,7 @@ async def test_complaints_warn_too_and_end_after_a_day(world: World) -> None:
     await world.bob.sees(world.news, "Over since")
 
 
+@OVER_SOCKET_MODE
 async def test_simulator_mail_does_not_count(world: World) -> None:
     await world.is_ready()
     rows = [f"bounce+{number}@simulator.amazonses.com" for number in range(20)]

@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from storage.models import Mailer, Team
 from tests.databases import Clock
-from tests.flows.world import ACCOUNT, REGION, World, open_world
+from tests.flows.world import ACCOUNT, OVER_HTTP, OVER_SOCKET_MODE, REGION, World, open_world
 from tests.playground.aws import AwsPlayground, Key, Role
 from tests.playground.slack.driver import Person
 from tests.playground.slack.surfaces import Modal
@@ -61,6 +61,7 @@ async def card(world: World, who: Person | None = None) -> str:
     return (await world.asks(who or world.ada, "/mailer", "Connection")).text
 
 
+@OVER_HTTP
 async def test_a_role_is_recommended_and_what_it_takes_is_shown(world: World) -> None:
     modal = await opens(world)
 
@@ -73,6 +74,7 @@ async def test_a_role_is_recommended_and_what_it_takes_is_shown(world: World) ->
     assert modal.buttons == []
 
 
+@OVER_SOCKET_MODE
 async def test_the_form_follows_the_choice_and_keeps_the_region(world: World) -> None:
     modal = await opens(world)
     modal.fill("AWS region", "eu-central-1")
@@ -116,6 +118,7 @@ async def test_everything_works_by_role_as_it_does_by_key(world: World) -> None:
     assert all(call.access_key_id.startswith("ASIA") for call in world.aws.calls if call.operation.startswith("ses:"))
 
 
+@OVER_HTTP
 async def test_the_external_id_is_the_same_until_the_mailer_is_deleted(world: World) -> None:
     first = external_id(await opens(world))
     assert external_id(await opens(world)) == first
@@ -131,6 +134,7 @@ async def test_the_external_id_is_the_same_until_the_mailer_is_deleted(world: Wo
     assert external_id(await opens(world)) != first
 
 
+@OVER_SOCKET_MODE
 async def test_a_role_that_lets_anybody_in_is_refused_with_the_reason(world: World) -> None:
     modal = await opens(world)
     world.aws.create_role(ACCOUNT, external_id=None, trusted=OWN_ACCOUNT)
@@ -144,6 +148,7 @@ async def test_a_role_that_lets_anybody_in_is_refused_with_the_reason(world: Wor
     assert {call.operation for call in world.aws.calls} <= {"sts:AssumeRole", "sts:GetCallerIdentity"}
 
 
+@OVER_HTTP
 async def test_another_channel_cannot_use_the_role_that_was_made_for_this_one(world: World) -> None:
     await connects_by_role(world)
     rivals = world.slack.channel("rivals", people=[world.ada])
@@ -168,6 +173,7 @@ async def own_external_id(world: World) -> str | None:
     return (await everybodys_external_ids(world))["news"]
 
 
+@OVER_SOCKET_MODE
 @pytest.mark.parametrize("arn", ["mailroom", "arn:aws:iam::111122223333:user/mailroom", "arn:aws-cn:iam::1:role/x"])
 async def test_what_cannot_be_a_role_of_this_region_is_refused_before_aws_is_asked(world: World, arn: str) -> None:
     modal = await opens(world)
@@ -179,6 +185,7 @@ async def test_what_cannot_be_a_role_of_this_region_is_refused_before_aws_is_ask
     assert len(world.aws.calls) == before
 
 
+@OVER_HTTP
 async def test_a_role_without_a_needed_permission_is_refused_with_the_policy_for_it(world: World) -> None:
     modal = await opens(world)
     world.aws.create_role(
@@ -195,6 +202,7 @@ async def test_a_role_without_a_needed_permission_is_refused_with_the_policy_for
     assert await stored(world) is None
 
 
+@OVER_SOCKET_MODE
 @pytest.mark.parametrize("change", ["trust", "gone"])
 async def test_a_role_that_no_longer_lets_mailroom_in_is_access_loss_in_its_own_words(
     world: World, change: str
@@ -219,6 +227,7 @@ async def test_a_role_that_no_longer_lets_mailroom_in_is_access_loss_in_its_own_
     assert "AWS accepts the credentials" in await card(world)
 
 
+@OVER_HTTP
 async def test_our_own_key_being_off_alarms_nobody(world: World, principal: Key) -> None:
     await connects_by_role(world)
 
@@ -260,6 +269,7 @@ async def test_reconnect_changes_from_key_to_role_and_back(world: World) -> None
     assert mailer.principal_arn.endswith("user/another")
 
 
+@OVER_SOCKET_MODE
 async def test_reconnect_refuses_a_role_of_another_account(world: World) -> None:
     await connects_by_role(world)
     other = world.aws.create_role("444455556666", external_id=await own_external_id(world), trusted=OWN_ACCOUNT)
@@ -304,6 +314,7 @@ async def test_with_the_template_in_s3_there_is_a_link_that_has_everything_fille
         assert modal.labels == ["AWS region", "Sign in with", "Role ARN"]
 
 
+@OVER_HTTP
 async def test_without_a_principal_only_a_key_is_open_and_the_choice_says_why(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +330,7 @@ async def test_without_a_principal_only_a_key_is_open_and_the_choice_says_why(
     await world.connects()
 
 
+@OVER_SOCKET_MODE
 async def test_a_member_can_neither_see_nor_change_the_form(world: World) -> None:
     await world.bob.types(world.news, "/mailer connect")
     await world.bob.sees(world.news, "Only team admins can do this")

@@ -12,11 +12,11 @@ from sqlmodel import SQLModel, select
 from handlers.slack.guard import Permission
 from handlers.slack.ids import Ref
 from handlers.slack.listen import Registered
-from storage.models import ApiToken, Broadcast, Identity, Incident, Mailer, Team, TeamAdmin
+from storage.models import ApiToken, Audience, Broadcast, Identity, Incident, Mailer, Team, TeamAdmin
 from storage.states import IncidentKind
-from tests.flows.world import OVER_HTTP, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind
-from tests.playground.slack.driver import Person
+from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.posting import post
 from tests.playground.slack.surfaces import Modal
 from tests.playground.slack.views import push
@@ -24,6 +24,7 @@ from tests.playground.slack.world import Json, Message
 
 RECORDS: dict[str, type[SQLModel]] = {  # what the listeners of a flow are about, by the first part of their id
     "api": ApiToken,
+    "audience": Audience,
     "broadcast": Broadcast,
     "connection": Mailer,
     "home": Team,
@@ -113,6 +114,12 @@ async def form(world: World, listener: Registered, who: Person, ref: Ref) -> Non
     await opened(world, who, listener.id, ref, [text]).submit()
 
 
+async def shortcut(world: World, listener: Registered, who: Person, _ref: Ref) -> None:
+    message = post(world.slack.world, world.news, world.news.workspace, "A message", [], shown_to="nobody")
+    message.shown_to, message.deleted = None, True  # it was only there for its menu
+    await who.uses_shortcut(listener.id, Seen(message, world.slack))
+
+
 async def event(_world: World, listener: Registered, who: Person, _ref: Ref) -> None:
     assert listener.id == "app_home_opened", f"the walk does not know how to bring {listener.id} about"
     await who.opens_home()
@@ -130,6 +137,7 @@ REACH: dict[str, Callable[[World, Registered, Person, Ref], Awaitable[None]]] = 
     "button": button,
     "choice": choice,
     "form": form,
+    "shortcut": shortcut,
     "event": event,
 }
 
@@ -196,7 +204,7 @@ async def appoint(world: World, team: Team, who: Person) -> None:
 async def record_of(world: World, listener: Registered, team: Team) -> Ref:
     """The record that a button or form of this listener would be about."""
     flow = listener.id.partition(":")[0]
-    if listener.kind in {"command", "event", "choice"}:
+    if listener.kind in {"command", "shortcut", "event", "choice"}:
         return Ref(team.id)
     assert flow in RECORDS, f"the walk does not know what {listener.id} is about"
     async with world.bot.db.read() as session:
@@ -216,6 +224,7 @@ def asked_for(world: World) -> Iterator[Registered]:
             yield listener
 
 
+@OVER_SOCKET_MODE
 async def test_every_listener_refuses_everybody_who_may_not_and_lets_in_everybody_who_may(world: World) -> None:
     people = await everybody(world)
     appointed = next(somebody.person for somebody in people if somebody.role == "appointed")
@@ -244,6 +253,7 @@ async def test_every_listener_refuses_everybody_who_may_not_and_lets_in_everybod
             assert wrong == [], (listener, somebody.role, read)
 
 
+@OVER_HTTP
 async def test_the_app_home_shows_nobody_a_channel_they_are_not_in(world: World) -> None:
     await world.is_open()
     inside = await world.bob.opens_home()
@@ -273,6 +283,7 @@ async def test_where_only_named_people_may_send_others_are_refused_and_nothing_h
     await world.opens(world.ada, "/broadcast", "New broadcast")  # team admins always may
 
 
+@OVER_SOCKET_MODE
 async def test_a_record_of_another_team_is_not_there(world: World) -> None:
     await world.is_open()
     await world.confirms(await world.composes())

@@ -3,6 +3,7 @@
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World
 
 
+@OVER_HTTP
 async def test_in_the_sandbox_strangers_are_named_and_refused_before_aws_is_asked(world: World) -> None:
     world.ses.verify("acme.test")
     await world.connects()
@@ -15,6 +16,7 @@ async def test_in_the_sandbox_strangers_are_named_and_refused_before_aws_is_aske
     assert world.aws.mails == []
 
 
+@OVER_SOCKET_MODE
 async def test_in_the_sandbox_a_test_goes_to_verified_recipients_and_the_simulator(world: World) -> None:
     world.ses.verify("acme.test")
     await world.connects()
@@ -57,6 +59,7 @@ async def test_bad_addresses_are_named_in_their_field_and_nothing_typed_is_lost(
     assert world.aws.mails == []
 
 
+@OVER_HTTP
 async def test_a_test_over_the_quota_is_refused_with_the_numbers(world: World) -> None:
     await world.is_open(quota=1_000)
     world.ses.set_quota(sent=999)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlmodel import select
 
 from storage.models import Audit, Team, TeamAdmin
-from tests.flows.world import World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.driver import Person
 from tests.playground.slack.surfaces import Modal
 
@@ -36,6 +36,7 @@ async def team(world: World) -> Team:
 # Team admins
 
 
+@OVER_HTTP
 async def test_somebody_appointed_may_what_admins_may_until_they_are_dismissed(world: World) -> None:
     await world.asks(world.bob, "/mailer connect", "Only team admins can do this")
 
@@ -56,6 +57,7 @@ async def test_somebody_appointed_may_what_admins_may_until_they_are_dismissed(w
         assert (await session.exec(select(TeamAdmin))).all() == []
 
 
+@OVER_SOCKET_MODE
 async def test_an_appointed_admin_may_appoint_others_and_a_member_may_not(world: World) -> None:
     cleo = world.slack.person("Cleo")
     world.news.members.add(cleo.id)
@@ -68,6 +70,7 @@ async def test_an_appointed_admin_may_appoint_others_and_a_member_may_not(world:
     await (await world.opens(cleo, "/mailer settings", "Settings")).close()
 
 
+@OVER_HTTP
 async def test_it_holds_for_one_team_only(world: World) -> None:
     other = world.slack.channel("other", people=[world.ada, world.bob])
     await appoints(world, world.bob)
@@ -77,6 +80,7 @@ async def test_it_holds_for_one_team_only(world: World) -> None:
     await world.bob.sees(other, "Only team admins can do this")
 
 
+@OVER_SOCKET_MODE
 async def test_guests_and_outsiders_cannot_be_appointed(world: World) -> None:
     for who in (world.gus, world.slack.person("Olaf", role="outsider")):
         modal = await appoints(world, who)
@@ -114,6 +118,7 @@ async def test_saving_what_is_there_already_is_no_effect(world: World) -> None:
 # Settings
 
 
+@OVER_HTTP
 async def test_settings_are_checked_stored_and_used_by_the_next_broadcast(world: World) -> None:
     await world.is_open("acme.test")
     typed = {"From name": "Acme News", "Reply-to": "answers@", "Postal address": "Acme\n1 Spring Lane"}
@@ -136,6 +141,7 @@ async def test_settings_are_checked_stored_and_used_by_the_next_broadcast(world:
     assert set(row.after) == {"from_name", "reply_to", "postal_address"}
 
 
+@OVER_SOCKET_MODE
 async def test_sending_can_be_limited_to_named_people(world: World) -> None:
     cleo = world.slack.person("Cleo")
     world.news.members.add(cleo.id)
@@ -167,6 +173,7 @@ async def test_settings_that_somebody_else_changed_meanwhile_are_not_overwritten
     assert (await team(world)).from_name == "Acme"
 
 
+@OVER_HTTP
 async def test_a_member_may_not_open_settings(world: World) -> None:
     await world.asks(world.bob, "/mailer settings", "Only team admins can do this")
 
@@ -174,6 +181,7 @@ async def test_a_member_may_not_open_settings(world: World) -> None:
 # Audit
 
 
+@OVER_SOCKET_MODE
 async def test_the_audit_tells_admins_in_sentences_who_did_what(world: World) -> None:
     await world.is_open("acme.test")
     await world.adds("acme.test")
@@ -199,5 +207,6 @@ async def test_the_audit_tells_admins_in_sentences_who_did_what(world: World) ->
     )
 
 
+@OVER_HTTP
 async def test_a_member_may_not_read_the_audit(world: World) -> None:
     await world.asks(world.bob, "/mailer audit", "Only team admins can do this")

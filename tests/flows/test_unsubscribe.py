@@ -116,4 +116,4 @@ async def test_when_everybody_has_left_there_is_nobody_to_mail(world: World) -> 
 
     modal = await world.composes(b"email\nann@elsewhere.test\n")
 
-    assert "Every address in the file is suppressed" in modal.errors["Audience CSV"]
+    assert "Every address in it is suppressed" in modal.errors["Audience CSV"]

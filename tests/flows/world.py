@@ -3,6 +3,7 @@
 The clock stands still unless it is told to go on, so a test decides when a minute has passed.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,6 +13,7 @@ import pytest
 from sqlmodel import SQLModel, col, select
 
 from app import Mailroom, manifest
+from bot.ses.notifications import Fetch
 from bot.settings import Settings
 from handlers.slack.listen import Patience
 from storage.models import Outbox
@@ -38,6 +40,7 @@ LABELS = {
     "subject": "Subject",
     "preheader": "Preheader",
     "message": "Message",
+    "save_as": "Save audience as",
     "send_at": "Send at",
 }
 
@@ -68,14 +71,23 @@ class World:
         await self.bot.monitor.idle()
         await self.bot.engine.tick()
         await self.bot.engine.idle()
-        self.aws.settle()
+        await asyncio.to_thread(self.aws.settle)  # SNS may bring something to the bot
         await self.bot.feedback.tick()
         await self.says_what_it_has_to()
+
+    async def does_its_chores(self, seconds: float = 0) -> None:
+        """Let time pass, and the chores of a mailer be done: its self-test, reading what AWS suppresses."""
+        self.clock.advance(seconds)
+        await self.bot.chores.tick()
+        await self.bot.chores.idle()
+        await self.settle()
 
     async def says_what_it_has_to(self) -> None:
         """Let what waits for the channel be posted and drawn again."""
         for _ in range(SOME_ROUNDS):
             await self.bot.notifier.tick()
+            await self.bot.uploader.tick()
+            await self.bot.uploader.idle()
             self.clock.advance(1)  # a channel is posted to once a second
             if not await self._something_to_say():
                 break
@@ -209,6 +221,18 @@ class World:
         await self.ada.sees(self.news, "broadcasts are open")
 
 
+def certificates_of(aws: AwsPlayground) -> Fetch:
+    """What the bot gets where it asks SNS's host for a certificate."""
+
+    async def fetch(url: str) -> bytes:
+        certificate = aws.sns.certificate(url.rpartition("/")[2])
+        if certificate is None:
+            raise OSError
+        return certificate
+
+    return fetch
+
+
 @asynccontextmanager
 async def open_world(
     aws: AwsPlayground,
@@ -233,12 +257,12 @@ async def open_world(
                     database_url=database_url,
                     mailroom_keys=KeyRing.generate().export(),
                     mailroom_dns_server=f"{host}:{port}",
-                    port=0,
-                    **settings,
+                    **{"port": 0} | settings,
                 ),
                 clock=clock,
                 sleep=clock.sleep,
                 event_wait=0,
+                fetch=certificates_of(aws),
                 patience=patience,
             )
             await bot.start()

@@ -24,28 +24,39 @@ OWN_ACCOUNT = "999900001111"
 
 
 class Bot:
-    """`python app.py` with these settings; `kill` is kill -9, `stop` is SIGTERM."""
+    """`python app.py` with these settings; `kill` is kill -9, `stop` is SIGTERM, `freeze` is SIGSTOP."""
 
     def __init__(self, environment: dict[str, str], log: Path) -> None:
-        self._environment = environment
-        self._log = log
+        self.environment = environment
+        self.log_file = log
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        with self._log.open("ab") as log:
+        await self.launch()
+        await self.ready()
+
+    async def launch(self) -> None:
+        """Start the process, and do not wait for it."""
+        with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 str(ROOT / "app.py"),
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
-                cwd=self._log.parent,
+                cwd=self.log_file.parent,
             )
+
+    async def ready(self) -> None:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._ready()
         except TimeoutError:
-            raise RuntimeError(f"the bot did not become ready:\n{self._log.read_text()[-3000:]}") from None
+            raise RuntimeError(f"the bot did not become ready:\n{self.log_file.read_text()[-3000:]}") from None
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
 
     async def kill(self) -> None:
         await self._end(signal.SIGKILL)
@@ -53,19 +64,34 @@ class Bot:
     async def stop(self) -> None:
         await self._end(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """It does nothing more, and knows nothing of it, until `thaw`."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def log(self) -> str:
-        return self._log.read_text()
+        return self.log_file.read_text()
 
     async def _end(self, how: signal.Signals) -> None:
-        if self._process and self._process.returncode is None:
+        if self.is_alive:
+            self._signal(how)
+            await self._wait()
+
+    def _signal(self, how: signal.Signals) -> None:
+        if self._process and self.is_alive:
             self._process.send_signal(how)
+
+    async def _wait(self) -> None:
+        if self._process:
             await self._process.wait()
 
     async def _ready(self) -> None:
-        url = f"http://127.0.0.1:{self._environment['PORT']}/readyz"
+        url = f"http://127.0.0.1:{self.environment['PORT']}/readyz"
         async with aiohttp.ClientSession() as http:
             while True:
-                if self._process is None or self._process.returncode is not None:
+                if not self.is_alive:
                     raise TimeoutError
                 try:
                     async with http.get(url) as response:
@@ -92,13 +118,18 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    database_url: str = "", *, own_account: str = "", started_aws: AwsPlayground | None = None, **settings: str
+    database_url: str = "",
+    *,
+    own_account: str = "",
+    started_aws: AwsPlayground | None = None,
+    bot_class: type[Bot] = Bot,
+    **settings: str,
 ) -> AsyncIterator[Stage]:
     """Start all of it in Socket Mode, on SQLite unless another database is given, and on an AWS that runs already.
 
     With `own_account` Mailroom has credentials of its own there, and can be let in by a role.
     """
-    port = _free_port()
+    port = free_port()
     public_url = f"http://127.0.0.1:{port}"
     running = nullcontext(started_aws) if started_aws else AwsPlayground()
     with tempfile.TemporaryDirectory(prefix="mailroom-") as folder, running as aws, DnsPlayground() as dns:
@@ -127,7 +158,7 @@ async def stage(
                 environment["AWS_ACCESS_KEY_ID"] = own.access_key_id
                 environment["AWS_SECRET_ACCESS_KEY"] = own.secret_access_key
             environment |= settings
-            bot = Bot(environment, Path(folder) / "bot.log")
+            bot = bot_class(environment, Path(folder) / "bot.log")
             await bot.start()
             await slack.connected()
             try:
@@ -136,7 +167,7 @@ async def stage(
                 await bot.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -19,6 +19,7 @@ from storage.sealing import Secret
 
 ROOT = Path(__file__).parents[2]
 SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be public or private
+    "apps_connections_open": set(),  # of the bot token: it needs an app token with a scope of its own
     "auth_test": set(),
     "chat_getPermalink": set(),
     "chat_postEphemeral": {"chat:write"},
@@ -28,11 +29,14 @@ SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be publ
     "conversations_join": {"channels:join"},
     "conversations_members": {"channels:read", "groups:read"},
     "conversations_open": {"im:write"},
+    "files_completeUploadExternal": {"files:write"},
+    "files_getUploadURLExternal": {"files:write"},
     "files_info": {"files:read"},
-    "files_upload_v2": {"files:write"},
+    "users_conversations": {"channels:read", "groups:read"},
     "users_info": {"users:read"},
     "views_open": set(),
     "views_publish": set(),
+    "views_push": set(),
     "views_update": set(),
 }
 SCOPES_OF_EVENT = {  # https://docs.slack.dev/reference/events

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from random import Random
 
 
 class How(StrEnum):
@@ -28,7 +29,8 @@ class How(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Fault:
-    """A planted failure. `how` is a value of How or an AWS error code; `times=None` is until `remove`."""
+    """A planted failure. `how` is a value of How or an AWS error code; `times=None` is until `remove`; `chance` is
+    the share of the calls it concerns that it befalls."""
 
     operation: str
     how: str
@@ -36,6 +38,7 @@ class Fault:
     message: str | None = None
     account: str | None = None
     region: str | None = None
+    chance: float = 1.0
     hits: int = 0
     reached: threading.Event = field(default_factory=threading.Event)
     """Set when the first call has run into it (for CLOSE_AFTER and HANG: when its effect has happened)."""
@@ -55,6 +58,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
+    random: Random = field(default_factory=Random)
     _planted: list[Fault] = field(default_factory=list)
     _met: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -70,7 +74,7 @@ class Faults:
             return None
         with self._lock:
             for fault in self._planted:
-                if fault.concerns(operation, account, region):
+                if fault.concerns(operation, account, region) and self.random.random() < fault.chance:
                     fault.hits += 1
                     if fault.times is not None and fault.hits >= fault.times:
                         self._planted.remove(fault)

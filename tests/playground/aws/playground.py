@@ -49,7 +49,7 @@ class AwsPlayground:
         self._events, self._posts = Worker("aws-events"), Worker("aws-posts")
         self._server = HttpServer(FrontDoor(self))
         self.sqs = Sqs(self.clock, lambda: self._server.host)
-        self.sns = Sns(self.moto, self.sqs.deliver, self._posts, self.clock)
+        self.sns = Sns(self.moto, self.sqs.deliver, self._posts, self._now)
         self._outbox = Outbox(EventPublisher(self._events, self.sns.publish), keep=record)
         self._ses: dict[tuple[str, str], Ses] = {}
         self._lock = threading.Lock()
@@ -181,12 +181,13 @@ class AwsPlayground:
         message: str | None = None,
         account: str | None = None,
         region: str | None = None,
+        chance: float = 1.0,
     ) -> Fault:
         """Let the next `times` calls of `operation` (`ses:SendEmail`, `ses:*`, `*`) fail; None: until `heal`.
 
-        `how`: see How, or any AWS error code.
+        `how`: see How, or any AWS error code. `chance`: the share of these calls, drawn from `faults.random`.
         """
-        return self.faults.plant(Fault(operation, how, times, message, account, region))
+        return self.faults.plant(Fault(operation, how, times, message, account, region, chance))
 
     def heal(self, fault: Fault | None = None) -> None:
         """Take back one fault, or all of them, and let go what hangs."""
@@ -223,6 +224,10 @@ class AwsPlayground:
     def record(self, call: Call) -> None:
         if self._record:
             self.calls.append(call)
+
+    def _now(self) -> datetime:
+        """By the clock of the moment: it may be replaced."""
+        return self.clock()
 
     def _let_go(self) -> None:
         self.faults.release()

@@ -111,7 +111,8 @@ def get_suppressed_destination(ses: Ses, params: Json) -> Json:
 def list_suppressed_destinations(ses: Ses, params: Json) -> Json:
     _refuse_in_sandbox(ses)
     reasons = params.get("Reasons") or ("BOUNCE", "COMPLAINT")
-    entries = [_suppressed(entry) for entry in ses.suppressed.values() if entry.reason in reasons]
+    start = datetime.fromisoformat(params.get("StartDate") or "1970-01-01T00:00:00Z")
+    entries = [_suppressed(entry) for entry in ses.suppressed.values() if entry.reason in reasons and entry.at >= start]
     return _page("SuppressedDestinationSummaries", entries, params, most=1000)
 
 

@@ -75,14 +75,15 @@ class Request:
             raise ApiError("missing_scope", needed=scopes[0], provided=provided)
 
     def channel(self, name: str = "channel") -> Channel:
-        """A channel that the app can see at all: its workspace's own public ones, and those its bot is in."""
         channel = self.world.channels.get(self.text(name))
-        if channel is None or channel.deleted:
-            raise ApiError("channel_not_found")
-        member = self.workspace.bot_user_id in channel.members
-        if not member and (channel.private or channel.direct or channel.workspace is not self.workspace):
+        if channel is None or not self.sees(channel):
             raise ApiError("channel_not_found")
         return channel
+
+    def sees(self, channel: Channel) -> bool:
+        """Whether the app can see a channel at all: its workspace's own public ones, and those its bot is in."""
+        outside = channel.private or channel.direct or channel.workspace is not self.workspace
+        return not channel.deleted and (self.workspace.bot_user_id in channel.members or not outside)
 
     def user(self, name: str = "user") -> User:
         user = self.world.users.get(self.text(name))

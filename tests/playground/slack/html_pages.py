@@ -101,8 +101,8 @@ def _file(file: File, files: str) -> str:
     name = escape(file.title or file.name)
     kind = mimetypes.guess_type(file.name)[0] or ""
     if kind in {"image/png", "image/jpeg", "image/gif"}:
-        data = base64.b64encode(file.content).decode()
-        return f'<figure><figcaption>{name}</figcaption><img alt="{name}" src="data:{kind};base64,{data}"></figure>'
+        data, alt = base64.b64encode(file.content).decode(), escape(file.alt_text) or name
+        return f'<figure><figcaption>{name}</figcaption><img alt="{alt}" src="data:{kind};base64,{data}"></figure>'
     shown = f'<a href="{files}{file.id}" download="{escape(file.name)}">{name}</a>' if files else name
     return f'<p class="file">{shown} <small>{len(file.content):,} bytes</small></p>'
 

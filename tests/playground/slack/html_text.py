@@ -44,7 +44,11 @@ EMOJI = {
     "information_source": "ℹ️",
     "heavy_minus_sign": "➖",
     "grey_question": "❔",
+    "bust_in_silhouette": "👤",
+    "busts_in_silhouette": "👥",
     "globe_with_meridians": "🌐",
+    "inbox_tray": "📥",
+    "mag": "🔍",
 }
 _DATE = re.compile(r"!date\^(?P<at>\d{1,10})\^(?P<form>[^^]+)", re.ASCII)
 _FIELD = re.compile(r"\{(\w+)\}")

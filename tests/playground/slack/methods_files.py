@@ -7,6 +7,8 @@ from .objects import file_object
 from .posting import content, post
 from .world import File, Json
 
+ALT_TEXT_CHARACTERS = 1000
+
 
 def files_info(request: Request) -> Json:
     file = request.world.files.get(request.required("file"))
@@ -20,8 +22,12 @@ def get_upload_url(request: Request) -> Json:
     length, name = request.required("length"), request.required("filename")
     if not length.isdigit() or int(length) == 0:
         raise ApiError("invalid_arguments", ["[ERROR] must be a positive integer [json-pointer:/length]"])
+    alt_text = request.text("alt_txt")
+    if len(alt_text) > ALT_TEXT_CHARACTERS:
+        raise ApiError("alt_txt_too_large")
     world = request.world
     file = File(world.new_id("F"), name, name, b"", request.workspace.bot_user_id, request.workspace, world.now())
+    file.alt_text = alt_text
     request.tickets.uploads[file.id] = file
     return {"upload_url": f"{request.base_url}/upload/v1/{file.id}", "file_id": file.id}
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from .call import ApiError, Method, Request
 from .objects import bot_object, channel_object, team_object, user_object
 from .world import Channel, Json, Role
+
+T = TypeVar("T")
 
 
 def auth_test(request: Request) -> Json:
@@ -62,15 +67,38 @@ def conversations_info(request: Request) -> Json:
 
 
 def conversations_members(request: Request) -> Json:
-    """Pages of `limit` (100) ids; the cursor is opaque to callers."""
-    members = sorted(_readable(request).members)
-    limit = int(request.text("limit", "100"))
+    """Ids, in pages of `limit` (100)."""
+    members, following = _paged(request, sorted(_readable(request).members))
+    return {"members": members, "response_metadata": {"next_cursor": following}}
+
+
+def users_conversations(request: Request) -> Json:
+    """Channels of a person, of the kinds in `types`, in pages of `limit` (100)."""
+    user = request.user()
+    kinds = request.text("types", "public_channel").split(",")
+    for kind in kinds:
+        request.needs("groups:read" if kind == "private_channel" else "channels:read")
+    found = [
+        channel
+        for channel in request.world.channels.values()
+        if user.id in channel.members
+        and not channel.direct
+        and request.sees(channel)
+        and ("private_channel" if channel.private else "public_channel") in kinds
+        and not (channel.archived and request.flag("exclude_archived"))
+    ]
+    page, following = _paged(request, found)
+    shown = [channel_object(channel, request.workspace) for channel in page]
+    return {"channels": shown, "response_metadata": {"next_cursor": following}}
+
+
+def _paged(request: Request, found: Sequence[T]) -> tuple[Sequence[T], str]:
+    """A page, and the cursor of the next one, which is opaque to callers."""
     cursor = request.text("cursor", "0")
     if not cursor.isdigit():
         raise ApiError("invalid_cursor")
-    end = int(cursor) + limit
-    following = str(end) if end < len(members) else ""
-    return {"members": members[int(cursor) : end], "response_metadata": {"next_cursor": following}}
+    end = int(cursor) + int(request.text("limit", "100"))
+    return found[int(cursor) : end], str(end) if end < len(found) else ""
 
 
 def conversations_join(request: Request) -> Json:
@@ -114,6 +142,7 @@ def conversations_open(request: Request) -> Json:
 METHODS = {
     "auth.test": Method(auth_test),
     "users.info": Method(users_info, ("users:read",)),
+    "users.conversations": Method(users_conversations),
     "team.info": Method(team_info, ("team:read",)),
     "bots.info": Method(bots_info, ("users:read",)),
     "conversations.info": Method(conversations_info),

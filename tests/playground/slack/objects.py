@@ -83,7 +83,9 @@ def file_object(file: File, base_url: str) -> Json:
     mimetype = mimetypes.guess_type(file.name)[0] or "text/plain"
     path = f"{base_url}/files-pri/{file.workspace.id}-{file.id}"
     filetype = file.name.rsplit(".", 1)[-1].lower() if "." in file.name else "text"
+    described = {"alt_txt": file.alt_text} if file.alt_text else {}
     return {
+        **described,
         "id": file.id,
         "created": file.created,
         "timestamp": file.created,

@@ -89,6 +89,7 @@ class File:
     workspace: Workspace
     created: int
     posted: bool = False
+    alt_text: str = ""
 
 
 @dataclass(eq=False)

@@ -1,6 +1,6 @@
 """Teams, mailers and identities as rows, without an AWS behind them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
@@ -25,9 +25,9 @@ def mailer_row(team: Team, now: datetime, **changes: Any) -> Mailer:
         "region": "eu-west-1",
         "principal_arn": "arn:aws:iam::111122223333:user/mailroom",
         "credentials": b"",
-        "credentials_at": now,
+        "credentials_at": now - timedelta(days=1),
         "connected_by": "U1",
-        "connected_at": now,
+        "connected_at": now - timedelta(days=1),
         "configuration_set": "mailroom",
         "topic_arn": "",
         "access_since": now,

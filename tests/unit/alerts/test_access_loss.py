@@ -63,6 +63,20 @@ async def test_a_second_refusal_that_comes_too_soon_confirms_nothing(
     assert (lost.access, lost.access_since, lost.access_error) == (Access.LOST, since, "UnrecognizedClientException")
 
 
+async def test_a_key_younger_than_five_minutes_is_tried_again_before_its_loss_is_announced(
+    db: Database, clock: Clock, world: World, mailer: Mailer, look: Look
+) -> None:
+    async with db.write() as session:
+        row = await session.get_one(Mailer, mailer.id)
+        row.credentials_at = clock()
+        session.add(row)
+    world.dead = {mailer.id: (clock(), clock() + YEAR)}
+    for seconds in (1, 30, 30, 200):
+        assert (await look(PollKind.ACCOUNT, seconds)).access is Access.SUSPECT
+
+    assert (await look(PollKind.ACCOUNT, 40)).access is Access.LOST
+
+
 async def test_of_a_suspect_another_call_is_made_first(clock: Clock, world: World, mailer: Mailer, look: Look) -> None:
     world.dead = {mailer.id: (clock(), clock() + timedelta(seconds=10))}
     await look(PollKind.ACCOUNT, 1)

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
-from bot.broadcast.draft import Draft
+from bot.broadcast.draft import Draft, Upload
 from bot.broadcast.engine import Engine
 from bot.broadcast.gate import Gate
 from bot.broadcast.letter import Letters
@@ -38,6 +39,7 @@ BULK = "ses:SendBulkEmail"
 PUBLIC_URL = "https://mail.example.net"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
+T = TypeVar("T")
 Hook = Callable[[], Awaitable[None]]
 
 
@@ -51,9 +53,9 @@ def draft(text: str = "Hello {{first_name}}", **changes: Any) -> Draft:
     return Draft(**{**typed, **changes})
 
 
-def csv(count: int, *, domain: str = "recipients.example") -> BytesIO:
+def csv(count: int, *, domain: str = "recipients.example") -> Upload:
     rows = "".join(f"r{number}@{domain},Name {number}\n" for number in range(1, count + 1))
-    return BytesIO(f"email,first_name\n{rows}".encode())
+    return Upload(BytesIO(f"email,first_name\n{rows}".encode()))
 
 
 class Station:
@@ -121,8 +123,9 @@ class Station:
     async def sleep(self, seconds: float) -> None:
         """Let AWS answer, then let the time pass at once."""
         calls = [task for task in asyncio.all_tasks() if task.get_name().startswith("chunk ")]
-        calls = [task for task in calls if task is not asyncio.current_task()]
-        if calls and self.patient:
+        current = asyncio.current_task()
+        rests = current is not None and not current.get_name().startswith("sender ")  # else it waits for the database
+        if calls and rests and self.patient:
             await asyncio.wait(calls)
         await self.check_sum()
         if self.between_calls:
@@ -237,11 +240,18 @@ class MortalDatabase(Database):
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Any]:
+        self._count()
+        async with super().write() as session:
+            yield session
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        self._count()
+        return await super().run(work)
+
+    def _count(self) -> None:
         self.writes += 1
         dead_for = self.writes - self._dies_at
         if dead_for >= 0:
             self.died.set()
         if dead_for >= 0 and (self._revives is None or dead_for < self._revives):
             raise OperationalError("the database is gone", None, ConnectionError())
-        async with super().write() as session:
-            yield session

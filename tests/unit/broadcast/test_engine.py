@@ -144,8 +144,7 @@ async def test_two_broadcasts_of_one_account_take_turns(connected: Station) -> N
     await connected.run()
     assert await connected.is_done(large.id, 80)
     assert await connected.is_done(small.id, 28)
-    entries = [call.params["BulkEmailEntries"] for call in connected.aws.calls_of(BULK)]
-    order = [entry[0]["ReplacementTags"][1]["Value"] for entry in entries]
+    order = [call.params["DefaultEmailTags"][1]["Value"] for call in connected.aws.calls_of(BULK)]
     assert set(order[:2]) == set(order[2:4]) == {large.id, small.id}
     assert not [call.error for call in connected.aws.calls if call.error]
 
@@ -201,8 +200,8 @@ async def test_the_channel_is_told_of_the_progress(connected: Station) -> None:
     broadcast = await connected.confirmed(60)
     await connected.run()
     async with connected.db.read() as session:
-        message = (await session.exec(select(Outbox).where(Outbox.record_id == broadcast.id))).one()
-    assert message.kind == "broadcast"
+        told = select(Outbox).where(Outbox.record_id == broadcast.id, Outbox.kind == "broadcast")
+        message = (await session.exec(told)).one()
     assert message.wanted >= 4
 
 

@@ -205,10 +205,10 @@ async def test_a_database_that_is_away_when_the_answer_comes_loses_no_message_id
     connected: Station, database_url: str, clock: Clock
 ) -> None:
     broadcast = await connected.confirmed(14)
-    db = MortalDatabase(database_url, clock, dies_at=4, revives=5)  # start, take, claim; then the result
+    db = MortalDatabase(database_url, clock, dies_at=5, revives=5)  # start, take, look, claim; then the result
     await connected.run(connected.engine(db))
     await db.stop()
-    assert db.writes >= 9
+    assert db.writes >= 10
     assert await check_truth(connected, broadcast) == {SENT: 14}
     assert len(connected.calls()) == 1
 

@@ -1,6 +1,7 @@
 """What a person decides: prepared with its numbers, confirmed once, undone, paused, resumed, cancelled."""
 
 import asyncio
+from contextlib import closing
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from bot.broadcast.draft import Upload
 from bot.broadcast.suppressions import suppress
 from bot.errors import BotError
 from bot.mailer.readiness import Confirmation
-from storage.models import Audience, AudienceMember, Audit, Broadcast, Outbox
+from storage.models import Audience, AudienceBlock, Audit, Broadcast, Outbox
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind, SuppressionReason
 from tests.unit.broadcast.station import Station, csv, draft
 
@@ -22,16 +24,16 @@ async def prepared_version(station: Station, size: int = 3) -> tuple[str, int]:
 
 
 async def refused(station: Station, **changes: Any) -> BotError:
-    file = BytesIO(changes.pop("csv", b"email,first_name\na@x.example,A\n"))
+    file = Upload(BytesIO(changes.pop("csv", b"email,first_name\na@x.example,A\n")))
     start_at = changes.pop("start_at", None)
-    with pytest.raises(BotError) as caught:
+    with closing(file), pytest.raises(BotError) as caught:
         await station.broadcasts.prepare(station.team, "U1", draft(**changes), file, start_at)
     return caught.value
 
 
 async def nothing_is_stored(station: Station) -> bool:
     async with station.db.read() as session:
-        found = [(await session.exec(select(table))).first() for table in (Audience, AudienceMember, Broadcast)]
+        found = [(await session.exec(select(table))).first() for table in (Audience, AudienceBlock, Broadcast)]
     return found == [None, None, None]
 
 
@@ -39,10 +41,11 @@ async def test_a_draft_shows_its_numbers_and_how_it_reads(connected: Station) ->
     async with connected.db.write() as session:
         now = connected.clock()
         await suppress(session, connected.team.id, "B@x.example", SuppressionReason.UNSUBSCRIBED, source="", now=now)
-    file = BytesIO(b"email,first_name\na@x.example,Ann\nb@x.example,Bob\nA@X.example,Again\nnobody,No\nc@x.example,\n")
-    prepared = await connected.broadcasts.prepare(
-        connected.team, "U1", draft("Hi {{first_name|you}}", reply_to="us@example.com"), file, None
-    )
+    rows = b"a@x.example,Ann\nb@x.example,Bob\nA@X.example,Again\nnobody,No\nc@x.example,\n"
+    file = Upload(BytesIO(b"email,first_name\n" + rows))
+    typed = draft("Hi {{first_name|you}}", reply_to="us@example.com")
+    with closing(file):
+        prepared = await connected.broadcasts.prepare(connected.team, "U1", typed, file, None)
     assert prepared.broadcast.state is BroadcastState.DRAFT
     assert prepared.broadcast.size == prepared.audience.size == 3
     assert (prepared.audience.duplicates, prepared.audience.invalid, prepared.suppressed) == (1, 1, 1)
@@ -56,11 +59,12 @@ async def test_a_draft_shows_its_numbers_and_how_it_reads(connected: Station) ->
 async def test_what_is_stored_is_what_was_uploaded(connected: Station) -> None:
     prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), csv(4_321), None)
     async with connected.db.read() as session:
-        members = list(await session.exec(select(AudienceMember).order_by(col(AudienceMember.seq))))
+        blocks = list(await session.exec(select(AudienceBlock).order_by(col(AudienceBlock.first_seq))))
         audience = await session.get_one(Audience, prepared.audience.id)
-    assert [member.seq for member in members] == list(range(1, 4_322))
-    assert (members[-1].address, members[-1].line) == ("r4321@recipients.example", 4_322)
-    assert members[-1].fields == ["r4321@recipients.example", "Name 4321"]
+    assert [block.first_seq for block in blocks] == list(range(1, 4_322, 100))
+    addresses = [address for block in blocks for address in block.addresses]
+    assert addresses == [f"r{number}@recipients.example" for number in range(1, 4_322)]
+    assert blocks[-1].fields[-1] == ["r4321@recipients.example", "Name 4321"]
     assert (audience.size, audience.columns) == (4_321, ["email", "first_name"])
 
 

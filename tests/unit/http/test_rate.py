@@ -1,13 +1,24 @@
-"""The bucket of a token: how much fits in, how fast it fills, and that one says nothing of another."""
+"""The buckets of tokens and addresses: how much fits in, how fast one fills, and that one says nothing of another."""
+
+from dataclasses import dataclass, fields
+from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
-from handlers.http.api.rate import BURST, PER_SECOND, REMEMBERED, Rate
+from handlers.http.api.api import Api, application
+from handlers.http.api.problems import MEDIA_TYPE, Refusal
+from handlers.http.api.rate import REMEMBERED, PerAddress, Rate
+from handlers.http.api.routes import Server
 from tests.databases import Clock
+
+PER_SECOND, BURST = 50, 500
 
 
 def test_a_burst_passes_and_the_next_request_waits_for_its_share(clock: Clock) -> None:
-    rate = Rate(clock)
+    rate = Rate(clock, per_second=PER_SECOND, burst=BURST)
     assert [rate.seconds_to_wait("a") for _ in range(BURST)] == [0] * BURST
 
     assert rate.seconds_to_wait("a") == pytest.approx(1 / PER_SECOND)
@@ -15,7 +26,7 @@ def test_a_burst_passes_and_the_next_request_waits_for_its_share(clock: Clock) -
 
 
 def test_a_refused_request_takes_nothing_out(clock: Clock) -> None:
-    rate = Rate(clock)
+    rate = Rate(clock, per_second=PER_SECOND, burst=BURST)
     for _ in range(BURST + 1000):
         rate.seconds_to_wait("a")
 
@@ -25,7 +36,7 @@ def test_a_refused_request_takes_nothing_out(clock: Clock) -> None:
 
 
 def test_a_bucket_holds_no_more_than_a_burst_however_long_it_fills(clock: Clock) -> None:
-    rate = Rate(clock)
+    rate = Rate(clock, per_second=PER_SECOND, burst=BURST)
     clock.advance(86_400)
     for _ in range(BURST):
         assert rate.seconds_to_wait("a") == 0
@@ -33,7 +44,7 @@ def test_a_bucket_holds_no_more_than_a_burst_however_long_it_fills(clock: Clock)
 
 
 def test_full_buckets_are_forgotten(clock: Clock) -> None:
-    rate = Rate(clock)
+    rate = Rate(clock, per_second=PER_SECOND, burst=BURST)
     for number in range(REMEMBERED):
         rate.seconds_to_wait(str(number))
     clock.advance(1)
@@ -41,3 +52,73 @@ def test_full_buckets_are_forgotten(clock: Clock) -> None:
     rate.seconds_to_wait("another")
 
     assert len(rate._full_at) == 1
+
+
+def test_a_refusal_says_who_and_how_long(clock: Clock) -> None:
+    rate = Rate(clock, per_second=0.4, burst=1)
+    rate.take("a", "This token")
+
+    with pytest.raises(Refusal) as refused:
+        rate.take("a", "This token")
+
+    assert (refused.value.problem.status, refused.value.headers) == (429, {"Retry-After": "3"})
+    assert refused.value.problem.detail.startswith("This token asks too often")
+
+
+def request(peer: str, *forwarded: str) -> web.Request:
+    transport = Mock()
+    transport.get_extra_info = lambda name, default=None: (peer, 1) if name == "peername" else default
+    return make_mocked_request("GET", "/", [("X-Forwarded-For", told) for told in forwarded], transport=transport)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "peer", "forwarded", "network"),
+    [
+        (0, "192.0.2.1", [], "192.0.2.1"),
+        (0, "192.0.2.1", ["203.0.113.9"], "192.0.2.1"),  # nobody is in front, so somebody made it up
+        (1, "10.0.0.1", ["203.0.113.9"], "203.0.113.9"),
+        (1, "10.0.0.1", ["198.51.100.7, 203.0.113.9"], "203.0.113.9"),
+        (1, "10.0.0.1", ["198.51.100.7", "203.0.113.9"], "203.0.113.9"),
+        (2, "10.0.0.1", ["198.51.100.7, 203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+        (2, "10.0.0.1", ["203.0.113.9"], "10.0.0.1"),  # it came round the outer one
+        (1, "10.0.0.1", [], "10.0.0.1"),
+        (1, "10.0.0.1", ["unknown"], "10.0.0.1"),
+        (0, "2001:db8:1:2:3:4:5:6", [], "2001:db8:1:2::/64"),
+        (0, "::ffff:192.0.2.1", [], "192.0.2.1"),
+    ],
+)
+def test_an_address_is_what_the_outermost_proxy_of_ours_saw(
+    clock: Clock, proxies: int, peer: str, forwarded: list[str], network: str
+) -> None:
+    limit = PerAddress(Rate(clock, per_second=1, burst=1), proxies)
+
+    assert limit.network(request(peer, *forwarded)) == network
+
+
+@dataclass
+class NoTokens:
+    """Knows no token, and counts how often it was asked for one."""
+
+    asked: int = 0
+
+    async def bearer(self, _token: str) -> None:
+        self.asked += 1
+
+
+async def test_an_address_that_asks_too_often_is_refused_before_its_token_is_looked_up(clock: Clock) -> None:
+    tokens, nothing = NoTokens(), dict.fromkeys((one.name for one in fields(Api)), cast("Any", None))
+    server = Server(cast("Any", tokens), Rate(clock, per_second=1, burst=1))
+    app = application(Api(**nothing), server, PerAddress(Rate(clock, per_second=0.5, burst=3), proxies=0))
+    guess = {"Authorization": "Bearer mr_guess"}
+
+    async with TestClient(TestServer(app)) as anyone:
+        statuses = [(await anyone.get("/v1/mailer", headers=guess)).status for _ in range(4)]
+        refused = await anyone.get("/v1/nothing")
+        asked = tokens.asked
+        clock.advance(2)
+        later = await anyone.get("/v1/mailer", headers=guess)
+
+    assert statuses == [401, 401, 401, 429]
+    assert asked == 3
+    assert (refused.status, refused.content_type, refused.headers["Retry-After"]) == (429, MEDIA_TYPE, "2")
+    assert later.status == 401

@@ -11,6 +11,7 @@ from bot.mailer.names import (
     InvalidNameError,
     address_key,
     counts_toward_quota,
+    is_freemail,
     is_simulator,
     normal_address,
     parse_address,
@@ -228,3 +229,21 @@ def test_a_key_can_be_made_of_anything() -> None:
 def test_the_simulator_does_not_count_toward_the_quota(address: str, simulated: bool) -> None:
     assert is_simulator(address) is simulated
     assert counts_toward_quota(address) is not simulated
+
+
+@pytest.mark.parametrize(
+    ("address", "free"),
+    [
+        ("ann@gmail.com", True),
+        ("Ann@GoogleMail.com", True),
+        ("ann@yahoo.co.uk", True),
+        ("ann@outlook.fr", True),
+        ("ann@gmx.net", True),
+        ("ann@example.com", False),
+        ("ann@notgmail.com", False),
+        ("ann@mail.gmail.com", False),
+        ("gmail.com@example.com", False),
+    ],
+)
+def test_an_address_at_a_provider_for_everybody_is_known(address: str, free: bool) -> None:
+    assert is_freemail(address) is free

@@ -60,6 +60,20 @@ def test_a_fault_can_be_any_error_and_last_until_healed(clients: Clients) -> Non
         simple(ses, SIMULATOR)
 
 
+def test_a_fault_can_befall_a_share_of_the_calls(clients: Clients) -> None:
+    ses = clients("sesv2")
+    clients.aws.faults.random.seed(1)
+    fault = clients.aws.fail("ses:GetAccount", "throttle", times=None, chance=0.25)
+    outcomes = []
+    for _ in range(40):
+        try:
+            outcomes.append(ses.get_account() is None)
+        except ClientError as error:
+            outcomes.append(code_of(error) == "TooManyRequestsException")
+    assert fault.hits == sum(outcomes)
+    assert 4 <= fault.hits <= 16
+
+
 def test_a_fault_can_be_limited_to_an_account_and_a_region(clients: Clients) -> None:
     other = clients("sesv2", clients.aws.create_key(account="999988887777"))
     clients.aws.fail("*", "throttle", times=None, account="111122223333", region="eu-west-1")

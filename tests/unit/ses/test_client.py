@@ -30,7 +30,8 @@ async def send(ses: Ses, *addresses: str, configuration_set: str = "mailroom-1")
         reply_to=["re@example.com"],
         configuration_set=configuration_set,
         template=TEMPLATE,
-        entries=[BulkEntry(address, {"name": "you"}, {"X-One": "1"}, {"attempt": "c1"}) for address in addresses],
+        entries=[BulkEntry(address, '{"name": "you"}', {"X-One": "1"}) for address in addresses],
+        tags={"attempt": "c1"},
     )
 
 

@@ -73,13 +73,13 @@ def test_results_beyond_the_recipients_are_not_taken() -> None:
     assert len(read_results([{"Status": "SUCCESS"}] * 3, SENDER, 2)) == 2
 
 
-def test_data_headers_and_tags_belong_to_their_entry() -> None:
+def test_data_and_headers_belong_to_their_entry_and_tags_to_all() -> None:
     template = BulkTemplate("Hi {{name}}", "<p>{{name}}</p>", "{{name}}")
-    entries = [BulkEntry("a@example.org", {"name": "Zoë"}, {"List-Unsubscribe": "<https://x>"}, {"attempt": "c1"})]
-    request = bulk_request(SENDER, ["re@example.com"], "mailroom-1", template, entries)
+    entries = [BulkEntry("a@example.org", '{"name": "Zoë"}', {"List-Unsubscribe": "<https://x>"})]
+    request = bulk_request(SENDER, ["re@example.com"], "mailroom-1", template, entries, {"attempt": "c1"})
     (entry,) = request["BulkEmailEntries"]
     data = entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
     assert json.loads(data) == {"name": "Zoë"}
     assert entry["Destination"] == {"ToAddresses": ["a@example.org"]}
     assert entry["ReplacementHeaders"] == [{"Name": "List-Unsubscribe", "Value": "<https://x>"}]
-    assert entry["ReplacementTags"] == [{"Name": "attempt", "Value": "c1"}]
+    assert request["DefaultEmailTags"] == [{"Name": "attempt", "Value": "c1"}]

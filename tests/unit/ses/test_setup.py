@@ -17,6 +17,7 @@ from tests.unit.ses.conftest import REGION, SignIn
 
 CONNECTION = "c0ffee"
 NAME = f"mailroom-{CONNECTION}"
+ENDPOINT = "http://127.0.0.1:9/sns/c0ffee"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:{NAME}"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}"
 
@@ -26,8 +27,8 @@ def session(aws: AwsPlayground, sign_in: SignIn) -> AwsSession:
     return sign_in(aws.create_key())
 
 
-async def connect(session: AwsSession, endpoint: str = "") -> SetUp:
-    report = await check(session, CONNECTION, endpoint=endpoint)
+async def connect(session: AwsSession) -> SetUp:
+    report = await check(session, CONNECTION)
     assert report.set_up is not None
     return report.set_up
 
@@ -95,7 +96,8 @@ async def test_an_event_arrives_in_the_queue_in_its_signed_envelope(aws: AwsPlay
         reply_to=[],
         configuration_set=done.configuration_set,
         template=BulkTemplate("Hi", "<p>Hi</p>", "Hi"),
-        entries=[BulkEntry("a@example.org", {}, tags={"attempt": "chunk1"})],
+        entries=[BulkEntry("a@example.org", "{}")],
+        tags={"attempt": "chunk1"},
     )
     assert aws.settle()
     answer = await session.call(
@@ -108,9 +110,28 @@ async def test_an_event_arrives_in_the_queue_in_its_signed_envelope(aws: AwsPlay
     assert json.loads(envelope["Message"])["mail"]["tags"]["attempt"] == ["chunk1"]
 
 
-async def test_an_https_endpoint_is_told_too(session: AwsSession) -> None:
-    await connect(session, endpoint="https://127.0.0.1:9/sns/c0ffee")
-    assert await subscriptions(session) == [("https", "https://127.0.0.1:9/sns/c0ffee"), ("sqs", QUEUE)]
+async def test_an_endpoint_is_told_where_the_policy_has_no_queue(aws: AwsPlayground, sign_in: SignIn) -> None:
+    session = sign_in(aws.create_key(deny=["sqs:*"]))
+    done = await connect(session)
+    assert done.queue_url is None
+    assert await subscriptions(session) == [], "nobody could confirm it yet"
+    report = await recheck(session, CONNECTION, endpoint=ENDPOINT)
+    assert report.passed
+    assert await subscriptions(session) == [("http", ENDPOINT)]
+
+
+async def test_where_a_queue_works_no_endpoint_is_told(session: AwsSession) -> None:
+    await connect(session)
+    await recheck(session, CONNECTION, endpoint=ENDPOINT)
+    assert await subscriptions(session) == [("sqs", QUEUE)]
+
+
+async def test_an_endpoint_that_sns_does_not_take_is_no_missing_permission(aws: AwsPlayground, sign_in: SignIn) -> None:
+    session = sign_in(aws.create_key(deny=["sqs:*"]))
+    await connect(session)
+    aws.fail("sns:Subscribe", "InvalidParameter", times=None)
+    report = await recheck(session, CONNECTION, endpoint=ENDPOINT)
+    assert report.passed
 
 
 async def test_what_somebody_changed_or_removed_is_mended(aws: AwsPlayground, session: AwsSession) -> None:

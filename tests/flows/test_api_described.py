@@ -1,0 +1,58 @@
+"""Whatever the description of the API allows, and much that it does not, is answered as the description says.
+
+Schemathesis makes the requests from the OpenAPI document and judges the answers.
+"""
+
+import asyncio
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from tests.flows.program import Program
+from tests.flows.world import OVER_HTTP, World
+
+EACH_WAY = 6  # requests to each operation that keep to the description, and as many that do not
+LONGEST = 500  # characters of an address: one of over 8 KB is refused by the parser, before it is a request
+UNFIT: list[Any] = [
+    positive_data_acceptance,  # a cursor is opaque, an address must be one
+    negative_data_rejection,  # a parameter that nobody knows is no reason to refuse a read
+]
+NEXT_BUCKET = 60  # seconds, in which the bucket of a token fills again
+
+
+@OVER_HTTP
+async def test_requests_made_from_the_description_are_answered_as_it_says(world: World, program: Program) -> None:
+    await world.is_open()
+    await world.sends()
+    description = (await program.ask("GET", "/api/v1/openapi.json")).json
+    headers = {"Authorization": f"Bearer {program.token}"}
+    base_url, asked = f"http://127.0.0.1:{world.bot.port}", 0
+
+    def ask_all(operation: APIOperation[Any, Any, Any, Any]) -> None:
+        for mode in GenerationMode:
+
+            @settings(
+                max_examples=EACH_WAY,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def ask(case: Case[Any]) -> None:
+                nonlocal asked
+                assume(len(str(case.query) + str(case.path_parameters)) < LONGEST)
+                asked += 1
+                case.call_and_validate(base_url=base_url, headers=headers, excluded_checks=UNFIT)
+
+            ask()
+
+    for result in schemathesis.openapi.from_dict(description).get_all_operations():
+        world.clock.advance(NEXT_BUCKET)
+        await asyncio.to_thread(ask_all, result.ok())  # type: ignore[union-attr]  # an Err raises here
+
+    assert asked > 10 * EACH_WAY

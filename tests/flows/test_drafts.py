@@ -1,0 +1,242 @@
+"""From a draft to its confirmation: saved audiences, a long file, a test of what is typed, a message made a draft."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from handlers.slack.listen import Patience
+from storage.models import Audience, Broadcast
+from storage.states import BroadcastState
+from tests.databases import Clock
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
+from tests.playground.aws import AwsPlayground
+from tests.playground.slack.surfaces import Modal
+
+HOSTILE = "<!channel> Kunden & <https://evil.test|click>"
+SHORTCUT = "Write a broadcast"
+
+
+async def next_page(world: World, modal: Modal, **fields: Any) -> None:
+    """Fill what is named and press *Next*."""
+    for label, value in ({"From": "hello@acme.test", "Subject": "Spring news", "Message": "Hello"} | fields).items():
+        modal.fill(label, value)
+    await modal.submit()
+    await world.bot.tasks.idle()
+
+
+async def test_an_upload_is_kept_under_a_name_chosen_again_and_removed(world: World) -> None:
+    await world.is_open()
+    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+    assert "Saved audience" not in modal.labels
+    csv = ("people.csv", b"email,first_name\nann@elsewhere.test,Ann\nben@elsewhere.test,\n")
+    await next_page(world, modal, **{"Audience CSV": csv, "Save audience as": HOSTILE})
+    assert f"2 addresses in the saved audience “{HOSTILE}”" in modal.text
+
+    modal = await world.opens(world.ada, "/broadcast", "New broadcast")
+    await next_page(world, modal, **{"Saved audience": f"{HOSTILE} (2)", "Audience CSV": csv})
+    assert modal.errors == {"Saved audience": "Choose a CSV or a saved audience, not both."}
+    await next_page(world, modal, **{"Audience CSV": None})
+    await world.confirms(modal)
+    await world.passes(31)
+    assert sorted(mail.to[0] for mail in world.aws.mails) == ["ann@elsewhere.test", "ben@elsewhere.test"]
+
+    modal = await world.opens(world.bob, "/broadcast audiences", "Saved audiences")
+    assert HOSTILE in modal.text
+    assert "Fields: email, first_name" in modal.text
+    await modal.press("Remove")
+    await world.bot.tasks.idle()
+    assert HOSTILE in (world.bob.last_confirm or "")
+    assert "Nothing is saved yet" in modal.text
+    modal = await world.opens(world.ada, "/broadcast", "New broadcast")
+    assert "Saved audience" not in modal.labels
+
+
+@OVER_HTTP
+async def test_without_an_audience_it_says_so_in_the_field(world: World) -> None:
+    await world.is_open()
+    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+
+    await next_page(world, modal)
+
+    assert modal.errors == {"Audience CSV": "Choose a CSV with a column of addresses, or a saved audience."}
+
+
+@OVER_SOCKET_MODE
+async def test_a_saved_audience_that_somebody_removed_meanwhile_is_refused_in_its_field(world: World) -> None:
+    await world.is_open()
+    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+    csv = ("people.csv", b"email\nann@elsewhere.test\n")
+    await next_page(world, modal, **{"Audience CSV": csv, "Save audience as": "Customers"})
+    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+    async with world.bot.db.read() as session:
+        saved = (await session.exec(select(Audience).where(Audience.name == "Customers"))).one()
+    await world.bot.services.audiences.remove(
+        await world.bot.teams.get(saved.team_id, world.slack.workspace.id), saved.id, world.ada.id
+    )
+
+    await next_page(world, modal, **{"Saved audience": "Customers (1)"})
+
+    assert modal.errors == {"Saved audience": "This saved audience is no longer there: choose another."}
+
+
+# Long files
+
+
+@pytest.fixture
+async def hasty(aws: AwsPlayground, database_url: str, clock: Clock) -> AsyncIterator[World]:
+    """A world in which every submission shows its waiting view at once."""
+    async with open_world(aws, database_url, clock, patience=Patience(opening=25, submission=0)) as built:
+        await built.is_open()
+        yield built
+
+
+@OVER_HTTP
+async def test_while_a_long_file_is_read_the_person_sees_how_far_it_is(hasty: World) -> None:
+    rows = "".join(f"r{number}@elsewhere.test\n" for number in range(40_000))
+    modal = await hasty.composes(f"email\n{rows}".encode())
+
+    assert "Reading the audience… 10,000 rows so far." in hasty.slack.transcript()
+    assert modal.title == "Check and send"
+    assert "40,000 recipients" in modal.text
+
+
+async def test_more_rows_than_fit_come_in_a_direct_message_with_their_lines(world: World) -> None:
+    await world.is_open()
+    rows = "".join(f"nobody {number},=1+1\n" for number in range(40))
+
+    modal = await world.composes(f"email,x\nann@elsewhere.test,1\n{rows}".encode())
+
+    assert "line 3: nobody 0 has a space in it" in modal.text
+    assert "and 25 more rows: you have them all in a direct message" in modal.text
+    (message,) = [each for each in world.slack.messages(world.bob.dm) if each.files]
+    lines = message.files[0].content.decode("utf-8-sig").splitlines()
+    assert len(lines) == 41
+    assert lines[-1] == "42,nobody 39,has a space in it"
+    await world.bob.sees(world.bob.dm, "40 rows of your upload were left out")
+
+
+@OVER_HTTP
+async def test_where_the_direct_message_fails_the_confirmation_promises_none(world: World) -> None:
+    await world.is_open()
+    world.slack.fail("files.getUploadURLExternal")
+
+    modal = await world.composes(b"email\nann@elsewhere.test\n" + b"nobody\n" * 30)
+
+    assert "and 15 more rows" in modal.text
+    assert "direct message" not in modal.text
+
+
+# A test of what is typed
+
+
+async def test_a_test_goes_out_from_the_composer_as_it_would_read_and_nothing_typed_is_lost(world: World) -> None:
+    await world.is_open()
+    composer = await world.opens(world.bob, "/broadcast", "New broadcast")
+    typed = {
+        "From": "hello@acme.test",
+        "Reply-to": "office@acme.test",
+        "Subject": "News for {{first_name|you}}",
+        "Preheader": "What is new",
+        "Message": "Hello {{first_name|there}}",
+        "Save audience as": "Customers",
+    }
+    for label, value in typed.items():
+        composer.fill(label, value)
+    before = {label: composer.value(label) for label in composer.labels}
+    await composer.press("Send a test")
+    await world.bot.tasks.idle()
+
+    test = await world.bob.modal("Send a test")
+    assert (test.value("From"), test.value("Preheader")) == ("hello@acme.test", "What is new")
+    test.fill("To", "not an address")
+    await test.submit()
+    assert "has a space in it" in test.errors["To"]
+    test.fill("To", "ann@elsewhere.test")
+    await test.submit()
+    await world.settle()
+    assert "on its way to 1 address" in test.text
+    await test.close()
+
+    (mail,) = world.aws.mails
+    assert (mail.subject, mail.reply_to) == ("[Test] News for you", ("office@acme.test",))
+    assert "What is new" in (mail.html or "")
+    assert "Hello there" in (mail.html or "")
+    assert {label: composer.value(label) for label in composer.labels} == before
+    composer.fill("Audience CSV", ("people.csv", b"email,first_name\nann@elsewhere.test,Ann\n"))
+    await composer.submit()
+    await world.bot.tasks.idle()
+    assert composer.title == "Check and send"
+    assert "News for Ann" in composer.text
+
+
+# A message made a draft
+
+
+async def test_a_message_becomes_a_draft_with_its_formatting(world: World) -> None:
+    await world.is_open()
+    said = world.bob.says(world.news, f"Dear *all*, meet {world.ada.name}")
+    said.message.blocks[0]["elements"][0]["elements"].append({"type": "user", "user_id": world.ada.id})
+
+    await world.bob.uses_shortcut(SHORTCUT, said)
+    await world.bot.tasks.idle()
+    modal = await world.bob.modal("New broadcast")
+    assert modal.value("Message")["elements"] == said.message.blocks[0]["elements"]
+    modal.fill("From", "hello@acme.test")
+    modal.fill("Subject", "Spring news")
+    modal.fill("Audience CSV", ("people.csv", b"email\nann@elsewhere.test\n"))
+    await modal.submit()
+    await world.bot.tasks.idle()
+    await world.confirms(modal)
+    await world.passes(31)
+
+    (mail,) = world.aws.mails
+    assert "@Ada" in (mail.text or "")
+    assert world.ada.id not in (mail.text or "")
+
+
+@OVER_HTTP
+async def test_a_message_of_an_app_becomes_a_draft_of_its_text_and_an_empty_one_an_empty_draft(world: World) -> None:
+    await world.is_open()
+    card = await world.asks(world.bob, "/mailer", "You can send broadcasts")
+    card.message.text = "Sales &amp; more &lt;now&gt;"
+
+    for text, expected in {"Sales &amp; more &lt;now&gt;": "Sales & more <now>", "": None}.items():
+        card.message.text = text
+        while (top := world.bob.top_modal) is not None:
+            await top.close()
+        await world.bob.uses_shortcut(SHORTCUT, card)
+        await world.bot.tasks.idle()
+        modal = await world.bob.modal("New broadcast")
+        value = modal.value("Message")
+        assert (value["elements"][0]["elements"][0]["text"] if value else None) == expected
+
+
+@OVER_SOCKET_MODE
+async def test_the_shortcut_is_for_members_and_says_what_is_missing_before_broadcasts_are_open(world: World) -> None:
+    said = world.bob.says(world.news, "Dear all")
+    await world.gus.uses_shortcut(SHORTCUT, said)
+    assert (await world.gus.sees(world.news, "guest accounts cannot use it")).ephemeral
+
+    await world.bob.uses_shortcut(SHORTCUT, said)
+    await world.bot.tasks.idle()
+
+    assert (await world.bob.sees(world.news, "You can't send broadcasts yet")).ephemeral
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(Broadcast))).first() is None
+
+
+# Warnings and numbers
+
+
+@OVER_HTTP
+async def test_the_confirmation_warns_of_a_from_address_at_a_mail_provider_and_tells_the_quota(world: World) -> None:
+    await world.is_open("ann@gmail.com", quota=1_000)
+
+    modal = await world.composes(sender="ann@gmail.com")
+
+    assert "Others may junk or refuse what SES sends from ann@gmail.com (DMARC)" in modal.text
+    assert "It leaves 998 of the daily quota, of which 1,000 are left now." in modal.text
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(Broadcast.state))).one() is BroadcastState.DRAFT
