@@ -49,6 +49,19 @@ class Audiences:
             raise _not_found()
         return audience
 
+    async def named(self, team: Team, name: str) -> Audience:
+        """Return the saved audience of this name.
+
+        Raises:
+            BotError: NOT_FOUND, for the field `saved_audience`.
+        """
+        found = select(Audience).where(Audience.team_id == team.id, _saved, col(Audience.name_key) == _key(name))
+        async with self._db.read() as session:
+            audience = (await session.exec(found)).first()
+        if audience is None:
+            raise _not_found()
+        return audience
+
     async def remove(self, team: Team, audience_id: str, by: str) -> None:
         """Forget the name. The recipients go with it as soon as no broadcast needs them any more.
 
@@ -122,7 +135,7 @@ async def save_as(session: AsyncSession, team: Team, audience: Audience, name: s
 
 
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold()
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _not_found() -> BotError:

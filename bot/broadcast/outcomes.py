@@ -17,7 +17,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.broadcast.events import Event, EventKind
 from bot.broadcast.moves import WITHOUT_CONTENT
 from bot.broadcast.result import TOLD_EVERY
-from bot.broadcast.suppressions import suppress
+from bot.broadcast.suppressions import suppress_all
 from bot.mailer.names import address_key, is_simulator
 from storage import leases
 from storage.models import Broadcast, Chunk, Delivery, Mailer
@@ -58,11 +58,14 @@ async def record(session: AsyncSession, mailer: Mailer, events: Iterable[Event],
 
 async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[Event], now: datetime) -> None:
     moved = await _move(session, broadcast, events, now)
-    for event in events:
-        if reason := _never_again(event):
-            for address in event.addresses:
-                if not is_simulator(address):
-                    await suppress(session, broadcast.team_id, address, reason, source=broadcast.id, now=now)
+    never = [
+        (address, reason)
+        for event in events
+        if (reason := _never_again(event))
+        for address in event.addresses
+        if not is_simulator(address)
+    ]
+    await suppress_all(session, broadcast.team_id, never, source=broadcast.id, now=now)
     if moved:
         await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now, not_within=TOLD_EVERY)
 

@@ -16,7 +16,7 @@ from bot.broadcast.progress import Progress, progress_of
 from bot.broadcast.recipients import (
     count_suppressed,
     create_deliveries,
-    first_members,
+    first_recipients,
     forget_audience,
     store_audience,
 )
@@ -181,7 +181,7 @@ class Broadcasts(Steering):
     async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
         async with self._db.read() as session:
             suppressed = await count_suppressed(session, audience)
-            first = await first_members(session, audience, SAMPLES)
+            first = await first_recipients(session, audience, SAMPLES)
         _, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, audience.toward_quota)
         fixed = Fixed.from_json(broadcast.template)
         samples = [sample(fixed, address, values) for address, values in first]

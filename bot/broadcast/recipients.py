@@ -21,7 +21,7 @@ from bot.broadcast.audience import Member, Rejected, RejectReason
 from bot.errors import BotError
 from bot.mailer.names import count_toward_quota
 from storage.database import Database
-from storage.models import Audience, AudienceBlock, Broadcast, Delivery, Suppression, UtcDateTime
+from storage.models import Audience, Broadcast, Delivery, Suppression, UtcDateTime
 from storage.states import DeliveryState
 
 BLOCK = 100  # members
@@ -147,18 +147,6 @@ def _refuse_nobody(audience: Audience) -> None:
     raise BotError("AUDIENCE_NO_RECIPIENTS", f"The file has no address that can be mailed{why}.", field="audience")
 
 
-async def first_members(session: AsyncSession, audience: Audience, count: int) -> list[tuple[str, list[str]]]:
-    """Return address and values of the first ones."""
-    first = (
-        select(AudienceBlock)
-        .where(AudienceBlock.audience_id == audience.id)
-        .order_by(col(AudienceBlock.first_seq))
-        .limit(1)
-    )
-    block = (await session.exec(first)).one()
-    return list(zip(block.addresses, block.fields, strict=True))[:count]
-
-
 def fields_of(connection: Connection, audience_id: str, seqs: Iterable[int]) -> dict[int, list[str]]:
     """Return the values of at least these members, by `seq`."""
     starts = {seq - (seq - 1) % BLOCK for seq in seqs}
@@ -182,6 +170,23 @@ async def count_suppressed(session: AsyncSession, audience: Audience) -> int:
     both = and_(col(Suppression.team_id) == audience.team_id, col(Suppression.address_key) == key)
     counted = select(func.count()).select_from(_blocks).join(members, true()).join(Suppression, both)
     return (await session.exec(counted.where(_blocks.c.audience_id == audience.id))).one()
+
+
+async def first_recipients(session: AsyncSession, audience: Audience, count: int) -> list[tuple[str, list[str]]]:
+    """Return address and values of the first ones that the team may mail."""
+    members, key, place = _unfolded(session)
+    both = and_(col(Suppression.team_id) == audience.team_id, col(Suppression.address_key) == key)
+    seq = _blocks.c.first_seq + place
+    rows = select_rows(seq, members.c.value).select_from(_blocks).join(members, true()).outerjoin(Suppression, both)
+    connection, addresses = await session.connection(), dict[int, str]()
+    for after in range(0, audience.size, _DELIVERIES):
+        here = (_blocks.c.audience_id == audience.id, _blocks.c.first_seq.between(after + 1, after + _DELIVERIES))
+        more = rows.where(*here, col(Suppression.id).is_(None)).order_by(seq).limit(count - len(addresses))
+        addresses |= {found[0]: found[1] for found in await connection.execute(more)}
+        if len(addresses) == count:
+            break
+    values = await connection.run_sync(fields_of, audience.id, addresses)
+    return [(address, values[seq]) for seq, address in addresses.items()]
 
 
 async def create_deliveries(session: AsyncSession, broadcast: Broadcast, now: datetime) -> bool:

@@ -10,12 +10,6 @@ from bot.broadcast.audience import Rejected
 from bot.broadcast.listing import safe
 
 _IN_MEMORY = 256 * 1024  # bytes; more goes to a temporary file
-_FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-)  # what a spreadsheet would compute (https://owasp.org/www-community/attacks/CSV_Injection)
 
 
 class Rejects:

@@ -66,7 +66,7 @@ def bar(share: float) -> str:
 
 def duration(seconds: float) -> str:
     """A length of time as people say it: `40 seconds`, `3 minutes`, `2 hours 5 minutes`, `3 days`."""
-    seconds = max(0, round(seconds))
+    seconds = max(1, round(seconds))  # what takes less is not worth a word of its own
     if seconds < 90:
         return count(seconds, "second")
     minutes = round(seconds / 60)

@@ -23,8 +23,9 @@ from bot.mailer.vault import Vault
 from bot.ses.client import SesClients
 from bot.ses.credentials import AwsKey
 from storage.database import Database
-from storage.models import Broadcast, Delivery, Mailer, Team, new_id
+from storage.models import Broadcast, Delivery, Team, new_id
 from storage.sealing import KeyRing, Secret
+from tests.unit.alerts.rows import mailer_row
 
 REGION = "eu-west-1"
 SENDER = "news@example.com"
@@ -91,23 +92,8 @@ class Rig:
         """Store a team and its mailer in an AWS account of its own, with the facts that the local SES has for it."""
         now, mailer_id = self.db.now(), new_id()
         team = self.team(number)
-        mailer = Mailer(
-            id=mailer_id,
-            team_id=team.id,
-            connection=new_id(),
-            account_id=f"{number:012d}",
-            region=REGION,
-            principal_arn="arn:aws:iam::111122223333:user/mailroom",
-            credentials=self.vault.seal(key(number), team_id=team.id, mailer_id=mailer_id),
-            credentials_at=now,
-            connected_by="U1",
-            connected_at=now,
-            configuration_set="mailroom",
-            topic_arn="",
-            access_since=now,
-            access_checked_at=now,
-            checked_at=now,
-        )
+        sealed = self.vault.seal(key(number), team_id=team.id, mailer_id=mailer_id)
+        mailer = mailer_row(team, now, id=mailer_id, account_id=f"{number:012d}", region=REGION, credentials=sealed)
         async with self.db.write() as session:
             session.add(team)
             await session.flush()

@@ -150,6 +150,7 @@ async def test_every_read_answers_from_what_is_stored_while_access_is_lost(world
     card = await world.asks(world.bob, "/mailer", "As AWS told us")
     assert "acme.test is verified" in card.text
     assert "of 50,000 sent in the last 24 hours" in card.text
+    assert "Send a test" not in card.buttons
     refusal = await world.asks(world.bob, "/broadcast", "You can't send broadcasts yet")
     assert "Reconnect" in refusal.buttons
     await world.bob.types(world.news, "/broadcast test")

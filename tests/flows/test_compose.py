@@ -129,7 +129,7 @@ async def test_the_confirmation_shows_the_counts_what_is_left_out_by_line_and_ho
         "Hello Ann",
         "To Ben@elsewhere.test\nNews for you\n",
         "Hello there",
-        "It takes about 0 seconds",
+        "It takes about 1 second",
     ):
         assert text in modal.text, text
     assert world.aws.mails == []

@@ -59,6 +59,8 @@ async def test_one_click_leaves_them_out_of_the_next_broadcast_and_opening_the_l
     modal = await world.composes(subject="Spring news once more")
     assert "1 recipient will get" in modal.text
     assert "1 suppressed address left out" in modal.text
+    assert "To ben@elsewhere.test" in modal.text
+    assert "To ann@elsewhere.test" not in modal.text  # how it reads is shown for those who get it
     message = await world.confirms(modal)
     await world.passes(31)
 

@@ -265,6 +265,8 @@ async def open_world(
                 fetch=certificates_of(aws),
                 patience=patience,
             )
+            for listener in bot.bolt._async_listeners:
+                listener.ack_timeout = int(patience.submission) + 3  # Bolt's own patience, which is 3 s
             await bot.start()
             if socket_mode:
                 await slack.connected()

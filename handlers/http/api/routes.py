@@ -100,12 +100,13 @@ async def _asked(route: Route[In], request: web.Request, bearer: Bearer) -> Aske
 
 
 def _query(takes: type[In], request: web.Request) -> In:
-    """Read the query; a parameter that is empty is one that is not there."""
+    """Read the query; a parameter of ours that is empty is one that is not there."""
+    ours = {field.alias or name for name, field in takes.model_fields.items()}
     given: dict[str, str] = {}
     for name, value in request.query.items():
         if name in given:
             raise Refusal.invalid(name, "Give it once.")
-        if value:
+        if value or name not in ours:  # one that is not known is refused, whatever it holds
             given[name] = value
     return takes.model_validate(given, by_alias=True, by_name=False)
 

@@ -112,11 +112,10 @@ class Sending:
             raise Refusal.invalid("audience", "Give either audience, as CSV, or the name of a saved_audience.")
         if given.audience:
             return Upload(io.BytesIO(given.audience.encode()))
-        saved = await self.audiences.saved(asked.bearer.team)
-        for audience in saved:
-            if audience.name.casefold() == given.saved_audience.casefold():
-                return audience
-        raise Refusal.invalid("saved_audience", "There is no saved audience of this name.")
+        try:
+            return await self.audiences.named(asked.bearer.team, given.saved_audience)
+        except BotError as error:
+            raise Refusal.invalid("saved_audience", error.text) from None
 
 
 def _check_accepted(prepared: Prepared, given: inputs.BroadcastInput) -> None:

@@ -106,7 +106,7 @@ def _numbers(now: Progress) -> str:
         waiting = sum(now.counts.get(state, 0) for state in _WAITING)
         share = 1 - waiting / now.broadcast.size if now.broadcast.size else 1.0
         lines.insert(0, f"`{bar(share)}` {share:.0%}")
-    if now.broadcast.state is BroadcastState.SENDING and now.seconds_left is not None:
+    if now.broadcast.state is BroadcastState.SENDING and now.seconds_left:
         lines.append(f"{now.rate:,.1f} a second, about {duration(now.seconds_left)} left")
     return "\n".join(lines)
 

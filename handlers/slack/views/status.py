@@ -228,7 +228,8 @@ def _next(overview: Overview) -> list[Block]:
         ]
     missing = [item.missing for item in checklist(overview) if item.missing]
     elements = [step_button(overview.next_step, overview)]
-    if any(row.state in {"verified", "temporary_failure"} for row in overview.identities):
+    may_test = overview.mailer is not None and overview.mailer.access is not Access.LOST
+    if may_test and any(row.state in {"verified", "temporary_failure"} for row in overview.identities):
         elements.append(button(ids.Button.SEND_TEST, "Send a test", team_ref(overview)))
     return [section(f"*Next step*\n{esc(missing[0].sentence)}"), *_actions(elements)] if missing else []
 

@@ -31,6 +31,7 @@ from storage.states import BroadcastState, DeliveryState
 from tests.databases import Clock
 from tests.playground.aws import ACCOUNT, AwsPlayground
 from tests.playground.aws.ses_state import ConfigurationSet
+from tests.unit.alerts.rows import mailer_row
 
 REGION = "eu-west-1"
 SENDER = "news@example.com"
@@ -87,22 +88,9 @@ class Station:
         now = self.clock()
         mailer_id = new_id()
         key = AwsKey(self.key.access_key_id, Secret(self.key.secret_access_key))
-        mailer = Mailer(
-            id=mailer_id,
-            team_id=team.id,
-            connection=new_id(),
-            account_id=ACCOUNT,
-            region=REGION,
-            principal_arn="arn:aws:iam::111122223333:user/mailroom",
-            credentials=self.vault.seal(key, team_id=team.id, mailer_id=mailer_id),
-            credentials_at=now,
-            connected_by="U1",
-            connected_at=now,
-            configuration_set=SET,
-            topic_arn="",
-            access_since=now,
-            access_checked_at=now,
-            checked_at=now,
+        sealed = self.vault.seal(key, team_id=team.id, mailer_id=mailer_id)
+        mailer = mailer_row(
+            team, now, id=mailer_id, account_id=ACCOUNT, region=REGION, credentials=sealed, configuration_set=SET
         )
         async with self.db.write() as session:
             session.add(team)

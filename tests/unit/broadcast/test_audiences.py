@@ -212,7 +212,8 @@ async def test_a_draft_is_shown_again_with_its_numbers_as_they_are_by_now(connec
     ref = (connected.team, prepared.broadcast.id, prepared.broadcast.version)
     again = await connected.broadcasts.prepared(*ref)
 
-    assert (again.samples, again.suppressed) == (prepared.samples, 1)
+    assert again.suppressed == 1
+    assert [sample.address for sample in again.samples] == ["r1@recipients.example", "r3@recipients.example"]
     await connected.broadcasts.confirm(*ref, "U1")
     with pytest.raises(BotError, match="is scheduled already"):
         await connected.broadcasts.prepared(*ref)
