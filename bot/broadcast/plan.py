@@ -182,7 +182,8 @@ class Broadcasts(Steering):
         async with self._db.read() as session:
             suppressed = await count_suppressed(session, audience)
             first = await first_recipients(session, audience, SAMPLES)
-        _, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, audience.toward_quota)
+        size = max(1, audience.toward_quota - suppressed)
+        _, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, size)
         fixed = Fixed.from_json(broadcast.template)
         samples = [sample(fixed, address, values) for address, values in first]
         return Prepared(broadcast, audience, samples, suppressed, answer)
