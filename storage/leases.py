@@ -120,6 +120,15 @@ async def finish_message(
     return await _change(session, update(Outbox).where(*held).values(**values)) == 1
 
 
+async def doubt_message(session: AsyncSession, message: Outbox, *, look_at: datetime) -> None:
+    """Have the message drawn again at `look_at`, whoever holds it: an edit of ours may have come after theirs.
+
+    Their claim is lost, too, so that what they record does not say that all is well.
+    """
+    doubted = update(Outbox).where(col(Outbox.id) == message.id)
+    await _change(session, doubted.values(due_at=look_at, drawn="", fence=Outbox.fence + 1))
+
+
 async def acquire(session: AsyncSession, account: str, owner: str, *, now: datetime, lease: timedelta) -> int | None:
     """Take a sending account that nobody holds, and return the fence; None where another owner holds it.
 

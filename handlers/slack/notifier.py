@@ -1,7 +1,8 @@
 """The only one who speaks in a channel unasked: takes what the outbox holds, draws it from the facts, posts or edits.
 
 A message is never lost: whatever goes wrong, its row stays due. Where the answer to a post was lost it is posted again:
-Slack has nothing to recognise a repeated post by, and two alerts are better than none.
+Slack has nothing to recognise a repeated post by, and two alerts are better than none. Nor does it know which of two
+edits is the newer one: who finds that somebody else has edited meanwhile has the message edited once more.
 """
 
 import asyncio
@@ -38,6 +39,7 @@ BETWEEN_POSTS = timedelta(seconds=1)  # chat.postMessage: about one a second a c
 EDITS, PROGRESS_EDITS = 50, 40  # a minute and workspace: https://docs.slack.dev/apis/web-api/rate-limits, Tier 3
 A_MINUTE = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=5)
+UNDER_WAY = timedelta(seconds=5)  # by then the edits that cross each other have come
 REMEMBERED = 10_000
 
 _CONTENT = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long", "no_text", "invalid_arguments"})
@@ -85,6 +87,8 @@ class Notifier:
         method = "chat.update" if row.ts else "chat.postMessage"
         if (wait_until := self._wait(method, team, row)) is not None:
             await self._finish(row, retry_at=wait_until)
+            return
+        if row.due_at is None or row.due_at <= self._clock():  # stalled: it is for somebody else to say by now
             return
         try:
             posted = await self._send(team, row, message)
@@ -160,7 +164,9 @@ class Notifier:
 
     async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
         async with self._db.write() as session:
-            await leases.finish_message(session, row, now=self._clock(), retry_at=retry_at, **values)
+            ours = await leases.finish_message(session, row, now=self._clock(), retry_at=retry_at, **values)
+            if not ours and row.ts:
+                await leases.doubt_message(session, row, look_at=self._clock() + UNDER_WAY)
 
     def _wait(self, method: str, team: Team, row: Outbox) -> datetime | None:
         """Return until when this call has to wait, or None where it need not."""

@@ -1,15 +1,35 @@
 """Messages that change: edited only when they say something else, and within what Slack takes from an app."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice, announce
-from handlers.slack.notifier import EDITS, PROGRESS_EDITS, Notifier
+from bot.alerts.outbox import Notice, announce, redraw
+from handlers.slack.notifier import EDITS, LEASE, PROGRESS_EDITS, UNDER_WAY, Notifier
 from handlers.slack.views.common import Message, said
 from storage.models import Outbox, Team
-from tests.flows.world import OVER_HTTP, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+
+
+def notifier_of(world: World, text: Callable[[Outbox], str]) -> Notifier:
+    async def draw(_session: AsyncSession, row: Outbox) -> Message:
+        return said(text(row))
+
+    return Notifier(world.bot.db, world.clock, world.bot.bolt.client, draw)
+
+
+async def outbox(world: World) -> list[Outbox]:
+    async with world.bot.db.read() as session:
+        return list(await session.exec(select(Outbox)))
+
+
+async def want(world: World, row: Outbox) -> None:
+    """Have the message drawn again."""
+    async with world.bot.db.write() as session:
+        await redraw(session, [row.record_id], [Notice(row.kind)], world.clock())
 
 
 @OVER_HTTP
@@ -36,11 +56,11 @@ async def test_edits_of_progress_leave_room_for_alerts(world: World) -> None:
         team = (await session.exec(select(Team))).one()
     said_now = Counter[str]()
 
-    async def draw(_session: AsyncSession, row: Outbox) -> Message:
+    def draw(row: Outbox) -> str:
         said_now[row.kind] += 1
-        return said(f"{row.kind} {said_now[row.kind]}")
+        return f"{row.kind} {said_now[row.kind]}"
 
-    notifier = Notifier(world.bot.db, world.clock, world.bot.bolt.client, draw)
+    notifier = notifier_of(world, draw)
 
     async def tell(kind: Notice) -> int:
         """Announce it, and return how many edits there were so far."""
@@ -63,3 +83,46 @@ async def test_edits_of_progress_leave_room_for_alerts(world: World) -> None:
     await notifier.tick()
     shown = [world.slack.text_of(message) for message in world.slack.messages(world.news)][-2:]
     assert shown == [f"{kind} {said_now[kind]}" for kind in (Notice.BROADCAST, Notice.ALERT)]
+
+
+@OVER_SOCKET_MODE
+async def test_an_edit_that_overtakes_a_newer_one_is_put_right(world: World) -> None:
+    """A replica whose edit is slow on its way loses its claim, and the other one's newer edit gets there first."""
+    await world.connects()
+    (said_last,) = await outbox(world)
+    slow, quick = (notifier_of(world, lambda row: f"version {row.wanted}") for _ in range(2))
+
+    late = world.slack.delay("chat.update")
+    await want(world, said_last)
+    edits = asyncio.create_task(slow.tick())
+    await late.held.wait()
+    world.clock.advance(LEASE.total_seconds())
+    await want(world, said_last)
+    await quick.tick()
+    assert world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 3"
+    late.arrive.set()
+    await edits
+    assert world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 2"
+
+    world.clock.advance(UNDER_WAY.total_seconds())
+    await quick.tick()
+    assert world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 3"
+    (row,) = await outbox(world)
+    assert (row.due_at, row.shown) == (None, 3)
+
+
+@OVER_HTTP
+async def test_who_stalls_before_an_edit_leaves_it_to_others(world: World) -> None:
+    await world.connects()
+    (said_last,) = await outbox(world)
+    edits = len(world.slack.calls_of("chat.update"))
+
+    def stall(_row: Outbox) -> str:
+        world.clock.advance(LEASE.total_seconds())
+        return "too late"
+
+    await want(world, said_last)
+    await notifier_of(world, stall).tick()
+    assert len(world.slack.calls_of("chat.update")) == edits
+    await notifier_of(world, lambda _row: "in time").tick()
+    assert world.slack.text_of(world.slack.messages(world.news)[-1]) == "in time"

@@ -70,7 +70,10 @@ class Api:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         fault = self._faults.next_for(method)
-        if fault and fault.kind not in {Kind.ERROR, Kind.LOSE_REPLY}:
+        if fault and fault.kind is Kind.LATE:
+            fault.held.set()
+            await fault.arrive.wait()
+        elif fault and fault.kind not in {Kind.ERROR, Kind.LOSE_REPLY}:
             return await self.misbehave(request, method, fault)
         params: Json = {}
         workspace: Workspace | None = None

@@ -79,6 +79,12 @@ class Controls:
         """Accepts the call, does nothing, never answers."""
         self.faults.plan(method, Fault(Kind.HANG, times=times))
 
+    def delay(self, method: str) -> Fault:
+        """Holds the next call on its way, until it may `arrive`."""
+        fault = Fault(Kind.LATE)
+        self.faults.plan(method, fault)
+        return fault
+
     def lose_reply(self, method: str, *, times: int = 1) -> None:
         """Does what was asked, then closes the connection instead of answering."""
         self.faults.plan(method, Fault(Kind.LOSE_REPLY, times=times))

@@ -1,9 +1,10 @@
-"""Makes Slack misbehave on command: refuse, throttle, hang, lose the answer after doing the work, go away."""
+"""Makes Slack misbehave on command: refuse, throttle, hang, be late, lose the answer after doing the work, go away."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 FOREVER = 10**9
@@ -14,17 +15,23 @@ class Kind(StrEnum):
     RATE_LIMIT = "rate limit"
     HTTP_STATUS = "http status"
     HANG = "hang"
+    LATE = "late"
     LOSE_REPLY = "lose reply"
     REFUSE = "refuse"
 
 
 @dataclass
 class Fault:
-    """What happens to the next `times` calls of a method; `value` is the error, Retry-After or status."""
+    """What happens to the next `times` calls of a method; `value` is the error, Retry-After or status.
+
+    A late call is held on its way from when it is `held` until it may `arrive`; only then does it have an effect.
+    """
 
     kind: Kind
     value: str = ""
     times: int = 1
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    arrive: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Faults:
