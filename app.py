@@ -249,7 +249,8 @@ class Mailroom:
             retry_handlers=[AsyncConnectionErrorRetryHandler(interval_calculator=_AT_ONCE)],
         )
         people = People()
-        self.bolt = AsyncApp(client=client, signing_secret=self.settings.slack_signing_secret.reveal() or None)
+        secret = self.settings.slack_signing_secret.reveal() or None
+        self.bolt = AsyncApp(name="mailroom", client=client, signing_secret=secret)
         self.listeners = Listeners(
             self.bolt,
             guard=Guard(people, self.teams),

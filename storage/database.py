@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -81,8 +82,6 @@ class Database:
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self._url.drivername == SQLITE else "postgresql"
         self._reader, self._writer = _engines(self._url)
         self._bulk = _Bulk(self._url) if self.dialect == "sqlite" else None
-        if self.dialect == "postgresql":
-            event.listen(self._writer.sync_engine, "connect", self._compare_clocks)
         self._turn = asyncio.Lock()
         self._writing: asyncio.Task[Any] | None = None
         self._file_lock: FileLock | None = None
@@ -107,6 +106,8 @@ class Database:
             self._file_lock = _claim(self.path)
         try:
             await _on_schema(self._url, migrations.upgrade)
+            if self.dialect == "postgresql":
+                event.listen(self._writer.sync_engine, "connect", self._compare_clocks)
             async with self._writer.connect():
                 pass  # a first connection: it compares the clocks
         except BaseException:
@@ -120,6 +121,8 @@ class Database:
     async def stop(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
+        if event.contains(self._writer.sync_engine, "connect", self._compare_clocks):
+            event.remove(self._writer.sync_engine, "connect", self._compare_clocks)
         if self._bulk:
             self._bulk.close()
         if self._file_lock:
@@ -185,10 +188,7 @@ class _Bulk:
     """SQLite without asyncio: whole transactions in one thread."""
 
     def __init__(self, url: URL) -> None:
-        url = url.set(drivername="sqlite+pysqlite")
-        arguments = {"isolation_level": None, "check_same_thread": False}
-        self._engine = create_engine(url, hide_parameters=True, connect_args=arguments, pool_size=1, max_overflow=0)
-        _set_up(self._engine, "BEGIN IMMEDIATE")
+        self._engine = _bulk_engine(url)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     async def run(self, work: Callable[[Connection], T]) -> T:
@@ -222,6 +222,8 @@ def _parse(text: str) -> URL:
     return url
 
 
+# An engine keeps what it has compiled, and compiling takes longer than most statements: it is made once for an address.
+@cache
 def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     """Return the engine of the readers and that of the writers."""
     if url.drivername == POSTGRESQL:
@@ -229,6 +231,15 @@ def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
         return writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True), writer
     reader = _sqlite(url, "BEGIN", query_only=True, pool_size=10)
     return reader, _sqlite(url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+
+
+@cache
+def _bulk_engine(url: URL) -> Engine:
+    url = url.set(drivername="sqlite+pysqlite")
+    arguments = {"isolation_level": None, "check_same_thread": False}
+    engine = create_engine(url, hide_parameters=True, connect_args=arguments, pool_size=1, max_overflow=0)
+    _set_up(engine, "BEGIN IMMEDIATE")
+    return engine
 
 
 def _postgresql(url: URL, **options: Any) -> AsyncEngine:

@@ -1,11 +1,14 @@
 """What every test may ask for: a clock that is told the time, and a database of its own on each kind of server."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from storage.database import Database
 from tests.databases import Clock, DatabaseMissingError, Databases
+
+gc.set_threshold(100_000, 20, 20)  # what is made here is many small things that live long: SQL, schemas, clients
 
 _databases = pytest.StashKey[Databases]()
 
@@ -18,7 +21,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
-    with Databases() as made:
+    with Databases(in_memory=True) as made:
         request.config.stash[_databases] = made
         yield made
 

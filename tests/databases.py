@@ -1,10 +1,11 @@
 """Real databases for the tests: SQLite files and a PostgreSQL server from a wheel, each test with one of its own.
 
 Nothing starts until a test asks for it. SQLite files are copies of one that was migrated once; PostgreSQL databases,
-which are dear to make, are emptied and used again.
+which are dear to make, are emptied and used again. So are the addresses, since what was compiled goes by them.
 """
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -24,6 +25,7 @@ from storage.database import Database
 
 # Losing a test's database at a power cut is no loss, and each commit is some milliseconds faster.
 _FAST = "\nfsync = off\nfull_page_writes = off\nsynchronous_commit = off\nautovacuum = off\nmax_connections = 200\n"
+_ROOM = 4 * 2**30  # bytes; what the tests take is a fraction of it
 # What is committed outlives a crash of the server, if not of the machine.
 _CRASH_SAFE = "\nfsync = off\nmax_connections = 200\n"
 
@@ -54,14 +56,20 @@ class DatabaseMissingError(Exception):
 
 
 class Databases:
-    """Makes databases and, at the end, does away with them. With `crash_safe` the server may be crashed in between."""
+    """Makes databases and, at the end, does away with them.
 
-    def __init__(self, *, crash_safe: bool = False) -> None:
+    Args:
+        crash_safe: the server may be crashed in between.
+        in_memory: keep all files in memory, where the machine has room for them.
+    """
+
+    def __init__(self, *, crash_safe: bool = False, in_memory: bool = False) -> None:
         self._server_settings = _CRASH_SAFE if crash_safe else _FAST
-        self.directory = Path(tempfile.mkdtemp(prefix="mailroom-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="mailroom-", dir=_memory() if in_memory else None))
         self.directory.chmod(0o755)  # the server runs as another user when the tests run as root
         self.versions: dict[str, str] = {}  # of the kinds that a test asked for
         self._numbers = count(1)
+        self._files: list[Path] = []  # whose names are free
         self._template: Path | None = None
         self._server: Any = None
         self._missing = ""  # why there is no server
@@ -93,6 +101,7 @@ class Databases:
         else:
             for file in self.directory.glob(f"{Path(name).name}*"):
                 file.unlink()
+            self._files.append(Path(name))
 
     async def recycle(self, url: str) -> None:
         """Take back a migrated database whose schema was not touched."""
@@ -133,7 +142,7 @@ class Databases:
 
     async def _create_sqlite(self, *, migrated: bool) -> str:
         self.versions["sqlite"] = f"SQLite {sqlite3.sqlite_version}"
-        path = self.directory / f"test_{next(self._numbers)}.db"
+        path = self._files.pop() if self._files else self.directory / f"test_{next(self._numbers)}.db"
         if migrated and self._template is None:
             self._template = self.directory / "template.db"
             await _migrate(f"sqlite+aiosqlite:///{self._template}")
@@ -174,6 +183,13 @@ class Databases:
             await connection.execute(statements)
         finally:
             await connection.close()
+
+
+def _memory() -> Path | None:
+    """Return a directory whose files are in memory; None where there is none, or not enough room."""
+    shared = Path("/dev/shm")  # noqa: S108 - what is made in it has a name that nobody can guess
+    roomy = os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _ROOM
+    return shared if roomy else None
 
 
 async def _migrate(url: str) -> None:

@@ -34,6 +34,7 @@ ENDLESS = Patience(opening=25, submission=25)  # however busy this machine is, n
 SIMULATOR = "success@simulator.amazonses.com"
 UNDO_SECONDS = 31
 AUDIENCE = b"email,first_name\nann@elsewhere.test,Ann\nben@elsewhere.test,\n"
+MANIFEST = manifest()
 LABELS = {
     "sender": "From",
     "reply_to": "Reply-to",
@@ -244,7 +245,7 @@ async def open_world(
     **settings: Any,
 ) -> AsyncIterator[World]:
     """Start the bot between a Slack, this AWS and a DNS."""
-    async with SlackPlayground(clock, manifest=manifest(), patience=30, ack_seconds=30) as slack:
+    async with SlackPlayground(clock, manifest=MANIFEST, patience=30, ack_seconds=30) as slack:
         with DnsPlayground() as dns:
             host, port = dns.address
             bot = Mailroom(

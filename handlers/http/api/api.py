@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -185,11 +185,14 @@ def application(api: Api, server: Server, per_address: PerAddress) -> web.Applic
     routes = api.routes()
     for route in routes:
         app.router.add_route(route.method, VERSION + route.path, server.handler(route))
-    description = openapi(routes)
-    app.router.add_get(f"{VERSION}/openapi.json", partial(_said, json.dumps(description, indent=2), "application/json"))
-    app.router.add_get("/docs", partial(_said, docs.page(description), "text/html"))
+    described = cache(partial(openapi, routes))  # when somebody asks for it, since it takes a while to make
+
+    async def description(_request: web.Request) -> web.Response:
+        return web.json_response(described(), dumps=partial(json.dumps, indent=2))
+
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text=docs.page(described()), content_type="text/html")
+
+    app.router.add_get(f"{VERSION}/openapi.json", description)
+    app.router.add_get("/docs", page)
     return app
-
-
-async def _said(text: str, content_type: str, _request: web.Request) -> web.Response:
-    return web.Response(text=text, content_type=content_type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import create_backend_app
 from moto.sns.models import sns_backends
 from werkzeug.test import create_environ, run_wsgi_app
 
@@ -16,7 +16,7 @@ class Moto:
     """moto's state is one for the whole process: run one playground at a time."""
 
     def __init__(self) -> None:
-        self._app = DomainDispatcherApplication(create_backend_app)
+        self._app = create_backend_app("sns")
 
     def answer(self, request: Request, account: str) -> Answer:
         """What moto says to a request that was found to be authentic, made by a key of `account`."""
