@@ -14,6 +14,7 @@ from storage.models import Broadcast, Delivery, Outbox, Poll, SendingAccount
 from storage.sealing import KeyRing
 from tests.flows.test_broadcast import numbers
 from tests.playground.aws.principals import Key
+from tests.playground.forked import ForkedBot
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
 from tests.playground.slack.world import Channel
@@ -119,7 +120,7 @@ class Play:
 @pytest.fixture
 async def play(database_url: str) -> AsyncIterator[Play]:
     keys = KeyRing.generate().export().reveal()
-    async with stage(database_url, MAILROOM_KEYS=keys, MAILROOM_UNDO_SECONDS="1") as on:
+    async with stage(database_url, bot_class=ForkedBot, MAILROOM_KEYS=keys, MAILROOM_UNDO_SECONDS="1") as on:
         on.slack.patience = PATIENCE
         yield Play(on, database_url)
 

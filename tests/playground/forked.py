@@ -1,4 +1,4 @@
-"""The bot as a process that starts fast enough to be killed hundreds of times.
+"""The bot as a process that starts fast enough to be killed again and again.
 
 Each one is forked from a process that has imported everything and done nothing else. From there on it is `app.serve`
 with settings of its own, and a kill is a kill -9.
@@ -23,7 +23,7 @@ _forks.set_forkserver_preload([__name__])
 
 
 class ForkedBot(Bot):
-    """Its clock is the file that CHAOS_CLOCK names."""
+    """Where CHAOS_CLOCK names a file, its clock is that one."""
 
     _child: ForkServerProcess | None = None
 
@@ -53,4 +53,5 @@ def _run(environment: dict[str, str], log: Path) -> None:
         os.dup2(written.fileno(), sys.stderr.fileno())
     settings = load()
     configure_logs(settings.log_level, settings.log_format)
-    asyncio.run(serve(settings, clock=SharedClock(Path(environment["CHAOS_CLOCK"]))))
+    shared = environment.get("CHAOS_CLOCK")
+    asyncio.run(serve(settings, clock=SharedClock(Path(shared)) if shared else None))
