@@ -11,6 +11,7 @@ python app.py rotate-keys    seal everything with the newest key
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import signal
@@ -68,6 +69,7 @@ from bot.replies import Replies
 from bot.scheduler import Scheduler
 from bot.ses.client import SesClients
 from bot.ses.notifications import Certificates, Fetch
+from bot.ses.regions import regions
 from bot.ses.template import template
 from bot.settings import Settings, SettingsError, load
 from bot.tasks import Tasks
@@ -383,6 +385,8 @@ async def serve(settings: Settings, *, clock: Callable[[], datetime] | None = No
         asyncio.get_running_loop().add_signal_handler(name, ending.set)
     try:
         await mailroom.start()
+        regions()  # read now, since botocore's file of them takes longer than a click may wait
+        gc.freeze()  # what has been built stays: going through all of it again and again stops everything for 0.2 s
         mailroom.scheduler.start()
         await ending.wait()
     finally:

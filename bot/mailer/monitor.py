@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.mailer.facts import (
@@ -50,6 +51,7 @@ YOUNG = 5  # intervals of what is pending, minutes as a rule: new credentials ar
 JITTER = 0.15  # of an interval, always downwards: promises count whole intervals
 IN_FULL = 20  # identities that are read one by one in one look: AWS allows about one such call a second
 
+_UNKNOWN: tuple[None, tuple[Identity, ...]] = (None, ())
 _SILENCE = frozenset({Trouble.UNAVAILABLE, Trouble.NOT_SENT})
 
 
@@ -80,14 +82,21 @@ class Monitor:
         self._under_way = 0
 
     async def tick(self) -> None:
-        """Look at every mailer that is due."""
+        """Look at mailers that are due, as many as may be at one time; where more may be due, tick again at once."""
         kinds = [PollKind.ACCOUNT, PollKind.ACCESS_CHECK]
         free = AT_ONCE - self._under_way
         async with self._db.write() as session:
             claims = await leases.claim_due(session, kinds, now=self._clock(), lease=leases.LONGEST_POLL, limit=free)
-        polls = [self._polls.start(self._poll(claim), f"look at {claim.subject_id}") for claim in claims]
-        if polls:
-            await asyncio.wait(polls, timeout=PATIENCE)
+        if not claims:
+            return
+        known = await self._known([claim.subject_id for claim in claims])
+        polls = [
+            self._polls.start(self._poll(claim, *known.get(claim.subject_id, _UNKNOWN)), f"look at {claim.subject_id}")
+            for claim in claims
+        ]
+        await asyncio.wait(polls, timeout=PATIENCE)
+        if len(claims) == free:
+            self._db.wake("monitor")
 
     async def idle(self) -> None:
         """Wait until no poll is under way."""
@@ -114,12 +123,19 @@ class Monitor:
             managed = await self._record(session, row, seen)
             await follow_facts(session, row, managed, self._clock())
 
-    async def _poll(self, claim: leases.Claim) -> None:
+    async def _known(self, ids: Sequence[str]) -> dict[str, tuple[Mailer, list[Identity]]]:
+        """Return these mailers, each with its managed identities."""
+        async with self._db.read() as session:
+            mailers = await session.exec(select(Mailer).where(col(Mailer.id).in_(ids)))
+            known: dict[str, tuple[Mailer, list[Identity]]] = {mailer.id: (mailer, []) for mailer in mailers}
+            identities = select(Identity).where(col(Identity.mailer_id).in_(ids), col(Identity.managed).is_(True))
+            for identity in await session.exec(identities):
+                known[identity.mailer_id][1].append(identity)
+        return known
+
+    async def _poll(self, claim: leases.Claim, mailer: Mailer | None, managed: Sequence[Identity]) -> None:
         self._under_way += 1
         try:
-            async with self._db.read() as session:
-                mailer = await session.get(Mailer, claim.subject_id)
-                managed = await managed_of(session, claim.subject_id)
             if mailer is None:
                 async with self._db.write() as session:
                     await leases.drop(session, claim.kind, claim.subject_id)

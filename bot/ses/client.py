@@ -1,4 +1,4 @@
-"""Signs calls to AWS for many mailers from one botocore session, in threads of its own.
+"""Calls AWS for many mailers, in threads of its own; the clients are shared, and each call has its own credentials.
 
 botocore blocks, so its calls never run in the event loop or in its default executor, where one hanging region would
 stop everything else.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import Credentials as Signature
 
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
 from bot.ses.errors import AWS_FAILURES, SesError, Trouble, classify
@@ -25,6 +26,8 @@ from bot.ses.role import Roles, prove
 T = TypeVar("T")
 
 _making = threading.Lock()  # creating clients from one session is not safe in threads
+_signing = threading.local()  # `as_`: the credentials of the call that this thread makes
+_NOBODY = "nobody"  # whose credentials a client has itself, so that it never looks for those of this machine
 _MODELS = {"ses": "sesv2"}  # botocore's name of a service, where it is not the prefix of its IAM actions
 
 
@@ -39,8 +42,9 @@ def _session() -> botocore.session.Session:
 # `total_max_attempts` in code also wins over AWS_MAX_ATTEMPTS. A mail must never go out twice, and SES has no
 # idempotency token: what is not repeated here is repeated by the caller, where the answer proves that nothing was done.
 # botocore's own check of parameters is a third of the CPU time of a bulk send, and SES checks them anyway.
-def _config(attempts: int, read_seconds: float) -> Config:
+def _config(attempts: int, read_seconds: float, connections: int) -> Config:
     return Config(
+        max_pool_connections=connections,
         connect_timeout=3,
         read_timeout=read_seconds,
         retries={"total_max_attempts": attempts, "mode": "standard"},
@@ -48,17 +52,32 @@ def _config(attempts: int, read_seconds: float) -> Config:
     )
 
 
-class SesClients:
-    """Makes and keeps the botocore clients of every mailer, and runs their calls.
+@contextmanager
+def _signed_as(key: AwsKey) -> Iterator[None]:
+    """Have every request that this thread makes meanwhile signed with these credentials."""
+    token = key.session_token.reveal() if key.session_token else None
+    _signing.as_ = Signature(key.access_key_id, key.secret_access_key.reveal(), token)
+    try:
+        yield
+    finally:
+        del _signing.as_
 
-    A session costs about 80 ms and is shared; a client costs about 4 ms, and the ones used last are kept.
+
+def _sign(context: dict[str, Any], **_event: Any) -> None:
+    """Tell botocore whose request it is about to sign; an AttributeError where nobody has said."""
+    context["signing"] = {**context.get("signing", {}), "request_credentials": _signing.as_}
+
+
+class SesClients:
+    """Makes and keeps one botocore client for each region and service, and runs the calls of every mailer in them.
+
+    A client costs about 4 ms and a connection, several times what a look at a mailer does.
     """
 
     def __init__(
         self,
         *,
         threads: int = 16,
-        kept: int = 64,
         send_seconds: float = 20,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,15 +85,13 @@ class SesClients:
 
         Args:
             threads: calls at one time.
-            kept: clients.
             send_seconds: how long a call without a second attempt may wait for its answer.
             seconds: the clock on which the sessions of roles grow old.
         """
-        self._once = _config(attempts=1, read_seconds=send_seconds)
-        self._retried = _config(attempts=3, read_seconds=10)
+        self._once = _config(attempts=1, read_seconds=send_seconds, connections=threads)
+        self._retried = _config(attempts=3, read_seconds=10, connections=threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws")
-        self._kept = kept
-        self._clients: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+        self._clients: dict[tuple[str, str, bool], Any] = {}
         self._lock = threading.Lock()
         self._roles = Roles(self._retried, seconds)
 
@@ -83,8 +100,8 @@ class SesClients:
     ) -> AwsSession:
         """Call AWS as `owner` (a mailer's id, or a connection that is being checked) in one region.
 
-        `version` is that of the owner's credentials: with another one, new clients are made. A role's sessions are
-        named after the `connection` in the logs of the team's account.
+        `version` is that of the owner's credentials: with another one, a role is assumed anew. Its sessions are named
+        after the `connection` in the logs of the team's account.
         """
         return AwsSession(self, owner, version, credentials, region, f"mailroom-{connection}")
 
@@ -101,12 +118,8 @@ class SesClients:
         return await self.run(lambda: self._roles.assume(role.arn, session.region, session.name, external_id))
 
     def forget(self, owner: str) -> None:
-        """Drop the clients of an owner that is gone, and the credentials in them."""
+        """Drop the session of an owner that is gone; no other credentials are kept."""
         self._roles.forget(owner)
-        with self._lock:
-            dropped = [self._clients.pop(name) for name in list(self._clients) if name[0] == owner]
-        for client in dropped:
-            client.close()
 
     def close(self) -> None:
         """Wait for the calls under way (at most `send_seconds`), then close every connection."""
@@ -137,30 +150,25 @@ class SesClients:
             self._roles.drop(session.owner, session.version, expired)
         return True
 
-    def client(self, session: AwsSession, key: AwsKey, service: str, once: bool) -> Any:
-        """Get the kept client, or make it. Blocks: for the threads of the pool only."""
-        # The key id is in the name because temporary credentials change within one version.
-        name = (session.owner, str(session.version), key.access_key_id, session.region, service, str(once))
-        evicted = None
+    def client(self, region: str, service: str, once: bool) -> Any:
+        """Get the client, or make it. Blocks: for the threads of the pool only."""
+        name = (region, service, once)
         with self._lock:
-            client = self._clients.pop(name, None) or self._create(session.region, key, service, once)
-            self._clients[name] = client
-            if len(self._clients) > self._kept:
-                _, evicted = self._clients.popitem(last=False)
-        if evicted is not None:
-            evicted.close()  # a call under way in it goes on
-        return client
+            if name not in self._clients:
+                self._clients[name] = self._create(region, service, once)
+            return self._clients[name]
 
-    def _create(self, region: str, key: AwsKey, service: str, once: bool) -> Any:
+    def _create(self, region: str, service: str, once: bool) -> Any:
         with _making:
-            return _session().create_client(
+            client = _session().create_client(
                 service,
                 region_name=region,
-                aws_access_key_id=key.access_key_id,
-                aws_secret_access_key=key.secret_access_key.reveal(),
-                aws_session_token=key.session_token.reveal() if key.session_token else None,
+                aws_access_key_id=_NOBODY,
+                aws_secret_access_key=_NOBODY,
                 config=self._once if once else self._retried,
             )
+        client.meta.events.register("choose-signer", _sign)
+        return client
 
 
 class AwsSession:
@@ -216,9 +224,10 @@ class AwsSession:
 
     def _make(self, key: AwsKey, action: str, call: Callable[[Any], T], once: bool) -> T:
         prefix = action.partition(":")[0]
-        client = self._clients.client(self, key, _MODELS.get(prefix, prefix), once)
+        client = self._clients.client(self.region, _MODELS.get(prefix, prefix), once)
         try:
-            return call(client)
+            with _signed_as(key):
+                return call(client)
         except AWS_FAILURES as error:
             # Without the cause: its text holds what was sent, and tracebacks are logged.
             raise classify(error, action) from None

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import importing, million, replicas, sending, sharing
+from tests.benchmarks import acking, importing, million, polling, replicas, sending, sharing, starting
 from tests.benchmarks.measure import Measured
 
 OUTPUT = Path("benchmarks.json")
@@ -28,6 +28,9 @@ BENCHES: dict[str, Bench] = {
     "million": million.million,
     "fairness": sharing.fairness,
     "replicas": replicas.replicas,
+    "ack_p99": acking.ack_p99,
+    "poll_100k": polling.poll_100k,
+    "start": starting.start,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,6 +74,15 @@ def spending() -> Iterator[Spent]:
         spent.cpu, spent.wall = time.process_time() - cpu, time.perf_counter() - wall
 
 
+def microseconds(call: Callable[[], object], times: int) -> float:
+    """Return µs of CPU for each call, of which the first is not counted: it connects."""
+    call()
+    with spending() as spent:
+        for _ in range(times):
+            call()
+    return spent.cpu / times * 1e6
+
+
 def peak_mib() -> float:
     """Return the most memory that this process has held, in MiB."""
     status = Path("/proc/self/status")
@@ -81,6 +90,12 @@ def peak_mib() -> float:
         held = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(held.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def resident_mib(process: int) -> float:
+    """Return the memory that a process holds now, in MiB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024**2
 
 
 def say(text: str) -> None:

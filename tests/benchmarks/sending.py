@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import botocore.session
-from botocore.config import Config
 
 from bot.broadcast.letter import Addressee, Letters
 from bot.ses.sending import bulk_request
 from storage.models import Broadcast
-from tests.benchmarks.measure import Measured, Spent, at_least_times, at_most, at_most_times, grows, say, spending
-from tests.benchmarks.rig import REGION, SENDER, Rig, key, rig
+from tests.benchmarks.measure import (
+    Measured,
+    Spent,
+    at_least_times,
+    at_most,
+    at_most_times,
+    grows,
+    microseconds,
+    say,
+    spending,
+)
+from tests.benchmarks.rig import SENDER, Rig, bare_client, rig
 from tests.benchmarks.ses import started, tally
 from tests.databases import Databases
 
@@ -65,15 +72,7 @@ class _Loops:
     """What a user would write: calls in a loop, of one client, with what they carry made beforehand."""
 
     def __init__(self, url: str, request: dict[str, Any]) -> None:
-        # Without botocore's own check of parameters, as in Mailroom: the floor is to be as low as it can be.
-        self._client: Any = botocore.session.Session().create_client(
-            "sesv2",
-            region_name=REGION,
-            endpoint_url=url,
-            aws_access_key_id=key(1).access_key_id,
-            aws_secret_access_key=key(1).secret_access_key.reveal(),
-            config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
-        )
+        self._client = bare_client(url)
         self._request = request
 
     @classmethod
@@ -90,7 +89,7 @@ class _Loops:
 
     def bulk(self, size: int) -> float:
         """Return µs of CPU for each recipient, with calls of 50."""
-        return _microseconds(lambda: self._client.send_bulk_email(**self._request), size // CHUNK + 1) / CHUNK
+        return microseconds(lambda: self._client.send_bulk_email(**self._request), size // CHUNK + 1) / CHUNK
 
     def single(self, size: int) -> float:
         """Return µs of CPU for each recipient, with a call for each."""
@@ -103,15 +102,7 @@ class _Loops:
             "Content": {"Simple": {"Subject": {"Data": content["Subject"]}, "Body": body}},
             "EmailTags": self._request["DefaultEmailTags"],
         }
-        return _microseconds(lambda: self._client.send_email(**request), size + 1)
-
-
-def _microseconds(call: Callable[[], object], times: int) -> float:
-    call()  # connects
-    with spending() as spent:
-        for _ in range(times):
-            call()
-    return spent.cpu / times * 1e6
+        return microseconds(lambda: self._client.send_email(**request), size + 1)
 
 
 async def rate(limit: int, scale: float) -> Sequence[Measured]:

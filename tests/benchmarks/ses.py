@@ -13,8 +13,8 @@ import re
 import subprocess
 import sys
 from collections import defaultdict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -25,9 +25,12 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _KEY = re.compile(rb"Credential=([^/]+)/")
 _TO = re.compile(rb'"ToAddresses": ?\["([^"]+)"')
 _TOO_FAST = json.dumps({"message": "Maximum sending rate exceeded."}).encode()
+Answer = Callable[[bytes, bytes, float], tuple[int, bytes]]
+"""What a server says to the head and body of a request, at that time: status and JSON."""
+
 _IDENTITY = {
     "IdentityType": "DOMAIN",
-    "IdentityName": "example.com",
+    "IdentityName": "acme.test",
     "SendingEnabled": True,
     "VerificationStatus": "SUCCESS",
 }
@@ -121,8 +124,8 @@ def _account(rate: int) -> dict[str, Any]:
 class _Connection(asyncio.Protocol):
     """One kept-alive connection, one request at a time."""
 
-    def __init__(self, ses: Ses, latency: float) -> None:
-        self._ses = ses
+    def __init__(self, answer: Answer, latency: float) -> None:
+        self._answer = answer
         self._latency = latency
         self._buffer = bytearray()
         self._loop = asyncio.get_running_loop()
@@ -144,7 +147,7 @@ class _Connection(asyncio.Protocol):
             return
         body = bytes(self._buffer[end + 4 : total])
         del self._buffer[:total]
-        status, reply = self._ses.answer(head, body, self._loop.time())
+        status, reply = self._answer(head, body, self._loop.time())
         if self._latency:
             self._loop.call_later(self._latency, self._reply, status, reply)
         else:
@@ -157,10 +160,15 @@ class _Connection(asyncio.Protocol):
             self._transport.write(head % (status, kind, len(body)) + body)
 
 
-@contextmanager
-def started(*, rate: int = 0, latency: float = 0) -> Iterator[str]:
+def started(*, rate: int = 0, latency: float = 0) -> AbstractContextManager[str]:
     """Run one in a process of its own, and give its address. `latency` is in seconds."""
-    command = [sys.executable, "-m", "tests.benchmarks.ses", f"--rate={rate}", f"--latency={latency}"]
+    return running("tests.benchmarks.ses", f"--rate={rate}", f"--latency={latency}")
+
+
+@contextmanager
+def running(module: str, *arguments: str) -> Iterator[str]:
+    """Run a server of this kind in a process of its own, and give its address."""
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ourselves
         try:
             assert process.stdout is not None
@@ -176,9 +184,9 @@ def tally(url: str) -> dict[str, float]:
         return read
 
 
-async def _serve(rate: int, latency: float) -> None:
-    ses = Ses(rate)
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(ses, latency), "127.0.0.1", 0)
+async def serve(answer: Answer, latency: float = 0) -> None:
+    """Listen on a free port, and print the address."""
+    server = await asyncio.get_running_loop().create_server(lambda: _Connection(answer, latency), "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
@@ -187,4 +195,5 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser()
     options.add_argument("--rate", type=int, default=0)
     options.add_argument("--latency", type=float, default=0)
-    asyncio.run(_serve(**vars(options.parse_args())))
+    given = options.parse_args()
+    asyncio.run(serve(Ses(given.rate).answer, given.latency))

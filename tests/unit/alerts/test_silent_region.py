@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlmodel import select
 
-from bot.mailer.monitor import Monitor
+from bot.mailer.monitor import AT_ONCE, Monitor
 from bot.mailer.regions import SILENT_AFTER, TRY_EVERY, Regions
 from bot.mailer.status import PollIntervals
 from storage.database import Database
@@ -60,3 +60,19 @@ async def test_an_outage_is_one_alert_a_team_costs_few_calls_and_delays_nobody_e
     assert len({one.team_id for one in incidents}) == 12
     assert world.calls["us-east-1"] <= 2 * (12 + MINUTES * 60 / TRY_EVERY.total_seconds())
     assert all(start + timedelta(minutes=MINUTES) - checked_at <= timedelta(minutes=10) for checked_at in others)
+
+
+async def test_where_more_are_due_than_are_looked_at_together_the_monitor_goes_on_at_once(
+    db: Database, clock: Clock
+) -> None:
+    world = World(clock, random.Random(1), faults=0)  # noqa: S311 - the same in every run
+    await stored(db, clock(), ["eu-west-1"] * (AT_ONCE + 1))
+    monitor = Monitor(db, clock, PlayedMailers(db, world), PollIntervals())
+    woken: list[str] = []
+    db.wake = woken.append
+
+    await monitor.tick()
+    assert woken == ["monitor"]
+    await monitor.tick()
+    assert woken == ["monitor"]
+    assert world.calls["ses:GetAccount"] == AT_ONCE + 1

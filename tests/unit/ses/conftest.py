@@ -45,8 +45,10 @@ def shared_clients() -> Iterator[SesClients]:
 @pytest.fixture
 def clients(shared_clients: SesClients) -> Iterator[SesClients]:
     yield shared_clients
-    for owner in {name[0] for name in shared_clients._clients}:
-        shared_clients.forget(owner)
+    shared_clients.forget("mailer")
+    for client in shared_clients._clients.values():
+        client.close()
+    shared_clients._clients.clear()  # they had the address of this test's AWS
 
 
 SignIn = Callable[[Key], AwsSession]

@@ -185,18 +185,21 @@ async def test_new_credentials_of_a_mailer_take_the_place_of_the_old(aws: AwsPla
     assert [call.access_key_id for call in aws.calls] == [old.access_key_id, new.access_key_id]
 
 
-async def test_only_the_clients_used_last_are_kept(aws: AwsPlayground) -> None:
-    clients = SesClients(kept=2)
-    key = aws_key(aws.create_key())
-    for owner in ("one", "two", "one", "three"):
-        await Ses(clients.sign_in(owner, 1, key, REGION)).account()
-    kept = {name[0] for name in clients._clients}
-    clients.forget("three")
-    left = {name[0] for name in clients._clients}
-    clients.close()
-    assert kept == {"one", "three"}
-    assert left == {"one"}
-    assert not clients._clients
+async def test_mailers_of_a_region_share_its_client_and_none_has_another_ones_credentials(
+    aws: AwsPlayground, clients: SesClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = aws.create_key("999900001111", "mailroom-itself")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", own.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", own.secret_access_key)
+    keys = [aws.create_key(f"{number:012d}") for number in (1, 2)]
+    made = [
+        await clients.sign_in(key.account, 1, aws_key(key), REGION).call("ses:GetAccount", lambda ses: ses)
+        for key in keys
+    ]
+    assert made[0] is made[1]
+    with pytest.raises(AttributeError):  # nobody's call: it is not signed at all
+        await clients.run(made[0].get_account)
+    assert not aws.calls
 
 
 async def test_a_hanging_region_leaves_the_event_loops_own_threads_free(aws: AwsPlayground) -> None:
