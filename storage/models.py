@@ -437,6 +437,7 @@ class Delivery(SQLModel, table=True):
     message_id: str | None = None
     error: str = ""
     at: datetime = _time()
+    retries: int = 0  # calls that did not take it for no lasting reason; while it is pending: it waits
 
 
 class Suppression(SQLModel, table=True):

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
-from sqlmodel import SQLModel, and_, col
+from sqlmodel import SQLModel, and_, col, func, or_
 
+from bot.broadcast.blame import AGAIN_AFTER, Blame
 from bot.broadcast.lease import LEASE, Held
 from bot.broadcast.letter import Addressee, Letters
 from bot.broadcast.moves import WITHOUT_CONTENT
@@ -29,6 +30,8 @@ from storage.states import BroadcastState, ChunkState, DeliveryState
 _account, _chunk, _delivery, _suppression = (
     SQLModel.metadata.tables[name] for name in ("sending_account", "chunk", "delivery", "suppression")
 )
+
+_LONGEST_REST = 2.0  # seconds: other broadcasts may have started meanwhile
 
 # Statements are made once: to make one takes longer than to carry it out.
 _RENEW = (
@@ -50,18 +53,23 @@ _TURN = (
     .options(*WITHOUT_CONTENT)
     .with_for_update(of=Broadcast)
 )
+_TURN_OF_OTHERS = _TURN.where(col(Broadcast.id).not_in(bindparam("resting", expanding=True)))
 _SPEAKING = select(Identity).where(
     col(Identity.mailer_id) == bindparam("mailer"), col(Identity.name).in_(bindparam("names", expanding=True))
 )
+_IS_DUE = or_(_delivery.c.retries == 0, _delivery.c.at <= bindparam("put_aside_by"))
 _PENDING = (
-    select(_delivery.c.seq, _delivery.c.address, _suppression.c.id)
+    select(_delivery.c.seq, _delivery.c.address, _delivery.c.retries, _suppression.c.id)
     .outerjoin(
         _suppression,
         and_(_suppression.c.team_id == bindparam("team"), _suppression.c.address_key == _delivery.c.address_key),
     )
-    .where(_delivery.c.broadcast_id == bindparam("broadcast"), _delivery.c.state == DeliveryState.PENDING)
+    .where(_delivery.c.broadcast_id == bindparam("broadcast"), _delivery.c.state == DeliveryState.PENDING, _IS_DUE)
     .order_by(_delivery.c.seq)
     .limit(bindparam("most"))
+)
+_PUT_ASIDE = select(func.min(_delivery.c.at)).where(
+    _delivery.c.broadcast_id == bindparam("broadcast"), _delivery.c.state == DeliveryState.PENDING
 )
 _UNDER_WAY = (
     select(_delivery.c.seq)
@@ -83,6 +91,7 @@ _CLAIM = (
         _delivery.c.broadcast_id == bindparam("broadcast"),
         _delivery.c.seq.between(bindparam("first"), bindparam("last")),
         _delivery.c.state == DeliveryState.PENDING,
+        _IS_DUE,
     )
     .values(state=DeliveryState.SENDING, chunk_id=bindparam("chunk"), at=bindparam("now"))
 )
@@ -98,6 +107,7 @@ class _Row(NamedTuple):
 
     seq: int
     address: str
+    retries: int
     suppression: str | None
 
 
@@ -105,14 +115,17 @@ class Claimer:
     """Claims what goes next for one account, from each of its broadcasts in turn."""
 
     def __init__(
-        self, held: Held, mailers: Mailers, overviews: Overviews, letters: Letters, *, small_limit: int
+        self, held: Held, mailers: Mailers, overviews: Overviews, letters: Letters, blame: Blame, *, small_limit: int
     ) -> None:
         self._held = held
         self._mailers = mailers
         self._overviews = overviews
         self._letters = letters
+        self._blame = blame
         self._small_and_one = small_limit + 1  # tells a small broadcast from a larger one
         self._last = ""  # the broadcast that had its turn
+        self._carried = 0  # recipients, the call that went last
+        self._resting: dict[str, datetime] = {}  # broadcasts of which only those put aside are left, and until when
 
     def next(self, connection: Connection, now: datetime, *, airborne: int, room: int) -> Step:
         """Claim what may go now.
@@ -129,13 +142,15 @@ class Claimer:
         if seconds := pace.wait(now):
             return Wait(seconds)
         with Session(connection) as session:
-            turn = self._turn(session)
+            turn = self._turn(session, now)
             if turn is None:
                 return Idle.NOTHING
             broadcast, mailer = turn
+            if until := self._resting.get(broadcast.id):
+                return Wait(min((until - now).total_seconds(), _LONGEST_REST))
             self._last = broadcast.id
             room = min(room, calls_together(mailer.max_send_rate))
-            rows = self._pending(connection, broadcast, room * chunk_limit(mailer.max_send_rate))
+            rows = self._pending(connection, broadcast, room * chunk_limit(mailer.max_send_rate), now)
             if not rows:
                 return self._nothing_left(connection, broadcast, airborne)
             return self._admit(session, broadcast, mailer, rows, now) or self._claim(
@@ -148,19 +163,26 @@ class Claimer:
         row = connection.execute(_RENEW, renewed).first()
         return Pace(*row) if row else None
 
-    def _turn(self, session: Session) -> tuple[Broadcast, Mailer] | None:
-        """Lock the broadcast that comes after the one before."""
+    def _turn(self, session: Session, now: datetime) -> tuple[Broadcast, Mailer] | None:
+        """Lock the broadcast that comes after the one before; one that rests only where there is no other."""
         of_account = {"account": self._held.account_id, "region": self._held.region, "last": self._last}
-        row = session.execute(_TURN, of_account).first()
+        row = None
+        if self._resting:
+            self._resting = {broadcast: until for broadcast, until in self._resting.items() if until > now}
+            row = session.execute(_TURN_OF_OTHERS, {**of_account, "resting": list(self._resting)}).first()
+        row = row or session.execute(_TURN, of_account).first()
         return (row[0], row[1]) if row else None
 
-    def _pending(self, connection: Connection, broadcast: Broadcast, most: int) -> list[_Row]:
-        """Read the next recipients, each with its suppression where there is one by now."""
+    def _pending(self, connection: Connection, broadcast: Broadcast, most: int, now: datetime) -> list[_Row]:
+        """Read the next recipients that are due, each with its suppression where there is one by now."""
         of_broadcast = {"broadcast": broadcast.id, "team": broadcast.team_id, "most": max(most, self._small_and_one)}
-        return [_Row(*row) for row in connection.execute(_PENDING, of_broadcast)]
+        return [_Row(*row) for row in connection.execute(_PENDING, {**of_broadcast, "put_aside_by": now - AGAIN_AFTER})]
 
-    @staticmethod
-    def _nothing_left(connection: Connection, broadcast: Broadcast, airborne: int) -> Over | Idle:
+    def _nothing_left(self, connection: Connection, broadcast: Broadcast, airborne: int) -> Over | Idle:
+        put_aside_at = connection.execute(_PUT_ASIDE, {"broadcast": broadcast.id}).scalar()
+        if put_aside_at is not None:
+            self._resting[broadcast.id] = put_aside_at + AGAIN_AFTER
+            return Idle.AGAIN
         under_way = connection.execute(_UNDER_WAY, {"broadcast": broadcast.id}).first()
         return Idle.AIRBORNE if under_way and airborne else Over(broadcast.id)
 
@@ -199,13 +221,17 @@ class Claimer:
         pace: Pace,
         room: int,
         now: datetime,
-    ) -> Calls:
-        """Write down that these are about to be sent."""
+    ) -> Calls | Wait:
+        """Write down that these are about to be sent, unless they are too many so soon after a smaller call."""
         calls = self._calls(connection, broadcast, mailer, rows, room)
+        if seconds := pace.wait(now, len(calls[0].seqs) - self._carried, mailer.max_send_rate):
+            return Wait(seconds)
+        self._carried = len(calls[-1].seqs)
         connection.execute(_chunk.insert(), [self._intent(call, now) for call in calls])
         for call in calls:
             claimed = {"broadcast": broadcast.id, "first": call.seqs[0], "last": call.seqs[-1]}
-            if connection.execute(_CLAIM, {**claimed, "chunk": call.chunk_id, "now": now}).rowcount != len(call.seqs):
+            written = {**claimed, "chunk": call.chunk_id, "now": now, "put_aside_by": now - AGAIN_AFTER}
+            if connection.execute(_CLAIM, written).rowcount != len(call.seqs):
                 raise RuntimeError("a delivery changed while its broadcast was locked")
         share, next_at = pace.take(sum(len(call.seqs) for call in calls), mailer.max_send_rate, now)
         connection.execute(_ADVANCE, {"account": self._held.id, "new_share": share, "next_at": next_at})
@@ -218,16 +244,16 @@ class Claimer:
         limit = chunk_limit(mailer.max_send_rate)
         chosen = [row for row in rows if not row.suppression][: room * limit]
         fields = fields_of(connection, broadcast.audience_id, (row.seq for row in chosen))
+        put_aside = {row.seq for row in chosen if row.retries}
         left = [Addressee(row.seq, row.address, fields[row.seq]) for row in chosen]
         letter, ses = self._letters.of(connection, broadcast), self._mailers.ses(mailer)
         calls: list[Call] = []
         while left and len(calls) < room:
-            entries = letter.entries(left[:limit])
+            entries = letter.entries(left[: self._blame.carries(broadcast.id, left, limit)])
             seqs = [addressee.seq for addressee in left[: len(entries)]]
             left = left[len(entries) :]
-            calls.append(
-                Call(new_id(), broadcast.id, broadcast.team_id, self._held, mailer, ses, letter, seqs, entries)
-            )
+            about = (new_id(), broadcast.id, broadcast.team_id, self._held, mailer, ses, letter)
+            calls.append(Call(*about, seqs, entries, has_first_tries=not put_aside.issuperset(seqs)))
         return calls
 
     def _intent(self, call: Call, now: datetime) -> dict[str, Any]:

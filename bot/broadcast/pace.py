@@ -32,16 +32,22 @@ class Pace:
     share: float
     next_at: datetime | None
 
-    def wait(self, now: datetime) -> float:
-        """Return the seconds until the next call fits."""
-        return max(0.0, (self.next_at - now).total_seconds()) if self.next_at else 0.0
+    def wait(self, now: datetime, more: int = 0, limit: float = 1.0) -> float:
+        """Return the seconds until the next call fits, where it carries so many more recipients than the one before."""
+        if self.next_at is None:
+            return 0.0
+        fits_at = self.next_at + timedelta(seconds=max(0, more) / self._rate(self.share, limit))
+        return max(0.0, (fits_at - now).total_seconds())
 
     def take(self, recipients: int, limit: float, now: datetime) -> tuple[float, datetime]:
         """Return the share and the next time after a call now, where AWS lets the account send `limit` a second."""
         share = min(1.0, self.share + _GROWTH)
-        rate = share * (limit if limit > 0 else 1.0)
         beat = self.next_at if self.next_at and now - self.next_at <= _LATE else now
-        return share, beat + timedelta(seconds=recipients / (rate * _SHARE))
+        return share, beat + timedelta(seconds=recipients / self._rate(share, limit))
+
+    @staticmethod
+    def _rate(share: float, limit: float) -> float:
+        return share * (limit if limit > 0 else 1.0) * _SHARE
 
 
 def chunk_limit(max_send_rate: float) -> int:

@@ -6,7 +6,7 @@ process once, when they are read. Work on many is cut into short transactions: o
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -208,6 +208,7 @@ async def create_deliveries(session: AsyncSession, broadcast: Broadcast, now: da
             case((is_new, pending), else_=suppressed),
             literal(""),
             literal(now, UtcDateTime),
+            literal(0),
         )
         .select_from(_blocks)
         .join(members, true())
@@ -218,7 +219,7 @@ async def create_deliveries(session: AsyncSession, broadcast: Broadcast, now: da
             _blocks.c.first_seq <= made + _DELIVERIES,
         )
     )
-    columns = ["broadcast_id", "seq", "address", "address_key", "state", "error", "at"]
+    columns = ["broadcast_id", "seq", "address", "address_key", "state", "error", "at", "retries"]
     result = await session.exec(insert(Delivery).from_select(columns, rows))
     if made < broadcast.size and not result.rowcount:
         raise RuntimeError("an audience has fewer members than its size")
@@ -236,3 +237,11 @@ async def cancel_pending(session: AsyncSession, broadcast: Broadcast, now: datet
 async def count_pending(session: AsyncSession, broadcast_id: str) -> int:
     counted = select(func.count()).where(Delivery.broadcast_id == broadcast_id, Delivery.state == DeliveryState.PENDING)
     return (await session.exec(counted)).one()
+
+
+async def is_any(
+    session: AsyncSession, broadcast_id: str, states: Collection[DeliveryState], *where: ColumnElement[bool] | bool
+) -> bool:
+    """Whether anybody of the broadcast is in one of these states, and so."""
+    found = select(Delivery.seq).where(Delivery.broadcast_id == broadcast_id, col(Delivery.state).in_(states), *where)
+    return (await session.exec(found.limit(1))).first() is not None

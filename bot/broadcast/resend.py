@@ -158,7 +158,14 @@ async def _put_back(session: AsyncSession, broadcast: Broadcast, what: What, now
         Suppression.team_id == broadcast.team_id, Suppression.address_key == Delivery.address_key
     )
     again = update(Delivery).where(*_concerned(broadcast, what), ~suppressed.exists())
-    values = {"state": DeliveryState.PENDING, "chunk_id": None, "message_id": None, "error": "", "at": now}
+    values = {
+        "state": DeliveryState.PENDING,
+        "chunk_id": None,
+        "message_id": None,
+        "error": "",
+        "at": now,
+        "retries": 0,
+    }
     result = await session.exec(again.values(**values), execution_options={"synchronize_session": False})
     return result.rowcount
 

@@ -1,50 +1,34 @@
-"""The last two steps of every call: one call in one attempt, and what its answer means, written down.
+"""The last step of every call: what its answer means, written down.
 
 What AWS provably did not take goes back to `pending`; what it may have taken is `in_doubt`, and is never sent again by
 itself.
 """
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Update, bindparam, or_
+from sqlalchemy import Connection, Update, bindparam, case, literal, or_
 from sqlmodel import SQLModel, col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
+from bot.broadcast.answer import Answer
+from bot.broadcast.blame import MOST_TRIES, single_out
 from bot.broadcast.moves import MAILROOM, WITHOUT_CONTENT, move
 from bot.broadcast.pace import CUT
 from bot.broadcast.step import Call
 from bot.broadcast.waiting import hold
 from bot.mailer.facts import CONFIRM_AFTER, take_refusal
-from bot.ses.errors import SesError, Trouble
-from bot.ses.sending import EntryOutcome, EntryResult
+from bot.ses.errors import SesError
+from bot.ses.sending import EntryOutcome
 from storage import leases
 from storage.models import Broadcast, Mailer, SendingAccount
 from storage.states import Access, BroadcastState, ChunkState, DeliveryState, PauseReason, PollKind
 
-log = logging.getLogger(__name__)
-
 TOLD_EVERY = 3.0  # seconds that lie at least between two drawings of the progress
 
 _RUNNING = frozenset({BroadcastState.SENDING, BroadcastState.PAUSED})
-_OUTCOME_OF = {
-    Trouble.UNAVAILABLE: EntryOutcome.IN_DOUBT,
-    Trouble.QUOTA: EntryOutcome.QUOTA,
-    Trouble.LIMIT: EntryOutcome.QUOTA,  # SES's code for the quota, too, with a text of its own
-    Trouble.PAUSED: EntryOutcome.PAUSED,
-    Trouble.SUSPENDED: EntryOutcome.SUSPENDED,
-    Trouble.IDENTITY: EntryOutcome.IDENTITY,
-    Trouble.RATE: EntryOutcome.RETRY,
-    Trouble.THROTTLED: EntryOutcome.RETRY,
-    Trouble.NOT_SENT: EntryOutcome.RETRY,
-    Trouble.EXPIRED: EntryOutcome.RETRY,
-    Trouble.PRINCIPAL: EntryOutcome.RETRY,
-    Trouble.CLOCK_SKEW: EntryOutcome.RETRY,
-}
 _STATE_OF = {
     EntryOutcome.SENT: DeliveryState.SENT,
     EntryOutcome.FAILED: DeliveryState.FAILED,
@@ -53,6 +37,7 @@ _STATE_OF = {
 _SETTLED = frozenset({DeliveryState.SENT, DeliveryState.FAILED})
 
 _chunk, _delivery = (SQLModel.metadata.tables[name] for name in ("chunk", "delivery"))
+_state_type = _delivery.c.state.type
 _END_CHUNK = (
     _chunk.update()
     .where(_chunk.c.id == bindparam("chunk"), _chunk.c.state == ChunkState.CALLING)
@@ -65,6 +50,7 @@ class _Writing(NamedTuple):
 
     sent: Update
     others: Update
+    again: Update  # one more of its retries, up to a number; with MOST_TRIES it has failed
 
     @classmethod
     def where(cls, *states: DeliveryState) -> "_Writing":
@@ -78,64 +64,21 @@ class _Writing(NamedTuple):
         others = still.values(
             state=bindparam("to"), chunk_id=bindparam("kept"), error=bindparam("why"), at=bindparam("now")
         )
-        return cls(sent, others)
+        retries = case((_delivery.c.retries < bindparam("up_to"), _delivery.c.retries + 1), else_=_delivery.c.retries)
+        gives_up = retries >= MOST_TRIES
+        failed, back = literal(DeliveryState.FAILED, _state_type), bindparam("to", type_=_state_type)
+        again = still.values(
+            state=case((gives_up, failed), else_=back),
+            chunk_id=case((gives_up, _delivery.c.chunk_id), else_=None),
+            error=case((gives_up, bindparam("why")), else_=""),
+            at=bindparam("now"),
+            retries=retries,
+        )
+        return cls(sent, others, again)
 
 
 _ON_TIME = _Writing.where(DeliveryState.SENDING)
 _LATE = _Writing.where(DeliveryState.SENDING, DeliveryState.IN_DOUBT)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One result for each entry, and the error where the call as a whole failed."""
-
-    results: Sequence[EntryResult]
-    error: SesError | None = None
-
-    @property
-    def outcomes(self) -> frozenset[EntryOutcome]:
-        return frozenset(result.outcome for result in self.results)
-
-    @property
-    def has_consequences(self) -> bool:
-        """Whether the broadcast or its account may have to wait or stop: not all was sent, failed or is in doubt."""
-        return not self.outcomes <= _STATE_OF.keys()
-
-    @property
-    def lost_access(self) -> SesError | None:
-        return self.error if self.error and self.error.is_access_loss else None
-
-    @property
-    def too_fast(self) -> bool:
-        """Whether AWS asked us to slow down."""
-        if self.error:
-            return self.error.trouble in {Trouble.RATE, Trouble.THROTTLED}
-        return EntryOutcome.RETRY in self.outcomes
-
-    @property
-    def troubled(self) -> bool:
-        """Whether AWS had better be left alone for a while."""
-        return self.too_fast or self.error is not None
-
-
-async def send(call: Call) -> Answer:
-    """Make the one call. Whatever happens, there is an answer for each entry."""
-    try:
-        results = await call.ses.send_bulk(
-            sender=call.letter.fixed.sender,
-            reply_to=call.letter.reply_to,
-            configuration_set=call.mailer.configuration_set,
-            template=call.letter.template,
-            entries=call.entries,
-            tags=call.letter.tags(call.chunk_id),
-        )
-    except SesError as error:
-        outcome = EntryOutcome.RETRY if error.is_access_loss else _OUTCOME_OF.get(error.trouble, EntryOutcome.STOP)
-        return Answer([EntryResult(outcome, error.code, error=error.text)] * len(call.entries), error)
-    except Exception:  # a fault of ours, perhaps after the mail went: so it is in doubt
-        log.exception("the call of chunk %s ended with an error of ours", call.chunk_id)
-        return Answer([EntryResult(EntryOutcome.IN_DOUBT, "", error="internal error")] * len(call.entries))
-    return Answer(results)
 
 
 async def record(session: AsyncSession, call: Call, answer: Answer, *, now: datetime, rest: float, tell: bool) -> None:
@@ -160,6 +103,8 @@ async def record(session: AsyncSession, call: Call, answer: Answer, *, now: date
         broadcast = (await session.exec(lock.options(*WITHOUT_CONTENT))).first()
     cancelled = broadcast is not None and broadcast.state is BroadcastState.CANCELLED
     back = DeliveryState.CANCELLED if cancelled else DeliveryState.PENDING
+    if broadcast is not None:
+        answer = await single_out(session, call, answer)
     connection = await session.connection()
     on_time = await connection.run_sync(settle, call, answer, now, back)
     if broadcast is not None and on_time:
@@ -177,21 +122,27 @@ def settle(
     record it or by a take-over.
     """
     on_time = _end_chunk(connection, call, answer, now)
-    sent, others = [], []
+    sent, others, again = [], [], []
     for seq, result in zip(call.seqs, answer.results, strict=True):
         row = {"broadcast": call.broadcast_id, "at_seq": seq, "chunk": call.chunk_id, "now": now}
         if result.outcome is EntryOutcome.SENT:
             sent.append({**row, "message": result.message_id or None})
             continue
+        if result.outcome is EntryOutcome.TRANSIENT:
+            why = f"Amazon SES did not take it in {MOST_TRIES} calls: {result.reason}"
+            again.append({**row, "to": back, "up_to": 1 if answer.excused else MOST_TRIES, "why": why})
+            continue
         state = _STATE_OF.get(result.outcome, back)
         if on_time or state in _SETTLED:
             kept = call.chunk_id if result.outcome in _STATE_OF else None
-            others.append({**row, "to": state, "kept": kept, "why": result.error or result.status})
+            others.append({**row, "to": state, "kept": kept, "why": result.reason})
     writing = _ON_TIME if on_time else _LATE
     if sent:
         connection.execute(writing.sent, sent)
     if others:
         connection.execute(writing.others, others)
+    if again and on_time:
+        connection.execute(writing.again, again)
     return on_time
 
 
@@ -216,10 +167,9 @@ async def _slow_down(session: AsyncSession, call: Call, until: datetime, *, cut:
 async def _follow(session: AsyncSession, call: Call, answer: Answer, broadcast: Broadcast, now: datetime) -> None:
     """Hold or stop what AWS will not take any more."""
     outcomes = answer.outcomes
-    if EntryOutcome.STOP in outcomes and broadcast.state in _RUNNING:
-        broadcast.error = next(
-            result.error or result.status for result in answer.results if result.outcome is EntryOutcome.STOP
-        )
+    stop = next((each.reason for each in answer.results if each.outcome is EntryOutcome.STOP), answer.hopeless)
+    if stop and broadcast.state in _RUNNING:
+        broadcast.error = stop
         await move(session, broadcast, BroadcastState.STOPPED, by=MAILROOM, action="broadcast.stop", now=now)
     if EntryOutcome.IDENTITY in outcomes and broadcast.state is BroadcastState.SENDING:
         await hold(session, [broadcast], PauseReason.IDENTITY, now)

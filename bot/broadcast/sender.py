@@ -10,11 +10,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from bot.broadcast.answer import Answer, send
+from bot.broadcast.blame import Blame
 from bot.broadcast.claim import Claimer
 from bot.broadcast.lease import Held, leave
 from bot.broadcast.letter import Letters
 from bot.broadcast.pace import backoff
-from bot.broadcast.result import Answer, record, send, settle
+from bot.broadcast.result import record, settle
 from bot.broadcast.step import Blocked, Call, Calls, Idle, Over, Stale, Step, Wait
 from bot.broadcast.verdict import end, hold_back
 from bot.broadcast.waiting import LOOK, let_go
@@ -66,7 +68,10 @@ class Sender:
         self._tools = tools
         self._held = held
         self._stopping = stopping
-        self._claimer = Claimer(held, tools.mailers, tools.overviews, tools.letters, small_limit=tools.small_limit)
+        self._blame = Blame()
+        self._claimer = Claimer(
+            held, tools.mailers, tools.overviews, tools.letters, self._blame, small_limit=tools.small_limit
+        )
         self._calls: set[asyncio.Task[None]] = set()
         self._airborne = 0  # those of them that AWS has not answered
         self._landed: list[_Landed] = []  # the others: until they are written down, what they brought stands here only
@@ -170,6 +175,7 @@ class Sender:
                 async with self._tools.db.write() as session:
                     await hold_back(session, step, now)
             case Over(broadcast_id):
+                self._blame.forget(broadcast_id)
                 async with self._tools.db.write() as session:
                     await end(session, self._held, broadcast_id, now)
             case Idle.LOST:
@@ -189,7 +195,7 @@ class Sender:
     async def _fly(self, call: Call) -> None:
         """Make the call; done when its result is written down."""
         try:
-            answer = await send(call)
+            answer = self._blame.judge(call, await send(call))
             landed = _Landed(call, answer, self._learn(call, answer))
             self._landed.append(landed)
         finally:

@@ -15,7 +15,10 @@ from storage.states import PauseReason
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one SendBulkEmail is going to carry. The id of the chunk is its attempt tag."""
+    """What one SendBulkEmail is going to carry. The id of the chunk is its attempt tag.
+
+    `has_first_tries`: not all of them are recipients who were put aside before.
+    """
 
     chunk_id: str
     broadcast_id: str
@@ -26,6 +29,7 @@ class Call:
     letter: Letter = field(repr=False)
     seqs: Sequence[int]
     entries: Sequence[BulkEntry] = field(repr=False)
+    has_first_tries: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.lease import Held, doubt_calling
 from bot.broadcast.moves import MAILROOM, WITHOUT_CONTENT, move
+from bot.broadcast.recipients import is_any
 from bot.broadcast.step import Blocked
 from bot.broadcast.waiting import hold
-from storage.models import Broadcast, Delivery, SendingAccount
+from storage.models import Broadcast, SendingAccount
 from storage.states import BroadcastState, DeliveryState
 
 
@@ -26,9 +27,9 @@ async def end(session: AsyncSession, held: Held, broadcast_id: str, now: datetim
     if (await session.exec(select(SendingAccount.id).where(*ours).with_for_update())).first() is None:
         return
     broadcast = await _lock(session, broadcast_id)
-    if broadcast is None or await _any(session, broadcast_id, DeliveryState.PENDING):
+    if broadcast is None or await is_any(session, broadcast_id, {DeliveryState.PENDING}):
         return
-    if await _any(session, broadcast_id, DeliveryState.SENDING):
+    if await is_any(session, broadcast_id, {DeliveryState.SENDING}):
         await doubt_calling(session, held.id, below=held.fence + 1, now=now)
     else:
         await move(session, broadcast, BroadcastState.DONE, by=MAILROOM, action="broadcast.finish", now=now)
@@ -38,8 +39,3 @@ async def _lock(session: AsyncSession, broadcast_id: str) -> Broadcast | None:
     """Lock a broadcast that is being sent; None where it is not any more."""
     sending = select(Broadcast).where(Broadcast.id == broadcast_id, Broadcast.state == BroadcastState.SENDING)
     return (await session.exec(sending.options(*WITHOUT_CONTENT).with_for_update())).first()
-
-
-async def _any(session: AsyncSession, broadcast_id: str, state: DeliveryState) -> bool:
-    found = select(Delivery.seq).where(Delivery.broadcast_id == broadcast_id, Delivery.state == state)
-    return (await session.exec(found.limit(1))).first() is not None

@@ -17,7 +17,9 @@ class EntryOutcome(StrEnum):
 
     SENT = "sent"
     RETRY = "retry"  # provably not sent: later again
+    TRANSIENT = "transient"  # not sent, this recipient only: later again, a few times
     FAILED = "failed"  # this recipient only
+    REFUSED = "refused"  # not sent: the whole call, for one of its recipients or for what all of them share
     QUOTA = "quota"  # not sent: wait until the window of 24 hours frees
     PAUSED = "paused"  # not sent: AWS paused the account or the configuration set
     SUSPENDED = "suspended"  # not sent: AWS stopped the account
@@ -39,7 +41,7 @@ _OUTCOME_OF = {
     "ACCOUNT_SENDING_PAUSED": EntryOutcome.PAUSED,
     "CONFIGURATION_SET_SENDING_PAUSED": EntryOutcome.PAUSED,
     "INVALID_PARAMETER": EntryOutcome.FAILED,
-    "TRANSIENT_FAILURE": EntryOutcome.RETRY,
+    "TRANSIENT_FAILURE": EntryOutcome.TRANSIENT,
     "FAILED": EntryOutcome.FAILED,
 }
 
@@ -66,6 +68,11 @@ class EntryResult(NamedTuple):
     status: str  # as AWS sent it
     message_id: str = ""
     error: str = ""
+
+    @property
+    def reason(self) -> str:
+        """AWS's own words, else its status."""
+        return self.error or self.status
 
 
 def bulk_request(

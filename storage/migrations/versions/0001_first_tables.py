@@ -366,6 +366,7 @@ def upgrade() -> None:
     sa.Column('message_id', sa.String(), nullable=True),
     sa.Column('error', sa.String(), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('retries', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['broadcast_id'], ['broadcast.id'], name=op.f('fk_delivery_broadcast_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('broadcast_id', 'seq', name=op.f('pk_delivery')),
     sa.UniqueConstraint('broadcast_id', 'address_key', name=op.f('uq_delivery_broadcast_id_address_key'))

@@ -54,6 +54,7 @@ SES_METHODS = frozenset(
         "enforcement",
         "suppress",
         "outcome",
+        "refuse",
     }
 )
 

@@ -57,6 +57,8 @@ def send_bulk_email(ses: Ses, params: Json) -> Json:
         _check_rate(ses, sum(len(mail.to) for mail in mails))
         if _quota_is_used_up(ses) and not any(is_simulator(each) for mail in mails for each in mail.to):
             raise AwsError("LimitExceededException", QUOTA_EXCEEDED)
+        if refused := ses.refusal([each for mail in mails for each in mail.to], of_the_call=True):
+            raise AwsError(refused.how, refused.message)
         results = [_accept(ses, each, accepted) for each in drafts]
         ses.sent_last_second.add(ses.clock(), sum(len(draft.mail.to) for draft in accepted))
     for draft in accepted:
@@ -74,6 +76,8 @@ def _draft(bulk: Bulk, entry: Json) -> Draft | _Refusal:
 def _accept(ses: Ses, draft: Draft | _Refusal, accepted: list[Draft]) -> Json:
     refusal = draft if isinstance(draft, _Refusal) else _refusal(ses, draft.mail)
     if refusal is None and isinstance(draft, Draft):
+        if refused := ses.refusal(draft.mail.to, of_the_call=False):
+            return {"Status": refused.how, "Error": refused.message}
         refusal = _take_quota(ses, draft.mail)
         if refusal is None:
             accepted.append(draft)

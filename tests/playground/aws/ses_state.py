@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 import string
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from tests.playground.aws.addresses import domain_of, is_address, normal_identity
@@ -99,6 +100,20 @@ class Details:
 
 
 @dataclass(slots=True)
+class Refused:
+    """Recipients that SendBulkEmail does not take, as `Ses.refuse` was told."""
+
+    pattern: str
+    how: str
+    message: str
+    times: int | None
+
+    @property
+    def is_of_the_call(self) -> bool:
+        return not self.how.isupper()
+
+
+@dataclass(slots=True)
 class Suppressed:
     address: str
     reason: str
@@ -123,6 +138,7 @@ class Ses:
         self.suppressed: dict[str, Suppressed] = {}
         self.suppressed_reasons: tuple[str, ...] = ("BOUNCE", "COMPLAINT")
         self.outcomes: dict[str, str] = {}
+        self.refused: list[Refused] = []
         self.details: Details | None = None
         self.production = False
         self.sending_enabled = True
@@ -236,6 +252,21 @@ class Ses:
             self.outcomes.pop(address.lower(), None)
         else:
             self.outcomes[address.lower()] = event
+
+    def refuse(self, pattern: str, how: str, message: str = "", *, times: int | None = None) -> None:
+        """What SendBulkEmail answers to an address of this pattern (`*@a.example`): a BulkEmailStatus for that entry,
+        an error code for the whole call that has it. So many times; None: always."""
+        with self.lock:
+            self.refused.append(Refused(pattern.lower(), how, message, times))
+
+    def refusal(self, addresses: Collection[str], *, of_the_call: bool) -> Refused | None:
+        """The oldest refusal that concerns one of the addresses, counted as used once."""
+        for each in self.refused:
+            named = each.times != 0 and any(fnmatchcase(address.lower(), each.pattern) for address in addresses)
+            if named and each.is_of_the_call is of_the_call:
+                each.times = each.times and each.times - 1
+                return each
+        return None
 
     def _identity(self, name: str) -> Identity:
         return self.identities.get(normal_identity(name)) or self.create_identity(name)

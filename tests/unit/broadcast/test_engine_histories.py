@@ -81,13 +81,16 @@ class History:
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(events=st.lists(st.sampled_from(EVENTS), max_size=8))
-@example(events=["take over", How.CLOSE_AFTER, "take over", "pause", How.THROTTLE])
-@example(events=["quota", "suppress", How.REFUSE, "resume", "UnrecognizedClientException"])
-async def test_any_history_accounts_for_everybody_once(connected: Station, events: list[str]) -> None:
+@given(events=st.lists(st.sampled_from(EVENTS), max_size=8), bad=st.sets(st.integers(1, SIZE), max_size=3))
+@example(events=["take over", How.CLOSE_AFTER, "take over", "pause", How.THROTTLE], bad={1, 50})
+@example(events=["quota", "suppress", How.REFUSE, "resume", "UnrecognizedClientException"], bad=set())
+async def test_any_history_accounts_for_everybody_once(connected: Station, events: list[str], bad: set[int]) -> None:
     connected.between_calls = None
     connected.aws.heal()
     connected.aws.mails.clear()
+    connected.ses.refused.clear()
+    for number in bad:
+        connected.ses.refuse(f"r{number}@*", "BadRequestException", "Illegal address.")
     broadcast = await connected.confirmed(SIZE)
     history = History(connected, broadcast, events)
     await history.play()
@@ -100,6 +103,9 @@ async def test_any_history_accounts_for_everybody_once(connected: Station, event
         match delivery.state:
             case DeliveryState.SENT:
                 assert mailed[delivery.address] == 1
+            case DeliveryState.FAILED:
+                assert delivery.seq in bad
+                assert mailed[delivery.address] == 0
             case DeliveryState.SUPPRESSED:
                 assert mailed[delivery.address] == 0
             case _:

@@ -22,3 +22,12 @@ def test_after_a_cut_the_share_grows_back(clock: Clock) -> None:
         pace = Pace(share, next_at)
 
     assert pace.share == 1
+
+
+def test_a_larger_call_waits_until_the_smaller_one_before_has_left_the_second(clock: Clock) -> None:
+    share, next_at = Pace(1.0, None).take(1, limit=10, now=clock())
+    pace = Pace(share, next_at)
+    clock.advance(pace.wait(clock()))
+    assert 0.9 <= pace.wait(clock(), 9, 10) <= 0.93
+    clock.advance(pace.wait(clock(), 9, 10))
+    assert pace.wait(clock(), 9, 10) == 0

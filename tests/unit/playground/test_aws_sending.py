@@ -297,6 +297,21 @@ def test_one_wrong_entry_is_refused_and_the_others_go(
     assert len(clients.aws.mails) == 1
 
 
+def test_recipients_are_refused_on_command_alone_or_with_their_whole_call(
+    clients: Clients, control: Ses, ses: Any
+) -> None:
+    control.refuse("u0@*", "TRANSIENT_FAILURE", "Try again later.", times=1)
+    control.refuse("u1@*", "BadRequestException", "Illegal address.")
+    assert refused(bulk, ses, *people(3)) == ("BadRequestException", "Illegal address.")
+    assert not clients.aws.mails
+    assert bulk(ses, "U0@example.net", "u2@example.net")[0] == {
+        "Status": "TRANSIENT_FAILURE",
+        "Error": "Try again later.",
+    }
+    assert bulk(ses, "u0@example.net")[0]["Status"] == "SUCCESS"
+    assert control.sent.total(clients.aws.clock()) == 2
+
+
 def test_a_suppressed_recipient_is_accepted_and_gets_nothing(clients: Clients, control: Ses, ses: Any) -> None:
     control.suppress("Gone@example.net")
     assert [each["Status"] for each in bulk(ses, "gone@example.net", "a@example.net")] == ["SUCCESS", "SUCCESS"]

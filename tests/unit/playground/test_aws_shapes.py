@@ -31,6 +31,8 @@ MESSAGE = {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}
 TEMPLATE = {"Template": {"TemplateContent": {"Subject": "x", "Text": "x"}}}
 PERSON = {"Destination": {"ToAddresses": ["a@example.net"]}}
 STRANGER = {"Destination": {"ToAddresses": ["no address"]}}
+UNLUCKY = {"Destination": {"ToAddresses": ["unlucky@example.net"]}}
+REFUSED = {"Destination": {"ToAddresses": ["refused@example.net"]}}
 
 # In this order each finds what the ones before have made. A new operation has to be put in here.
 SES_CALLS: list[tuple[str, dict[str, Any]]] = [
@@ -65,7 +67,14 @@ SES_CALLS: list[tuple[str, dict[str, Any]]] = [
     ("DeleteSuppressedDestination", {"EmailAddress": "gone@example.net"}),
     ("SendEmail", {"FromEmailAddress": SENDER, **PERSON, "Content": MESSAGE}),
     ("GetMessageInsights", {}),
-    ("SendBulkEmail", {"FromEmailAddress": SENDER, "DefaultContent": TEMPLATE, "BulkEmailEntries": [PERSON, STRANGER]}),
+    (
+        "SendBulkEmail",
+        {
+            "FromEmailAddress": SENDER,
+            "DefaultContent": TEMPLATE,
+            "BulkEmailEntries": [PERSON, STRANGER, UNLUCKY],
+        },
+    ),
     ("DeleteConfigurationSetEventDestination", WHERE),
     ("DeleteEmailIdentity", {"EmailIdentity": "new.example"}),
     ("DeleteConfigurationSet", SET),
@@ -106,6 +115,11 @@ SES_ERRORS: list[tuple[str, dict[str, Any], str]] = [
         {"FromEmailAddress": SENDER, "DefaultContent": TEMPLATE, "BulkEmailEntries": []},
         "BadRequestException",
     ),
+    (
+        "SendBulkEmail",
+        {"FromEmailAddress": SENDER, "DefaultContent": TEMPLATE, "BulkEmailEntries": [PERSON, REFUSED]},
+        "BadRequestException",
+    ),
 ]
 
 
@@ -115,6 +129,8 @@ def clients() -> Iterator[Clients]:
         control = made.aws.ses()
         control.verify("example.com")
         control.fail("failed.example", error="HOST_NOT_FOUND")
+        control.refuse("unlucky@*", "TRANSIENT_FAILURE", "Try again later.")
+        control.refuse("refused@*", "BadRequestException", "Invalid parameter.")
         yield made
 
 

@@ -32,7 +32,7 @@ def outcome(status: str, error: str = "") -> EntryOutcome:
         ("ACCOUNT_SENDING_PAUSED", EntryOutcome.PAUSED),
         ("CONFIGURATION_SET_SENDING_PAUSED", EntryOutcome.PAUSED),
         ("INVALID_PARAMETER", EntryOutcome.FAILED),
-        ("TRANSIENT_FAILURE", EntryOutcome.RETRY),
+        ("TRANSIENT_FAILURE", EntryOutcome.TRANSIENT),
         ("FAILED", EntryOutcome.FAILED),
         ("SOMETHING_NEW", EntryOutcome.IN_DOUBT),
         ("", EntryOutcome.IN_DOUBT),

@@ -1,0 +1,103 @@
+"""One call in one attempt, and what its answer says of each of its recipients."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.broadcast.step import Call
+from bot.ses.errors import SesError, Trouble
+from bot.ses.sending import EntryOutcome, EntryResult
+
+log = logging.getLogger(__name__)
+
+_OUTCOME_OF = {
+    Trouble.UNAVAILABLE: EntryOutcome.IN_DOUBT,
+    Trouble.QUOTA: EntryOutcome.QUOTA,
+    Trouble.LIMIT: EntryOutcome.QUOTA,  # SES's code for the quota, too, with a text of its own
+    Trouble.PAUSED: EntryOutcome.PAUSED,
+    Trouble.SUSPENDED: EntryOutcome.SUSPENDED,
+    Trouble.IDENTITY: EntryOutcome.IDENTITY,
+    Trouble.RATE: EntryOutcome.RETRY,
+    Trouble.THROTTLED: EntryOutcome.RETRY,
+    Trouble.NOT_SENT: EntryOutcome.RETRY,
+    Trouble.EXPIRED: EntryOutcome.RETRY,
+    Trouble.PRINCIPAL: EntryOutcome.RETRY,
+    Trouble.CLOCK_SKEW: EntryOutcome.RETRY,
+    Trouble.BAD_REQUEST: EntryOutcome.REFUSED,
+    Trouble.REJECTED: EntryOutcome.REFUSED,
+}
+_FINAL = frozenset({EntryOutcome.SENT, EntryOutcome.FAILED, EntryOutcome.IN_DOUBT})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One result for each entry, and the error where the call as a whole failed.
+
+    What blame.py makes of it:
+
+    Attributes:
+        excused: what is transient of it is not counted against the recipients; where AWS said so, it is unwell.
+        alone: so many recipients in a row were refused in a call of their own, this one included.
+        hopeless: why the rest of the broadcast had better not be tried.
+    """
+
+    results: Sequence[EntryResult]
+    error: SesError | None = None
+    excused: bool = False
+    alone: int = 0
+    hopeless: str = ""
+
+    @property
+    def outcomes(self) -> frozenset[EntryOutcome]:
+        return frozenset(result.outcome for result in self.results)
+
+    @property
+    def has_consequences(self) -> bool:
+        """Whether the broadcast or its account may have to wait or stop: not all was sent, failed or is in doubt."""
+        return bool(self.hopeless) or not self.outcomes <= _FINAL
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether AWS refused the call for what is in it, be it one recipient or what all of them share."""
+        return EntryOutcome.REFUSED in self.outcomes
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether everybody in it failed transiently."""
+        return self.outcomes == {EntryOutcome.TRANSIENT}
+
+    @property
+    def lost_access(self) -> SesError | None:
+        return self.error if self.error and self.error.is_access_loss else None
+
+    @property
+    def too_fast(self) -> bool:
+        """Whether AWS asked us to slow down."""
+        if self.error:
+            return self.error.trouble in {Trouble.RATE, Trouble.THROTTLED}
+        return EntryOutcome.RETRY in self.outcomes or self.excused
+
+    @property
+    def troubled(self) -> bool:
+        """Whether AWS had better be left alone for a while."""
+        return self.too_fast or (self.error is not None and not self.is_refused)
+
+
+async def send(call: Call) -> Answer:
+    """Make the one call. Whatever happens, there is an answer for each entry."""
+    try:
+        results = await call.ses.send_bulk(
+            sender=call.letter.fixed.sender,
+            reply_to=call.letter.reply_to,
+            configuration_set=call.mailer.configuration_set,
+            template=call.letter.template,
+            entries=call.entries,
+            tags=call.letter.tags(call.chunk_id),
+        )
+    except SesError as error:
+        outcome = EntryOutcome.RETRY if error.is_access_loss else _OUTCOME_OF.get(error.trouble, EntryOutcome.STOP)
+        return Answer([EntryResult(outcome, error.code, error=error.text)] * len(call.entries), error)
+    except Exception:  # a fault of ours, perhaps after the mail went: so it is in doubt
+        log.exception("the call of chunk %s ended with an error of ours", call.chunk_id)
+        return Answer([EntryResult(EntryOutcome.IN_DOUBT, "", error="internal error")] * len(call.entries))
+    return Answer(results)
