@@ -65,6 +65,7 @@ async def test_readiness_answers_as_the_guard_does(world: World, program: Progra
     assert unknown["via"] == ["acme.test"]
 
 
+@OVER_SOCKET_MODE
 async def test_in_every_state_reads_answer_with_the_state_and_aws_is_not_asked(world: World, program: Program) -> None:
     states = {f"{state.replace('_', '-')}.test": state for state in IdentityState}
     world.ses.verify(*states)

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance  # a curs
 from tests.flows.program import Program
 from tests.flows.world import OVER_HTTP, World
 
-EACH_WAY = 6  # requests to each operation that keep to the description, and as many that do not
+EACH_WAY = 4  # requests to each operation that keep to the description, and as many that do not
 LONGEST = 500  # characters of an address: one of over 8 KB is refused by the parser, before it is a request
 NEXT_BUCKET = 60  # seconds, in which the bucket of a token fills again
 

@@ -123,6 +123,7 @@ async def play(database_url: str) -> AsyncIterator[Play]:
     async with stage(database_url, bot_class=ForkedBot, MAILROOM_KEYS=keys, MAILROOM_UNDO_SECONDS="1") as on:
         on.slack.patience = PATIENCE
         yield Play(on, database_url)
+        await on.bot.kill()
 
 
 async def test_the_main_job_survives_kill_9_at_its_worst_moments(play: Play) -> None:

@@ -10,6 +10,7 @@ from storage.models import Audit, Broadcast, Identity
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, REGION, World
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.playground import utc_now
+from tests.playground.forked import ForkedBot
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
 from tests.playground.stage import stage
@@ -277,7 +278,7 @@ async def test_another_process_takes_over_when_the_lease_ends_and_only_one_does(
 async def test_a_process_killed_after_the_delete_is_taken_up_by_the_next(started_aws: AwsPlayground) -> None:
     started_aws.reset()
     started_aws.clock = utc_now
-    async with stage(started_aws=started_aws, MAILROOM_POLL_PENDING_SECONDS="30") as on:
+    async with stage(started_aws=started_aws, bot_class=ForkedBot, MAILROOM_POLL_PENDING_SECONDS="30") as on:
         key = on.aws.create_key()
         await on.ada.types(on.news, "/mailer connect")
         modal = await on.ada.modal("Connect Amazon SES")
@@ -307,6 +308,7 @@ async def test_a_process_killed_after_the_delete_is_taken_up_by_the_next(started
 
         await on.bob.sees(on.news, "Put these records into the DNS of acme.test", timeout=30)
         assert on.ses.identities["acme.test"].configuration_set
+        await on.bot.kill()
 
 
 # E12

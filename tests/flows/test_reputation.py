@@ -47,7 +47,7 @@ async def test_complaints_warn_too_and_end_after_a_day(world: World) -> None:
     await world.is_ready()
     bad(world, 3, "COMPLAINT")
 
-    await world.sends(csv(1500, 3))
+    await world.sends(csv(1100, 3))
     await world.passes(60)
     await world.bob.sees(world.news, "drew a complaint")
 

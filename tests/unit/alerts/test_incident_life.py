@@ -154,7 +154,7 @@ def test_incidents_follow_the_facts_in_any_order(databases: Databases) -> None:
         run_state_machine_as_test(
             IncidentLife,
             settings=settings(
-                max_examples=25,
+                max_examples=15,
                 stateful_step_count=20,
                 deadline=None,
                 derandomize=True,

@@ -3,7 +3,7 @@
 from tests.databases import Databases
 from tests.month import play
 
-MAILERS = 8
+MAILERS = 4
 
 
 async def test_a_month_of_faults_raises_no_false_alarm_and_misses_no_loss(databases: Databases) -> None:

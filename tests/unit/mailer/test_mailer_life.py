@@ -283,7 +283,7 @@ def test_a_mailer_and_its_identities_move_as_they_may(databases: Databases) -> N
         run_state_machine_as_test(
             MailerLife,
             settings=settings(
-                max_examples=12,
+                max_examples=8,
                 stateful_step_count=15,
                 deadline=None,
                 derandomize=True,
