@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import defer
-from sqlmodel import col, select, update
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of
 from storage import audit
-from storage.database import look_soon
+from storage.database import insert_into, look_soon
 from storage.models import Broadcast, SendingAccount
 from storage.states import BroadcastState, SendKind
 
@@ -68,11 +68,10 @@ async def move(
 async def wake(session: AsyncSession, account_id: str, region: str, at: datetime) -> None:
     """Have the account's work looked at by then; sooner stays sooner. Locks the account."""
     look_soon(session, "engine")
-    same = (col(SendingAccount.account_id) == account_id, col(SendingAccount.region) == region)
-    found = (await session.exec(select(SendingAccount.id).where(*same).with_for_update())).first()
-    if found is None:
-        session.add(SendingAccount(account_id=account_id, region=region, work_at=at))
-        await session.flush()
-        return
     later = col(SendingAccount.work_at).is_(None) | (col(SendingAccount.work_at) > at)
-    await session.exec(update(SendingAccount).where(*same, later).values(work_at=at))
+    row = insert_into(session, SendingAccount).values(
+        SendingAccount(account_id=account_id, region=region, work_at=at).model_dump()
+    )
+    await session.exec(
+        row.on_conflict_do_update(index_elements=["account_id", "region"], set_={"work_at": at}, where=later)
+    )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from secrets import SystemRandom
 
-CUT = 0.5
+CUT = 0.7
 """What is left of the share after AWS found it too fast."""
 
 # SES counts recipients in any second, and two calls may travel at different speeds: what is left free takes that up.
@@ -18,7 +18,7 @@ _LATENCY = 0.4  # seconds that SES may take for a call without slowing a broadca
 _MOST_CALLS = 8
 _LATE = timedelta(milliseconds=15)  # a call this late keeps the beat, so that lateness does not add up
 _GROWTH = 0.05  # of the share, with each call
-_FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0  # seconds
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 60.0  # seconds; SES counts the recipients of one
 _random = SystemRandom()
 
 

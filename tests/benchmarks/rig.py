@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -88,6 +89,7 @@ class Rig:
         )
 
     def engine(self) -> Engine:
+        gc.freeze()  # as `app.serve` does once all is built
         letters = Letters(self.keys.derive("unsubscribe"))
         return Engine(self.db, self.db.now, self.mailers, self.monitor, self.overviews, letters, small_limit=50)
 

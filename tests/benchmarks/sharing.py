@@ -25,7 +25,9 @@ async def fairness(scale: float) -> Sequence[Measured]:
     teams, large = max(3, int(TEAMS * scale)), max(2_000, int(LARGE * scale))
     with Databases() as databases, started() as ses:
         async with rig(await databases.create("sqlite"), ses) as made:
-            alone = await _rounds(made, made.engine(), teams)
+            engine = made.engine()
+            alone = await _rounds(made, engine, teams)
+            await engine.stop()
         async with rig(await databases.create("sqlite"), ses) as made:
             await made.confirmed(await made.connect(), large)
             engine = made.engine()

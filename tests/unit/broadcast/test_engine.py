@@ -1,12 +1,15 @@
 """What goes out, to whom, how fast, and in which order."""
 
 import asyncio
+from datetime import datetime, timedelta
 
 from sqlmodel import select
 
+from bot.broadcast.moves import wake
 from bot.broadcast.suppressions import suppress
 from bot.broadcast.unsubscribe import read_token
-from storage.models import Outbox
+from storage.database import Database
+from storage.models import Outbox, SendingAccount
 from storage.states import BroadcastState, DeliveryState, PauseReason, SuppressionReason
 from tests.unit.broadcast.station import BULK, PUBLIC_URL, Station, csv, draft
 
@@ -210,6 +213,19 @@ async def test_the_account_is_given_back_when_nothing_is_left(connected: Station
     await connected.run()
     account = await connected.account()
     assert (account.owner, account.lease_until, account.work_at) == ("", None, None)
+
+
+async def test_several_may_wake_an_account_that_is_new_at_the_same_moment(db: Database) -> None:
+    soon, sooner = db.now() + timedelta(seconds=2), db.now() + timedelta(seconds=1)
+
+    async def wakes(at: datetime) -> None:
+        async with db.write() as session:
+            await wake(session, "000000000001", "eu-west-1", at)
+
+    await asyncio.gather(*map(wakes, [soon, sooner, soon, soon]))
+    async with db.read() as session:
+        account = (await session.exec(select(SendingAccount))).one()
+    assert (account.work_at, account.fence, account.share) == (sooner, 0, 1)
 
 
 async def test_stopping_finishes_what_is_under_way_and_leaves_the_rest(connected: Station) -> None:
