@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.mailer.facts import (
@@ -31,6 +31,7 @@ from bot.mailer.hearing import want_test
 from bot.mailer.records import Mailers
 from bot.mailer.regions import Regions
 from bot.mailer.status import PollIntervals
+from bot.mailer.unchanged import Known, confirm, is_as_it_was, known_of
 from bot.mailer.way_back import way_of
 from bot.mailer.wrong import follow_facts
 from bot.ses.access import AccessReport
@@ -51,7 +52,6 @@ YOUNG = 5  # intervals of what is pending, minutes as a rule: new credentials ar
 JITTER = 0.15  # of an interval, always downwards: promises count whole intervals
 IN_FULL = 20  # identities that are read one by one in one look: AWS allows about one such call a second
 
-_UNKNOWN: tuple[None, tuple[Identity, ...]] = (None, ())
 _SILENCE = frozenset({Trouble.UNAVAILABLE, Trouble.NOT_SENT})
 
 
@@ -89,9 +89,10 @@ class Monitor:
             claims = await leases.claim_due(session, kinds, now=self._clock(), lease=leases.LONGEST_POLL, limit=free)
         if not claims:
             return
-        known = await self._known([claim.subject_id for claim in claims])
+        async with self._db.read() as session:
+            known = await known_of(session, [claim.subject_id for claim in claims])
         polls = [
-            self._polls.start(self._poll(claim, *known.get(claim.subject_id, _UNKNOWN)), f"look at {claim.subject_id}")
+            self._polls.start(self._poll(claim, known.get(claim.subject_id)), f"look at {claim.subject_id}")
             for claim in claims
         ]
         await asyncio.wait(polls, timeout=PATIENCE)
@@ -123,26 +124,20 @@ class Monitor:
             managed = await self._record(session, row, seen)
             await follow_facts(session, row, managed, self._clock())
 
-    async def _known(self, ids: Sequence[str]) -> dict[str, tuple[Mailer, list[Identity]]]:
-        """Return these mailers, each with its managed identities."""
-        async with self._db.read() as session:
-            mailers = await session.exec(select(Mailer).where(col(Mailer.id).in_(ids)))
-            known: dict[str, tuple[Mailer, list[Identity]]] = {mailer.id: (mailer, []) for mailer in mailers}
-            identities = select(Identity).where(col(Identity.mailer_id).in_(ids), col(Identity.managed).is_(True))
-            for identity in await session.exec(identities):
-                known[identity.mailer_id][1].append(identity)
-        return known
-
-    async def _poll(self, claim: leases.Claim, mailer: Mailer | None, managed: Sequence[Identity]) -> None:
+    async def _poll(self, claim: leases.Claim, known: Known | None) -> None:
         self._under_way += 1
         try:
-            if mailer is None:
+            if known is None:
                 async with self._db.write() as session:
                     await leases.drop(session, claim.kind, claim.subject_id)
                 return
-            result = await self._ask(claim.kind, mailer, managed)
+            result, now = await self._ask(claim.kind, known.mailer, known.managed), self._clock()
+            if isinstance(result, _Seen) and is_as_it_was(known, result.account, result.listed, now):
+                due_at = now + self._pause(known.mailer, known.managed, passed=False)
+                await self._db.run(partial(confirm, claim=claim, known=known, now=now, due_at=due_at))
+                return
             with contextlib.suppress(_OvertakenError):
-                await self._keep(claim, mailer, result)
+                await self._keep(claim, known.mailer, result)
         finally:
             self._under_way -= 1
 

@@ -33,6 +33,9 @@ NEED = MAILERS / EVERY.total_seconds()  # looks a second
 LOOKS, LOOKS_AT_AWS = 4_000, 2_000  # that are measured
 DOMAIN = "acme.test"  # verified, in every account
 _TABLES: tuple[type[SQLModel], ...] = (Team, Mailer, Identity, Poll)
+# What either AWS says of an account, so that a look finds all as it was: as nearly every look does.
+_LOCAL = {"max_24_hour_send": -1, "max_send_rate": 100_000}
+_PLAYED = {"max_24_hour_send": 1_000, "max_send_rate": 14, "review_status": "GRANTED"}
 _Row = dict[str, Any]
 _TOGETHER = 2_000  # mailers that are stored in one transaction
 
@@ -56,6 +59,8 @@ async def poll_100k(scale: float) -> Sequence[Measured]:
             before = microseconds(bare, at_aws // 2)
             value, _ = await _each(full.monitor, full.db, at_aws)
             floor = (before + microseconds(bare, at_aws // 2)) / 2
+            async with full.db.write() as session:
+                await session.exec(update(Mailer).values(**_PLAYED))
             at_rest, rate = await _each(_beside_a_played_aws(full.db), full.db, looks)
     say(f"{at_rest:,.0f} µs CPU a look at a played AWS; two bare calls {floor:,.0f} µs")
     unit = "µs CPU a look at AWS"
@@ -117,7 +122,7 @@ def _rows(made: Rig, size: int) -> Iterator[tuple[_Row, ...]]:
     """Yield the rows of a mailer, in the order of the tables. Each is a copy of the first: making one takes a while."""
     now = made.db.now()
     team_row = made.team(0)
-    first = mailer_row(team_row, now, region=REGION)
+    first = mailer_row(team_row, now, region=REGION, **_LOCAL)
     team, mailer = team_row.model_dump(), first.model_dump()
     identity = identity_row(first, DOMAIN, now, verification_status="SUCCESS").model_dump()
     for number in range(1, size + 1):
