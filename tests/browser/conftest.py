@@ -28,6 +28,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def play(browser: Browser) -> AsyncIterator[PlayPage]:  # noqa: ARG001 - no stage without a browser
     async with stage(own_account=OWN_ACCOUNT, MAILROOM_UNDO_SECONDS="0.5") as on, PlayPage(on) as page:
+        on.slack.delivery.ack_seconds = 20  # a browser and the tests beside it leave the bot little of the machine
         yield page
 
 
