@@ -99,6 +99,7 @@ async def claim_messages(
     for message in messages:
         message.due_at = now + lease
         message.fence += 1
+        message.claims += 1
     await session.flush()
     return messages
 
@@ -111,6 +112,7 @@ async def finish_message(
     Where it was wanted anew meanwhile, it is due at once. `values` are further columns (`ts`, `last_error`, …).
     False: the claim was lost, and nothing is recorded.
     """
+    values["claims"] = 0
     if retry_at is None:
         values["shown"] = message.wanted
         values["due_at"] = case((col(Outbox.wanted) > message.wanted, literal(now, UtcDateTime)), else_=None)

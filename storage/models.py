@@ -292,6 +292,7 @@ class Outbox(SQLModel, table=True):
     shown: int = 0
     fence: int = 0
     due_at: datetime | None = _maybe_time()
+    claims: int = 0  # since it was last finished: more than one where somebody did not come back
     attempts: int = 0
     last_error: str = ""
     channel_id: str = ""  # where it was posted

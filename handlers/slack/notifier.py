@@ -2,7 +2,8 @@
 
 A message is never lost: whatever goes wrong, its row stays due. Where the answer to a post was lost it is posted again:
 Slack has nothing to recognise a repeated post by, and two alerts are better than none. Nor does it know which of two
-edits is the newer one: who finds that somebody else has edited meanwhile has the message edited once more.
+edits is the newer one, so where two may have crossed the message is edited once more: soon by whoever finds that the
+claim was lost meanwhile, and after another lease by whoever takes over from somebody that did not come back.
 """
 
 import asyncio
@@ -81,7 +82,7 @@ class Notifier:
             await self._strand(team, row, until)
             return
         drawn = _digest(message)
-        if row.ts and drawn == row.drawn:  # it says so already
+        if row.ts and drawn == row.drawn and row.claims == 1:  # it says so already
             await self._finish(row)
             return
         method = "chat.update" if row.ts else "chat.postMessage"
@@ -97,7 +98,11 @@ class Notifier:
         except (ClientError, TimeoutError, OSError) as error:
             await self._fail(row, type(error).__name__)
         else:
-            await self._finish(row, **posted, drawn=drawn, attempts=0, last_error="")
+            done = {**posted, "attempts": 0, "last_error": ""}
+            if row.ts and row.claims > 1:
+                await self._finish(row, retry_at=self._clock() + LEASE, drawn="", **done)
+            else:
+                await self._finish(row, drawn=drawn, **done)
 
     async def _send(self, team: Team, row: Outbox, message: Message) -> dict[str, Any]:
         if row.ts:

@@ -111,6 +111,30 @@ async def test_an_edit_that_overtakes_a_newer_one_is_put_right(world: World) -> 
     assert (row.due_at, row.shown) == (None, 3)
 
 
+@OVER_SOCKET_MODE
+async def test_an_edit_of_somebody_who_died_meanwhile_does_not_stay(world: World) -> None:
+    await world.connects()
+    (said_last,) = await outbox(world)
+    slow, quick = (notifier_of(world, lambda row: f"version {row.wanted}") for _ in range(2))
+
+    late = world.slack.delay("chat.update")
+    await want(world, said_last)
+    dying = asyncio.create_task(slow.tick())
+    await late.held.wait()
+    dying.cancel()
+    world.clock.advance(LEASE.total_seconds())
+    await want(world, said_last)
+    await quick.tick()
+    late.arrive.set()
+    await world.slack.settled(lambda: world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 2")
+
+    world.clock.advance(LEASE.total_seconds())
+    await quick.tick()
+    assert world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 3"
+    (row,) = await outbox(world)
+    assert (row.due_at, row.shown, row.claims) == (None, 3, 0)
+
+
 @OVER_HTTP
 async def test_who_stalls_before_an_edit_leaves_it_to_others(world: World) -> None:
     await world.connects()

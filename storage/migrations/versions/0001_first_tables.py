@@ -200,6 +200,7 @@ def upgrade() -> None:
     sa.Column('shown', sa.Integer(), nullable=False),
     sa.Column('fence', sa.Integer(), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('claims', sa.Integer(), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('last_error', sa.String(), nullable=False),
     sa.Column('channel_id', sa.String(), nullable=False),

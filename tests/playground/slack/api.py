@@ -71,6 +71,7 @@ class Api:
         method = request.match_info["method"]
         fault = self._faults.next_for(method)
         if fault and fault.kind is Kind.LATE:
+            await request.read()  # whoever sent it may be gone by the time it arrives
             fault.held.set()
             await fault.arrive.wait()
         elif fault and fault.kind not in {Kind.ERROR, Kind.LOSE_REPLY}:
