@@ -3,7 +3,7 @@
 A message is never lost: whatever goes wrong, its row stays due. Where the answer to a post was lost it is posted again:
 Slack has nothing to recognise a repeated post by, and two alerts are better than none. Nor does it know which of two
 edits is the newer one, so where two may have crossed the message is edited once more: soon by whoever finds that the
-claim was lost meanwhile, and after another lease by whoever takes over from somebody that did not come back.
+claim was lost meanwhile, and by whoever takes over from somebody that did not come back.
 """
 
 import asyncio
@@ -100,7 +100,7 @@ class Notifier:
         else:
             done = {**posted, "attempts": 0, "last_error": ""}
             if row.ts and row.claims > 1:
-                await self._finish(row, retry_at=self._clock() + LEASE, drawn="", **done)
+                await self._finish(row, retry_at=self._clock() + UNDER_WAY, drawn="", **done)
             else:
                 await self._finish(row, drawn=drawn, **done)
 
