@@ -384,8 +384,8 @@ async def serve(settings: Settings, *, clock: Callable[[], datetime] | None = No
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, ending.set)
     try:
-        await mailroom.start()
         regions()  # read now, since botocore's file of them takes longer than a click may wait
+        await mailroom.start()
         gc.freeze()  # what has been built stays: going through all of it again and again stops everything for 0.2 s
         mailroom.scheduler.start()
         await ending.wait()

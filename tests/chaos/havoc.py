@@ -10,9 +10,9 @@ from random import Random
 
 from bot.broadcast.lease import LEASE
 from tests.chaos.books import Books
-from tests.chaos.clock import SharedClock
 from tests.databases import Databases
 from tests.playground.aws import AwsPlayground, Fault, How
+from tests.playground.clock import SharedClock
 from tests.playground.stage import Bot
 
 BULK = "ses:SendBulkEmail"

@@ -9,11 +9,11 @@ from random import Random
 
 from storage.sealing import KeyRing
 from tests.chaos.books import Books, BooksError, Total
-from tests.chaos.clock import SharedClock
 from tests.chaos.havoc import A_MINUTE, BULK, Blow, Havoc
 from tests.chaos.team import Team
 from tests.databases import Databases
 from tests.playground.aws import AwsPlayground, Fault, How
+from tests.playground.clock import SharedClock
 from tests.playground.forked import ForkedBot
 from tests.playground.stage import Bot, Stage, free_port, stage
 

@@ -96,7 +96,7 @@ async def test_pause_stops_after_what_is_under_way_and_resume_goes_on(world: Wor
         assert numbers(message) == {"being sent": 5, "waiting": 7}
         assert "is being sent" in message.text
         await world.bob.press(message, "Pause")
-    assert "is paused: paused by a person" in message.text
+    assert "is paused: somebody pressed Pause" in message.text
     assert len(world.aws.mails) == 5
     assert sum(numbers(message).values()) == 12
     assert numbers(message)["waiting"] == 7

@@ -12,6 +12,7 @@ from handlers.slack.notifier import EDITS, LEASE, PROGRESS_EDITS, UNDER_WAY, Not
 from handlers.slack.views.common import Message, said
 from storage.models import Outbox, Team
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.playground.slack.faults import Fault
 
 
 def notifier_of(world: World, text: Callable[[Outbox], str]) -> Notifier:
@@ -85,52 +86,52 @@ async def test_edits_of_progress_leave_room_for_alerts(world: World) -> None:
     assert shown == [f"{kind} {said_now[kind]}" for kind in (Notice.BROADCAST, Notice.ALERT)]
 
 
-@OVER_SOCKET_MODE
-async def test_an_edit_that_overtakes_a_newer_one_is_put_right(world: World) -> None:
-    """A replica whose edit is slow on its way loses its claim, and the other one's newer edit gets there first."""
+def newest(world: World) -> str:
+    return world.slack.text_of(world.slack.messages(world.news)[-1])
+
+
+async def crossed(world: World) -> tuple[Fault, asyncio.Task[None], Notifier]:
+    """Have a replica lose its claim while its edit is on its way, and another one say what is newer.
+
+    Return the edit on its way, the replica's work, and the other one.
+    """
     await world.connects()
     (said_last,) = await outbox(world)
     slow, quick = (notifier_of(world, lambda row: f"version {row.wanted}") for _ in range(2))
-
     late = world.slack.delay("chat.update")
     await want(world, said_last)
-    edits = asyncio.create_task(slow.tick())
+    work = asyncio.create_task(slow.tick())
     await late.held.wait()
     world.clock.advance(LEASE.total_seconds())
     await want(world, said_last)
     await quick.tick()
-    assert world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 3"
-    late.arrive.set()
-    await edits
-    assert world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 2"
+    assert newest(world) == "version 3"
+    return late, work, quick
 
+
+async def is_put_right(world: World, quick: Notifier) -> None:
+    assert newest(world) == "version 2"
     world.clock.advance(UNDER_WAY.total_seconds())
     await quick.tick()
-    assert world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 3"
-    (row,) = await outbox(world)
-    assert (row.due_at, row.shown) == (None, 3)
+    assert newest(world) == "version 3"
+
+
+@OVER_SOCKET_MODE
+async def test_an_edit_that_overtakes_a_newer_one_is_put_right(world: World) -> None:
+    late, work, quick = await crossed(world)
+    late.arrive.set()
+    await work
+    await is_put_right(world, quick)
 
 
 @OVER_SOCKET_MODE
 async def test_an_edit_of_somebody_who_died_meanwhile_does_not_stay(world: World) -> None:
-    await world.connects()
-    (said_last,) = await outbox(world)
-    slow, quick = (notifier_of(world, lambda row: f"version {row.wanted}") for _ in range(2))
-
-    late = world.slack.delay("chat.update")
-    await want(world, said_last)
-    dying = asyncio.create_task(slow.tick())
-    await late.held.wait()
-    dying.cancel()
-    world.clock.advance(LEASE.total_seconds())
-    await want(world, said_last)
-    await quick.tick()
+    late, work, quick = await crossed(world)
+    work.cancel()
+    edits = len(world.slack.calls_of("chat.update"))
     late.arrive.set()
-    await world.slack.settled(lambda: world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 2")
-
-    world.clock.advance(LEASE.total_seconds())
-    await quick.tick()
-    assert world.slack.text_of(world.slack.messages(world.news)[-1]) == "version 3"
+    await world.slack.settled(lambda: len(world.slack.calls_of("chat.update")) > edits)
+    await is_put_right(world, quick)
     (row,) = await outbox(world)
     assert (row.due_at, row.shown, row.claims) == (None, 3, 0)
 

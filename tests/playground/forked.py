@@ -15,7 +15,7 @@ from pathlib import Path
 from app import serve
 from bot.logs import configure as configure_logs
 from bot.settings import load
-from tests.chaos.clock import SharedClock
+from tests.playground.clock import SharedClock
 from tests.playground.stage import Bot
 
 _forks = multiprocessing.get_context("forkserver")

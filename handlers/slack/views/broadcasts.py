@@ -12,7 +12,7 @@ from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
 
 _REASONS = {
-    PauseReason.PERSON: "paused by a person",
+    PauseReason.PERSON: "somebody pressed Pause",
     PauseReason.QUOTA: "the daily quota is used up; it goes on by itself as the quota frees",
     PauseReason.ACCESS: "AWS refused the credentials",
     PauseReason.SENDING: "AWS has paused the account's sending",

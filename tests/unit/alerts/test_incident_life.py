@@ -1,59 +1,41 @@
 """Whatever happens in whatever order: at most one open incident a thing, each with one message, and none left over."""
 
-import asyncio
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from sqlmodel import select
 
 from bot.alerts.incidents import BLINDING, WORSE, Incidents
 from bot.errors import BotError
 from bot.mailer.wrong import wrong
-from storage.database import Database
 from storage.models import Identity, Incident, Mailer
 from storage.states import Access, IdentityState, IncidentState, Production, Sending
-from tests.databases import Clock, Databases
+from tests.databases import Databases
 from tests.unit.alerts.rows import Watched
+from tests.unit.machines import DatabaseMachine, play
 
 NAMES = [f"d{number}.test" for number in range(8)]
 
 
-class IncidentLife(RuleBasedStateMachine):
+class IncidentLife(DatabaseMachine):
     """Facts change, time passes, messages arrive or do not, people acknowledge; now and then the facts are followed."""
-
-    databases: Databases
-    loop: asyncio.AbstractEventLoop
-
-    def run(self, work: Any) -> Any:
-        return self.loop.run_until_complete(work)
 
     @initialize()
     def start(self) -> None:
-        self.clock = Clock()
-        self.url = self.run(self.databases.create("sqlite"))
-        self.db = Database(self.url, clock=self.clock)
-        self.run(self.db.start())
         self.watched = Watched(self.db, self.clock(), *NAMES)
         self.run(self.watched.store())
         self.facts: dict[str, Any] = {}
         self.followed = True
         self.ended: dict[str, int] = {}
-
-    def teardown(self) -> None:
-        self.run(self.db.stop())
-        self.run(self.databases.drop(self.url))
 
     def change(self, **facts: Any) -> None:
         self.facts |= facts
@@ -148,16 +130,4 @@ class IncidentLife(RuleBasedStateMachine):
 
 
 def test_incidents_follow_the_facts_in_any_order(databases: Databases) -> None:
-    IncidentLife.databases = databases
-    with asyncio.Runner() as runner:
-        IncidentLife.loop = runner.get_loop()
-        run_state_machine_as_test(
-            IncidentLife,
-            settings=settings(
-                max_examples=15,
-                stateful_step_count=20,
-                deadline=None,
-                derandomize=True,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+    play(IncidentLife, databases, examples=15, steps=20)

@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, rule
 from sqlmodel import col, select
 
 from bot.alerts.incidents import open_incidents
@@ -29,6 +29,7 @@ from storage.states import Access, IdentityKind, IdentityState, PollKind
 from tests.databases import Clock, Databases
 from tests.unit.alerts.played import PlayedMailers, World
 from tests.unit.alerts.rows import identity_row, mailer_row, team_row
+from tests.unit.machines import DatabaseMachine, play
 
 NAMES = ["a.test", "b.test"]
 STATUSES = ["PENDING", "SUCCESS", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED", "GONE"]
@@ -124,26 +125,13 @@ FAULTS = st.sampled_from(
 )
 
 
-class MailerLife(RuleBasedStateMachine):
-    databases: Databases
-    loop: asyncio.AbstractEventLoop
-
-    def run(self, work: Any) -> Any:
-        return self.loop.run_until_complete(work)
-
+class MailerLife(DatabaseMachine):
     @initialize()
     def start(self) -> None:
-        self.clock, self.aws = Clock(), AtAws()
-        self.url = self.run(self.databases.create("sqlite"))
-        self.db = Database(self.url, clock=self.clock)
-        self.run(self.db.start())
+        self.aws = AtAws()
         self.run(self.store())
         self.reborn()
         self.last = self.run(self.stored())
-
-    def teardown(self) -> None:
-        self.run(self.db.stop())
-        self.run(self.databases.drop(self.url))
 
     async def store(self) -> None:
         now = self.clock()
@@ -277,17 +265,4 @@ class MailerLife(RuleBasedStateMachine):
 
 
 def test_a_mailer_and_its_identities_move_as_they_may(databases: Databases) -> None:
-    MailerLife.databases = databases
-    with asyncio.Runner() as runner:
-        MailerLife.loop = runner.get_loop()
-        run_state_machine_as_test(
-            MailerLife,
-            settings=settings(
-                max_examples=8,
-                stateful_step_count=15,
-                deadline=None,
-                derandomize=True,
-                phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+    play(MailerLife, databases, examples=8, steps=15, phases=[Phase.generate])

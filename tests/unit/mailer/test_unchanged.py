@@ -3,12 +3,14 @@
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from sqlmodel import col, select, update
 
 from bot.mailer.monitor import Monitor
 from bot.mailer.status import PollIntervals
+from bot.ses.account import ListedIdentity, Ses
 from storage import leases
 from storage.database import Database
 from storage.models import Identity, Mailer, Poll
@@ -30,15 +32,15 @@ async def mailer(db: Database, clock: Clock) -> Mailer:
 def watched(db: Database, clock: Clock, meanwhile: Callable[[], Awaitable[object]] | None = None) -> Monitor:
     """Return a monitor; while it asks AWS, `meanwhile` happens."""
 
-    class Ses(PlayedSes):
-        async def identities(self) -> list[object]:  # type: ignore[override]
+    class Meanwhile(PlayedSes):
+        async def identities(self) -> list[ListedIdentity]:
             if meanwhile:
                 await meanwhile()
-            return list(await super().identities())
+            return await super().identities()
 
     class Mailers(PlayedMailers):
-        def ses(self, mailer: Mailer, *, renewed: bool = False) -> Ses:  # type: ignore[override]  # noqa: ARG002
-            return Ses(self._world, mailer)
+        def ses(self, mailer: Mailer, *, renewed: bool = False) -> Ses:  # noqa: ARG002 - as in the real one
+            return cast("Ses", Meanwhile(self._world, mailer))
 
     world = World(clock, random.Random(1), faults=0)  # noqa: S311 - the same in every run
     return Monitor(db, clock, Mailers(db, world), PollIntervals(healthy=INTERVAL))
