@@ -67,11 +67,11 @@ class Endpoint:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status = 500 if endpoint.failures > 0 else 200
                 endpoint.failures -= 1
+                if status == 200:  # kept before it is answered: the next one comes with the answer
+                    endpoint.got.put((dict(self.headers), json.loads(body)))
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
-                if status == 200:
-                    endpoint.got.put((dict(self.headers), json.loads(body)))
 
             def log_message(self, *_: object) -> None:
                 pass
