@@ -397,6 +397,7 @@ class Broadcast(SQLModel, table=True):
     confirmed_by: str = ""
     start_at: datetime | None = _maybe_time()
     started_at: datetime | None = _maybe_time()
+    went_on_at: datetime | None = _maybe_time()  # the start, or when it went on after its last pause or end
     finished_at: datetime | None = _maybe_time()
     judged_from: datetime | None = _maybe_time()  # somebody let it go on after bounces or complaints stopped it
     doubts_left_at: datetime | None = _maybe_time()  # what was in doubt by then is left so: nobody is asked again

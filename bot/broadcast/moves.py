@@ -42,8 +42,9 @@ async def move(
     broadcast.state = to
     broadcast.pause_reasons = sorted(set(reasons))
     broadcast.version += 1
-    if to is BroadcastState.SENDING and broadcast.started_at is None:
-        broadcast.started_at = now
+    if to is BroadcastState.SENDING:
+        broadcast.started_at = broadcast.started_at or now
+        broadcast.went_on_at = now
     broadcast.finished_at = now if to in ENDED else None
     session.add(broadcast)
     after = {"state": to, "reasons": broadcast.pause_reasons, **told}

@@ -19,7 +19,7 @@ class Progress:
     """The numbers of a broadcast. `counts` add up to its size at every moment.
 
     Attributes:
-        rate: recipients handed to SES a second, over the last minute.
+        rate: recipients handed to SES a second, over the last minute, without the time before it last went on.
         seconds_left: at this rate; None while it is not being sent.
         undecided: how many are in doubt of which a person may still say what becomes of them.
         waiting_for: why it is paused.
@@ -66,9 +66,9 @@ async def _counts(session: AsyncSession, broadcast: Broadcast) -> dict[DeliveryS
 
 
 async def _rate(session: AsyncSession, broadcast: Broadcast, now: datetime) -> float:
-    if broadcast.started_at is None:
+    if broadcast.went_on_at is None:
         return 0.0
-    lately = (Chunk.broadcast_id == broadcast.id, col(Chunk.called_at) > now - _LATELY)
+    since = max(broadcast.went_on_at, now - _LATELY)
+    lately = (Chunk.broadcast_id == broadcast.id, col(Chunk.called_at) >= since)
     called = (await session.exec(select(func.sum(Chunk.size)).where(*lately))).one() or 0
-    span = min(_LATELY, now - broadcast.started_at).total_seconds()
-    return float(called) / max(1.0, span)
+    return float(called) / max(1.0, (now - since).total_seconds())

@@ -265,6 +265,7 @@ def upgrade() -> None:
     sa.Column('confirmed_by', sa.String(), nullable=False),
     sa.Column('start_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('went_on_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('judged_from', sa.DateTime(timezone=True), nullable=True),
     sa.Column('doubts_left_at', sa.DateTime(timezone=True), nullable=True),

@@ -275,6 +275,31 @@ async def test_progress_tells_rate_and_time_left(connected: Station) -> None:
     assert connected.aws.mails[0].sender == halfway.sender
 
 
+async def test_the_rate_leaves_out_the_time_it_was_paused(connected: Station) -> None:
+    broadcast = await connected.confirmed(280)
+    engine = await connected.run_for(rests=5)
+    sending = await connected.broadcast(broadcast.id)
+    paused = await connected.broadcasts.pause(connected.team, broadcast.id, sending.version, "U1")
+    connected.clock.advance(50)
+    await connected.broadcasts.resume(connected.team, broadcast.id, paused.version, "U1")
+
+    async def rate() -> float:
+        async with connected.db.read() as session:
+            progress = await connected.broadcasts.progress(session, broadcast.id)
+        assert progress is not None
+        return progress.rate
+
+    assert await rate() == 0
+    rates = []
+
+    async def look() -> None:
+        rates.append(await rate())
+
+    connected.between_calls = look
+    await connected.run(engine)
+    assert 13 < rates[5] < 18
+
+
 # Tests
 
 
