@@ -21,7 +21,7 @@ STEPS: list[tuple[str, Play]] = []
 AUDIENCE = 2_000
 QUOTA, RATE = 10_000, 500
 MOST_IN_DOUBT = 200  # four calls of 50 may be under way at a kill; their events settle them
-BOUNCES, COMPLAINS = "gone@elsewhere.test", "cross@elsewhere.test"
+BOUNCES, COMPLAINS, REFUSED = "gone@elsewhere.test", "cross@elsewhere.test", "ben@elsewhere.test"
 SIMULATOR = "success@simulator.amazonses.com"
 
 
@@ -331,15 +331,46 @@ async def unsubscribes(t: Tour) -> None:
 
 @step("The next broadcast leaves out who left, who complained, and the address that is gone")
 async def left_out(t: Tour) -> None:
-    csv = "\n".join(
-        ["email,first_name", f"{t.left},Pat", f"{BOUNCES},Gone", f"{COMPLAINS},Cross", "ann@elsewhere.test,Ann"]
-    )
-    await t.composes(csv.encode(), subject="Autumn news")
+    t.on.ses.outcome(REFUSED, "REJECT")
+    people = [f"{t.left},Pat", f"{BOUNCES},Gone", f"{COMPLAINS},Cross", "ann@elsewhere.test,Ann", f"{REFUSED},Ben"]
+    await t.composes("\n".join(["email,first_name", *people]).encode(), subject="Autumn news")
     modal = await t.bob.modal("Check and send")
     await modal.shows("3 suppressed addresses left out")
     await t.confirms()
-    await t.bob.sees(t.news, "“Autumn news” to 4 recipients is done", timeout=30)
-    assert [mail.to[0] for mail in t.on.aws.mails if mail.subject == "Autumn news"] == ["ann@elsewhere.test"]
+    await t.bob.sees(t.news, "“Autumn news” to 5 recipients is done", timeout=30)
+    assert [mail.to[0] for mail in t.on.aws.mails if mail.subject == "Autumn news"] == ["ann@elsewhere.test", REFUSED]
+
+
+@step("One mail failed for what AWS saw in it; that over, Resend failed goes to this one recipient alone")
+async def resends(t: Tour) -> None:
+    message = await t.bob.sees(t.news, "“Autumn news” to 5 recipients is done")
+    await t.on.slack.settled(lambda: "Resend failed" in message.buttons)
+    t.on.ses.outcome(REFUSED, None)
+    await t.bob.press(message, "Resend failed")
+    modal = await t.bob.modal("Resend failed")
+    await modal.shows("1 recipient whose mail failed will get “Autumn news” once more")
+    await modal.submit()
+    await t.on.slack.settled(lambda: "2 delivered" in message.text)
+    assert [mail.to[0] for mail in t.on.aws.mails if mail.subject == "Autumn news"][2:] == [REFUSED]
+
+
+@step("Get the list: what became of each recipient, as a file that only Bob gets")
+async def gets_the_list(t: Tour) -> None:
+    await t.bob.press(await t.bob.sees(t.news, "“Autumn news” to 5 recipients is done"), "Get the list")
+    await t.bob.sees(t.bob.dm, "The list of “Autumn news”")
+
+    def files() -> list[bytes]:
+        return [file.content for each in t.on.slack.world.visible_messages(t.bob.dm) for file in each.files]
+
+    await t.on.slack.settled(lambda: len(files()) == 1)
+    assert f"{REFUSED},delivered".encode() in files()[0]
+
+
+@step("/broadcast list: everything sent so far, newest first")
+async def lists(t: Tour) -> None:
+    page = await t.asks(t.bob, "/broadcast list", "Autumn news")
+    assert page.ephemeral
+    assert page.text.index("Autumn news") < page.text.index("Summer news")
 
 
 @step("Somebody revokes the key: one alert, with what mends it")
