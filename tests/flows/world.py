@@ -245,35 +245,34 @@ async def open_world(
     **settings: Any,
 ) -> AsyncIterator[World]:
     """Start the bot between a Slack, this AWS and a DNS."""
-    async with SlackPlayground(clock, manifest=MANIFEST, patience=30, ack_seconds=30) as slack:
-        with DnsPlayground() as dns:
-            host, port = dns.address
-            bot = Mailroom(
-                Settings(
-                    _env_file=None,
-                    slack_bot_token=Secret(slack.bot_token),
-                    slack_app_token=Secret(slack.app_token if socket_mode else ""),
-                    slack_signing_secret=Secret(slack.signing_secret),
-                    slack_api_url=slack.api_url,
-                    database_url=database_url,
-                    mailroom_keys=KeyRing.generate().export(),
-                    mailroom_dns_server=f"{host}:{port}",
-                    **{"port": 0} | settings,
-                ),
-                clock=clock,
-                sleep=clock.sleep,
-                event_wait=0,
-                fetch=certificates_of(aws),
-                patience=patience,
-            )
-            for listener in bot.bolt._async_listeners:
-                listener.ack_timeout = int(patience.submission) + 3  # Bolt's own patience, which is 3 s
-            await bot.start()
-            if socket_mode:
-                await slack.connected()
-            else:
-                slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
-            try:
-                yield World(slack, aws, dns, bot, clock)
-            finally:
-                await bot.stop()
+    async with SlackPlayground(clock, manifest=MANIFEST, patience=30, ack_seconds=30) as slack, DnsPlayground() as dns:
+        host, port = dns.address
+        bot = Mailroom(
+            Settings(
+                _env_file=None,
+                slack_bot_token=Secret(slack.bot_token),
+                slack_app_token=Secret(slack.app_token if socket_mode else ""),
+                slack_signing_secret=Secret(slack.signing_secret),
+                slack_api_url=slack.api_url,
+                database_url=database_url,
+                mailroom_keys=KeyRing.generate().export(),
+                mailroom_dns_server=f"{host}:{port}",
+                **{"port": 0} | settings,
+            ),
+            clock=clock,
+            sleep=clock.sleep,
+            event_wait=0,
+            fetch=certificates_of(aws),
+            patience=patience,
+        )
+        for listener in bot.bolt._async_listeners:
+            listener.ack_timeout = int(patience.submission) + 3  # Bolt's own patience, which is 3 s
+        await bot.start()
+        if socket_mode:
+            await slack.connected()
+        else:
+            slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
+        try:
+            yield World(slack, aws, dns, bot, clock)
+        finally:
+            await bot.stop()

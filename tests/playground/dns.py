@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import socketserver
-import threading
 from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -39,58 +38,50 @@ class Failure(StrEnum):
 
 
 class DnsPlayground:
-    """Names that nothing is known of do not exist; names above a known one exist and have no records."""
+    """Names that nothing is known of do not exist; names above a known one exist and have no records.
+
+    An async context manager; it answers in the event loop that entered it.
+    """
 
     def __init__(self) -> None:
         self.queries: list[tuple[str, str]] = []
         """Every question: name without the final dot, type."""
         self._records: dict[tuple[dns.name.Name, str], list[str]] = {}
         self._failures: dict[dns.name.Name, Failure] = {}
-        self._lock = threading.Lock()
-        self._udp: _UdpServer | None = None
-        self._tcp: _TcpServer | None = None
-        self._threads: list[threading.Thread] = []
+        self._udp: asyncio.DatagramTransport | None = None
+        self._tcp: asyncio.Server | None = None
 
-    def __enter__(self) -> Self:
-        self._tcp = _TcpServer(("127.0.0.1", 0), _TcpHandler)
-        self._udp = _UdpServer(self._tcp.server_address, _UdpHandler)
-        for server in (self._udp, self._tcp):
-            server.playground = self
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="dns", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+    async def __aenter__(self) -> Self:
+        self._tcp = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Udp(self), self.address)
         return self
 
-    def __exit__(
+    async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for server in (self._udp, self._tcp):
-            if server is not None:
-                server.shutdown()
-                server.server_close()
-        for thread in self._threads:
-            thread.join()
-        self._threads.clear()
+        if self._udp is not None:
+            self._udp.close()
+        if self._tcp is not None:
+            self._tcp.close()
+            await self._tcp.wait_closed()
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port, the same for UDP and TCP."""
-        if self._udp is None:
+        if self._tcp is None:
             raise RuntimeError("the server is not running")
-        host, port = self._udp.server_address[:2]
+        host, port = self._tcp.sockets[0].getsockname()
         return str(host), int(port)
 
     def set(self, name: str, kind: str, *values: str) -> None:
         """Replace the records of that name and type. Names in values need no final dot, TXT no quotes."""
-        with self._lock:
-            self._records[_name(name), kind.upper()] = list(values)
+        self._records[_name(name), kind.upper()] = list(values)
 
     def remove(self, name: str, kind: str | None = None) -> None:
         """Remove the records of one type, or the whole name."""
         owner = _name(name)
-        with self._lock:
-            for key in [key for key in self._records if key[0] == owner and kind in {None, key[1]}]:
-                del self._records[key]
+        for key in [key for key in self._records if key[0] == owner and kind in {None, key[1]}]:
+            del self._records[key]
 
     def records_from(self, identity: Identity) -> None:
         """Everything that AWS asks of the owner of a domain: the DKIM names, and MAIL FROM where it is set."""
@@ -102,12 +93,20 @@ class DnsPlayground:
 
     def fail(self, name: str, how: Failure | str) -> None:
         """Let that name, whatever is set for it, answer like this until `heal`."""
-        with self._lock:
-            self._failures[_name(name)] = Failure(how)
+        self._failures[_name(name)] = Failure(how)
 
     def heal(self, name: str) -> None:
-        with self._lock:
-            self._failures.pop(_name(name), None)
+        self._failures.pop(_name(name), None)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One question over TCP: two bytes of length before each message, RFC 1035 section 4.2.2."""
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            size = int.from_bytes(await reader.readexactly(2))
+            answer = self.respond(await reader.readexactly(size), udp=False)
+            if answer is not None:
+                writer.write(len(answer).to_bytes(2) + answer)
+                await writer.drain()
+        writer.close()
 
     def respond(self, wire: bytes, *, udp: bool) -> bytes | None:
         """The answer to one message, or None for silence."""
@@ -119,15 +118,14 @@ class DnsPlayground:
         response = dns.message.make_response(query)
         response.flags |= dns.flags.AA
         kind = dns.rdatatype.to_text(question.rdtype)
-        with self._lock:
-            self.queries.append((question.name.to_text(omit_final_dot=True), kind))
-            failure = self._failures.get(question.name)
-            if failure is Failure.TIMEOUT:
-                return None
-            if failure is not None:
-                response.set_rcode(dns.rcode.from_text(_RCODES[failure]))
-            else:
-                self._fill(response, question.name, kind)
+        self.queries.append((question.name.to_text(omit_final_dot=True), kind))
+        failure = self._failures.get(question.name)
+        if failure is Failure.TIMEOUT:
+            return None
+        if failure is not None:
+            response.set_rcode(dns.rcode.from_text(_RCODES[failure]))
+        else:
+            self._fill(response, question.name, kind)
         return _wire(response, (query.payload or _PLAIN_UDP) if udp else 65_535)
 
     def _fill(self, response: dns.message.Message, name: dns.name.Name, kind: str) -> None:
@@ -148,36 +146,17 @@ class DnsPlayground:
 _RCODES = {Failure.NXDOMAIN: "NXDOMAIN", Failure.EMPTY: "NOERROR", Failure.SERVFAIL: "SERVFAIL"}
 
 
-class _UdpHandler(socketserver.BaseRequestHandler):
-    server: _UdpServer
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, playground: DnsPlayground) -> None:
+        self._playground = playground
 
-    def handle(self) -> None:
-        wire, connection = self.request
-        answer = self.server.playground.respond(wire, udp=True)
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        answer = self._playground.respond(data, udp=True)
         if answer is not None:
-            connection.sendto(answer, self.client_address)
-
-
-class _TcpHandler(socketserver.StreamRequestHandler):
-    server: _TcpServer
-
-    def handle(self) -> None:
-        with contextlib.suppress(ConnectionError):
-            size = int.from_bytes(self.rfile.read(2))
-            answer = self.server.playground.respond(self.rfile.read(size), udp=False)
-            if answer is not None:
-                self.wfile.write(len(answer).to_bytes(2) + answer)
-
-
-class _UdpServer(socketserver.ThreadingUDPServer):
-    daemon_threads = True
-    playground: DnsPlayground
-
-
-class _TcpServer(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-    playground: DnsPlayground
+            self._transport.sendto(answer, addr)
 
 
 def _wire(response: dns.message.Message, size: int) -> bytes:

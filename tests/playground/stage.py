@@ -137,8 +137,8 @@ async def stage(
     port = free_port()
     public_url = f"http://127.0.0.1:{port}"
     running = nullcontext(started_aws) if started_aws else AwsPlayground()
-    with tempfile.TemporaryDirectory(prefix="mailroom-") as folder, running as aws, DnsPlayground() as dns:
-        async with SlackPlayground(manifest=manifest(), patience=20) as slack:
+    with tempfile.TemporaryDirectory(prefix="mailroom-") as folder, running as aws:
+        async with SlackPlayground(manifest=manifest(), patience=20) as slack, DnsPlayground() as dns:
             host, dns_port = dns.address
             environment = {
                 "PATH": os.environ["PATH"],
