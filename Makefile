@@ -1,5 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE :=  # each start would compile all that it imports
 
 .PHONY: demo play test check chaos bench run format
 

@@ -23,6 +23,7 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
+from storage.sqlite import connector
 
 T = TypeVar("T")
 
@@ -250,7 +251,8 @@ def _postgresql(url: URL, **options: Any) -> AsyncEngine:
 def _sqlite(
     url: URL, begin: str, *, foreign_keys: bool = True, query_only: bool = False, **options: Any
 ) -> AsyncEngine:
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"isolation_level": None}, **options)
+    opening = connector(str(url.database))
+    engine = create_async_engine(url, hide_parameters=True, async_creator=opening, **options)
     _set_up(engine.sync_engine, begin, foreign_keys=foreign_keys, query_only=query_only)
     return engine
 

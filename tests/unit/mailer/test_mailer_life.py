@@ -160,8 +160,8 @@ class MailerLife(DatabaseMachine):
 
     @rule(name=st.sampled_from(NAMES), status=st.sampled_from(STATUSES), seen=st.booleans())
     def aws_decides(self, name: str, status: str, seen: bool) -> None:
-        if name not in self.aws.statuses and self.run(self.stored())[1][name].intent:
-            return  # deleted by us, to be created again: nobody else does that
+        if self.run(self.stored())[1][name].intent and (status == "FAILED" or name not in self.aws.statuses):
+            return  # by us it is deleted and created again; nobody else does that, and to fail once more takes days
         self.aws.statuses.pop(name, None)
         if status != "GONE":
             self.aws.statuses[name] = status
