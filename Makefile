@@ -11,7 +11,7 @@ play: .venv  ## the same, left running, with a page to be in the channel oneself
 	@$(BIN)/python -m tests.playground.play
 
 test: .venv  ## every test, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv  ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .
