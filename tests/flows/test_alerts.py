@@ -39,7 +39,7 @@ async def access_is_lost(world: World) -> Seen:
 
 
 async def test_a_dead_key_is_one_alert_with_what_mends_it_within_two_intervals(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     await world.adds("acme.test", verified=True)
     world.aws.revoke(key)
     since = world.clock()
@@ -63,7 +63,7 @@ async def test_a_dead_key_is_one_alert_with_what_mends_it_within_two_intervals(w
     "how", ["UnrecognizedClientException", "AccessDeniedException", How.THROTTLE, How.UNAVAILABLE, How.REFUSE]
 )
 async def test_a_blip_raises_no_alarm(world: World, how: str) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test", verified=True)
     world.aws.fail("ses:GetAccount", how, times=1 if how.endswith("Exception") else 3)
 
@@ -77,7 +77,7 @@ async def test_a_blip_raises_no_alarm(world: World, how: str) -> None:
 
 @OVER_SOCKET_MODE
 async def test_recovery_is_said_under_the_alert_for_the_whole_channel(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     world.aws.revoke(key)
     alert = await access_is_lost(world)
 
@@ -92,7 +92,7 @@ async def test_recovery_is_said_under_the_alert_for_the_whole_channel(world: Wor
 
 
 async def test_each_episode_is_an_alert_and_a_recovery(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     for _ in range(3):
         world.aws.revoke(key)
         await access_is_lost(world)
@@ -105,7 +105,7 @@ async def test_each_episode_is_an_alert_and_a_recovery(world: World) -> None:
 
 @OVER_HTTP
 async def test_a_reminder_comes_after_a_day_and_every_day_until_somebody_acknowledges(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     world.aws.revoke(key)
     alert = await access_is_lost(world)
 
@@ -128,7 +128,7 @@ async def test_a_reminder_comes_after_a_day_and_every_day_until_somebody_acknowl
 
 
 async def test_an_alert_is_acknowledged_once_and_by_members_only(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     world.aws.revoke(key)
     alert = await access_is_lost(world)
 
@@ -166,7 +166,7 @@ def the_key(world: World) -> str:
 
 @OVER_HTTP
 async def test_one_revoked_action_is_found_by_the_daily_check_and_named(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     world.aws.set_permissions(key, deny=["ses:SendBulkEmail"])
 
     await world.passes(HEALTHY)
@@ -190,7 +190,7 @@ async def test_one_revoked_action_is_found_by_the_daily_check_and_named(world: W
 
 @OVER_SOCKET_MODE
 async def test_an_outage_of_the_region_is_one_alert_a_team_and_no_loss_of_access(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     other = world.slack.channel("other", people=[world.ada, world.bob])
     await world.connects(channel=other)
     world.aws.fail("*", How.UNAVAILABLE, times=None, region="eu-west-1")
@@ -238,7 +238,7 @@ async def test_an_identity_that_is_lost_is_an_alert_with_retry_and_replace(world
 
 @OVER_SOCKET_MODE
 async def test_an_alert_that_somebody_mends_ends_without_another_word(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test", verified=True)
     world.ses.fail("acme.test")
     await world.passes(HEALTHY)
@@ -253,7 +253,7 @@ async def test_an_alert_that_somebody_mends_ends_without_another_word(world: Wor
 
 @OVER_HTTP
 async def test_an_identity_that_somebody_deleted_at_aws_is_an_alert(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test", verified=True)
     world.ses.vanish("acme.test")
     await world.passes(HEALTHY)
@@ -264,7 +264,7 @@ async def test_an_identity_that_somebody_deleted_at_aws_is_an_alert(world: World
 
 @OVER_SOCKET_MODE
 async def test_a_verification_that_fails_is_one_alert(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     world.ses.fail("acme.test")
     for _ in range(3):
@@ -277,7 +277,7 @@ async def test_a_verification_that_fails_is_one_alert(world: World) -> None:
 
 @OVER_HTTP
 async def test_the_channel_is_told_before_aws_gives_up_on_an_identity(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     await world.passes(59 * HOUR)
     assert alerts(world) == []
@@ -323,7 +323,7 @@ async def test_paused_shut_and_on_probation_are_three_different_incidents(world:
 
 @OVER_HTTP
 async def test_denied_production_is_an_alert_with_the_case_and_no_retry(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     world.ses.deny_production("170000001")
     await world.passes(HEALTHY)
 
@@ -351,7 +351,7 @@ async def test_the_quota_is_told_at_eighty_percent_and_when_it_is_used_up_and_do
 
 @OVER_HTTP
 async def test_a_thousand_identities_are_one_alert_when_the_key_dies_and_when_they_fail(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     names = [f"d{number}.test" for number in range(1_000)]
     world.ses.verify(*names)
     await world.passes(HEALTHY)
@@ -433,7 +433,7 @@ async def test_a_broadcast_goes_on_by_itself_when_a_suspicion_is_cleared(world: 
 
 @OVER_HTTP
 async def test_what_slack_missed_for_hours_is_one_message_that_says_how_things_stand(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     await world.slack.down()
     world.aws.revoke(key)
     for _ in range(6):
@@ -458,7 +458,7 @@ async def test_what_slack_missed_for_hours_is_one_message_that_says_how_things_s
 
 
 async def test_where_the_answer_to_a_post_was_lost_it_is_posted_once_more_at_most(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     world.slack.lose_reply("chat.postMessage")
     world.aws.revoke(key)
     await access_is_lost(world)
@@ -469,7 +469,7 @@ async def test_where_the_answer_to_a_post_was_lost_it_is_posted_once_more_at_mos
 
 @OVER_HTTP
 async def test_when_slack_asks_to_wait_it_is_not_called_before_that(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     world.slack.rate_limit("chat.postMessage", retry_after=90)
     world.aws.revoke(key)
     await world.passes(HEALTHY)
@@ -483,7 +483,7 @@ async def test_when_slack_asks_to_wait_it_is_not_called_before_that(world: World
 
 @OVER_SOCKET_MODE
 async def test_alerts_wait_for_a_channel_that_is_gone_and_the_admins_are_told_once_a_day(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     modal = await world.opens(world.ada, "/mailer admins", "Team admins")
     modal.fill("Team admins", [world.bob])
     await modal.submit()
@@ -512,7 +512,7 @@ async def test_alerts_wait_for_a_channel_that_is_gone_and_the_admins_are_told_on
 
 @OVER_HTTP
 async def test_deleting_the_mailer_ends_its_alerts(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     world.aws.revoke(key)
     alert = await access_is_lost(world)
 

@@ -14,7 +14,7 @@ from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 @OVER_HTTP
 async def test_the_mailer_is_as_it_was_last_heard_of(world: World, program: Program) -> None:
-    await world.connects()
+    await world.is_connected()
 
     got = (await program.reads("/mailer"))["mailer"]
 
@@ -28,7 +28,7 @@ async def test_the_mailer_is_as_it_was_last_heard_of(world: World, program: Prog
 
 @OVER_SOCKET_MODE
 async def test_an_identity_has_its_state_and_its_dns_records(world: World, program: Program) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
 
     got = await program.reads("/identities/ACME.test")
@@ -50,7 +50,7 @@ async def test_readiness_answers_as_the_guard_does(world: World, program: Progra
     (missing,) = (await program.reads("/readiness"))["blockers"]
     assert (missing["code"], missing["next_step"]) == ("NO_MAILER", "connect")
     assert "connect Amazon SES" in missing["sentence"]
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test", verified=True)
 
     test = await program.reads("/readiness", kind="test", **{"from": "ann@acme.test"}, size=1)
@@ -69,7 +69,7 @@ async def test_readiness_answers_as_the_guard_does(world: World, program: Progra
 async def test_in_every_state_reads_answer_with_the_state_and_aws_is_not_asked(world: World, program: Program) -> None:
     states = {f"{state.replace('_', '-')}.test": state for state in IdentityState}
     world.ses.verify(*states)
-    await world.connects()
+    await world.is_connected()
     async with world.bot.db.write() as session:
         for row in await session.exec(select(Identity)):
             row.state = states[row.name]
@@ -96,7 +96,7 @@ async def test_in_every_state_reads_answer_with_the_state_and_aws_is_not_asked(w
 
 @OVER_SOCKET_MODE
 async def test_lost_access_and_a_failed_identity_are_states_in_a_200(world: World, program: Program) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     await world.adds("acme.test")
     world.ses.fail("acme.test")
     await world.passes(60)
@@ -218,7 +218,7 @@ async def test_no_answer_holds_a_secret_or_a_name_that_only_aws_and_mailroom_nee
 ) -> None:
     world.ses.verify("acme.test")
     world.ses.grant_production()
-    key = await world.connects()
+    key = await world.is_connected()
     await world.sends()
     async with world.bot.db.read() as session:
         mailer = (await session.exec(select(Mailer))).one()

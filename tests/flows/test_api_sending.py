@@ -105,7 +105,7 @@ async def test_the_same_request_twice_at_the_same_moment_is_one_broadcast(world:
 
 @OVER_HTTP
 async def test_what_the_guard_blocks_is_a_problem_with_every_reason(world: World, program: Program) -> None:
-    await world.connects()
+    await world.is_connected()
     refused = await create(program)
 
     assert (refused.status, refused.headers["Content-Type"].split(";")[0]) == (409, PROBLEM)

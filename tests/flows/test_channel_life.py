@@ -48,7 +48,7 @@ def private(request: pytest.FixtureRequest) -> bool:
 async def test_alerts_wait_while_the_channel_is_out_of_reach_and_come_on_return(
     world: World, way: str, private: bool
 ) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     if private:
         await world.slack.make_private(world.news)
@@ -70,7 +70,7 @@ async def test_alerts_wait_while_the_channel_is_out_of_reach_and_come_on_return(
 
 @pytest.mark.parametrize("way", WAYS_OUT)
 async def test_events_that_come_twice_change_nothing_more(world: World, way: str) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     out, back = WAYS_OUT[way]
     world.slack.deliver_twice()
@@ -88,7 +88,7 @@ async def test_events_that_come_twice_change_nothing_more(world: World, way: str
 
 @OVER_SOCKET_MODE
 async def test_an_event_that_comes_late_is_not_believed(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.slack.archive(world.news)
     await world.slack.unarchive(world.news)
 
@@ -103,7 +103,7 @@ async def test_an_event_that_comes_late_is_not_believed(world: World) -> None:
 @OVER_HTTP
 @pytest.mark.parametrize("code", ["not_in_channel", "is_archived", "channel_not_found"])
 async def test_a_channel_that_is_gone_without_an_event_is_learnt_from_the_refusal(world: World, code: str) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     world.slack.fail("chat.postMessage", error=code)
     world.slack.fail("chat.update", error=code)
@@ -121,7 +121,7 @@ async def test_a_channel_that_is_gone_without_an_event_is_learnt_from_the_refusa
 
 @OVER_SOCKET_MODE
 async def test_a_deleted_channel_is_out_of_reach_for_good(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
 
     await world.slack.delete_channel(world.news)
     await world.settle()
@@ -131,7 +131,7 @@ async def test_a_deleted_channel_is_out_of_reach_for_good(world: World) -> None:
 
 @OVER_HTTP
 async def test_an_event_is_handled_again_where_its_first_delivery_failed_before_the_commit(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     tries = []
 
     async def fails_once(session: AsyncSession, event: Event) -> None:
@@ -154,7 +154,7 @@ async def test_an_event_is_handled_again_where_its_first_delivery_failed_before_
 
 
 async def test_an_event_whose_acknowledgement_was_lost_is_handled_once(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     world.slack.lose_acks(2)
 
     await world.slack.change_id(world.news)
@@ -165,7 +165,7 @@ async def test_an_event_whose_acknowledgement_was_lost_is_handled_once(world: Wo
 
 @OVER_HTTP
 async def test_a_new_name_is_on_the_card_and_in_the_question_before_deleting(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
 
     await world.slack.rename(world.news, "newsletter")
     await world.settle()
@@ -176,7 +176,7 @@ async def test_a_new_name_is_on_the_card_and_in_the_question_before_deleting(wor
 
 @OVER_SOCKET_MODE
 async def test_a_channel_that_was_made_private_is_known_as_such_by_the_next_command(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.slack.make_private(world.news)
 
     await world.ada.types(world.news, "/mailer")
@@ -187,7 +187,7 @@ async def test_a_channel_that_was_made_private_is_known_as_such_by_the_next_comm
 
 @OVER_HTTP
 async def test_a_channel_that_was_made_private_is_known_as_such_within_a_day(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.slack.make_private(world.news)
 
     await world.passes(24 * 3600 + 60)
@@ -196,7 +196,7 @@ async def test_a_channel_that_was_made_private_is_known_as_such_within_a_day(wor
 
 
 async def test_a_new_id_keeps_the_team_its_messages_and_an_open_modal(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     card = await world.bob.sees(world.news, "acme.test")
     await world.ada.types(world.news, "/mailer identity acme.example")
@@ -220,7 +220,7 @@ async def test_a_new_id_keeps_the_team_its_messages_and_an_open_modal(world: Wor
 
 @OVER_SOCKET_MODE
 async def test_the_old_id_leads_to_the_team_for_a_day(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     team, old = await the_team(world), world.news.id
     await world.slack.change_id(world.news)
 
@@ -234,7 +234,7 @@ async def test_the_old_id_leads_to_the_team_for_a_day(world: World) -> None:
 
 
 async def test_a_command_under_the_new_id_that_outruns_the_event_does_not_split_the_team(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     world.slack.events.subscribed = set()
     old = world.news.id
     await world.slack.change_id(world.news)
@@ -252,7 +252,7 @@ async def test_a_command_under_the_new_id_that_outruns_the_event_does_not_split_
 
 @OVER_HTTP
 async def test_a_channel_that_is_shared_with_another_workspace_is_warned_once(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     world.news.shared = True
     event = {"type": "channel_shared", "connected_team_id": "T0ELSEWHERE", "channel": world.news.id}
 
@@ -265,7 +265,7 @@ async def test_a_channel_that_is_shared_with_another_workspace_is_warned_once(wo
 
 @OVER_SOCKET_MODE
 async def test_an_event_of_another_workspace_changes_nothing(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     elsewhere = world.slack.add_workspace("Elsewhere")
     before = await world.everything_stored()
 
@@ -328,7 +328,7 @@ REMOVALS: dict[str, Act] = {
 @OVER_HTTP
 @pytest.mark.parametrize("removal", REMOVALS)
 async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: World, removal: str) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     await world.ada.opens_home()
     async with world.bot.db.write() as session:
@@ -365,7 +365,7 @@ async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: Wor
 @OVER_SOCKET_MODE
 @pytest.mark.parametrize("code", ["account_inactive", "token_revoked", "invalid_auth"])
 async def test_a_token_that_no_longer_works_is_learnt_from_the_refusal(world: World, code: str) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     world.slack.workspace.revoked = code
 
@@ -379,7 +379,7 @@ async def test_a_token_that_no_longer_works_is_learnt_from_the_refusal(world: Wo
 
 @OVER_HTTP
 async def test_an_app_that_is_installed_again_tells_what_waited(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     await world.slack.uninstall()
     await something_to_tell(world)
@@ -393,7 +393,7 @@ async def test_an_app_that_is_installed_again_tells_what_waited(world: World) ->
 
 @OVER_SOCKET_MODE
 async def test_a_start_with_a_token_that_does_not_work_asks_once_and_stays_quiet(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.slack.uninstall()
     before = len(world.slack.calls)
 
@@ -405,7 +405,7 @@ async def test_a_start_with_a_token_that_does_not_work_asks_once_and_stays_quiet
 
 @OVER_HTTP
 async def test_somebody_who_types_a_command_after_a_new_install_brings_the_channel_back(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     await world.slack.uninstall()
     await something_to_tell(world)

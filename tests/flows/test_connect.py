@@ -117,7 +117,7 @@ async def test_a_region_that_is_switched_off_is_named(world: World) -> None:
 
 @OVER_HTTP
 async def test_a_second_connect_is_refused_with_the_ways_on(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
 
     await world.ada.types(world.news, "/mailer connect")
 
@@ -150,7 +150,7 @@ async def test_of_two_people_who_connect_at_the_same_moment_one_wins(world: Worl
 
 
 async def test_reconnect_takes_a_new_key_and_keeps_the_rest(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test", verified=True)
     new = world.aws.create_key(user="rotated")
 
@@ -170,7 +170,7 @@ async def test_reconnect_takes_a_new_key_and_keeps_the_rest(world: World) -> Non
 
 @OVER_SOCKET_MODE
 async def test_reconnect_refuses_another_account(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     other = world.aws.create_key("999988887777")
 
     await world.ada.types(world.news, "/mailer reconnect")
@@ -184,7 +184,7 @@ async def test_reconnect_refuses_another_account(world: World) -> None:
 
 
 async def test_deleting_wants_the_channel_name_and_then_the_channel_is_free(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     await world.ada.types(world.news, "/mailer delete")
     modal = await world.ada.modal("Delete mailer")
@@ -201,4 +201,4 @@ async def test_deleting_wants_the_channel_name_and_then_the_channel_is_free(worl
     await world.bob.sees(world.news, "The mailer of this channel was deleted")
     assert await stored_mailers(world) == []
     assert "acme.test" not in world.ses.identities
-    await world.connects()
+    await world.is_connected()

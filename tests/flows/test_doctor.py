@@ -26,7 +26,7 @@ async def looked(settings: Settings, **changes: Any) -> dict[str, str]:
 
 @OVER_SOCKET_MODE
 async def test_a_bot_that_is_set_up_is_well_and_nothing_is_changed(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     before = await world.everything_stored()
 
     found = await looked(world.bot.settings)
@@ -41,7 +41,7 @@ async def test_a_bot_that_is_set_up_is_well_and_nothing_is_changed(world: World)
 
 @OVER_SOCKET_MODE
 async def test_each_thing_that_is_wrong_is_named_with_what_mends_it(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     world.aws.revoke(key)
     await world.passes(600)
     await world.passes(30)

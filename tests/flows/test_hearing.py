@@ -40,7 +40,7 @@ def deafen(world: World) -> None:
 async def test_the_simulator_is_mailed_once_an_identity_is_verified_and_the_card_shows_that_events_come(
     world: World,
 ) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.does_its_chores()
     assert self_tests(world) == []
     card = await world.asks(world.bob, "/mailer", "As AWS told us")
@@ -61,7 +61,7 @@ async def test_the_simulator_is_mailed_once_an_identity_is_verified_and_the_card
 @OVER_HTTP
 async def test_a_reconnect_tests_anew_and_a_deleted_mailer_is_left_alone(world: World) -> None:
     world.ses.verify("hello@acme.test")
-    await world.connects()
+    await world.is_connected()
     await world.does_its_chores()
     assert self_tests(world) == ["hello@acme.test"]
 
@@ -89,7 +89,7 @@ async def test_a_reconnect_tests_anew_and_a_deleted_mailer_is_left_alone(world: 
 @OVER_HTTP
 async def test_a_self_test_gives_way_to_the_mails_of_people(world: World) -> None:
     world.ses.verify("acme.test")
-    await world.connects()
+    await world.is_connected()
     world.aws.fail("ses:SendEmail", How.THROTTLE, message="Maximum sending rate exceeded.")
     await world.does_its_chores()
     assert self_tests(world) == []
@@ -99,7 +99,7 @@ async def test_a_self_test_gives_way_to_the_mails_of_people(world: World) -> Non
 
 async def test_two_self_tests_without_an_event_are_an_alert_which_check_now_ends(world: World) -> None:
     world.ses.verify("acme.test")
-    await world.connects()
+    await world.is_connected()
     deafen(world)
 
     await world.does_its_chores()
@@ -144,7 +144,7 @@ async def test_a_broadcast_of_which_nothing_comes_back_is_an_alert(world: World)
 
 @OVER_SOCKET_MODE
 async def test_a_queue_that_was_taken_away_is_noticed(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     await world.adds("acme.test", verified=True)
     world.ses.grant_production(quota=50_000, rate=50)
     await world.passes(600)
@@ -184,7 +184,7 @@ async def test_what_aws_suppresses_is_taken_over_page_by_page_once_production_is
     world.ses.suppress("angry@else.test", "COMPLAINT")
     world.ses.suppress("bounce@simulator.amazonses.com", "BOUNCE")
     world.clock.advance(2 * 3600)
-    await world.connects()
+    await world.is_connected()
     await world.does_its_chores()
     assert pages(world) == [], "AWS shows none in the sandbox"
 

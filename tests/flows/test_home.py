@@ -24,7 +24,7 @@ async def channels(world: World, number: int) -> list[Channel]:
 
 
 async def test_a_member_sees_the_card_of_the_channel(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
 
     home = await world.bob.opens_home()
@@ -50,7 +50,7 @@ async def test_a_channel_the_viewer_is_not_in_is_not_shown_not_even_to_an_admin(
     hidden = world.slack.channel("hidden", people=[world.bob])
     await world.bob.types(hidden, "/mailer")
     await world.bob.sees(hidden, "Mailroom in #hidden")
-    await world.connects()
+    await world.is_connected()
 
     assert "#hidden" not in (await world.ada.opens_home()).text
     assert "#hidden" in (await world.bob.opens_home()).text
@@ -58,7 +58,7 @@ async def test_a_channel_the_viewer_is_not_in_is_not_shown_not_even_to_an_admin(
 
 @OVER_HTTP
 async def test_whoever_left_a_channel_no_longer_sees_its_team(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     assert "#news" in (await world.bob.opens_home()).text
 
     world.news.members.discard(world.bob.id)
@@ -69,7 +69,7 @@ async def test_whoever_left_a_channel_no_longer_sees_its_team(world: World) -> N
 
 @OVER_SOCKET_MODE
 async def test_guests_and_outsiders_get_a_page_that_refuses(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     olaf = world.slack.person("Olaf", role="outsider")
     world.slack.channel("shared", people=[world.ada, olaf], bot_in=True)
 
@@ -83,7 +83,7 @@ async def test_guests_and_outsiders_get_a_page_that_refuses(world: World) -> Non
 
 @OVER_HTTP
 async def test_when_slack_does_not_say_who_it_is_nothing_is_shown(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     world.slack.fail("users.info", error="internal_error", times=5)
 
     home = await world.bob.opens_home()
@@ -94,7 +94,7 @@ async def test_when_slack_does_not_say_who_it_is_nothing_is_shown(world: World) 
 
 @OVER_SOCKET_MODE
 async def test_a_team_with_a_warning_comes_first(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     zoo = world.slack.channel("zoo", people=[world.ada])
     await world.connects(world.aws.create_key(), channel=zoo)
 
@@ -108,7 +108,7 @@ async def test_a_team_with_a_warning_comes_first(world: World) -> None:
 
 @OVER_HTTP
 async def test_lost_access_is_a_warning_with_the_buttons_that_mend_it(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     world.aws.revoke(key)
     await world.passes(600)
     await world.passes(60)
@@ -124,7 +124,7 @@ async def test_lost_access_is_a_warning_with_the_buttons_that_mend_it(world: Wor
 
 @OVER_SOCKET_MODE
 async def test_a_failed_identity_is_a_warning_with_the_buttons_that_mend_it(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     world.ses.fail("acme.test")
     await world.passes(60)
@@ -137,7 +137,7 @@ async def test_a_failed_identity_is_a_warning_with_the_buttons_that_mend_it(worl
 
 @OVER_HTTP
 async def test_an_identity_that_still_sends_and_may_soon_not_is_a_warning_and_no_alert(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test", verified=True)
     world.ses.temporary_failure("acme.test")
     await world.passes(600)
@@ -207,7 +207,7 @@ async def test_however_many_teams_there_are_slack_is_asked_once_whose_channels_t
 
 @OVER_HTTP
 async def test_a_button_on_the_card_does_what_it_does_in_the_channel(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     home = await world.ada.opens_home()
 
     await home.press("Add identity")
@@ -221,7 +221,7 @@ async def test_a_button_on_the_card_does_what_it_does_in_the_channel(world: Worl
 
 @OVER_SOCKET_MODE
 async def test_a_button_on_the_card_is_authorised_by_its_team_and_refused_in_a_modal(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     home = await world.bob.opens_home()
 
     await home.press("Add identity")
@@ -243,7 +243,7 @@ async def test_a_button_of_a_team_the_viewer_has_left_does_nothing(world: World)
 
 
 async def test_it_is_published_again_when_something_changes_and_only_then(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     home = await world.bob.opens_home()
     await world.bot.home.tick()
@@ -262,7 +262,7 @@ async def test_it_is_published_again_when_something_changes_and_only_then(world:
 
 @OVER_SOCKET_MODE
 async def test_it_is_no_longer_published_ten_minutes_after_it_was_opened(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.bob.opens_home()
 
     await world.passes(601)
@@ -274,7 +274,7 @@ async def test_it_is_no_longer_published_ten_minutes_after_it_was_opened(world: 
 
 @OVER_HTTP
 async def test_what_is_published_again_is_decided_anew(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     home = await world.bob.opens_home()
     world.bob.role = "guest"
     await world.slack.event({"type": "member_left_channel", "user": world.bob.id, "channel": world.news.id})
@@ -286,7 +286,7 @@ async def test_what_is_published_again_is_decided_anew(world: World) -> None:
 
 @OVER_SOCKET_MODE
 async def test_an_opening_that_slack_delivers_twice_is_answered_once(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     world.slack.deliver_twice()
 
     await world.bob.opens_home()

@@ -6,7 +6,7 @@ POLL = 60  # seconds, while something waits
 
 
 async def test_a_verified_identity_is_noticed_within_two_poll_intervals(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     await world.passes(POLL)  # the look that just missed it
     world.ses.verify("acme.test")
@@ -36,7 +36,7 @@ async def test_where_production_is_granted_a_verified_identity_opens_broadcasts(
 @OVER_HTTP
 async def test_a_domain_that_waits_is_refused_with_what_is_awaited_since_when_and_until_when(world: World) -> None:
     world.ses.grant_production()
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")  # at 09:00 and some seconds of 24 November
 
     refusal = await world.asks(world.bob, "/broadcast", "You can't send broadcasts yet")
@@ -51,7 +51,7 @@ async def test_a_domain_that_waits_is_refused_with_what_is_awaited_since_when_an
 @OVER_SOCKET_MODE
 async def test_an_address_that_waits_is_refused_with_what_is_awaited_since_when_and_until_when(world: World) -> None:
     world.ses.grant_production()
-    await world.connects()
+    await world.is_connected()
     await world.adds("hello@acme.test")
 
     refusal = await world.asks(world.bob, "/broadcast", "You can't send broadcasts yet")
@@ -94,7 +94,7 @@ async def test_a_pending_from_is_refused_in_its_field_which_names_what_to_use_in
 async def test_in_the_sandbox_a_test_goes_from_the_verified_address_while_the_domain_waits(world: World) -> None:
     world.ses.verify("hello@acme.test")
     world.ses.pend("acme.test")
-    await world.connects()
+    await world.is_connected()
 
     refused = await world.tests(SIMULATOR, sender="news@acme.test")
     assert "or send from hello@acme.test" in refused.errors["From"]
@@ -106,7 +106,7 @@ async def test_in_the_sandbox_a_test_goes_from_the_verified_address_while_the_do
 @OVER_SOCKET_MODE
 async def test_with_nothing_verified_nothing_can_go_and_an_address_is_offered(world: World) -> None:
     world.ses.grant_production()
-    await world.connects()
+    await world.is_connected()
 
     for command in ("/broadcast", "/broadcast test"):
         refusal = await world.asks(world.bob, command, "No address or domain is verified yet")
@@ -117,7 +117,7 @@ async def test_with_nothing_verified_nothing_can_go_and_an_address_is_offered(wo
 
 @OVER_HTTP
 async def test_what_cannot_be_an_identity_is_refused_in_its_field_before_aws_is_asked(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     modal = await world.opens(world.ada, "/mailer identity", "Add identity")
     asked = len(world.aws.calls)
 
@@ -144,7 +144,7 @@ async def test_what_cannot_be_an_identity_is_refused_in_its_field_before_aws_is_
 
 @OVER_SOCKET_MODE
 async def test_a_domain_of_other_letters_is_taken_as_punycode(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
 
     await world.adds("Bücher.test")
 
@@ -154,7 +154,7 @@ async def test_a_domain_of_other_letters_is_taken_as_punycode(world: World) -> N
 
 async def test_an_identity_that_aws_has_already_is_adopted(world: World) -> None:
     world.ses.verify("acme.test")
-    await world.connects()
+    await world.is_connected()
 
     await world.adds("acme.test")
 
@@ -168,7 +168,7 @@ async def test_an_identity_that_aws_has_already_is_adopted(world: World) -> None
 
 @OVER_HTTP
 async def test_check_now_says_which_record_is_missing_or_wrong(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     message = await world.bob.sees(world.news, "Put these records into the DNS of acme.test")
 
@@ -183,7 +183,7 @@ async def test_check_now_says_which_record_is_missing_or_wrong(world: World) -> 
 
 @OVER_HTTP
 async def test_check_now_notices_at_once_what_aws_has_verified(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("hello@acme.test")
     message = await world.bob.sees(world.news, "One click left")
     world.ses.verify("hello@acme.test")
@@ -197,7 +197,7 @@ async def test_check_now_notices_at_once_what_aws_has_verified(world: World) -> 
 
 @OVER_SOCKET_MODE
 async def test_what_aws_says_against_an_identity_stands_in_its_field(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     world.aws.fail("ses:CreateEmailIdentity", "LimitExceededException", None, message="Too many identities.")
 
     modal = await world.opens(world.ada, "/mailer identity", "Add identity")

@@ -95,7 +95,7 @@ async def crossed(world: World) -> tuple[Fault, asyncio.Task[None], Notifier]:
 
     Return the edit on its way, the replica's work, and the other one.
     """
-    await world.connects()
+    await world.is_connected()
     (said_last,) = await outbox(world)
     slow, quick = (notifier_of(world, lambda row: f"version {row.wanted}") for _ in range(2))
     late = world.slack.delay("chat.update")
@@ -138,7 +138,7 @@ async def test_an_edit_of_somebody_who_died_meanwhile_does_not_stay(world: World
 
 @OVER_HTTP
 async def test_who_stalls_before_an_edit_leaves_it_to_others(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     (said_last,) = await outbox(world)
     edits = len(world.slack.calls_of("chat.update"))
 

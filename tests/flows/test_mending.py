@@ -63,7 +63,7 @@ REMOVE = "Remove the old identity at AWS, too"
 
 
 async def test_retry_deletes_creates_anew_with_its_settings_and_shows_the_new_records(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     old = world.ses.identities["acme.test"]
     first = await world.bob.sees(world.news, "Put these records into the DNS of acme.test")
@@ -92,7 +92,7 @@ async def test_retry_deletes_creates_anew_with_its_settings_and_shows_the_new_re
 
 
 async def test_an_identity_that_has_verified_meanwhile_is_kept(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
     kept = world.ses.identities["acme.test"]
@@ -109,7 +109,7 @@ async def test_an_identity_that_has_verified_meanwhile_is_kept(world: World) -> 
 
 @OVER_HTTP
 async def test_an_identity_deleted_at_aws_is_created_again(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test", verified=True)
     world.ses.vanish("acme.test")
     await world.passes(600)
@@ -123,7 +123,7 @@ async def test_an_identity_deleted_at_aws_is_created_again(world: World) -> None
 
 @OVER_SOCKET_MODE
 async def test_an_address_is_mailed_a_new_link(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("ann@acme.test")
     failed = await fails(world, "ann@acme.test")
 
@@ -136,7 +136,7 @@ async def test_an_address_is_mailed_a_new_link(world: World) -> None:
 
 @OVER_HTTP
 async def test_retry_from_the_card_is_the_same(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     await fails(world)
     card = await world.asks(world.ada, "/mailer", "failed verification")
@@ -151,7 +151,7 @@ async def test_retry_from_the_card_is_the_same(world: World) -> None:
 async def test_two_admins_who_retry_at_once_have_one_effect(world: World) -> None:
     olga = world.slack.person("Olga", role="owner")
     world.news.members.add(olga.id)
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
 
@@ -171,7 +171,7 @@ async def test_two_admins_who_retry_at_once_have_one_effect(world: World) -> Non
 
 @OVER_SOCKET_MODE
 async def test_a_button_older_than_what_happened_since_does_nothing(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
     await world.ada.press(failed, "Retry verification")
@@ -195,7 +195,7 @@ async def test_a_button_older_than_what_happened_since_does_nothing(world: World
 
 @OVER_HTTP
 async def test_a_member_may_not_retry(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
 
@@ -208,7 +208,7 @@ async def test_a_member_may_not_retry(world: World) -> None:
 @OVER_SOCKET_MODE
 @pytest.mark.parametrize("how", ["refuse", "close_after", "TooManyRequestsException"])
 async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(world: World, how: str) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     old = world.ses.identities["acme.test"]
     failed = await fails(world)
@@ -238,7 +238,7 @@ async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(wo
 
 @OVER_HTTP
 async def test_an_action_that_the_key_may_not_use_is_named_and_nothing_is_left_begun(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
     world.aws.set_permissions(key, deny=["ses:DeleteEmailIdentity"])
@@ -256,7 +256,7 @@ async def test_an_action_that_the_key_may_not_use_is_named_and_nothing_is_left_b
 
 
 async def test_another_process_takes_over_when_the_lease_ends_and_only_one_does(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
     hanging = world.aws.fail("ses:CreateEmailIdentity", how="hang_before")
@@ -315,7 +315,7 @@ async def test_a_process_killed_after_the_delete_is_taken_up_by_the_next(started
 
 
 async def test_replace_adds_the_new_one_and_removes_the_old_one_at_aws(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
 
@@ -337,7 +337,7 @@ async def test_replace_adds_the_new_one_and_removes_the_old_one_at_aws(world: Wo
 
 @OVER_SOCKET_MODE
 async def test_a_name_that_cannot_be_one_is_refused_in_its_field(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
 
@@ -362,7 +362,7 @@ async def test_a_name_that_cannot_be_one_is_refused_in_its_field(world: World) -
 @OVER_HTTP
 async def test_one_that_was_there_before_mailroom_is_left_unless_a_person_says_so(world: World) -> None:
     world.ses.create_identity("acme.test")
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
     await world.ada.press(failed, "Replace identity")
@@ -380,7 +380,7 @@ async def test_one_that_was_there_before_mailroom_is_left_unless_a_person_says_s
 
 @OVER_SOCKET_MODE
 async def test_one_that_another_channel_uses_is_asked_about_without_naming_it(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     secret = world.slack.channel("secret", people=[world.ada], private=True, bot_in=True)
     await world.connects(key, channel=secret)
     await world.adds("acme.test")
@@ -481,7 +481,7 @@ async def test_without_scheduled_broadcasts_nothing_is_asked_about_them(world: W
 async def test_a_replacement_submitted_twice_at_once_has_one_effect(world: World) -> None:
     olga = world.slack.person("Olga", role="owner")
     world.news.members.add(olga.id)
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
     modals = []
@@ -505,7 +505,7 @@ async def test_a_replacement_submitted_twice_at_once_has_one_effect(world: World
 @pytest.mark.parametrize("operation", ["ses:CreateEmailIdentity", "ses:DeleteEmailIdentity"])
 @pytest.mark.parametrize("how", ["refuse", "close_after"])
 async def test_a_replacement_that_aws_interrupts_is_finished(world: World, operation: str, how: str) -> None:
-    await world.connects()
+    await world.is_connected()
     await world.adds("acme.test")
     failed = await fails(world)
     away = world.aws.fail(operation, how=how, times=None)
@@ -531,7 +531,7 @@ async def test_a_replacement_that_aws_interrupts_is_finished(world: World, opera
 
 @OVER_HTTP
 async def test_after_a_reconnect_paused_broadcasts_can_be_resumed(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     await world.adds("acme.test", verified=True)
     world.ses.grant_production(quota=50_000, rate=1)
     await world.passes(600)

@@ -21,7 +21,7 @@ async def applies(world: World, **typed: str) -> Modal:
 
 async def test_granted_production_access_is_noticed_within_two_poll_intervals(world: World) -> None:
     world.ses.verify("acme.test")
-    await world.connects()
+    await world.is_connected()
     await applies(world)
     await world.settle()
     await world.bob.sees(world.news, "Applied for production access")
@@ -40,7 +40,7 @@ async def test_granted_production_access_is_noticed_within_two_poll_intervals(wo
 @OVER_HTTP
 async def test_a_denial_names_the_aws_case_and_offers_no_second_application(world: World) -> None:
     world.ses.verify("acme.test")
-    await world.connects()
+    await world.is_connected()
     await applies(world)
     world.ses.deny_production("172")
 
@@ -58,7 +58,7 @@ async def test_a_denial_names_the_aws_case_and_offers_no_second_application(worl
 
 @OVER_SOCKET_MODE
 async def test_what_aws_would_refuse_in_the_application_stands_in_its_field_before_aws_is_asked(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
 
     modal = await applies(world, **{"Website URL": "acme"})
     assert "not a web address" in modal.errors["Website URL"]
@@ -76,7 +76,7 @@ async def test_what_aws_would_refuse_in_the_application_stands_in_its_field_befo
 
 @OVER_SOCKET_MODE
 async def test_while_aws_reviews_nothing_is_sent_twice(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     first = await applies(world)
     assert "Your application is with AWS" in first.text
     await world.settle()
@@ -89,7 +89,7 @@ async def test_while_aws_reviews_nothing_is_sent_twice(world: World) -> None:
 
 @OVER_HTTP
 async def test_an_application_that_aws_has_from_elsewhere_is_a_sentence(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     modal = await world.opens(world.ada, "/mailer production", "Production access")
     world.ses.review("PENDING", "99")  # somebody applied in the console meanwhile
 
@@ -109,7 +109,7 @@ async def test_before_everything_is_done_the_checklist_has_a_button_for_each_mis
     await world.ada.press(await world.ada.sees(world.news, "You can't send"), "Connect")
     await (await world.ada.modal("Connect Amazon SES")).close()
 
-    await world.connects()
+    await world.is_connected()
     second = await world.asks(world.ada, "/broadcast", "You can't send broadcasts yet")
     assert "Amazon SES is connected: done" in second.text
     assert "A sender address or domain is verified: not yet" in second.text

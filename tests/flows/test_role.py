@@ -239,7 +239,7 @@ async def test_our_own_key_being_off_alarms_nobody(world: World, principal: Key)
 
 
 async def test_reconnect_changes_from_key_to_role_and_back(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     modal = await opens(world, "reconnect")
     assert modal.value("Sign in with")["value"] == "access_key"
     await modal.choose("Sign in with", "IAM role")
@@ -327,7 +327,7 @@ async def test_without_a_principal_only_a_key_is_open_and_the_choice_says_why(
     assert "IAM role is not open here" in modal.text
     assert modal.labels == ["AWS region", "Sign in with", "Access key ID", "Secret access key"]
     assert await own_external_id(world) is None
-    await world.connects()
+    await world.is_connected()
 
 
 @OVER_SOCKET_MODE

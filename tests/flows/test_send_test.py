@@ -6,7 +6,7 @@ from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World
 @OVER_HTTP
 async def test_in_the_sandbox_strangers_are_named_and_refused_before_aws_is_asked(world: World) -> None:
     world.ses.verify("acme.test")
-    await world.connects()
+    await world.is_connected()
     asked = len(world.aws.calls_of("ses:SendBulkEmail"))
 
     modal = await world.tests(f"ann@elsewhere.test, ben@elsewhere.test, bob@acme.test, {SIMULATOR}")
@@ -19,7 +19,7 @@ async def test_in_the_sandbox_strangers_are_named_and_refused_before_aws_is_aske
 @OVER_SOCKET_MODE
 async def test_in_the_sandbox_a_test_goes_to_verified_recipients_and_the_simulator(world: World) -> None:
     world.ses.verify("acme.test")
-    await world.connects()
+    await world.is_connected()
 
     modal = await world.tests(f"bob@acme.test, {SIMULATOR}")
 

@@ -15,7 +15,7 @@ def told_of_sharing(world: World, channel: Channel) -> list[str]:
 
 @OVER_HTTP
 async def test_two_channels_that_use_one_account_are_both_told_and_a_private_one_is_not_named(world: World) -> None:
-    key = await world.connects()
+    key = await world.is_connected()
     hidden = world.slack.channel("hidden", people=[world.ada], private=True, bot_in=True)
     assert told_of_sharing(world, world.news) == []
 
@@ -43,7 +43,7 @@ async def test_two_channels_that_use_one_account_are_both_told_and_a_private_one
 
 @OVER_SOCKET_MODE
 async def test_people_of_other_workspaces_do_not_learn_which_channel_it_is(world: World) -> None:
-    await world.connects()
+    await world.is_connected()
     shared = world.slack.channel("shared", people=[world.ada, world.slack.person("Olaf", role="outsider")], bot_in=True)
     await world.connects(channel=shared)
 

@@ -19,6 +19,7 @@ from handlers.slack.listen import Patience
 from storage.models import Outbox
 from storage.sealing import KeyRing, Secret
 from tests.databases import Clock
+from tests.flows.connected import Connected, kind_of
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.principals import Key
 from tests.playground.dns import DnsPlayground
@@ -35,6 +36,7 @@ SIMULATOR = "success@simulator.amazonses.com"
 UNDO_SECONDS = 31
 AUDIENCE = b"email,first_name\nann@elsewhere.test,Ann\nben@elsewhere.test,\n"
 MANIFEST = manifest()
+KEYS = KeyRing.generate().export()
 LABELS = {
     "sender": "From",
     "reply_to": "Reply-to",
@@ -49,14 +51,24 @@ LABELS = {
 OVER_HTTP = pytest.mark.parametrize("database_kind", ["sqlite"])
 OVER_SOCKET_MODE = pytest.mark.parametrize("database_kind", ["postgresql"])
 
+_connected: dict[str, Connected] = {}  # by what a world begins with
+
 
 class World:
     """What a test plays with. `ada` is an admin, `bob` a member, `gus` a guest; all are in `news`."""
 
     def __init__(
-        self, slack: SlackPlayground, aws: AwsPlayground, dns: DnsPlayground, bot: Mailroom, clock: Clock
+        self,
+        slack: SlackPlayground,
+        aws: AwsPlayground,
+        dns: DnsPlayground,
+        bot: Mailroom,
+        clock: Clock,
+        *,
+        usual: bool,
     ) -> None:
         self.slack, self.aws, self.dns, self.bot, self.clock = slack, aws, dns, bot, clock
+        self.usual = usual  # no setting is its own
         self.ada = slack.person("Ada", role="admin")
         self.bob = slack.person("Bob", role="member")
         self.gus = slack.person("Gus", role="guest")
@@ -113,6 +125,17 @@ class World:
         await self.submits_key(key, channel=channel, who=who)
         await self.settle()
         await who.sees(channel, "Connected to AWS account 1111-2222-3333")
+        return key
+
+    async def is_connected(self) -> Key:
+        """Bring the channel to where it is connected: as a person does, or as that has come out before."""
+        kind, began = await kind_of(self), self.clock()
+        if kind in _connected:
+            await _connected[kind].put_into(self)
+            return _connected[kind].key
+        key = await self.connects()
+        if kind:
+            _connected[kind] = await Connected.of(self, key, began)
         return key
 
     async def submits_key(
@@ -211,11 +234,11 @@ class World:
         """Connect to an account that has all a broadcast needs: these names verified, and production access."""
         self.ses.verify(*(names or ("acme.test",)))
         self.ses.grant_production(quota=quota, rate=rate)
-        await self.connects()
+        await self.is_connected()
 
     async def is_ready(self, sender: str = "acme.test", *, quota: int = 50_000, rate: float = 50) -> None:
         """Bring the channel to where broadcasts are open."""
-        await self.connects()
+        await self.is_connected()
         await self.adds(sender, verified=True)
         self.ses.grant_production(quota=quota, rate=rate)
         await self.passes(600)
@@ -255,7 +278,7 @@ async def open_world(
                 slack_signing_secret=Secret(slack.signing_secret),
                 slack_api_url=slack.api_url,
                 database_url=database_url,
-                mailroom_keys=KeyRing.generate().export(),
+                mailroom_keys=KEYS,
                 mailroom_dns_server=f"{host}:{port}",
                 **{"port": 0} | settings,
             ),
@@ -273,6 +296,6 @@ async def open_world(
         else:
             slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
         try:
-            yield World(slack, aws, dns, bot, clock)
+            yield World(slack, aws, dns, bot, clock, usual=not settings and patience is ENDLESS)
         finally:
             await bot.stop()

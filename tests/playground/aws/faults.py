@@ -59,33 +59,33 @@ class Fault:
 @dataclass(slots=True)
 class Faults:
     random: Random = field(default_factory=Random)
-    _planted: list[Fault] = field(default_factory=list)
+    planted: list[Fault] = field(default_factory=list)
     _met: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def plant(self, fault: Fault) -> Fault:
         with self._lock:
-            self._planted.append(fault)
+            self.planted.append(fault)
         return fault
 
     def meet(self, operation: str, account: str | None, region: str) -> Fault | None:
         """The oldest fault that concerns this call, counted as used once."""
-        if not self._planted:
+        if not self.planted:
             return None
         with self._lock:
-            for fault in self._planted:
+            for fault in self.planted:
                 if fault.concerns(operation, account, region) and self.random.random() < fault.chance:
                     fault.hits += 1
                     if fault.times is not None and fault.hits >= fault.times:
-                        self._planted.remove(fault)
+                        self.planted.remove(fault)
                     self._met.append(fault)
                     return fault
         return None
 
     def remove(self, fault: Fault) -> None:
         with self._lock:
-            if fault in self._planted:
-                self._planted.remove(fault)
+            if fault in self.planted:
+                self.planted.remove(fault)
         fault.release()
 
     def release(self) -> None:
@@ -98,5 +98,5 @@ class Faults:
     def clear(self) -> None:
         """Forget every fault and let every hanging call go."""
         with self._lock:
-            self._planted = []
+            self.planted = []
         self.release()

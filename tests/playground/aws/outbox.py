@@ -59,7 +59,7 @@ class Outbox:
         """SES took the mail: it goes to those recipients that are not suppressed, and events follow."""
         blocked = {address for address in mail.to if self._is_suppressed(ses, address)}
         if len(blocked) < len(mail.to):
-            self._record(mail)
+            self.record(mail)
         if mail.configuration_set is None:
             return
         publish = self.publisher.publish
@@ -81,7 +81,8 @@ class Outbox:
         entry = ses.suppressed.get(address.lower())
         return entry is not None and entry.reason in ses.suppressed_reasons
 
-    def _record(self, mail: Mail) -> None:
+    def record(self, mail: Mail) -> None:
+        """Keep a mail that somebody gets."""
         with self._lock:
             self.count += 1
             if self.keep:

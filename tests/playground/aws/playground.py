@@ -50,7 +50,7 @@ class AwsPlayground:
         self._server = HttpServer(FrontDoor(self))
         self.sqs = Sqs(self.clock, lambda: self._server.host)
         self.sns = Sns(self.moto, self.sqs.deliver, self._posts, self._now)
-        self._outbox = Outbox(EventPublisher(self._events, self.sns.publish), keep=record)
+        self.outbox = Outbox(EventPublisher(self._events, self.sns.publish), keep=record)
         self._ses: dict[tuple[str, str], Ses] = {}
         self._lock = threading.Lock()
 
@@ -103,7 +103,7 @@ class AwsPlayground:
         self.regions_off.clear()
         self.skew = timedelta()
         self.calls.clear()
-        self._outbox.clear()
+        self.outbox.clear()
         self.sns.clear()
         self.sqs.clear()
         self.moto.reset()
@@ -157,7 +157,7 @@ class AwsPlayground:
         """SES of that account and region, made at first use."""
         with self._lock:
             if (account, region) not in self._ses:
-                self._ses[account, region] = Ses(account, region, self.clock, self._outbox)
+                self._ses[account, region] = Ses(account, region, self.clock, self.outbox)
             return self._ses[account, region]
 
     def every_ses(self) -> list[Ses]:
@@ -201,18 +201,18 @@ class AwsPlayground:
     @property
     def mails(self) -> list[Mail]:
         """Every mail that SES sent, oldest first."""
-        return self._outbox.mails
+        return self.outbox.mails
 
     def happens(self, mail: Mail, event: str) -> None:
         """Something becomes known about a mail sent before: BOUNCE, COMPLAINT. Its events go out."""
-        self._outbox.publisher.publish(self.ses(mail.account, mail.region), mail, event, mail.to, sub_type="General")
+        self.outbox.publisher.publish(self.ses(mail.account, mail.region), mail, event, mail.to, sub_type="General")
 
     @property
     def mail_count(self) -> int:
-        return self._outbox.count
+        return self.outbox.count
 
     def mails_to(self, address: str) -> list[Mail]:
-        return self._outbox.to(address)
+        return self.outbox.to(address)
 
     def calls_of(self, operation: str) -> list[Call]:
         return [call for call in list(self.calls) if call.operation == operation]

@@ -77,7 +77,7 @@ def permissions(allow: Iterable[str] | None, deny: Iterable[str]) -> Permissions
 class Directory:
     """Every key and role of every account."""
 
-    _credentials: dict[str, Credential] = field(default_factory=dict)
+    credentials: dict[str, Credential] = field(default_factory=dict)
     _roles: dict[str, tuple[Role, Principal]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -109,20 +109,20 @@ class Directory:
         return self._issue(role, "ASIA", session, expires)
 
     def find(self, access_key_id: str) -> Credential | None:
-        return self._credentials.get(access_key_id)
+        return self.credentials.get(access_key_id)
 
     def set_active(self, access_key_id: str, active: bool) -> None:
-        self._credentials[access_key_id].active = active
+        self.credentials[access_key_id].active = active
 
     def set_permissions(self, who: Key | Role | str, granted: Permissions) -> None:
         """`who` is a key, a role, an access key id or a role's ARN."""
         name = who.access_key_id if isinstance(who, Key) else who.arn if isinstance(who, Role) else who
-        principal = self._roles[name][1] if name in self._roles else self._credentials[name].principal
+        principal = self._roles[name][1] if name in self._roles else self.credentials[name].principal
         principal.permissions = granted
 
     def clear(self) -> None:
         with self._lock:
-            self._credentials.clear()
+            self.credentials.clear()
             self._roles.clear()
 
     def _issue(
@@ -137,7 +137,7 @@ class Directory:
         key = Key(_id(prefix), secret, principal.account, arn, token)
         credential = Credential(key, principal, expires=expires)
         with self._lock:
-            self._credentials[key.access_key_id] = credential
+            self.credentials[key.access_key_id] = credential
         return credential
 
 

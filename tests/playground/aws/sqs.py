@@ -87,7 +87,7 @@ class Sqs:
     def __init__(self, clock: Clock, host: Callable[[], str]) -> None:
         self._clock = clock
         self._host = host
-        self._queues: dict[str, Queue] = {}
+        self.queues: dict[str, Queue] = {}
         self._closed = threading.Event()
         self._operations: dict[str, Callable[[str, Json], Json]] = {
             "CreateQueue": self._create,
@@ -117,7 +117,7 @@ class Sqs:
 
     def deliver(self, arn: str, body: str) -> None:
         """Put a message in; a queue that is gone loses it, as with SNS."""
-        queue = self._queues.get(arn)
+        queue = self.queues.get(arn)
         if queue is not None:
             queue.put(Message(body, self._millis()))
 
@@ -127,12 +127,12 @@ class Sqs:
     def close(self) -> None:
         """End every long poll."""
         self._closed.set()
-        for queue in list(self._queues.values()):
+        for queue in list(self.queues.values()):
             with queue.changed:
                 queue.changed.notify_all()
 
     def clear(self) -> None:
-        self._queues.clear()
+        self.queues.clear()
 
     def _create(self, scope: str, params: Json) -> Json:
         name = params["QueueName"]
@@ -141,10 +141,10 @@ class Sqs:
             raise AwsError("InvalidParameterValue", message)
         arn = f"arn:aws:sqs:{scope}:{name}"
         wanted = {**_DEFAULTS, **(params.get("Attributes") or {})}
-        queue = self._queues.get(arn)
+        queue = self.queues.get(arn)
         if queue is None:
             path = f"/{scope.rpartition(':')[2]}/{name}"
-            queue = self._queues[arn] = Queue(arn, path, wanted, dict(params.get("tags") or {}))
+            queue = self.queues[arn] = Queue(arn, path, wanted, dict(params.get("tags") or {}))
         elif any(queue.attributes.get(key) != value for key, value in (params.get("Attributes") or {}).items()):
             raise AwsError("QueueNameExists", "A queue already exists with the same name and a different value.")
         return self._url(queue)
@@ -155,7 +155,7 @@ class Sqs:
     def _list(self, scope: str, params: Json) -> Json:
         start = f"arn:aws:sqs:{scope}:{params.get('QueueNamePrefix') or ''}"
         return {
-            "QueueUrls": [self._url(each)["QueueUrl"] for arn, each in self._queues.items() if arn.startswith(start)]
+            "QueueUrls": [self._url(each)["QueueUrl"] for arn, each in self.queues.items() if arn.startswith(start)]
         }
 
     def _get_attributes(self, scope: str, params: Json) -> Json:
@@ -176,7 +176,7 @@ class Sqs:
         return {}
 
     def _delete_queue(self, scope: str, params: Json) -> Json:
-        del self._queues[self._at(scope, params).arn]
+        del self.queues[self._at(scope, params).arn]
         return {}
 
     def _purge(self, scope: str, params: Json) -> Json:
@@ -242,9 +242,9 @@ class Sqs:
         return self._find(f"arn:aws:sqs:{scope}:{params['QueueUrl'].rpartition('/')[2]}")
 
     def _find(self, arn: str) -> Queue:
-        if arn not in self._queues:
+        if arn not in self.queues:
             raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
-        return self._queues[arn]
+        return self.queues[arn]
 
     def _millis(self) -> int:
         return int(self._clock().timestamp() * 1000)

@@ -38,18 +38,18 @@ class Faults:
     """Faults by method, first in, first out; those for `*` hit any method that has none of its own."""
 
     def __init__(self) -> None:
-        self._planned: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self.planned: defaultdict[str, deque[Fault]] = defaultdict(deque)
 
     def plan(self, method: str, fault: Fault) -> None:
-        self._planned[method].append(fault)
+        self.planned[method].append(fault)
 
     def clear(self, method: str | None = None) -> None:
-        for name in [method] if method else list(self._planned):
-            self._planned.pop(name, None)
+        for name in [method] if method else list(self.planned):
+            self.planned.pop(name, None)
 
     def next_for(self, method: str) -> Fault | None:
         for name in (method, "*"):
-            planned = self._planned.get(name)
+            planned = self.planned.get(name)
             if planned:
                 fault = planned[0]
                 fault.times -= 1

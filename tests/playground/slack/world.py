@@ -164,22 +164,22 @@ class World:
         self.homes: dict[tuple[str, str], View] = {}
         self.log: list[LogEntry] = []
         self.on_event: Callable[[Json, Workspace], None] = lambda _event, _workspace: None
-        self._numbers = itertools.count(1)
-        self._last_ts = 0
+        self.numbers = itertools.count(1)
+        self.last_ts = 0
         self._changed = asyncio.Event()
 
     # Names and times
 
     def new_id(self, prefix: str) -> str:
-        return f"{prefix}{next(self._numbers):010d}"
+        return f"{prefix}{next(self.numbers):010d}"
 
     def now(self) -> int:
         return int(self.clock().timestamp())
 
     def new_ts(self) -> str:
         """A message's timestamp, which is also its id: strictly increasing, as Slack's are in a channel."""
-        self._last_ts = max(self._last_ts + 1, int(self.clock().timestamp() * 1_000_000))
-        return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+        self.last_ts = max(self.last_ts + 1, int(self.clock().timestamp() * 1_000_000))
+        return f"{self.last_ts // 1_000_000}.{self.last_ts % 1_000_000:06d}"
 
     def display(self, id_: str) -> str:
         """What a person reads where a payload holds the id of a user or a channel."""
