@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from tests.playground.aws.ses_state import Ses
     from tests.playground.slack.world import World as Slack
 
-_CHANGED = ("configuration_sets", "sent", "sent_last_second")  # what connecting changes in an account
-_NO_STATE = {*_CHANGED, "clock", "outbox", "lock", "identities"}
+# What connecting changes in an account, and the number of its case, which the bot has read.
+_PUT = ("configuration_sets", "sent", "sent_last_second", "details")
+_NO_STATE = {*_PUT, "clock", "outbox", "lock", "identities"}
 
 
 async def kind_of(world: World) -> str | None:
@@ -40,9 +41,10 @@ async def kind_of(world: World) -> str | None:
     async with world.bot.db.read() as session:
         if (await session.exec(select(Team))).first():
             return None
+    details = ses.details and replace(ses.details, case_id=None)
     identities = [replace(one, tokens=(), hosted_zone="") for one in ses.identities.values()]
     state = {name: value for name, value in vars(ses).items() if name not in _NO_STATE}
-    return repr((aws.url, world.clock(), [*slack.users, *slack.channels], identities, state))
+    return repr((aws.url, world.clock(), [*slack.users, *slack.channels], identities, details, state))
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class _Aws:
         sns = sns_backends[ses.account][ses.region]
         return cls(
             credentials=copy.deepcopy(aws.directory.credentials),
-            ses=copy.deepcopy({name: getattr(ses, name) for name in _CHANGED}),
+            ses=copy.deepcopy({name: getattr(ses, name) for name in _PUT}),
             queues=[_copied(queue) for queue in aws.sqs.queues.values()],
             topics=list(map(copy.copy, sns.topics.values())),
             subscriptions=list(map(copy.copy, sns.subscriptions.values())),
