@@ -7,6 +7,8 @@ import pytest
 
 from storage.database import Database
 from tests.databases import Clock, DatabaseMissingError, Databases
+from tests.playground.aws import AwsPlayground
+from tests.principal import forget_credentials
 
 gc.set_threshold(100_000, 20, 20)  # what is made here is many small things that live long: SQL, schemas, clients
 
@@ -52,6 +54,22 @@ async def empty_database_url(databases: Databases, database_kind: str) -> AsyncI
     url = await _create(databases, database_kind, migrated=False)
     yield url
     await databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def started_aws() -> Iterator[AwsPlayground]:
+    with AwsPlayground() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(started_aws: AwsPlayground, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AwsPlayground:
+    """An AWS as new, on the test's clock; botocore's own variable leads to it."""
+    started_aws.reset()
+    started_aws.clock = clock
+    monkeypatch.setenv("AWS_ENDPOINT_URL", started_aws.url)
+    forget_credentials(monkeypatch)
+    return started_aws
 
 
 @pytest.fixture

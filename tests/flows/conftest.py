@@ -1,6 +1,6 @@
 """The whole of Mailroom between a Slack and an AWS of its own: SQLite over signed HTTP, PostgreSQL over Socket Mode."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -9,23 +9,6 @@ from tests.databases import Clock
 from tests.flows.program import Program, make_token
 from tests.flows.world import World, open_world
 from tests.playground.aws import AwsPlayground
-from tests.principal import forget_credentials
-
-
-@pytest.fixture(scope="session")
-def started_aws() -> Iterator[AwsPlayground]:
-    with AwsPlayground() as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(started_aws: AwsPlayground, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AwsPlayground:
-    """An AWS as new, on the test's clock; botocore's own variable leads to it."""
-    started_aws.reset()
-    started_aws.clock = clock
-    monkeypatch.setenv("AWS_ENDPOINT_URL", started_aws.url)
-    forget_credentials(monkeypatch)
-    return started_aws
 
 
 @pytest.fixture

@@ -93,7 +93,8 @@ class AwsPlayground:
         self._server.open()
 
     def reset(self) -> None:
-        """As new: no keys, no state, no faults, no records."""
+        """As new: no keys, no state, no faults, no records, and there."""
+        self.come_back()
         self.faults.clear()
         self._events.clear()
         self.settle()

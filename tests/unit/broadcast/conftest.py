@@ -12,14 +12,12 @@ from tests.unit.broadcast.station import Station
 
 
 @pytest.fixture
-async def station(db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Station]:
+async def station(db: Database, clock: Clock, aws: AwsPlayground) -> AsyncIterator[Station]:
     """A station whose team has nothing connected yet."""
     clients = SesClients(threads=8)
-    with AwsPlayground(clock) as aws:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
-        yield Station(db, clock, aws, clients)
-        aws.heal()
-        clients.close()
+    yield Station(db, clock, aws, clients)
+    aws.heal()
+    clients.close()
 
 
 @pytest.fixture

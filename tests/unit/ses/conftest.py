@@ -10,6 +10,7 @@ from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsKey
 from storage.sealing import Secret
 from tests.playground.aws import AwsPlayground, Key
+from tests.playground.aws.playground import utc_now
 
 REGION = "eu-west-1"
 
@@ -28,10 +29,10 @@ class Ticker:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsPlayground]:
-    with AwsPlayground() as playground:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", playground.url)
-        yield playground
+def aws(aws: AwsPlayground) -> AwsPlayground:
+    """As everywhere, but its time passes."""
+    aws.clock = utc_now
+    return aws
 
 
 @pytest.fixture(scope="package")
@@ -48,7 +49,7 @@ def clients(shared_clients: SesClients) -> Iterator[SesClients]:
     shared_clients.forget("mailer")
     for client in shared_clients._clients.values():
         client.close()
-    shared_clients._clients.clear()  # they had the address of this test's AWS
+    shared_clients._clients.clear()  # some had another address than this AWS's
 
 
 SignIn = Callable[[Key], AwsSession]
