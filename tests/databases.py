@@ -29,6 +29,11 @@ _ROOM = 4 * 2**30  # bytes; what the tests take is a fraction of it
 # What is committed outlives a crash of the server, if not of the machine.
 _CRASH_SAFE = "\nfsync = off\nmax_connections = 200\n"
 
+_DISCONNECT = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
 
 class Clock:
     """A clock that stands still until it is told to go on."""
@@ -106,17 +111,15 @@ class Databases:
     async def recycle(self, url: str) -> None:
         """Take back a migrated database whose schema was not touched."""
         if url.startswith("postgresql"):
-            await self.disconnect(url)
             tables = reversed(SQLModel.metadata.sorted_tables)
-            await self._command(";".join(str(table.delete()) for table in tables), _name(url))
+            await self._command(";".join([_DISCONNECT, *(str(table.delete()) for table in tables)]), _name(url))
             self._free.append(url)
         else:
             await self.drop(url)
 
     async def disconnect(self, url: str) -> None:
         """End every connection to a PostgreSQL database, as a restart of the server does."""
-        end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
-        await self._command(f"{end} AND pid <> pg_backend_pid()", _name(url))
+        await self._command(_DISCONNECT, _name(url))
 
     async def shut(self, url: str) -> None:
         """End every connection to a PostgreSQL database and allow no new one, as while its server is down."""

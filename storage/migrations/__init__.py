@@ -3,6 +3,8 @@
 A revision is made with `python -m storage.migrations "what it does"`, read, and mended by hand where it must be.
 """
 
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -46,7 +48,8 @@ def is_current(connection: Connection) -> bool:
     return found == known[-1]
 
 
-def revisions() -> list[str]:
+@cache
+def revisions() -> Sequence[str]:
     """Return the ids of every revision, oldest first."""
     return [script.revision for script in ScriptDirectory(_DIRECTORY).walk_revisions()][::-1]
 

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from tests.playground.aws.ses_state import Ses
     from tests.playground.slack.world import World as Slack
 
-# What connecting changes in an account, and the number of its case, which the bot has read.
-_PUT = ("configuration_sets", "sent", "sent_last_second", "details")
-_NO_STATE = {*_PUT, "clock", "outbox", "lock", "identities"}
+_NO_STATE = {"clock", "outbox", "lock"}
 
 
 async def kind_of(world: World) -> str | None:
@@ -41,10 +39,13 @@ async def kind_of(world: World) -> str | None:
     async with world.bot.db.read() as session:
         if (await session.exec(select(Team))).first():
             return None
-    details = ses.details and replace(ses.details, case_id=None)
-    identities = [replace(one, tokens=(), hosted_zone="") for one in ses.identities.values()]
-    state = {name: value for name, value in vars(ses).items() if name not in _NO_STATE}
-    return repr((aws.url, world.clock(), [*slack.users, *slack.channels], identities, details, state))
+    state = _state_of(ses) | {
+        "details": ses.details and replace(ses.details, case_id=None),
+        "identities": [replace(one, tokens=(), hosted_zone="") for one in ses.identities.values()],
+        "sent": 0,
+        "sent_last_second": 0,
+    }
+    return repr((aws.url, world.clock(), [*slack.users, *slack.channels], state))
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class _Aws:
         sns = sns_backends[ses.account][ses.region]
         return cls(
             credentials=copy.deepcopy(aws.directory.credentials),
-            ses=copy.deepcopy({name: getattr(ses, name) for name in _PUT}),
+            ses=copy.deepcopy(_state_of(ses)),
             queues=[_copied(queue) for queue in aws.sqs.queues.values()],
             topics=list(map(copy.copy, sns.topics.values())),
             subscriptions=list(map(copy.copy, sns.subscriptions.values())),
@@ -150,6 +151,10 @@ class _Slack:
         slack.log += self.log
         slack.numbers, slack.last_ts = itertools.count(self.next_number), self.last_ts
         slack.changed()
+
+
+def _state_of(ses: Ses) -> dict[str, Any]:
+    return {name: value for name, value in vars(ses).items() if name not in _NO_STATE}
 
 
 def _copied(queue: Queue) -> Queue:

@@ -4,7 +4,7 @@ The clock stands still unless it is told to go on, so a test decides when a minu
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -51,7 +51,7 @@ LABELS = {
 OVER_HTTP = pytest.mark.parametrize("database_kind", ["sqlite"])
 OVER_SOCKET_MODE = pytest.mark.parametrize("database_kind", ["postgresql"])
 
-_connected: dict[str, Connected] = {}  # by what a world begins with
+_reached: dict[tuple[str, str], Connected] = {}  # by what was reached, and what the world began with
 
 
 class World:
@@ -129,14 +129,17 @@ class World:
 
     async def is_connected(self) -> Key:
         """Bring the channel to where it is connected: as a person does, or as that has come out before."""
+        return await self._as_before("connected", self.connects)
+
+    async def _as_before(self, what: str, reach: Callable[[], Awaitable[Key]]) -> Key:
         kind, began = await kind_of(self), self.clock()
-        if kind in _connected:
-            await _connected[kind].put_into(self)
-            return _connected[kind].key
-        key = await self.connects()
-        if kind:
-            _connected[kind] = await Connected.of(self, key, began)
-        return key
+        if kind is None:
+            return await reach()
+        if (what, kind) in _reached:
+            await _reached[what, kind].put_into(self)
+        else:
+            _reached[what, kind] = await Connected.of(self, await reach(), began)
+        return _reached[what, kind].key
 
     async def submits_key(
         self,
@@ -237,12 +240,17 @@ class World:
         await self.is_connected()
 
     async def is_ready(self, sender: str = "acme.test", *, quota: int = 50_000, rate: float = 50) -> None:
-        """Bring the channel to where broadcasts are open."""
-        await self.is_connected()
-        await self.adds(sender, verified=True)
-        self.ses.grant_production(quota=quota, rate=rate)
-        await self.passes(600)
-        await self.ada.sees(self.news, "broadcasts are open")
+        """Bring the channel to where broadcasts are open, in every step that a person and AWS take."""
+
+        async def reach() -> Key:
+            key = await self.is_connected()
+            await self.adds(sender, verified=True)
+            self.ses.grant_production(quota=quota, rate=rate)
+            await self.passes(600)
+            await self.ada.sees(self.news, "broadcasts are open")
+            return key
+
+        await self._as_before(f"ready {sender} {quota} {rate}", reach)
 
 
 def certificates_of(aws: AwsPlayground) -> Fetch:
