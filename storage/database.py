@@ -106,18 +106,16 @@ class Database:
         if self.path:
             self._file_lock = _claim(self.path)
         try:
-            await _on_schema(self._url, migrations.upgrade)
             if self.dialect == "postgresql":
                 event.listen(self._writer.sync_engine, "connect", self._compare_clocks)
-            async with self._writer.connect():
-                pass  # a first connection: it compares the clocks
+            await self._on_schema(migrations.upgrade)
         except BaseException:
             await self.stop()
             raise
 
     async def is_current(self) -> bool:
         """Tell whether a start would leave the schema as it is; nothing is changed. Raises StorageError as `start`."""
-        return await _on_schema(self._url, migrations.is_current)
+        return await self._on_schema(migrations.is_current)
 
     async def stop(self) -> None:
         await self._reader.dispose()
@@ -159,6 +157,27 @@ class Database:
                 return await self._bulk.run(work)
             async with self._writer.begin() as connection:
                 return await connection.run_sync(work)
+
+    async def _on_schema(self, work: Callable[[Connection], T]) -> T:
+        # Rebuilding a table (the only way to alter one in SQLite) must not cascade into the tables that refer to it:
+        # https://www.sqlite.org/lang_altertable.html#otheralter
+        on_sqlite = self.dialect == "sqlite"
+        engine = (
+            _sqlite(self._url, "BEGIN IMMEDIATE", foreign_keys=False, poolclass=NullPool) if on_sqlite else self._writer
+        )
+        try:
+            async with engine.begin() as connection:
+                if on_sqlite:
+                    await connection.run_sync(_check_file)
+                return await connection.run_sync(work)
+        except migrations.SchemaError as error:
+            raise StorageError(str(error)) from None
+        except (OSError, SQLAlchemyError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            raise StorageError(
+                f"The database at DATABASE_URL cannot be used ({type(cause).__name__}): check that it is running, and "
+                "its address, name and password."
+            ) from error
 
     def _shared_now(self) -> datetime:
         return utc_now() + self._ahead
@@ -300,28 +319,3 @@ def _check_file(connection: Connection) -> None:
         raise StorageError("The SQLite file in DATABASE_URL is damaged; restore it from a backup.")
     if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
         raise StorageError("The SQLite file in DATABASE_URL is on a file system that cannot lock; move it to a disk.")
-
-
-async def _on_schema(url: URL, work: Callable[[Connection], T]) -> T:
-    # Rebuilding a table (the only way to alter one in SQLite) must not cascade into the tables that refer to it:
-    # https://www.sqlite.org/lang_altertable.html#otheralter
-    engine = (
-        _postgresql(url, poolclass=NullPool)
-        if url.drivername == POSTGRESQL
-        else _sqlite(url, "BEGIN IMMEDIATE", foreign_keys=False, poolclass=NullPool)
-    )
-    try:
-        async with engine.begin() as connection:
-            if url.drivername == SQLITE:
-                await connection.run_sync(_check_file)
-            return await connection.run_sync(work)
-    except migrations.SchemaError as error:
-        raise StorageError(str(error)) from None
-    except (OSError, SQLAlchemyError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise StorageError(
-            f"The database at DATABASE_URL cannot be used ({type(cause).__name__}): check that it is running, and its "
-            "address, name and password."
-        ) from error
-    finally:
-        await engine.dispose()
