@@ -217,6 +217,7 @@ def test_only_enabled_destinations_get_the_events_they_ask_for(clients: Clients,
 def test_notifications_are_signed_with_and_without_a_subject(clients: Clients, topic: str) -> None:
     url = queue_on(clients, topic)
     simple(clients("sesv2"), "a@example.net", ConfigurationSetName="mailroom")
+    clients.aws.settle()
     clients("sns").publish(TopicArn=topic, Message="plain")
     with_subject, _, without = received(clients, url)
     assert with_subject["Subject"] == "Amazon SES Email Event Notification"
