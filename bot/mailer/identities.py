@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import BotError
 from bot.mailer.dns import Finding, Lookup, look_up, records_of
@@ -46,9 +47,8 @@ class Identities:
         """
         name = parse_identity(typed).name
         mailer = await self._mailers.working(team)
-        known = await self._find(mailer, name)
-        if known is not None and known.managed:
-            raise BotError("EXISTS", f"{name} is already an identity of this channel.", field="identity")
+        async with self._db.read() as session:
+            await _unmanaged(session, mailer, name)
         ses = self._mailers.ses(mailer)
         try:
             facts, created = await establish(ses, name, mailer.configuration_set)
@@ -56,7 +56,8 @@ class Identities:
             raise self._mailers.explain(error, field="identity") from error
         now = self._clock()
         async with self._db.write() as session:
-            row = await self._find(mailer, name) or new_identity(mailer, name, now)
+            mailer = await self._mailers.lock(session, mailer.id)  # a look at AWS may be storing the same name
+            row = await _unmanaged(session, mailer, name) or new_identity(mailer, name, now)
             await record_identity(session, row, facts, now)
             row.managed, row.adopted, row.added_by = True, not created, by
             await announce_added(session, row, now)
@@ -91,16 +92,19 @@ class Identities:
             raise BotError("NOT_FOUND", "This identity is no longer here.", "Type /mailer to see which ones are.")
         return row
 
-    async def _find(self, mailer: Mailer, name: str) -> Identity | None:
-        async with self._db.read() as session:
-            found = await session.exec(select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name))
-            return found.first()
-
     async def _read(self, mailer: Mailer, name: str) -> IdentityFacts | None:
         try:
             return await read_identity(self._mailers.ses(mailer), name)
         except SesError as error:
             raise self._mailers.explain(error) from error
+
+
+async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str) -> Identity | None:
+    """Return the identity if AWS lists it and this channel has not added it. Raises BotError EXISTS where it has."""
+    row = (await session.exec(select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name))).first()
+    if row is not None and row.managed:
+        raise BotError("EXISTS", f"{name} is already an identity of this channel.", field="identity")
+    return row
 
 
 async def establish(ses: Ses, name: str, configuration_set: str, mail_from: str = "") -> tuple[IdentityFacts, bool]:

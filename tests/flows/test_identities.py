@@ -1,5 +1,14 @@
 """S2, E2, E3: identities that wait for AWS, become verified, or cannot be one."""
 
+import asyncio
+
+from sqlalchemy import text
+from sqlmodel import select
+
+from bot.mailer.facts import record_listing
+from bot.ses.account import ListedIdentity
+from storage.models import Mailer
+from storage.states import IdentityKind
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World
 
 POLL = 60  # seconds, while something waits
@@ -206,3 +215,51 @@ async def test_what_aws_says_against_an_identity_stands_in_its_field(world: Worl
 
     assert "Too many identities." in modal.errors["Email address or domain"]
     assert world.ses.identities == {}
+
+
+async def waits_for_a_lock(world: World) -> None:
+    """Wait until some transaction of PostgreSQL waits for another one."""
+    waiting = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    async with asyncio.timeout(30):
+        while True:
+            async with world.bot.db.read() as session:
+                if (await (await session.connection()).execute(waiting)).first():
+                    return
+
+
+@OVER_SOCKET_MODE
+async def test_an_identity_that_a_look_lists_at_the_same_moment_is_adopted(world: World) -> None:
+    await world.is_connected()
+    world.ses.verify("acme.test")
+    modal = await world.opens(world.ada, "/mailer identity", "Add identity")
+    modal.fill("Email address or domain", "acme.test")
+
+    async with world.bot.db.write() as session:  # what a look at AWS does that is under way meanwhile
+        mailer = (await session.exec(select(Mailer).with_for_update())).one()
+        listed = [ListedIdentity("acme.test", IdentityKind.DOMAIN, "SUCCESS", sending_enabled=True)]
+        await record_listing(session, mailer, listed, world.clock())
+        adding = asyncio.create_task(modal.submit())
+        await waits_for_a_lock(world)
+    await adding
+    await world.settle()
+
+    assert "Added acme.test" in modal.text
+    await world.bob.sees(world.news, "acme.test")
+
+
+@OVER_SOCKET_MODE
+async def test_two_who_add_the_same_identity_at_the_same_moment_add_one(world: World) -> None:
+    eve = world.slack.person("Eve", role="admin")
+    world.news.members.add(eve.id)
+    await world.is_connected()
+    modals = [await world.opens(who, "/mailer identity", "Add identity") for who in (world.ada, eve)]
+    for modal in modals:
+        modal.fill("Email address or domain", "acme.test")
+
+    await asyncio.gather(*(modal.submit() for modal in modals))
+    await world.settle()
+
+    seen = sorted(modal.text for modal in modals)
+    assert sum("Added acme.test" in each for each in seen) == 1, seen
+    assert sum("already an identity of this channel" in each for each in seen) == 1, seen
+    assert len([each for each in world.bob.reads(world.news) if "Put these records into the DNS" in each]) == 1
