@@ -23,7 +23,7 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
-from storage.sqlite import connector
+from storage.sqlite import connect
 
 T = TypeVar("T")
 
@@ -270,8 +270,8 @@ def _postgresql(url: URL, **options: Any) -> AsyncEngine:
 def _sqlite(
     url: URL, begin: str, *, foreign_keys: bool = True, query_only: bool = False, **options: Any
 ) -> AsyncEngine:
-    opening = connector(str(url.database))
-    engine = create_async_engine(url, hide_parameters=True, async_creator=opening, **options)
+    arguments = {"isolation_level": None, "async_creator_fn": connect}
+    engine = create_async_engine(url, hide_parameters=True, connect_args=arguments, **options)
     _set_up(engine.sync_engine, begin, foreign_keys=foreign_keys, query_only=query_only)
     return engine
 

@@ -15,15 +15,11 @@ import aiosqlite
 Work = Callable[[sqlite3.Cursor], object]
 
 
-def connector(path: str) -> Callable[[], Awaitable[aiosqlite.Connection]]:
-    """Return what opens a file, as `async_creator` of an engine. No statement begins a transaction but BEGIN."""
-
-    def connect() -> Awaitable[aiosqlite.Connection]:
-        connection = _Connection(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
-        connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does where it makes the connection itself
-        return connection
-
-    return connect
+def connect(*arguments: Any, **options: Any) -> Awaitable[aiosqlite.Connection]:
+    """Open a connection as `aiosqlite.connect` does, for `async_creator_fn` in the `connect_args` of an engine."""
+    connection = _Connection(partial(sqlite3.connect, *arguments, **options), iter_chunk_size=64)
+    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does where it makes the connection itself
+    return connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What connecting a channel leaves behind, to be put into the next world that begins in the same way.
+"""What a channel that was connected is like, to be put into the next world that begins in the same way.
 
 Connecting as a person does, through forms and thirty calls of AWS, is a third of what most flows cost, and it comes out
 the same each time. So the first world of a kind does it; in those that follow the rows, the account and the channel are
@@ -50,7 +50,7 @@ async def kind_of(world: World) -> str | None:
 
 @dataclass(frozen=True)
 class Connected:
-    """A world in which the channel is connected, and that has said so."""
+    """A world in which the channel is connected, and may be more, as it stands then."""
 
     key: Key
     seconds: float  # that it took

@@ -201,4 +201,4 @@ async def test_deleting_wants_the_channel_name_and_then_the_channel_is_free(worl
     await world.bob.sees(world.news, "The mailer of this channel was deleted")
     assert await stored_mailers(world) == []
     assert "acme.test" not in world.ses.identities
-    await world.is_connected()
+    await world.connects()

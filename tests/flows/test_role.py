@@ -327,7 +327,7 @@ async def test_without_a_principal_only_a_key_is_open_and_the_choice_says_why(
     assert "IAM role is not open here" in modal.text
     assert modal.labels == ["AWS region", "Sign in with", "Access key ID", "Secret access key"]
     assert await own_external_id(world) is None
-    await world.is_connected()
+    await world.connects()
 
 
 @OVER_SOCKET_MODE

@@ -8,14 +8,15 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select,
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from storage.sqlite import connector
+from storage.sqlite import connect
 
 names = Table("names", MetaData(), Column("id", Integer, primary_key=True), Column("name", String, unique=True))
 
 
 @pytest.fixture
 async def connection(tmp_path: Path) -> AsyncIterator[AsyncConnection]:
-    engine = create_async_engine("sqlite+aiosqlite:///file", async_creator=connector(str(tmp_path / "file")))
+    url = f"sqlite+aiosqlite:///{tmp_path}/file"
+    engine = create_async_engine(url, connect_args={"isolation_level": None, "async_creator_fn": connect})
     async with engine.connect() as opened:
         await opened.run_sync(names.metadata.create_all)
         yield opened
