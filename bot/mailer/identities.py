@@ -103,7 +103,8 @@ async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str) -> Identi
     """Return the identity if AWS lists it and this channel has not added it. Raises BotError EXISTS where it has."""
     row = (await session.exec(select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name))).first()
     if row is not None and row.managed:
-        raise BotError("EXISTS", f"{name} is already an identity of this channel.", field="identity")
+        sentence = f"{name} is already an identity of this channel."
+        raise BotError("EXISTS", sentence, "Type /mailer to see how it stands.", field="identity")
     return row
 
 

@@ -172,7 +172,9 @@ async def test_an_identity_that_aws_has_already_is_adopted(world: World) -> None
     refused = await world.opens(world.ada, "/mailer identity", "Add identity")
     refused.fill("Email address or domain", "ACME.test.")
     await refused.submit()
-    assert "already an identity of this channel" in refused.errors["Email address or domain"]
+    assert refused.errors["Email address or domain"] == (
+        "acme.test is already an identity of this channel. Type /mailer to see how it stands."
+    )
 
 
 @OVER_HTTP
