@@ -328,6 +328,15 @@ def test_links_that_could_lead_elsewhere_are_refused(url: str) -> None:
     assert error.sentence.isprintable()
 
 
+@pytest.mark.parametrize("filler", ["x", "%7B%7Ba", "%7B%7B", "{{a"])
+def test_a_link_longer_than_mail_programs_take_is_refused(filler: str) -> None:
+    url = f"https://example.com/{filler * 30_000}"
+    error = refusal(body(section(link(url, "click"))))
+    assert (error.code, error.field) == ("LINK_REFUSED", "message")
+    assert error.sentence == (f"The link {url[:79]}… has {len(url):,} characters: shorten it to 2,000 at most.")
+    template(body(section(link(f"https://example.com/{'x' * 1_980}", "click"))))
+
+
 @pytest.mark.parametrize(
     ("url", "href"),
     [

@@ -1,7 +1,9 @@
 """What a person decides: prepared with its numbers, confirmed once, undone, paused, resumed, cancelled."""
 
 import asyncio
+import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -54,6 +56,23 @@ async def test_a_draft_shows_its_numbers_and_how_it_reads(connected: Station) ->
     assert prepared.readiness.duration == timedelta(seconds=2 / 14)
     assert await connected.counts(prepared.broadcast.id) == {}
     assert await connected.broadcasts.last_sender(connected.team) == ("news@example.com", "us@example.com")
+
+
+async def test_nobody_waits_while_a_message_is_compiled(connected: Station) -> None:
+    readers: list[threading.Thread] = []
+
+    class Body(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            readers.append(threading.current_thread())
+            return super().get(key, default)
+
+    typed = draft()
+    await connected.broadcasts.prepare(connected.team, "U1", replace(typed, body=Body(typed.body)), csv(3), None)
+    await connected.broadcasts.prepare_test(
+        connected.team, "U1", replace(typed, body=Body(typed.body)), ["a@x.example"]
+    )
+    assert len(readers) == 2
+    assert threading.current_thread() not in readers
 
 
 async def test_what_is_stored_is_what_was_uploaded(connected: Station) -> None:
