@@ -17,10 +17,11 @@ from bot.broadcast.progress import Progress, progress_of
 from bot.broadcast.recipients import (
     count_suppressed,
     create_deliveries,
-    first_recipients,
     forget_audience,
+    samples_of,
     store_audience,
 )
+from bot.broadcast.remarks import remarks
 from bot.broadcast.steering import Also, Steering, as_seen, lock, nothing
 from bot.errors import BotError
 from bot.mailer.names import counts_toward_quota, parse_addresses
@@ -188,12 +189,14 @@ class Broadcasts(Steering):
     async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
         async with self._db.read() as session:
             suppressed = await count_suppressed(session, audience)
-            first = await first_recipients(session, audience, SAMPLES)
+            fixed = Fixed.from_json(broadcast.template)
+            first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
         size = max(1, audience.toward_quota - suppressed)
         _, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, size)
-        fixed = Fixed.from_json(broadcast.template)
         samples = [sample(fixed, address, values) for address, values in first]
-        return Prepared(broadcast, audience, samples, suppressed, answer)
+        typed = broadcast.subject, broadcast.preheader, broadcast.body
+        worth_knowing = remarks(*typed, fixed.message, audience.columns)
+        return Prepared(broadcast, audience, samples, worth_knowing, suppressed, answer)
 
     async def _deliveries_are_made(self, team: Team, broadcast_id: str, version: int) -> bool:
         """Make the next deliveries of a draft; whoever else confirms it at the same moment helps."""

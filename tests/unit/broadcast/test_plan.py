@@ -58,6 +58,24 @@ async def test_a_draft_shows_its_numbers_and_how_it_reads(connected: Station) ->
     assert await connected.broadcasts.last_sender(connected.team) == ("news@example.com", "us@example.com")
 
 
+async def test_one_of_the_samples_shows_what_is_said_to_who_has_no_value(connected: Station) -> None:
+    async def shown(rows: str, text: str = "Hi {{first_name|you}}") -> list[str]:
+        file = Upload(BytesIO(f"email,first_name,city\n{rows}".encode()))
+        with closing(file):
+            prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(text), file, None)
+        return [f"{sample.address} {sample.text.splitlines()[0]}" for sample in prepared.samples]
+
+    async with connected.db.write() as session:
+        now, team = connected.clock(), connected.team.id
+        await suppress(session, team, "s@x.example", SuppressionReason.UNSUBSCRIBED, source="", now=now)
+    names = "".join(f"r{number}@x.example,N{number},\n" for number in range(1, 300))
+    first = ["r1@x.example Hi N1", "r2@x.example Hi N2"]
+    assert await shown(f"{names}s@x.example,,Graz\nlast@x.example, ,Graz\n") == [*first, "last@x.example Hi you"]
+    assert await shown(names) == [*first, "r3@x.example Hi N3"]
+    assert await shown(f"{names}last@x.example,,\n", "Hello all") == [f"r{n}@x.example Hello all" for n in (1, 2, 3)]
+    assert await shown("a@x.example,,\nb@x.example,B,\n") == ["a@x.example Hi you", "b@x.example Hi B"]
+
+
 async def test_nobody_waits_while_a_message_is_compiled(connected: Station) -> None:
     readers: list[threading.Thread] = []
 
