@@ -252,7 +252,7 @@ class Mailroom:
         )
         people = People()
         secret = self.settings.slack_signing_secret.reveal() or None
-        self.bolt = AsyncApp(name="mailroom", client=client, signing_secret=secret)
+        self.bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)
         self.listeners = Listeners(
             self.bolt,
             guard=Guard(people, self.teams),

@@ -5,31 +5,30 @@ import sys
 
 from pythonjsonlogger.json import JsonFormatter
 
-# Their DEBUG lines hold bodies, addresses and key ids (seen with botocore and slack_sdk).
-_TALKATIVE = (
-    "aiohttp",
-    "aiosqlite",
-    "alembic",
-    "apscheduler",
-    "asyncio",
-    "botocore",
-    "slack_bolt",
-    "slack_sdk",
-    "urllib3",
-)
+OURS = ("mailroom", "bot", "handlers", "storage")
 
 
 def configure(level: str, style: str) -> None:
-    """Set the root logger up; libraries that would log secrets stay above DEBUG."""
+    """Set logging up: `level` is for Mailroom's own lines, everybody else's stay at WARNING or above.
+
+    What libraries log below that holds bodies, addresses and secrets (seen with slack_bolt, slack_sdk and botocore). So
+    the root is quiet, and not a list of them: Bolt copies the root's level onto loggers that it makes later.
+    """
     handler = logging.StreamHandler(sys.stderr)
     line = "%(asctime)s %(levelname)s %(name)s %(message)s"
     handler.setFormatter(JsonFormatter(line) if style == "json" else logging.Formatter(line))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    handler.addFilter(_is_fit_to_print)
+    logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
     # A tick that is still at work is left out once; APScheduler warns of it each time.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     logging.getLogger("slack_bolt.AsyncApp").addFilter(_is_news)
+
+
+def _is_fit_to_print(record: logging.LogRecord) -> bool:
+    """Leave out what a library says below WARNING that has set a level of its own."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in OURS
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -130,7 +130,7 @@ async def stage(
     bot_class: type[Bot] = Bot,
     **settings: str,
 ) -> AsyncIterator[Stage]:
-    """Start all of it in Socket Mode, on SQLite unless another database is given, and on an AWS that runs already.
+    """Start all of it, on SQLite and in Socket Mode unless told otherwise (an empty SLACK_APP_TOKEN: HTTP).
 
     With `own_account` Mailroom has credentials of its own there, and can be let in by a role.
     """
@@ -144,6 +144,7 @@ async def stage(
                 "PATH": os.environ["PATH"],
                 "SLACK_BOT_TOKEN": slack.bot_token,
                 "SLACK_APP_TOKEN": slack.app_token,
+                "SLACK_SIGNING_SECRET": slack.signing_secret,
                 "SLACK_API_URL": slack.api_url,
                 "AWS_ENDPOINT_URL": aws.url,
                 "AWS_EC2_METADATA_DISABLED": "true",  # nor has this machine any other credentials to find
@@ -165,7 +166,10 @@ async def stage(
             environment |= settings
             bot = bot_class(environment, Path(folder) / "bot.log")
             await bot.start()
-            await slack.connected()
+            if environment["SLACK_APP_TOKEN"]:
+                await slack.connected()
+            else:
+                slack.request_url = f"{public_url}/slack/events"
             try:
                 yield Stage(slack, aws, dns, bot, public_url)
             finally:
