@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 FRESH_SECONDS = 300
 REMEMBERED = 10_000
-PAGE = 1_000
+PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,13 +132,13 @@ class Uploader:
             await self._confess(row, code)
 
     async def _confess(self, row: Outbox, code: str) -> None:
-        """Tell whoever waits for it that it does not come."""
+        """Tell whoever waits for it that it does not come, in the message that announced it."""
         if not row.user_id:
             return
         why = "the app lacks the scope files:write: install it again" if code == "missing_scope" else code
         with suppress(SlackApiError, ClientError, TimeoutError, OSError):
             text = f":warning: Slack did not take the file ({why}). Ask for it again once that is mended."
-            await self._client.chat_postMessage(channel=row.user_id, text=text)
+            await self._client.chat_update(channel=row.channel_id, ts=row.ts, text=text, blocks=[])
 
     async def _fail(self, row: Outbox, why: str, *, wait: timedelta = timedelta()) -> None:
         log.info("the file %s is tried again: %s", row.key, why)

@@ -13,6 +13,7 @@ from . import methods_chat, methods_files, methods_views, methods_workspace
 from .call import ApiError, Call, Method, Request
 from .faults import Fault, Faults, Kind
 from .oauth import OAuth
+from .rate_limits import RateLimits
 from .tickets import Tickets
 from .world import Json, Workspace, World
 
@@ -64,8 +65,7 @@ class Api:
         self._app_token = app_token
         self._base_url = base_url
         self.calls: list[Call] = []
-        self.posts_per_second: float | None = None
-        self._last_post: dict[str, float] = {}
+        self.limits = RateLimits(world)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
@@ -94,7 +94,8 @@ class Api:
             return disconnected(request)
         headers = {"x-oauth-scopes": ",".join(sorted(workspace.scopes))} if workspace else {}
         if answer.get("error") == "ratelimited":
-            return web.json_response(answer, status=429, headers={**headers, "Retry-After": "1"})
+            headers["Retry-After"] = str(answer.pop("retry_after", 1))
+            return web.json_response(answer, status=429, headers=headers)
         return web.json_response(answer, headers=headers)
 
     def record(self, method: str, params: Json, answer: Json) -> None:
@@ -119,21 +120,15 @@ class Api:
             raise ApiError("not_allowed_token_type")
         return workspace
 
-    def _too_fast(self, method: str, params: Json) -> bool:
-        """The per-channel limit of chat.postMessage, where `posts_per_second` sets one."""
-        if method != "chat.postMessage" or not self.posts_per_second:
-            return False
-        now, channel = self._world.clock().timestamp(), str(params.get("channel"))
-        if now - self._last_post.get(channel, 0.0) < 1 / self.posts_per_second:
-            return True
-        self._last_post[channel] = now
-        return False
+    def _limit(self, method: str, workspace: Workspace | None, params: Json) -> None:
+        wait = self.limits.wait(method, workspace.id if workspace else "", str(params.get("channel")))
+        if wait is not None:
+            raise ApiError("ratelimited", retry_after=wait)
 
     def _answer(self, method: str, workspace: Workspace | None, params: Json, fault: Fault | None) -> Json:
         if fault and fault.kind is Kind.ERROR:
             raise ApiError(fault.value)
-        if self._too_fast(method, params):
-            raise ApiError("ratelimited")
+        self._limit(method, workspace, params)
         if workspace is None:
             ticket = self._world.new_id("ticket")
             self._tickets.sockets.add(ticket)

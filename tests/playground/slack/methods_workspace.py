@@ -10,6 +10,7 @@ from .objects import bot_object, channel_object, team_object, user_object
 from .world import Channel, Json, Role
 
 T = TypeVar("T")
+MOST_ON_A_PAGE = 999
 
 
 def auth_test(request: Request) -> Json:
@@ -93,11 +94,17 @@ def users_conversations(request: Request) -> Json:
 
 
 def _paged(request: Request, found: Sequence[T]) -> tuple[Sequence[T], str]:
-    """A page, and the cursor of the next one, which is opaque to callers."""
-    cursor = request.text("cursor", "0")
+    """A page, and the cursor of the next one, which is opaque to callers.
+
+    `limit` is "an integer with a max value of 999": @slack/web-api, CursorPaginationEnabled; `invalid_limit` stands
+    among the errors of both methods.
+    """
+    cursor, limit = request.text("cursor", "0"), request.text("limit", "100")
     if not cursor.isdigit():
         raise ApiError("invalid_cursor")
-    end = int(cursor) + int(request.text("limit", "100"))
+    if not limit.isdigit() or not 1 <= int(limit) <= MOST_ON_A_PAGE:
+        raise ApiError("invalid_limit")
+    end = int(cursor) + int(limit)
     return found[int(cursor) : end], str(end) if end < len(found) else ""
 
 

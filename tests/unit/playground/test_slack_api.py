@@ -309,10 +309,33 @@ async def test_a_response_url_lasts_five_times_and_half_an_hour(
     assert ada.reads(news) == ["one", "three", "four", "five"]
 
 
+async def test_a_method_is_limited_by_its_tier_in_any_minute(
+    client: AsyncWebClient, news: Channel, clock: Clock
+) -> None:
+    for _ in range(50):
+        await client.conversations_info(channel=news.id)
+    clock.forward(20)
+    with pytest.raises(SlackApiError) as refusal:
+        await client.conversations_info(channel=news.id)
+    assert (refusal.value.response["error"], refusal.value.response.headers["Retry-After"]) == ("ratelimited", "40")
+    await client.conversations_members(channel=news.id)  # of another tier
+    clock.forward(40)
+    await client.conversations_info(channel=news.id)
+
+
+@pytest.mark.parametrize("limit", [0, 1_000, "many"])
+async def test_a_page_of_another_size_than_slack_has_is_refused(
+    client: AsyncWebClient, news: Channel, limit: object
+) -> None:
+    with pytest.raises(SlackApiError, match="invalid_limit"):
+        await client.conversations_members(channel=news.id, limit=limit)  # type: ignore[arg-type]
+    await client.conversations_members(channel=news.id, limit=999)
+
+
 async def test_rate_limits_by_channel_and_on_command(
     slack: SlackPlayground, client: AsyncWebClient, news: Channel, clock: Clock
 ) -> None:
-    slack.api.posts_per_second = 1.0
+    slack.api.limits.posts_a_second = 1
     await client.chat_postMessage(channel=news.id, text="1")
     with pytest.raises(SlackApiError) as refusal:
         await client.chat_postMessage(channel=news.id, text="2")
