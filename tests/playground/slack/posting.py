@@ -8,6 +8,7 @@ from typing import Any
 from .blocks import MESSAGE_CHARACTERS, characters_of_message, check_message, completed
 from .call import ApiError
 from .render import message_lines
+from .slack_types import type_problems
 from .world import Channel, File, Json, Message, Workspace, World
 
 _numbers = itertools.count(1)
@@ -19,7 +20,7 @@ def content(text: Any, blocks: Any, *, has_files: bool = False) -> tuple[str, li
     if not isinstance(text or "", str):
         raise ApiError("invalid_arguments", ["[ERROR] must provide a string [json-pointer:/text]"])
     if blocks:
-        if problems := check_message(blocks):
+        if problems := check_message(blocks) or type_problems("message", blocks):
             raise ApiError("invalid_blocks", problems)
         if characters_of_message(blocks) > MESSAGE_CHARACTERS:
             raise ApiError("msg_blocks_too_long")

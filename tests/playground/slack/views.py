@@ -11,6 +11,7 @@ from .blocks import check_view, completed
 from .call import ApiError
 from .inputs import merged, state_values
 from .render import view_lines
+from .slack_types import type_problems
 from .world import File, Json, View, Workspace, World
 
 STACK = 3
@@ -20,7 +21,7 @@ _numbers = itertools.count(1)
 
 def checked(body: Any, kind: str) -> Json:
     """A view that Slack would take, with the ids it makes up filled in."""
-    if problems := check_view(body, kind):
+    if problems := check_view(body, kind) or type_problems(kind, body):
         raise ApiError("invalid_arguments", problems)
     if len(str(body)) > VIEW_BYTES:
         raise ApiError("view_too_large")

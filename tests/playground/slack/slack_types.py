@@ -1,0 +1,35 @@
+"""A second opinion on every view and message: Slack's own types (npm `@slack/types`), as a JSON schema.
+
+`npm run schema` in tests/second_opinions makes the schema of the types. They know which members there are, of which
+kind, and which must be there; lengths and counts they leave to `blocks.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema_rs import Draft7Validator
+
+SCHEMA = Path(__file__).parents[2] / "second_opinions" / "slack_types.schema.json"
+
+
+def type_problems(kind: str, value: Any) -> list[str]:
+    """What Slack's types say against a `modal`, a `home` or the blocks of a `message`; nothing where it fits."""
+    return [
+        f"[ERROR] {error.message[:300]} [json-pointer:/{_path(error)}]" for error in _validator(kind).iter_errors(value)
+    ]
+
+
+def _path(error: Any) -> str:
+    return "/".join(map(str, error.instance_path))
+
+
+@cache
+def _validator(kind: str) -> Draft7Validator:
+    schema = json.loads(SCHEMA.read_text())
+    return Draft7Validator(
+        {**schema["definitions"]["Surfaces"]["properties"][kind], "definitions": schema["definitions"]}
+    )
