@@ -10,7 +10,6 @@ from bot.broadcast.content import Footer, Unsubscribe, compile_template, render
 from bot.broadcast.letter import Fixed
 from bot.broadcast.recipients import Progress, nobody
 from bot.broadcast.rejects import Rejects
-from bot.broadcast.remarks import Remark
 from bot.broadcast.unsubscribe import unsubscribe_url
 from bot.errors import BotError
 from bot.mailer.names import parse_address
@@ -71,7 +70,6 @@ class Prepared:
     broadcast: Broadcast
     audience: Audience
     samples: Sequence[Sample]
-    remarks: Sequence[Remark]
     suppressed: int
     readiness: Readiness
 

@@ -88,8 +88,14 @@ class Emulate:
         await self._send(
             Kind.COMMAND,
             {
-                "command": command, "text": text, "channel_id": self.news, "channel_name": "news",
-                "team_id": "T000000001", "user_id": self.ada, "user_name": "ada", "api_app_id": "A0MAILROOM",
+                "command": command,
+                "text": text,
+                "channel_id": self.news,
+                "channel_name": "news",
+                "team_id": "T000000001",
+                "user_id": self.ada,
+                "user_name": "ada",
+                "api_app_id": "A0MAILROOM",
                 "response_url": f"{self.url}/respond",
                 "trigger_id": await self._trigger(),
             },
