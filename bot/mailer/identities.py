@@ -15,6 +15,7 @@ from bot.mailer.names import parse_identity
 from bot.mailer.records import Mailers
 from bot.ses.account import IdentityFacts, Ses
 from bot.ses.errors import SesError, Trouble
+from bot.ses.setup import PREFIX
 from storage import audit, leases
 from storage.database import Database
 from storage.models import Identity, Mailer, Team
@@ -51,7 +52,7 @@ class Identities:
             await _unmanaged(session, mailer, name)
         ses = self._mailers.ses(mailer)
         try:
-            facts, created = await establish(ses, name, mailer.configuration_set)
+            facts, created = await establish(ses, name)
         except SesError as error:
             raise self._mailers.explain(error, field="identity") from error
         now = self._clock()
@@ -108,23 +109,40 @@ async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str) -> Identi
     return row
 
 
-async def establish(ses: Ses, name: str, configuration_set: str, mail_from: str = "") -> tuple[IdentityFacts, bool]:
+async def establish(
+    ses: Ses, name: str, configuration_set: str = "", mail_from: str = ""
+) -> tuple[IdentityFacts, bool]:
     """Create the identity at AWS, or take it as it is where it is there; give a domain a MAIL FROM where it has none.
 
-    Returns what AWS then says of it, and whether it was created.
+    `configuration_set` is the default that another program gave it before. Returns what AWS then says of it, and
+    whether it was created.
     """
-    created = True
-    try:
-        await ses.create_identity(name, configuration_set)
-    except SesError as error:
-        if error.trouble is not Trouble.EXISTS:
-            raise
-        created = False
+    created = await _create(ses, name, configuration_set)
     facts = await ses.identity(name)
+    if not created and await is_dead(ses, facts.configuration_set):  # no program's mail leaves it but ours
+        await ses.clear_configuration_set(name)
     if facts.kind is IdentityKind.DOMAIN and not facts.mail_from_domain:
         await ses.set_mail_from(name, mail_from or f"{MAIL_FROM_LABEL}.{name}")
         facts = await ses.identity(name)
     return facts, created
+
+
+async def _create(ses: Ses, name: str, configuration_set: str) -> bool:
+    """Create it; without its default configuration set where that is gone. Returns whether it was not there."""
+    try:
+        await ses.create_identity(name, configuration_set)
+    except SesError as error:
+        if error.trouble is Trouble.NOT_FOUND and configuration_set:
+            return await _create(ses, name, "")
+        if error.trouble is not Trouble.EXISTS:
+            raise
+        return False
+    return True
+
+
+async def is_dead(ses: Ses, configuration_set: str) -> bool:
+    """Whether it is one that a mailer made and took away again."""
+    return configuration_set.startswith(PREFIX) and not await ses.has_configuration_set(configuration_set)
 
 
 async def read_identity(ses: Ses, name: str) -> IdentityFacts | None:

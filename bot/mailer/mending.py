@@ -80,15 +80,17 @@ class Mending:
         """
         mailer = await self._mailers.working(team)
         row = await self._as_seen(team, identity_id, version)
+        ses = self._mailers.ses(mailer)
         try:
-            facts = await read_identity(self._mailers.ses(mailer), row.name)
+            facts = await read_identity(ses, row.name)
+            default = await _default_set(ses, facts)
         except SesError as error:
             raise self._mailers.explain(error) from error
         if facts is not None and not _failed(facts):
             return Retried(await self._keep(team, mailer, row, facts), again=False)
         detail = {
             "by": by,
-            "configuration_set": (facts.configuration_set if facts else "") or mailer.configuration_set,
+            "configuration_set": default,
             "mail_from": facts.mail_from_domain if facts else row.mail_from_domain,
         }
         held = await self._begin(team, mailer, row, Intent.RETRY, detail)
@@ -214,7 +216,9 @@ class Mending:
                 await _delete(ses, held.name)
         async with self._step(held):
             settings = held.intent_detail
-            facts, _ = await establish(ses, held.name, settings["configuration_set"], settings["mail_from"])
+            others = settings["configuration_set"]
+            default = "" if others == mailer.configuration_set else others  # ours was one, once
+            facts, _ = await establish(ses, held.name, default, settings["mail_from"])
         now = self._clock()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
@@ -232,7 +236,7 @@ class Mending:
     async def _put_in_place(self, ses: Ses, mailer: Mailer, held: Identity) -> Identity:
         wanted = held.intent_detail
         async with self._step(held, first=True):
-            facts, _ = await establish(ses, wanted["name"], mailer.configuration_set)
+            facts, _ = await establish(ses, wanted["name"])
         if wanted["remove"]:
             async with self._step(held):
                 await _delete(ses, held.name)
@@ -317,6 +321,12 @@ def _let_go(row: Identity) -> None:
 
 def _failed(facts: IdentityFacts) -> bool:
     return identity_state_of(facts.verification_status, facts.verified_for_sending) is IdentityState.FAILED
+
+
+async def _default_set(ses: Ses, facts: IdentityFacts | None) -> str:
+    """Return the default configuration set of an identity, where it has one that is there."""
+    name = facts.configuration_set if facts else ""
+    return name if name and await ses.has_configuration_set(name) else ""
 
 
 async def _delete(ses: Ses, name: str) -> None:

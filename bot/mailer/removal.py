@@ -5,14 +5,12 @@ from datetime import datetime
 
 from bot.alerts.incidents import leave
 from bot.alerts.outbox import Notice, announce
+from bot.mailer.leaving import leave_aws
 from bot.mailer.records import Mailers
 from bot.mailer.sharing import leave_account
-from bot.ses.account import Ses
-from bot.ses.errors import SesError, Trouble
-from bot.ses.setup import SetUp, tear_down
 from storage import audit, leases
 from storage.database import Database
-from storage.models import Mailer, Team
+from storage.models import Team
 from storage.states import Access, PollKind
 
 
@@ -40,7 +38,8 @@ class Removal:
         mailer = await self._mailers.required(team)
         left: list[str] = []
         if mailer.access is Access.OK:
-            left = await self._leave(mailer, at_aws=at_aws)
+            identities = await self._mailers.identities(mailer)
+            left = await leave_aws(self._mailers.session(mailer), mailer, identities, with_identities=at_aws)
         now = self._clock()
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
@@ -58,19 +57,3 @@ class Removal:
             session.add(owner)
         self._forget(mailer.id)
         return left
-
-    async def _leave(self, mailer: Mailer, *, at_aws: bool) -> list[str]:
-        """Take back what Mailroom set up at AWS, as far as the key still allows."""
-        session = self._mailers.session(mailer)
-        left: list[str] = []
-        if at_aws:
-            for row in await self._mailers.identities(mailer):
-                if not row.managed:
-                    continue
-                try:
-                    await Ses(session).delete_identity(row.name)
-                except SesError as error:
-                    if error.trouble is not Trouble.NOT_FOUND:
-                        left.append(f"{row.name}: {error.code}")
-        set_up = SetUp(mailer.configuration_set, mailer.topic_arn, mailer.queue_url, mailer.queue_url is not None)
-        return left + list(await tear_down(session, set_up))

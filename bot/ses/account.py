@@ -139,12 +139,17 @@ class Ses:
             configuration_set=answer.get("ConfigurationSetName", ""),
         )
 
-    async def create_identity(self, name: str, configuration_set: str) -> None:
-        """Add an address (AWS mails it a link) or a domain; Trouble.EXISTS when it is there already."""
-        await self._session.call(
-            "ses:CreateEmailIdentity",
-            lambda ses: ses.create_email_identity(EmailIdentity=name, ConfigurationSetName=configuration_set),
-        )
+    async def create_identity(self, name: str, configuration_set: str = "") -> None:
+        """Add an address (AWS mails it a link) or a domain; Trouble.EXISTS when it is there already.
+
+        Every send of ours names its configuration set. A default one is for whoever sends without naming one: if it
+        goes, their calls fail (SES developer guide, "Specifying a configuration set"). So it is only ever another
+        program's, and with one that is not there the call is Trouble.NOT_FOUND.
+        """
+        request = {"EmailIdentity": name}
+        if configuration_set:
+            request["ConfigurationSetName"] = configuration_set
+        await self._session.call("ses:CreateEmailIdentity", methodcaller("create_email_identity", **request))
 
     async def delete_identity(self, name: str) -> None:
         await self._session.call("ses:DeleteEmailIdentity", lambda ses: ses.delete_email_identity(EmailIdentity=name))
@@ -158,13 +163,25 @@ class Ses:
             ),
         )
 
-    async def set_configuration_set(self, name: str, configuration_set: str) -> None:
+    async def clear_configuration_set(self, name: str) -> None:
+        """Leave the identity without a default configuration set."""
         await self._session.call(
             "ses:PutEmailIdentityConfigurationSetAttributes",
-            lambda ses: ses.put_email_identity_configuration_set_attributes(
-                EmailIdentity=name, ConfigurationSetName=configuration_set
-            ),
+            lambda ses: ses.put_email_identity_configuration_set_attributes(EmailIdentity=name),
         )
+
+    async def has_configuration_set(self, name: str) -> bool:
+        """Ask whether the account has a configuration set of this name."""
+        try:
+            await self._session.call(
+                "ses:GetConfigurationSetEventDestinations",
+                lambda ses: ses.get_configuration_set_event_destinations(ConfigurationSetName=name),
+            )
+        except SesError as error:
+            if error.trouble is Trouble.NOT_FOUND:
+                return False
+            raise
+        return True
 
     async def apply_for_production(
         self, *, website: str, mail_type: str, language: str, contacts: Sequence[str], use_case: str

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from bot.ses.client import AwsSession
 from bot.ses.errors import SesError, Trouble
 
+PREFIX = "mailroom-"
 DESTINATION = "mailroom"
 EVENT_TYPES = ("SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT", "RENDERING_FAILURE", "DELIVERY_DELAY")
 KEEP_EVENTS_SECONDS = 14 * 24 * 3600  # the most that SQS keeps
@@ -29,7 +30,7 @@ class Place:
 
     @property
     def name(self) -> str:
-        return f"mailroom-{self.connection}"
+        return f"{PREFIX}{self.connection}"
 
     def arn(self, service: str) -> str:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{self.name}"
@@ -67,18 +68,25 @@ async def set_up(place: Place, attempt: Attempt, endpoint: str = "") -> SetUp:
     return SetUp(place.name, place.arn("sns"), queue_url, queue_works, found=topic_found or set_found)
 
 
-async def tear_down(session: AwsSession, done: SetUp) -> tuple[str, ...]:
-    """Remove every piece, the topic with its subscriptions. Returns what could not be removed, and why."""
+async def tear_down(session: AwsSession, done: SetUp, *, keep_set: bool = False) -> tuple[str, ...]:
+    """Remove every piece, the topic with its subscriptions. Returns what could not be removed, and why.
+
+    `keep_set`: but for the configuration set, which somebody still sends by.
+    """
     name, topic = done.configuration_set, done.topic_arn
     return (
-        *await _remove(
-            session,
-            f"configuration set {name}",
-            "ses:DeleteConfigurationSet",
-            lambda ses: ses.delete_configuration_set(ConfigurationSetName=name),
-        ),
+        *(() if keep_set else await _remove_set(session, name)),
         *await _remove(session, f"topic {topic}", "sns:DeleteTopic", lambda sns: sns.delete_topic(TopicArn=topic)),
         *(await remove_queue(session, done.queue_url) if done.queue_url else ()),
+    )
+
+
+async def _remove_set(session: AwsSession, name: str) -> tuple[str, ...]:
+    return await _remove(
+        session,
+        f"configuration set {name}",
+        "ses:DeleteConfigurationSet",
+        lambda ses: ses.delete_configuration_set(ConfigurationSetName=name),
     )
 
 

@@ -74,7 +74,8 @@ async def test_retry_deletes_creates_anew_with_its_settings_and_shows_the_new_re
 
     new = world.ses.identities["acme.test"]
     assert new is not old
-    assert (new.configuration_set, new.mail_from and new.mail_from.domain) == (old.configuration_set, "mail.acme.test")
+    assert new.mail_from
+    assert new.mail_from.domain == "mail.acme.test"
     told = await world.bob.sees(world.news, "Put these records into the DNS of acme.test")
     assert told.ts > failed.ts
     assert all(token in told.text for token in new.tokens)
@@ -117,7 +118,6 @@ async def test_an_identity_deleted_at_aws_is_created_again(world: World) -> None
     await world.ada.press(alert(world), "Retry verification")
     await world.settle()
 
-    assert world.ses.identities["acme.test"].configuration_set
     assert (await identities(world))["acme.test"].state == "pending"
 
 
@@ -307,7 +307,6 @@ async def test_a_process_killed_after_the_delete_is_taken_up_by_the_next(started
         await on.bot.start()
 
         await on.bob.sees(on.news, "Put these records into the DNS of acme.test", timeout=30)
-        assert on.ses.identities["acme.test"].configuration_set
         await on.bot.kill()
 
 
@@ -323,7 +322,6 @@ async def test_replace_adds_the_new_one_and_removes_the_old_one_at_aws(world: Wo
 
     assert "takes the place of acme.test" in modal.text
     assert set(world.ses.identities) == {"news.acme.example"}
-    assert world.ses.identities["news.acme.example"].configuration_set
     told = await world.bob.sees(world.news, "Put these records into the DNS of news.acme.example")
     assert "in the place of acme.test" in told.text
     rows = await identities(world)

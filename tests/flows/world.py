@@ -164,8 +164,7 @@ class World:
 
     async def adds(self, name: str, *, verified: bool = False) -> None:
         """Add an identity as a person does; with `verified` AWS has verified it and the channel knows."""
-        await self.ada.types(self.news, "/mailer identity")
-        modal = await self.ada.modal("Add identity")
+        modal = await self.opens(self.ada, "/mailer identity", "Add identity")
         modal.fill("Email address or domain", name)
         await modal.submit()
         await self.settle()

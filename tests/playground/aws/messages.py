@@ -219,10 +219,16 @@ def _tags(tags: Sequence[Json] | None) -> dict[str, str]:
 
 
 def _configuration_set(ses: Ses, name: str | None, sender: str) -> str | None:
-    """The set the call names, else the default of the sender's identity."""
-    covering = ses.covering(addr_spec(sender))
+    """The set the call names, else the default of the sender's identity.
+
+    One that is gone is a bad request for whoever names none ("Specifying a configuration set", SES Classic guide).
+    """
     if name is None:
-        return next((each.configuration_set for each in covering if each.configuration_set), None)
+        covering = ses.covering(addr_spec(sender))
+        default = next((each.configuration_set for each in covering if each.configuration_set), None)
+        if default is not None and default not in ses.configuration_sets:
+            raise AwsError("BadRequestException", f"Configuration set <{default}> does not exist.")
+        return default
     if name not in ses.configuration_sets:
         raise AwsError("NotFoundException", f"Configuration set <{name}> does not exist.")
     return name

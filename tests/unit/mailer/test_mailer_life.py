@@ -89,9 +89,9 @@ class LivingSes:
             raise SesError(Trouble.NOT_FOUND, "NotFoundException", "ses:GetEmailIdentity")
         status = self._aws.statuses[name]
         sends = status == "SUCCESS"
-        return IdentityFacts(name, IdentityKind.DOMAIN, status, sends, "", status, (), "", f"mail.{name}", "", "set")
+        return IdentityFacts(name, IdentityKind.DOMAIN, status, sends, "", status, (), "", f"mail.{name}", "", "")
 
-    async def create_identity(self, name: str, _configuration_set: str) -> None:
+    async def create_identity(self, name: str, _configuration_set: str = "") -> None:
         self._aws.call("ses:CreateEmailIdentity")
         if name in self._aws.statuses:
             raise SesError(Trouble.EXISTS, "AlreadyExistsException", "ses:CreateEmailIdentity")
