@@ -8,6 +8,24 @@ from .delivery import Deliverer
 from .payloads import Payloads
 from .world import Channel, Json, User, Workspace, World
 
+SCOPES = {
+    "app_home_opened": (),
+    "app_uninstalled": (),
+    "tokens_revoked": (),
+    "member_joined_channel": ("channels:read", "groups:read"),
+    "member_left_channel": ("channels:read", "groups:read"),
+    "channel_shared": ("channels:read", "groups:read"),
+    "channel_unshared": ("channels:read", "groups:read"),
+    "channel_id_changed": ("channels:read", "groups:read"),
+    "user_change": ("users:read",),
+}
+"""What an app must be allowed to do to hear of an event, any one of them: "Required scopes" on the page of each."""
+
+
+def scopes_of(event_type: str) -> tuple[str, ...]:
+    kind = event_type.partition("_")[0]
+    return SCOPES.get(event_type, (f"{kind}s:read",) if kind in {"channel", "group"} else ())
+
 
 class Events:
     """Every change awaits the delivery of its event. Events that stay without acknowledgement are in `undelivered`.
@@ -25,6 +43,8 @@ class Events:
 
     async def send(self, event: Json, workspace: Workspace) -> None:
         if self.subscribed is not None and event["type"] not in self.subscribed:
+            return
+        if (scopes := scopes_of(event["type"])) and not workspace.scopes.intersection(scopes):
             return
         payload = self._payloads.event(event, workspace)
         if not await self._delivery.send_event(payload):

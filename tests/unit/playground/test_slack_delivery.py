@@ -177,3 +177,14 @@ async def test_people_act_at_the_same_moment(app: TinyApp, slack: SlackPlaygroun
     card = await ada.sees(news, "Mail from")
     await asyncio.gather(*(person.press(card, "Check now") for person in people))
     await slack.settled(lambda: len(app.payloads("check")) == 10)
+
+
+@pytest.mark.usefixtures("app")
+async def test_an_event_needs_its_scope(slack: SlackPlayground) -> None:
+    news = slack.channel("news", [slack.person("Ada")], bot_in=True)
+    slack.workspace.scopes.discard("channels:read")
+    await slack.archive(news)
+    assert slack.deliveries == []
+    slack.workspace.scopes.add("channels:read")
+    await slack.unarchive(news)
+    assert {delivery.payload["event"]["type"] for delivery in slack.deliveries} == {"channel_unarchive"}
