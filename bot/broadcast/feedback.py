@@ -1,6 +1,7 @@
 """Collects what comes back: SES's events, from each team's queue or by SNS."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -75,7 +76,28 @@ class Feedback:
                 log.error("events could not be collected", exc_info=outcome)
 
     async def take_in(self, mailer: Mailer, bodies: Iterable[str]) -> None:
-        """Write down what SNS's messages from the mailer's topic say, however they came."""
+        """Write down what SNS's messages from the mailer's topic say, however they came.
+
+        One that cannot be written down is passed over, so that it neither keeps the others back nor comes for ever.
+        """
+        bodies = list(bodies)
+        try:
+            await self._take_in(mailer, bodies)
+        except Exception:  # noqa: BLE001 - whatever it is, the messages are looked at one by one
+            for body in bodies:
+                await self._take_alone(mailer, body)
+
+    async def _take_alone(self, mailer: Mailer, body: str) -> None:
+        try:
+            await self._take_in(mailer, [body])
+        except Exception:
+            # A database that takes this note is well: then the message is at fault, and else it is to come again.
+            digest = hashlib.sha256(body.encode(errors="replace")).hexdigest()
+            async with self._db.write() as session:
+                await leases.seen_once(session, f"passed over:{mailer.id}:{digest}", self._clock())
+            log.exception("a message from the topic of mailer %s cannot be written down and is passed over", mailer.id)
+
+    async def _take_in(self, mailer: Mailer, bodies: Iterable[str]) -> None:
         events = [event for body in bodies if (event := parse(body, mailer.topic_arn))]
         if not events:
             return

@@ -38,6 +38,8 @@ class Notified:
             RefusedError: it is not for us, or nobody knows the connection.
             OSError, SesError: not now: SNS is to try again.
         """
+        if not connection.isprintable():  # PostgreSQL takes no NUL
+            raise RefusedError("no connection")
         message = read(body)
         async with self._db.read() as session:
             mailer = (await session.exec(select(Mailer).where(Mailer.connection == connection))).first()

@@ -1,13 +1,13 @@
 """What events change: states of deliveries, which only move forward, and suppressions. A batch is a few statements.
 
 Events come in any order, twice, and before the answer to the call that caused them: the end is the same whatever the
-order. An event with the attempt's tag settles what was in doubt.
+order. An event with the attempt's tag settles what was in doubt. Nobody is suppressed but a recipient of the broadcast.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam
 from sqlmodel import SQLModel, col, select, update
@@ -44,6 +44,19 @@ _moved = (
 )
 
 
+class _Row(NamedTuple):
+    """A delivery that some event is about."""
+
+    seq: int
+    address: str
+    chunk_id: str | None
+    state: DeliveryState
+
+    @property
+    def key(self) -> str:
+        return address_key(self.address)
+
+
 async def record(session: AsyncSession, mailer: Mailer, events: Iterable[Event], now: datetime) -> None:
     """Write down what events say, each once; one about a broadcast of another mailer says nothing."""
     by_key = {f"event:{mailer.id}:{event.key}": event for event in events}
@@ -57,45 +70,51 @@ async def record(session: AsyncSession, mailer: Mailer, events: Iterable[Event],
 
 
 async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[Event], now: datetime) -> None:
-    moved = await _move(session, broadcast, events, now)
+    about: Mapping[str, list[Event]] = defaultdict(list)
+    for event in events:
+        about[address_key(event.address)].append(event)
+    found = await session.exec(
+        select(Delivery.seq, Delivery.address, Delivery.chunk_id, Delivery.state)
+        .where(Delivery.broadcast_id == broadcast.id, col(Delivery.address_key).in_(about))
+        .order_by(col(Delivery.seq))
+        .with_for_update()
+    )
+    rows = [_Row(*row) for row in found]
+    moved = await _move(session, broadcast, rows, about, now)
     never = [
-        (address, reason)
-        for event in events
+        (row.address, reason)
+        for row in rows
+        if not is_simulator(row.address)
+        for event in about[row.key]
         if (reason := _never_again(event))
-        for address in event.addresses
-        if not is_simulator(address)
     ]
     await suppress_all(session, broadcast.team_id, never, source=broadcast.id, now=now)
     if moved:
         await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now, not_within=TOLD_EVERY)
 
 
-async def _move(session: AsyncSession, broadcast: Broadcast, events: Sequence[Event], now: datetime) -> bool:
-    """Move deliveries as far as these events take them; say whether any was."""
-    about: Mapping[tuple[str, str], list[Event]] = defaultdict(list)
-    for event in events:
-        for address in event.addresses:
-            about[address_key(address), event.attempt].append(event)
-    rows = await session.exec(
-        select(Delivery.seq, Delivery.address_key, Delivery.chunk_id, Delivery.state)
-        .where(Delivery.broadcast_id == broadcast.id, col(Delivery.address_key).in_({key for key, _ in about}))
-        .order_by(col(Delivery.seq))
-        .with_for_update()
-    )
+async def _move(
+    session: AsyncSession,
+    broadcast: Broadcast,
+    rows: Iterable[_Row],
+    about: Mapping[str, Sequence[Event]],
+    now: datetime,
+) -> bool:
+    """Move deliveries as far as the events of their attempts take them; say whether any was."""
     changes: list[dict[str, Any]] = []
     settled: set[str] = set()
-    for seq, key, chunk_id, before in rows:
-        state, last = before, None
-        for event in about.get((key, chunk_id or ""), ()):
+    for row in rows:
+        state, last = row.state, None
+        for event in about[row.key]:
             to, from_ = _MOVES[event.kind]
-            if state in from_:
+            if event.attempt == row.chunk_id and state in from_:
                 state, last = to, event
         if last is None:
             continue
         values = {"state": state, "message_id": last.message_id, "error": last.text, "at": now}
-        changes.append({"of": broadcast.id, "number": seq, **values})
-        if chunk_id and before is DeliveryState.IN_DOUBT:
-            settled.add(chunk_id)
+        changes.append({"of": broadcast.id, "number": row.seq, **values})
+        if row.chunk_id and row.state is DeliveryState.IN_DOUBT:
+            settled.add(row.chunk_id)
     if changes:
         await (await session.connection()).execute(_moved, changes)
     for chunk_id in sorted(settled):

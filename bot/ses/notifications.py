@@ -71,7 +71,7 @@ def read(body: bytes) -> Notification:
         RefusedError: it is none.
     """
     try:
-        told = json.loads(body)
+        told = json.loads(body.decode())  # UTF-8 alone: json would guess
         kind = Kind(told["Type"])
         fields = {name: told[name] for name in _SIGNED[kind] if name in told or name not in _MAY_MISS}
         return Notification(

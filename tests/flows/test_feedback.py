@@ -1,5 +1,8 @@
 """What comes back from SES by the queue: deliveries, bounces, complaints, and the end of a doubt."""
 
+import json
+from typing import Any
+
 from sqlmodel import select
 
 from bot.broadcast.events import Event, EventKind, parse
@@ -80,6 +83,67 @@ async def test_an_event_settles_what_was_in_doubt(world: World) -> None:
         assert all(row.message_id for row in await session.exec(select(Delivery)))
 
 
+POISON: list[tuple[str, Any]] = [
+    ("destination", ["x" * 6_000 + "@else.test"]),
+    ("destination", ["ann\0@else.test"]),
+    ("destination", ["\ud800@else.test"]),
+    ("destination", []),
+    ("messageId", "m\0"),
+    ("messageId", "\ud800"),
+    ("messageId", "m" * 100_000),
+    ("tags", {"attempt": ["\0"], "broadcast": ["\ud800"]}),
+    ("tags", {"attempt": ["a" * 100_000], "broadcast": ["b" * 100_000]}),
+]
+"""What makes a message of the topic into one that the database may not take."""
+
+
+async def messages(world: World) -> list[str]:
+    """Return a complaint by each recipient of the broadcast with something of `POISON` in it, and one as it should be.
+
+    What the other side wrote is the worst there is in all of them.
+    """
+    async with world.bot.db.read() as session:
+        row = (await session.exec(select(Delivery))).one()
+    mail = {
+        "messageId": row.message_id,
+        "destination": [row.address],
+        "tags": {"attempt": [row.chunk_id], "broadcast": [row.broadcast_id]},
+    }
+    complaint = {"complainedRecipients": [{"emailAddress": "\0\ud800" + "x" * 6_000}], "complaintFeedbackType": "\0"}
+    mails = [mail | {name: value} for name, value in POISON] + [mail]
+    return [json.dumps({"eventType": "Complaint", "mail": each, "complaint": complaint}) for each in mails]
+
+
+async def test_one_poisonous_message_among_ten_keeps_none_back(world: World) -> None:
+    await world.is_ready()
+    await broadcasts(world, "email\nann@else.test\n")
+    async with world.bot.db.read() as session:
+        mailer = (await session.exec(select(Mailer))).one()
+    for text in await messages(world):
+        world.aws.sns.publish(mailer.topic_arn, "Amazon SES Email Event Notification", text)
+
+    await world.passes(60)
+
+    assert await states(world) == {"ann@else.test": DeliveryState.COMPLAINED}
+    assert await suppressed(world) == {"ann@else.test": "complaint"}
+    receives = len(world.aws.calls_of("sqs:DeleteMessage"))
+    await world.passes(600)
+    assert len(world.aws.calls_of("sqs:DeleteMessage")) == receives, "nothing is left in the queue"
+
+
+async def test_a_bounce_that_names_another_address_is_about_whom_the_mail_was_for(world: World) -> None:
+    await world.is_ready()
+    for name, other in {"mila": "ceo@victim.test", "ann": "Ann <ann@else.test> ", "ben": "x" * 6_000}.items():
+        world.ses.outcome(f"{name}@else.test", "BOUNCE", named=other)
+    world.ses.outcome("eve@else.test", "COMPLAINT", named="ceo@victim.test")
+
+    await broadcasts(world, "email\n" + "\n".join(f"{name}@else.test" for name in ("mila", "ann", "ben", "eve")))
+
+    bounced = {f"{name}@else.test": DeliveryState.BOUNCED for name in ("mila", "ann", "ben")}
+    assert await states(world) == bounced | {"eve@else.test": DeliveryState.COMPLAINED}
+    assert await suppressed(world) == dict.fromkeys(bounced, "bounce") | {"eve@else.test": "complaint"}
+
+
 async def test_the_queue_is_left_empty_and_polled_for_three_days(world: World) -> None:
     await world.is_ready()
     await broadcasts(world, "email\nann@else.test\n")
@@ -102,7 +166,7 @@ async def test_an_event_about_another_mailers_broadcast_says_nothing(world: Worl
         mailer = (await session.exec(select(Mailer))).one()
         broadcast = (await session.exec(select(Broadcast))).one()
         row = (await session.exec(select(Delivery))).one()
-    event = Event("x", EventKind.COMPLAINT, "m1", str(row.chunk_id), broadcast.id, (row.address,))
+    event = Event("x", EventKind.COMPLAINT, "m1", str(row.chunk_id), broadcast.id, row.address)
     stranger = Mailer(**mailer.model_dump() | {"id": "somebody-elses"})
 
     async with world.bot.db.write() as session:

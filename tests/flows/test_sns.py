@@ -12,7 +12,7 @@ from sqlmodel import select
 from storage.models import Mailer
 from storage.states import DeliveryState
 from tests.databases import Clock
-from tests.flows.test_feedback import broadcasts, states, suppressed
+from tests.flows.test_feedback import broadcasts, messages, states, suppressed
 from tests.flows.world import OVER_HTTP, World, open_world
 from tests.playground.aws import AwsPlayground
 
@@ -35,10 +35,16 @@ async def the_mailer(world: World) -> Mailer:
         return (await session.exec(select(Mailer))).one()
 
 
-def signed(world: World, topic_arn: str) -> dict[str, str]:
+def signed(world: World, topic_arn: str, text: str = "{}", message_id: str = "1") -> dict[str, str]:
     """A message from any topic, signed by SNS."""
     stamp = f"{world.clock():%Y-%m-%dT%H:%M:%S}.000Z"
-    message = {"Type": "Notification", "MessageId": "1", "TopicArn": topic_arn, "Message": "{}", "Timestamp": stamp}
+    message = {
+        "Type": "Notification",
+        "MessageId": message_id,
+        "TopicArn": topic_arn,
+        "Message": text,
+        "Timestamp": stamp,
+    }
     return world.aws.sns.sign(message, "eu-west-1")
 
 
@@ -81,14 +87,36 @@ async def test_a_queue_comes_first_where_the_policy_has_one(world: World) -> Non
     assert {call.params["Protocol"] for call in world.aws.calls_of("sns:Subscribe")} == {"sqs"}
 
 
+async def test_one_poisonous_message_among_ten_is_not_asked_for_again(world: World) -> None:
+    await world.is_ready()
+    await broadcasts(world, "email\nann@else.test\n")
+    mailer = await the_mailer(world)
+    taken = [
+        await post(world, mailer.connection, json.dumps(signed(world, mailer.topic_arn, text, f"p{number}")).encode())
+        for number, text in enumerate(await messages(world))
+    ]
+    assert [status for status, *_ in taken] == [200] * len(taken)
+    assert await states(world) == {"ann@else.test": DeliveryState.COMPLAINED}
+    assert await suppressed(world) == {"ann@else.test": "complaint"}
+
+
 async def test_whoever_is_not_sns_gets_the_same_bytes_whatever_the_connection(world: World) -> None:
     await world.is_open()
     mailer = await the_mailer(world)
     foreign = signed(world, mailer.topic_arn.replace("1111", "9999"))
     forged = {**foreign, "TopicArn": mailer.topic_arn}
-    bodies = [b"", b"null", b"\xff", b"[" * 100_000, json.dumps(foreign).encode(), json.dumps(forged).encode()]
+    own = json.dumps(signed(world, mailer.topic_arn))
+    bodies = [
+        b"",
+        own.encode("utf-16"),
+        b"null",
+        b"\xff",
+        b"[" * 100_000,
+        json.dumps(foreign).encode(),
+        json.dumps(forged).encode(),
+    ]
 
-    answers = [await post(world, name, body) for name in (mailer.connection, "0" * 16) for body in bodies]
+    answers = [await post(world, name, body) for name in (mailer.connection, "0" * 16, "%00") for body in bodies]
 
     assert answers == [answers[0]] * len(answers)
     assert answers[0][:2] == (403, b"")

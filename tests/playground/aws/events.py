@@ -38,11 +38,12 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of one mail, for these of its recipients."""
+    """One event of one mail, for these of its recipients; `named`: whom the other side names in their stead."""
 
     kind: str
     mail: Mail
     recipients: tuple[str, ...]
+    named: tuple[str, ...]
     at: datetime
     sub_type: str = ""
     reason: str = ""
@@ -71,7 +72,8 @@ class EventPublisher:
             return
         for destination in list(configuration_set.destinations.values()):
             if destination.enabled and destination.topic_arn and kind in destination.event_types:
-                event = Event(kind, mail, recipients, ses.clock(), sub_type, reason)
+                named = tuple(ses.named(each, kind) for each in recipients)
+                event = Event(kind, mail, recipients, named, ses.clock(), sub_type, reason)
                 self._worker.do(partial(self._send, destination.topic_arn, event))
 
     def _send(self, topic_arn: str, event: Event) -> None:
@@ -123,12 +125,14 @@ def _detail(event: Event) -> dict[str, Any]:
 
 
 def _bounce(event: Event) -> dict[str, Any]:
+    """`emailAddress` is the Final-Recipient of a report that another server wrote (developer guide, "Bounced
+    recipients"), so that it may be anything."""
     failed = {"action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
     return {
         "feedbackId": _feedback_id(event),
         "bounceType": "Permanent",
         "bounceSubType": event.sub_type,
-        "bouncedRecipients": [{"emailAddress": address, **failed} for address in event.recipients],
+        "bouncedRecipients": [{"emailAddress": address, **failed} for address in event.named],
         "timestamp": _stamp(event.at),
         "reportingMTA": "dsn; a8-50.smtp-out.amazonses.com",
     }
@@ -138,7 +142,7 @@ def _complaint(event: Event) -> dict[str, Any]:
     return {
         "feedbackId": _feedback_id(event),
         "complaintSubType": event.sub_type or None,
-        "complainedRecipients": [{"emailAddress": address} for address in event.recipients],
+        "complainedRecipients": [{"emailAddress": address} for address in event.named],
         "timestamp": _stamp(event.at),
         "complaintFeedbackType": "abuse",
         "arrivalDate": _stamp(event.at),
@@ -149,7 +153,7 @@ def _delivery(event: Event) -> dict[str, Any]:
     return {
         "timestamp": _stamp(event.at),
         "processingTimeMillis": 642,
-        "recipients": list(event.recipients),
+        "recipients": list(event.named),
         "smtpResponse": "250 2.6.0 Message received",
         "reportingMTA": "a8-50.smtp-out.amazonses.com",
     }

@@ -12,7 +12,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from tests.playground.aws.addresses import domain_of, is_address, normal_identity
+from tests.playground.aws.addresses import domain_of, is_address, is_simulator, normal_identity
 from tests.playground.aws.limits import Window
 
 if TYPE_CHECKING:
@@ -138,6 +138,9 @@ class Ses:
         self.suppressed: dict[str, Suppressed] = {}
         self.suppressed_reasons: tuple[str, ...] = ("BOUNCE", "COMPLAINT")
         self.outcomes: dict[str, str] = {}
+        self.other_names: dict[str, str] = {}
+        self.names_others = False
+        """Whether deliveries name another address too, which AWS is not known to do."""
         self.refused: list[Refused] = []
         self.details: Details | None = None
         self.production = False
@@ -246,12 +249,21 @@ class Ses:
     def suppress(self, address: str, reason: str = "BOUNCE") -> None:
         self.suppressed[address.lower()] = Suppressed(address, reason, self.clock())
 
-    def outcome(self, address: str, event: str | None) -> None:
-        """What becomes of mail to `address`: BOUNCE, COMPLAINT, DELIVERY_DELAY, REJECT; None: delivered."""
+    def outcome(self, address: str, event: str | None, *, named: str | None = None) -> None:
+        """What becomes of mail to `address`: BOUNCE, COMPLAINT, DELIVERY_DELAY, REJECT; None: delivered. `named` is
+        whom the events of a bounce or complaint name in its stead; by default where the mail was forwarded to."""
         if event is None:
             self.outcomes.pop(address.lower(), None)
         else:
             self.outcomes[address.lower()] = event
+        if named is not None:
+            self.other_names[address.lower()] = named
+
+    def named(self, address: str, kind: str) -> str:
+        """The address that an event of this kind gives for a recipient."""
+        if is_simulator(address) or not (kind in {"BOUNCE", "COMPLAINT"} or self.names_others):
+            return address
+        return self.other_names.get(address.lower(), address.replace("@", "@forwarded."))
 
     def refuse(self, pattern: str, how: str, message: str = "", *, times: int | None = None) -> None:
         """What SendBulkEmail answers to an address of this pattern (`*@a.example`): a BulkEmailStatus for that entry,

@@ -1,6 +1,7 @@
 """Events of any kind, in any order and twice; and the silence where none come. Rows alone, no AWS."""
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,19 +9,26 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import delete, select
 
-from bot.broadcast.events import Event, EventKind, parse
+from bot.broadcast.events import LONGEST_ID, Event, EventKind, parse
+from bot.broadcast.feedback import Feedback
 from bot.broadcast.outcomes import record
 from bot.broadcast.silence import ENOUGH, follow_silence
 from bot.mailer.hearing import heard
+from bot.mailer.vault import Vault
 from bot.mailer.way_back import EVENTS_COME_WITHIN
+from bot.ses.client import SesClients
 from storage import leases
 from storage.database import Database
 from storage.models import Audience, Broadcast, Chunk, Delivery, Mailer, Poll, SendingAccount, Suppression, new_id
+from storage.sealing import KeyRing
 from storage.states import Access, ChunkState, DeliveryState, IncidentKind, PollKind, SendKind
 from tests.databases import Clock
 from tests.unit.alerts.rows import Watched
+from tests.unit.broadcast.station import MortalDatabase
 
 K, S = EventKind, DeliveryState
 SECOND = timedelta(seconds=1)
@@ -79,7 +87,7 @@ class Sent:
 
     def event(self, kind: EventKind, seq: int = 0, *, key: str = "") -> Event:
         address = f"r{seq}@else.test"
-        return Event(key or new_id(), kind, "m1", self.chunk_id, self.broadcast_id, (address,), permanent=True)
+        return Event(key or new_id(), kind, "m1", self.chunk_id, self.broadcast_id, address, permanent=True)
 
     async def play(self, events: list[Event]) -> DeliveryState:
         """Let the events come, from a delivery in doubt on; what it ends as."""
@@ -170,6 +178,77 @@ async def test_an_event_that_comes_again_does_not_undo_what_a_person_decided(sen
         assert (await session.exec(select(Suppression))).all() == []
 
 
+async def test_nobody_is_suppressed_whom_the_broadcast_was_not_for(sent: Sent) -> None:
+    await sent.store(1, S.SENT)
+    events = [replace(sent.event(kind), address="ceo@victim.test") for kind in (K.BOUNCE, K.COMPLAINT)]
+    async with sent.db.write() as session:
+        await record(session, sent.watched.mailer, events, sent.clock())
+    assert await suppressed(sent.db) == {}
+
+
+# Messages that cannot be written down
+
+
+async def suppressed(db: Database) -> dict[str, str]:
+    async with db.read() as session:
+        return {row.address: row.reason for row in await session.exec(select(Suppression))}
+
+
+@pytest.fixture
+async def refuses(db: Database) -> AsyncIterator[None]:
+    """A database that takes everything but one recipient, for a reason that no check of ours foresees."""
+    postgresql = [
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$",
+        "CREATE TRIGGER no BEFORE UPDATE ON delivery FOR EACH ROW WHEN (new.seq = 3) EXECUTE FUNCTION no()",
+    ]
+    sqlite = ["CREATE TRIGGER no BEFORE UPDATE ON delivery WHEN new.seq = 3 BEGIN SELECT raise(ABORT, 'no'); END"]
+    statements = {"postgresql": postgresql, "sqlite": sqlite}[db.dialect]
+    async with db.write() as session:
+        for statement in statements:
+            await (await session.connection()).execute(text(statement))
+    yield
+    if db.dialect == "postgresql":  # it is used again
+        async with db.write() as session:
+            await (await session.connection()).execute(text("DROP FUNCTION no CASCADE"))
+
+
+def bounces_of(sent: Sent, count: int) -> list[str]:
+    def body(seq: int) -> str:
+        event = told([f"r{seq}@else.test"])
+        event["mail"]["tags"] = {"attempt": [sent.chunk_id], "broadcast": [sent.broadcast_id]}
+        return json.dumps(json.loads(message(event)) | {"MessageId": f"m{seq}"})
+
+    return [body(seq) for seq in range(count)]
+
+
+@pytest.mark.usefixtures("refuses")
+async def test_a_message_that_cannot_be_written_down_keeps_no_other_back(
+    sent: Sent, caplog: pytest.LogCaptureFixture
+) -> None:
+    await sent.store(10, S.SENT, topic_arn="t")
+    feedback = Feedback(sent.db, sent.clock, Vault(KeyRing.generate(), SesClients()))
+    await feedback.take_in(await sent.mailer(), bounces_of(sent, 10))
+    assert set(await suppressed(sent.db)) == {f"r{seq}@else.test" for seq in range(10) if seq != 3}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"a message from the topic of mailer {sent.watched.mailer.id} cannot be written down and is passed over"
+    ]
+
+
+async def test_where_the_database_is_away_no_message_is_passed_over(sent: Sent, database_url: str) -> None:
+    await sent.store(1, S.SENT, topic_arn="t")
+    gone = MortalDatabase(database_url, sent.clock, dies_at=1)
+    try:
+        feedback = Feedback(gone, sent.clock, Vault(KeyRing.generate(), SesClients()))
+        with pytest.raises(OperationalError):
+            await feedback.take_in(await sent.mailer(), bounces_of(sent, 1))
+    finally:
+        await gone.stop()
+    await Feedback(sent.db, sent.clock, Vault(KeyRing.generate(), SesClients())).take_in(
+        await sent.mailer(), bounces_of(sent, 1)
+    )
+    assert await suppressed(sent.db) == {"r0@else.test": "bounce"}
+
+
 # Silence
 
 
@@ -225,6 +304,66 @@ def message(event: dict[str, Any]) -> str:
     return json.dumps({"Type": "Notification", "TopicArn": "t", "MessageId": "m", "Message": json.dumps(event)})
 
 
+def told(destination: Any, **changes: Any) -> dict[str, Any]:
+    """A bounce for good of one mail of a broadcast."""
+    tags = {"attempt": ["1"], "broadcast": ["2"]}
+    bounce = {"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": []}
+    mail = {"messageId": "m1", "destination": destination, "tags": tags}
+    return {"eventType": "Bounce", "mail": mail, "bounce": bounce} | changes
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a" * 321, "a\0@else.test", "\ud800@else.test", "a\n@else.test", "a\u202e@else.test", 7, None, {"a": 1}, ["a"]],
+    ids=ascii,
+)
+def test_an_address_that_no_mail_could_have_gone_to_is_no_event(address: Any) -> None:
+    assert parse(message(told([address])), "t") is None
+    assert parse(message(told(["a@else.test"])), "t") is not None
+
+
+@pytest.mark.parametrize("value", ["\0", "\ud800", "\n", 7, None, []], ids=ascii)
+@pytest.mark.parametrize("name", ["messageId", "attempt", "broadcast", "MessageId"])
+def test_ids_that_no_database_takes_are_no_event(name: str, value: Any) -> None:
+    event = told(["a@else.test"])
+    if name == "messageId":
+        event["mail"][name] = value
+    elif name != "MessageId":
+        event["mail"]["tags"][name] = [value]
+    envelope = json.loads(message(event))
+    envelope |= {"MessageId": value} if name == "MessageId" else {}
+    assert parse(json.dumps(envelope), "t") is None
+
+
+def test_long_ids_are_cut() -> None:
+    event = told(["a@else.test"])
+    event["mail"] |= {"messageId": "m" * 9_999, "tags": {"attempt": ["a" * 9_999], "broadcast": ["b" * 9_999]}}
+    envelope = json.loads(message(event)) | {"MessageId": "k" * 9_999}
+    read = parse(json.dumps(envelope), "t")
+    assert read is not None
+    assert {len(each) for each in (read.key, read.message_id, read.attempt, read.broadcast_id)} == {LONGEST_ID}
+
+
+@pytest.mark.parametrize(
+    "recipients",
+    [
+        [{"emailAddress": "mila.private@home.test"}],
+        [{"emailAddress": "Mila <mila@north.test> "}],
+        [{"emailAddress": "x" * 6_000}, {"diagnosticCode": 7}, "\0"],
+        [],
+        None,
+        "nobody",
+    ],
+    ids=ascii,
+)
+def test_a_bounce_is_about_whom_the_mail_was_for_whatever_the_other_side_names(recipients: Any) -> None:
+    event = told(["mila@north.test"])
+    event["bounce"]["bouncedRecipients"] = recipients
+    read = parse(message(event), "t")
+    assert read is not None
+    assert (read.address, read.permanent, read.text) == ("mila@north.test", True, "Permanent, General:")
+
+
 def test_an_event_of_a_mail_that_is_none_of_a_broadcast_counts_as_heard_alone() -> None:
     mail = {"messageId": "m1", "destination": ["success@simulator.amazonses.com"]}
     for tags in ({}, {"tags": {"ses:operation": ["SendEmail"]}}):
@@ -237,6 +376,6 @@ def test_delays_are_read_and_what_changes_nothing_is_passed_over() -> None:
     mail = {"messageId": "m1", "destination": ["a@else.test"], "tags": {"attempt": ["1"], "broadcast": ["2"]}}
     delayed = parse(message({"eventType": "DeliveryDelay", "mail": mail, "deliveryDelay": {}}), "t")
     assert delayed is not None
-    assert (delayed.kind, delayed.addresses) == (K.DELIVERY_DELAY, ("a@else.test",))
+    assert (delayed.kind, delayed.address) == (K.DELIVERY_DELAY, "a@else.test")
     for kind in ("Open", "Click", "Subscription", "Something new"):
         assert parse(message({"eventType": kind, "mail": mail}), "t") is None

@@ -105,7 +105,7 @@ async def test_what_an_event_has_settled_meanwhile_is_not_sent_again(connected: 
     settled = next(row for row in await connected.deliveries(broadcast.id) if row.state is IN_DOUBT)
     async with connected.db.write() as session:
         mailer = (await session.exec(select(Mailer))).one()
-        event = Event("e1", EventKind.SEND, "m1", str(settled.chunk_id), broadcast.id, (settled.address,))
+        event = Event("e1", EventKind.SEND, "m1", str(settled.chunk_id), broadcast.id, settled.address)
         await record(session, mailer, [event], connected.clock())
 
     await again(connected, broadcast, IN_DOUBT)

@@ -177,7 +177,8 @@ def test_recipients_behave_by_name_or_as_told(
     assert [each["eventType"] for each in found] == expected
     if "Bounce" in expected:
         assert found[1]["bounce"]["bounceType"] == "Permanent"
-        assert found[1]["bounce"]["bouncedRecipients"][0]["emailAddress"] == recipient
+        named = found[1]["bounce"]["bouncedRecipients"][0]["emailAddress"]
+        assert named == recipient.replace("@example.net", "@forwarded.example.net")
     if recipient.startswith("listed"):
         assert found[1]["complaint"]["complaintSubType"] == "OnAccountSuppressionList"
 
