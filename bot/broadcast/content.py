@@ -4,15 +4,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
 from bot.broadcast.fields import Merge, split_merges
 from bot.broadcast.markup import html_of, text_of
-from bot.broadcast.richtext import Block, Inline, Item, List, read_rich_text
+from bot.broadcast.richtext import Block, Inline, inlines, read_rich_text
 from bot.broadcast.template import CONTROLS, Place, Rendered, Source, Template, render
 from bot.broadcast.unsubscribe import unsubscribe_mailto
 from bot.errors import BotError
+from bot.mailer.names import shown
 
 __all__ = ["Footer", "Rendered", "Template", "Unsubscribe", "compile_template", "render"]
 
@@ -61,7 +63,7 @@ def compile_template(
 
     Raises:
         BotError: for the field it is about. SUBJECT_EMPTY, TOO_LONG, NOT_ONE_LINE, BODY_EMPTY, LINK_REFUSED,
-            FIELD_SPLIT, UNKNOWN_FIELD, MESSAGE_TOO_LARGE.
+            FIELD_SPLIT, FIELD_SYNTAX, UNKNOWN_FIELD, MESSAGE_TOO_LARGE.
     """
     subject, preheader = subject.strip(), preheader.strip()
     if not subject:
@@ -73,7 +75,7 @@ def compile_template(
         raise BotError("BODY_EMPTY", "The message is empty: type what it should say.", field="message")
     _check_fields(split_merges(subject), columns, "subject")
     _check_fields(split_merges(preheader), columns, "preheader")
-    for inline in _inlines(blocks):
+    for inline in inlines(blocks):
         _check_whole(inline)
     source = Source(show_names=columns is None)
     html, text = _html(subject, preheader, blocks, footer, source), _text(blocks, footer, source)
@@ -102,12 +104,34 @@ def _check_line(text: str, limit: int, field: str) -> None:
 
 
 def _check_fields(parts: Iterable[str | Merge], columns: Sequence[str] | None, field: str) -> None:
+    """Refuse a field in another program's syntax, and one that nothing would fill; a fallback is something."""
+    merges = [part for part in parts if isinstance(part, Merge)]
+    for merge in merges:
+        if meant := merge.meant:
+            raise BotError(
+                "FIELD_SYNTAX",
+                f"{{{{{shown(merge.typed)}}}}} has its fallback as another program writes it.",
+                f"Write {{{{{meant.field}{'|' * bool(meant.fallback)}{shown(meant.fallback)}}}}}.",
+                field=field,
+            )
     if columns is None:
         return
-    unknown = {f"{{{{{part.field}}}}}": None for part in parts if isinstance(part, Merge) and part.field not in columns}
+    unknown = dict.fromkeys(merge.field for merge in merges if merge.field not in columns and not merge.fallback)
     if unknown:
-        there = f"it has {', '.join(columns)}" if columns else "it has none"
-        raise BotError("UNKNOWN_FIELD", f"The audience has no column for {', '.join(unknown)}: {there}.", field=field)
+        named = _some([f"{{{{{shown(name, 40)}}}}}" for name in unknown], 5)
+        there = f"it has {_some(columns, 20)}" if columns else "it has none"
+        nearest = get_close_matches(next(iter(unknown))[:100], columns, 1)
+        raise BotError(
+            "UNKNOWN_FIELD",
+            f"The audience has no column for {named}: {there}.",
+            f"Did you mean {{{{{nearest[0]}}}}}?" if nearest else "",
+            field=field,
+        )
+
+
+def _some(names: Sequence[str], limit: int) -> str:
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def _check_whole(content: Inline) -> None:
@@ -121,16 +145,6 @@ def _check_whole(content: Inline) -> None:
             f"Only a part of {{{{{split[0]}}}}} is formatted: format all of it, braces included, or none.",
             field="message",
         )
-
-
-def _inlines(blocks: Iterable[Block | Item]) -> Iterable[Inline]:
-    for block in blocks:
-        if isinstance(block, List):
-            yield from _inlines(block.items)
-        else:
-            yield block.content
-            if isinstance(block, Item):
-                yield from _inlines(block.lists)
 
 
 def _html(subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: Source) -> str:

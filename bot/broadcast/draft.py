@@ -10,6 +10,7 @@ from bot.broadcast.content import Footer, Unsubscribe, compile_template, render
 from bot.broadcast.letter import Fixed
 from bot.broadcast.recipients import Progress, nobody
 from bot.broadcast.rejects import Rejects
+from bot.broadcast.remarks import Remark
 from bot.broadcast.unsubscribe import unsubscribe_url
 from bot.errors import BotError
 from bot.mailer.names import parse_address
@@ -70,6 +71,7 @@ class Prepared:
     broadcast: Broadcast
     audience: Audience
     samples: Sequence[Sample]
+    remarks: Sequence[Remark]
     suppressed: int
     readiness: Readiness
 

@@ -15,15 +15,24 @@ _QUOTE = "margin:0 0 16px;padding-left:12px;border-left:3px solid #ccc"
 _CODE = "margin:0 0 16px;padding:12px;background:#f6f6f6;white-space:pre-wrap"
 _TARGET = re.compile(r"https?://[^\s/?#{}\\@]+(?:[/?#]\S*)?|(?:mailto|tel):\S+", re.IGNORECASE)
 _FIELD_MAY_FOLLOW = re.compile(r"https?://[^/?#]+[/?#]|mailto:", re.IGNORECASE)
-_ENCODED_MARKER = re.compile(r"%7B%7B(.*?)%7D%7D", re.IGNORECASE)
+# Stops at the next pair of braces, so that a text is read once however many pairs are never closed.
+_ENCODED_MARKER = re.compile(r"%7B%7B((?:(?!%7[BD]%7[BD]).)*)%7D%7D", re.IGNORECASE)
+LINK_LIMIT = 2_000  # characters; browsers and mail programs cut beyond that
 
 
 def link_target(url: str) -> str:
     """Return a link's address, with its markers readable.
 
     Raises:
-        BotError: LINK_REFUSED, for all but http, https, mailto and tel, and for a field that would decide the host.
+        BotError: LINK_REFUSED, for all but http, https, mailto and tel, for a field that would decide the host, and
+            for what is too long for mail programs.
     """
+    if len(url) > LINK_LIMIT:
+        raise BotError(
+            "LINK_REFUSED",
+            f"The link {shown(url)} has {len(url):,} characters: shorten it to {LINK_LIMIT:,} at most.",
+            field="message",
+        )
     url = _ENCODED_MARKER.sub(lambda marker: unquote(marker[0]), url)
     first, *rest = split_merges(url) or [""]
     plain = "".join(part if isinstance(part, str) else "x" for part in (first, *rest))

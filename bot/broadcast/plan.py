@@ -1,5 +1,6 @@
 """From what a person composed to a broadcast that is scheduled; whether the person may is the caller's question."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -16,10 +17,11 @@ from bot.broadcast.progress import Progress, progress_of
 from bot.broadcast.recipients import (
     count_suppressed,
     create_deliveries,
-    first_recipients,
     forget_audience,
+    samples_of,
     store_audience,
 )
+from bot.broadcast.remarks import remarks
 from bot.broadcast.steering import Also, Steering, as_seen, lock, nothing
 from bot.errors import BotError
 from bot.mailer.names import counts_toward_quota, parse_addresses
@@ -63,16 +65,16 @@ class Broadcasts(Steering):
         start_at = check_start(start_at, self._clock())
         mailer, _ = await self._gate.ask(team, addresses.sender, SendKind.BROADCAST, 1)  # before a long file is read
 
-        def fixed_for(columns: Sequence[str]) -> Fixed:
-            return fix(team, draft, addresses, SendKind.BROADCAST, columns, self._public_url)
+        async def fixed_for(columns: Sequence[str]) -> Fixed:
+            return await self._fix(team, draft, addresses, SendKind.BROADCAST, columns)
 
         if isinstance(source, Audience):
-            broadcast = self._row(mailer, source, draft, addresses, fixed_for(source.columns), by)
+            broadcast = self._row(mailer, source, draft, addresses, await fixed_for(source.columns), by)
             broadcast.start_at = start_at
             return await self._keep(team, broadcast, source)
         name = await self._name(team, source.save_as)
         sheet = parse(source.file)
-        fixed = fixed_for(sheet.columns)
+        fixed = await fixed_for(sheet.columns)
         audience = Audience(team_id=team.id, columns=list(sheet.columns), created_by=by, created_at=self._clock())
         await store_audience(self._db, audience, sheet, source.rejects.add, source.progress)
         broadcast = self._row(mailer, audience, draft, addresses, fixed, by)
@@ -105,7 +107,7 @@ class Broadcasts(Steering):
         size = sum(map(counts_toward_quota, recipients))
         mailer, answer = await self._gate.ask(team, addresses.sender, SendKind.TEST, size)
         _check_sandbox(answer, recipients)
-        fixed = fix(team, draft, addresses, SendKind.TEST, (), self._public_url)
+        fixed = await self._fix(team, draft, addresses, SendKind.TEST, ())
         members = [Member(line, each, []) for line, each in enumerate(recipients, start=1)]
         now = self._clock()
         audience = Audience(team_id=team.id, created_by=by, created_at=now)
@@ -156,6 +158,12 @@ class Broadcasts(Steering):
             found = (await session.exec(latest.order_by(col(Broadcast.created_at).desc()).limit(1))).first()
         return found or ("", "")
 
+    async def _fix(
+        self, team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str]
+    ) -> Fixed:
+        """Compile the message in a thread: a program may send 100 KB of it, and nobody else waits for that."""
+        return await asyncio.to_thread(fix, team, draft, addresses, kind, columns, self._public_url)
+
     async def _name(self, team: Team, typed: str) -> str:
         """Return the name to save under, known to be free or to be handed over."""
         if name := audience_name(typed):
@@ -181,12 +189,14 @@ class Broadcasts(Steering):
     async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
         async with self._db.read() as session:
             suppressed = await count_suppressed(session, audience)
-            first = await first_recipients(session, audience, SAMPLES)
+            fixed = Fixed.from_json(broadcast.template)
+            first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
         size = max(1, audience.toward_quota - suppressed)
         _, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, size)
-        fixed = Fixed.from_json(broadcast.template)
         samples = [sample(fixed, address, values) for address, values in first]
-        return Prepared(broadcast, audience, samples, suppressed, answer)
+        typed = broadcast.subject, broadcast.preheader, broadcast.body
+        worth_knowing = remarks(*typed, fixed.message, audience.columns)
+        return Prepared(broadcast, audience, samples, worth_knowing, suppressed, answer)
 
     async def _deliveries_are_made(self, team: Team, broadcast_id: str, version: int) -> bool:
         """Make the next deliveries of a draft; whoever else confirms it at the same moment helps."""

@@ -6,10 +6,10 @@ process once, when they are read. Work on many is cut into short transactions: o
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, TableValuedAlias, bindparam, collate, literal, text, true
@@ -28,6 +28,8 @@ BLOCK = 100  # members
 _BATCH = 100  # blocks read and stored at once
 _DELIVERIES = 5_000  # made in one transaction
 _REJECTED_KEPT = 100
+_LOOKED_THROUGH = 100_000  # members, for a sample
+_ASKED_FOR = 50  # of them, whether they are suppressed
 
 _blocks = SQLModel.metadata.tables["audience_block"]
 _FIELDS = (
@@ -170,6 +172,45 @@ async def count_suppressed(session: AsyncSession, audience: Audience) -> int:
     both = and_(col(Suppression.team_id) == audience.team_id, col(Suppression.address_key) == key)
     counted = select(func.count()).select_from(_blocks).join(members, true()).join(Suppression, both)
     return (await session.exec(counted.where(_blocks.c.audience_id == audience.id))).one()
+
+
+async def samples_of(
+    session: AsyncSession, audience: Audience, count: int, fields: Collection[str]
+) -> list[tuple[str, list[str]]]:
+    """Return address and values of some whom the team may mail: the first ones, and one who lacks a field's value."""
+    places = [place for place, column in enumerate(audience.columns) if column in fields]
+    first = await first_recipients(session, audience, count)
+    if len(first) < count or any(_lacks(values, places) for _, values in first):
+        return first
+    lacking = await _first_lacking(session, audience, places)
+    return [*first[: count - len(lacking)], *lacking]
+
+
+def _lacks(values: Sequence[str], places: Iterable[int]) -> bool:
+    return any(not values[place].strip() for place in places if place < len(values))
+
+
+async def _first_lacking(
+    session: AsyncSession, audience: Audience, places: Sequence[int]
+) -> list[tuple[str, list[str]]]:
+    """Return the first who lacks a value and may be mailed, if there is one among the first of a long list."""
+    blocks = select_rows(_blocks.c.addresses, _blocks.c.fields).where(_blocks.c.audience_id == audience.id)
+    connection, asked = await session.connection(), 0
+    for after in range(0, min(audience.size, _LOOKED_THROUGH) if places else 0, _DELIVERIES):
+        here = blocks.where(_blocks.c.first_seq.between(after + 1, after + _DELIVERIES)).order_by(_blocks.c.first_seq)
+        rows = chain.from_iterable(zip(*block, strict=True) for block in await connection.execute(here))
+        for address, values in (row for row in rows if _lacks(row[1], places)):
+            if not await _is_suppressed(session, audience.team_id, address):
+                return [(address, values)]
+            asked += 1
+            if asked == _ASKED_FOR:
+                return []
+    return []
+
+
+async def _is_suppressed(session: AsyncSession, team_id: str, address: str) -> bool:
+    this = (col(Suppression.team_id) == team_id, col(Suppression.address_key) == address.lower())
+    return (await session.exec(select(Suppression.id).where(*this))).first() is not None
 
 
 async def first_recipients(session: AsyncSession, audience: Audience, count: int) -> list[tuple[str, list[str]]]:

@@ -73,6 +73,17 @@ def read_rich_text(body: Mapping[str, Any], names: Mapping[str, str]) -> tuple[B
     return tuple(blocks)
 
 
+def inlines(blocks: Iterable[Block | Item]) -> Iterator[Inline]:
+    """Yield the texts of all blocks and of what is in them."""
+    for block in blocks:
+        if isinstance(block, List):
+            yield from inlines(block.items)
+        else:
+            yield block.content
+            if isinstance(block, Item):
+                yield from inlines(block.lists)
+
+
 def _blocks(element: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Block]:
     content = tuple(_runs(element.get("elements", ()), names))
     if element["type"] == "rich_text_preformatted":

@@ -90,6 +90,7 @@ async def test_what_cannot_be_sent_is_refused_in_its_field(world: World) -> None
         "Message",
         {
             "   ": "The message is empty",
+            "Hello {{first_name | default: 'there'}}": "Write {{first_name|there}}.",
             "Hello {{town}} and {{first_name}}": "no column for {{town}}: it has email, first_name",
             "x" * 260_000: "Amazon SES leaves room for 500 KB: shorten it",
         },
@@ -133,6 +134,18 @@ async def test_the_confirmation_shows_the_counts_what_is_left_out_by_line_and_ho
     ):
         assert text in modal.text, text
     assert world.aws.mails == []
+
+
+@OVER_HTTP
+async def test_the_confirmation_says_what_of_the_text_is_filled_otherwise_than_it_looks(world: World) -> None:
+    await world.is_open()
+
+    modal = await world.composes(subject="Spring news for {first_name}", message="Hello {{name|there}}")
+
+    assert "{first_name} goes out as it stands: it is another program's way to write a field" in modal.text
+    assert "Here it is {{first_name}}." in modal.text
+    assert "The audience has no column name: everybody gets “there”." in modal.text
+    await world.confirms(modal)
 
 
 @OVER_HTTP

@@ -175,6 +175,7 @@ def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent
         section(_counts(prepared)),
         *_rejected(prepared.audience, list_sent=list_sent),
         *(section(f":warning: {esc(notice.sentence)}") for notice in explain(prepared.readiness)),
+        *(section(f":warning: {esc(remark.sentence)}") for remark in prepared.remarks),
         section(_timing(prepared)),
         *_samples(prepared),
     ]

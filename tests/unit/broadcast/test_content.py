@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.broadcast.content import Footer, Template, Unsubscribe, compile_template, render
-from bot.broadcast.fields import Merge, split_merges
+from bot.broadcast.fields import Merge, column_names, split_merges
+from bot.broadcast.remarks import remarks
 from bot.broadcast.template import Rendered, clean
 from bot.errors import BotError
 from tests.playground.aws.template import render as ses_renders
@@ -278,13 +279,142 @@ def test_a_value_that_looks_like_a_field_is_not_filled_again() -> None:
 
 
 def test_a_field_without_a_column_is_refused_where_it_stands() -> None:
-    error = refusal(typed("Hi {{Vorname}} and {{first_name}} {{x.y|z}}"))
+    error = refusal(typed("Hi {{Vorname}} and {{first_name}} {{x.y}} {{u|v}}"))
     assert (error.code, error.field) == ("UNKNOWN_FIELD", "message")
     assert error.sentence == ("The audience has no column for {{vorname}}, {{x_y}}: it has email, first_name, city.")
+    assert error.next_step == ""
+    assert refusal(typed("{{frist_name}}")).next_step == "Did you mean {{first_name}}?"
     assert refusal(typed("x"), subject="{{nom}}").field == "subject"
     assert refusal(typed("x"), preheader="{{nom}}").field == "preheader"
     assert refusal(body(section(link("https://example.com/{{nom}}", "x")))).field == "message"
     assert "it has none" in refusal(typed("{{nom}}"), columns=[]).sentence
+
+
+def test_what_is_refused_is_named_in_a_sentence_of_bounded_length() -> None:
+    columns = [f"column_of_the_export_{number}" for number in range(300)]
+    error = refusal(
+        typed("".join(f"{{{{x{number}}}}}" for number in range(9_000)) + f"{{{{{'y' * 9_000}}}}}"), columns=columns
+    )
+    assert error.sentence.startswith(
+        "The audience has no column for {{x0}}, {{x1}}, {{x2}}, {{x3}}, {{x4}} and 8,996 more: it has column_of_"
+    )
+    assert error.sentence.endswith("column_of_the_export_19 and 280 more.")
+    assert len(refusal(typed(f"{{{{{'y' * 9_000}}}}}")).text) < 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Company (legal)",
+        "Customer's name",
+        "Amount ($)",
+        "Name/Firma",
+        "Vor- & Nachname",
+        "Anrede:",
+        "First, last",
+        "名前（姓）",
+        "# of seats",
+        "Umsatz in %",
+        "E-Mail?",
+        "“Nick”",
+        "*Pflichtfeld",
+        "Straße 1/2",
+        "a=b",
+        "(intern) Team",
+        "Prénom",
+        "First\u200bName",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", " {} ", "\u00a0{}\u00a0", "\u200b{}\u200b", "\ufeff{}", "\u202f{}\u2060"])
+def test_a_column_is_filled_by_the_name_its_header_has(header: str, around: str) -> None:
+    columns = list(column_names(["email", header]))
+    written = around.format(header)
+    message = body(section(text(f"A {{{{{written}}}}}, {{{{{written}|0}}}} B")))
+    assert mail(message, {columns[1]: "Graz"}, columns=columns).text == "A Graz, Graz B\n"
+    assert mail(message, {}, columns=columns, subject=f"{{{{{written}|0}}}}").subject == "0"
+    assert refusal(typed(f"A {{{{{written}}}}} B"), columns=["email"]).code == "UNKNOWN_FIELD"
+
+
+@pytest.mark.parametrize(
+    ("other", "ours"),
+    [
+        ("{{first_name | default: 'there'}}", "{{first_name|there}}"),
+        ('{{ first_name || "there" }}', "{{first_name|there}}"),
+        ("{{first_name,fallback=there}}", "{{first_name|there}}"),
+        ("{{ first_name ?? 'there' }}", "{{first_name|there}}"),
+        ("{{first_name ?? there}}", "{{first_name|there}}"),
+        ("{{First name|default('dear friend')}}", "{{first_name|dear friend}}"),
+        ("{{ first_name | capitalize | default: “there” }}", "{{first_name|there}}"),
+        ("{{first_name|'there'}}", "{{first_name|there}}"),
+        ('{{first_name default="there"}}', "{{first_name|there}}"),
+        ("{{ first_name or 'there' }}", "{{first_name|there}}"),
+        ("{{ first_name | fallback: 'there' }}", "{{first_name|there}}"),
+        ("{{first_name | default: ''}}", "{{first_name}}"),
+    ],
+)
+@pytest.mark.parametrize("columns", [COLUMNS, None])
+def test_a_fallback_as_another_program_writes_it_is_refused_with_ours(
+    other: str, ours: str, columns: list[str] | None
+) -> None:
+    places = {"message": refusal(typed(f"Hi {other},"), columns=columns)}
+    for place in ("subject", "preheader"):
+        places[place] = refusal(typed("x"), columns=columns, **{place: f"Hi {other}"})
+    for place, error in places.items():
+        assert (error.code, error.field) == ("FIELD_SYNTAX", place)
+        assert error.text.endswith(f"Write {ours}.")
+        assert other.strip("{} ") in error.sentence
+
+
+@pytest.mark.parametrize("fallback", ["friend: default", "you or me", "it's", "'n' roll", "a||", "=x", "Default GmbH"])
+def test_an_honest_fallback_is_taken(fallback: str) -> None:
+    if "||" in fallback:
+        assert refusal(typed(f"{{{{city|{fallback}}}}}")).code == "FIELD_SYNTAX"
+        return
+    assert mail(typed(f"{{{{city|{fallback}}}}}")).text == f"{fallback}\n"
+
+
+def said_of(message: str, columns: list[str], subject: str = "s") -> list[tuple[str, str]]:
+    compiled = template(typed(message), columns=columns, subject=subject)
+    return [(each.code, each.sentence) for each in remarks(subject, "", typed(message), compiled, columns)]
+
+
+@pytest.mark.parametrize(
+    ("other", "column"),
+    [
+        ("*|FNAME|*", "first_name"),
+        ("*|FNAME|*", "fname"),
+        ("*|CITY|*", "city"),
+        ("{first_name}", "first_name"),
+        ("{First name}", "first_name"),
+        ("{{ .FirstName }}", "first_name"),
+        ("{{ .Subscriber.FirstName }}", "first_name"),
+        ("{{{first_name}}}", "first_name"),
+        ("{{#if city}}", "city"),
+        ("{{first_name}", "first_name"),
+        ("%first_name%", "first_name"),
+        ("[[first_name]]", "first_name"),
+        ("<<First name>>", "first_name"),
+        ("${first_name}", "first_name"),
+    ],
+)
+def test_another_programs_field_is_remarked_on_where_a_column_has_its_name(other: str, column: str) -> None:
+    for columns, subject, message in (
+        (["email", column], "s", f"Hi {other}!"),
+        (["email", column], f"Hi {other}", "x"),
+    ):
+        ((code, sentence),) = said_of(message, columns, subject)
+        assert code == "OTHER_SYNTAX"
+        assert sentence.endswith(f"Here it is {{{{{column}}}}}.")
+    assert said_of(f"Hi {other}!", ["email", "plan"]) == []
+    assert mail(typed(f"Hi {other}!"), columns=["email", column]).text == f"Hi {other}!\n"
+
+
+def test_a_field_that_nobody_has_is_remarked_on_with_what_all_get() -> None:
+    assert said_of("Hi {{first_name|there}} {{city|x}}", ["email", "city"]) == [
+        ("FIELD_NO_COLUMN", "The audience has no column first_name: everybody gets “there”.")
+    ]
+    assert mail(typed("Hi {{first_name|there}}"), columns=["email"]).text == "Hi there\n"
+    assert said_of("Hi {{city}} {x} 50% off 20%", ["email", "city"]) == []
 
 
 def test_before_there_is_an_audience_a_field_shows_its_fallback_or_name() -> None:
@@ -326,6 +456,15 @@ def test_links_that_could_lead_elsewhere_are_refused(url: str) -> None:
     error = refusal(body(section(link(url, "click"))))
     assert (error.code, error.field) == ("LINK_REFUSED", "message")
     assert error.sentence.isprintable()
+
+
+@pytest.mark.parametrize("filler", ["x", "%7B%7Ba", "%7B%7B", "{{a"])
+def test_a_link_longer_than_mail_programs_take_is_refused(filler: str) -> None:
+    url = f"https://example.com/{filler * 30_000}"
+    error = refusal(body(section(link(url, "click"))))
+    assert (error.code, error.field) == ("LINK_REFUSED", "message")
+    assert error.sentence == (f"The link {url[:79]}… has {len(url):,} characters: shorten it to 2,000 at most.")
+    template(body(section(link(f"https://example.com/{'x' * 1_980}", "click"))))
 
 
 @pytest.mark.parametrize(
@@ -457,6 +596,8 @@ def test_text_without_fields_is_mailed_as_typed(value: str) -> None:
 @given(TYPED, TYPED, TYPED)
 def test_no_value_adds_a_tag_an_attribute_or_a_line_to_the_subject(name: str, city: str, fallback: str) -> None:
     fallback = re.sub(r"[{}\n]", "", fallback)
+    if Merge("first_name", fallback.strip(), f"first_name|{fallback}").meant:
+        return
     message = body(
         section(text("Hi {{first_name|" + fallback + "}} "), link("https://example.com/?c={{city}}", "{{city}}")),
         {"type": "rich_text_preformatted", "elements": [text("{{first_name}}")]},

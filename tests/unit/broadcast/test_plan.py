@@ -1,7 +1,9 @@
 """What a person decides: prepared with its numbers, confirmed once, undone, paused, resumed, cancelled."""
 
 import asyncio
+import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -54,6 +56,41 @@ async def test_a_draft_shows_its_numbers_and_how_it_reads(connected: Station) ->
     assert prepared.readiness.duration == timedelta(seconds=2 / 14)
     assert await connected.counts(prepared.broadcast.id) == {}
     assert await connected.broadcasts.last_sender(connected.team) == ("news@example.com", "us@example.com")
+
+
+async def test_one_of_the_samples_shows_what_is_said_to_who_has_no_value(connected: Station) -> None:
+    async def shown(rows: str, text: str = "Hi {{first_name|you}}") -> list[str]:
+        file = Upload(BytesIO(f"email,first_name,city\n{rows}".encode()))
+        with closing(file):
+            prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(text), file, None)
+        return [f"{sample.address} {sample.text.splitlines()[0]}" for sample in prepared.samples]
+
+    async with connected.db.write() as session:
+        now, team = connected.clock(), connected.team.id
+        await suppress(session, team, "s@x.example", SuppressionReason.UNSUBSCRIBED, source="", now=now)
+    names = "".join(f"r{number}@x.example,N{number},\n" for number in range(1, 300))
+    first = ["r1@x.example Hi N1", "r2@x.example Hi N2"]
+    assert await shown(f"{names}s@x.example,,Graz\nlast@x.example, ,Graz\n") == [*first, "last@x.example Hi you"]
+    assert await shown(names) == [*first, "r3@x.example Hi N3"]
+    assert await shown(f"{names}last@x.example,,\n", "Hello all") == [f"r{n}@x.example Hello all" for n in (1, 2, 3)]
+    assert await shown("a@x.example,,\nb@x.example,B,\n") == ["a@x.example Hi you", "b@x.example Hi B"]
+
+
+async def test_nobody_waits_while_a_message_is_compiled(connected: Station) -> None:
+    readers: list[threading.Thread] = []
+
+    class Body(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            readers.append(threading.current_thread())
+            return super().get(key, default)
+
+    typed = draft()
+    await connected.broadcasts.prepare(connected.team, "U1", replace(typed, body=Body(typed.body)), csv(3), None)
+    await connected.broadcasts.prepare_test(
+        connected.team, "U1", replace(typed, body=Body(typed.body)), ["a@x.example"]
+    )
+    assert len(readers) == 2
+    assert threading.current_thread() not in readers
 
 
 async def test_what_is_stored_is_what_was_uploaded(connected: Station) -> None:
