@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import col, func, select
 
+from bot import unknown
 from storage.database import Database
 from storage.models import Broadcast, Incident, Mailer, Outbox, Poll
 from storage.states import Access, BroadcastState, IncidentKind, IncidentState
@@ -25,6 +26,7 @@ class Metrics:
     messages_due: int
     message_lag: float
     poll_lag: float
+    unknown_answers: Mapping[tuple[str, str], int]  # by service and action, of this process
 
 
 async def measure(db: Database, now: datetime) -> Metrics:
@@ -53,6 +55,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
         messages_due=due,
         message_lag=_lag(oldest, now),
         poll_lag=_lag(poll, now),
+        unknown_answers=unknown.answers.counted,
     )
 
 

@@ -1,18 +1,15 @@
 """What AWS says, turned into the states that Mailroom keeps; the one place where that is decided.
 
-A value that is on no list of AWS's is treated as its most careful neighbour and logged once, so that a new word from
-AWS neither opens a gate nor stops the watch.
+A value that is on no list of AWS's is treated as its most careful neighbour, logged once and counted, so that a new
+word from AWS neither opens a gate nor stops the watch.
 """
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
+from bot import unknown
 from storage.states import IdentityKind, IdentityState, Production, Sending
-
-log = logging.getLogger(__name__)
 
 _REVIEWS = {
     "": Production.SANDBOX,  # never applied
@@ -33,11 +30,6 @@ _VERIFICATIONS = {
 _AWS_LOOKS_FOR = {IdentityKind.ADDRESS: timedelta(hours=24), IdentityKind.DOMAIN: timedelta(hours=72)}
 
 
-@lru_cache(maxsize=256)
-def _log_unknown(what: str, value: str) -> None:
-    log.warning("AWS sent a %s that is on no list: %.80r", what, value)
-
-
 def production_of(production_access: bool, review_status: str) -> Production:
     """Derive the state of SES's gate from `ProductionAccessEnabled` and `Details.ReviewDetails.Status`.
 
@@ -47,7 +39,7 @@ def production_of(production_access: bool, review_status: str) -> Production:
     if production_access:
         return Production.GRANTED
     if review_status not in _REVIEWS:
-        _log_unknown("review status", review_status)
+        unknown.answers.met("ses", "GetAccount", f"review status {review_status}")
     return _REVIEWS.get(review_status, Production.SANDBOX)
 
 
@@ -57,7 +49,7 @@ def sending_of(sending_enabled: bool, enforcement_status: str) -> Sending:
     An enforcement status on no list is `probation` while AWS leaves sending enabled, else `paused`.
     """
     if enforcement_status not in _ENFORCEMENTS:
-        _log_unknown("enforcement status", enforcement_status)
+        unknown.answers.met("ses", "GetAccount", f"enforcement status {enforcement_status}")
     sending = _ENFORCEMENTS.get(enforcement_status, Sending.PROBATION)
     return sending if sending_enabled or sending is Sending.SHUT_DOWN else Sending.PAUSED
 
@@ -69,7 +61,7 @@ def identity_state_of(verification_status: str, sends: bool) -> IdentityState:
     it is what NotFoundException means. A status on no list is `pending`: no mail, no alarm, nothing deleted.
     """
     if verification_status not in _VERIFICATIONS:
-        _log_unknown("verification status", verification_status)
+        unknown.answers.met("ses", "GetEmailIdentity", f"verification status {verification_status}")
     state = _VERIFICATIONS.get(verification_status, IdentityState.PENDING)
     return IdentityState.PENDING if state is IdentityState.VERIFIED and not sends else state
 

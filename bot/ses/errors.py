@@ -21,6 +21,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from bot import unknown
+
 AWS_FAILURES = (ClientError, BotoCoreError, ResponseParserError)
 """What a botocore client raises when a call fails; anything else is a fault of ours."""
 
@@ -112,7 +114,16 @@ _CODES_OF: dict[Trouble, tuple[str, ...]] = {
         "InvalidNextTokenException",
         "MalformedPolicyDocument",
         "ValidationError",
+        "ValidationException",
         "ReceiptHandleIsInvalid",
+        "InvalidParameterValue",
+        "InvalidParameterCombination",
+        "InvalidAttributeName",
+        "InvalidAttributeValue",
+        "MissingParameter",
+        "MalformedQueryString",
+        "InvalidAction",
+        "UnknownOperationException",
     ),
     Trouble.UNAVAILABLE: (
         "ServiceUnavailable",
@@ -127,6 +138,8 @@ _CODES_OF: dict[Trouble, tuple[str, ...]] = {
     ),
 }
 TROUBLE_OF = {code: trouble for trouble, codes in _CODES_OF.items() for code in codes}
+
+_OF_STATUS = {401: Trouble.MISSING_ACTION, 403: Trouble.MISSING_ACTION, 429: Trouble.THROTTLED}
 
 # SES says both of these with the codes of throttling; only the text tells them apart.
 _QUOTA_TEXT = re.compile(r"daily (message|sending) quota", re.IGNORECASE)
@@ -191,8 +204,11 @@ def _classify_answer(error: ClientError, action: str) -> SesError:
     answer: dict[str, Any] = dict(error.response)
     details = answer.get("Error") or {}
     code, text = str(details.get("Code") or ""), str(details.get("Message") or "")
-    status = int((answer.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
-    trouble = _trouble(code, text, status, action)
+    about = answer.get("ResponseMetadata") or {}
+    if code not in TROUBLE_OF:
+        service, _, operation = action.partition(":")
+        unknown.answers.met(service, operation, clean(code), str(about.get("RequestId") or ""))
+    trouble = _trouble(code, text, int(about.get("HTTPStatusCode") or 0), action)
     if trouble is Trouble.MISSING_ACTION and (named := _NAMED_ACTION.search(text)):
         denied = f"{named[1].lower()}:{named[2]}"  # SNS writes its own name in capitals
         action = action if denied.lower() == action.lower() else denied
@@ -214,7 +230,8 @@ def _trouble(code: str, text: str, status: int, action: str) -> Trouble:
 
 
 def _unlisted(code: str, status: int) -> Trouble:
+    """Take a code that is on no list for its most careful neighbour: what is forbidden proves no permission."""
     # A number is botocore's code for a body that is not in AWS's language: a proxy, a load balancer.
     if status >= 500 or status < 400 or not code or code.isdigit():
         return Trouble.UNAVAILABLE
-    return Trouble.BAD_REQUEST
+    return _OF_STATUS.get(status, Trouble.BAD_REQUEST)

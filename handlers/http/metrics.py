@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bot.metrics import Metrics
@@ -38,6 +38,14 @@ class _Measured(Collector):
         yield _one("mailroom_messages_due", "Messages to Slack that wait to be posted or edited.", now.messages_due)
         yield _one("mailroom_message_lag_seconds", "How long the oldest of them has been due.", now.message_lag)
         yield _one("mailroom_poll_lag_seconds", "How long the most overdue look at AWS has been due.", now.poll_lag)
+        unknown = CounterMetricFamily(
+            "mailroom_unknown_answers",
+            "Answers of AWS and Slack that are on no list.",
+            labels=["service", "action"],
+        )
+        for labels, count in now.unknown_answers.items():
+            unknown.add_metric(labels, count)
+        yield unknown
 
 
 def _one(name: str, about: str, value: float) -> Metric:

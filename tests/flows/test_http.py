@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlmodel import select
 
+from bot import unknown
 from storage.models import SeenRequest
 from tests.databases import Databases
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
@@ -47,6 +48,7 @@ async def test_prometheus_reads_how_mailroom_itself_is_doing(world: World, http:
     await world.passes(600)
     await world.passes(30)
     world.clock.advance(400)
+    unknown.answers.met("slack", "chat.postMessage", "brand_new")
 
     async with http.get("/metrics") as answer:
         assert (answer.status, answer.content_type) == (200, "text/plain")
@@ -63,6 +65,7 @@ async def test_prometheus_reads_how_mailroom_itself_is_doing(world: World, http:
     assert values["mailroom_messages_due[]"] > 0
     assert values["mailroom_message_lag_seconds[]"] > 0
     assert "mailroom_poll_lag_seconds[]" in values
+    assert values["mailroom_unknown_answers_total['chat.postMessage', 'slack']"] >= 1
     assert values[f"mailroom_build_info['{PROJECT['version']}']"] == 1
     assert world.news.id not in text
     assert "111122223333" not in text

@@ -81,6 +81,13 @@ def test_no_code_stands_under_two_classes() -> None:
     assert answer("BrandNewThing", status=400).trouble is Trouble.BAD_REQUEST
 
 
+def test_a_code_on_no_list_is_taken_for_its_most_careful_neighbour() -> None:
+    assert answer("BrandNewThing", status=403).trouble is Trouble.MISSING_ACTION
+    assert answer("BrandNewThing", status=401).trouble is Trouble.MISSING_ACTION
+    assert answer("BrandNewThing", status=429).trouble is Trouble.THROTTLED
+    assert answer("BrandNewThing", status=301).trouble is Trouble.UNAVAILABLE
+
+
 @pytest.mark.parametrize(
     "code", ["ThrottlingException", "Throttling", "TooManyRequestsException", "LimitExceededException"]
 )
