@@ -48,18 +48,15 @@ def compile_template(
     body: Mapping[str, Any],
     columns: Sequence[str] | None,
     footer: Footer,
-    *,
-    names: Mapping[str, str] | None = None,
 ) -> Template:
     """Compile a message for SES.
 
     Args:
         subject: one line; as everywhere, `{{column}}` and `{{column|fallback}}` are filled per recipient.
         preheader: one line that mail programs show beside the subject; may be empty.
-        body: Slack's `rich_text` block.
+        body: Slack's `rich_text` block, with names in the place of mentions.
         columns: of the audience; None where there is none yet (a test): fields then show fallback or name.
         footer: how to unsubscribe, and the sender's postal address.
-        names: of users, channels and groups mentioned, by id.
 
     Raises:
         BotError: for the field it is about. SUBJECT_EMPTY, TOO_LONG, NOT_ONE_LINE, BODY_EMPTY, LINK_REFUSED,
@@ -70,7 +67,7 @@ def compile_template(
         raise BotError("SUBJECT_EMPTY", "Type a subject.", field="subject")
     _check_line(subject, SUBJECT_LIMIT, "subject")
     _check_line(preheader, PREHEADER_LIMIT, "preheader")
-    blocks = read_rich_text(body, names or {})
+    blocks = read_rich_text(body)
     if not blocks:
         raise BotError("BODY_EMPTY", "The message is empty: type what it should say.", field="message")
     _check_fields(split_merges(subject), columns, "subject")

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import formataddr
 from typing import Any, BinaryIO
 
 from bot.broadcast.content import Footer, Unsubscribe, compile_template, render
-from bot.broadcast.letter import Fixed
+from bot.broadcast.letter import Fixed, named_address
 from bot.broadcast.recipients import Progress, nobody
 from bot.broadcast.rejects import Rejects
 from bot.broadcast.remarks import Remark
@@ -24,14 +23,13 @@ _LATEST = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """As typed. `body` is Slack's `rich_text` block; `names` are those of whom it mentions, by id."""
+    """As typed. `body` is Slack's `rich_text` block, with names in the place of mentions."""
 
     from_address: str
     reply_to: str
     subject: str
     preheader: str
     body: Mapping[str, Any] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +105,8 @@ def fix(
         draft.body,
         None if is_test else columns,
         Footer(Unsubscribe.NONE if is_test else way_out, leave_at, team.postal_address),
-        names=draft.names,
     )
-    name = "".join(character for character in team.from_name if character.isprintable()).strip()
-    sender = formataddr((name, addresses.sender))
+    sender = named_address(team.from_name, addresses.sender)
     return Fixed(sender, addresses.reply_to, leave_at, public_url, tuple(columns), message)
 
 

@@ -4,6 +4,8 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.header import Header
+from email.utils import formataddr
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -21,6 +23,7 @@ _CALL_BYTES = 900_000
 _MOST_BYTES = 2  # of a character of the data
 _AROUND = 2_000  # bytes of an entry beside its data: address, headers
 _KEPT = 64
+_ENCODED_WORD = 75  # characters
 
 _broadcast = SQLModel.metadata.tables["broadcast"]
 
@@ -66,6 +69,17 @@ class Fixed:
             tuple(stored["columns"]),
             Template.from_json(stored["message"]),
         )
+
+
+def named_address(name: str, address: str) -> str:
+    """Return an address with its name for a header: where a name is not ASCII, in encoded words (RFC 2047).
+
+    An encoded word has 75 characters at most, so a long name is several, cut between letters (section 2 and 5).
+    """
+    visible = "".join(character for character in name if character.isprintable()).strip()
+    if visible.isascii():
+        return formataddr((visible, address))
+    return f"{Header(visible, 'utf-8', maxlinelen=_ENCODED_WORD).encode(linesep='')} <{address}>"
 
 
 class Letter:

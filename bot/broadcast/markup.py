@@ -14,6 +14,7 @@ _TAGS = {"bold": "strong", "italic": "em", "strike": "s", "underline": "u", "cod
 _QUOTE = "margin:0 0 16px;padding-left:12px;border-left:3px solid #ccc"
 _CODE = "margin:0 0 16px;padding:12px;background:#f6f6f6;white-space:pre-wrap"
 _TARGET = re.compile(r"https?://[^\s/?#{}\\@]+(?:[/?#]\S*)?|(?:mailto|tel):\S+", re.IGNORECASE)
+_SCHEME = re.compile(r"https?://|mailto:|tel:", re.IGNORECASE)
 _FIELD_MAY_FOLLOW = re.compile(r"https?://[^/?#]+[/?#]|mailto:", re.IGNORECASE)
 # Stops at the next pair of braces, so that a text is read once however many pairs are never closed.
 _ENCODED_MARKER = re.compile(r"%7B%7B((?:(?!%7[BD]%7[BD]).)*)%7D%7D", re.IGNORECASE)
@@ -24,13 +25,14 @@ def link_target(url: str) -> str:
     """Return a link's address, with its markers readable.
 
     Raises:
-        BotError: LINK_REFUSED, for all but http, https, mailto and tel, for a field that would decide the host, and
-            for what is too long for mail programs.
+        BotError: LINK_REFUSED, with the reason: what is too long for mail programs, all but http, https, mailto and
+            tel, a field that would decide the host.
     """
+    refused = f"The link {shown(url)} cannot go into a mail"
     if len(url) > LINK_LIMIT:
         raise BotError(
             "LINK_REFUSED",
-            f"The link {shown(url)} has {len(url):,} characters: shorten it to {LINK_LIMIT:,} at most.",
+            f"{refused}: it has {len(url):,} characters. Shorten it to {LINK_LIMIT:,} at most.",
             field="message",
         )
     url = _ENCODED_MARKER.sub(lambda marker: unquote(marker[0]), url)
@@ -38,13 +40,24 @@ def link_target(url: str) -> str:
     plain = "".join(part if isinstance(part, str) else "x" for part in (first, *rest))
     field_fits = isinstance(first, str) and (not rest or _FIELD_MAY_FOLLOW.match(first))
     if not (field_fits and plain.isprintable() and _TARGET.fullmatch(plain)):
-        raise BotError(
-            "LINK_REFUSED",
-            f"The link {shown(url)} cannot go into a mail: use https://, http://, mailto: or tel:, and fields "
-            "only after the domain.",
-            field="message",
-        )
+        raise BotError("LINK_REFUSED", f"{refused}: {_why(plain, field_fits=bool(field_fits))}", field="message")
     return url
+
+
+def _why(plain: str, *, field_fits: bool) -> str:
+    if any(character.isspace() for character in plain):
+        return "it has a space in it. Write %20 in its place."
+    if not plain.isprintable():
+        return "it has invisible characters in it. Type it by hand."
+    if not _SCHEME.match(plain):
+        return "it begins with none of https://, http://, mailto: and tel:. Type it in full."
+    if not field_fits:
+        return (
+            "a field stands before the end of the domain. Fields can only follow it, as in https://example.com/{{x}}."
+        )
+    if "@" in plain:
+        return "a name stands before its domain. Take out what stands before the @."
+    return "it has no domain. Type it in full, like https://example.com."
 
 
 def html_of(blocks: Sequence[Block], source: Source) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.broadcast.fields import field_name, split_merges
-from bot.broadcast.richtext import inlines, read_rich_text
+from bot.broadcast.richtext import emoji_without_a_letter, inlines, read_rich_text
 from bot.broadcast.template import Template
 from bot.mailer.names import shown
 
@@ -35,7 +35,11 @@ def remarks(
     subject: str, preheader: str, body: Mapping[str, Any], template: Template, columns: Sequence[str]
 ) -> list[Remark]:
     """Return what is worth knowing of a message, as it was typed and as it was compiled, for an audience's columns."""
-    return [*_no_column(template, columns), *_other_syntax([subject, preheader, *_typed(body)], columns)]
+    return [
+        *_no_column(template, columns),
+        *_other_syntax([subject, preheader, *_typed(body)], columns),
+        *_emoji(body),
+    ]
 
 
 def _no_column(template: Template, columns: Sequence[str]) -> Iterator[Remark]:
@@ -47,8 +51,15 @@ def _no_column(template: Template, columns: Sequence[str]) -> Iterator[Remark]:
         )
 
 
+def _emoji(body: Mapping[str, Any]) -> Iterator[Remark]:
+    for name in [*dict.fromkeys(emoji_without_a_letter(body))][:NAMED]:
+        yield Remark(
+            RemarkCode.OTHER_SYNTAX, f"{shown(name, 40)} is an emoji of your workspace: a mail has its name only."
+        )
+
+
 def _typed(body: Mapping[str, Any]) -> Iterator[str]:
-    for content in inlines(read_rich_text(body, {})):
+    for content in inlines(read_rich_text(body)):
         yield "".join(run.text for run in content)
         yield from (run.url for run in content if run.url)
 

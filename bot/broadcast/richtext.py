@@ -56,20 +56,15 @@ class List:
 Block = Paragraph | Quote | Code | List
 
 
-def read_rich_text(body: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Block, ...]:
-    """Return the blocks of a `rich_text` block, those without text left out.
-
-    Args:
-        body: the block as Slack sent it.
-        names: of mentioned users, channels and groups by id; an unknown one shows its id.
-    """
+def read_rich_text(body: Mapping[str, Any]) -> tuple[Block, ...]:
+    """Return the blocks of a `rich_text` block, those without text left out."""
     blocks: list[Block] = []
     for is_list, elements in groupby(body.get("elements", ()), key=lambda element: element["type"] == "rich_text_list"):
         if is_list:
-            blocks += _lists([_level(element, names) for element in elements])
+            blocks += _lists([_level(element) for element in elements])
         else:
             for element in elements:
-                blocks += _blocks(element, names)
+                blocks += _blocks(element)
     return tuple(blocks)
 
 
@@ -84,8 +79,8 @@ def inlines(blocks: Iterable[Block | Item]) -> Iterator[Inline]:
                 yield from inlines(block.lists)
 
 
-def _blocks(element: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Block]:
-    content = tuple(_runs(element.get("elements", ()), names))
+def _blocks(element: Mapping[str, Any]) -> Iterator[Block]:
+    content = tuple(_runs(element.get("elements", ())))
     if element["type"] == "rich_text_preformatted":
         if _has_text(content):
             yield Code(_trim(content))
@@ -97,11 +92,11 @@ def _blocks(element: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Bl
             yield Paragraph(paragraph)
 
 
-def _runs(elements: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> Iterator[Run]:
+def _runs(elements: Iterable[Mapping[str, Any]]) -> Iterator[Run]:
     for element in elements:
         style = element.get("style") or {}
         run = Run(
-            text=_text(element, names).replace("\r\n", "\n").replace("\r", "\n"),
+            text=_text(element).replace("\r\n", "\n").replace("\r", "\n"),
             styles=tuple(name for name in STYLES if style.get(name)),
             url=element.get("url", "") if element["type"] == "link" else "",
         )
@@ -109,15 +104,14 @@ def _runs(elements: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> It
             yield run
 
 
-def _text(element: Mapping[str, Any], names: Mapping[str, str]) -> str:
+def _text(element: Mapping[str, Any]) -> str:
     match element["type"]:
         case "link":
             return str(element.get("text") or element["url"])
         case "emoji":
             return _emoji(element)
         case "user" | "usergroup" | "channel" as kind:
-            key = str(element[f"{kind}_id"])
-            return f"{'#' if kind == 'channel' else '@'}{names.get(key, key)}"
+            return f"{'#' if kind == 'channel' else '@'}{element[f'{kind}_id']}"
         case "broadcast":
             return f"@{element['range']}"
         case "color":
@@ -131,6 +125,14 @@ def _emoji(element: Mapping[str, Any]) -> str:
         return "".join(chr(int(code, 16)) for code in element["unicode"].split("-"))
     except (KeyError, ValueError, OverflowError):
         return f":{element['name']}:"
+
+
+def emoji_without_a_letter(element: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the emoji of a workspace's own, of which a mail has only the name."""
+    if element.get("type") == "emoji" and (text := _emoji(element)).startswith(":"):
+        yield text
+    for inner in element.get("elements") or ():
+        yield from emoji_without_a_letter(inner)
 
 
 def _has_text(content: Inline) -> bool:
@@ -171,8 +173,8 @@ def _kept(paragraph: list[Run]) -> Iterator[Inline]:
 _Level = tuple[int, List]
 
 
-def _level(element: Mapping[str, Any], names: Mapping[str, str]) -> _Level:
-    items = (_trim(tuple(_runs(item.get("elements", ()), names))) for item in element.get("elements", ()))
+def _level(element: Mapping[str, Any]) -> _Level:
+    items = (_trim(tuple(_runs(item.get("elements", ())))) for item in element.get("elements", ()))
     return int(element.get("indent", 0)), List(
         ordered=element.get("style") == "ordered",
         start=int(element.get("offset", 0)) + 1,

@@ -10,7 +10,7 @@ from bot.mailer.readiness import Blocker, usable
 from handlers.slack import ids
 from handlers.slack.interaction import Body, Values
 from handlers.slack.listen import Call
-from handlers.slack.mentions import names_in
+from handlers.slack.mentions import with_names
 from handlers.slack.services import Services
 
 NAMES_IN_HINT = 5
@@ -46,7 +46,7 @@ def typed(values: Values) -> Draft:
 async def to_send(call: Call) -> Draft:
     """Return what was typed, with the names of whom it mentions: mail has no ids."""
     draft = typed(call.at.values)
-    return replace(draft, names=await names_in(call.client, draft.body))
+    return replace(draft, body=await with_names(call.client, draft.body, call.team.channel_id))
 
 
 def body_of(message: Body) -> dict[str, Any]:

@@ -1,32 +1,75 @@
-"""The names of the people and channels that a message mentions, which Slack gives by their ids."""
+"""The people and channels that a message mentions, as names: Slack gives them by ids, and a mail has none."""
 
-import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-_LOOKED_UP = 20  # at most: a person waits
+from bot.errors import BotError
+from handlers.slack import ids
+from handlers.slack.text import count
+
+LOOKED_UP = 20  # at most: a person waits
+_KINDS = {"user": ("person", "people"), "channel": ("channel", ""), "usergroup": ("user group", "")}
 
 
-async def names_in(client: AsyncWebClient, body: Mapping[str, Any]) -> dict[str, str]:
-    """Return names by id; whoever Slack does not name is left out."""
-    names = {}
-    for kind, key in islice(dict.fromkeys(_mentioned(body)), _LOOKED_UP):
-        with contextlib.suppress(SlackApiError):
-            if kind == "channel":
-                names[key] = str((await client.conversations_info(channel=key))["channel"]["name"])
-            else:
-                user = (await client.users_info(user=key))["user"]
-                names[key] = str(user.get("real_name") or user["name"])
-    return names
+async def with_names(client: AsyncWebClient, body: Mapping[str, Any], own_channel: str) -> dict[str, Any]:
+    """Return a `rich_text` block in which names stand in the place of mentions.
+
+    Mailroom sees more than whoever writes: the name of a private channel, other than the one it is written in, is not
+    told. User groups are not named to an app without a scope of their own.
+
+    Raises:
+        BotError: for the field `message`; MENTION_UNNAMED, TOO_MANY_MENTIONS.
+    """
+    mentioned = dict.fromkeys(_mentioned(body))
+    if len(mentioned) > LOOKED_UP:
+        raise BotError(
+            "TOO_MANY_MENTIONS",
+            f"The message mentions {len(mentioned)} people and channels: type all but {LOOKED_UP} as text.",
+            field=ids.Input.MESSAGE,
+        )
+    names = {(kind, key): await _name(client, kind, key, own_channel) for kind, key in mentioned}
+    unnamed = Counter(kind for (kind, _), name in names.items() if not name)
+    if unnamed:
+        what = " and ".join(count(unnamed[kind], *nouns) for kind, nouns in _KINDS.items() if unnamed[kind])
+        raise BotError(
+            "MENTION_UNNAMED",
+            f"The message mentions {what} by an id, and Slack gives Mailroom no name that may go into a mail"
+            f"{' (private channels are not named)' * bool(unnamed['channel'])}: type the name as text instead.",
+            field=ids.Input.MESSAGE,
+        )
+    return _replaced(body, names)
+
+
+async def _name(client: AsyncWebClient, kind: str, key: str, own_channel: str) -> str:
+    """Return what stands in a mail for a mention, or nothing."""
+    try:
+        if kind == "channel":
+            channel = (await client.conversations_info(channel=key))["channel"]
+            told = key == own_channel or channel.get("is_private") is False
+            return f"#{channel['name']}" if told else ""
+        if kind == "user":
+            user = (await client.users_info(user=key))["user"]
+            return f"@{user.get('real_name') or user['name']}"
+    except SlackApiError:
+        pass
+    return ""
 
 
 def _mentioned(element: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    kind = element.get("type")
-    if kind in {"user", "channel"}:
-        yield str(kind), str(element[f"{kind}_id"])
+    if (kind := str(element.get("type"))) in _KINDS:
+        yield kind, str(element[f"{kind}_id"])
     for inner in element.get("elements") or ():
         yield from _mentioned(inner)
+
+
+def _replaced(element: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    if (kind := str(element.get("type"))) in _KINDS:
+        style = {"style": element["style"]} if element.get("style") else {}
+        return {"type": "text", "text": names[kind, str(element[f"{kind}_id"])], **style}
+    if not element.get("elements"):
+        return dict(element)
+    return {**element, "elements": [_replaced(inner, names) for inner in element["elements"]]}

@@ -70,6 +70,11 @@ def section(mrkdwn: str, *, accessory: ButtonElement | None = None) -> SectionBl
     return SectionBlock(text=MarkdownTextObject(text=mrkdwn[:3000], verbatim=True), accessory=accessory)
 
 
+def verbatim(text: str) -> SectionBlock:
+    """Show text letter by letter, where it matters what people typed: no markup counts, and no emoji's name."""
+    return SectionBlock(text=PlainTextObject(text=clean(text, 3000), emoji=False))
+
+
 def context(mrkdwn: str) -> ContextBlock:
     return ContextBlock(elements=[MarkdownTextObject(text=mrkdwn[:2000], verbatim=True)])
 

@@ -29,6 +29,7 @@ from handlers.slack.views.common import (
     labelled,
     page,
     section,
+    verbatim,
 )
 from storage.models import Audience
 
@@ -168,14 +169,14 @@ def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent
     """
     broadcast = prepared.broadcast
     blocks: list[Block] = [
-        section(
-            f"*{count(broadcast.size - prepared.suppressed, 'recipient')}* will get “{esc(broadcast.subject, 200)}” "
-            f"from {esc(broadcast.from_address)}."
+        verbatim(
+            f"{count(broadcast.size - prepared.suppressed, 'recipient')} will get “{broadcast.subject}” "
+            f"from {broadcast.from_address}."
         ),
-        section(_counts(prepared)),
+        verbatim(_counts(prepared)),
         *_rejected(prepared.audience, list_sent=list_sent),
         *(section(f":warning: {esc(notice.sentence)}") for notice in explain(prepared.readiness)),
-        *(section(f":warning: {esc(remark.sentence)}") for remark in prepared.remarks),
+        *(verbatim(f"⚠️ {remark.sentence}") for remark in prepared.remarks),
         section(_timing(prepared)),
         *_samples(prepared),
     ]
@@ -208,7 +209,7 @@ def test_sent(addresses: int) -> View:
 
 def _counts(prepared: Prepared) -> str:
     audience = prepared.audience
-    where = f"in the saved audience “{esc(audience.name, NAME_LIMIT)}”" if audience.name else "in the file"
+    where = f"in the saved audience “{audience.name}”" if audience.name else "in the file"
     lines = [f"• {count(audience.size, 'address', 'addresses')} {where}"]
     if audience.duplicates:
         lines.append(f"• {count(audience.duplicates, 'duplicate')} left out")
@@ -223,12 +224,12 @@ def _rejected(audience: Audience, *, list_sent: bool) -> list[Block]:
     shown = audience.rejected[:REJECTED_SHOWN]
     if not shown:
         return []
-    lines = [f"line {row['line']}: {esc(str(row['value']), 60)} {esc(str(row['why']), 100)}" for row in shown]
+    lines = [f"line {row['line']}: {clean(str(row['value']), 60)} {clean(str(row['why']), 100)}" for row in shown]
     if more := audience.invalid + audience.duplicates - len(shown):
         lines.append(
             f"and {count(more, 'more row')}" + (": you have them all in a direct message" if list_sent else "")
         )
-    return [section("*Left out*\n" + "\n".join(lines))]
+    return [section("*Left out*"), verbatim("\n".join(lines))]
 
 
 def _timing(prepared: Prepared) -> str:
@@ -253,10 +254,12 @@ def draft_waits(prepared: Prepared, ref: ids.Ref) -> Message:
 
 
 def _samples(prepared: Prepared) -> list[Block]:
+    """Show how it reads, in exactly the characters that the mail has."""
     return [
-        section(
-            f"*To {esc(sample.address)}*\n{esc(sample.subject, 200)}\n>"
-            + esc(clean(sample.text.rstrip(), SAMPLE_SHOWN)).replace("\n", "\n>")
-        )
+        block
         for sample in prepared.samples
+        for block in (
+            section(f"*To {esc(sample.address)}*"),
+            verbatim(f"{clean(sample.subject, 200)}\n\n{clean(sample.text.rstrip(), SAMPLE_SHOWN)}"),
+        )
     ]

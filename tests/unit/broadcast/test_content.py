@@ -189,8 +189,8 @@ def test_emoji_mentions_and_what_slack_adds_later_become_text() -> None:
             {"type": "void"},
         )
     )
-    rendered = mail(message, names={"U1": "ann", "C1": "news"})
-    assert rendered.text == "👋🏽:party_parrot::odd:@ann#news@S1@here1 January#ff0000new\n"
+    rendered = mail(message)
+    assert rendered.text == "👋🏽:party_parrot::odd:@U1#C1@S1@here1 January#ff0000new\n"
 
 
 def test_fields_are_filled_everywhere_and_escaped_for_their_place() -> None:
@@ -458,12 +458,34 @@ def test_links_that_could_lead_elsewhere_are_refused(url: str) -> None:
     assert error.sentence.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://acme.test/a path", "it has a space in it. Write %20 in its place."),
+        ("mailto:x@acme.test?subject=Hi there", "it has a space in it. Write %20 in its place."),
+        ("https://acme.test/a\u00a0b", "it has a space in it. Write %20 in its place."),
+        ("https://acme.test/a\u200bb", "it has invisible characters in it. Type it by hand."),
+        ("acme.test/x", "it begins with none of https://, http://, mailto: and tel:. Type it in full."),
+        ("ftp://acme.test/x", "it begins with none of https://, http://, mailto: and tel:. Type it in full."),
+        ("https://{{city}}.test/", "a field stands before the end of the domain. Fields can only follow it, as in"),
+        ("https://me:pw@acme.test/", "a name stands before its domain. Take out what stands before the @."),
+        ("https:///x", "it has no domain. Type it in full, like https://example.com."),
+    ],
+)
+def test_a_link_is_refused_with_the_true_reason(url: str, reason: str) -> None:
+    sentence = refusal(body(section(link(url, "click")))).sentence
+    assert sentence.startswith("The link ")
+    assert f" cannot go into a mail: {reason}" in sentence
+
+
 @pytest.mark.parametrize("filler", ["x", "%7B%7Ba", "%7B%7B", "{{a"])
 def test_a_link_longer_than_mail_programs_take_is_refused(filler: str) -> None:
     url = f"https://example.com/{filler * 30_000}"
     error = refusal(body(section(link(url, "click"))))
     assert (error.code, error.field) == ("LINK_REFUSED", "message")
-    assert error.sentence == (f"The link {url[:79]}… has {len(url):,} characters: shorten it to 2,000 at most.")
+    assert error.sentence == (
+        f"The link {url[:79]}… cannot go into a mail: it has {len(url):,} characters. Shorten it to 2,000 at most."
+    )
     template(body(section(link(f"https://example.com/{'x' * 1_980}", "click"))))
 
 
