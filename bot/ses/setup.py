@@ -17,6 +17,21 @@ PREFIX = "mailroom-"
 DESTINATION = "mailroom"
 EVENT_TYPES = ("SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT", "RENDERING_FAILURE", "DELIVERY_DELAY")
 KEEP_EVENTS_SECONDS = 14 * 24 * 3600  # the most that SQS keeps
+DELIVERY_POLICY = {
+    "http": {
+        "defaultHealthyRetryPolicy": {
+            "numRetries": 58,
+            "numNoDelayRetries": 0,
+            "numMinDelayRetries": 3,
+            "minDelayTarget": 5,
+            "numMaxDelayRetries": 50,
+            "maxDelayTarget": 60,
+            "backoffFunction": "exponential",
+        }
+    }
+}
+"""How SNS repeats what our address did not take: for some 55 minutes. Unasked it is 3 times within a minute, then the
+event is lost; more than 3,600 s it does not take (SNS developer guide, "Amazon SNS message delivery retries")."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +150,12 @@ async def _topic(place: Place, attempt: Attempt) -> bool:
     )
     await attempt("sns:CreateTopic", lambda sns: sns.create_topic(Name=place.name))
     # Signature version 2 is SHA-256; SNS's default is SHA-1.
-    for name, value in (("Policy", json.dumps(topic_policy(place))), ("SignatureVersion", "2")):
+    attributes = {
+        "Policy": json.dumps(topic_policy(place)),
+        "SignatureVersion": "2",
+        "DeliveryPolicy": json.dumps(DELIVERY_POLICY),
+    }
+    for name, value in attributes.items():
         change = {"TopicArn": arn, "AttributeName": name, "AttributeValue": value}
         await attempt("sns:SetTopicAttributes", methodcaller("set_topic_attributes", **change))
     return not isinstance(seen, SesError)

@@ -57,6 +57,27 @@ async def test_the_topic_signs_with_sha_256(aws: AwsPlayground, session: AwsSess
     assert signature_versions(aws) == ["2"]
 
 
+def retry_seconds(policy: dict[str, Any]) -> tuple[int, int]:
+    """The least and the most that the retries of a policy take together, without the time of the tries themselves."""
+    shortest, longest = policy["minDelayTarget"], policy["maxDelayTarget"]
+    backed_off = policy["numRetries"] - sum(policy[f"num{part}Retries"] for part in ("NoDelay", "MinDelay", "MaxDelay"))
+    assert backed_off >= 0
+    sure = policy["numMinDelayRetries"] * shortest + policy["numMaxDelayRetries"] * longest
+    return sure + backed_off * shortest, sure + backed_off * longest
+
+
+async def test_sns_repeats_what_our_address_does_not_take_for_nearly_an_hour(session: AwsSession) -> None:
+    await connect(session)
+
+    policy = json.loads((await topic_attributes(session))["DeliveryPolicy"])["http"]["defaultHealthyRetryPolicy"]
+
+    least, most = retry_seconds(policy)
+    assert least > 50 * 60
+    assert most < 3_600  # SNS takes no policy of more
+    assert policy["numRetries"] <= 100
+    assert 1 <= policy["minDelayTarget"] <= policy["maxDelayTarget"]
+
+
 async def test_only_ses_for_this_account_may_publish_to_the_topic(session: AwsSession) -> None:
     await connect(session)
     (statement,) = json.loads((await topic_attributes(session))["Policy"])["Statement"]
@@ -147,6 +168,7 @@ async def test_what_somebody_changed_or_removed_is_mended(aws: AwsPlayground, se
     assert set(destination.event_types) == set(EVENT_TYPES)
     assert await subscriptions(session) == [("sqs", QUEUE)]
     assert signature_versions(aws) == ["2", "2"]
+    assert (await topic_attributes(session))["DeliveryPolicy"]
 
 
 async def test_a_second_set_up_makes_nothing_twice(session: AwsSession) -> None:
