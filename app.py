@@ -81,6 +81,7 @@ from handlers.http.api.api import Api
 from handlers.http.api.api import application as api_application
 from handlers.http.api.rate import PerAddress, Rate
 from handlers.http.api.routes import Server
+from handlers.http.connections import HttpConnections
 from handlers.http.health import Health
 from handlers.http.metrics import MetricsPage
 from handlers.http.server import application
@@ -143,6 +144,7 @@ class Mailroom:
         self._build_services(sleep)
         self._build_feedback(sleep, event_wait, fetch)
         self._build_slack(patience)
+        self.connections = HttpConnections(per_network=None) if settings.mailroom_proxies else HttpConnections()
         self.scheduler = Scheduler()
         for seconds, name, tick in (
             (1, "outbox", self.notifier.tick),
@@ -154,12 +156,14 @@ class Mailroom:
             (5, "mending", self.mending.tick),
             (1, "feedback", self.feedback.tick),
             (5, "chores", self.chores.tick),
+            (1, "connections", self.connections.tick),
             (3600, "forget", self._forget),
         ):
             self.scheduler.every(seconds, name, tick)
         self.db.wake = self.scheduler.wake
         self._socket: AsyncSocketModeHandler | None = None
         self._runner: web.AppRunner | None = None
+        self._listening: asyncio.Server | None = None
 
     def _build_services(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         settings, db, now = self.settings, self.db, self.db.now
@@ -312,11 +316,19 @@ class Mailroom:
         pages = UnsubscribePages(self.suppressions.is_ours, self.suppressions.unsubscribe)
         sns = SnsMessages(self.notified.take) if self.settings.public_url else None
         metrics = MetricsPage(lambda: measure(self.db, self.db.now()), _version())
-        app = application(health=Health(checks), metrics=metrics, pages=pages, api=self._api(), sns=sns, slack=inbound)
-        self._runner = web.AppRunner(app, access_log=None)
+        app = application(
+            connections=self.connections,
+            health=Health(checks),
+            metrics=metrics,
+            pages=pages,
+            api=self._api(),
+            sns=sns,
+            slack=inbound,
+        )
+        self._runner = web.AppRunner(app)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self.settings.host, self.settings.port).start()
+            self._listening = await self.connections.listen(self._runner, self.settings.host, self.settings.port)
         except OSError as error:
             raise SettingsError(
                 "HOST and PORT cannot be listened on: something else may use the port, or HOST is not of this machine."
@@ -329,15 +341,17 @@ class Mailroom:
     @property
     def port(self) -> int:
         """The port that is listened on, also where 0 was asked for."""
-        if self._runner is None or not self._runner.addresses:
+        if self._listening is None or not self._listening.sockets:
             return self.settings.port
-        return int(self._runner.addresses[0][1])
+        return int(self._listening.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Take nothing new, finish what is under way, close."""
         self.scheduler.stop()
         if self._socket:
             await self._socket.close_async()  # type: ignore[no-untyped-call]  # as above
+        if self._listening:
+            self._listening.close()
         if self._runner:
             await self._runner.cleanup()
         await self.monitor.stop(0)  # what is under way is looked at again when its lease ends

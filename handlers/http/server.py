@@ -6,6 +6,7 @@ from typing import Protocol
 from aiohttp import web
 
 from handlers.http.api.routes import MOUNTED
+from handlers.http.connections import HttpConnections
 from handlers.http.health import Health
 from handlers.http.metrics import MetricsPage
 from handlers.http.sns import SnsMessages
@@ -30,6 +31,7 @@ SlackInbound = Callable[[str, Mapping[str, str]], Awaitable[SlackResponse]]
 
 def application(
     *,
+    connections: HttpConnections,
     health: Health,
     metrics: MetricsPage,
     pages: UnsubscribePages,
@@ -38,7 +40,7 @@ def application(
     slack: SlackInbound | None,
 ) -> web.Application:
     """Return the routes; `slack` is None in Socket Mode, `sns` without a public address: they come another way."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_headers])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[connections.middleware, _headers])
     app.router.add_get("/healthz", health.alive)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/metrics", metrics.show)

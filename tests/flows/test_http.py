@@ -1,10 +1,12 @@
 """The HTTP listener: health, what Slack signs, bodies that are too large, and the unsubscribe page."""
 
+import asyncio
+import contextlib
 import gzip
 import io
 import time
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +17,7 @@ from sqlmodel import select
 from bot import unknown
 from storage.models import SeenRequest
 from tests.databases import Databases
+from tests.flows.program import make_token
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind, encoded, signed_headers
 
@@ -203,3 +206,59 @@ async def test_the_unsubscribe_page_is_a_page_that_loads_nothing_and_is_not_inde
     assert "<script" not in page
     assert "src=" not in page
     assert "href=" not in page
+
+
+@pytest.fixture
+async def slow(world: World) -> AsyncIterator[Callable[[bytes], Awaitable[asyncio.StreamReader]]]:
+    """Opens a connection, on which it sends this and nothing more."""
+    writers = []
+
+    async def send(what: bytes) -> asyncio.StreamReader:
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.bot.port)
+        writers.append(writer)
+        writer.write(what)
+        return reader
+
+    yield send
+    for writer in writers:
+        writer.transport.abort()
+
+
+@OVER_HTTP
+async def test_hundreds_of_slow_clients_do_not_keep_health_from_answering(
+    slow: Callable[[bytes], Awaitable[asyncio.StreamReader]], http: aiohttp.ClientSession
+) -> None:
+    for _ in range(600):
+        await slow(b"GET /healthz HTTP/1.1\r\nHost: ")
+
+    async with http.get("/healthz") as answer:
+        assert answer.status == 200
+
+
+@OVER_HTTP
+@pytest.mark.parametrize("path", ["/slack/events", "/sns/x", "/u/x", "/api/v1/suppressions", "/readyz", "/nothing"])
+async def test_a_body_that_does_not_come_is_waited_for_on_no_route(
+    world: World,
+    slow: Callable[[bytes], Awaitable[asyncio.StreamReader]],
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+) -> None:
+    token = await make_token(world)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}"
+    assert world.bot._runner and world.bot._runner.server
+    server = world.bot._runner.server
+    before = server.requests_count
+    reader = await slow(f"{head}\r\nContent-Length: 9\r\n\r\nhalf".encode())
+    while server.requests_count == before:  # noqa: ASYNC110 - only the server knows what has come
+        await asyncio.sleep(0)
+
+    await asyncio.sleep(0)  # it is being handled
+    held, now = [*world.bot.connections._open], time.monotonic() + 131
+    world.bot.connections._monotonic = lambda: now
+    await world.bot.connections.tick()
+
+    with contextlib.suppress(ConnectionError):
+        await reader.read()
+    while any(one.request for one in held):  # noqa: ASYNC110 - as above
+        await asyncio.sleep(0)
+    assert caplog.text == ""  # it is no error of ours

@@ -139,6 +139,8 @@ async def as_problems(
     except web.HTTPException as error:
         return _of_http(error).response()
     except Exception:
+        if request.transport is None:  # the client has gone
+            raise
         reference = secrets.token_hex(4)
         log.exception("unexpected error in the API, reference %s", reference)
         return Refusal(500, "UNEXPECTED", f"Something went wrong on our side (reference {reference}).").response()

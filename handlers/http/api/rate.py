@@ -73,10 +73,15 @@ class PerAddress:
         """Return whom a request comes from: an IPv4 address, or an IPv6 network."""
         told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
         text = told[-self._proxies].strip() if 0 < self._proxies <= len(told) else request.remote or ""
-        try:
-            address = ip_address(text)
-        except ValueError:
-            return request.remote or ""
-        if isinstance(address, IPv4Address):
-            return str(address)
-        return str(address.ipv4_mapped or ip_network((address, V6_PREFIX), strict=False))
+        return network_of(text) or request.remote or ""
+
+
+def network_of(text: str) -> str:
+    """Return an IPv4 address as it is, of an IPv6 address its network; "" for what is neither."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return ""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, V6_PREFIX), strict=False))
