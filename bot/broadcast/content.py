@@ -23,6 +23,7 @@ SUBJECT_LIMIT = PREHEADER_LIMIT = 200  # characters; mail programs show about 70
 TEMPLATE_LIMIT = 500_000
 
 _BODY = "margin:0;padding:24px 16px;font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;color:#222"
+_COLUMN = "max-width:600px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word"  # the second for Outlook
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
 _FOOTER = "margin-top:32px;padding-top:16px;border-top:1px solid #ddd;font-size:13px;color:#666"
 
@@ -147,12 +148,12 @@ def _check_whole(content: Inline) -> None:
 def _html(subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: Source) -> str:
     hidden = f'<div style="{_HIDDEN}">{source.write(preheader, Place.HTML_FLAT)}</div>\n' if preheader else ""
     lines = [_html_way_out(footer, source), source.literal(footer.postal_address, Place.HTML)]
-    below = "<br>\n".join(line for line in lines if line)
+    below = "\n".join(f'<div dir="auto">{line}</div>' for line in lines if line)
     return (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{source.write(subject, Place.HTML_FLAT)}</title>\n</head>\n"
-        f'<body style="{_BODY}">\n{hidden}<div style="max-width:600px;margin:0 auto">\n'
+        f'<body style="{_BODY}">\n{hidden}<div style="{_COLUMN}">\n'
         f"{html_of(blocks, source)}\n"
         + (f'<div style="{_FOOTER}">{below}</div>\n' if below else "")
         + "</div>\n</body>\n</html>\n"

@@ -60,6 +60,7 @@ class Sample:
     address: str
     subject: str
     text: str
+    html_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def sample(fixed: Fixed, address: str, values: Sequence[str]) -> Sample:
     url = unsubscribe_url(fixed.public_url, "…") if fixed.public_url else ""
     data = fixed.message.data(dict(zip(fixed.columns, values, strict=False)), url)
     rendered = render(fixed.message, data)
-    return Sample(address, rendered.subject, rendered.text)
+    return Sample(address, rendered.subject, rendered.text, len(rendered.html.encode()))
 
 
 def check_start(start_at: datetime | None, now: datetime) -> datetime | None:

@@ -1,12 +1,13 @@
 """Blocks of a message as HTML and as plain text, in template source."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from urllib.parse import unquote
 
 from bot.broadcast.fields import split_merges
 from bot.broadcast.richtext import Block, Code, Inline, Item, List, Paragraph, Quote, Run
-from bot.broadcast.template import Place, Source
+from bot.broadcast.template import Place, Source, keep_spaces
 from bot.errors import BotError
 from bot.mailer.names import shown
 
@@ -61,17 +62,18 @@ def _why(plain: str, *, field_fits: bool) -> str:
 
 
 def html_of(blocks: Sequence[Block], source: Source) -> str:
+    """Return the blocks as HTML; each has the direction of its own first letter."""
     return "\n".join(_html_block(block, source) for block in blocks)
 
 
 def _html_block(block: Block, source: Source) -> str:
     match block:
         case Paragraph(content):
-            return f'<p style="margin:0 0 16px">{_html(content, source)}</p>'
+            return f'<p dir="auto" style="margin:0 0 16px">{_html(content, source)}</p>'
         case Quote(content):
-            return f'<blockquote style="{_QUOTE}">{_html(content, source)}</blockquote>'
+            return f'<blockquote dir="auto" style="{_QUOTE}">{_html(content, source)}</blockquote>'
         case Code(content):
-            return f'<pre style="{_CODE}">{_html(content, source, Place.HTML_FLAT)}</pre>'
+            return f'<pre dir="auto" style="{_CODE}">{_html(content, source, Place.HTML_FLAT)}</pre>'
         case List():
             return _html_list(block, source, "margin:0 0 16px")
 
@@ -83,11 +85,20 @@ def _html_list(block: List, source: Source, style: str = "margin:0") -> str:
         f"<li>{_html(item.content, source)}{''.join(_html_list(inner, source) for inner in item.lists)}</li>\n"
         for item in block.items
     )
-    return f'<{tag}{start} style="{style}">\n{items}</{tag}>'
+    return f'<{tag}{start} dir="auto" style="{style}">\n{items}</{tag}>'
 
 
 def _html(content: Inline, source: Source, place: Place = Place.HTML) -> str:
-    return "".join(_html_run(run, source, place) for run in content)
+    runs = content if place is Place.HTML_FLAT else _with_spaces(content)
+    return "".join(_html_run(run, source, place) for run in runs)
+
+
+def _with_spaces(content: Inline) -> Iterator[Run]:
+    """Keep the spaces in a row also where they stand in two runs."""
+    before = "\n"
+    for run in content:
+        yield replace(run, text=keep_spaces(f"{before}{run.text}")[1:])
+        before = run.text[-1:]
 
 
 def _html_run(run: Run, source: Source, place: Place) -> str:

@@ -195,7 +195,8 @@ class Broadcasts(Steering):
         _, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, size)
         samples = [sample(fixed, address, values) for address, values in first]
         typed = broadcast.subject, broadcast.preheader, broadcast.body
-        worth_knowing = remarks(*typed, fixed.message, audience.columns)
+        largest = max((sample.html_bytes for sample in samples), default=0)
+        worth_knowing = remarks(*typed, fixed.message, audience.columns, largest)
         return Prepared(broadcast, audience, samples, worth_knowing, suppressed, answer)
 
     async def _deliveries_are_made(self, team: Team, broadcast_id: str, version: int) -> bool:

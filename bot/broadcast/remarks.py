@@ -11,7 +11,8 @@ from bot.broadcast.richtext import emoji_without_a_letter, inlines, read_rich_te
 from bot.broadcast.template import Template
 from bot.mailer.names import shown
 
-NAMED = 5  # of a kind, in one sentence
+NAMED = 5  # of a kind
+CLIPPED_FROM = 102_000  # bytes; what Gmail shows before "[Message clipped]"
 
 # `*|FNAME|*`, `{first_name}` and what is left of other braces, `%first_name%`, `[[first_name]]`, `<<first_name>>`
 _OTHER_PLACES = re.compile(
@@ -23,6 +24,7 @@ _MAILCHIMP = {"fname": "firstname", "lname": "lastname"}
 class RemarkCode(StrEnum):
     FIELD_NO_COLUMN = "FIELD_NO_COLUMN"
     OTHER_SYNTAX = "OTHER_SYNTAX"
+    MAIL_CLIPPED = "MAIL_CLIPPED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,22 @@ class Remark:
 
 
 def remarks(
-    subject: str, preheader: str, body: Mapping[str, Any], template: Template, columns: Sequence[str]
+    subject: str,
+    preheader: str,
+    body: Mapping[str, Any],
+    template: Template,
+    columns: Sequence[str],
+    html_bytes: int,
 ) -> list[Remark]:
-    """Return what is worth knowing of a message, as it was typed and as it was compiled, for an audience's columns."""
+    """Return what is worth knowing of a message, as it was typed and as it was compiled, for an audience's columns.
+
+    `html_bytes` is the size of one mail's HTML.
+    """
     return [
         *_no_column(template, columns),
         *_other_syntax([subject, preheader, *_typed(body)], columns),
         *_emoji(body),
+        *_clipped(html_bytes),
     ]
 
 
@@ -55,6 +66,15 @@ def _emoji(body: Mapping[str, Any]) -> Iterator[Remark]:
     for name in [*dict.fromkeys(emoji_without_a_letter(body))][:NAMED]:
         yield Remark(
             RemarkCode.OTHER_SYNTAX, f"{shown(name, 40)} is an emoji of your workspace: a mail has its name only."
+        )
+
+
+def _clipped(html_bytes: int) -> Iterator[Remark]:
+    if html_bytes > CLIPPED_FROM:
+        yield Remark(
+            RemarkCode.MAIL_CLIPPED,
+            f"The mail has {html_bytes / 1000:,.0f} KB as HTML, and Gmail cuts off what is beyond 102 KB, the "
+            "unsubscribe link too: shorten it.",
         )
 
 

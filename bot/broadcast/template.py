@@ -22,6 +22,7 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # and h
 _UNFIT = re.compile(rf"(?![\n\t]){CONTROLS.pattern}")
 _SPECIAL = re.compile(r"[{}\\]")  # Handlebars reads a backslash before braces, too
 _SPECIAL_NAMES = {"{": "lb", "}": "rb", "\\": "bs"}
+_EXTRA_SPACE = re.compile(r"(?<=[ \n]) ")
 _CALM = re.compile(r"[A-Za-z0-9._~-]{1,200}")  # the same in every place, escaped or not
 _VARIABLE = re.compile(r"\{\{(\w+)\}\}")
 
@@ -60,6 +61,11 @@ def clean(text: str) -> str:
     return _UNFIT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def keep_spaces(text: str) -> str:
+    """Return text for HTML, which shows spaces in a row, and those that begin a line, as one or none at all."""
+    return _EXTRA_SPACE.sub("\xa0", text.expandtabs(4))
+
+
 def _for_link(value: str) -> str:
     return quote(clean(value), safe="")
 
@@ -69,7 +75,7 @@ def _for_subject(value: str) -> str:
 
 
 def _for_html(value: str) -> str:
-    return escape(clean(value)).replace("\n", "<br>")
+    return escape(keep_spaces(clean(value))).replace("\n", "<br>")
 
 
 def _for_flat_html(value: str) -> str:

@@ -147,6 +147,9 @@ async def test_the_confirmation_says_what_of_the_text_is_filled_otherwise_than_i
     assert "The audience has no column name: everybody gets “there”." in modal.text
     await world.confirms(modal)
 
+    modal = await world.composes(message="x" * 110_000)
+    assert "The mail has 111 KB as HTML, and Gmail cuts off what is beyond 102 KB" in modal.text
+
 
 @OVER_HTTP
 async def test_without_a_public_address_unsubscribing_goes_by_mail_and_the_person_is_warned(world: World) -> None:

@@ -18,6 +18,7 @@ from tests.playground.aws.template import render as ses_renders
 COLUMNS = ["email", "first_name", "city"]
 NO_WAY_OUT = Footer(unsubscribe=Unsubscribe.NONE)
 URL = "https://mail.example/u/token"
+COLUMN = "max-width:600px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word"
 
 
 def text(value: str, **style: bool) -> dict[str, Any]:
@@ -99,12 +100,12 @@ class Seen(HTMLParser):
 
 def inside(html: str) -> str:
     """Return what stands in the column of the message."""
-    return html.partition('<div style="max-width:600px;margin:0 auto">\n')[2].rpartition("\n</div>\n</body>")[0]
+    return html.partition(f'<div style="{COLUMN}">\n')[2].rpartition("\n</div>\n</body>")[0]
 
 
 def plain(html: str) -> str:
-    """Return HTML without its style attributes."""
-    return re.sub(r' style="[^"]*"', "", inside(html))
+    """Return HTML without the attributes that every block has."""
+    return re.sub(r' (style|dir)="[^"]*"', "", inside(html))
 
 
 def test_paragraphs_styles_links_and_line_ends() -> None:
@@ -171,6 +172,33 @@ def test_quotes_and_code_keep_their_lines() -> None:
     rendered = mail(message)
     assert plain(rendered.html) == ("<blockquote>said<br>\nthey</blockquote>\n<pre>if x:\n    y = {}</pre>")
     assert rendered.text == "> said\n> they\n\nif x:\n    y = {}\n"
+
+
+def test_each_block_has_the_direction_of_its_own_text() -> None:
+    message = body(
+        section(text("שלום!\n\nHello")),
+        {"type": "rich_text_quote", "elements": [text("q")]},
+        {"type": "rich_text_preformatted", "elements": [text("c")]},
+        bullets("a"),
+        bullets("b", indent=1),
+        bullets("1", style="ordered", offset=4),
+    )
+    tags = Seen(mail(message, footer=Footer(postal_address="רחוב 1")).html).tags
+    blocks = [tag for tag, attrs in tags if ("dir", "auto") in attrs]
+    assert blocks == ["p", "p", "blockquote", "pre", "ul", "ul", "ol", "div", "div"]
+
+
+def test_spaces_in_a_row_and_indents_are_kept_in_html_as_in_text() -> None:
+    message = body(
+        section(text("  a  b "), text(" c", bold=True), text("\n\td   {{city}}\n e")),
+        bullets(" x  y"),
+        {"type": "rich_text_preformatted", "elements": [text("  if x:\n    y")]},
+    )
+    rendered = mail(message, {"city": "San  José\n  CR"})
+    assert rendered.text == ("  a  b  c\n\td   San  José\n  CR\n e\n\n-  x  y\n\n  if x:\n    y\n")
+    seen = Seen(rendered.html).text.replace("\n\n", "\n")
+    for kept in ("~~a ~b ~c", "~~~~d ~~San ~José", "~~CR", "~e", "~x ~y", "  if x:\n    y"):
+        assert kept.replace("~", "\u00a0") in seen
 
 
 def test_emoji_mentions_and_what_slack_adds_later_become_text() -> None:
@@ -375,7 +403,7 @@ def test_an_honest_fallback_is_taken(fallback: str) -> None:
 
 def said_of(message: str, columns: list[str], subject: str = "s") -> list[tuple[str, str]]:
     compiled = template(typed(message), columns=columns, subject=subject)
-    return [(each.code, each.sentence) for each in remarks(subject, "", typed(message), compiled, columns)]
+    return [(each.code, each.sentence) for each in remarks(subject, "", typed(message), compiled, columns, 0)]
 
 
 @pytest.mark.parametrize(
@@ -407,6 +435,16 @@ def test_another_programs_field_is_remarked_on_where_a_column_has_its_name(other
         assert sentence.endswith(f"Here it is {{{{{column}}}}}.")
     assert said_of(f"Hi {other}!", ["email", "plan"]) == []
     assert mail(typed(f"Hi {other}!"), columns=["email", column]).text == f"Hi {other}!\n"
+
+
+def test_a_mail_that_gmail_cuts_off_is_remarked_on() -> None:
+    compiled = template(typed("x"))
+    assert remarks("s", "", typed("x"), compiled, COLUMNS, 102_000) == []
+    ((code, sentence),) = (
+        (each.code, each.sentence) for each in remarks("s", "", typed("x"), compiled, COLUMNS, 123_025)
+    )
+    assert code == "MAIL_CLIPPED"
+    assert sentence.startswith("The mail has 123 KB as HTML, and Gmail cuts off what is beyond 102 KB")
 
 
 def test_a_field_that_nobody_has_is_remarked_on_with_what_all_get() -> None:
@@ -632,7 +670,7 @@ def test_no_value_adds_a_tag_an_attribute_or_a_line_to_the_subject(name: str, ci
     expected.insert(expected.index("body") + 1, "div")  # the preheader
     assert tags == expected
     for tag, attrs in seen.tags:
-        assert {key for key, _ in attrs} <= {"style", "href", "charset", "name", "content"}, tag
+        assert {key for key, _ in attrs} <= {"style", "dir", "href", "charset", "name", "content"}, tag
     (href,) = seen.hrefs()
     assert re.fullmatch(r"https://example\.com/\?c=[A-Za-z0-9%._~-]*", href or "")
     assert len(rendered.subject.splitlines()) == 1
