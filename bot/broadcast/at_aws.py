@@ -1,6 +1,7 @@
 """Reads AWS's own list of suppressed addresses into the team's: what was missed while no events came is on it.
 
-AWS drops a mail to an address on its list, counts it as a bounce, and shows the list in production only.
+AWS keeps a mail to an address on its list to itself and tells of a bounce or complaint that counts in no rate
+(events.py); it shows the list in production only.
 """
 
 import asyncio

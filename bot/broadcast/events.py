@@ -5,11 +5,11 @@ Shapes: SES developer guide, "Contents of event data that Amazon SES publishes t
 """
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bot.ses.errors import clean
+from storage.states import SuppressionReason
 
 LONGEST_ADDRESS: Final = 320
 """Characters: 64 before the @, 255 after it (RFC 5321, 4.5.3.1)."""
@@ -18,24 +18,40 @@ LONGEST_ID: Final = 200
 """Characters: ids of SNS and SES have 36 and 60, ours 32."""
 
 
+PERMANENT: Final = "Permanent"
+"""How the stored text of a bounce begins that no later mail will mend (SES: `bounceType`)."""
+
+NEVER_TRIED: Final = {
+    "onaccountsuppressionlist": SuppressionReason.BOUNCE,
+    "ontenantsuppressionlist": SuppressionReason.BOUNCE,
+    "unsubscribedrecipient": SuppressionReason.UNSUBSCRIBED,
+    "emailvalidationsuppressed": None,
+}
+"""Sub types where SES kept the mail to itself, which it counts in no rate, and why we would not mail it again (SES
+developer guide, "Bounce types"). `Suppressed`, its list for all its customers, is none of them: that counts."""
+
+
 class EventKind(StrEnum):
-    """`eventType`, as far as it changes anything."""
+    """What an event says: `eventType`, and what types and sub types make of it."""
 
     SEND = "Send"
     DELIVERY = "Delivery"
-    BOUNCE = "Bounce"
+    BOUNCE = "Bounce"  # for good
+    SOFT_BOUNCE = "soft bounce"  # not for good, or SES cannot tell: perhaps only an out-of-office answer
+    NOT_TRIED = "not tried"  # on a list of suppressed addresses at AWS
     COMPLAINT = "Complaint"
+    NOT_SPAM = "not spam"  # the recipient took the mail out of the junk folder
     REJECT = "Reject"
     RENDERING_FAILURE = "Rendering Failure"
     DELIVERY_DELAY = "DeliveryDelay"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event. `key` is SNS's id of the message: the same event may come twice.
 
     `attempt` and `broadcast_id` are empty where the mail was none of a broadcast: only that an event came counts then.
-    `address` is the one recipient we gave the mail to, never what a remote server wrote.
+    `address` is the one recipient we gave the mail to, never what a remote server wrote. `reason` is there where nobody
+    should mail it again.
     """
 
     key: str
@@ -44,7 +60,7 @@ class Event:
     attempt: str
     broadcast_id: str
     address: str
-    permanent: bool = False  # of a bounce: no later mail will arrive either
+    reason: SuppressionReason | None = None
     text: str = ""
 
 
@@ -55,10 +71,9 @@ def parse(body: str, topic_arn: str) -> Event | None:
         if envelope["Type"] != "Notification" or envelope["TopicArn"] != topic_arn:
             return None
         told = json.loads(envelope["Message"])
-        kind = EventKind(told["eventType"])
         mail = told["mail"]
         tags = mail.get("tags") or {}
-        permanent, text = _details(kind, told)
+        kind, reason, text = _read(told)
         return Event(
             key=_id(envelope["MessageId"]),
             kind=kind,
@@ -66,7 +81,7 @@ def parse(body: str, topic_arn: str) -> Event | None:
             attempt=_tag(tags, "attempt"),
             broadcast_id=_tag(tags, "broadcast"),
             address=_recipient(mail),
-            permanent=permanent,
+            reason=reason,
             text=clean(text),
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError):
@@ -96,20 +111,42 @@ def _recipient(mail: dict[str, Any]) -> str:
     return address
 
 
-def _details(kind: EventKind, told: dict[str, Any]) -> tuple[bool, str]:
-    """Return whether a bounce is permanent, and what the other side said."""
-    match kind:
-        case EventKind.BOUNCE:
-            bounce = told["bounce"]
-            said = _said(bounce.get("bouncedRecipients"))
-            return bounce["bounceType"] == "Permanent", f"{bounce['bounceType']}, {bounce.get('bounceSubType')}: {said}"
-        case EventKind.COMPLAINT:
-            return False, told["complaint"].get("complaintFeedbackType") or ""
-        case EventKind.REJECT:
-            return False, told["reject"].get("reason") or "rejected by SES"
-        case EventKind.RENDERING_FAILURE:
-            return False, told["failure"].get("errorMessage") or "not rendered"
-    return False, ""
+_Read = tuple[EventKind, SuppressionReason | None, str]
+"""What an event says, whether its recipient should be mailed again, and the other side's words."""
+
+
+def _read(told: dict[str, Any]) -> _Read:
+    match told["eventType"]:
+        case "Send" | "Delivery" | "DeliveryDelay" as kind:
+            return EventKind(kind), None, ""
+        case "Bounce":
+            return _bounce(told["bounce"])
+        case "Complaint":
+            return _complaint(told["complaint"])
+        case "Reject":
+            return EventKind.REJECT, None, told["reject"].get("reason") or "rejected by SES"
+        case "Rendering Failure":
+            return EventKind.RENDERING_FAILURE, None, told["failure"].get("errorMessage") or "not rendered"
+    raise ValueError
+
+
+def _bounce(bounce: dict[str, Any]) -> _Read:
+    kind, sub_type = bounce["bounceType"], bounce.get("bounceSubType") or ""
+    text = f"{kind}, {sub_type}: {_said(bounce.get('bouncedRecipients'))}"
+    if kind != PERMANENT:
+        return EventKind.SOFT_BOUNCE, None, text
+    if sub_type.lower() in NEVER_TRIED:
+        return EventKind.NOT_TRIED, NEVER_TRIED[sub_type.lower()], text
+    return EventKind.BOUNCE, SuppressionReason.BOUNCE, text
+
+
+def _complaint(complaint: dict[str, Any]) -> _Read:
+    feedback, sub_type = complaint.get("complaintFeedbackType") or "", complaint.get("complaintSubType") or ""
+    if sub_type.lower() in NEVER_TRIED:
+        return EventKind.NOT_TRIED, SuppressionReason.COMPLAINT, f"Complaint, {sub_type}"
+    if feedback == "not-spam":
+        return EventKind.NOT_SPAM, None, feedback
+    return EventKind.COMPLAINT, SuppressionReason.COMPLAINT, feedback
 
 
 def _said(recipients: Any) -> str:

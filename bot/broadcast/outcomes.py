@@ -1,7 +1,8 @@
 """What events change: states of deliveries, which only move forward, and suppressions. A batch is a few statements.
 
 Events come in any order, twice, and before the answer to the call that caused them: the end is the same whatever the
-order. An event with the attempt's tag settles what was in doubt. Nobody is suppressed but a recipient of the broadcast.
+order. What bounces for now, as an out-of-office answer does, and is delivered, is delivered. An event with the
+attempt's tag settles what was in doubt. Nobody is suppressed but a recipient of the broadcast.
 """
 
 from collections import defaultdict
@@ -10,34 +11,51 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam
+from sqlalchemy import select as select_columns
 from sqlmodel import SQLModel, col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
-from bot.broadcast.events import Event, EventKind
+from bot.broadcast.events import PERMANENT, Event, EventKind
 from bot.broadcast.moves import WITHOUT_CONTENT
 from bot.broadcast.result import TOLD_EVERY
 from bot.broadcast.suppressions import suppress_all
 from bot.mailer.names import address_key, is_simulator
 from storage import leases
 from storage.models import Broadcast, Chunk, Delivery, Mailer
-from storage.states import ChunkState, DeliveryState, SuppressionReason
+from storage.states import ChunkState, DeliveryState
 
-_UNDER_WAY = frozenset({DeliveryState.SENDING, DeliveryState.SENT, DeliveryState.IN_DOUBT})
-_MOVES: Final = {
-    EventKind.SEND: (DeliveryState.SENT, frozenset({DeliveryState.IN_DOUBT})),
-    EventKind.DELIVERY_DELAY: (DeliveryState.SENT, frozenset({DeliveryState.IN_DOUBT})),
-    EventKind.DELIVERY: (DeliveryState.DELIVERED, _UNDER_WAY),
-    EventKind.BOUNCE: (DeliveryState.BOUNCED, _UNDER_WAY | {DeliveryState.DELIVERED}),
-    EventKind.COMPLAINT: (
-        DeliveryState.COMPLAINED,
-        _UNDER_WAY | {DeliveryState.DELIVERED, DeliveryState.BOUNCED},
-    ),
-    EventKind.REJECT: (DeliveryState.FAILED, _UNDER_WAY),
-    EventKind.RENDERING_FAILURE: (DeliveryState.FAILED, _UNDER_WAY),
+_SAYS: Final = {
+    EventKind.SEND: (1, DeliveryState.SENT),
+    EventKind.DELIVERY_DELAY: (1, DeliveryState.SENT),
+    EventKind.NOT_SPAM: (1, DeliveryState.SENT),
+    EventKind.REJECT: (2, DeliveryState.FAILED),
+    EventKind.RENDERING_FAILURE: (2, DeliveryState.FAILED),
+    EventKind.NOT_TRIED: (3, DeliveryState.SUPPRESSED),
+    EventKind.SOFT_BOUNCE: (4, DeliveryState.BOUNCED),
+    EventKind.DELIVERY: (5, DeliveryState.DELIVERED),
+    EventKind.BOUNCE: (6, DeliveryState.BOUNCED),
+    EventKind.COMPLAINT: (7, DeliveryState.COMPLAINED),
 }
+"""What an event makes of a delivery, in the order in which one outdoes another: so the end is the highest of them."""
+
+_IS_AT: Final = {
+    DeliveryState.SENDING: 0,
+    DeliveryState.IN_DOUBT: 0,
+    **{state: stage for stage, state in _SAYS.values() if state is not DeliveryState.BOUNCED},
+}
+_NOTES: Final = frozenset({EventKind.SOFT_BOUNCE, EventKind.NOT_SPAM})
+_NOTED: Final = frozenset({DeliveryState.SENT, DeliveryState.DELIVERED})
 _delivery = SQLModel.metadata.tables["delivery"]
-_moved = (
+_FIND: Final = (
+    select_columns(
+        *(_delivery.c[name] for name in ("seq", "address", "chunk_id", "message_id", "state", "error", "at"))
+    )
+    .where(_delivery.c.broadcast_id == bindparam("of"), _delivery.c.address_key.in_(bindparam("keys", expanding=True)))
+    .order_by(_delivery.c.seq)
+    .with_for_update()
+)
+_MOVE: Final = (
     _delivery.update()
     .where(_delivery.c.broadcast_id == bindparam("of"), _delivery.c.seq == bindparam("number"))
     .values({name: bindparam(name) for name in ("state", "message_id", "error", "at")})
@@ -50,11 +68,21 @@ class _Row(NamedTuple):
     seq: int
     address: str
     chunk_id: str | None
+    message_id: str | None
     state: DeliveryState
+    error: str
+    at: datetime
 
     @property
     def key(self) -> str:
         return address_key(self.address)
+
+    @property
+    def stage(self) -> int | None:
+        """How far it is (`_SAYS`); None where nothing was handed to SES."""
+        if self.state is DeliveryState.BOUNCED:
+            return _SAYS[EventKind.BOUNCE if self.error.startswith(PERMANENT) else EventKind.SOFT_BOUNCE][0]
+        return _IS_AT.get(self.state)
 
 
 async def record(session: AsyncSession, mailer: Mailer, events: Iterable[Event], now: datetime) -> None:
@@ -73,20 +101,15 @@ async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[
     about: Mapping[str, list[Event]] = defaultdict(list)
     for event in events:
         about[address_key(event.address)].append(event)
-    found = await session.exec(
-        select(Delivery.seq, Delivery.address, Delivery.chunk_id, Delivery.state)
-        .where(Delivery.broadcast_id == broadcast.id, col(Delivery.address_key).in_(about))
-        .order_by(col(Delivery.seq))
-        .with_for_update()
-    )
-    rows = [_Row(*row) for row in found]
+    connection = await session.connection()
+    rows = [_Row(*row) for row in await connection.execute(_FIND, {"of": broadcast.id, "keys": list(about)})]
     moved = await _move(session, broadcast, rows, about, now)
     never = [
-        (row.address, reason)
+        (row.address, event.reason)
         for row in rows
         if not is_simulator(row.address)
         for event in about[row.key]
-        if (reason := _never_again(event))
+        if event.reason
     ]
     await suppress_all(session, broadcast.team_id, never, source=broadcast.id, now=now)
     if moved:
@@ -103,31 +126,37 @@ async def _move(
     """Move deliveries as far as the events of their attempts take them; say whether any was."""
     changes: list[dict[str, Any]] = []
     settled: set[str] = set()
-    for row in rows:
-        state, last = row.state, None
+    for before in rows:
+        row = before
         for event in about[row.key]:
-            to, from_ = _MOVES[event.kind]
-            if event.attempt == row.chunk_id and state in from_:
-                state, last = to, event
-        if last is None:
+            if event.attempt == row.chunk_id:
+                row = _after(row, event, now)
+        if row is before:
             continue
-        values = {"state": state, "message_id": last.message_id, "error": last.text, "at": now}
+        values = {name: getattr(row, name) for name in ("state", "message_id", "error", "at")}
         changes.append({"of": broadcast.id, "number": row.seq, **values})
-        if row.chunk_id and row.state is DeliveryState.IN_DOUBT:
+        if row.chunk_id and before.state is DeliveryState.IN_DOUBT:
             settled.add(row.chunk_id)
     if changes:
-        await (await session.connection()).execute(_moved, changes)
+        await (await session.connection()).execute(_MOVE, changes)
     for chunk_id in sorted(settled):
         await _settle(session, chunk_id, now)
     return bool(changes)
 
 
-def _never_again(event: Event) -> SuppressionReason | None:
-    if event.kind is EventKind.COMPLAINT:
-        return SuppressionReason.COMPLAINT
-    if event.kind is EventKind.BOUNCE and event.permanent:
-        return SuppressionReason.BOUNCE
-    return None
+def _after(row: _Row, event: Event, now: datetime) -> _Row:
+    """Return what a delivery is after an event of its attempt; the same row where that changes nothing."""
+    stage, state = _SAYS[event.kind]
+    if state is DeliveryState.SENT and row.state is DeliveryState.SENDING:
+        return row  # the answer to the call says it too
+    if row.stage is None:
+        return row
+    if stage > row.stage:
+        note = row.error if row.state is not DeliveryState.IN_DOUBT and state is DeliveryState.DELIVERED else ""
+        return row._replace(state=state, message_id=event.message_id, error=event.text or note, at=now)
+    if event.kind in _NOTES and row.state in _NOTED and not row.error:
+        return row._replace(error=event.text)
+    return row
 
 
 async def _settle(session: AsyncSession, chunk_id: str, now: datetime) -> None:

@@ -1,11 +1,12 @@
 """Stops a broadcast whose bounces or complaints would cost the team its account, and keeps the mailer's rates."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlmodel import and_, case, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.events import PERMANENT
 from bot.broadcast.moves import MAILROOM, WITHOUT_CONTENT, move
 from bot.mailer.facts import managed_of
 from bot.mailer.reputation import LATELY, Rates
@@ -13,9 +14,6 @@ from bot.mailer.wrong import follow_facts
 from storage.database import Database
 from storage.models import Broadcast, Delivery, Mailer
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
-
-PERMANENT: Final = "Permanent"
-"""How the stored text of a bounce begins that no later mail will mend (SES: `bounceType`)."""
 
 _TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 _RUNNING = (BroadcastState.SENDING, BroadcastState.PAUSED)

@@ -1,8 +1,9 @@
 """A4: bounces and complaints climb."""
 
+import pytest
 from sqlmodel import select
 
-from storage.models import Broadcast, Delivery
+from storage.models import Broadcast, Delivery, Mailer, Suppression
 from storage.states import BroadcastState, DeliveryState
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
@@ -65,6 +66,69 @@ async def test_simulator_mail_does_not_count(world: World) -> None:
     await world.passes(60)
 
     assert not [text for text in world.bob.reads(world.news) if "bounced for good" in text]
+
+
+@OVER_SOCKET_MODE
+@pytest.mark.parametrize(
+    ("count", "reason", "label"), [(13, "BOUNCE", "bounced"), (3, "COMPLAINT", "complained")], ids=str
+)
+async def test_what_aws_kept_to_itself_is_shown_as_suppressed_and_stops_nothing(
+    world: World, count: int, reason: str, label: str
+) -> None:
+    await world.is_ready(quota=250)
+    for number in range(count):  # another program has put them on the account's list
+        world.ses.suppress(f"bad{number}@else.test", reason)
+
+    await world.sends(csv(250 - count, count))
+    await world.passes(60)
+
+    report = await world.bob.sees(world.news, "to 250 recipients is done")
+    assert f"{250 - count} delivered" in report.text
+    assert f"{count} suppressed, not mailed" in report.text
+    assert f" {label}" not in report.text
+    async with world.bot.db.read() as session:
+        mailer = (await session.exec(select(Mailer))).one()
+        suppressed = {row.address: row.reason.upper() for row in await session.exec(select(Suppression))}
+    assert (mailer.bounced_lately, mailer.complained_lately) == (0, 0)
+    assert suppressed == {f"bad{number}@else.test": reason for number in range(count)}
+    assert not [
+        text for text in world.bob.reads(world.news) if "bounced for good" in text or "drew a complaint" in text
+    ]
+
+
+@OVER_SOCKET_MODE
+@pytest.mark.parametrize("outcome", ["NOT_SPAM", "OUT_OF_OFFICE"])
+async def test_not_spam_and_out_of_office_answers_are_deliveries(world: World, outcome: str) -> None:
+    await world.is_ready(quota=250)
+    bad(world, 13, outcome)
+
+    await world.sends(csv(237, 13))
+    await world.passes(60)
+
+    report = await world.bob.sees(world.news, "to 250 recipients is done")
+    assert "250 delivered" in report.text
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(Suppression))).all() == []
+        notes = {row.error for row in await session.exec(select(Delivery)) if row.address.startswith("bad")}
+    note = "not-spam" if outcome == "NOT_SPAM" else "Transient, General: smtp; 550 5.1.1 user unknown"
+    assert notes == {note}
+
+
+@OVER_SOCKET_MODE
+async def test_what_was_not_delivered_for_now_is_bounced_and_neither_suppressed_nor_counted(world: World) -> None:
+    await world.is_ready(quota=250)
+    bad(world, 13, "SOFT_BOUNCE")
+    world.ses.outcome("bad0@else.test", "UNDETERMINED")
+
+    await world.sends(csv(237, 13))
+    await world.passes(60)
+
+    report = await world.bob.sees(world.news, "to 250 recipients is done")
+    assert "237 delivered" in report.text
+    assert "13 bounced" in report.text
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(Suppression))).all() == []
+        assert (await session.exec(select(Mailer))).one().bounced_lately == 0
 
 
 async def test_at_five_percent_a_running_broadcast_is_stopped_and_an_admin_may_go_on(world: World) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.playground.aws.outbox import Mail
     from tests.playground.aws.ses_state import Ses
 
+NOT_SPAM = "not-spam"
+"""RFC 5965, 3.1: the recipient says that it is no junk; the event is a complaint all the same."""
 SUBJECT = "Amazon SES Email Event Notification"
 Publish = Callable[[str, str, str], Any]
 """Publishes a subject and a message to a topic, given by its ARN."""
@@ -38,7 +40,10 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of one mail, for these of its recipients; `named`: whom the other side names in their stead."""
+    """One event of one mail, for these of its recipients; `named`: whom the other side names in their stead.
+
+    `sub_type` of a bounce may have a type before it (`Transient/General`), and of a complaint may be NOT_SPAM.
+    """
 
     kind: str
     mail: Mail
@@ -127,11 +132,12 @@ def _detail(event: Event) -> dict[str, Any]:
 def _bounce(event: Event) -> dict[str, Any]:
     """`emailAddress` is the Final-Recipient of a report that another server wrote (developer guide, "Bounced
     recipients"), so that it may be anything."""
+    kind, _, sub_type = event.sub_type.rpartition("/")
     failed = {"action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
     return {
         "feedbackId": _feedback_id(event),
-        "bounceType": "Permanent",
-        "bounceSubType": event.sub_type,
+        "bounceType": kind or "Permanent",
+        "bounceSubType": sub_type,
         "bouncedRecipients": [{"emailAddress": address, **failed} for address in event.named],
         "timestamp": _stamp(event.at),
         "reportingMTA": "dsn; a8-50.smtp-out.amazonses.com",
@@ -141,10 +147,10 @@ def _bounce(event: Event) -> dict[str, Any]:
 def _complaint(event: Event) -> dict[str, Any]:
     return {
         "feedbackId": _feedback_id(event),
-        "complaintSubType": event.sub_type or None,
+        "complaintSubType": None if event.sub_type == NOT_SPAM else event.sub_type or None,
         "complainedRecipients": [{"emailAddress": address} for address in event.named],
         "timestamp": _stamp(event.at),
-        "complaintFeedbackType": "abuse",
+        "complaintFeedbackType": NOT_SPAM if event.sub_type == NOT_SPAM else "abuse",
         "arrivalDate": _stamp(event.at),
     }
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tests.playground.aws.addresses import is_simulator
+from tests.playground.aws.events import NOT_SPAM
 
 if TYPE_CHECKING:
     from tests.playground.aws.events import EventPublisher
@@ -101,6 +102,13 @@ def _outcome(ses: Ses, address: str) -> list[tuple[str, str]]:
         planted = {"bounce": "BOUNCE", "complaint": "COMPLAINT"}.get(mailbox)
     if planted is None:
         return [("DELIVERY", "")]
-    if planted == "COMPLAINT":
-        return [("DELIVERY", ""), ("COMPLAINT", "")]
-    return [(planted, "General")]
+    return _EVENTS_OF.get(planted) or [(planted, "General")]
+
+
+_EVENTS_OF = {
+    "COMPLAINT": [("DELIVERY", ""), ("COMPLAINT", "")],
+    "NOT_SPAM": [("DELIVERY", ""), ("COMPLAINT", NOT_SPAM)],
+    "SOFT_BOUNCE": [("BOUNCE", "Transient/MailboxFull")],
+    "UNDETERMINED": [("BOUNCE", "Undetermined/Undetermined")],
+    "OUT_OF_OFFICE": [("DELIVERY", ""), ("BOUNCE", "Transient/General")],
+}

@@ -250,8 +250,9 @@ class Ses:
         self.suppressed[address.lower()] = Suppressed(address, reason, self.clock())
 
     def outcome(self, address: str, event: str | None, *, named: str | None = None) -> None:
-        """What becomes of mail to `address`: BOUNCE, COMPLAINT, DELIVERY_DELAY, REJECT; None: delivered. `named` is
-        whom the events of a bounce or complaint name in its stead; by default where the mail was forwarded to."""
+        """What becomes of mail to `address`: BOUNCE, SOFT_BOUNCE, UNDETERMINED, OUT_OF_OFFICE, COMPLAINT, NOT_SPAM,
+        DELIVERY_DELAY, REJECT; None: delivered. `named` is whom the events of a bounce or complaint name in its stead;
+        by default where the mail was forwarded to."""
         if event is None:
             self.outcomes.pop(address.lower(), None)
         else:

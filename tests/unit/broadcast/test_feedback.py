@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,12 +24,14 @@ from storage import leases
 from storage.database import Database
 from storage.models import Audience, Broadcast, Chunk, Delivery, Mailer, Poll, SendingAccount, Suppression, new_id
 from storage.sealing import KeyRing
-from storage.states import Access, ChunkState, DeliveryState, IncidentKind, PollKind, SendKind
+from storage.states import Access, ChunkState, DeliveryState, IncidentKind, PollKind, SendKind, SuppressionReason
 from tests.databases import Clock
 from tests.unit.alerts.rows import Watched
 from tests.unit.broadcast.station import MortalDatabase
 
-K, S = EventKind, DeliveryState
+K, S, R = EventKind, DeliveryState, SuppressionReason
+TEXTS = dict.fromkeys(K, "") | {K.BOUNCE: "Permanent, General:", K.SOFT_BOUNCE: "Transient, General:"}
+REASONS = {K.BOUNCE: R.BOUNCE, K.NOT_TRIED: R.BOUNCE, K.COMPLAINT: R.COMPLAINT}
 SECOND = timedelta(seconds=1)
 
 
@@ -87,7 +88,9 @@ class Sent:
 
     def event(self, kind: EventKind, seq: int = 0, *, key: str = "") -> Event:
         address = f"r{seq}@else.test"
-        return Event(key or new_id(), kind, "m1", self.chunk_id, self.broadcast_id, address, permanent=True)
+        return Event(
+            key or new_id(), kind, "m1", self.chunk_id, self.broadcast_id, address, REASONS.get(kind), TEXTS[kind]
+        )
 
     async def play(self, events: list[Event]) -> DeliveryState:
         """Let the events come, from a delivery in doubt on; what it ends as."""
@@ -129,6 +132,14 @@ HISTORIES = [
     ({K.SEND, K.DELIVERY, K.BOUNCE}, S.BOUNCED),  # the other side took it, and sent it back later
     ({K.SEND, K.DELIVERY_DELAY, K.DELIVERY, K.COMPLAINT}, S.COMPLAINED),
     ({K.SEND, K.DELIVERY, K.BOUNCE, K.COMPLAINT}, S.COMPLAINED),
+    ({K.SEND, K.NOT_TRIED}, S.SUPPRESSED),
+    ({K.SEND, K.SOFT_BOUNCE}, S.BOUNCED),
+    ({K.SEND, K.SOFT_BOUNCE, K.DELIVERY}, S.DELIVERED),  # an out-of-office answer
+    ({K.SEND, K.SOFT_BOUNCE, K.BOUNCE, K.DELIVERY}, S.BOUNCED),
+    ({K.SEND, K.DELIVERY, K.NOT_SPAM}, S.DELIVERED),
+    ({K.NOT_SPAM}, S.SENT),
+    ({K.SEND, K.DELIVERY, K.NOT_SPAM, K.COMPLAINT}, S.COMPLAINED),
+    (set(K), S.COMPLAINED),
 ]
 
 
@@ -139,7 +150,7 @@ async def doubtful(sent: Sent) -> Sent:
     return sent
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.sampled_from(HISTORIES), data=st.data())
 async def test_any_order_of_events_ends_in_the_same_state_and_twice_is_once(
     doubtful: Sent, history: tuple[set[EventKind], DeliveryState], data: st.DataObject
@@ -155,8 +166,8 @@ async def test_any_order_of_events_ends_in_the_same_state_and_twice_is_once(
 
 async def test_only_what_lasts_is_suppressed(sent: Sent) -> None:
     await sent.store(4, S.SENT)
-    soft = replace(sent.event(K.BOUNCE, 2), permanent=False)
-    events = [sent.event(K.BOUNCE, 0), sent.event(K.COMPLAINT, 1), soft, sent.event(K.REJECT, 3)]
+    harmless = [sent.event(kind, 2) for kind in (K.SOFT_BOUNCE, K.NOT_SPAM)]
+    events = [sent.event(K.BOUNCE, 0), sent.event(K.COMPLAINT, 1), *harmless, sent.event(K.REJECT, 3)]
     async with sent.db.write() as session:
         for event in events:
             await record(session, sent.watched.mailer, [event], sent.clock())
@@ -180,7 +191,7 @@ async def test_an_event_that_comes_again_does_not_undo_what_a_person_decided(sen
 
 async def test_nobody_is_suppressed_whom_the_broadcast_was_not_for(sent: Sent) -> None:
     await sent.store(1, S.SENT)
-    events = [replace(sent.event(kind), address="ceo@victim.test") for kind in (K.BOUNCE, K.COMPLAINT)]
+    events = [sent.event(kind)._replace(address="ceo@victim.test") for kind in (K.BOUNCE, K.COMPLAINT)]
     async with sent.db.write() as session:
         await record(session, sent.watched.mailer, events, sent.clock())
     assert await suppressed(sent.db) == {}
@@ -361,7 +372,66 @@ def test_a_bounce_is_about_whom_the_mail_was_for_whatever_the_other_side_names(r
     event["bounce"]["bouncedRecipients"] = recipients
     read = parse(message(event), "t")
     assert read is not None
-    assert (read.address, read.permanent, read.text) == ("mila@north.test", True, "Permanent, General:")
+    assert (read.address, read.reason, read.text) == ("mila@north.test", R.BOUNCE, "Permanent, General:")
+
+
+@pytest.mark.parametrize(
+    ("kind", "sub_type", "expected"),
+    [
+        ("Permanent", "General", (K.BOUNCE, R.BOUNCE)),
+        ("Permanent", "NoEmail", (K.BOUNCE, R.BOUNCE)),
+        ("Permanent", "Suppressed", (K.BOUNCE, R.BOUNCE)),
+        ("Permanent", "OnAccountSuppressionList", (K.NOT_TRIED, R.BOUNCE)),
+        ("Permanent", "OnTenantSuppressionList", (K.NOT_TRIED, R.BOUNCE)),
+        ("Permanent", "EmailValidationSuppressed", (K.NOT_TRIED, None)),
+        ("Permanent", "UnsubscribedRecipient", (K.NOT_TRIED, R.UNSUBSCRIBED)),
+        ("Permanent", "something new", (K.BOUNCE, R.BOUNCE)),
+        ("Permanent", None, (K.BOUNCE, R.BOUNCE)),
+        ("Transient", "General", (K.SOFT_BOUNCE, None)),
+        ("Transient", "MailboxFull", (K.SOFT_BOUNCE, None)),
+        ("Undetermined", "Undetermined", (K.SOFT_BOUNCE, None)),
+        ("something new", "", (K.SOFT_BOUNCE, None)),
+    ],
+)
+def test_what_a_bounce_means(
+    kind: str, sub_type: str | None, expected: tuple[EventKind, SuppressionReason | None]
+) -> None:
+    bounce: dict[str, Any] = {"bounceType": kind, "bounceSubType": sub_type, "bouncedRecipients": []}
+    read = parse(message(told(["a@else.test"], bounce=bounce)), "t")
+    assert read is not None
+    assert (read.kind, read.reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("feedback", "sub_type", "expected"),
+    [
+        ("abuse", None, (K.COMPLAINT, R.COMPLAINT)),
+        (None, None, (K.COMPLAINT, R.COMPLAINT)),
+        ("not-spam", None, (K.NOT_SPAM, None)),
+        (None, "OnAccountSuppressionList", (K.NOT_TRIED, R.COMPLAINT)),
+        (None, "OnTenantSuppressionList", (K.NOT_TRIED, R.COMPLAINT)),
+    ],
+)
+def test_what_a_complaint_means(
+    feedback: str | None, sub_type: str | None, expected: tuple[EventKind, SuppressionReason | None]
+) -> None:
+    complaint: dict[str, Any] = {
+        "complaintFeedbackType": feedback,
+        "complaintSubType": sub_type,
+        "complainedRecipients": [],
+    }
+    read = parse(message(told(["a@else.test"], eventType="Complaint", complaint=complaint)), "t")
+    assert read is not None
+    assert (read.kind, read.reason) == expected
+
+
+async def test_an_out_of_office_answer_is_a_note_on_what_was_delivered(sent: Sent) -> None:
+    for order in ([K.DELIVERY, K.SOFT_BOUNCE], [K.SOFT_BOUNCE, K.DELIVERY]):
+        if order[0] is K.DELIVERY:
+            await sent.store(1, S.IN_DOUBT)
+        assert await sent.play([sent.event(kind) for kind in order]) is S.DELIVERED
+        async with sent.db.read() as session:
+            assert (await session.get_one(Delivery, (sent.broadcast_id, 0))).error == TEXTS[K.SOFT_BOUNCE]
 
 
 def test_an_event_of_a_mail_that_is_none_of_a_broadcast_counts_as_heard_alone() -> None:

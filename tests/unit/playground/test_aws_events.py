@@ -183,6 +183,30 @@ def test_recipients_behave_by_name_or_as_told(
         assert found[1]["complaint"]["complaintSubType"] == "OnAccountSuppressionList"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        ("SOFT_BOUNCE", [("Bounce", "Transient", "MailboxFull")]),
+        ("UNDETERMINED", [("Bounce", "Undetermined", "Undetermined")]),
+        ("OUT_OF_OFFICE", [("Delivery",), ("Bounce", "Transient", "General")]),
+        ("NOT_SPAM", [("Delivery",), ("Complaint", "not-spam", None)]),
+    ],
+)
+def test_what_is_neither_a_hard_bounce_nor_a_complaint(
+    clients: Clients, topic: str, outcome: str, expected: list[tuple[str, ...]]
+) -> None:
+    clients.aws.ses().outcome("ann@example.net", outcome)
+    url = queue_on(clients, topic)
+    bulk(clients("sesv2"), "ann@example.net", ConfigurationSetName="mailroom")
+    found = []
+    for event in events(clients, url)[1:]:
+        kind, bounce, complaint = event["eventType"], event.get("bounce"), event.get("complaint")
+        types = (bounce["bounceType"], bounce["bounceSubType"]) if bounce else ()
+        types = (complaint["complaintFeedbackType"], complaint["complaintSubType"]) if complaint else types
+        found.append((kind, *types))
+    assert found == expected
+
+
 def test_a_rendering_failure_is_told_by_an_event_alone(clients: Clients, topic: str) -> None:
     url = queue_on(clients, topic)
     template = {"Subject": "x", "Text": "{{missing}}"}
