@@ -46,6 +46,7 @@ from bot.broadcast.reports import Reports
 from bot.broadcast.resend import Resends
 from bot.broadcast.senders import Waiting
 from bot.broadcast.suppressions import Suppressions
+from bot.broadcast.unsubscribe import Key
 from bot.dashboard import Dashboard
 from bot.lists import Lists
 from bot.logs import configure as configure_logs
@@ -102,6 +103,7 @@ from handlers.slack.uploader import Uploader
 from handlers.slack.uploads import Maker
 from storage import leases
 from storage.database import Database, StorageError
+from storage.link_keys import link_keys
 from storage.rotation import check_keys, rotate
 from storage.sealing import KeyRing, load_keys
 from storage.states import PollKind
@@ -138,6 +140,7 @@ class Mailroom:
         self.settings = settings
         self.db = Database(settings.database_url, clock=clock) if clock else Database(settings.database_url)
         self.keys = load_keys(settings.mailroom_keys, self.db.path)
+        self._link_keys: list[Key] = []  # read when the database is open
         self.tasks = Tasks()
         self.clients = SesClients(seconds=self._seconds)
         self.polling_clients = SesClients(threads=FEEDBACK_THREADS, seconds=self._seconds)
@@ -190,8 +193,7 @@ class Mailroom:
         self.monitor = Monitor(db, now, mailers, intervals)
         gate = Gate(mailers, self.monitor, overviews)
         self.mending = Mending(db, now, mailers, Waiting())
-        unsubscribe_keys = self.keys.derive("unsubscribe")
-        self.suppressions = Suppressions(db, now, unsubscribe_keys)
+        self.suppressions = Suppressions(db, now, self._link_keys)
         self.services = Services(
             db=db,
             clock=now,
@@ -230,7 +232,7 @@ class Mailroom:
             mailers,
             self.monitor,
             overviews,
-            Letters(unsubscribe_keys),
+            Letters(self._link_keys),
             small_limit=settings.mailroom_small_broadcast_limit,
             sleep=sleep,
         )
@@ -302,6 +304,7 @@ class Mailroom:
         """Open the database: migrated, and with the right keys."""
         await self.db.start()
         await check_keys(self.db, self.keys)
+        self._link_keys[:] = await link_keys(self.db, self.keys)
         if self.db.path:
             async with self.db.write() as session:
                 await leases.inherit(session, self.db.now())

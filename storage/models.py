@@ -516,3 +516,12 @@ class SealingCheck(SQLModel, table=True):
 
     key_id: str = Field(primary_key=True)
     sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class LinkKey(SQLModel, table=True):
+    """A key that signs unsubscribe links, or did once."""
+
+    __tablename__ = "link_key"
+
+    id: str = Field(primary_key=True)
+    key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # sealed

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from sqlmodel import col, delete, select, update
 
 from storage.database import Database, StorageError, insert_into
-from storage.models import Installation, Mailer, SealingCheck
+from storage.link_keys import link_keys
+from storage.models import Installation, LinkKey, Mailer, SealingCheck
 from storage.sealing import KeyRing, UnsealError
 
 _KNOWN_TEXT = "mailroom"
@@ -56,6 +57,7 @@ async def rotate(db: Database, keys: KeyRing) -> int:
     before. Raises UnsealError at a value that no key opens.
     """
     await check_keys(db, keys)
+    await link_keys(db, keys)  # kept before the key that some were derived from may be taken out
     count = 0
     while stale := await _stale(db, keys):
         for value in stale:
@@ -67,7 +69,7 @@ async def rotate(db: Database, keys: KeyRing) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    model: type[Mailer | Installation]
+    model: type[Mailer | Installation | LinkKey]
     field: str
     team: str
     record: str
@@ -82,8 +84,10 @@ async def _stale(db: Database, keys: KeyRing) -> list[_Value]:
                 col(Installation.bot_token).is_not(None)
             )
         )
+        links = await session.exec(select(LinkKey.id, LinkKey.key))
     values = [_Value(Mailer, "credentials", *row) for row in mailers]
     values += [_Value(Installation, "bot_token", *row) for row in installations]
+    values += [_Value(LinkKey, "key", "", *row) for row in links]
     return [value for value in values if keys.needs_rotation(value.sealed)]
 
 

@@ -140,7 +140,7 @@ class KeyRing:
         return key_id_of(sealed) != self.newest
 
     def derive(self, purpose: str) -> list[tuple[str, bytes]]:
-        """Return 32 bytes a key for another use, with the key's id: make with the first, accept every one."""
+        """Return 32 bytes a key for another use, with the key's id."""
         return [(key_id, _derive(key, f"use:{purpose}")) for key_id, key in self._keys.items()]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-Key = tuple[str, bytes]  # its id, and 256 secret bits derived for this purpose alone
+Key = tuple[str, bytes]  # its id, and 256 secret bits for this purpose alone (storage.link_keys)
 
 _PURPOSE = b"mailroom unsubscribe 1\0"
 _MAC_BYTES = 16

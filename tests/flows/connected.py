@@ -70,11 +70,12 @@ class Connected:
         return cls(key, seconds, rows, _Aws.of(world.aws, world.ses), _Slack.of(world.slack.world))
 
     async def put_into(self, world: World) -> None:
+        tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "link_key"]  # the bot has its own
         async with world.bot.db.write() as session:
             connection = await session.connection()
-            for table in reversed(SQLModel.metadata.sorted_tables):
+            for table in reversed(tables):
                 await connection.execute(table.delete())
-            for table in SQLModel.metadata.sorted_tables:
+            for table in tables:
                 if self.rows[table.name]:
                     await connection.execute(table.insert(), self.rows[table.name])
         self.aws.put_into(world.aws, world.ses)

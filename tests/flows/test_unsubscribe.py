@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from storage.link_keys import link_keys
+from storage.rotation import check_keys, rotate
+from storage.sealing import KeyRing
 from tests.databases import Clock
 from tests.flows.test_broadcast import in_the_middle, numbers, people
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
@@ -67,6 +70,27 @@ async def test_one_click_leaves_them_out_of_the_next_broadcast_and_opening_the_l
     assert [mail.subject for mail in world.aws.mails_to("ann@elsewhere.test")] == ["Spring news"]
     assert len(world.aws.mails_to("ben@elsewhere.test")) == 2
     assert numbers(message)["suppressed"] == 1
+
+
+async def test_links_mailed_before_a_rotation_and_after_it_work_without_the_old_key(world: World) -> None:
+    bot = world.bot
+    bot._link_keys[:] = bot.keys.derive("unsubscribe")  # as they were made before there was a key of their own
+    await world.sends()
+    links = [link_of(world, world.aws.mails_to("ann@elsewhere.test")[0])]
+    new = KeyRing({"new": b"n" * 32})
+    bot._link_keys[:] = await link_keys(bot.db, bot.keys)
+
+    await rotate(bot.db, KeyRing.parse(f"{new.export().reveal()},{bot.keys.export().reveal()}"))
+    vars(bot.keys).update(vars(new))  # a restart without the old one
+    await check_keys(bot.db, bot.keys)
+    bot._link_keys[:] = await link_keys(bot.db, bot.keys)
+    await world.sends(subject="Spring news again")
+    links.append(link_of(world, world.aws.mails_to("ben@elsewhere.test")[1]))
+
+    for link in links:
+        assert (await ask("GET", link))[0] == (await ask("POST", link))[0] == 200
+    modal = await world.composes(subject="Spring news once more")
+    assert "Every address in it is suppressed" in modal.errors["Audience CSV"]
 
 
 @OVER_HTTP

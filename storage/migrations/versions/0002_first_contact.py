@@ -10,4 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.create_table('link_key',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('key', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_link_key'))
+    )

@@ -1,11 +1,15 @@
+import asyncio
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import select
 
-from storage import rotation
+from bot.broadcast.unsubscribe import Recipient, make_token, read_token
+from storage import migrations, rotation
 from storage.database import Database, StorageError
+from storage.link_keys import OWN, PURPOSE, link_keys
 from storage.models import Installation, Mailer, SealingCheck, Team
 from storage.sealing import KeyRing, UnsealError
 
@@ -113,20 +117,65 @@ class InterruptedRing(KeyRing):
 async def test_a_rotation_that_is_interrupted_anywhere_leaves_everything_readable_and_goes_on(db: Database) -> None:
     await rotation.check_keys(db, KeyRing(OLD))
     await _fill(db, KeyRing(OLD), teams=4)
+    links = await link_keys(db, KeyRing(OLD))
     ring = InterruptedRing(NEW | OLD)
-    ring.left = 1
+    ring.left = 2
     await rotation.check_keys(db, ring)
-    for done in range(1, 5):
+    assert [*links, *KeyRing(NEW).derive(PURPOSE)] == sorted(await link_keys(db, ring), key=lambda key: key[0] == "new")
+    for done in range(1, 7):
         ring.left = 1
         with pytest.raises(InterruptedError):
             await rotation.rotate(db, ring)
         opened = await _opened(db, ring)
-        assert [key for key, _ in opened].count("new") == done
+        assert [key for key, _ in opened].count("new") == min(done, 5)
+        assert (await link_keys(db, ring))[: len(links) - 1] == links[:1]
         assert [text for _, text in opened] == [f"{CANARY} {name}" for name in ("m0", "m1", "m2", "m3", "i")]
         assert [mark.key_id for mark in await _marks(db)] == ["new", "old"]
     ring.left = 1
     assert await rotation.rotate(db, ring) == 1
     assert [mark.key_id for mark in await _marks(db)] == ["new"]
+
+
+async def test_the_keys_of_links_outlive_the_sealing_keys(db: Database) -> None:
+    await rotation.check_keys(db, KeyRing(OLD))
+    before = await link_keys(db, KeyRing(OLD))
+    assert [key_id for key_id, _ in before] == [OWN, "old"]
+    assert before[1:] == KeyRing(OLD).derive(PURPOSE)
+
+    assert await rotation.rotate(db, KeyRing(NEW | OLD)) == 2
+
+    after = await link_keys(db, KeyRing(NEW))
+    assert after[0] == before[0]
+    assert {*before} < {*after}
+    assert await link_keys(db, KeyRing({**NEW, "older": b"0" * 32})) == [
+        *after,
+        *KeyRing({"older": b"0" * 32}).derive(PURPOSE),
+    ]
+    assert len({key for _, key in after}) == len(after)
+
+
+async def test_replicas_that_start_at_once_sign_with_one_key(db: Database) -> None:
+    found = await asyncio.gather(*(link_keys(db, KeyRing(OLD)) for _ in range(5)))
+
+    assert {tuple(keys) for keys in found} == {tuple(found[0])}
+
+
+async def test_links_of_an_installation_from_before_work_after_its_first_rotation(empty_database_url: str) -> None:
+    """It is rotated before this version was ever started, as somebody may who updates and rotates in one go."""
+    link = make_token(KeyRing(OLD).derive(PURPOSE), Recipient("a" * 32, "b" * 32, 7))
+    engine = create_async_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(migrations.upgrade, "0001")
+    await engine.dispose()
+    db = Database(empty_database_url)
+    await db.start()
+
+    await rotation.rotate(db, KeyRing(NEW | OLD))
+    keys = await link_keys(db, KeyRing(NEW))
+    await db.stop()
+
+    assert read_token(keys, link) == Recipient("a" * 32, "b" * 32, 7)
+    assert keys[0][0] == OWN
 
 
 async def test_what_changes_during_a_rotation_is_kept(db: Database) -> None:
