@@ -7,7 +7,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from bot.broadcast.unsubscribe import Key, Recipient, read_token
+from bot.broadcast.unsubscribe import Key, read_token
 from bot.errors import BotError
 from bot.mailer.names import address_key
 from storage import audit
@@ -62,12 +62,15 @@ class Suppressions:
         self._clock = clock
         self._keys = keys
 
-    def whose(self, token: str) -> Recipient | None:
-        """Return whose unsubscribe link this is; None: we did not make it."""
-        return read_token(self._keys, token)
+    def is_ours(self, token: str) -> bool:
+        """Tell whether we made this unsubscribe link."""
+        return read_token(self._keys, token) is not None
 
-    async def unsubscribe(self, recipient: Recipient) -> None:
-        """Suppress the recipient of a link, before the next claim."""
+    async def unsubscribe(self, token: str) -> bool:
+        """Suppress the recipient the link belongs to, before the next claim. False: it is no link of ours."""
+        recipient = read_token(self._keys, token)
+        if recipient is None:
+            return False
         async with self._db.write() as session:
             delivery = await session.get(Delivery, (recipient.broadcast_id, recipient.seq))
             if delivery is not None:  # else the broadcast was erased, and there is nothing left to mail
@@ -79,6 +82,7 @@ class Suppressions:
                     source=recipient.broadcast_id,
                     now=self._clock(),
                 )
+        return True
 
     async def by_hand(self, team: Team, address: str, by: str) -> bool:
         """Record what somebody was told outside Mailroom. False: it was there already."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.playground.aws.ses_state import Ses
     from tests.playground.slack.world import World as Slack
 
-_NO_STATE = {"clock", "outbox", "lock"}
+_NO_STATE = {"clock", "outbox", "lock", "rules"}
 
 
 async def kind_of(world: World) -> str | None:
@@ -160,7 +160,8 @@ def _state_of(ses: Ses) -> dict[str, Any]:
 
 def _copied(queue: Queue) -> Queue:
     """Take the queue as it is when nothing is on its way to a reader."""
-    return Queue(queue.arn, queue.url_path, dict(queue.attributes), dict(queue.tags), copy.deepcopy(queue.waiting))
+    waiting = copy.deepcopy(queue.waiting)
+    return Queue(queue.arn, queue.url_path, dict(queue.attributes), dict(queue.tags), waiting=waiting)
 
 
 def _counted(table: Any) -> str:

@@ -74,6 +74,7 @@ _QUERY_SPELLING = {
     "ServiceUnavailableException": "ServiceUnavailable",
     "ThrottlingException": "Throttling",
     "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDeletedRecently": "AWS.SimpleQueueService.QueueDeletedRecently",
     "QueueNameExists": "QueueAlreadyExists",
     "TooManyEntriesInBatchRequest": "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
     "MessageNotInflight": "AWS.SimpleQueueService.MessageNotInflight",

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.playground.aws.addresses import addr_spec, domain_of
+from tests.playground.aws.answers import AwsError
 from tests.playground.aws.worker import Worker
 
 if TYPE_CHECKING:
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 NOT_SPAM = "not-spam"
 """RFC 5965, 3.1: the recipient says that it is no junk; the event is a complaint all the same."""
 SUBJECT = "Amazon SES Email Event Notification"
-Publish = Callable[[str, str, str], Any]
-"""Publishes a subject and a message to a topic, given by its ARN."""
+VALIDATED = "Successfully validated SNS topic for Amazon SES event publishing."
+Publish = Callable[[str, str | None, str, str], Any]
+"""Publishes a subject and a message to a topic, given by its ARN, for a configuration set, given by its own."""
 
 _NAMES = {
     "SEND": "Send",
@@ -82,7 +85,21 @@ class EventPublisher:
                 self._worker.do(partial(self._send, destination.topic_arn, event))
 
     def _send(self, topic_arn: str, event: Event) -> None:
-        self._publish(topic_arn, SUBJECT, json.dumps(event_json(event)))
+        source_arn = set_arn(event.mail.region, event.mail.account, event.mail.configuration_set or "")
+        with suppress(AwsError):  # where the topic is gone or closed, nobody hears of it
+            self._publish(topic_arn, SUBJECT, json.dumps(event_json(event)), source_arn)
+
+    def try_topic(self, ses: Ses, configuration_set: str, topic_arn: str) -> None:
+        """Tell the topic that SES can publish to it.
+
+        Raises:
+            AwsError: as the topic.
+        """
+        self._publish(topic_arn, None, VALIDATED, set_arn(ses.region, ses.account, configuration_set))
+
+
+def set_arn(region: str, account: str, name: str) -> str:
+    return f"arn:aws:ses:{region}:{account}:configuration-set/{name}"
 
 
 def event_json(event: Event) -> dict[str, Any]:

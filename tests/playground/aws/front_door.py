@@ -23,7 +23,7 @@ from tests.playground.aws.answers import (
 from tests.playground.aws.calls import Call
 from tests.playground.aws.faults import Fault, How
 from tests.playground.aws.operations import actions, read_operation
-from tests.playground.aws.principals import Credential
+from tests.playground.aws.principals import Credential, Permissions
 from tests.playground.aws.server import Outcome
 from tests.playground.aws.ses_api import OPERATIONS, SENDS
 from tests.playground.aws.signature import Request, Signature, is_right, read_signature
@@ -105,7 +105,7 @@ class FrontDoor:
         if fault is not None:
             _fail_before(claimed, caller, operation, fault)
         caller = self._authenticate(request, claimed, caller)
-        _authorize(claimed, caller, operation, params)
+        _authorize(claimed, caller, operation, params, self._aws.clock())
         return self._dispatch(request, claimed, caller, operation, params)
 
     def _check_region(self, claimed: Signature) -> None:
@@ -144,7 +144,9 @@ class FrontDoor:
         handler = OPERATIONS.get(operation)
         if handler is None:
             raise AwsError("UnknownOperationException", f"The playground has no {operation}")
-        ses = self._aws.ses(caller.key.account, claimed.region)
+        account, rules, now = caller.key.account, self._aws.rules, self._aws.clock()
+        self._aws.rates.take(account, claimed.region, operation, now, rules.seconds_between_calls)
+        ses = self._aws.ses(account, claimed.region)
         if operation in SENDS:
             return handler(ses, params)
         with ses.lock:
@@ -179,14 +181,16 @@ def _fail_before(claimed: Signature, caller: Credential | None, operation: str, 
             raise AwsError("ServiceUnavailable", fault.message or "Service is unable to handle request.")
     message = fault.message or _MESSAGES.get(fault.how, fault.how)
     if fault.how in {"AccessDenied", "AccessDeniedException", "AuthorizationError"} and caller is not None:
-        message = fault.message or sts.denial(caller, f"{claimed.service}:{operation}", "*")
+        action = f"{claimed.service}:{operation}"
+        message = fault.message or sts.denial(caller, Permissions(frozenset()), action, "*")
     raise AwsError(fault.how, message)
 
 
-def _authorize(claimed: Signature, caller: Credential, operation: str, params: Json) -> None:
+def _authorize(claimed: Signature, caller: Credential, operation: str, params: Json, now: datetime) -> None:
+    granted = caller.principal.permissions.at(now)
     for action in actions(claimed.service, operation, params):
-        if not caller.principal.permissions.allows(action):
-            text = sts.denial(caller, action, _resource(claimed, caller, params))
+        if not granted.allows(action):
+            text = sts.denial(caller, granted, action, _resource(claimed, caller, params))
             spelling = _SPELLING.get(claimed.service, str)
             raise AwsError("AccessDeniedException", text.replace(action, spelling(action)))
 

@@ -15,6 +15,8 @@ from tests.playground.aws.front_door import FrontDoor
 from tests.playground.aws.moto_bridge import Moto
 from tests.playground.aws.outbox import Mail, Outbox
 from tests.playground.aws.principals import Directory, Key, Role, permissions
+from tests.playground.aws.rates import Rates
+from tests.playground.aws.rules import Rules
 from tests.playground.aws.server import HttpServer
 from tests.playground.aws.ses_state import Ses
 from tests.playground.aws.sns import Sns
@@ -48,9 +50,11 @@ class AwsPlayground:
         self._port = port
         self._events, self._posts = Worker("aws-events"), Worker("aws-posts")
         self._server = HttpServer(FrontDoor(self))
-        self.sqs = Sqs(self.clock, lambda: self._server.host)
-        self.sns = Sns(self.moto, self.sqs.deliver, self._posts, self._now)
-        self.outbox = Outbox(EventPublisher(self._events, self.sns.publish), keep=record)
+        self.rules = Rules()
+        self.rates = Rates()
+        self.sqs = Sqs(self._now, lambda: self._server.host, self._in_force)
+        self.sns = Sns(self.moto, self.sqs.deliver, self._posts, self._now, self._in_force)
+        self.outbox = Outbox(EventPublisher(self._events, self.sns.publish_for_ses), keep=record)
         self._ses: dict[tuple[str, str], Ses] = {}
         self._lock = threading.Lock()
 
@@ -107,6 +111,8 @@ class AwsPlayground:
         self.outbox.clear()
         self.sns.clear()
         self.sqs.clear()
+        self.rules = Rules()
+        self.rates.clear()
         self.moto.reset()
 
     # Keys and roles
@@ -149,8 +155,9 @@ class AwsPlayground:
     def set_permissions(
         self, who: Key | Role | str, *, allow: Iterable[str] | None = None, deny: Iterable[str] = ()
     ) -> None:
-        """Replace the permissions of a key or role, from the next call on."""
-        self.directory.set_permissions(who, permissions(allow, deny))
+        """Replace the permissions of a key or role, as IAM does: a little later."""
+        seconds = self.rules.permissions_seconds
+        self.directory.set_permissions(who, permissions(allow, deny), self.clock(), seconds)
 
     # State
 
@@ -158,7 +165,7 @@ class AwsPlayground:
         """SES of that account and region, made at first use."""
         with self._lock:
             if (account, region) not in self._ses:
-                self._ses[account, region] = Ses(account, region, self.clock, self.outbox)
+                self._ses[account, region] = Ses(account, region, self._now, self.outbox, self._in_force)
             return self._ses[account, region]
 
     def every_ses(self) -> list[Ses]:
@@ -225,6 +232,9 @@ class AwsPlayground:
     def record(self, call: Call) -> None:
         if self._record:
             self.calls.append(call)
+
+    def _in_force(self) -> Rules:
+        return self.rules
 
     def _now(self) -> datetime:
         """By the clock of the moment: it may be replaced."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
+from tests.playground.aws.rules import Late
+
 # Allowed unless said otherwise: what a broadcast tool needs. iam is not in it, as in real life a policy
 # written for sending mail does not let a user simulate policies.
 ORDINARY = frozenset({"ses:*", "sns:*", "sqs:*", "sts:*"})
@@ -36,7 +38,7 @@ class Principal:
     arn: str
     account: str
     user_id: str
-    permissions: Permissions
+    permissions: Late[Permissions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Directory:
     def create_key(self, account: str, user: str, granted: Permissions, *, root: bool) -> Key:
         arn = f"arn:aws:iam::{account}:root" if root else f"arn:aws:iam::{account}:user/{user}"
         user_id = account if root else _id("AIDA")
-        principal = Principal(arn, account, user_id, Permissions(frozenset({"*"})) if root else granted)
+        principal = Principal(arn, account, user_id, Late(Permissions(frozenset({"*"})) if root else granted))
         return self._issue(principal, "AKIA").key
 
     def create_role(
@@ -92,7 +94,7 @@ class Directory:
     ) -> Role:
         role = Role(f"arn:aws:iam::{account}:role/{name}", account, external_id, trusted)
         with self._lock:
-            self._roles[role.arn] = role, Principal(role.arn, account, _id("AROA"), granted)
+            self._roles[role.arn] = role, Principal(role.arn, account, _id("AROA"), Late(granted))
         return role
 
     def role(self, arn: str) -> tuple[Role, Principal] | None:
@@ -102,7 +104,7 @@ class Directory:
         """Sessions of a deleted role live on, and may do nothing."""
         with self._lock:
             _, principal = self._roles.pop(arn)
-        principal.permissions = Permissions(frozenset())
+        principal.permissions = Late(Permissions(frozenset()))
 
     def open_session(self, role: Principal, session: str, expires: datetime) -> Credential:
         """Credentials of an assumed role; they share the role's permissions, also when these change later."""
@@ -114,11 +116,11 @@ class Directory:
     def set_active(self, access_key_id: str, active: bool) -> None:
         self.credentials[access_key_id].active = active
 
-    def set_permissions(self, who: Key | Role | str, granted: Permissions) -> None:
+    def set_permissions(self, who: Key | Role | str, granted: Permissions, now: datetime, seconds: float) -> None:
         """`who` is a key, a role, an access key id or a role's ARN."""
         name = who.access_key_id if isinstance(who, Key) else who.arn if isinstance(who, Role) else who
         principal = self._roles[name][1] if name in self._roles else self.credentials[name].principal
-        principal.permissions = granted
+        principal.permissions.change(granted, now, seconds)
 
     def clear(self) -> None:
         with self._lock:

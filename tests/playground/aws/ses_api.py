@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.playground.aws import sending, ses_account, ses_sets
@@ -29,6 +29,7 @@ def list_email_identities(ses: Ses, params: Json) -> Json:
             "VerificationStatus": identity.status.value,
         }
         for identity in ses.identities.values()
+        if identity.known_from <= ses.clock()
     ]
     return _page("EmailIdentities", identities, params, most=1000)
 
@@ -44,6 +45,7 @@ def create_email_identity(ses: Ses, params: Json) -> Json:
         raise AwsError("NotFoundException", f"Configuration set <{configuration_set}> does not exist.")
     identity = ses.create_identity(name, ses_sets.read_tags(params))
     identity.configuration_set = configuration_set
+    identity.known_from = ses.clock() + timedelta(seconds=ses.rules().new_identity_seconds)
     return present(
         IdentityType=_kind(identity),
         VerifiedForSendingStatus=identity.sends,
@@ -53,10 +55,12 @@ def create_email_identity(ses: Ses, params: Json) -> Json:
 
 def get_email_identity(ses: Ses, params: Json) -> Json:
     identity = _identity(ses, params)
+    if identity.known_from > ses.clock():
+        raise _unknown(identity.name)
     mail_from = identity.mail_from
     return present(
         IdentityType=_kind(identity),
-        FeedbackForwardingStatus=True,
+        FeedbackForwardingStatus=identity.forwards_feedback,
         VerifiedForSendingStatus=identity.sends,
         DkimAttributes=_dkim(identity),
         MailFromAttributes=mail_from
@@ -101,6 +105,11 @@ def put_email_identity_configuration_set_attributes(ses: Ses, params: Json) -> J
     if name is not None:
         ses_sets.find(ses, {"ConfigurationSetName": name})
     identity.configuration_set = name
+    return {}
+
+
+def put_email_identity_feedback_attributes(ses: Ses, params: Json) -> Json:
+    _identity(ses, params).forwards_feedback = bool(params.get("EmailForwardingEnabled"))
     return {}
 
 
@@ -169,6 +178,7 @@ OPERATIONS: dict[str, Handler] = {
     "DeleteEmailIdentity": delete_email_identity,
     "PutEmailIdentityMailFromAttributes": put_email_identity_mail_from_attributes,
     "PutEmailIdentityConfigurationSetAttributes": put_email_identity_configuration_set_attributes,
+    "PutEmailIdentityFeedbackAttributes": put_email_identity_feedback_attributes,
     "GetSuppressedDestination": get_suppressed_destination,
     "ListSuppressedDestinations": list_suppressed_destinations,
     "PutSuppressedDestination": put_suppressed_destination,
@@ -187,8 +197,12 @@ OPERATIONS: dict[str, Handler] = {
 def _identity(ses: Ses, params: Json) -> Identity:
     name = normal_identity(params["EmailIdentity"])
     if name not in ses.identities:
-        raise AwsError("NotFoundException", f"Email identity {name} does not exist.")
+        raise _unknown(name)
     return ses.identities[name]
+
+
+def _unknown(name: str) -> AwsError:
+    return AwsError("NotFoundException", f"Email identity {name} does not exist.")
 
 
 def _suppression(ses: Ses, params: Json) -> Suppressed:

@@ -69,7 +69,7 @@ def create_event_destination(ses: Ses, params: Json) -> Json:
     name = params["EventDestinationName"]
     if name in destinations:
         raise AwsError("AlreadyExistsException", f"Event destination <{name}> already exists.")
-    destinations[name] = _destination(ses, name, params["EventDestination"])
+    destinations[name] = _destination(ses, params, name)
     return {}
 
 
@@ -90,7 +90,7 @@ def get_event_destinations(ses: Ses, params: Json) -> Json:
 def update_event_destination(ses: Ses, params: Json) -> Json:
     destinations = find(ses, params).destinations
     name = _existing(destinations, params)
-    destinations[name] = _destination(ses, name, params["EventDestination"])
+    destinations[name] = _destination(ses, params, name)
     return {}
 
 
@@ -135,11 +135,17 @@ def _existing(destinations: dict[str, EventDestination], params: Json) -> str:
     return name
 
 
-def _destination(ses: Ses, name: str, given: Json) -> EventDestination:
+def _destination(ses: Ses, params: Json, name: str) -> EventDestination:
+    given = params["EventDestination"]
     event_types = tuple(given.get("MatchingEventTypes") or ())
     if not event_types or not EVENT_TYPES.issuperset(event_types):
         raise AwsError("BadRequestException", "MatchingEventTypes must name one or more event types.")
     topic_arn = (given.get("SnsDestination") or {}).get("TopicArn")
     if topic_arn is not None and not topic_arn.startswith(f"arn:aws:sns:{ses.region}:"):
         raise AwsError("BadRequestException", f"Invalid SNS topic <{topic_arn}>.")
+    if topic_arn is not None and ses.rules().topic_is_tried:
+        try:
+            ses.outbox.publisher.try_topic(ses, params["ConfigurationSetName"], topic_arn)
+        except AwsError:
+            raise AwsError("BadRequestException", f"Could not publish to SNS topic: {topic_arn}") from None
     return EventDestination(name, bool(given.get("Enabled")), event_types, topic_arn)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tests.playground.aws.addresses import domain_of, is_address, is_simulator, normal_identity
 from tests.playground.aws.limits import Window
+from tests.playground.aws.rules import LONG_AGO, Rules
 
 if TYPE_CHECKING:
     from tests.playground.aws.outbox import Outbox
@@ -59,6 +60,8 @@ class Identity:
     mail_from: MailFrom | None = None
     configuration_set: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    known_from: datetime = LONG_AGO
+    forwards_feedback: bool = True
 
     @property
     def is_domain(self) -> bool:
@@ -127,11 +130,12 @@ class Ses:
     Names that a control does not find are created first, so that one line sets a scene.
     """
 
-    def __init__(self, account: str, region: str, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, account: str, region: str, clock: Clock, outbox: Outbox, rules: Callable[[], Rules]) -> None:
         self.account = account
         self.region = region
         self.clock = clock
         self.outbox = outbox
+        self.rules = rules
         self.lock = threading.RLock()
         self.identities: dict[str, Identity] = {}
         self.configuration_sets: dict[str, ConfigurationSet] = {}

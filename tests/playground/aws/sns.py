@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.playground.aws.answers import AwsError, request_id
 from tests.playground.aws.moto_bridge import Moto
+from tests.playground.aws.policies import lets
+from tests.playground.aws.rules import Late, Rules
 from tests.playground.aws.ses_state import Clock
 from tests.playground.aws.worker import Worker
 
@@ -67,15 +69,24 @@ class Signer:
 class Sns:
     """Publish, Subscribe, ConfirmSubscription and ListSubscriptionsByTopic over moto's topics."""
 
-    def __init__(self, moto: Moto, deliver: Callable[[str, str], None], worker: Worker, clock: Clock) -> None:
+    def __init__(
+        self,
+        moto: Moto,
+        deliver: Callable[[str, str, str], None],
+        worker: Worker,
+        clock: Clock,
+        rules: Callable[[], Rules],
+    ) -> None:
         self._moto = moto
         self._deliver = deliver
         self._worker = worker
         self._clock = clock
+        self._rules = rules
         # Queues get thousands of messages, whose signatures hardly anybody checks: theirs are right too, from a
         # key that is six times quicker. What leaves over HTTP is signed as AWS does it.
         self._signers = {"queue": Signer(1024, clock), "http": Signer(2048, clock)}
         self._tokens: dict[str, str] = {}
+        self._policies: dict[str, Late[str]] = {}
         self._operations: dict[str, Callable[[Mapping[str, str]], str | None]] = {
             "Publish": self._publish,
             "Subscribe": self._subscribe,
@@ -96,6 +107,21 @@ class Sns:
 
     def clear(self) -> None:
         self._tokens.clear()
+        self._policies.clear()
+
+    def publish_for_ses(self, topic_arn: str, subject: str | None, message: str, source_arn: str) -> None:
+        """Publish what SES has to say on behalf of a configuration set.
+
+        Raises:
+            AwsError: NotFound, or AuthorizationError where the topic's policy does not let SES.
+        """
+        topic = self._moto.topic(topic_arn)
+        late = self._policies.get(topic_arn)
+        policy = late.at(self._clock()) if late else topic.policy
+        if self._rules().policies and not lets(policy, "ses.amazonaws.com", "SNS:Publish", topic_arn, source_arn):
+            message = f"User: ses.amazonaws.com is not authorized to perform: SNS:Publish on resource: {topic_arn}"
+            raise AwsError("AuthorizationError", message)
+        self.publish(topic_arn, subject, message)
 
     def publish(self, topic_arn: str, subject: str | None, message: str) -> str:
         """Deliver to every confirmed subscription; returns the message id."""
@@ -111,7 +137,7 @@ class Sns:
             raw = each.attributes.get("RawMessageDelivery") in {True, "true"}
             if each.protocol == "sqs":
                 body = message if raw else json.dumps(self._signers["queue"].sign(envelope, region))
-                self._deliver(each.endpoint, body)
+                self._deliver(each.endpoint, body, topic_arn)
             elif each.protocol in {"http", "https"}:
                 signed = self._signers["http"].sign(envelope, region)
                 self._worker.do(partial(_post, each.endpoint, signed, each.arn))
@@ -123,6 +149,8 @@ class Sns:
 
     def answer(self, operation: str, params: Mapping[str, str]) -> str | None:
         """The XML of the result, or None where moto answers."""
+        if operation == "SetTopicAttributes":
+            self._policy_changes(params)
         handler = self._operations.get(operation)
         return handler(params) if handler else None
 
@@ -131,6 +159,13 @@ class Sns:
             return None
         message_id = self.publish(params["TopicArn"], params.get("Subject"), params.get("Message", ""))
         return f"<MessageId>{message_id}</MessageId>"
+
+    def _policy_changes(self, params: Mapping[str, str]) -> None:
+        """Moto keeps the attributes; a new policy counts a little later."""
+        arn, wanted = params["TopicArn"], params.get("AttributeValue", "")
+        if params.get("AttributeName") == "Policy" and json.loads(wanted) != json.loads(self._moto.topic(arn).policy):
+            late = self._policies.setdefault(arn, Late(self._moto.topic(arn).policy))
+            late.change(wanted, self._clock(), self._rules().topic_policy_seconds)
 
     def _subscribe(self, params: Mapping[str, str]) -> str | None:
         if params.get("Protocol") not in {"http", "https"}:

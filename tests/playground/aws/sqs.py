@@ -11,9 +11,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.playground.aws.answers import AwsError, Json, request_id
+from tests.playground.aws.policies import lets
+from tests.playground.aws.rules import LONG_AGO, Late, Rules
 from tests.playground.aws.ses_state import Clock
 
 _NAME = re.compile(r"[\w-]{1,80}", re.ASCII)
@@ -45,6 +48,9 @@ class Queue:
     url_path: str
     attributes: dict[str, str]
     tags: dict[str, str] = field(default_factory=dict)
+    made: datetime = LONG_AGO
+    late_policy: Late[str] | None = None
+    """Where it was changed: until it counts, the one before does."""
     waiting: deque[Message] = field(default_factory=deque)
     in_flight: dict[str, Message] = field(default_factory=dict)
     """By the receipt handle of the last receive."""
@@ -55,6 +61,9 @@ class Queue:
     @property
     def name(self) -> str:
         return self.arn.rpartition(":")[2]
+
+    def policy(self, now: datetime) -> str:
+        return self.late_policy.at(now) if self.late_policy else self.attributes.get("Policy", "")
 
     def put(self, message: Message) -> None:
         with self.changed:
@@ -84,10 +93,12 @@ class Queue:
 
 
 class Sqs:
-    def __init__(self, clock: Clock, host: Callable[[], str]) -> None:
+    def __init__(self, clock: Clock, host: Callable[[], str], rules: Callable[[], Rules]) -> None:
         self._clock = clock
         self._host = host
+        self._rules = rules
         self.queues: dict[str, Queue] = {}
+        self._deleted: dict[str, datetime] = {}
         self._closed = threading.Event()
         self._operations: dict[str, Callable[[str, Json], Json]] = {
             "CreateQueue": self._create,
@@ -115,11 +126,17 @@ class Sqs:
             raise AwsError("UnknownOperationException", f"The playground has no {operation}")
         return self._operations[operation](scope, params)
 
-    def deliver(self, arn: str, body: str) -> None:
-        """Put a message in; a queue that is gone loses it, as with SNS."""
+    def deliver(self, arn: str, body: str, topic_arn: str) -> None:
+        """Put a message of a topic in. One that the queue does not take is lost: what is a client's mistake SNS does
+        not repeat (SNS developer guide, "sns-message-delivery-retries")."""
         queue = self.queues.get(arn)
-        if queue is not None:
-            queue.put(Message(body, self._millis()))
+        if queue is None or self._is_new(queue):
+            return
+        if self._rules().policies and not lets(
+            queue.policy(self._clock()), "sns.amazonaws.com", "sqs:SendMessage", arn, topic_arn
+        ):
+            return
+        queue.put(Message(body, self._millis()))
 
     def open(self) -> None:
         self._closed.clear()
@@ -133,6 +150,7 @@ class Sqs:
 
     def clear(self) -> None:
         self.queues.clear()
+        self._deleted.clear()
 
     def _create(self, scope: str, params: Json) -> Json:
         name = params["QueueName"]
@@ -143,8 +161,9 @@ class Sqs:
         wanted = {**_DEFAULTS, **(params.get("Attributes") or {})}
         queue = self.queues.get(arn)
         if queue is None:
+            self._refuse_deleted(arn)
             path = f"/{scope.rpartition(':')[2]}/{name}"
-            queue = self.queues[arn] = Queue(arn, path, wanted, dict(params.get("tags") or {}))
+            queue = self.queues[arn] = Queue(arn, path, wanted, dict(params.get("tags") or {}), self._clock())
         elif any(queue.attributes.get(key) != value for key, value in (params.get("Attributes") or {}).items()):
             raise AwsError("QueueNameExists", "A queue already exists with the same name and a different value.")
         return self._url(queue)
@@ -172,11 +191,18 @@ class Sqs:
         return {"Attributes": wanted} if wanted else {}
 
     def _set_attributes(self, scope: str, params: Json) -> Json:
-        self._at(scope, params).attributes.update(params["Attributes"])
+        queue, now = self._at(scope, params), self._clock()
+        changed = params["Attributes"]
+        if changed.get("Policy", queue.attributes.get("Policy")) != queue.attributes.get("Policy"):
+            queue.late_policy = queue.late_policy or Late(queue.attributes.get("Policy", ""))
+            queue.late_policy.change(changed["Policy"], now, self._rules().queue_policy_seconds)
+        queue.attributes.update(changed)
         return {}
 
     def _delete_queue(self, scope: str, params: Json) -> Json:
-        del self.queues[self._at(scope, params).arn]
+        queue = self._at(scope, params)
+        del self.queues[queue.arn]
+        self._deleted[queue.arn] = self._clock()
         return {}
 
     def _purge(self, scope: str, params: Json) -> Json:
@@ -242,9 +268,21 @@ class Sqs:
         return self._find(f"arn:aws:sqs:{scope}:{params['QueueUrl'].rpartition('/')[2]}")
 
     def _find(self, arn: str) -> Queue:
-        if arn not in self.queues:
+        queue = self.queues.get(arn)
+        if queue is None or self._is_new(queue):
             raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
-        return self.queues[arn]
+        return queue
+
+    def _is_new(self, queue: Queue) -> bool:
+        return self._clock() - queue.made < timedelta(seconds=self._rules().new_queue_seconds)
+
+    def _refuse_deleted(self, arn: str) -> None:
+        deleted = self._deleted.get(arn)
+        if deleted and self._clock() - deleted < timedelta(seconds=self._rules().deleted_queue_seconds):
+            message = (
+                "You must wait 60 seconds after deleting a queue before you can create another with the same name."
+            )
+            raise AwsError("QueueDeletedRecently", message)
 
     def _millis(self) -> int:
         return int(self._clock().timestamp() * 1000)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from xml.sax.saxutils import escape
 
 from tests.playground.aws.answers import AwsError
-from tests.playground.aws.principals import Credential, Directory, Principal, expiry
+from tests.playground.aws.principals import Credential, Directory, Permissions, expiry
 from tests.playground.aws.ses_state import Clock
 
 Params = Mapping[str, str]
@@ -24,7 +24,8 @@ def assume_role(directory: Directory, clock: Clock, caller: Credential, params: 
     role = found[0] if found else None
     trusts = role is not None and role.trusted in {None, caller.key.account}
     if found is None or role is None or not trusts or role.external_id not in {None, params.get("ExternalId")}:
-        raise AwsError("AccessDenied", denial(caller, "sts:AssumeRole", arn))
+        granted = caller.principal.permissions.at(clock())
+        raise AwsError("AccessDenied", denial(caller, granted, "sts:AssumeRole", arn))
     seconds = int(params.get("DurationSeconds", "3600"))
     if not 900 <= seconds <= 3600:
         raise AwsError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration.")
@@ -41,15 +42,16 @@ def assume_role(directory: Directory, clock: Clock, caller: Credential, params: 
     )
 
 
-def simulate_principal_policy(_: Directory, __: Clock, caller: Credential, params: Params) -> str:
+def simulate_principal_policy(_: Directory, clock: Clock, caller: Credential, params: Params) -> str:
     """Answers about the caller itself (its user or role); there are no other principals to ask about here."""
     if params.get("PolicySourceArn") != caller.principal.arn:
         message = f"The principal {params.get('PolicySourceArn')} does not exist"
         raise AwsError("NoSuchEntity", message)
+    granted = caller.principal.permissions.at(clock())
     actions = [value for name, value in params.items() if name.startswith("ActionNames.member.")]
     results = "".join(
         f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalResourceName>*</EvalResourceName>"
-        f"<EvalDecision>{_decision(caller.principal, action)}</EvalDecision></member>"
+        f"<EvalDecision>{_decision(granted, action)}</EvalDecision></member>"
         for action in actions
     )
     return f"<IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults>"
@@ -63,17 +65,17 @@ OPERATIONS: dict[str, Callable[[Directory, Clock, Credential, Params], str]] = {
 """Each gives the XML of its result."""
 
 
-def denial(caller: Credential, action: str, resource: str) -> str:
+def denial(caller: Credential, granted: Permissions, action: str, resource: str) -> str:
     """AWS's sentence about a missing permission."""
     why = (
         "with an explicit deny in an identity-based policy"
-        if caller.principal.permissions.denied(action)
+        if granted.denied(action)
         else f"because no identity-based policy allows the {action} action"
     )
     return f"User: {caller.key.arn} is not authorized to perform: {action} on resource: {resource} {why}"
 
 
-def _decision(principal: Principal, action: str) -> str:
-    if principal.permissions.allows(action):
+def _decision(granted: Permissions, action: str) -> str:
+    if granted.allows(action):
         return "allowed"
-    return "explicitDeny" if principal.permissions.denied(action) else "implicitDeny"
+    return "explicitDeny" if granted.denied(action) else "implicitDeny"

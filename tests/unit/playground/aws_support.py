@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.playground.aws import AwsPlayground, Key
+from tests.playground.aws import AwsPlayground, Key, Rules
 
 REGION = "eu-west-1"
 SENDER = "News <news@example.com>"
@@ -60,8 +60,10 @@ class Clients:
 
 
 @contextmanager
-def running(clock: Clock | None = None) -> Iterator[Clients]:
+def running(clock: Clock | None = None, rules: Rules | None = None) -> Iterator[Clients]:
+    """A playground that is kind, unless rules are given."""
     with AwsPlayground(clock) as aws:
+        aws.rules = rules or Rules.kind()
         clients = Clients(aws)
         yield clients
         clients.close()

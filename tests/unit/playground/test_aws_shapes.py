@@ -17,6 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.playground.aws import sts
+from tests.playground.aws.rules import Rules
 from tests.playground.aws.ses_api import OPERATIONS
 from tests.playground.aws.sqs import Sqs
 from tests.unit.playground.aws_support import SENDER, Clients, Clock, running
@@ -53,6 +54,7 @@ SES_CALLS: list[tuple[str, dict[str, Any]]] = [
     ("CreateEmailIdentity", {"EmailIdentity": "new.example", "Tags": [{"Key": "by", "Value": "mailroom"}]}),
     ("CreateEmailIdentity", {"EmailIdentity": "new@new.example"}),
     ("PutEmailIdentityMailFromAttributes", {"EmailIdentity": "new.example", "MailFromDomain": "m.new.example"}),
+    ("PutEmailIdentityFeedbackAttributes", {"EmailIdentity": "new.example", "EmailForwardingEnabled": False}),
     ("PutEmailIdentityConfigurationSetAttributes", {"EmailIdentity": "new.example", **SET}),
     ("GetEmailIdentity", {"EmailIdentity": "new.example"}),
     ("GetEmailIdentity", {"EmailIdentity": "failed.example"}),
@@ -237,7 +239,7 @@ def test_every_sqs_answer_has_the_shape_of_the_model(clients: Clients) -> None:
         more |= {"QueueUrl": answer["QueueUrl"]} if "QueueUrl" in answer else {}
         more |= {"ReceiptHandle": answer["Messages"][0]["ReceiptHandle"]} if "Messages" in answer else {}
         checked.add(operation)
-    assert checked == Sqs(clients.aws.clock, str).operations
+    assert checked == Sqs(clients.aws.clock, str, Rules).operations
 
 
 def test_every_query_answer_of_our_own_has_the_shape_of_the_model(clients: Clients) -> None:
