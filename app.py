@@ -160,6 +160,7 @@ class Mailroom:
             (1, "feedback", self.feedback.tick),
             (5, "chores", self.chores.tick),
             (1, "connections", self.connections.tick),
+            (60, "behind", self._rouse),
             (3600, "forget", self._forget),
         ):
             self.scheduler.every(seconds, name, tick)
@@ -372,6 +373,11 @@ class Mailroom:
     def _forget_credentials(self, mailer_id: str) -> None:
         for clients in (self.clients, self.polling_clients):
             clients.forget(mailer_id)
+
+    async def _rouse(self) -> None:
+        async with self.db.write() as session:
+            if forgotten := await leases.rouse(session, self.db.now()):
+                log.error("messages were behind and never due: %s", ", ".join(forgotten))
 
     async def _forget(self) -> None:
         async with self.db.write() as session:

@@ -131,6 +131,15 @@ async def doubt_message(session: AsyncSession, message: Outbox, *, look_at: date
     await _change(session, doubted.values(due_at=look_at, drawn="", fence=Outbox.fence + 1))
 
 
+async def rouse(session: AsyncSession, now: datetime) -> list[str]:
+    """Have every message due that is behind and is not, and return their keys.
+
+    There is none, unless something has gone wrong that nobody thought of: it would never be said.
+    """
+    behind = update(Outbox).where(col(Outbox.due_at).is_(None), col(Outbox.shown) < Outbox.wanted)
+    return list((await session.exec(behind.values(due_at=now).returning(col(Outbox.key)))).scalars())
+
+
 async def acquire(session: AsyncSession, account: str, owner: str, *, now: datetime, lease: timedelta) -> int | None:
     """Take a sending account that nobody holds, and return the fence; None where another owner holds it.
 

@@ -278,7 +278,16 @@ class Outbox(SQLModel, table=True):
     whenever the message should be drawn again; it is due while `shown` is behind.
     """
 
-    __table_args__ = (UniqueConstraint("key"), Index("ix_outbox_due_at", "due_at"))
+    __table_args__ = (
+        UniqueConstraint("key"),
+        Index("ix_outbox_due_at", "due_at"),
+        Index(
+            "ix_outbox_behind",  # what `leases.rouse` looks for: as a rule it is empty
+            "key",
+            sqlite_where=text("due_at IS NULL AND shown < wanted"),
+            postgresql_where=text("due_at IS NULL AND shown < wanted"),
+        ),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice, announce, key_of
+from bot.alerts.outbox import Notice, announce, key_of, tell
 from bot.errors import BotError
 from storage import audit
 from storage.database import Database
@@ -120,17 +120,7 @@ async def tell_in_person(session: AsyncSession, team: Team, now: datetime) -> No
     connected_by = (await session.exec(select(Mailer.connected_by).where(Mailer.team_id == team.id))).first()
     appointed = await session.exec(select(TeamAdmin.user_id).where(TeamAdmin.team_id == team.id))
     for user in sorted({connected_by or team.created_by, *appointed}):
-        session.add(
-            Outbox(
-                team_id=team.id,
-                key=key_of(Notice.CHANNEL_GONE, team.id, f"{now:%Y-%m-%d}:{user}"),
-                kind=Notice.CHANNEL_GONE,
-                record_id=team.id,
-                user_id=user,
-                due_at=now,
-                created_at=now,
-            )
-        )
+        await tell(session, team.id, user, Notice.CHANNEL_GONE, now=now, episode=f"{now:%Y-%m-%d}")
 
 
 class Incidents:

@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import literal
-from sqlmodel import col, func, select, update
+from sqlmodel import col, func, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.database import look_soon
+from storage.database import insert_into, look_soon
 from storage.models import Outbox, UtcDateTime
 
 
@@ -71,26 +71,41 @@ async def announce(
         reply_to: key of the message under which this one is said, for the whole channel to see.
     """
     look_soon(session, "outbox")
-    key = key_of(kind, record_id, episode)
-    row = (await session.exec(select(Outbox).where(Outbox.key == key))).first()
-    if row is None:
-        session.add(
-            Outbox(
-                team_id=team_id,
-                key=key,
-                kind=kind,
-                record_id=record_id,
-                reply_to=reply_to,
-                is_file=kind in FILES,
-                due_at=now,
-                created_at=now,
-            )
-        )
-        return
-    row.wanted += 1
-    if row.due_at is None:
-        row.due_at = now + timedelta(seconds=not_within)
-    session.add(row)
+    await _want(
+        session,
+        Outbox(
+            team_id=team_id,
+            key=key_of(kind, record_id, episode),
+            kind=kind,
+            record_id=record_id,
+            reply_to=reply_to,
+            is_file=kind in FILES,
+            due_at=now,
+            created_at=now,
+        ),
+        again_at=now + timedelta(seconds=not_within),
+    )
+
+
+async def tell(session: AsyncSession, team_id: str, user_id: str, kind: Notice, *, now: datetime, episode: str) -> None:
+    """Have a person told something about the team."""
+    look_soon(session, "outbox")
+    key = key_of(kind, team_id, f"{episode}:{user_id}")
+    row = Outbox(team_id=team_id, key=key, kind=kind, record_id=team_id, user_id=user_id, due_at=now, created_at=now)
+    await _want(session, row, again_at=now)
+
+
+async def _want(session: AsyncSession, row: Outbox, *, again_at: datetime) -> None:
+    """Add the row, or count up what is wanted of the one there is.
+
+    One statement, that finds the row as it is and not as it was read: whoever shows it at this moment either sees that
+    more is wanted, or has finished before, and the row is due again.
+    """
+    new = insert_into(session, Outbox).values(row.model_dump())
+    due_at = func.coalesce(col(Outbox.due_at), literal(again_at, UtcDateTime))
+    await session.exec(
+        new.on_conflict_do_update(index_elements=["key"], set_={"wanted": Outbox.wanted + 1, "due_at": due_at})
+    )
 
 
 async def redraw(

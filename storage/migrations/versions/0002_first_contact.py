@@ -15,3 +15,10 @@ def upgrade() -> None:
     sa.Column('key', sa.LargeBinary(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_link_key'))
     )
+    op.create_index(
+        "ix_outbox_behind",
+        "outbox",
+        ["key"],
+        sqlite_where=sa.text("due_at IS NULL AND shown < wanted"),
+        postgresql_where=sa.text("due_at IS NULL AND shown < wanted"),
+    )

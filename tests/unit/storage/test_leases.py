@@ -149,7 +149,7 @@ async def test_a_shown_message_is_done(db: Database, message: Outbox) -> None:
 async def test_a_message_wanted_anew_while_it_was_posted_is_due_again(db: Database, message: Outbox) -> None:
     (claimed,) = await _claim_messages(db)
     async with db.write() as session:
-        row = await session.get_one(Outbox, message.id)
+        row = await session.get_one(Outbox, message.id, with_for_update=True)
         row.wanted += 1
     async with db.write() as session:
         assert await leases.finish_message(session, claimed, now=db.now(), ts="17.1")
@@ -176,6 +176,17 @@ async def test_a_late_poster_records_nothing(db: Database, message: Outbox, cloc
         assert not await leases.finish_message(session, late, now=db.now(), ts="late")
         assert await leases.finish_message(session, holder, now=db.now(), ts="held")
     assert (await _stored(db, message)).ts == "held"
+
+
+async def test_a_message_that_is_behind_and_never_due_is_found(db: Database, message: Outbox) -> None:
+    async with db.write() as session:
+        row = await session.get_one(Outbox, message.id, with_for_update=True)
+        row.wanted, row.shown, row.due_at = 2, 1, None
+    assert await _claim_messages(db) == []
+    async with db.write() as session:
+        assert await leases.rouse(session, db.now()) == [message.key]
+        assert await leases.rouse(session, db.now()) == []
+    assert [row.id for row in await _claim_messages(db)] == [message.id]
 
 
 @pytest.fixture
