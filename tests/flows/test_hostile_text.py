@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from handlers.slack.text import code
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 HOSTILE = "<!channel> <@U0000000001> <https://evil.test|Log in> & &lt;"
+BIDI = "\u202e\u2066\u200f"  # what turns text round: mailed as typed, never shown in Slack
 MARKS = ("<!channel", "<@U0000000001", "<https://evil", "<!here", "<#C")
 
 
@@ -27,10 +29,38 @@ def marked_up(payload: Any) -> Iterator[str]:
                     yield from marked_up(part)
 
 
+def objects(payload: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a payload, those in JSON within JSON too; what was typed into a form is left as it is."""
+    if isinstance(payload, str) and payload[:2] in {"[{", '{"'}:
+        yield from objects(json.loads(payload))
+    elif isinstance(payload, list):
+        for part in payload:
+            yield from objects(part)
+    elif isinstance(payload, dict) and payload.get("type") not in {"rich_text", "rich_text_input"}:
+        yield payload
+        for part in payload.values():
+            yield from objects(part)
+
+
+def told(world: World) -> list[Any]:
+    """Whatever reached Slack: calls, and answers to submissions."""
+    return [call.params for call in world.slack.calls] + [each.ack for each in world.slack.deliveries]
+
+
 def forged(world: World) -> list[str]:
-    """Whatever reached Slack that it would take for a mention or a link of ours: calls, and answers to submissions."""
-    payloads = [call.params for call in world.slack.calls] + [each.ack for each in world.slack.deliveries]
-    return [text for text in marked_up(payloads) if any(mark in text for mark in MARKS)]
+    """What Slack would take for a mention or a link of ours."""
+    return [text for text in marked_up(told(world)) if any(mark in text for mark in MARKS)]
+
+
+def turned_round(world: World) -> list[str]:
+    """What reads as what it is not, because characters in it change the direction."""
+    texts = (part for each in objects(told(world)) for part in each.values() if isinstance(part, str))
+    return [text for text in texts if text[:2] not in {"[{", '{"'} and {*text} & {*BIDI}]
+
+
+def linked_by_slack(world: World) -> list[dict[str, Any]]:
+    """Texts in which Slack makes links of bare names and channels by itself: mrkdwn that is not verbatim."""
+    return [each for each in objects(told(world)) if each.get("type") == "mrkdwn" and each.get("verbatim") is not True]
 
 
 def test_the_scan_finds_what_is_not_escaped() -> None:
@@ -38,12 +68,17 @@ def test_the_scan_finds_what_is_not_escaped() -> None:
 
     assert list(marked_up({"blocks": json.dumps([block]), "text": "hello"})) == ["hello", "Hi <!channel>"]
     assert list(marked_up({"type": "plain_text", "text": "<!channel>"})) == []
+    assert block["text"] in list(objects({"blocks": json.dumps([block])}))
+
+
+def test_no_backtick_ends_code() -> None:
+    assert code("a`b<!here>") == "`aˋb&lt;!here&gt;`"
 
 
 @OVER_HTTP
 async def test_nothing_that_is_typed_or_uploaded_becomes_markup(world: World) -> None:
     await world.is_open("acme.test", "<!channel>.test")
-    await world.asks(world.bob, f"/mailer {HOSTILE}", "I don't know the word")
+    await world.asks(world.bob, f"/mailer {HOSTILE}{BIDI}", "I don't know the word")
     await world.asks(world.bob, "/broadcast `<!here>`", "I don't know the word")
     await world.asks(world.ada, f"/mailer suppress {HOSTILE}", "has a space in it")
     identity = await world.opens(world.ada, "/mailer identity", "Add identity")
@@ -52,11 +87,11 @@ async def test_nothing_that_is_typed_or_uploaded_becomes_markup(world: World) ->
     assert "<!channel>@acme.test" in identity.errors["Email address or domain"]
     csv = (
         "email,first_name,<!channel>\n"
-        f'ann@elsewhere.test,"{HOSTILE}",x\n'
+        f'ann@elsewhere.test,"{HOSTILE}{BIDI}",x\n'
         '"<!channel>@elsewhere.test",Nobody,x\n'
         '<https://evil.test|ben@elsewhere.test>,"`<!here>`",x\n'
     )
-    modal = await world.composes(csv.encode(), subject=HOSTILE, message=f"Dear {{{{first_name}}}}, {HOSTILE}")
+    modal = await world.composes(csv.encode(), subject=HOSTILE + BIDI, message=f"Dear {{{{first_name}}}}, {HOSTILE}")
     assert modal.title == "Check and send"
     assert f"Dear {HOSTILE}, {HOSTILE}" in modal.text
     assert HOSTILE in modal.text
@@ -68,21 +103,21 @@ async def test_nothing_that_is_typed_or_uploaded_becomes_markup(world: World) ->
     unknown = await world.composes(csv.encode(), message="Dear {{nobody}}")
     assert "it has email, first_name, channel" in unknown.errors["Message"]
 
-    assert forged(world) == []
-    assert {mail.subject for mail in world.aws.mails} == {HOSTILE}
+    assert (forged(world), turned_round(world), linked_by_slack(world)) == ([], [], [])
+    assert {mail.subject for mail in world.aws.mails} == {HOSTILE + BIDI}
 
 
 @OVER_SOCKET_MODE
 async def test_nothing_that_aws_says_becomes_markup(world: World) -> None:
     await world.connects()
-    world.aws.fail("ses:CreateEmailIdentity", "BadRequestException", message=HOSTILE)
+    world.aws.fail("ses:CreateEmailIdentity", "BadRequestException", message=HOSTILE + BIDI)
     identity = await world.opens(world.ada, "/mailer identity", "Add identity")
     identity.fill("Email address or domain", "acme.test")
     await identity.submit()
     assert HOSTILE in identity.errors["Email address or domain"]
     await identity.submit()
-    world.ses.fail("acme.test", HOSTILE)
-    world.ses.deny_production(HOSTILE)
+    world.ses.fail("acme.test", HOSTILE + BIDI)
+    world.ses.deny_production(HOSTILE + BIDI)
     await world.passes(600)
     await world.bob.sees(world.news, "AWS denied production access")
     assert HOSTILE[:10] in (await world.asks(world.bob, "/mailer", "Production access")).text
@@ -90,9 +125,9 @@ async def test_nothing_that_aws_says_becomes_markup(world: World) -> None:
     world.ses.verify("shop.test")
     world.ses.grant_production()
     await world.passes(600)
-    world.aws.fail("ses:SendBulkEmail", "BadRequestException", None, message=HOSTILE)
+    world.aws.fail("ses:SendBulkEmail", "BadRequestException", None, message=HOSTILE + BIDI)
     message = await world.sends(sender="hello@shop.test")
     assert "was stopped" in message.text
     assert HOSTILE in message.text
 
-    assert forged(world) == []
+    assert (forged(world), turned_round(world), linked_by_slack(world)) == ([], [], [])
