@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.broadcast.step import Call
 from bot.ses.errors import SesError, Trouble
-from bot.ses.sending import EntryOutcome, EntryResult
+from bot.ses.sending import EntryOutcome, EntryResult, names_sender
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,10 @@ class Answer:
 
     @property
     def lost_access(self) -> SesError | None:
+        """What only another look at all that the mailer needs can tell; it also puts back what is missing at AWS."""
+        if EntryOutcome.SET_UP in self.outcomes:
+            code = next(each.status for each in self.results if each.outcome is EntryOutcome.SET_UP)
+            return SesError(Trouble.MISSING_ACTION, code, "ses:CreateConfigurationSet")
         return self.error if self.error and self.error.is_access_loss else None
 
     @property
@@ -95,9 +99,19 @@ async def send(call: Call) -> Answer:
             tags=call.letter.tags(call.chunk_id),
         )
     except SesError as error:
-        outcome = EntryOutcome.RETRY if error.is_access_loss else _OUTCOME_OF.get(error.trouble, EntryOutcome.STOP)
-        return Answer([EntryResult(outcome, error.code, error=error.text)] * len(call.entries), error)
+        return Answer([EntryResult(_outcome_of(error, call), error.code, error=error.text)] * len(call.entries), error)
     except Exception:  # a fault of ours, perhaps after the mail went: so it is in doubt
         log.exception("the call of chunk %s ended with an error of ours", call.chunk_id)
         return Answer([EntryResult(EntryOutcome.IN_DOUBT, "", error="internal error")] * len(call.entries))
     return Answer(results)
+
+
+def _outcome_of(error: SesError, call: Call) -> EntryOutcome:
+    """Say what the refusal of a whole call means: SES refuses a sender that way, or for each entry."""
+    if error.is_access_loss:
+        return EntryOutcome.RETRY
+    if names_sender(error.unverified, call.letter.fixed.sender):
+        return EntryOutcome.IDENTITY
+    if f"Configuration set <{call.mailer.configuration_set}> does not exist".lower() in error.text.lower():
+        return EntryOutcome.SET_UP
+    return _OUTCOME_OF.get(error.trouble, EntryOutcome.STOP)

@@ -219,7 +219,7 @@ class Ses:
         """
         request = bulk_request(sender, reply_to, configuration_set, template, entries, tags)
         answer = await self._session.call("ses:SendBulkEmail", lambda ses: ses.send_bulk_email(**request), once=True)
-        return read_results(answer.get("BulkEmailEntryResults") or (), sender, len(entries))
+        return read_results(answer, sender, len(entries))
 
     async def mail_simulator(self, sender: str, configuration_set: str) -> None:
         """Mail SES's simulator, which takes it and says so by events. It counts nowhere; a second one does no harm."""

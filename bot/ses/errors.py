@@ -7,6 +7,7 @@ for a few codes the text. Sources: AWS "Common Errors", the SES v2, SNS, SQS, ST
 
 import re
 import unicodedata
+from email.utils import parseaddr
 from enum import StrEnum
 from typing import Any
 
@@ -158,14 +159,18 @@ class SesError(Exception):
         code: AWS's own code, or the name of botocore's exception.
         action: the IAM action AWS named in its refusal, else the one that was called (`ses:GetAccount`).
         text: AWS's own words without control characters, at most 200 characters. Hostile: escape before showing.
+        unverified: identities that AWS names as not verified, in all that it said.
     """
 
-    def __init__(self, trouble: Trouble, code: str, action: str, text: str = "") -> None:
+    def __init__(
+        self, trouble: Trouble, code: str, action: str, text: str = "", unverified: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(f"{action}: {code} ({trouble})")
         self.trouble = trouble
         self.code = code
         self.action = action
         self.text = text
+        self.unverified = unverified
 
     @property
     def is_access_loss(self) -> bool:
@@ -200,6 +205,16 @@ def clean(text: str) -> str:
     return " ".join(visible.split())[:MAX_TEXT]
 
 
+def unverified_in(text: str) -> frozenset[str]:
+    """Return the identities named in a rejection, in lower case; they may be the sender, or in the sandbox recipients.
+
+    SES: "Email address is not verified. The following identities failed the check in region EU-WEST-1: a, b".
+    """
+    _, found, failed = text.partition("failed the check in region")
+    names = failed.partition(":")[2].split(",") if found else ()
+    return frozenset(parseaddr(name)[1].lower() for name in names) - {""}
+
+
 def _classify_answer(error: ClientError, action: str) -> SesError:
     answer: dict[str, Any] = dict(error.response)
     details = answer.get("Error") or {}
@@ -212,7 +227,7 @@ def _classify_answer(error: ClientError, action: str) -> SesError:
     if trouble is Trouble.MISSING_ACTION and (named := _NAMED_ACTION.search(text)):
         denied = f"{named[1].lower()}:{named[2]}"  # SNS writes its own name in capitals
         action = action if denied.lower() == action.lower() else denied
-    return SesError(trouble, clean(code) or "unknown", action, clean(_SIGNED_TEXT.sub("", text)))
+    return SesError(trouble, clean(code) or "unknown", action, clean(_SIGNED_TEXT.sub("", text)), unverified_in(text))
 
 
 def _trouble(code: str, text: str, status: int, action: str) -> Trouble:

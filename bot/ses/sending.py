@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from bot.ses.errors import clean
+from bot import unknown
+from bot.ses.errors import clean, unverified_in
 
 
 class EntryOutcome(StrEnum):
@@ -24,6 +25,7 @@ class EntryOutcome(StrEnum):
     PAUSED = "paused"  # not sent: AWS paused the account or the configuration set
     SUSPENDED = "suspended"  # not sent: AWS stopped the account
     IDENTITY = "identity"  # not sent: the sender is not verified (any more)
+    SET_UP = "set_up"  # not sent: our configuration set is not at AWS any more
     STOP = "stop"  # not sent: what every call names is missing at AWS
     IN_DOUBT = "in_doubt"  # a status we do not know, or no result at all
 
@@ -32,7 +34,7 @@ _OUTCOME_OF = {
     "SUCCESS": EntryOutcome.SENT,
     "MESSAGE_REJECTED": EntryOutcome.FAILED,
     "MAIL_FROM_DOMAIN_NOT_VERIFIED": EntryOutcome.IDENTITY,
-    "CONFIGURATION_SET_NOT_FOUND": EntryOutcome.STOP,
+    "CONFIGURATION_SET_NOT_FOUND": EntryOutcome.SET_UP,
     "TEMPLATE_NOT_FOUND": EntryOutcome.STOP,
     "ACCOUNT_SUSPENDED": EntryOutcome.SUSPENDED,
     "ACCOUNT_THROTTLED": EntryOutcome.RETRY,
@@ -99,8 +101,12 @@ def bulk_request(
     }
 
 
-def read_results(results: Sequence[dict[str, Any]], sender: str, expected: int) -> list[EntryResult]:
+def read_results(answer: Mapping[str, Any], sender: str, expected: int) -> list[EntryResult]:
     """Read BulkEmailEntryResults, which SES gives in the order of the entries: always `expected` of them."""
+    results = answer.get("BulkEmailEntryResults") or ()
+    request_id = str((answer.get("ResponseMetadata") or {}).get("RequestId") or "")
+    for status in {clean(result.get("Status", "")) for result in results} - _OUTCOME_OF.keys():
+        unknown.answers.met("ses", "SendBulkEmail", status, request_id)
     read = [_result(result, sender) for result in results[:expected]]
     return read + [EntryResult(EntryOutcome.IN_DOUBT, "", error="AWS gave no result")] * (expected - len(read))
 
@@ -122,18 +128,12 @@ def _result(result: dict[str, Any], sender: str) -> EntryResult:
         return EntryResult(EntryOutcome.SENT, "SUCCESS", result.get("MessageId", ""))
     status, error = clean(result.get("Status", "")), result.get("Error", "")
     outcome = _OUTCOME_OF.get(status, EntryOutcome.IN_DOUBT)
-    if status == "MESSAGE_REJECTED" and _names_sender(error, sender):
+    if status == "MESSAGE_REJECTED" and names_sender(unverified_in(error), sender):
         outcome = EntryOutcome.IDENTITY
     return EntryResult(outcome, status, result.get("MessageId", ""), clean(error))
 
 
-def _names_sender(error: str, sender: str) -> bool:
-    """Whether a rejection is about the sender, so that every other recipient would be rejected too.
-
-    SES says "Email address is not verified. The following identities failed the check in region …: a, b", where a and b
-    may be the sender, or in the sandbox recipients.
-    """
-    _, found, failed = error.partition("failed the check in region")
+def names_sender(unverified: Collection[str], sender: str) -> bool:
+    """Whether a rejection is about the sender, so that every other recipient would be rejected too."""
     address = parseaddr(sender)[1].lower()
-    named = {parseaddr(name)[1].lower() for name in failed.partition(":")[2].split(",")}
-    return bool(found) and not named.isdisjoint({address, address.rpartition("@")[2]})
+    return address in unverified or address.rpartition("@")[2] in unverified

@@ -16,7 +16,7 @@ from storage.states import BroadcastState, DeliveryState
 from tests.playground.aws import AwsPlayground
 
 _LEFT = frozenset({DeliveryState.PENDING, DeliveryState.SENDING})
-_MAILED = frozenset({DeliveryState.SENT, DeliveryState.DELIVERED})
+_MAILED = frozenset({DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED})
 _UNKNOWN = frozenset({DeliveryState.SENDING, DeliveryState.IN_DOUBT})
 
 

@@ -18,6 +18,8 @@ from tests.playground.slack.world import Channel
 from tests.playground.stage import REGION, Stage
 
 RATE = 7  # recipients a second, and so at most in one call
+REFUSED_WHOLE = 0.05  # of the calls with several recipients
+AWAY = range(0, 200, 20)  # people with an out-of-office answer
 DOMAIN = "acme.test"
 _PAGE = 100
 _ATTEMPTS = 4
@@ -49,6 +51,10 @@ class Team:
         """Connect the channel to its AWS account, and make a token for the API."""
         self.ses.verify(DOMAIN)
         self.ses.grant_production(quota=10_000_000, rate=RATE)
+        self.ses.refused_share, self.ses.names_others = REFUSED_WHOLE, True
+        self.ses.random.seed(self.number)
+        for number in AWAY:
+            self.ses.outcome(f"p{number}@elsewhere.test", "OUT_OF_OFFICE")
         await self._patiently(self._submits_key)
         await self._patiently(self._makes_token)
 

@@ -144,6 +144,20 @@ async def test_a_bounce_that_names_another_address_is_about_whom_the_mail_was_fo
     assert await suppressed(world) == dict.fromkeys(bounced, "bounce") | {"eve@else.test": "complaint"}
 
 
+async def test_a_configuration_set_that_somebody_deleted_is_put_back_and_the_broadcast_goes_on(world: World) -> None:
+    await world.is_ready()
+    world.ses.configuration_sets.clear()
+
+    await broadcasts(world, "email\nann@else.test\ngone@else.test\n")
+    await world.bob.sees(world.news, "or lacks what Mailroom set up there")
+    assert world.aws.mails == []
+    for _ in range(5):
+        await world.passes(60)
+
+    await world.bob.sees(world.news, "“News” to 2 recipients is done")
+    assert set((await states(world)).values()) == {DeliveryState.DELIVERED}
+
+
 async def test_the_queue_is_left_empty_and_polled_for_three_days(world: World) -> None:
     await world.is_ready()
     await broadcasts(world, "email\nann@else.test\n")

@@ -14,7 +14,7 @@ from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
 _REASONS = {
     PauseReason.PERSON: "somebody pressed Pause",
     PauseReason.QUOTA: "the daily quota is used up; it goes on by itself as the quota frees",
-    PauseReason.ACCESS: "AWS refused the credentials",
+    PauseReason.ACCESS: "AWS refused the credentials, or lacks what Mailroom set up there",
     PauseReason.SENDING: "AWS has paused the account's sending",
     PauseReason.IDENTITY: "the sender's identity is not verified any more",
     PauseReason.REPUTATION: "too many bounces or complaints",

@@ -24,6 +24,7 @@ class _Refusal:
     status: str
     code: str
     message: str
+    of_sender: bool = False
 
 
 def send_email(ses: Ses, params: Json) -> Json:
@@ -43,8 +44,10 @@ def send_email(ses: Ses, params: Json) -> Json:
 
 
 def send_bulk_email(ses: Ses, params: Json) -> Json:
-    """What is wrong with the account, the rate or the whole call answers the call; what is wrong with one entry,
-    its sender or recipient answers that entry, and the others are sent (BulkEmailEntryResults)."""
+    """What is wrong with the account, the rate or the whole call answers the call; what is wrong with one entry answers
+    that entry, and the others are sent (BulkEmailEntryResults). A refused sender answers the call (MessageRejected and
+    MailFromDomainNotVerified are among the operation's errors), or every entry where `refuses_whole` is off: both are
+    documented, and nobody here has seen which it is."""
     entries = params.get("BulkEmailEntries") or []
     if not 0 < len(entries) <= MAX_ENTRIES:
         raise AwsError("BadRequestException", f"A call takes between 1 and {MAX_ENTRIES} entries.")
@@ -59,6 +62,10 @@ def send_bulk_email(ses: Ses, params: Json) -> Json:
             raise AwsError("LimitExceededException", QUOTA_EXCEEDED)
         if refused := ses.refusal([each for mail in mails for each in mail.to], of_the_call=True):
             raise AwsError(refused.how, refused.message)
+        if ses.refuses_whole and (of_call := next((_refusal(ses, mail) for mail in mails), None)) and of_call.of_sender:
+            raise AwsError(of_call.code, of_call.message)
+        if len(mails) > 1 and ses.is_unlucky():
+            raise AwsError("MessageRejected", "Transaction failed: the message was not accepted.")
         results = [_accept(ses, each, accepted) for each in drafts]
         ses.sent_last_second.add(ses.clock(), sum(len(draft.mail.to) for draft in accepted))
     for draft in accepted:
@@ -115,11 +122,12 @@ def _refusal(ses: Ses, mail: Mail) -> _Refusal | None:
             "Email address is not verified. The following identities failed the check in region "
             f"{ses.region.upper()}: {', '.join(dict.fromkeys(failed))}"
         )
-        return _Refusal("MESSAGE_REJECTED", "MessageRejected", message)
+        return _Refusal("MESSAGE_REJECTED", "MessageRejected", message, of_sender=not covering)
     mail_from = covering[0].mail_from
     if mail_from and mail_from.behavior == "REJECT_MESSAGE" and mail_from.status != "SUCCESS":
         message = f"The MAIL FROM domain {mail_from.domain} is not verified."
-        return _Refusal("MAIL_FROM_DOMAIN_NOT_VERIFIED", "MailFromDomainNotVerifiedException", message)
+        status = "MAIL_FROM_DOMAIN_NOT_VERIFIED"
+        return _Refusal(status, "MailFromDomainNotVerifiedException", message, of_sender=True)
     return None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from random import Random
 from typing import TYPE_CHECKING
 
 from tests.playground.aws.addresses import domain_of, is_address, is_simulator, normal_identity
@@ -146,6 +147,11 @@ class Ses:
         self.names_others = False
         """Whether deliveries name another address too, which AWS is not known to do."""
         self.refused: list[Refused] = []
+        self.refuses_whole = True
+        """Whether a sender that is not verified is an answer to a whole bulk call; else to every entry."""
+        self.refused_share = 0.0
+        """Of the bulk calls with several recipients: refused as a whole, for no reason that lasts."""
+        self.random = Random()  # noqa: S311 - chance, no secret
         self.details: Details | None = None
         self.production = False
         self.sending_enabled = True
@@ -284,6 +290,9 @@ class Ses:
                 each.times = each.times and each.times - 1
                 return each
         return None
+
+    def is_unlucky(self) -> bool:
+        return self.refused_share > 0 and self.random.random() < self.refused_share
 
     def _identity(self, name: str) -> Identity:
         return self.identities.get(normal_identity(name)) or self.create_identity(name)

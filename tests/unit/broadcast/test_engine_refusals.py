@@ -157,8 +157,20 @@ async def test_a_shut_account_is_not_tried_again(connected: Station) -> None:
     assert len(connected.calls()) == calls
 
 
-async def test_an_identity_that_fails_holds_its_broadcast(connected: Station) -> None:
-    broadcast, engine = await start(connected, then=lambda: connected.ses.fail("example.com"))
+@pytest.mark.parametrize("whole", [True, False], ids=["of the call", "of each entry"])
+@pytest.mark.parametrize("act", ["identity", "mail_from"])
+async def test_an_identity_that_fails_holds_its_broadcast(connected: Station, act: str, whole: bool) -> None:
+    connected.ses.refuses_whole = whole
+    connected.ses.mail_from("example.com", "SUCCESS", reject=True)
+
+    def fail() -> None:
+        if act == "identity":
+            connected.ses.fail("example.com")
+        else:
+            connected.ses.mail_from("example.com", "FAILED")
+
+    broadcast, engine = await start(connected, then=fail)
+    connected.ses.mail_from("example.com", "SUCCESS")
     assert await held(connected, broadcast) == [PauseReason.IDENTITY]
     assert await connected.counts(broadcast.id) == {SENT: 14, PENDING: 16}
     connected.ses.verify("example.com")
@@ -180,13 +192,29 @@ async def test_facts_that_turn_bad_hold_before_aws_is_called(connected: Station)
 
 
 async def test_what_no_waiting_mends_stops_the_broadcast(connected: Station) -> None:
-    broadcast, engine = await start(connected, then=lambda: connected.ses.configuration_sets.pop(SET, None))
+    refuse = lambda: connected.ses.refuse("*", "TEMPLATE_NOT_FOUND", "Template x does not exist")  # noqa: E731
+    broadcast, engine = await start(connected, then=refuse)
     stopped = await connected.broadcast(broadcast.id)
     assert stopped.state is BroadcastState.STOPPED
-    assert SET in stopped.error
+    assert stopped.error == "Template x does not exist"
     assert await connected.counts(broadcast.id) == {SENT: 14, PENDING: 16}
     await connected.later(engine, 3600, step=600)
     assert len(connected.calls()) == 2
+
+
+@pytest.mark.parametrize("how", ["NotFoundException", "BadRequestException", "CONFIGURATION_SET_NOT_FOUND"])
+async def test_a_configuration_set_that_is_gone_holds_until_all_that_is_needed_was_looked_at(
+    connected: Station, how: str
+) -> None:
+    text = f"Configuration set <{SET}> does not exist."
+    broadcast, _ = await start(connected, then=lambda: connected.ses.refuse("*", how, text))
+    assert await held(connected, broadcast) == [PauseReason.ACCESS]
+    assert await connected.counts(broadcast.id) == {SENT: 14, PENDING: 16}
+    mailer = await mailer_of(connected)
+    assert (mailer.access, mailer.access_action) == (Access.SUSPECT, "ses:CreateConfigurationSet")
+    async with connected.db.read() as session:
+        poll = await session.get_one(Poll, (PollKind.ACCESS_CHECK, mailer.id))
+    assert poll.due_at <= connected.clock() + CONFIRM_AFTER
 
 
 async def test_a_suspect_mailer_holds_a_large_broadcast_and_not_a_small_one(connected: Station) -> None:

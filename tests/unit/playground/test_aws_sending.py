@@ -156,8 +156,11 @@ def test_a_verified_domain_covers_its_addresses_and_subdomains(clients: Clients,
         assert message == (
             f"Email address is not verified. The following identities failed the check in region EU-WEST-1: {sender}"
         )
+        assert refused(bulk, ses, "a@example.net", sender=sender) == (code, message)
+        control.refuses_whole = False
         (result,) = bulk(ses, "a@example.net", sender=sender)
         assert result == {"Status": "MESSAGE_REJECTED", "Error": message}
+        control.refuses_whole = True
 
 
 @pytest.mark.parametrize("how", ["fail", "pend", "vanish"])
@@ -188,6 +191,8 @@ def test_a_custom_mail_from_that_fails_stops_the_mail_only_when_asked_to(control
     assert simple(ses, "a@example.net")
     control.mail_from("example.com", "FAILED", reject=True)
     assert refused(simple, ses, "a@example.net")[0] == "MailFromDomainNotVerifiedException"
+    assert refused(bulk, ses, "a@example.net")[0] == "MailFromDomainNotVerifiedException"
+    control.refuses_whole = False
     assert bulk(ses, "a@example.net")[0]["Status"] == "MAIL_FROM_DOMAIN_NOT_VERIFIED"
 
 
