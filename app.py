@@ -2,6 +2,7 @@
 
 python app.py                the bot
 python app.py doctor         look at all that a start needs, and say what to do about what is found
+python app.py doctor --live  try a real AWS account and a real Slack, step by step (--help says more)
 python app.py manifest       the Slack app's manifest, as JSON
 python app.py migrate        bring the database up to date, and end
 python app.py new-key        a sealing key for MAILROOM_KEYS
@@ -16,9 +17,10 @@ import json
 import logging
 import signal
 import sys
+import time
 import tomllib
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ from bot.broadcast.senders import Waiting
 from bot.broadcast.suppressions import Suppressions
 from bot.broadcast.unsubscribe import Key
 from bot.dashboard import Dashboard
+from bot.errors import BotError
 from bot.lists import Lists
 from bot.logs import configure as configure_logs
 from bot.mailer.chores import Chores
@@ -68,7 +71,8 @@ from bot.mailer.vault import Vault
 from bot.metrics import measure
 from bot.replies import Replies
 from bot.scheduler import Scheduler
-from bot.ses.client import SesClients
+from bot.ses.client import AwsSession, SesClients
+from bot.ses.live.asker import Asker
 from bot.ses.notifications import Certificates, Fetch
 from bot.ses.regions import regions
 from bot.ses.template import template
@@ -78,6 +82,7 @@ from bot.team_settings import TeamRules
 from bot.teams import Teams
 from handlers import slack
 from handlers.doctor import Doctor, Finding
+from handlers.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
 from handlers.http.api.api import Api
 from handlers.http.api.api import application as api_application
 from handlers.http.api.rate import PerAddress, Rate
@@ -94,6 +99,8 @@ from handlers.slack.guard import Guard
 from handlers.slack.home import Home
 from handlers.slack.inbound import Inbound
 from handlers.slack.listen import AS_LONG_AS_SLACK_WAITS, Listeners, Patience
+from handlers.slack.live_check import SlackLive
+from handlers.slack.live_samples import samples
 from handlers.slack.notices import Drawer
 from handlers.slack.notifier import Notifier
 from handlers.slack.people import People
@@ -443,6 +450,67 @@ async def examine(settings: Settings) -> list[Finding]:
         await db.stop()
 
 
+async def examine_live(
+    settings: Settings,
+    asked: Wanted,
+    page: Page,
+    ask: Ask,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> int:
+    """Try AWS and Slack as they are; the exit code. Stopped by a signal, it takes away what it has made."""
+    db, clients = Database(settings.database_url), SesClients()
+
+    async def sign_in(asked: Wanted) -> AwsSession:
+        if asked.region:
+            return clients.sign_in("doctor", 0, await asyncio.to_thread(this_machines_key), asked.region, "doctor")
+        vault = Vault(load_keys(settings.mailroom_keys, db.path), clients)
+        return vault.session(await mailer_of(db, asked.team))
+
+    async def try_slack(channel_id: str) -> None:
+        files = Files(settings.slack_api_url, settings.slack_bot_token)
+        await SlackLive(
+            AsyncWebClient(token=settings.slack_bot_token.reveal(), base_url=settings.slack_api_url),
+            files,
+            samples(),
+            page.say,
+            app_token=settings.slack_app_token.reveal(),
+            scopes=manifest()["oauth_config"]["scopes"]["bot"],
+            sleep=sleep,
+        ).run(channel_id)
+
+    if task := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # SIGINT does so by itself
+    ways = Ways(sign_in, lambda session: Asker(session, sleep), clients.assume, try_slack)
+    doctor = LiveDoctor(asked, page, ask, ways, time.monotonic)
+    try:
+        return await doctor.run()
+    except asyncio.CancelledError:
+        page.line("Stopped; what was made was taken away again.")
+        return 1
+    except BotError as error:
+        page.line(error.text)
+        return 1
+    finally:
+        clients.close()
+        await db.stop()
+
+
+def _doctor(arguments: list[str]) -> int:
+    if arguments[:1] == ["--live"]:
+        asked, settings = wanted(arguments[1:]), load()
+        page = Page(Path(f"doctor-live-{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"), print)
+        code = asyncio.run(examine_live(settings, asked, page, input))
+        page.line(f"All of it is in {page.path}: no secret and no address is in it, and it may go into a bug report.")
+        return code
+    if arguments:
+        print(__doc__, file=sys.stderr)  # noqa: T201 - a command's answer
+        return 2
+    findings = asyncio.run(examine(load()))
+    print(*findings, sep="\n")  # noqa: T201 - a command's answer
+    return 0 if all(one.well for one in findings) else 1
+
+
 def _version() -> str:
     project = (Path(__file__).parent / "pyproject.toml").read_text()
     return str(tomllib.loads(project)["project"]["version"])
@@ -464,9 +532,7 @@ def main(arguments: list[str]) -> int:
         elif command == "role-template":
             print(template(), end="")  # noqa: T201 - a command's answer
         elif command == "doctor":
-            findings = asyncio.run(examine(load()))
-            print(*findings, sep="\n")  # noqa: T201 - a command's answer
-            return 0 if all(one.well for one in findings) else 1
+            return _doctor(arguments[1:])
         elif command in {"migrate", "rotate-keys"}:
             asyncio.run(with_database(load(), command))
         elif command == "run":

@@ -77,10 +77,11 @@ class Files:
         content.seek(0)
         return content
 
-    async def upload(self, client: AsyncWebClient, upload: Upload, channel_id: str, thread_ts: str | None) -> None:
-        """Show the file in a channel, in a direct message or in a thread, from wherever it is read in small pieces.
+    async def upload(self, client: AsyncWebClient, upload: Upload, channel_id: str, thread_ts: str | None) -> str:
+        """Show the file in a channel, in a direct message or in a thread; return its id.
 
-        Raises whatever the Slack client raises, and ClientError where the bytes were not taken.
+        It is read in small pieces, from wherever it is. Raises whatever the Slack client raises, and ClientError where
+        the bytes were not taken.
         """
         size = upload.content.seek(0, SEEK_END)
         upload.content.seek(0)
@@ -99,6 +100,7 @@ class Files:
         await client.files_completeUploadExternal(
             files=[{"id": str(given["file_id"]), "title": upload.title}], channel_id=channel_id, thread_ts=thread_ts
         )
+        return str(given["file_id"])
 
     async def _download(self, url: str, content: BinaryIO) -> None:
         headers = {"Authorization": f"Bearer {self._token.reveal()}"}

@@ -59,7 +59,21 @@ def complete_upload(request: Request) -> Json:
     return {"files": [file_object(file, request.base_url) for file in files]}
 
 
+def delete(request: Request) -> Json:
+    """A bot deletes its own files only (https://docs.slack.dev/reference/methods/files.delete)."""
+    file = request.world.files.get(request.required("file"))
+    if file is None or file.workspace is not request.workspace:
+        raise ApiError("file_not_found")
+    if file.user_id != request.workspace.bot_user_id:
+        raise ApiError("cant_delete_file")
+    del request.world.files[file.id]
+    for message in request.world.messages:
+        message.files = [one for one in message.files if one is not file]
+    return {}
+
+
 METHODS = {
+    "files.delete": Method(delete, ("files:write",)),
     "files.info": Method(files_info, ("files:read",)),
     "files.getUploadURLExternal": Method(get_upload_url, ("files:write",)),
     "files.completeUploadExternal": Method(complete_upload, ("files:write",)),

@@ -74,7 +74,8 @@ def conversations_members(request: Request) -> Json:
 
 
 def users_conversations(request: Request) -> Json:
-    """Channels of a person, of the kinds in `types`, in pages of `limit` (100)."""
+    """Channels of a person (or the bot itself), of the kinds in `types`, in pages of `limit` (100)."""
+    request.params.setdefault("user", request.workspace.bot_user_id)
     user = request.user()
     kinds = request.text("types", "public_channel").split(",")
     for kind in kinds:

@@ -23,6 +23,7 @@ TIERS = {
     "conversations.members": 4,
     "conversations.open": 3,
     "files.completeUploadExternal": 4,
+    "files.delete": 3,
     "files.getUploadURLExternal": 4,
     "files.info": 4,
     "oauth.v2.access": 4,

@@ -1,0 +1,195 @@
+"""The Slack step of `doctor --live`: every method, view and message of Mailroom, tried in a real workspace.
+
+It listens itself, over Socket Mode, so the bot must not run meanwhile: an interaction goes to one connection only. One
+press of a button gives one trigger, which opens one modal; that becomes each of the views in turn. Messages go to a
+direct message with whoever pressed, and are deleted again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.models.views import View
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.observations import Observation, has_members, one_of
+from handlers.slack.files import Files, Upload
+from handlers.slack.views.common import Message, section
+
+Say = Callable[[Observation], None]
+Sleep = Callable[[float], Awaitable[None]]
+
+PACE_SECONDS: Final = 1.3
+"""Between two calls: chat.update takes 50 a minute, a channel one post a second."""
+
+PRESSED_WITHIN: Final = 300.0
+BUTTON: Final = "doctor:live:try"
+_FILE_MEMBERS: Final = ("id", "name", "size", "url_private_download", "user")
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Every modal, home tab and message of Mailroom, by the name of what builds it."""
+
+    modals: Mapping[str, View]
+    homes: Mapping[str, View]
+    messages: Mapping[str, Message]
+
+
+class SlackLive:
+    """Args: `app_token` may be empty, and nothing is shown then; `scopes` are those of the manifest."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        files: Files,
+        samples: Samples,
+        say: Say,
+        *,
+        app_token: str,
+        scopes: Collection[str],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._files = files
+        self._samples = samples
+        self._say = say
+        self._app_token = app_token
+        self._scopes = scopes
+        self._sleep = sleep
+
+    async def run(self, channel_id: str) -> None:
+        """Say every observation; what was posted is deleted again, whatever ends this."""
+        await self._token()
+        await self._pages(channel_id)
+        if not self._app_token:
+            self._say(Observation("views and messages", "not tried", "needs SLACK_APP_TOKEN", as_expected=False))
+            return
+        pressed = await self._pressed(channel_id)
+        if pressed is None:
+            self._say(Observation("a press of the button", "nobody pressed it", "a press", as_expected=False))
+            return
+        user_id = str(pressed["user"]["id"])
+        await self._show_modals(pressed["trigger_id"], user_id)
+        if direct := await self._show_messages(user_id):
+            await self._bring_file(direct)
+
+    async def _token(self) -> None:
+        answer = await self._client.auth_test()
+        headers = {name.lower(): value for name, value in (answer.headers or {}).items()}
+        has = [scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")]
+        self._say(has_members("auth.test, x-oauth-scopes", has, self._scopes))
+
+    async def _pages(self, channel_id: str) -> None:
+        slack = self._client
+        await self._try("conversations.info", slack.conversations_info(channel=channel_id))
+        await self._try("conversations.members", slack.conversations_members(channel=channel_id, limit=200))
+        too_many = slack.conversations_members(channel=channel_id, limit=1000)
+        await self._try("conversations.members, limit 1000", too_many, "invalid_limit", "taken")
+        await self._try("users.conversations", slack.users_conversations(limit=200))
+
+    async def _pressed(self, channel_id: str) -> dict[str, Any] | None:
+        """Post a button, and return what Slack says of the first press; None where nobody presses."""
+        press: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+        async def hear(socket: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+            await socket.send_socket_mode_response(SocketModeResponse(request.envelope_id))
+            mine = any(action.get("action_id") == BUTTON for action in request.payload.get("actions", ()))
+            if mine and not press.done():
+                press.set_result(request.payload)
+
+        socket = SocketModeClient(self._app_token, web_client=self._client)
+        socket.socket_mode_request_listeners.append(hear)
+        await socket.connect()  # type: ignore[no-untyped-call]  # slack_sdk has no types here
+        posted = await self._client.chat_postMessage(channel=channel_id, text=_ASK, blocks=_asking())
+        try:
+            async with asyncio.timeout(PRESSED_WITHIN):
+                return await press
+        except TimeoutError:
+            return None
+        finally:
+            await self._client.chat_delete(channel=channel_id, ts=posted["ts"])
+            await socket.close()  # type: ignore[no-untyped-call]  # as above
+
+    async def _show_modals(self, trigger_id: str, user_id: str) -> None:
+        """Open one modal and make each of the others of it; then the App Home."""
+        (first, view), *others = self._samples.modals.items()
+        opened = await self._try(f"views.open: {first}", self._client.views_open(trigger_id=trigger_id, view=view))
+        if opened is None:
+            return
+        view_id = opened["view"]["id"]
+        for name, view in others:
+            await self._try(f"views.update: {name}", self._client.views_update(view_id=view_id, view=view))
+        for name, view in self._samples.homes.items():
+            await self._try(f"views.publish: {name}", self._client.views_publish(user_id=user_id, view=view))
+
+    async def _show_messages(self, user_id: str) -> str:
+        """Post, edit and delete each message; the direct message that they were in, empty where there is none."""
+        channel_id = ""
+        for name, message in self._samples.messages.items():
+            said = message.payload()
+            posted = await self._try(
+                f"chat.postMessage: {name}", self._client.chat_postMessage(channel=user_id, **said)
+            )
+            if posted is None:
+                continue
+            channel_id, ts = str(posted["channel"]), str(posted["ts"])
+            try:
+                edit = self._client.chat_update(channel=channel_id, ts=ts, **said)
+                await self._try(f"chat.update: {name}", edit)
+            finally:
+                await self._try(f"chat.delete: {name}", self._client.chat_delete(channel=channel_id, ts=ts))
+        return channel_id
+
+    async def _bring_file(self, channel_id: str) -> None:
+        """Upload a file in three steps, look at it, read it back, delete it."""
+        upload = Upload("mailroom-doctor.csv", "Mailroom doctor", io.BytesIO(b"email\n"))
+        try:
+            file_id = await self._files.upload(self._client, upload, channel_id, None)
+        except (SlackApiError, OSError) as error:
+            self._say(one_of("a file in three steps", _code(error), "taken"))
+            return
+        self._say(one_of("a file in three steps", "taken", "taken"))
+        info = await self._try("files.info", self._client.files_info(file=file_id))
+        if info is not None:
+            self._say(has_members("files.info, members", info["file"], _FILE_MEMBERS))
+        await self._try("files.delete", self._client.files_delete(file=file_id))
+
+    async def _try(self, name: str, call: Awaitable[AsyncSlackResponse], *expected: str) -> AsyncSlackResponse | None:
+        """Make a call and say how it went; its answer, or None where it was refused."""
+        await self._sleep(PACE_SECONDS)
+        answer, answered = None, "taken"
+        try:
+            answer = await call
+        except (SlackApiError, OSError, TimeoutError) as error:
+            answered = _code(error)
+        self._say(one_of(name, answered, *(expected or ("taken",))))
+        return answer
+
+
+_ASK: Final = "Mailroom's doctor: press *Try* to see every view and message of Mailroom once. It takes a few minutes."
+
+
+def _asking() -> list[dict[str, Any]]:
+    press = {"type": "button", "action_id": BUTTON, "text": {"type": "plain_text", "text": "Try"}}
+    return [section(_ASK).to_dict(), {"type": "actions", "elements": [press]}]
+
+
+def _code(error: Exception) -> str:
+    """Say what went wrong, without Slack's words; of views and blocks also where."""
+    if not isinstance(error, SlackApiError):
+        return type(error).__name__
+    data = error.response.data if isinstance(error.response.data, dict) else {}
+    _, *pointers = str(data.get("errors", "")).split("[json-pointer:")
+    where = [pointer.partition("]")[0] for pointer in pointers[:3]]
+    return " ".join([str(data.get("error") or error.response.status_code), *where])

@@ -1,0 +1,111 @@
+"""The Slack step of `doctor --live`, against the playground's Slack: every view and message, and what is different."""
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from app import manifest
+from bot.observations import Observation
+from handlers.slack.files import Files
+from handlers.slack.live_check import Samples, SlackLive
+from handlers.slack.live_samples import samples
+from storage.sealing import Secret
+from tests.databases import Clock
+from tests.playground.slack import SlackPlayground
+from tests.playground.slack.driver import Person
+from tests.playground.slack.world import Channel
+
+VIEWS = Path(__file__).parents[2] / "handlers" / "slack" / "views"
+PIECES = {"common.form", "common.page", "common.home"}  # what the others are made of
+
+
+@pytest.fixture
+async def slack(clock: Clock) -> AsyncIterator[SlackPlayground]:
+    async with SlackPlayground(clock, manifest=manifest(), patience=30, ack_seconds=30) as playground:
+        yield playground
+
+
+@pytest.fixture
+def ada(slack: SlackPlayground) -> Person:
+    return slack.person("Ada")
+
+
+@pytest.fixture
+def lab(slack: SlackPlayground, ada: Person) -> Channel:
+    return slack.channel("lab", [ada], bot_in=True)
+
+
+async def tried(
+    slack: SlackPlayground, clock: Clock, ada: Person, lab: Channel, shown: Samples | None = None
+) -> list[Observation]:
+    """What is said when Ada presses the button."""
+    said: list[Observation] = []
+    token = Secret(slack.bot_token)
+    live = SlackLive(
+        AsyncWebClient(token=slack.bot_token, base_url=slack.api_url),
+        Files(slack.api_url, token),
+        shown or samples(),
+        said.append,
+        app_token=slack.app_token,
+        scopes=manifest()["oauth_config"]["scopes"]["bot"],
+        sleep=clock.sleep,
+    )
+    running = asyncio.create_task(live.run(lab.id))
+    message = await ada.sees(lab, "press Try")
+    await ada.press(message, "Try")
+    await running
+    return said
+
+
+def different(said: list[Observation]) -> dict[str, str]:
+    return {one.name: one.answered for one in said if not one.as_expected}
+
+
+async def test_every_view_and_message_is_taken_and_nothing_is_left(
+    slack: SlackPlayground, clock: Clock, ada: Person, lab: Channel
+) -> None:
+    said = await tried(slack, clock, ada, lab)
+
+    assert different(said) == {}
+    every = samples()
+    assert len(said) == 7 + len(every.modals) + len(every.homes) + 3 * len(every.messages) + 2
+    assert slack.messages(lab) == []
+    assert not [one for one in slack.messages(ada.dm) if one.text or one.files]
+
+
+async def test_what_slack_does_not_take_is_named_with_its_place(
+    slack: SlackPlayground, clock: Clock, ada: Person, lab: Channel
+) -> None:
+    every = samples()
+    modals = {name: every.modals[name] for name in ("send.confirmed", "team.settings_saved")}
+    slack.workspace.scopes.discard("files:read")
+    slack.fail("views.update", error="invalid_arguments")
+    slack.fail("chat.update", error="msg_too_long")
+
+    said = await tried(slack, clock, ada, lab, Samples(modals, {}, {"alerts.gone": every.messages["alerts.gone"]}))
+
+    assert different(said) == {
+        "auth.test, x-oauth-scopes": "channels:join, channels:read, chat:write, commands, files:write, groups:read, "
+        "users:read",
+        "views.update: team.settings_saved": "invalid_arguments",
+        "chat.update: alerts.gone": "msg_too_long",
+        "files.info": "missing_scope",
+    }
+
+
+def test_there_is_a_sample_of_every_builder() -> None:
+    every = samples()
+    shown = {name.partition(",")[0] for name in (*every.modals, *every.homes, *every.messages)}
+    built = {
+        f"{file.stem}.{node.name}"
+        for file in VIEWS.glob("*.py")
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.returns is not None
+        if {"View", "Message"} & set(ast.unparse(node.returns).replace("|", " ").split())
+    }
+
+    assert built - PIECES == shown
