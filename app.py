@@ -90,7 +90,7 @@ from handlers.http.api.routes import Server
 from handlers.http.connections import HttpConnections
 from handlers.http.health import Health
 from handlers.http.metrics import MetricsPage
-from handlers.http.server import application
+from handlers.http.server import MAX_BODY, application
 from handlers.http.sns import SnsMessages, fetch_certificate
 from handlers.http.unsubscribe import UnsubscribePages
 from handlers.slack.channel_life import ChannelLife
@@ -303,10 +303,8 @@ class Mailroom:
             lists=Lists(self.db),
         )
         of_token = Rate(self.db.now, per_second=50, burst=500)
-        of_address = Rate(self.db.now, per_second=100, burst=1_000)
-        return api_application(
-            api, Server(using.tokens, of_token), PerAddress(of_address, self.settings.mailroom_proxies)
-        )
+        bytes_of_team = Rate(self.db.now, per_second=100_000, burst=2 * MAX_BODY)
+        return api_application(api, Server(using.tokens, of_token, bytes_of_team))
 
     async def open(self) -> None:
         """Open the database: migrated, and with the right keys."""
@@ -326,10 +324,11 @@ class Mailroom:
         checks = {"database": self._check_database, "scheduler": self._check_scheduler, "slack": self._check_slack}
         pages = UnsubscribePages(self.suppressions.is_ours, self.suppressions.unsubscribe)
         sns = SnsMessages(self.notified.take) if self.settings.public_url else None
-        metrics = MetricsPage(lambda: measure(self.db, self.db.now()), _version())
+        metrics = MetricsPage(lambda: measure(self.db, self.db.now()), _version(), self._seconds)
         app = application(
             connections=self.connections,
-            health=Health(checks),
+            per_address=PerAddress(Rate(self.db.now, per_second=100, burst=1_000), self.settings.mailroom_proxies),
+            health=Health(checks, self._seconds),
             metrics=metrics,
             pages=pages,
             api=self._api(),

@@ -4,6 +4,7 @@ A session is either a reader (a snapshot) or a writer (one transaction); nothing
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
 from storage.sqlite import connect
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -304,6 +307,7 @@ def _claim(path: Path) -> FileLock:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         lock = FileLock(f"{path}.lock", thread_local=False)
         lock.acquire(blocking=False)
+        _keep_from_others(path)
     except Timeout:
         raise StorageError(
             f"{path.name} is in use by another process; stop that one, or set DATABASE_URL to PostgreSQL, which "
@@ -312,6 +316,17 @@ def _claim(path: Path) -> FileLock:
     except OSError as error:
         raise StorageError(f"The file in DATABASE_URL cannot be opened: {error.strerror}.") from error
     return lock
+
+
+def _keep_from_others(path: Path) -> None:
+    """Close files that somebody has copied or restored with a wider mode; SQLite makes its others like the first."""
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        if file.exists() and file.stat().st_mode & 0o077:
+            try:
+                file.chmod(0o600)
+            except PermissionError:
+                raise StorageError(f"{file.name} can be read by others: run chmod 600 on it as its owner.") from None
+            log.warning("%s could be read by others on this machine; only its owner can now (mode 0600)", file.name)
 
 
 def _check_file(connection: Connection) -> None:

@@ -150,7 +150,7 @@ class Databases:
             self._template = self.directory / "template.db"
             await _migrate(f"sqlite+aiosqlite:///{self._template}")
         if migrated:
-            shutil.copyfile(str(self._template), path)
+            shutil.copy(str(self._template), path)
         return f"sqlite+aiosqlite:///{path}"
 
     async def _create_postgresql(self, *, migrated: bool) -> str:

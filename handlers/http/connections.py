@@ -5,6 +5,7 @@ has few: one that sends its request a byte at a time, or none at all, must not k
 """
 
 import asyncio
+import logging
 import resource
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,10 @@ from typing import cast
 
 from aiohttp import web
 
+from handlers.http.api.problems import HEADERS, Refusal
 from handlers.http.api.rate import network_of
+
+log = logging.getLogger(__name__)
 
 _MOST = 1_000
 _OF_DESCRIPTORS = 4  # one part in so many of what the process may open; the database, AWS and Slack need theirs
@@ -150,6 +154,21 @@ class _Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._all.closed(self)
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what cannot be read as HTTP, and never with what was sent: the log would have a token in it too."""
+        if status != 400:
+            return super().handle_error(request, status, exc, message)
+        log.info("a request that is not HTTP was refused: %s", type(exc).__name__)
+        answer = Refusal(400, "BAD_REQUEST", "This cannot be read as HTTP.", headers=HEADERS).response()
+        answer.force_close()
+        return answer
 
 
 def most_connections() -> int:

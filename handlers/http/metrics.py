@@ -8,13 +8,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from bot.metrics import Metrics
+from handlers.http.remembered import Remembered
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class MetricsPage:
-    def __init__(self, measure: Callable[[], Awaitable[Metrics]], version: str) -> None:
-        self._measure = measure
+    def __init__(self, measure: Callable[[], Awaitable[Metrics]], version: str, clock: Callable[[], float]) -> None:
+        self._measure = Remembered(measure, clock)
         self._version = version
 
     async def show(self, _request: web.Request) -> web.Response:

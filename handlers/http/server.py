@@ -1,10 +1,14 @@
 """The one HTTP listener: Slack's requests, the API, unsubscribe pages, and how Mailroom itself is doing."""
 
+import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
+from handlers.http.api.problems import HEADERS, Refusal, as_problems
+from handlers.http.api.rate import PerAddress
 from handlers.http.api.routes import MOUNTED
 from handlers.http.connections import HttpConnections
 from handlers.http.health import Health
@@ -32,6 +36,7 @@ SlackInbound = Callable[[str, Mapping[str, str]], Awaitable[SlackResponse]]
 def application(
     *,
     connections: HttpConnections,
+    per_address: PerAddress,
     health: Health,
     metrics: MetricsPage,
     pages: UnsubscribePages,
@@ -40,7 +45,9 @@ def application(
     slack: SlackInbound | None,
 ) -> web.Application:
     """Return the routes; `slack` is None in Socket Mode, `sns` without a public address: they come another way."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[connections.middleware, _headers])
+    middlewares: list[Middleware] = [connections.middleware, as_problems, _without_controls, per_address]
+    app = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
+    app.on_response_prepare.append(_headers)
     app.router.add_get("/healthz", health.alive)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/metrics", metrics.show)
@@ -69,12 +76,18 @@ def _slack_events(slack: SlackInbound) -> Callable[[web.Request], Awaitable[web.
 
 
 @web.middleware
-async def _headers(
+async def _without_controls(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    response = await handler(request)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
-    return response
+    """Refuse control characters (PostgreSQL takes no NUL) and bytes that are no UTF-8 in any path and any query."""
+    given = (request.path, *request.query.keys(), *request.query.values())
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for text in given for character in text):
+        raise Refusal(400, "BAD_REQUEST", "The address of this request holds a character that nobody can see.")
+    return await handler(request)
+
+
+async def _headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Add what every answer has, also one that was raised."""
+    response.headers["Server"] = HEADERS["Server"]
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)

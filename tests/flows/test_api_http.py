@@ -146,7 +146,46 @@ async def test_a_body_that_cannot_be_used_is_refused(program: Program) -> None:
     for body, kind, status in [*BAD_BODIES, too_large]:
         got = await program.ask("POST", "/api/v1/suppressions", data=body, headers={"Content-Type": kind})
         assert (got.status, got.json["status"], got.headers["Content-Type"].split(";")[0]) == (status, status, PROBLEM)
+        assert got.json["code"] == "TOO_LARGE" or status != 413
     assert (await program.reads("/suppressions"))["items"] == []
+
+
+@pytest.mark.parametrize("name", ["saved_audience", "audience", "subject", "message", "preheader", "from", "reply_to"])
+async def test_a_nul_in_a_body_is_refused_where_it_stands(program: Program, name: str) -> None:
+    mail = {"from": "hello@acme.test", "subject": "News", "message": "Hello", "audience": "email\nann@elsewhere.test"}
+    got = await program.ask("POST", "/api/v1/broadcasts", json=mail | {name: "a\0b"})
+
+    assert (got.status, [one["parameter"] for one in got.json["errors"]]) == (422, [name])
+
+
+async def test_a_lone_surrogate_is_no_json(program: Program) -> None:
+    body = b'{"address": "\\ud800@elsewhere.test"}'
+    got = await program.ask("POST", "/api/v1/suppressions", data=body, headers={"Content-Type": "application/json"})
+
+    assert (got.status, got.json["code"]) == (400, "NOT_JSON")
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%7F", "%C2%85"])
+async def test_a_name_that_nobody_can_see_is_refused_on_both_databases(
+    world: World, program: Program, name: str
+) -> None:
+    await world.is_connected()
+    got = await program.get(f"/identities/{name}")
+
+    assert (got.status, got.json["code"]) == (400, "BAD_REQUEST")
+
+
+@OVER_HTTP
+async def test_a_channel_that_sends_much_is_told_to_wait_and_others_are_not(world: World, program: Program) -> None:
+    other = program.holding(await make_token(world, channel=world.slack.channel("other", people=[world.ada])))
+    large = {"address": "x" * 900_000}
+    statuses = [(await program.ask("POST", "/api/v1/suppressions", json=large)).status for _ in range(3)]
+
+    assert statuses == [422, 422, 429]
+    assert (await suppress(program, "ann@elsewhere.test")).status == 201  # a small one still fits
+    assert (await other.ask("POST", "/api/v1/suppressions", json=large)).status == 422
+    world.clock.advance(10)
+    assert (await program.ask("POST", "/api/v1/suppressions", json=large)).status == 422
 
 
 @OVER_SOCKET_MODE

@@ -17,17 +17,36 @@ from sqlmodel import select
 from bot import unknown
 from storage.models import SeenRequest
 from tests.databases import Databases
-from tests.flows.program import make_token
+from tests.flows.program import counted, make_token
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind, encoded, signed_headers
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 
 
+Slow = Callable[[bytes], Awaitable[asyncio.StreamReader]]
+
+
 @pytest.fixture
 async def http(world: World) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(f"http://127.0.0.1:{world.bot.port}") as session:
         yield session
+
+
+@pytest.fixture
+async def slow(world: World) -> AsyncIterator[Slow]:
+    """Opens a connection, on which it sends this and nothing more."""
+    writers = []
+
+    async def send(what: bytes) -> asyncio.StreamReader:
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.bot.port)
+        writers.append(writer)
+        writer.write(what)
+        return reader
+
+    yield send
+    for writer in writers:
+        writer.transport.abort()
 
 
 async def test_alive_and_ready(http: aiohttp.ClientSession) -> None:
@@ -91,18 +110,83 @@ async def test_not_ready_when_a_tick_has_not_come_through_for_minutes(
 
 @OVER_SOCKET_MODE
 async def test_not_ready_while_the_database_is_gone_and_ready_again_when_it_is_back(
-    http: aiohttp.ClientSession, databases: Databases, database_url: str
+    world: World, http: aiohttp.ClientSession, databases: Databases, database_url: str
 ) -> None:
     await databases.shut(database_url)
     async with http.get("/readyz") as answer:
         gone = answer.status, await answer.json()
     await databases.open(database_url)
+    world.clock.advance(5)
 
     assert gone[0] == 503
     assert gone[1]["checks"]["database"] not in {"", "ok"}
     assert "postgres" not in str(gone[1])  # no address, no name
     async with http.get("/readyz") as answer:
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+async def test_what_needs_no_token_asks_the_database_once_in_five_seconds(
+    world: World, http: aiohttp.ClientSession, path: str
+) -> None:
+    statements = counted(world)
+    first = await ask(http, path)
+    asked = len(statements)
+    again = await asyncio.gather(*(ask(http, path) for _ in range(50)))
+    assert asked == len(statements) > 0
+    assert again == [first] * 50
+
+    world.clock.advance(5)
+    await ask(http, path)
+
+    assert len(statements) == 2 * asked
+
+
+async def ask(http: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    async with http.get(path) as answer:
+        return answer.status, await answer.text()
+
+
+HEADERS = ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"), ("Server", "Mailroom")
+
+
+async def test_every_answer_has_the_headers_and_none_names_a_version(world: World, http: aiohttp.ClientSession) -> None:
+    for method, path, status in (
+        ("GET", "/healthz", 200),
+        ("GET", "/nothing", 404),
+        ("DELETE", "/healthz", 405),
+        ("PUT", "/u/x", 405),
+        ("POST", "/api/v1/mailer", 405),
+        ("GET", "/api/v1/mailer", 401),
+        ("GET", "/u/a%00b", 400),
+        ("GET", "/slack/events", 404 if world.bot.settings.socket_mode else 405),
+    ):
+        async with http.request(method, path) as answer:
+            assert answer.status == status, path
+            assert {*HEADERS} <= {*answer.headers.items()}
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            assert "aiohttp" not in str(answer.headers) + await answer.text()
+
+
+@OVER_HTTP
+async def test_what_is_no_http_is_not_repeated_in_the_answer_nor_in_the_log(
+    slow: Slow, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = await slow(b"GET / HTTP/1.1\r\nAuthorization: Bearer mr_canary\x01\r\n\r\n")
+    answer = (await reader.read()).decode()
+
+    assert answer.split(" ")[1] == "400"
+    assert {*HEADERS} <= {(name, value) for name, _, value in (line.partition(": ") for line in answer.split("\r\n"))}
+    assert "mr_canary" not in answer + caplog.text
+    assert "aiohttp" not in answer
+
+
+@pytest.mark.parametrize("place", ["/healthz?x={}", "/u/{}", "/sns/{}", "/{}", "/api/v1/mailer?{}=1"])
+async def test_a_character_that_nobody_can_see_is_refused_on_every_route(slow: Slow, place: str) -> None:
+    for unseen in (b"%00", b"a%00b", b"%7F", b"%C2%85", b"%0A", b"\xff", b"\xed\xa0\x80"):
+        target = place.encode().replace(b"{}", unseen)
+        reader = await slow(b"POST " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).split(b" ")[1] == b"400", target
 
 
 @OVER_SOCKET_MODE
@@ -206,25 +290,9 @@ async def test_the_unsubscribe_page_is_a_page_that_loads_nothing_and_is_not_inde
     assert "href=" not in page
 
 
-@pytest.fixture
-async def slow(world: World) -> AsyncIterator[Callable[[bytes], Awaitable[asyncio.StreamReader]]]:
-    """Opens a connection, on which it sends this and nothing more."""
-    writers = []
-
-    async def send(what: bytes) -> asyncio.StreamReader:
-        reader, writer = await asyncio.open_connection("127.0.0.1", world.bot.port)
-        writers.append(writer)
-        writer.write(what)
-        return reader
-
-    yield send
-    for writer in writers:
-        writer.transport.abort()
-
-
 @OVER_HTTP
 async def test_hundreds_of_slow_clients_do_not_keep_health_from_answering(
-    slow: Callable[[bytes], Awaitable[asyncio.StreamReader]], http: aiohttp.ClientSession
+    slow: Slow, http: aiohttp.ClientSession
 ) -> None:
     for _ in range(600):
         await slow(b"GET /healthz HTTP/1.1\r\nHost: ")
@@ -237,7 +305,7 @@ async def test_hundreds_of_slow_clients_do_not_keep_health_from_answering(
 @pytest.mark.parametrize("path", ["/slack/events", "/sns/x", "/u/x", "/api/v1/suppressions", "/readyz", "/nothing"])
 async def test_a_body_that_does_not_come_is_waited_for_on_no_route(
     world: World,
-    slow: Callable[[bytes], Awaitable[asyncio.StreamReader]],
+    slow: Slow,
     caplog: pytest.LogCaptureFixture,
     path: str,
 ) -> None:

@@ -20,8 +20,7 @@ from bot.replies import Reply
 from handlers.http.api import docs, inputs, models
 from handlers.http.api.cursor import Cursor
 from handlers.http.api.openapi import openapi
-from handlers.http.api.problems import Refusal, as_problems
-from handlers.http.api.rate import PerAddress
+from handlers.http.api.problems import Refusal
 from handlers.http.api.routes import VERSION, Asked, Route, Server, reply
 from handlers.http.api.sending import Sending
 from storage.database import Database
@@ -179,9 +178,9 @@ def _normal(name: str) -> str:
         return name
 
 
-def application(api: Api, server: Server, per_address: PerAddress) -> web.Application:
+def application(api: Api, server: Server) -> web.Application:
     """Return what is to be mounted at `MOUNTED`."""
-    app = web.Application(middlewares=[as_problems, per_address])
+    app = web.Application()
     routes = api.routes()
     for route in routes:
         app.router.add_route(route.method, VERSION + route.path, server.handler(route))

@@ -1,6 +1,6 @@
 """What goes into the API; its OpenAPI description is made from these classes."""
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from bot.mailer.readiness import Confirmation
 from storage.states import DeliveryState, SendKind
@@ -14,6 +14,14 @@ class Input(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, populate_by_name=True
     )
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_stored(cls, value: object) -> object:
+        """Refuse the one character that PostgreSQL does not take, wherever it stands."""
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("It holds the character NUL.")
+        return value
 
 
 class NoInput(Input):

@@ -98,13 +98,13 @@ def _query_parameters(takes: Json) -> list[Json]:
 
 
 def _problems(route: Route[Any], in_path: Sequence[str]) -> list[int]:
-    statuses = [401, 415, 422, 429]
+    statuses = [400, 401, 415, 422, 429]
     if in_path or route.method == "DELETE":
         statuses.append(404)
     if route.method != "GET":
         statuses.append(409)
     if route.method == "POST":
-        statuses += [400, 413, *([403] if in_path else [])]
+        statuses += [413, *([403] if in_path else [])]
     return sorted(statuses)
 
 

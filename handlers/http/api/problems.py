@@ -16,6 +16,13 @@ from bot.mailer.readiness import Blocker
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+HEADERS = {  # of every answer, here so that whatever answers has them
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "Referrer-Policy": "no-referrer",
+    "Server": "Mailroom",  # aiohttp would name its version
+    "X-Content-Type-Options": "nosniff",
+}
 
 _STATUSES = {  # of a BotError's code; all others are about the input: 422
     "NOT_FOUND": 404,
@@ -120,6 +127,8 @@ def _of_bot_error(error: BotError) -> Refusal:
 def _of_http(error: web.HTTPException) -> Refusal:
     if error.status == 404:
         return Refusal.not_found()
+    if error.status == 413:
+        return Refusal(413, "TOO_LARGE", "The body is larger than what is taken here: 1 MB.")
     status = HTTPStatus(error.status)
     allow = {name: value for name, value in error.headers.items() if name == "Allow"}
     return Refusal(status, status.name, status.description or status.phrase, headers=allow)
@@ -142,5 +151,5 @@ async def as_problems(
         if request.transport is None:  # the client has gone
             raise
         reference = secrets.token_hex(4)
-        log.exception("unexpected error in the API, reference %s", reference)
+        log.exception("unexpected error in a request, reference %s", reference)
         return Refusal(500, "UNEXPECTED", f"Something went wrong on our side (reference {reference}).").response()

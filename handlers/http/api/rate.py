@@ -10,11 +10,12 @@ from aiohttp import web
 from handlers.http.api.problems import Refusal
 
 REMEMBERED = 10_000
+_SNS, _OWN = "/sns/", ("/slack/", "/api/")
 V6_PREFIX = 64  # bits of an IPv6 address that name a network; whoever has it has all addresses in it
 
 
 class Rate:
-    """A bucket per key that holds a `burst` of requests and gains `per_second`; it keeps one time per key (GCRA)."""
+    """A bucket per key that holds a `burst` and gains `per_second`, of requests or bytes; one time per key (GCRA)."""
 
     def __init__(self, clock: Callable[[], datetime], *, per_second: float, burst: int) -> None:
         self._clock = clock
@@ -22,10 +23,10 @@ class Rate:
         self._burst = self._one * burst
         self._full_at: dict[str, datetime] = {}  # when the bucket of a key is full again
 
-    def seconds_to_wait(self, key: str) -> float:
-        """Take one request out; 0, or how long until there is one to take."""
+    def seconds_to_wait(self, key: str, cost: int = 1) -> float:
+        """Take so much out; 0, or how long until it is there to be taken."""
         now = self._clock()
-        full_at = max(now, self._full_at.get(key, now)) + self._one
+        full_at = max(now, self._full_at.get(key, now)) + self._one * cost
         wait = (full_at - now - self._burst).total_seconds()
         if wait > 0:
             return wait
@@ -34,17 +35,17 @@ class Rate:
         self._full_at[key] = full_at
         return 0
 
-    def take(self, key: str, who: str) -> None:
-        """Take one request out.
+    def take(self, key: str, complaint: str, cost: int = 1) -> None:
+        """Take so much out.
 
         Raises:
-            Refusal: 429, with the seconds to wait in Retry-After; `who` is what asks too often.
+            Refusal: 429, with the complaint, and the seconds to wait in Retry-After.
         """
-        if wait := self.seconds_to_wait(key):
+        if wait := self.seconds_to_wait(key, cost):
             raise Refusal(
                 429,
                 "TOO_MANY_REQUESTS",
-                f"{who} asks too often: wait as Retry-After says.",
+                f"{complaint}: wait as Retry-After says.",
                 headers={"Retry-After": str(math.ceil(wait))},
             )
 
@@ -52,6 +53,9 @@ class Rate:
 @web.middleware
 class PerAddress:
     """Limits every address, before anything is looked up for it; also those who have no token, or guess at one.
+
+    What Slack sends, what programs ask, and all else has a bucket each: behind a proxy that MAILROOM_PROXIES does not
+    name, all have one address. SNS is not limited: its events are as many as the mails, and each is signed.
 
     Args:
         rate: of an address.
@@ -66,7 +70,9 @@ class PerAddress:
     async def __call__(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        self._rate.take(self.network(request), "This address")
+        bucket = next((prefix for prefix in (_SNS, *_OWN) if request.path.startswith(prefix)), "")
+        if bucket != _SNS:
+            self._rate.take(f"{bucket} {self.network(request)}", "This address asks too often")
         return await handler(request)
 
     def network(self, request: web.Request) -> str:

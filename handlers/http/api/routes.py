@@ -57,17 +57,25 @@ def reply(answer: BaseModel, status: int = 200) -> Reply:
 
 
 class Server:
-    """Serves routes to whoever has a token."""
+    """Serves routes to whoever has a token.
 
-    def __init__(self, tokens: ApiTokens, rate: Rate) -> None:
+    Args:
+        rate: of a token, in requests.
+        bytes_rate: of a team, in bytes of bodies: what an audience costs goes by its length.
+    """
+
+    def __init__(self, tokens: ApiTokens, rate: Rate, bytes_rate: Rate) -> None:
         self._tokens = tokens
         self._rate = rate
+        self._bytes_rate = bytes_rate
 
     def handler(self, route: Route[Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             bearer = await self._bearer(request)
-            self._rate.take(bearer.token_id, "This token")
-            answer = await route.handle(await _asked(route, request, bearer))
+            self._rate.take(bearer.token_id, "This token asks too often")
+            body = await _read(route, request)
+            self._bytes_rate.take(bearer.team.id, "The tokens of this channel send too much at once", len(body))
+            answer = await route.handle(_asked(route, request, bearer, body))
             kind = "application/json" if answer.body else None
             return web.Response(status=answer.status, text=answer.body or None, content_type=kind)
 
@@ -87,10 +95,13 @@ class Server:
         return bearer
 
 
-async def _asked(route: Route[In], request: web.Request, bearer: Bearer) -> Asked[In]:
+async def _read(route: Route[Any], request: web.Request) -> bytes:
     if "Content-Encoding" in request.headers:  # a small body must not become a large one
         raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as it is, not compressed.")
-    body = await request.read() if route.method == "POST" else b""
+    return await request.read() if route.method == "POST" else b""
+
+
+def _asked(route: Route[In], request: web.Request, bearer: Bearer, body: bytes) -> Asked[In]:
     try:
         taken = _body(route.takes, request, body) if route.method == "POST" else _query(route.takes, request)
     except ValidationError as error:

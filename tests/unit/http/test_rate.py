@@ -8,10 +8,18 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
-from handlers.http.api.api import Api, application
+from bot.ses.notifications import RefusedError
+from handlers.http.api.api import Api
+from handlers.http.api.api import application as api_application
 from handlers.http.api.problems import MEDIA_TYPE, Refusal
 from handlers.http.api.rate import REMEMBERED, PerAddress, Rate
 from handlers.http.api.routes import Server
+from handlers.http.connections import HttpConnections
+from handlers.http.health import Health
+from handlers.http.metrics import MetricsPage
+from handlers.http.server import application
+from handlers.http.sns import SnsMessages
+from handlers.http.unsubscribe import UnsubscribePages
 from tests.databases import Clock
 
 PER_SECOND, BURST = 50, 500
@@ -43,6 +51,13 @@ def test_a_bucket_holds_no_more_than_a_burst_however_long_it_fills(clock: Clock)
     assert rate.seconds_to_wait("a") > 0
 
 
+def test_a_large_request_takes_as_much_as_it_is_large(clock: Clock) -> None:
+    rate = Rate(clock, per_second=100, burst=1_000)
+
+    assert [rate.seconds_to_wait("a", cost) for cost in (600, 400, 1)] == [0, 0, 0.01]
+    assert rate.seconds_to_wait("a", 250) == 2.5
+
+
 def test_full_buckets_are_forgotten(clock: Clock) -> None:
     rate = Rate(clock, per_second=PER_SECOND, burst=BURST)
     for number in range(REMEMBERED):
@@ -56,10 +71,10 @@ def test_full_buckets_are_forgotten(clock: Clock) -> None:
 
 def test_a_refusal_says_who_and_how_long(clock: Clock) -> None:
     rate = Rate(clock, per_second=0.4, burst=1)
-    rate.take("a", "This token")
+    rate.take("a", "This token asks too often")
 
     with pytest.raises(Refusal) as refused:
-        rate.take("a", "This token")
+        rate.take("a", "This token asks too often")
 
     assert (refused.value.problem.status, refused.value.headers) == (429, {"Retry-After": "3"})
     assert refused.value.problem.detail.startswith("This token asks too often")
@@ -105,20 +120,53 @@ class NoTokens:
         self.asked += 1
 
 
+def everything(tokens: NoTokens, clock: Clock, limit: Rate) -> web.Application:
+    """All routes, of which none comes as far as to need what it is made of."""
+    nothing = dict.fromkeys((one.name for one in fields(Api)), cast("Any", None))
+    unlimited = Rate(clock, per_second=1_000, burst=1_000)
+    return application(
+        connections=HttpConnections(),
+        per_address=PerAddress(limit, proxies=0),
+        health=Health({}, lambda: 0),
+        metrics=MetricsPage(cast("Any", None), "", lambda: 0),
+        pages=UnsubscribePages(lambda _token: False, cast("Any", None)),
+        api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited, unlimited)),
+        sns=SnsMessages(refuses),
+        slack=cast("Any", None),
+    )
+
+
+async def refuses(_connection: str, _body: bytes) -> None:
+    raise RefusedError
+
+
 async def test_an_address_that_asks_too_often_is_refused_before_its_token_is_looked_up(clock: Clock) -> None:
-    tokens, nothing = NoTokens(), dict.fromkeys((one.name for one in fields(Api)), cast("Any", None))
-    server = Server(cast("Any", tokens), Rate(clock, per_second=1, burst=1))
-    app = application(Api(**nothing), server, PerAddress(Rate(clock, per_second=0.5, burst=3), proxies=0))
+    tokens = NoTokens()
+    app = everything(tokens, clock, Rate(clock, per_second=0.5, burst=3))
     guess = {"Authorization": "Bearer mr_guess"}
 
     async with TestClient(TestServer(app)) as anyone:
-        statuses = [(await anyone.get("/v1/mailer", headers=guess)).status for _ in range(4)]
-        refused = await anyone.get("/v1/nothing")
+        statuses = [(await anyone.get("/api/v1/mailer", headers=guess)).status for _ in range(4)]
+        refused = await anyone.get("/api/v1/nothing")
         asked = tokens.asked
         clock.advance(2)
-        later = await anyone.get("/v1/mailer", headers=guess)
+        later = await anyone.get("/api/v1/mailer", headers=guess)
 
     assert statuses == [401, 401, 401, 429]
     assert asked == 3
     assert (refused.status, refused.content_type, refused.headers["Retry-After"]) == (429, MEDIA_TYPE, "2")
     assert later.status == 401
+
+
+async def test_what_needs_no_token_is_limited_too_and_sns_is_not(clock: Clock) -> None:
+    app = everything(NoTokens(), clock, Rate(clock, per_second=0.5, burst=3))
+
+    async with TestClient(TestServer(app)) as anyone:
+        pages = [(await anyone.get(path)).status for path in ("/healthz", "/readyz", "/u/x")]
+        refused = [(await anyone.get(path)).status for path in ("/healthz", "/readyz", "/u/x", "/metrics", "/nothing")]
+        slack = [(await anyone.get("/slack/events")).status for _ in range(4)]
+        sns = [(await anyone.post("/sns/x", data=b"x")).status for _ in range(4)]
+
+    assert (pages, refused) == ([200, 200, 404], [429] * 5)
+    assert slack == [404, 404, 404, 429]
+    assert sns == [403] * 4

@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlmodel import SQLModel, select
+from sqlmodel import SQLModel, insert, select
 
 from storage.database import Database, StorageError, is_unique_violation, look_soon, utc_now
 from storage.models import SeenRequest, SendingAccount, Team, TeamAdmin
@@ -139,6 +140,9 @@ async def test_no_error_shows_what_was_to_be_stored(db: Database) -> None:
         async with db.write() as session:
             session.add(_team(channel_id=CANARY))
     assert CANARY not in str(caught.value)
+    with pytest.raises(IntegrityError) as caught:
+        await db.run(lambda connection: connection.execute(insert(Team), {"channel_id": CANARY}))
+    assert CANARY not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +197,38 @@ async def test_a_new_sqlite_file_is_for_its_owner_only(tmp_path: Path) -> None:
         "-wal": "600",
         "-shm": "600",
     }
+
+
+async def test_a_file_that_others_could_read_is_theirs_no_longer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = Database(f"sqlite+aiosqlite:///{tmp_path}/mailroom.db")
+    await db.start()
+    async with db.write() as session:
+        session.add(_seen(db))
+    for suffix in ("", "-wal", "-shm"):
+        shutil.copyfile(tmp_path / f"mailroom.db{suffix}", tmp_path / f"copy.db{suffix}")  # as a crash leaves them
+        (tmp_path / f"copy.db{suffix}").chmod(0o644)
+    await db.stop()
+    copy = Database(f"sqlite+aiosqlite:///{tmp_path}/copy.db")
+
+    with (
+        monkeypatch.context() as others,
+        pytest.raises(StorageError, match=r"copy\.db can be read by others: run chmod"),
+    ):
+        others.setattr(Path, "chmod", _refused)
+        await copy.start()
+    await copy.start()
+    keys, modes = await _keys(copy), _modes(tmp_path)
+    await copy.stop()
+
+    assert {modes[name] for name in modes if name in {"copy.db", "copy.db-wal", "copy.db-shm"}} == {"600"}
+    assert keys == ["a"]
+    assert "copy.db-wal could be read by others on this machine; only its owner can now" in caplog.text
+
+
+def _refused(_path: Path, _mode: int) -> None:
+    raise PermissionError
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])

@@ -1,0 +1,24 @@
+"""What costs something to find out, for routes that need no token: found out once in a few seconds, whoever asks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Remembered(Generic[T]):
+    """Args: `seconds` is how long an answer is given again. What `ask` raises is not remembered."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]], clock: Callable[[], float], *, seconds: float = 5) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._seconds = seconds
+        self._turn = asyncio.Lock()
+        self._known: tuple[float, T] | None = None
+
+    async def __call__(self) -> T:
+        async with self._turn:
+            if self._known is None or not 0 <= self._clock() - self._known[0] < self._seconds:
+                self._known = self._clock(), await self._ask()
+            return self._known[1]
