@@ -22,6 +22,7 @@ SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be publ
     "apps_connections_open": set(),  # of the bot token: it needs an app token with a scope of its own
     "auth_test": set(),
     "chat_getPermalink": set(),
+    "chat_delete": {"chat:write"},
     "chat_postEphemeral": {"chat:write"},
     "chat_postMessage": {"chat:write"},
     "chat_update": {"chat:write"},
@@ -30,6 +31,7 @@ SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be publ
     "conversations_members": {"channels:read", "groups:read"},
     "conversations_open": {"im:write"},
     "files_completeUploadExternal": {"files:write"},
+    "files_delete": {"files:write"},
     "files_getUploadURLExternal": {"files:write"},
     "files_info": {"files:read"},
     "users_conversations": {"channels:read", "groups:read"},
