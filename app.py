@@ -201,7 +201,7 @@ class Mailroom:
         self.monitor = Monitor(db, now, mailers, intervals)
         gate = Gate(mailers, self.monitor, overviews)
         self.mending = Mending(db, now, mailers, Waiting())
-        self.suppressions = Suppressions(db, now, self._link_keys)
+        self.suppressions = Suppressions(db, now, mailers, self._link_keys)
         self.services = Services(
             db=db,
             clock=now,

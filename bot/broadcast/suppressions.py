@@ -1,25 +1,55 @@
-"""Addresses a team never mails again. They stay when the mailer goes."""
+"""Addresses a team never mails again. They stay when the mailer goes.
 
+AWS has a list of its own, of addresses that bounced or complained. What is lifted here is lifted there too, or the next
+mail to it would be kept back and suppress it anew.
+"""
+
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import StrEnum
+from typing import Final
 
-from sqlmodel import select
+from sqlalchemy import ColumnElement, case
+from sqlmodel import SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.broadcast.unsubscribe import Key, read_token
 from bot.errors import BotError
 from bot.mailer.names import address_key
+from bot.mailer.records import Mailers
+from bot.ses.errors import SesError, Trouble
 from storage import audit
 from storage.database import Database, insert_into
 from storage.models import Delivery, Suppression, Team, new_id
 from storage.states import SuppressionReason
 
+log = logging.getLogger(__name__)
+
+STRENGTH: Final = {
+    SuppressionReason.BY_HAND: 1,
+    SuppressionReason.BOUNCE: 2,
+    SuppressionReason.UNSUBSCRIBED: 3,
+    SuppressionReason.COMPLAINT: 4,
+}
+"""A stronger reason takes the place of a weaker one, however it comes."""
+
+_table = SQLModel.metadata.tables["suppression"]
+
+
+class AtAws(StrEnum):
+    """What became of an address on AWS's own list as it was lifted here."""
+
+    LIFTED = "lifted"
+    NOT_ALLOWED = "not_allowed"  # it may still be on it
+    NOT_LISTED = "not_listed"
+
 
 async def suppress(
     session: AsyncSession, team_id: str, address: str, reason: SuppressionReason, *, source: str, now: datetime
 ) -> bool:
-    """Record the address. False: it was there already, and the first reason stays."""
+    """Record the address. False: it was there already, for this reason or a stronger one."""
     return bool(await suppress_all(session, team_id, [(address, reason)], source=source, now=now))
 
 
@@ -31,9 +61,9 @@ async def suppress_all(
     source: str,
     now: datetime,
 ) -> int:
-    """Record up to 1,000 addresses, each with its reason; return how many were not there already."""
-    rows = [
-        {
+    """Record up to 1,000 addresses, each with its reason; return how many were not there already, or for less."""
+    rows = {
+        address_key(address): {
             "id": new_id(),
             "team_id": team_id,
             "address": address,
@@ -42,12 +72,23 @@ async def suppress_all(
             "source": source,
             "created_at": now,
         }
-        for address, reason in addresses
-    ]
+        for address, reason in sorted(addresses, key=lambda each: STRENGTH[each[1]])
+    }
     if not rows:
         return 0
-    result = await session.exec(insert_into(session, Suppression).values(rows).on_conflict_do_nothing())
+    ordered = [rows[key] for key in sorted(rows)]  # so that nobody waits in a circle
+    insert = insert_into(session, Suppression).values(ordered)
+    stronger = insert.on_conflict_do_update(
+        index_elements=["team_id", "address_key"],
+        set_={name: insert.excluded[name] for name in ("reason", "source", "created_at")},
+        where=_strength(insert.excluded.reason) > _strength(_table.c.reason),
+    )
+    result = await session.exec(stronger, execution_options={"synchronize_session": False})
     return result.rowcount
+
+
+def _strength(reason: ColumnElement[str]) -> ColumnElement[int]:
+    return case(dict(STRENGTH), value=reason, else_=0)
 
 
 def _of(team_id: str, address: str) -> SelectOfScalar[Suppression]:
@@ -57,9 +98,10 @@ def _of(team_id: str, address: str) -> SelectOfScalar[Suppression]:
 class Suppressions:
     """Args: `keys` sign unsubscribe links, the newest first."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime], keys: Sequence[Key]) -> None:
+    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, keys: Sequence[Key]) -> None:
         self._db = db
         self._clock = clock
+        self._mailers = mailers
         self._keys = keys
 
     def is_ours(self, token: str) -> bool:
@@ -97,18 +139,17 @@ class Suppressions:
             audit.record(session, team.id, by, "suppression.add", now=now, subject=address)
         return (await session.exec(_of(team.id, address))).one(), new
 
-    async def lift(self, team: Team, address: str, by: str) -> None:
+    async def lift(self, team: Team, address: str, by: str) -> AtAws:
         """Let the address be mailed again. What recipients said themselves is not taken back: E9 keeps it for ever.
 
         Raises:
             BotError: NOT_FOUND, or SUPPRESSION_STAYS after an unsubscribe or a complaint.
         """
+        async with self._db.read() as session:
+            row = await _liftable(session, team, address)
+        at_aws = await self._lift_at_aws(team, row.address)
         async with self._db.write() as session:
-            row = (await session.exec(_of(team.id, address))).first()
-            if row is None:
-                raise BotError("NOT_FOUND", "This address is not suppressed.")
-            if row.reason in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT}:
-                raise BotError("SUPPRESSION_STAYS", "The recipient unsubscribed or complained, and that stays.")
+            row = await _liftable(session, team, address)
             await session.delete(row)
             audit.record(
                 session,
@@ -118,4 +159,31 @@ class Suppressions:
                 now=self._clock(),
                 subject=row.address,
                 before={"reason": row.reason},
+                after={"at_aws": at_aws},
             )
+        return at_aws
+
+    async def _lift_at_aws(self, team: Team, address: str) -> AtAws:
+        mailer = await self._mailers.of(team)
+        if mailer is None:
+            return AtAws.NOT_LISTED
+        ses = self._mailers.ses(mailer)
+        try:
+            try:
+                return AtAws.LIFTED if await ses.lift_suppressed(address) else AtAws.NOT_LISTED
+            except SesError as error:
+                if error.trouble is not Trouble.MISSING_ACTION:
+                    raise
+                return AtAws.NOT_ALLOWED if await ses.get_suppressed(address) else AtAws.NOT_LISTED
+        except SesError as error:
+            log.info("AWS's own list was not asked about an address: %s %s", error.trouble, error.code)
+            return AtAws.NOT_ALLOWED
+
+
+async def _liftable(session: AsyncSession, team: Team, address: str) -> Suppression:
+    row = (await session.exec(_of(team.id, address))).first()
+    if row is None:
+        raise BotError("NOT_FOUND", "This address is not suppressed.")
+    if row.reason in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT}:
+        raise BotError("SUPPRESSION_STAYS", "The recipient unsubscribed or complained, and that stays.")
+    return row

@@ -249,7 +249,7 @@ class Ses:
         return [_suppressed(entry) for entry in answer[member]], answer.get("NextToken") or ""
 
     async def get_suppressed(self, address: str) -> Suppressed | None:
-        """Ask whether AWS itself suppresses an address. AWS keeps these calls closed in the sandbox."""
+        """Ask whether AWS itself suppresses an address. In the sandbox, where it keeps these calls closed: None."""
         try:
             answer = await self._read(
                 "ses:GetSuppressedDestination",
@@ -257,10 +257,23 @@ class Ses:
                 "SuppressedDestination",
             )
         except SesError as error:
-            if error.trouble is Trouble.NOT_FOUND:
+            if error.trouble in {Trouble.NOT_FOUND, Trouble.BAD_REQUEST}:
                 return None
             raise
         return _suppressed(answer["SuppressedDestination"])
+
+    async def lift_suppressed(self, address: str) -> bool:
+        """Take an address off AWS's own list. False: it is not on it, or AWS keeps these calls closed (sandbox)."""
+        try:
+            await self._session.call(
+                "ses:DeleteSuppressedDestination",
+                lambda ses: ses.delete_suppressed_destination(EmailAddress=address),
+            )
+        except SesError as error:
+            if error.trouble in {Trouble.NOT_FOUND, Trouble.BAD_REQUEST}:
+                return False
+            raise
+        return True
 
     async def _read(self, action: str, call: Callable[[Any], Any], member: str) -> dict[str, Any]:
         """Make a call whose answer always has `member`.

@@ -10,9 +10,10 @@ from sqlalchemy import text
 from sqlmodel import col, select
 
 from storage.models import Audit, Suppression
-from storage.states import SuppressionReason
+from storage.states import DeliveryState, SuppressionReason
 from tests.flows.program import PROBLEM, Got, Program, make_token
 from tests.flows.schema import Schemas, references
+from tests.flows.test_feedback import broadcasts, states
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 
@@ -43,6 +44,38 @@ async def test_an_address_is_suppressed_once_and_may_be_let_go_again(world: Worl
     async with world.bot.db.read() as session:
         done = (await session.exec(select(Audit).where(col(Audit.actor).startswith("token:")))).all()
         assert [row.action for row in done] == ["suppression.add", "suppression.remove"]
+
+
+async def test_what_is_lifted_here_is_lifted_at_aws_too(world: World, program: Program) -> None:
+    await world.is_ready()
+    await suppress(program, "ann@elsewhere.test")
+    world.ses.suppress("Ann@elsewhere.test")
+
+    assert (await lift(program, "ann@elsewhere.test")).status == 204
+
+    assert world.ses.suppressed == {}
+    await broadcasts(world, "email\nann@elsewhere.test\n")
+    assert await states(world) == {"ann@elsewhere.test": DeliveryState.DELIVERED}
+
+
+@OVER_HTTP
+async def test_what_stays_on_the_list_of_aws_is_said(world: World, program: Program) -> None:
+    key = await world.is_connected()
+    world.ses.grant_production()
+    world.aws.set_permissions(key, deny=["ses:DeleteSuppressedDestination"])
+    await world.passes(60)
+    for address in ("ann@elsewhere.test", "ben@elsewhere.test"):
+        await suppress(program, address)
+    world.ses.suppress("ann@elsewhere.test")
+
+    still = await lift(program, "ann@elsewhere.test")
+    assert (still.status, still.json["at_aws"]) == (200, "not_allowed")
+    assert "on AWS's own list" in still.json["detail"]
+    assert (await lift(program, "ben@elsewhere.test")).status == 204
+    assert (await program.reads("/suppressions"))["items"] == []
+    async with world.bot.db.read() as session:
+        audits = await session.exec(select(Audit).where(Audit.action == "suppression.remove").order_by(col(Audit.id)))
+        assert [row.after for row in audits] == [{"at_aws": "not_allowed"}, {"at_aws": "not_listed"}]
 
 
 @OVER_HTTP

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import AwareDatetime, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.suppressions import Suppressions
+from bot.broadcast.suppressions import AtAws, Suppressions
 from bot.errors import BotError
 from bot.lists import Lists
 from bot.mailer.names import parse_address, parse_identity
@@ -90,9 +90,10 @@ class Api(Sending):
             Route(
                 "DELETE",
                 "/suppressions",
-                "Let an address be mailed again, unless its owner unsubscribed or complained",
+                "Let an address be mailed again, unless its owner unsubscribed or complained; 200: AWS's own list may "
+                "still have it",
                 address,
-                {204: None},
+                {200: models.Lifted, 204: None},
                 self.lift,
             ),
         ]
@@ -166,8 +167,8 @@ class Api(Sending):
 
     async def lift(self, asked: Asked[inputs.AddressInput]) -> Reply:
         address = parse_address(asked.input.address)
-        await self.suppressions.lift(asked.bearer.team, address, asked.bearer.actor)
-        return Reply(204)
+        at_aws = await self.suppressions.lift(asked.bearer.team, address, asked.bearer.actor)
+        return reply(models.Lifted(at_aws=at_aws)) if at_aws is AtAws.NOT_ALLOWED else Reply(204)
 
 
 def _normal(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Generic, Self, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bot.broadcast.progress import Progress
+from bot.broadcast.suppressions import AtAws
 from bot.mailer.dns import records_of
 from bot.mailer.readiness import Blocker, Confirmation, RecipientRule, SendWarning
 from bot.mailer.readiness import Readiness as Decision
@@ -313,6 +314,16 @@ class Suppression(Answer):
     @classmethod
     def of(cls, row: rows.Suppression) -> Self:
         return cls(id=row.id, address=row.address, reason=row.reason, created_at=row.created_at)
+
+
+class Lifted(Answer):
+    """The address may be mailed again, as far as Mailroom goes."""
+
+    at_aws: AtAws
+    detail: str = (
+        "It may still be on AWS's own list, which keeps mail to it back: allow ses:DeleteSuppressedDestination and "
+        "ses:GetSuppressedDestination, or take it off in the AWS console (SES, Suppression list)."
+    )
 
 
 class SuppressionPage(Page[Suppression]):
