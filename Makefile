@@ -10,7 +10,7 @@ demo: .venv  ## the main job, played through without any account
 play: .venv  ## the same, left running, with a page to be in the channel oneself
 	@$(BIN)/python -m tests.playground.play
 
-test: .venv  ## every test, on SQLite and on a real PostgreSQL
+test: .venv .venv-ministack  ## every test, on SQLite and on a real PostgreSQL
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv  ## formatting, lint, types, import rules
@@ -38,3 +38,9 @@ run: .venv  ## the bot for a real workspace, from .env
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
 	@touch .venv
+
+.venv-ministack: requirements-ministack.txt
+	@echo "setting up .venv-ministack, a second opinion on AWS (10 s, once)"
+	@$(PYTHON) -m venv --clear .venv-ministack
+	@.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-ministack.txt
+	@touch .venv-ministack
