@@ -31,6 +31,7 @@ class Notice(StrEnum):
     GRANTED = "granted"
     SHARED = "shared"  # people of another workspace can read along from now on
     BROADCAST = "broadcast"  # live: progress, then the report
+    ZONE = "zone"  # a file under the DNS records: the same to import
     CHART = "chart"  # a file under the report
     LIST = "list"  # a file to a person: what became of each recipient
     ALERT = "alert"  # live: an incident, until it is over
@@ -39,7 +40,7 @@ class Notice(StrEnum):
     CHANNEL_GONE = "channel_gone"  # to a person: the channel cannot be reached
 
 
-FILES = frozenset({Notice.CHART, Notice.LIST})
+FILES = frozenset({Notice.ZONE, Notice.CHART, Notice.LIST})
 
 
 def key_of(kind: Notice, record_id: str, episode: str = "") -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice, announce, redraw
+from bot.alerts.outbox import Notice, announce, key_of, redraw
 from bot.mailer.status import identity_state_of, production_of, sending_of
 from bot.mailer.wrong import follow_facts
 from bot.ses.access import AccessReport
@@ -160,8 +160,15 @@ def new_identity(mailer: Mailer, name: str, now: datetime) -> Identity:
 
 
 async def announce_added(session: AsyncSession, row: Identity, now: datetime) -> None:
-    """Have the live message about an identity posted, or drawn again: one for each time it was created at AWS."""
-    await announce(session, row.team_id, Notice.IDENTITY_ADDED, row.id, now=now, episode=str(row.attempt))
+    """Have the live message about an identity posted, or drawn again: one for each time it was created at AWS.
+
+    A domain that waits has its records as a zone file in the thread.
+    """
+    episode = str(row.attempt)
+    await announce(session, row.team_id, Notice.IDENTITY_ADDED, row.id, now=now, episode=episode)
+    if row.kind is IdentityKind.DOMAIN and row.state is IdentityState.PENDING:
+        above = key_of(Notice.IDENTITY_ADDED, row.id, episode)
+        await announce(session, row.team_id, Notice.ZONE, row.id, now=now, episode=episode, reply_to=above)
 
 
 async def _redraw_added(session: AsyncSession, rows: Sequence[Identity], now: datetime) -> None:

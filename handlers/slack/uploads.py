@@ -11,11 +11,13 @@ from bot.alerts.outbox import Notice
 from bot.broadcast.listing import write_list
 from bot.broadcast.moves import WITHOUT_CONTENT
 from bot.broadcast.timeline import is_settled, timeline_of
+from bot.mailer.dns import records_of, zone_file
 from handlers.slack.files import Upload
 from handlers.slack.uploader import NotYet
 from handlers.slack.views import chart, reports
 from storage.database import Database
-from storage.models import Broadcast, Outbox
+from storage.models import Broadcast, Identity, Mailer, Outbox
+from storage.states import IdentityState
 
 LOOK_EVERY = timedelta(seconds=30)
 
@@ -31,11 +33,22 @@ class Maker:
         Raises:
             NotYet: the outcome is not known yet.
         """
+        if row.kind == Notice.ZONE:
+            return await self._zone(row)
         async with self._db.read() as session:
             broadcast = await session.get(Broadcast, row.record_id, options=WITHOUT_CONTENT)
         if broadcast is None:
             return None
         return await (self._list(broadcast) if row.kind == Notice.LIST else self._chart(broadcast))
+
+    async def _zone(self, row: Outbox) -> Upload | None:
+        async with self._db.read() as session:
+            identity = await session.get(Identity, row.record_id)
+            mailer = await session.get(Mailer, identity.mailer_id) if identity else None
+        if identity is None or mailer is None or identity.state is not IdentityState.PENDING:
+            return None
+        content = io.BytesIO(zone_file(identity.name, records_of(identity, mailer.region)).encode())
+        return Upload(f"{identity.name}.zone.txt", f"DNS records of {identity.name} as a zone file", content)
 
     async def _list(self, broadcast: Broadcast) -> Upload:
         now = self._clock()

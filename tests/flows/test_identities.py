@@ -193,6 +193,54 @@ async def test_check_now_says_which_record_is_missing_or_wrong(world: World) -> 
 
 
 @OVER_HTTP
+async def test_dns_records_have_the_labels_of_forms_and_come_as_a_zone_file_once(world: World) -> None:
+    await world.is_connected()
+    await world.adds("news.acme.test")
+
+    message = await world.bob.sees(world.news, "Put these records into the DNS of news.acme.test")
+    identity = world.ses.identities["news.acme.test"]
+    text = message.text.replace("```", "")
+    for token in identity.tokens:
+        assert f"Name {token}._domainkey.news.acme.test\nValue {token}.{identity.hosted_zone}\n" in text
+    assert "Priority `10`" in text or "Priority 10" in text
+    assert "Value feedback-smtp.eu-west-1.amazonses.com" in text
+    assert text.count("Many registrars want the name without the zone") == 1
+    assert "if no domain above this one has a DMARC record" in text
+    (file,) = [file for each in world.slack.messages(world.news) for file in each.files]
+    assert file.name == "news.acme.test.zone.txt"
+    zone = file.content.decode()
+    assert f"{identity.tokens[0]}._domainkey.news.acme.test. 3600 IN CNAME {identity.tokens[0]}." in zone
+    assert "; _dmarc.news.acme.test. 3600 IN TXT" in zone
+
+    world.ses.verify("news.acme.test")
+    await world.passes(POLL)
+    await world.adds("hello@acme.test")
+    assert len([file for each in world.slack.messages(world.news) for file in each.files]) == 1
+
+
+@OVER_SOCKET_MODE
+async def test_check_now_says_what_is_wrong_and_where_it_stands_instead(world: World) -> None:
+    await world.is_connected()
+    await world.adds("news.acme.test")
+    message = await world.bob.sees(world.news, "Put these records into the DNS of news.acme.test")
+    own = world.ses.identities["news.acme.test"].mail_from
+    assert own is not None
+    mail_from = own.domain
+    feedback = "feedback-smtp.eu-west-1.amazonses.com"
+    world.dns.set(mail_from, "MX", f"10 {feedback}.", "20 mx.acme.test.")
+    world.dns.set(f"{mail_from}.acme.test", "TXT", "v=spf1 include:amazonses.com ~all")
+    world.dns.set("_dmarc.acme.test", "TXT", "v=DMARC1; p=reject")
+
+    await world.bob.press(message, "Check now")
+
+    said = (await world.bob.modal("Check now")).text
+    assert f"should be {feedback}, priority 10" in said
+    assert "There are 2, and AWS wants one alone: with several, MAIL FROM fails." in said
+    assert f"It stands at {mail_from}.acme.test: your registrar adds the zone itself" in said
+    assert "_dmarc.acme.test holds for this domain too" in said
+
+
+@OVER_HTTP
 async def test_check_now_notices_at_once_what_aws_has_verified(world: World) -> None:
     await world.is_connected()
     await world.adds("hello@acme.test")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement
 from slack_sdk.models.views import View
 
-from bot.mailer.dns import Finding, Found, Record
+from bot.mailer.dns import DMARC, Finding, Found, Record
 from bot.mailer.failing import Intent
 from bot.mailer.status import awaited_until
 from handlers.slack import ids
@@ -95,9 +95,14 @@ def added(row: Identity, records: Sequence[Record]) -> Message:
         todo = [
             section(
                 f":globe_with_meridians: *Put these records into the DNS of {esc(row.name)}.* "
-                "Verification wants the three DKIM records; the others help your mail arrive."
+                "Verification wants the three DKIM records; the others help your mail arrive. The same is in the "
+                "thread as a zone file."
             ),
             *record_blocks(records),
+            context(
+                f"Many registrars want the name without the zone: without .{esc(row.name)} at its end, or what of "
+                "that is your zone."
+            ),
         ]
     return Message(
         f"{row.name} was added and waits for verification",
@@ -137,10 +142,17 @@ def check_button(row: Identity, *, primary: bool = True) -> ButtonElement:
 
 
 def record_blocks(records: Sequence[Record]) -> list[Block]:
-    return [
-        section(f"*{esc(record.purpose)}* · {record.type}\n```{esc(record.name)}```\n```{esc(record.value)}```")
-        for record in records
-    ]
+    return [section(_record(record)) for record in records]
+
+
+def _record(record: Record) -> str:
+    """A record with the labels that the forms of registrars have."""
+    lines = [f"*{esc(record.purpose)}* · {record.type}", f"Name ```{esc(record.name)}```"]
+    if record.purpose == DMARC and record.name.count(".") > 2:  # `_dmarc`, and more than a domain and its ending
+        lines[0] += ", if no domain above this one has a DMARC record: that would hold here too"
+    if record.priority:
+        lines.append(f"Priority `{record.priority}`")
+    return "\n".join([*lines, f"Value ```{esc(record.target)}```"])
 
 
 def checked(row: Identity, findings: Sequence[Finding]) -> View:
@@ -166,12 +178,22 @@ def checked(row: Identity, findings: Sequence[Finding]) -> View:
 def _finding(finding: Finding) -> Block:
     record = finding.record
     needed = "" if record.required or finding.found is Found.RIGHT else " (not needed for verification)"
-    text = f"{_FOUND[finding.found]}{needed} · {record.type} {code(record.name)}"
-    if finding.found is not Found.RIGHT:
-        text += f"\nshould be {code(record.value)}"
+    lines = [f"{_FOUND[finding.found]}{needed} · {record.type} {code(record.name)}"]
+    if finding.found is Found.RIGHT:
+        if finding.stands_at:
+            lines.append(f"{code(finding.stands_at)} holds for this domain too")
+        return section("\n".join(lines))
+    priority = f", priority {code(record.priority)}" if record.priority else ""
+    lines.append(f"should be {code(record.target)}{priority}")
     if finding.found is Found.WRONG:
-        text += f"\nis {', '.join(code(value) for value in finding.values[:3])}"
-    return section(text)
+        lines.append(f"is {', '.join(code(value) for value in finding.values[:3])}")
+    if finding.why:
+        lines.append(f"{esc(finding.why)}.")
+    if finding.stands_at:
+        lines.append(
+            f"It stands at {code(finding.stands_at)}: your registrar adds the zone itself, so type the name without it."
+        )
+    return section("\n".join(lines))
 
 
 def _origin(row: Identity) -> list[Block]:
