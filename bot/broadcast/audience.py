@@ -20,10 +20,13 @@ from bot.mailer.names import LOCAL_LIMIT, InvalidNameError, is_plain_address, no
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 50  # rows, to find the address column by its content
+_SAMPLE_CELLS = 500_000
 _EMAIL_NAMES = ("email", "e_mail", "email_address", "e_mail_address", "emailaddress", "mail_address", "mailaddress")
 _VAGUE_NAMES = ("mail", "address", "recipient", "recipients", "to")  # may be a street, too: their content decides
 _NEARLY_ALL, _MOSTLY = 0.9, 0.5  # of the values in a column
 _SHOWN = 100  # characters of a rejected value
+_RECORD = 1024 * 1024  # characters; values in quotes may be of many lines
+_LINES = 1_000  # of one record that are looked at
 
 _Record = tuple[int, list[str]]
 
@@ -84,7 +87,7 @@ def parse(file: BinaryIO, limits: Limits = Limits()) -> Sheet:
     expected = min(limits.rows, size * len(start) // (sum(map(len, start)) or 1))
     delimiter = _delimiter(start)
     records = _records(chain(start, lines), delimiter)
-    sample = list(islice(records, _SAMPLE + 1))
+    sample = list(_first(records))
     if not sample:
         raise refuse("AUDIENCE_EMPTY", "The file is empty: upload a CSV with a column of addresses.")
     columns, at, sample = _header(sample, limits)
@@ -128,16 +131,35 @@ def _is_address(cell: str) -> bool:
         return False
 
 
+def _first(records: Iterator[_Record]) -> Iterator[_Record]:
+    """Yield the header and a sample, fewer of huge records: a million cells in memory are 60 MB."""
+    cells = 0
+    for record in islice(records, _SAMPLE + 1):
+        yield record
+        cells += len(record[1])
+        if cells > _SAMPLE_CELLS:
+            return
+
+
 def _records(lines: Iterator[str], delimiter: str) -> Iterator[_Record]:
     """Yield each row that is not blank, with the physical line it starts on."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
-    start = 1
+    start, taken = 1, 0
+
+    def bounded() -> Iterator[str]:
+        nonlocal taken
+        for line in lines:
+            taken += len(line)
+            if taken > _RECORD and taken > len(line):  # of one line alone, the lines have a limit of their own
+                raise _unclosed_quote(start)
+            yield line
+
+    reader = csv.reader(bounded(), delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
         for cells in reader:
             values = list(map(str.strip, cells))
             if any(values):
                 yield start, values
-            start = reader.line_num + 1
+            start, taken = reader.line_num + 1, 0
     except csv.Error as error:
         if "field larger" in str(error) and reader.line_num == start:
             raise refuse("AUDIENCE_NOT_CSV", f"Line {start} has a huge value: take it out and upload again.") from None
@@ -234,7 +256,8 @@ def _level(cells: list[str], width: int) -> None:
 
 def _refuse_swallowed(line: int, cells: list[str], width: int, at: int, delimiter: str) -> None:
     """Refuse a value of several lines in which one is a row of its own: a quote before it was never closed."""
-    for inner in chain.from_iterable(cell.splitlines() for cell in cells if not cell.isprintable()):
+    inners = chain.from_iterable(cell.splitlines() for cell in cells if not cell.isprintable())
+    for inner in islice(inners, _LINES):
         row = next(csv.reader([inner], delimiter=delimiter, skipinitialspace=True), [])
         if len(row) == width and _is_address(row[at]):
             raise _unclosed_quote(line)

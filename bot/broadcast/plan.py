@@ -33,6 +33,7 @@ from storage.states import BroadcastState, SendKind
 __all__ = ["Broadcasts", "Draft", "Prepared", "Upload"]
 
 SAMPLES = 3  # of how it reads
+IMPORTS = 3  # files read at once; the others wait
 
 
 class Broadcasts(Steering):
@@ -51,6 +52,7 @@ class Broadcasts(Steering):
         self._undo = timedelta(seconds=undo_seconds)
         self._test_limit = test_limit
         self._public_url = public_url
+        self._imports = asyncio.Semaphore(IMPORTS)
 
     async def prepare(
         self, team: Team, by: str, draft: Draft, source: Upload | Audience, start_at: datetime | None
@@ -73,10 +75,11 @@ class Broadcasts(Steering):
             broadcast.start_at = start_at
             return await self._keep(team, broadcast, source)
         name = await self._name(team, source.save_as)
-        sheet = parse(source.file)
-        fixed = await fixed_for(sheet.columns)
-        audience = Audience(team_id=team.id, columns=list(sheet.columns), created_by=by, created_at=self._clock())
-        await store_audience(self._db, audience, sheet, source.rejects.add, source.progress)
+        async with self._imports:
+            sheet = await asyncio.to_thread(parse, source.file)
+            fixed = await fixed_for(sheet.columns)
+            audience = Audience(team_id=team.id, columns=list(sheet.columns), created_by=by, created_at=self._clock())
+            await store_audience(self._db, audience, sheet, source.rejects.add, source.progress)
         broadcast = self._row(mailer, audience, draft, addresses, fixed, by)
         broadcast.start_at = start_at
         try:

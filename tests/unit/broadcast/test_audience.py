@@ -304,7 +304,8 @@ class Endless(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         data = (self.start + self.more * (size // len(self.more) + 1))[:size]
-        self.start = b""
+        at = (size - len(self.start)) % len(self.more)
+        self.start = self.more[at:]
         self.taken += len(data)
         return data
 
@@ -328,6 +329,21 @@ def test_an_endless_line_is_refused_long_before_the_limit() -> None:
     file = Endless(b"email\n", b"x")
     assert drain(file, Limits()).code == "AUDIENCE_NOT_CSV"
     assert file.taken <= 2 * 1024**2
+
+
+@pytest.mark.parametrize("more", [b'"\n",ab,', b'"\n\n\n",', b'"x\n",,,,,,,,'])
+@pytest.mark.parametrize("start", [b"email\nann@example.com\n", b""])
+def test_an_endless_record_of_many_lines_is_refused_long_before_the_limit(start: bytes, more: bytes) -> None:
+    file = Endless(start, more)
+    error = drain(file, Limits())
+    assert (error.code, f"line {3 if start else 1} " in error.sentence) == ("AUDIENCE_QUOTE", True)
+    assert file.taken <= 2 * 1024**2
+
+
+def test_huge_rows_are_not_all_held_to_find_the_address_column() -> None:
+    file = Endless(b"email\n", b"ab," * 300_000 + b"\n")
+    parse(file)  # type: ignore[arg-type]  # of a file, only read() is used
+    assert file.taken <= 25 * 1024**2  # twenty lines, to find the separator
 
 
 def test_rows_are_read_only_as_they_are_taken() -> None:

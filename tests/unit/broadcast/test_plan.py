@@ -12,6 +12,7 @@ import pytest
 from sqlmodel import col, select
 
 from bot.broadcast.draft import Upload
+from bot.broadcast.plan import IMPORTS
 from bot.broadcast.suppressions import suppress
 from bot.errors import BotError
 from bot.mailer.readiness import Confirmation
@@ -56,6 +57,49 @@ async def test_a_draft_shows_its_numbers_and_how_it_reads(connected: Station) ->
     assert prepared.readiness.duration == timedelta(seconds=2 / 14)
     assert await connected.counts(prepared.broadcast.id) == {}
     assert await connected.broadcasts.last_sender(connected.team) == ("news@example.com", "us@example.com")
+
+
+class Waits(BytesIO):
+    """A file that is read only when the event loop says so."""
+
+    def __init__(self) -> None:
+        super().__init__(b"email,first_name\na@x.example,Ann\n")
+        self.reached, self.released, self.loop_went_on = threading.Event(), threading.Event(), True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reached.set()
+        self.loop_went_on = self.loop_went_on and self.released.wait(10)
+        return super().read(size)
+
+
+async def test_while_a_file_is_read_everybody_else_is_served(connected: Station) -> None:
+    file = Waits()
+    reading = asyncio.create_task(
+        connected.broadcasts.prepare(connected.team, "U1", draft(), Upload(file), None),
+    )
+    await asyncio.to_thread(file.reached.wait, 10)
+    file.released.set()
+    assert (await reading).broadcast.size == 1
+    assert file.loop_went_on
+
+
+async def test_only_some_files_are_read_at_once_and_the_others_wait(connected: Station) -> None:
+    inside, most = 0, 0
+
+    async def progress(_rows: int) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        for _ in range(50):  # long enough for all of them to come this far
+            await connected.broadcasts.last_sender(connected.team)
+        inside -= 1
+
+    uploads = [Upload(csv(3).file, progress=progress) for _ in range(3 * IMPORTS)]
+    prepared = await asyncio.gather(
+        *(connected.broadcasts.prepare(connected.team, "U1", draft(), upload, None) for upload in uploads)
+    )
+    assert [one.broadcast.size for one in prepared] == [3] * len(uploads)
+    assert most == IMPORTS
 
 
 async def test_one_of_the_samples_shows_what_is_said_to_who_has_no_value(connected: Station) -> None:
