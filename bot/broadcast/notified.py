@@ -1,5 +1,7 @@
 """SES's events by SNS to our own address, for teams whose policy has no queue: proven first, then as from the queue."""
 
+import asyncio
+import hashlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
@@ -10,8 +12,9 @@ from bot.broadcast.feedback import Feedback
 from bot.mailer.hearing import want_test
 from bot.mailer.records import Mailers
 from bot.ses.notifications import Certificates, Kind, RefusedError, confirm, read
+from storage import leases
 from storage.database import Database
-from storage.models import Mailer
+from storage.models import Mailer, SeenRequest
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +33,7 @@ class Notified:
         self._mailers = mailers
         self._feedback = feedback
         self._certificates = certificates
+        self._confirming = asyncio.Lock()
 
     async def take(self, connection: str, body: bytes) -> None:
         """Take a message in; the same one again changes nothing.
@@ -38,8 +42,6 @@ class Notified:
             RefusedError: it is not for us, or nobody knows the connection.
             OSError, SesError: not now: SNS is to try again.
         """
-        if not connection.isprintable():  # PostgreSQL takes no NUL
-            raise RefusedError("no connection")
         message = read(body)
         async with self._db.read() as session:
             mailer = (await session.exec(select(Mailer).where(Mailer.connection == connection))).first()
@@ -50,8 +52,18 @@ class Notified:
             case Kind.NOTIFICATION:
                 await self._feedback.take_in(mailer, [body.decode()])
             case Kind.SUBSCRIBED:
-                await confirm(self._mailers.session(mailer), mailer.topic_arn, message.token)
-                async with self._db.write() as writing:
-                    await want_test(writing, await self._mailers.lock(writing, mailer.id), self._clock())
+                async with self._confirming:
+                    await self._confirm(mailer, message.token)
             case Kind.UNSUBSCRIBED:  # the next look at what is set up puts it back
                 log.warning("somebody has ended the subscription of mailer %s", mailer.id)
+
+    async def _confirm(self, mailer: Mailer, token: str) -> None:
+        """Confirm a subscription, once however often its message comes."""
+        key = f"confirmed:{mailer.id}:{hashlib.sha256(token.encode()).hexdigest()}"
+        async with self._db.read() as session:
+            if await session.get(SeenRequest, key):
+                return
+        await confirm(self._mailers.session(mailer), mailer.topic_arn, token)
+        async with self._db.write() as session:
+            await leases.seen_once(session, key, self._clock())
+            await want_test(session, await self._mailers.lock(session, mailer.id), self._clock())

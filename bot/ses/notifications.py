@@ -4,6 +4,7 @@ Rules: SNS developer guide, "Verifying the signatures of Amazon SNS messages". S
 a certificate that only SNS's own host can have handed out; nothing in a message is ever fetched but that.
 """
 
+import asyncio
 import base64
 import binascii
 import json
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -26,6 +27,9 @@ from bot.ses.client import AwsSession
 OLDEST: Final = timedelta(hours=1)  # for so long SNS tries again
 AHEAD: Final = timedelta(minutes=15)  # as far as AWS's own signatures bear with clocks
 CERTIFICATES_KEPT: Final = 16
+FAILURES_KEPT: Final = 1_000
+FAILED_FOR: Final = timedelta(seconds=60)
+"""So long a certificate that could not be had is not asked for: nobody has us ask SNS at will."""
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """Gets a certificate from its address, without following a redirect; raises OSError where it cannot."""
@@ -95,6 +99,9 @@ class Certificates:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._kept: OrderedDict[str, x509.Certificate] = OrderedDict()
+        self._failed: OrderedDict[str, datetime] = OrderedDict()  # until when
+        self._fetching = ""  # the address that is being asked
+        self._turn = asyncio.Lock()
 
     async def verify(self, message: Notification, topic_arn: str, now: datetime) -> None:
         """Let the message pass if it is from this topic, and fresh.
@@ -112,7 +119,7 @@ class Certificates:
         _, partition, _, region, *_ = topic_arn.split(":")
         if not _address_of(partition, region).fullmatch(message.certificate_url):
             raise RefusedError("a certificate from elsewhere")
-        certificate = await self._certificate(message.certificate_url)
+        certificate = await self._certificate(message.certificate_url, now)
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
             raise RefusedError("a certificate that is not valid now")
         key = certificate.public_key()
@@ -123,15 +130,34 @@ class Certificates:
         except InvalidSignature:
             raise RefusedError("a wrong signature") from None
 
-    async def _certificate(self, url: str) -> x509.Certificate:
+    async def _certificate(self, url: str, now: datetime) -> x509.Certificate:
+        """Return a certificate; one is fetched at a time, and whoever needs another one is to come again."""
         if url not in self._kept:
-            try:
-                self._kept[url] = x509.load_pem_x509_certificate(await self._fetch(url))
-            except ValueError:
-                raise RefusedError("no certificate") from None
-            if len(self._kept) > CERTIFICATES_KEPT:
-                self._kept.popitem(last=False)
+            if self._fetching not in {"", url}:
+                raise OSError("another certificate is being fetched")
+            async with self._turn:
+                if url not in self._kept:
+                    await self._get(url, now)
         return self._kept[url]
+
+    async def _get(self, url: str, now: datetime) -> None:
+        if url in self._failed and now < self._failed[url]:
+            raise OSError("a certificate that could not be had just now")
+        self._fetching = url
+        try:
+            self._kept[url] = x509.load_pem_x509_certificate(await self._fetch(url))
+        except (OSError, ValueError) as error:
+            self._failed[url] = now + FAILED_FOR
+            _cut(self._failed, FAILURES_KEPT)
+            raise error if isinstance(error, OSError) else RefusedError("no certificate") from None
+        finally:
+            self._fetching = ""
+        _cut(self._kept, CERTIFICATES_KEPT)
+
+
+def _cut(kept: OrderedDict[str, Any], limit: int) -> None:
+    if len(kept) > limit:
+        kept.popitem(last=False)
 
 
 def _address_of(partition: str, region: str) -> re.Pattern[str]:

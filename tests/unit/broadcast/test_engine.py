@@ -88,6 +88,19 @@ async def test_a_suppression_is_honoured_before_the_next_claim(connected: Statio
     assert connected.mailed()["r20@c1.example"] == 0
 
 
+async def test_what_one_team_never_mails_another_team_may(connected: Station) -> None:
+    """The same address: each channel has its own list, and neither hears of the other's."""
+    other = connected.new_team("C2")
+    await connected.connect(other)
+    async with connected.db.write() as session:
+        for team, address in ((connected.team, "r3@c2.example"), (other, "r4@c2.example")):
+            await suppress(session, team.id, address, SuppressionReason.COMPLAINT, source="", now=connected.clock())
+    broadcast = await connected.confirmed(10, team=other)
+    await connected.run()
+    assert await connected.counts(broadcast.id) == {DeliveryState.SENT: 9, DeliveryState.SUPPRESSED: 1}
+    assert (connected.mailed()["r3@c2.example"], connected.mailed()["r4@c2.example"]) == (1, 0)
+
+
 async def test_an_audience_suppressed_since_it_was_confirmed_is_done_without_a_call(connected: Station) -> None:
     broadcast = await connected.confirmed(120)
     async with connected.db.write() as session:

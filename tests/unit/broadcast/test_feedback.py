@@ -20,6 +20,7 @@ from bot.mailer.hearing import heard
 from bot.mailer.vault import Vault
 from bot.mailer.way_back import EVENTS_COME_WITHIN
 from bot.ses.client import SesClients
+from bot.ses.errors import MAX_TEXT
 from storage import leases
 from storage.database import Database
 from storage.models import Audience, Broadcast, Chunk, Delivery, Mailer, Poll, SendingAccount, Suppression, new_id
@@ -162,6 +163,36 @@ async def test_any_order_of_events_ends_in_the_same_state_and_twice_is_once(
     assert await doubtful.play(order) is end
     async with doubtful.db.read() as session:
         assert (await session.get_one(Chunk, doubtful.chunk_id)).state is ChunkState.DONE
+
+
+@pytest.mark.parametrize("kind", [K.BOUNCE, K.DELIVERY, K.REJECT, K.COMPLAINT])
+@pytest.mark.parametrize("state", [S.SENDING, S.SENT, S.IN_DOUBT])
+async def test_an_event_of_an_earlier_attempt_settles_no_later_one(
+    sent: Sent, kind: EventKind, state: DeliveryState
+) -> None:
+    """What was in doubt was sent again; then the first mail of the two bounces after all."""
+    await sent.store(1, state)
+    async with sent.db.write() as session:
+        await record(session, sent.watched.mailer, [sent.event(kind)._replace(attempt="earlier")], sent.clock())
+    async with sent.db.read() as session:
+        assert (await session.get_one(Delivery, (sent.broadcast_id, 0))).state is state
+    assert bool(await suppressed(sent.db)) is (kind in REASONS), "it is the same address all the same"
+
+
+async def test_what_a_mail_server_says_is_kept_as_one_short_visible_line(sent: Sent) -> None:
+    await sent.store(1, S.SENT, topic_arn="t")
+    (body,) = bounces_of(sent, 1)
+    envelope = json.loads(body)
+    event = json.loads(envelope["Message"])
+    said = "550 <!channel> \0\r\n\u202e\ud800" + "x" * 6_000
+    event["bounce"]["bouncedRecipients"] = [{"diagnosticCode": said}]
+    envelope["Message"] = json.dumps(event)
+    feedback = Feedback(sent.db, sent.clock, Vault(KeyRing.generate(), SesClients()))
+    await feedback.take_in(await sent.mailer(), [json.dumps(envelope)])
+    async with sent.db.read() as session:
+        error = (await session.get_one(Delivery, (sent.broadcast_id, 0))).error
+    assert error.startswith("Permanent, General: 550 <!channel> x")
+    assert (len(error), error.isprintable()) == (MAX_TEXT, True)
 
 
 async def test_only_what_lasts_is_suppressed(sent: Sent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ses.notifications import AHEAD, OLDEST, Certificates, Kind, RefusedError, read
+from bot.ses.notifications import AHEAD, FAILED_FOR, OLDEST, Certificates, Kind, RefusedError, read
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:mailroom-c0ffee"
@@ -101,6 +102,51 @@ async def test_what_sns_has_signed_passes_and_its_certificate_is_fetched_once(fi
         await certificates.verify(message, TOPIC, NOW)
         assert message.kind == Kind(fields["Type"])
         assert message.message_id == fields["MessageId"]
+    assert host.asked == [URL]
+
+
+class Away(Host):
+    """An SNS that answers when it is told to, and has nothing."""
+
+    def __init__(self, content: bytes | None = None) -> None:
+        super().__init__()
+        self.content, self.answers = content or b"", asyncio.Event()
+
+    async def __call__(self, url: str) -> bytes:
+        self.asked.append(url)
+        await self.answers.wait()
+        if not self.content:
+            raise OSError
+        return self.content
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate"], ids=["away", "nonsense"])
+async def test_a_certificate_that_cannot_be_had_is_not_fetched_for_every_message(content: bytes) -> None:
+    host = Away(content)
+    host.answers.set()
+    certificates, message = Certificates(host), read(json.dumps(sign(NOTIFICATION)).encode())
+    for _ in range(50):
+        with pytest.raises((OSError, RefusedError)):
+            await certificates.verify(message, TOPIC, NOW)
+    assert host.asked == [URL]
+    host.content = certificate()
+    await certificates.verify(message, TOPIC, NOW + FAILED_FOR)
+    assert host.asked == [URL] * 2
+
+
+async def test_one_certificate_is_fetched_at_a_time() -> None:
+    host = Away(certificate())
+    certificates, signed = Certificates(host), sign(NOTIFICATION)
+    own = read(json.dumps(signed).encode())
+    waiting = [asyncio.create_task(certificates.verify(own, TOPIC, NOW)) for _ in range(10)]
+    await asyncio.sleep(0)
+    for number in range(50):
+        forged = read(json.dumps(signed | {"SigningCertURL": URL.replace("0123", f"{number:04}")}).encode())
+        if forged.certificate_url != URL:
+            with pytest.raises(OSError, match="another certificate"):
+                await certificates.verify(forged, TOPIC, NOW)
+    host.answers.set()
+    await asyncio.gather(*waiting)
     assert host.asked == [URL]
 
 
