@@ -322,7 +322,7 @@ class Mailroom:
         await self.channel_life.start()
         inbound = None if self.settings.socket_mode else Inbound(self.bolt)
         checks = {"database": self._check_database, "scheduler": self._check_scheduler, "slack": self._check_slack}
-        pages = UnsubscribePages(self.suppressions.is_ours, self.suppressions.unsubscribe)
+        pages = UnsubscribePages(self.suppressions.whose, self.suppressions.unsubscribe)
         sns = SnsMessages(self.notified.take) if self.settings.public_url else None
         metrics = MetricsPage(lambda: measure(self.db, self.db.now()), _version(), self._seconds)
         app = application(

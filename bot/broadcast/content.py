@@ -33,7 +33,6 @@ class Unsubscribe(StrEnum):
 
     LINK = "link"  # each has a link of their own, given with the data
     MAIL = "mail"  # a mail to the reply address
-    NONE = "none"  # a test
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +154,7 @@ def _html(subject: str, preheader: str, blocks: Sequence[Block], footer: Footer,
         f"<title>{source.write(subject, Place.HTML_FLAT)}</title>\n</head>\n"
         f'<body style="{_BODY}">\n{hidden}<div style="{_COLUMN}">\n'
         f"{html_of(blocks, source)}\n"
-        + (f'<div style="{_FOOTER}">{below}</div>\n' if below else "")
-        + "</div>\n</body>\n</html>\n"
+        f'<div style="{_FOOTER}">{below}</div>\n</div>\n</body>\n</html>\n'
     )
 
 
@@ -166,15 +164,13 @@ def _html_way_out(footer: Footer, source: Source) -> str:
             target = source.unsubscribe(Place.HTML)
         case Unsubscribe.MAIL:
             target = source.literal(unsubscribe_mailto(footer.reply_to), Place.HREF)
-        case Unsubscribe.NONE:
-            return ""
     return f'<a href="{target}" style="color:#666">Unsubscribe</a>'
 
 
 def _text(blocks: Sequence[Block], footer: Footer, source: Source) -> str:
     lines = [_text_way_out(footer, source), source.literal(footer.postal_address, Place.TEXT)]
     below = "\n".join(line for line in lines if line)
-    return text_of(blocks, source) + (f"\n\n--\n{below}" if below else "") + "\n"
+    return f"{text_of(blocks, source)}\n\n--\n{below}\n"
 
 
 def _text_way_out(footer: Footer, source: Source) -> str:
@@ -183,5 +179,3 @@ def _text_way_out(footer: Footer, source: Source) -> str:
             return f"Unsubscribe: {source.unsubscribe(Place.TEXT)}"
         case Unsubscribe.MAIL:
             return source.literal(f"Unsubscribe: send a mail to {footer.reply_to} that says so", Place.TEXT)
-        case Unsubscribe.NONE:
-            return ""

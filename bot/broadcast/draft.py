@@ -1,7 +1,7 @@
 """What a person typed, checked field by field and fixed as it will go out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
@@ -100,13 +100,10 @@ def fix(
     leave_at = addresses.reply_to or addresses.sender
     way_out = Unsubscribe.LINK if public_url else Unsubscribe.MAIL
     is_test = kind is SendKind.TEST
-    message = compile_template(
-        f"[Test] {draft.subject.strip()}" if is_test and draft.subject.strip() else draft.subject,
-        draft.preheader,
-        draft.body,
-        None if is_test else columns,
-        Footer(Unsubscribe.NONE if is_test else way_out, leave_at, team.postal_address),
-    )
+    footer = Footer(way_out, leave_at, team.postal_address)
+    message = compile_template(draft.subject, draft.preheader, draft.body, None if is_test else columns, footer)
+    if is_test:
+        message = replace(message, subject=f"[Test] {message.subject}")
     sender = named_address(team.from_name, addresses.sender)
     return Fixed(sender, addresses.reply_to, leave_at, public_url, tuple(columns), message)
 

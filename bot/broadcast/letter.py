@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
 from bot.broadcast.template import Template
-from bot.broadcast.unsubscribe import Key, Recipient, make_token, unsubscribe_headers, unsubscribe_url
+from bot.broadcast.unsubscribe import TEST_SEQ, Key, Recipient, make_token, unsubscribe_headers, unsubscribe_url
 from bot.ses.sending import BulkEntry, BulkTemplate
 from storage.models import Broadcast
 from storage.states import SendKind
@@ -116,16 +116,17 @@ class Letter:
 
     def _entry(self, addressee: Addressee) -> BulkEntry:
         values = dict(zip(self.fixed.columns, addressee.fields, strict=False))
-        if self._kind is SendKind.TEST:
-            return BulkEntry(addressee.address, json.dumps(self.fixed.message.data(values)))
         url = self._link(addressee)
         headers = unsubscribe_headers(url=url, reply_to=self.fixed.leave_at)
+        if self._kind is SendKind.TEST:
+            headers["X-Mailroom-Test"] = "1"
         return BulkEntry(addressee.address, json.dumps(self.fixed.message.data(values, url)), headers)
 
     def _link(self, addressee: Addressee) -> str:
         if not self.fixed.public_url:
             return ""
-        recipient = Recipient(self._team_id, self._broadcast_id, addressee.seq)
+        seq = TEST_SEQ if self._kind is SendKind.TEST else addressee.seq
+        recipient = Recipient(self._team_id, self._broadcast_id, seq)
         return unsubscribe_url(self.fixed.public_url, make_token(self._keys, recipient))
 
 

@@ -15,7 +15,7 @@ from sqlmodel import SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from bot.broadcast.unsubscribe import Key, read_token
+from bot.broadcast.unsubscribe import Key, Recipient, read_token
 from bot.errors import BotError
 from bot.mailer.names import address_key
 from bot.mailer.records import Mailers
@@ -104,15 +104,12 @@ class Suppressions:
         self._mailers = mailers
         self._keys = keys
 
-    def is_ours(self, token: str) -> bool:
-        """Tell whether we made this unsubscribe link."""
-        return read_token(self._keys, token) is not None
+    def whose(self, token: str) -> Recipient | None:
+        """Return whose unsubscribe link this is; None: we did not make it."""
+        return read_token(self._keys, token)
 
-    async def unsubscribe(self, token: str) -> bool:
-        """Suppress the recipient the link belongs to, before the next claim. False: it is no link of ours."""
-        recipient = read_token(self._keys, token)
-        if recipient is None:
-            return False
+    async def unsubscribe(self, recipient: Recipient) -> None:
+        """Suppress the recipient of a link, before the next claim."""
         async with self._db.write() as session:
             delivery = await session.get(Delivery, (recipient.broadcast_id, recipient.seq))
             if delivery is not None:  # else the broadcast was erased, and there is nothing left to mail
@@ -124,7 +121,6 @@ class Suppressions:
                     source=recipient.broadcast_id,
                     now=self._clock(),
                 )
-        return True
 
     async def by_hand(self, team: Team, address: str, by: str) -> bool:
         """Record what somebody was told outside Mailroom. False: it was there already."""

@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-Unsubscribe = Callable[[str], Awaitable[bool]]
-IsOurs = Callable[[str], bool]
+from bot.broadcast.unsubscribe import Recipient
+
+Whose = Callable[[str], Recipient | None]
+Unsubscribe = Callable[[Recipient], Awaitable[None]]
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -29,6 +31,10 @@ _ASK = _PAGE.format(
     body='<p>You will get no more of these mails.</p><form method="post"><button>Unsubscribe</button></form>',
 )
 _DONE = _PAGE.format(title="You are unsubscribed", body="<p>You will get no more of these mails.</p>")
+_TEST = _PAGE.format(
+    title="This was a test, nothing changed",
+    body="<p>In a broadcast each recipient has a link of their own here.</p>",
+)
 _WRONG = _PAGE.format(
     title="This link does not work",
     body="<p>Copy the whole link from the mail, or answer the mail and ask to be taken off.</p>",
@@ -36,20 +42,29 @@ _WRONG = _PAGE.format(
 
 
 class UnsubscribePages:
-    """Args: `is_ours` tells a token that we signed; `unsubscribe` acts on one, and says whether it was ours."""
+    """Args: `whose` says whom a token that we signed is for; `unsubscribe` takes them off."""
 
-    def __init__(self, is_ours: IsOurs, unsubscribe: Unsubscribe) -> None:
-        self._is_ours = is_ours
+    def __init__(self, whose: Whose, unsubscribe: Unsubscribe) -> None:
+        self._whose = whose
         self._unsubscribe = unsubscribe
 
     async def show(self, request: web.Request) -> web.Response:
-        ours = self._is_ours(request.match_info["token"])
-        return _html(_ASK, 200) if ours else _html(_WRONG, 404)
+        recipient = self._whose(request.match_info["token"])
+        return _without_effect(recipient) or _html(_ASK, 200)
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
         """Take effect at once; the same again is the same answer."""
-        ours = await self._unsubscribe(request.match_info["token"])
-        return _html(_DONE, 200) if ours else _html(_WRONG, 404)
+        recipient = self._whose(request.match_info["token"])
+        if recipient is not None and not recipient.is_test:
+            await self._unsubscribe(recipient)
+        return _without_effect(recipient) or _html(_DONE, 200)
+
+
+def _without_effect(recipient: Recipient | None) -> web.Response | None:
+    """Return the page of a link that takes nobody off."""
+    if recipient is None:
+        return _html(_WRONG, 404)
+    return _html(_TEST, 200) if recipient.is_test else None
 
 
 def _html(text: str, status: int) -> web.Response:

@@ -30,15 +30,24 @@ async def test_in_the_sandbox_a_test_goes_to_verified_recipients_and_the_simulat
 
 
 @OVER_HTTP
-async def test_a_test_shows_fallbacks_and_names_of_fields_and_has_no_unsubscribe_link(world: World) -> None:
+async def test_a_test_is_the_real_mail_with_fallbacks_and_names_in_the_place_of_fields(world: World) -> None:
     await world.is_open()
+    subject, message = "Spring news for {{first_name|you}}".ljust(200, "!"), "Hello {{first_name|there}} of {{town}}"
 
-    await world.tests("ann@elsewhere.test", message="Hello {{first_name|there}} of {{town}}")
+    await world.tests("ann@elsewhere.test", subject=subject, message=message, reply_to="office@acme.test")
+    await world.sends(b"email,town\nann@elsewhere.test,[town]\n", subject=subject, message=message)
 
-    (mail,) = world.aws.mails
-    assert mail.text is not None
-    assert "Hello there of [town]" in mail.text
-    assert "List-Unsubscribe" not in mail.headers
+    test, real = world.aws.mails
+    assert test.text is not None
+    assert "Hello there of [town]" in test.text
+    assert "Unsubscribe: send a mail to office@acme.test that says so" in test.text
+    assert test.headers == {
+        "List-Unsubscribe": "<mailto:office@acme.test?subject=unsubscribe>",
+        "X-Mailroom-Test": "1",
+    }
+    assert (test.subject, real.subject) == (f"[Test] {real.subject}", "Spring news for you".ljust(185, "!"))
+    other = (part.replace("hello@acme.test", "office@acme.test") for part in (real.text or "", real.html or ""))
+    assert (test.text, test.html) == tuple(other)
 
 
 @OVER_SOCKET_MODE

@@ -111,6 +111,22 @@ async def test_a_link_that_is_not_ours_changes_nothing(world: World) -> None:
     assert await world.everything_stored() == stored
 
 
+async def test_the_link_of_a_test_changes_nothing_and_says_so(world: World) -> None:
+    await world.tests("ann@elsewhere.test")
+    link = link_of(world, world.aws.mails[0])
+    stored = await world.everything_stored()
+
+    for method in ("GET", "POST"):
+        status, page = await ask(method, link)
+        assert status == 200
+        assert "This was a test, nothing changed" in page
+        assert "<form" not in page
+
+    assert await world.everything_stored() == stored
+    await world.tests("ann@elsewhere.test")
+    assert len(world.aws.mails_to("ann@elsewhere.test")) == 2
+
+
 async def test_whoever_leaves_while_it_is_being_sent_is_not_mailed_any_more(world: World) -> None:
     await world.sends(b"email\nperson11@elsewhere.test\n", subject="Spring news before")
     link = link_of(world, world.aws.mails[0])

@@ -21,6 +21,7 @@ async def test_everybody_gets_their_own_mail_once(connected: Station) -> None:
     assert connected.mailed() == {f"r{number}@c1.example": 1 for number in range(1, 31)}
     mail = connected.aws.mails_to("r7@c1.example")[0]
     assert mail.subject == "News"
+    assert "X-Mailroom-Test" not in mail.headers
     assert "Hello Name 7" in (mail.html or "")
     assert "Hello Name 7" in (mail.text or "")
     assert mail.sender == "news@example.com"
@@ -56,7 +57,7 @@ async def test_nothing_starts_before_undo_is_over(connected: Station) -> None:
     assert len(connected.aws.mails) == 1
 
 
-async def test_a_test_goes_one_by_one_in_the_sandbox_and_without_unsubscribe_headers(station: Station) -> None:
+async def test_a_test_goes_one_by_one_in_the_sandbox_with_a_link_that_is_nobodys(station: Station) -> None:
     await station.connect(station.team, production=False)
     addresses = ["ann@example.com", "success@simulator.amazonses.com", "bob@example.com"]
     test = await station.broadcasts.prepare_test(station.team, "U1", draft("Hi {{first_name}}"), addresses)
@@ -65,7 +66,13 @@ async def test_a_test_goes_one_by_one_in_the_sandbox_and_without_unsubscribe_hea
     assert await station.is_done(test.id, 3)
     mail = station.aws.mails_to("ann@example.com")[0]
     assert mail.subject == "[Test] News"
-    assert not mail.headers
+    assert mail.headers["X-Mailroom-Test"] == "1"
+    assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = mail.headers["List-Unsubscribe"].strip("<>")
+    recipient = read_token(station.keys.derive("unsubscribe"), link.removeprefix(f"{PUBLIC_URL}/u/"))
+    assert recipient is not None
+    assert recipient.is_test
+    assert link in (mail.text or "")
 
 
 async def test_a_suppression_is_honoured_before_the_next_claim(connected: Station) -> None:

@@ -129,7 +129,7 @@ def everything(tokens: NoTokens, clock: Clock, limit: Rate) -> web.Application:
         per_address=PerAddress(limit, proxies=0),
         health=Health({}, lambda: 0),
         metrics=MetricsPage(cast("Any", None), "", lambda: 0),
-        pages=UnsubscribePages(lambda _token: False, cast("Any", None)),
+        pages=UnsubscribePages(lambda _token: None, cast("Any", None)),
         api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited, unlimited)),
         sns=SnsMessages(refuses),
         slack=cast("Any", None),
