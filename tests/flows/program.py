@@ -63,8 +63,10 @@ def counted(world: World) -> list[str]:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         statements.append(statement)
 
-    for engine in {world.bot.db._reader, world.bot.db._writer}:
-        event.listen(engine.sync_engine, "before_cursor_execute", note)
+    db = world.bot.db
+    bulk = [db._bulk._engine] if db._bulk else []
+    for engine in {db._reader.sync_engine, db._writer.sync_engine, *bulk}:
+        event.listen(engine, "before_cursor_execute", note)
     return statements
 
 

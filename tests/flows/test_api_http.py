@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import col, select
 
-from storage.models import Audit, Suppression
+from bot.broadcast import unsubscribe
+from storage.models import Audit, Broadcast, Suppression
 from storage.states import DeliveryState, SuppressionReason
-from tests.flows.program import PROBLEM, Got, Program, make_token
+from tests.flows.program import PROBLEM, Got, Program, counted, make_token
 from tests.flows.schema import Schemas, references
 from tests.flows.test_feedback import broadcasts, states
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
@@ -234,6 +235,26 @@ async def test_only_get_reads_and_nothing_else_is_taken_for_it(program: Program)
         got = await program.ask(method, "/api/v1/mailer")
         assert (got.status, got.headers["Content-Type"].split(";")[0]) == (405, PROBLEM)
         assert "GET" in got.headers["Allow"]
+
+
+async def test_whatever_is_only_read_changes_nothing(world: World, program: Program) -> None:
+    description = (await program.ask("GET", "/api/v1/openapi.json")).json
+    await world.is_open()
+    await world.sends()
+    async with world.bot.db.read() as session:
+        made = (await session.exec(select(Broadcast))).one()
+    link = unsubscribe.make_token(world.bot._link_keys, unsubscribe.Recipient(made.team_id, made.id, 1))
+    paths = [path for path, methods in description["paths"].items() if "get" in methods]
+    paths += ["/api/v1/openapi.json", "/api/docs", "/healthz", "/metrics", f"/u/{link}"]  # /readyz tries a write
+    await program.get("/mailer")  # when it was used last is kept once a minute
+    statements = counted(world)
+
+    for path in paths:
+        for method in ("GET", "HEAD"):
+            got = await program.ask(method, path.format(id=made.id, name="acme.test"))
+            assert got.status == 200 or (method, got.status) == ("HEAD", 405), path
+            assert [one for one in statements if one != "BEGIN" and not one.startswith("SELECT ")] == [], path
+    assert statements
 
 
 @OVER_SOCKET_MODE

@@ -1,9 +1,14 @@
 """Lost answers, dead processes, a database that goes away: nobody is mailed twice, and nobody is lost."""
 
 import asyncio
+import resource
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bot.broadcast.engine import Engine
 from bot.broadcast.lease import LEASE
@@ -211,6 +216,64 @@ async def test_a_database_that_is_away_when_the_answer_comes_loses_no_message_id
     assert db.writes >= 10
     assert await check_truth(connected, broadcast) == {SENT: 14}
     assert len(connected.calls()) == 1
+
+
+@contextmanager
+def full_disk(database_url: str) -> Iterator[Callable[[], None]]:
+    """No file may grow beyond what SQLite's log has now, so that whatever is committed cannot be written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log = Path(f"{database_url.removeprefix('sqlite+aiosqlite:///')}-wal")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, before[1]))
+
+    def has_room_again() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    try:
+        yield has_room_again
+    finally:
+        has_room_again()
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_on_a_full_disk_nobody_is_mailed_without_a_word_of_it_and_then_it_goes_on(
+    connected: Station, database_url: str
+) -> None:
+    broadcast = await connected.confirmed(SIZE)
+    with full_disk(database_url):
+        engine = connected.engine()
+        with pytest.raises(OperationalError):
+            await connected.run(engine)
+    assert connected.calls() == []
+
+    await connected.run(engine)
+
+    assert await check_truth(connected, broadcast) == {SENT: SIZE}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_on_a_disk_that_is_full_when_the_answer_comes_no_message_id_is_lost(
+    connected: Station, database_url: str
+) -> None:
+    broadcast = await connected.confirmed(SIZE)
+    fault, rests = connected.aws.fail(BULK, How.HANG_BEFORE), 0
+    engine = connected.engine()
+    await engine.tick()
+    await asyncio.to_thread(fault.reached.wait, 10)
+    with full_disk(database_url) as has_room_again:
+
+        async def make_room() -> None:
+            nonlocal rests
+            rests += 1
+            if rests == 5:
+                has_room_again()
+
+        connected.between_calls = make_room
+        fault.release()
+        await engine.idle()
+
+    assert rests >= 5
+    assert await check_truth(connected, broadcast) == {SENT: SIZE}
+    assert len(connected.calls()) == 3
 
 
 @pytest.mark.parametrize(("rate", "became"), [(14, SENT), (7, DeliveryState.CANCELLED)])
