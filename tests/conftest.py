@@ -1,7 +1,10 @@
 """What every test may ask for: a clock that is told the time, and a database of its own on each kind of server."""
 
 import gc
+import sys
 from collections.abc import AsyncIterator, Iterator
+from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,17 @@ from tests.databases import Clock, DatabaseMissingError, Databases
 from tests.playground.aws import AwsPlayground
 from tests.principal import forget_credentials
 
+
+def _on_this_machine_only(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse what would leave loopback, whoever does it: a test must not need the net."""
+    if event not in {"socket.connect", "socket.sendto"} or not isinstance(arguments[1], tuple):
+        return
+    host = str(arguments[1][0])
+    if host not in {"", "localhost"} and not ip_address(host).is_loopback:
+        raise RuntimeError(f"a test reached for {host}")
+
+
+sys.addaudithook(_on_this_machine_only)
 gc.set_threshold(100_000, 20, 20)  # what is made here is many small things that live long: SQL, schemas, clients
 
 _databases = pytest.StashKey[Databases]()
