@@ -98,6 +98,7 @@ from handlers.slack.files import Files
 from handlers.slack.guard import Guard
 from handlers.slack.home import Home
 from handlers.slack.inbound import Inbound
+from handlers.slack.installed import Installed
 from handlers.slack.listen import AS_LONG_AS_SLACK_WAITS, Listeners, Patience
 from handlers.slack.live_check import SlackLive
 from handlers.slack.live_samples import samples
@@ -264,18 +265,18 @@ class Mailroom:
             base_url=self.settings.slack_api_url,
             retry_handlers=[AsyncConnectionErrorRetryHandler(interval_calculator=_AT_ONCE)],
         )
-        people = People()
+        people, installed = People(self._seconds), Installed(client)
         secret = self.settings.slack_signing_secret.reveal() or None
         self.bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)
         self.listeners = Listeners(
             self.bolt,
-            guard=Guard(people, self.teams),
+            guard=Guard(people, self.teams, installed),
             teams=self.teams,
             tasks=self.tasks,
             db=self.db,
             patience=patience,
         )
-        slack.register(self.listeners, self.services)
+        slack.register(self.listeners, self.services, people)
         self.home = Home(
             Dashboard(self.db, self.services.overviews),
             self.teams,
@@ -284,7 +285,7 @@ class Mailroom:
             one_click=bool(self.settings.public_url),
         )
         self.home.register(self.listeners)
-        self.channel_life = ChannelLife(self.db, self.db.now, client, people)
+        self.channel_life = ChannelLife(self.db, self.db.now, client, people, installed)
         self.channel_life.register(self.listeners)
         self.notifier = Notifier(self.db, self.db.now, client, Drawer(self.services))
         maker = Maker(self.db, self.db.now)

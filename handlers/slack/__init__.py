@@ -18,14 +18,14 @@ from handlers.slack.suppress import SuppressFlow
 from handlers.slack.team import TeamFlow
 
 
-def register(listeners: Listeners, services: Services) -> None:
+def register(listeners: Listeners, services: Services, people: People) -> None:
     """Register every command, button and form, one flow after the other."""
     status, connect, identities = StatusFlow(services), ConnectFlow(services), IdentityFlow(services)
     production, suppress = ProductionFlow(services), SuppressFlow(services)
     tests, broadcasts = SendTestFlow(services), BroadcastFlow(services)
     api = ApiFlow(services)
     MendingFlow(services).register(listeners)
-    team = TeamFlow(services, People())
+    team = TeamFlow(services, people)
     team.register(listeners)
     IncidentFlow(services).register(listeners)
     reports, audiences = ReportFlow(services), AudienceFlow(services)

@@ -1,11 +1,13 @@
 """Brings a reply to the person: a message only they see, a modal that opens, a modal that changes."""
 
+import asyncio
 import contextlib
 import logging
 import secrets
 import time
 from collections.abc import Sequence
 
+from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
@@ -19,6 +21,7 @@ from handlers.slack.views.common import Message, Modal, Reply, page, said, waiti
 log = logging.getLogger(__name__)
 
 _BETWEEN_LOOKS = 3.0  # seconds between two updates of a waiting view
+_LOOKS, _LOOK_SECONDS = 30, 0.1  # Slack waits for an acknowledgement for 3 s
 _TOO_LATE = said(":hourglass: Slack gave us too little time to open the form. Please try again.")
 
 
@@ -41,18 +44,37 @@ class Waiting:
     def __init__(self, client: AsyncWebClient, view_id: str = "", title: str = "") -> None:
         self._client = client
         self._view_id = view_id
-        self._title = title
-        self._next = float("inf")
+        self.title = title
+        self._next = 0.0
+        self.shown = False
 
-    def begin(self) -> None:
-        """Know that it is shown, with what waiting is for in general."""
-        self._next = time.monotonic()
+    async def begin(self, view: View, seen: str) -> None:
+        """Return when the view that was given with the acknowledgement is shown, and know that it is.
+
+        What is drawn before that would be overwritten by it, and the form would wait for ever. Slack does not say when
+        it has come, but refuses to draw over a view that is no longer the one with this hash.
+
+        Args:
+            view: the same view; where the acknowledgement is still on its way, it is drawn from here.
+            seen: the hash of the view that was submitted.
+        """
+        with contextlib.suppress(SlackApiError, ClientError, TimeoutError, OSError):
+            for _ in range(_LOOKS):
+                answer = await self._client.views_update(view_id=self._view_id, view=view, hash=seen)
+                seen = answer["view"]["hash"]
+                await asyncio.sleep(_LOOK_SECONDS)
+        self.shown = True
 
     async def tell(self, text: str) -> None:
         """Show how far it is, at most every few seconds."""
-        if time.monotonic() >= self._next:
+        if self.shown and time.monotonic() >= self._next:
             self._next = time.monotonic() + _BETWEEN_LOOKS
-            await Answers.redraw(self._client, self._view_id, waiting(self._title, text))
+            await self.draw(waiting(self.title, text))
+
+    async def draw(self, view: View) -> None:
+        """Draw it again; whoever closed it misses nothing."""
+        with contextlib.suppress(SlackApiError, ClientError, TimeoutError, OSError):
+            await self._client.views_update(view_id=self._view_id, view=view)
 
 
 class Answers:
@@ -101,12 +123,6 @@ class Answers:
             if code not in {"not_found", "view_not_found"}:
                 raise
             await self._whisper(reply.for_the_absent if isinstance(reply, Modal) else reply)
-
-    @staticmethod
-    async def redraw(client: AsyncWebClient, view_id: str, view: View) -> None:
-        """Draw a modal again while its answer is still being worked out; whoever closed it misses nothing."""
-        with contextlib.suppress(SlackApiError):
-            await client.views_update(view_id=view_id, view=view)
 
     @staticmethod
     def as_view(message: Message, title: str) -> View:

@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot import reach
 from bot.teams import team_at
 from handlers.slack.events import Event
+from handlers.slack.installed import Installed
 from handlers.slack.interaction import Body
 from handlers.slack.listen import Listeners
 from handlers.slack.people import People
@@ -37,11 +38,19 @@ _OF_A_GROUP = ("rename", "archive", "unarchive", "deleted", "left")
 
 
 class ChannelLife:
-    def __init__(self, db: Database, clock: Callable[[], datetime], client: AsyncWebClient, people: People) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        client: AsyncWebClient,
+        people: People,
+        installed: Installed,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._client = client
         self._people = people
+        self._installed = installed
 
     def register(self, listeners: Listeners) -> None:
         for name in (*(f"channel_{what}" for what in _OF_A_CHANNEL), *(f"group_{what}" for what in _OF_A_GROUP)):
@@ -53,14 +62,13 @@ class ChannelLife:
         listeners.event("app_uninstalled", self._uninstalled)
 
     async def start(self) -> None:
-        """Find out whether an app that was gone has a token that works again."""
-        async with self._db.read() as session:
-            if not await reach.gone_workspaces(session):
-                return
+        """Learn which workspace the app is in; one that was gone, and has a token that works again, is looked at."""
         try:
-            workspace = str((await self._client.auth_test())["team_id"])
+            workspace = (await self._installed.workspace()).id
         except (SlackApiError, ClientError, TimeoutError, OSError) as error:
-            log.warning("the app was removed from its workspace, and its token does not work: %s", _why(error))
+            log.warning(
+                "Slack does not say which workspace the app is in; nobody is let in until it does: %s", _why(error)
+            )
             return
         async with self._db.write() as session:
             await reach.workspace_back(session, workspace, now=self._clock())

@@ -9,7 +9,7 @@ from bot.errors import BotError
 from bot.mailer.typed import AccessRefusedError, AlreadyConnectedError, Typed
 from bot.ses.access import AccessReport, OnStep, Step
 from handlers.slack import ids
-from handlers.slack.answer import Answers
+from handlers.slack.answer import Waiting
 from handlers.slack.guard import Permission
 from handlers.slack.listen import Call, Form, Listeners, Word
 from handlers.slack.services import Services
@@ -78,7 +78,7 @@ class ConnectFlow:
     async def _check(self, call: Call, run: Run) -> Reply:
         typed, title = await self._typed(call), _title(call.at.ref)
         steps: list[Step] = []
-        drawing = asyncio.create_task(self._draw_ticks(call, title, steps))
+        drawing = asyncio.create_task(_draw_ticks(call.waiting, title, steps))
         try:
             mailer, report = await run(call.team, typed, call.at.user_id, steps.append)
         except AlreadyConnectedError as error:
@@ -110,15 +110,6 @@ class ConnectFlow:
             values.text(ids.Input.ROLE_ARN),
         )
 
-    async def _draw_ticks(self, call: Call, title: str, steps: list[Step]) -> None:
-        """Show each answer of AWS about as it comes, until cancelled."""
-        drawn = 0
-        while True:
-            await asyncio.sleep(REDRAW_SECONDS)
-            if len(steps) > drawn:
-                drawn = len(steps)
-                await Answers.redraw(call.client, call.at.view_id, views.checking(title, steps))
-
     async def ask_delete(self, call: Call) -> Reply:
         mailer = await self._services.mailers.required(call.team)
         identities = [row for row in await self._services.mailers.identities(mailer) if row.managed]
@@ -140,6 +131,16 @@ class ConnectFlow:
             call.team, call.at.user_id, at_aws=call.at.values.ticked(ids.Input.DELETE_AT_AWS)
         )
         return Modal(views.deleted(left), otherwise="The mailer was deleted.")
+
+
+async def _draw_ticks(waiting: Waiting, title: str, steps: list[Step]) -> None:
+    """Show each answer of AWS about as it comes, until cancelled."""
+    drawn = 0
+    while True:
+        await asyncio.sleep(REDRAW_SECONDS)
+        if waiting.shown and len(steps) > drawn:
+            drawn = len(steps)
+            await waiting.draw(views.checking(title, steps))
 
 
 def _title(ref: ids.Ref) -> str:

@@ -140,7 +140,8 @@ def _from_person(
     response_url: str = "",
 ) -> Interaction:
     user = body["user"]
-    workspace = (body.get("team") or {}).get("id") or user["team_id"]
+    # In a channel shared with others `team` may be another workspace than the one the modal belongs to.
+    workspace = view.get("app_installed_team_id") or (body.get("team") or {}).get("id") or user["team_id"]
     return Interaction(
         kind=kind,
         key=body["trigger_id"],

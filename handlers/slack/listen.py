@@ -36,6 +36,7 @@ class Patience:
 
     opening: float = 1.0  # a trigger lives 3 s
     submission: float = 2.0  # Slack waits 3 s
+    slow: float = 1.0  # of a slow form: what is wrong in a field is still shown there
 
 
 AS_LONG_AS_SLACK_WAITS = Patience()
@@ -69,7 +70,8 @@ class Word:
 class Form:
     """A modal that is submitted. `redraw` makes it again, with what was typed, when an error comes too late.
 
-    `slow`: it always takes longer than Slack waits, so that the waiting view comes at once.
+    `slow`: it takes longer than Slack waits, so that the waiting view comes soon; and always, so that of what was typed
+    only that stays which `redraw` puts back.
     """
 
     id: ids.Form
@@ -166,6 +168,9 @@ class Listeners:
 
         async def commit(body: Body, next_: Callable[[], Awaitable[None]]) -> None:
             event = from_event(body)
+            if await self._guard.is_foreign(event.workspace):
+                await next_()
+                return
             async with self._db.write() as session:
                 if await leases.seen_once(session, event.key, self._db.now()):
                     await handler(session, event)
@@ -230,15 +235,16 @@ class Listeners:
         title = str(body["view"]["title"]["text"])
         shown = Waiting(client, at.view_id, title)
         task = self._tasks.start(self._submit(at, client, form, shown), "submission")
-        await asyncio.wait({task}, timeout=0 if form.slow else self._patience.submission)
+        await asyncio.wait({task}, timeout=self._patience.slow if form.slow else self._patience.submission)
+        result = task.result() if task.done() else None
+        if isinstance(result, BotError) and result.field in at.values:
+            await ack(response_action="errors", errors={result.field: result.text})
+            return
         if form.slow or not task.done():
             await ack(response_action="update", view=waiting(title, form.waiting))
-            shown.begin()
-            self._start(self._late(task, at, client, form, title))
+            self._start(self._late(task, at, client, form, shown))
             return
-        match task.result():
-            case BotError() as error if error.field in at.values:
-                await ack(response_action="errors", errors={error.field: error.text})
+        match result:
             case BotError() as error:  # about no field: the form again, with what was typed
                 redrawn = await self._redraw(error, at, client, form)
                 await ack(response_action="update", view=redrawn or Answers.as_view(refusal(error), title))
@@ -250,13 +256,14 @@ class Listeners:
                 await ack()
 
     async def _late(
-        self, task: asyncio.Task[Reply | BotError], at: Interaction, client: AsyncWebClient, form: Form, title: str
+        self, task: asyncio.Task[Reply | BotError], at: Interaction, client: AsyncWebClient, form: Form, shown: Waiting
     ) -> None:
+        await shown.begin(waiting(shown.title, form.waiting), at.view_hash)
         result = await task
         if isinstance(result, BotError):
             redrawn = await self._redraw(result, at, client, form)
             result = Modal(redrawn, otherwise=esc(result.text)) if redrawn else refusal(result)
-        await Answers(client, at, self._teams).update(result, view_id=at.view_id, title=title)
+        await Answers(client, at, self._teams).update(result, view_id=at.view_id, title=shown.title)
 
     async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
         if form.redraw is None or error.code in {"NOT_ALLOWED", "NOT_FOUND"}:
@@ -289,6 +296,7 @@ class Listeners:
     ) -> Reply:
         if not await self._first_time(at.key):
             return None
+        at = await self._guard.admit(at)
         if at.ref.team_id:
             team: Team | None = await self._teams.get(at.ref.team_id, at.workspace)
         else:

@@ -1,6 +1,5 @@
 """Who somebody is, as Slack knows them; asked again after five minutes, and never guessed."""
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,10 @@ class Person:
     deactivated: bool
     workspace_admin: bool
 
+    def is_of(self, *homes: str) -> bool:
+        """Tell whether one of these, a workspace or its organization, is this person's own."""
+        return bool(self.team_id) and self.team_id in homes and not self.stranger
+
 
 class People:
     """Looks people and channel members up, with a bounded memory of five minutes.
@@ -30,8 +33,8 @@ class People:
     Raises whatever the Slack client raises: who cannot be looked up is nobody.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
         self._known: dict[tuple[str, ...], tuple[float, Any]] = {}
 
     async def person(self, client: AsyncWebClient, workspace: str, user_id: str) -> Person:
@@ -81,12 +84,12 @@ class People:
 
     def _recall(self, key: tuple[str, ...]) -> Any:
         at, value = self._known.get(key, (float("-inf"), None))
-        return value if self._monotonic() - at < FRESH_SECONDS else None
+        return value if self._seconds() - at < FRESH_SECONDS else None
 
     def _remember(self, key: tuple[str, ...], value: Any) -> None:
         while len(self._known) >= REMEMBERED:
             del self._known[next(iter(self._known))]
-        self._known[key] = (self._monotonic(), value)
+        self._known[key] = (self._seconds(), value)
 
 
 async def _pages(method: Callable[..., Awaitable[Any]], **arguments: str) -> AsyncIterator[Any]:

@@ -25,6 +25,7 @@ class Publisher:
 
     async def _view(self, at: Interaction, client: AsyncWebClient) -> View:
         try:
+            at = await self._guard.admit(at)
             await self._guard.authorize(client, at, None, Permission.SEE)
             return await self._show(at, client)
         except BotError as error:

@@ -94,8 +94,8 @@ class TeamFlow:
             person = await self._people.person(call.client, call.at.workspace, user)
         except SlackApiError:  # of a stranger Slack says nothing at all
             return False
-        elsewhere = person.stranger or person.team_id not in {call.at.workspace, call.at.enterprise}
-        return not (elsewhere or person.guest or person.bot or person.deactivated)
+        at_home = person.is_of(call.at.workspace, call.at.enterprise)
+        return at_home and not (person.guest or person.bot or person.deactivated)
 
 
 def _typed(call: Call) -> TeamSettings:

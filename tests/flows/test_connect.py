@@ -56,8 +56,22 @@ async def test_a_half_typed_key_is_refused_in_its_field(world: World) -> None:
     await world.submits_key(key, secret=key.secret_access_key[:30])
 
     modal = await world.ada.modal("Connect Amazon SES")
-    assert "exactly 40" in modal.text
+    assert "exactly 40" in modal.errors["Secret access key"]
+    assert modal.value("Access key ID") == key.access_key_id
     assert not world.aws.calls
+
+
+@OVER_HTTP
+async def test_the_secret_of_a_refused_key_is_in_no_view_and_in_no_acknowledgement(world: World) -> None:
+    wrong, denied = "wrong/" + "x" * 34, world.aws.create_key(deny=["ses:SendBulkEmail"])
+    await world.submits_key(denied, secret=denied.secret_access_key[:30])
+    await world.submits_key(denied, secret=wrong)
+    await world.submits_key(denied)
+    assert "ses:SendBulkEmail" in (await world.ada.modal("Connect Amazon SES")).text
+
+    said = [*(call.params for call in world.slack.calls), *(each.ack for each in world.slack.deliveries)]
+    assert len([ack for ack in said if ack and "response_action" in str(ack)]) == 3
+    assert [text for text in map(str, said) if wrong in text or denied.secret_access_key[:30] in text] == []
 
 
 @OVER_SOCKET_MODE

@@ -11,7 +11,7 @@ from tests.databases import Clock
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground
 
-IMPATIENT = Patience(opening=0.2, submission=0.2)
+IMPATIENT = Patience(opening=0.2, submission=0.2, slow=0)
 LONG = 3600  # seconds after which what is known of AWS is too old to send on
 BAD_FILE = b"first_name,<!channel>\nAnn,Bonn\n"
 
@@ -101,6 +101,7 @@ async def test_who_closes_the_form_while_the_audience_is_read_is_led_back_to_the
     assert waiting.ephemeral
     assert world.aws.mails == []
     await world.bob.press(waiting, "Check and send")
+    await world.bot.tasks.idle()
     await world.confirms(await world.bob.modal("Check and send"))
     await world.passes(31)
     assert [mail.to[0] for mail in world.aws.mails] == ["ann@elsewhere.test"]
@@ -146,3 +147,22 @@ async def test_whoever_closed_the_connect_form_gets_the_result_as_a_message_only
     bad = await olga.sees(shop, "sns:CreateTopic missing")
     assert bad.ephemeral
     assert "Nothing was stored" in bad.text
+
+
+@OVER_HTTP
+async def test_an_answer_that_overtakes_the_acknowledgement_is_not_lost(world: World) -> None:
+    """The acknowledgement turns the form into one that waits; if it came last, that would be for ever."""
+    key = world.aws.create_key()
+    modal = await world.opens(world.ada, "/mailer connect", "Connect Amazon SES")
+    modal.fill("AWS region", "eu-west-1")
+    modal.fill("Access key ID", key.access_key_id)
+    modal.fill("Secret access key", "x" * 40)
+
+    world.slack.delivery.arrive.clear()
+    submitting = asyncio.create_task(modal.submit())
+    await world.slack.settled(lambda: world.slack.calls_of("views.update"))
+    world.slack.delivery.arrive.set()
+    await submitting
+    await world.bot.tasks.idle()
+
+    assert "does not belong to this access key ID" in modal.text

@@ -31,7 +31,9 @@ from tests.playground.slack.world import Channel
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
 SOME_ROUNDS = 20
-ENDLESS = Patience(opening=25, submission=25)  # however busy this machine is, nothing is late unless a test wants it
+ENDLESS = Patience(
+    opening=25, submission=25, slow=25
+)  # busy as a machine may be, nothing is late unless a test wants it
 SIMULATOR = "success@simulator.amazonses.com"
 UNDO_SECONDS = 31
 AUDIENCE = b"email,first_name\nann@elsewhere.test,Ann\nben@elsewhere.test,\n"

@@ -64,7 +64,9 @@ def encoded(kind: Kind, payload: Json) -> tuple[str, bytes]:
 class Deliverer:
     """Sends to `request_url` where one is set, else over Socket Mode.
 
-    `wall_clock` dates the signatures: apps compare them with their own clock.
+    `wall_clock` dates the signatures: apps compare them with their own clock. `edit` changes payloads before they are
+    signed, into what Slack might send in cases not played here. While `arrive` is not set, acknowledgements are
+    held on their way.
     """
 
     def __init__(
@@ -79,9 +81,13 @@ class Deliverer:
         self.twice = 0
         self.lost_acks = 0
         self.sent: list[Delivery] = []
+        self.arrive = asyncio.Event()
+        self.arrive.set()
+        self.edit: Callable[[Json], Json] = lambda payload: payload
 
     async def send(self, kind: Kind, payload: Json, attempt: int = 0, reason: str = "") -> Any:
         """The app's answer (JSON, text, or None); NotAcked after `ack_seconds` or anything but a 200."""
+        payload = self.edit(payload)
         if self.twice > 0:
             self.twice -= 1
             again = await asyncio.gather(
@@ -121,6 +127,7 @@ class Deliverer:
                     delivery.ack = await self.post(body, headers)
                 else:
                     delivery.ack = await self._sockets.send(kind, payload, attempt, reason)
+                await self.arrive.wait()
         except TimeoutError:
             raise NotAcked(f"{kind}: no acknowledgement within {self.ack_seconds:g} seconds") from None
         except (aiohttp.ClientError, ConnectionError) as problem:

@@ -1,0 +1,26 @@
+"""Which workspace the app is installed in: `auth.test` says so, and no payload does."""
+
+from dataclasses import dataclass
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    id: str
+    enterprise: str  # empty outside an Enterprise Grid
+
+
+class Installed:
+    """Asked at the start, and again by whoever needs it until Slack has answered (a token is of one workspace)."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._known: Workspace | None = None
+
+    async def workspace(self) -> Workspace:
+        """Return the workspace; raises whatever the Slack client raises."""
+        if self._known is None:
+            answer = await self._client.auth_test()
+            self._known = Workspace(str(answer["team_id"]), str(answer.get("enterprise_id") or ""))
+        return self._known
