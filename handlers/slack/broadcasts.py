@@ -88,7 +88,7 @@ class BroadcastFlow:
             raise BotError(
                 "AUDIENCE_EMPTY", "Choose a CSV with a column of addresses, or a saved audience.", field="audience"
             )
-        csv = await self._services.files.fetch(call.client, str(files[0]["id"]))
+        csv = await self._services.files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
         with closing(Upload(csv, values.text(ids.Input.SAVE_AS), partial(_tell, call))) as upload:
             return await self._ask(call, upload)
 

@@ -5,12 +5,15 @@ With a download the bot's token travels, so a redirect is never followed
 """
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from os import SEEK_END
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
@@ -54,25 +57,43 @@ class Files:
         self._origin = ("https", SLACK_FILE_HOST) if official else (api.scheme, api.netloc)
         self._token = token
 
-    async def fetch(self, client: AsyncWebClient, file_id: str) -> BinaryIO:
-        """Return the file's content, opened for reading from its start.
+    async def uploaded(self, client: AsyncWebClient, file_id: str, by: str) -> BinaryIO:
+        """Return the content of a file that this person chose in a form, opened for reading from its start.
+
+        The form names it by its id, which may be that of anybody's file: it has to be the person's own.
 
         Raises:
-            BotError: it is too large, or Slack does not hand it out.
+            BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
         """
-        file = (await client.files_info(file=file_id))["file"]
+        file = await _look_up(client, file_id)
+        if file is None or file.get("user") != by:
+            raise _NOT_YOURS
+        return await self._fetch(file)
+
+    async def shared(self, client: AsyncWebClient, file_id: str, channel_id: str) -> BinaryIO:
+        """Return the content of a file that is shared in this channel, whoever uploaded it.
+
+        Raises:
+            BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
+        """
+        file = await _look_up(client, file_id)
+        if file is None or channel_id not in _channels_of(file):
+            raise _NOT_HERE
+        return await self._fetch(file)
+
+    async def _fetch(self, file: Mapping[str, Any]) -> BinaryIO:
         url = str(file.get("url_private_download") or "")
         if urlsplit(url)[:2] != self._origin:
-            raise _unreadable()
+            raise _UNREADABLE
         if int(file.get("size") or 0) > MAX_BYTES:
-            raise _too_large()
+            raise _TOO_LARGE
         content = cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115 - the caller closes it
         try:
             await self._download(url, content)
         except BaseException as error:
             content.close()
             if isinstance(error, ClientError | TimeoutError):
-                raise _unreadable() from error
+                raise _UNREADABLE from error
             raise
         content.seek(0)
         return content
@@ -109,28 +130,44 @@ class Files:
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):
             if response.status != 200 or response.content_type == "text/html":  # a login page: no access
-                raise _unreadable()
+                raise _UNREADABLE
             size = 0
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 size += len(chunk)
                 if size > MAX_BYTES:
-                    raise _too_large()
+                    raise _TOO_LARGE
                 content.write(chunk)
 
 
-def _unreadable() -> BotError:
-    return BotError(
-        "FILE_UNREADABLE",
-        "Slack did not hand the file out.",
-        "Choose it again, and make sure it is still there.",
-        field=Input.AUDIENCE,
-    )
+async def _look_up(client: AsyncWebClient, file_id: str) -> Mapping[str, Any] | None:
+    try:
+        file: Mapping[str, Any] = (await client.files_info(file=file_id))["file"]
+    except SlackApiError as error:
+        if error.response.get("error") not in _GONE:
+            raise
+        return None
+    return file
 
 
-def _too_large() -> BotError:
-    return BotError(
-        "FILE_TOO_LARGE",
-        f"The file is larger than {MAX_BYTES // 1024**2} MB.",
-        "Split it into several broadcasts.",
-        field=Input.AUDIENCE,
-    )
+def _channels_of(file: Mapping[str, Any]) -> set[str]:
+    """Return where a file is shared (https://docs.slack.dev/reference/objects/file-object)."""
+    shared = chain.from_iterable((file.get("shares") or {}).values())
+    return {*(file.get("channels") or ()), *(file.get("groups") or ()), *shared}
+
+
+def _unreadable(sentence: str, next_step: str) -> BotError:
+    return BotError("FILE_UNREADABLE", sentence, next_step, field=Input.AUDIENCE)
+
+
+_GONE = {"file_not_found", "file_deleted", "not_visible", "no_permission"}
+_UNREADABLE = _unreadable("Slack did not hand the file out.", "Choose it again, and make sure it is still there.")
+_NOT_YOURS = _unreadable(
+    "This file is gone, or somebody else uploaded it.", "Upload it here yourself, from your own computer."
+)
+_NOT_HERE = _unreadable("This file is gone, or not shared in this channel.", "Post it here, and use that message.")
+_TOO_LARGE = BotError(
+    "FILE_TOO_LARGE",
+    f"The file is larger than {MAX_BYTES // 1024**2} MB.",
+    "Leave out columns that you do not need, or split it into several broadcasts.",
+    field=Input.AUDIENCE,
+)

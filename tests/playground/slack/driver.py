@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -144,12 +145,22 @@ class Person:
         shown_to = None if body.get("response_type") == "in_channel" else self.id
         post(self.slack.world, channel, channel.workspace, text, blocks, shown_to=shown_to)
 
-    def says(self, channel: Channel, text: str, *, thread_ts: str | None = None) -> Seen:
-        """An ordinary message; Slack gives it a rich text block."""
+    def says(
+        self,
+        channel: Channel,
+        text: str,
+        *,
+        thread_ts: str | None = None,
+        files: Iterable[File | tuple[str, bytes]] = (),
+    ) -> Seen:
+        """An ordinary message; Slack gives it a rich text block. `files` are uploaded with it, or shared again."""
         self._must_be_in(channel)
-        _, blocks = content(text, [rich_text(text)])
         workspace = channel.workspace
-        message = post(self.slack.world, channel, workspace, text, blocks, author=self.id, thread_ts=thread_ts)
+        given = [file if isinstance(file, File) else self.slack.upload(self.user, workspace, *file) for file in files]
+        _, blocks = content(text, [rich_text(text)] if text else [], has_files=bool(given))
+        message = post(
+            self.slack.world, channel, workspace, text, blocks, author=self.id, thread_ts=thread_ts, files=given
+        )
         return Seen(message, self.slack)
 
     # Reading

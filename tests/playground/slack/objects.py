@@ -105,6 +105,24 @@ def file_object(file: File, base_url: str) -> Json:
         "url_private_download": f"{path}/download/{file.name}",
         "permalink": f"{base_url}/files/{file.user_id}/{file.id}/{file.name}",
         "file_access": "visible",
+        **_shares(file),
+    }
+
+
+def _shares(file: File) -> Json:
+    """Where a file is: public channels, private ones, direct messages; and in which messages of the first two."""
+    public = [channel for channel in file.shares if not channel.private and not channel.direct]
+    private = [channel for channel in file.shares if channel.private]
+    shares = {
+        kind: {channel.id: [{"ts": ts} for ts in file.shares[channel]] for channel in channels}
+        for kind, channels in (("public", public), ("private", private))
+        if channels
+    }
+    return {
+        "channels": [channel.id for channel in public],
+        "groups": [channel.id for channel in private],
+        "ims": [channel.id for channel in file.shares if channel.direct],
+        "shares": shares,
     }
 
 

@@ -140,13 +140,14 @@ class Payloads:
 
     def message_shortcut(self, user: User, message: Message, callback_id: str) -> Json:
         workspace = message.channel.workspace
+        files: Json = {"files": [self._file_json(file) for file in message.files]} if message.files else {}
         return {
             **self._interaction("message_action", user, workspace),
             "callback_id": callback_id,
             "action_ts": self._world.new_ts(),
             "message_ts": message.ts,
             "channel": self._channel(message.channel),
-            "message": message_object(message, self._world),
+            "message": message_object(message, self._world) | files,
             "trigger_id": self._tickets.new_trigger(user.id, workspace),
             "response_url": self.response_url("app", message.channel, user, message),
         }

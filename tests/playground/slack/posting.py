@@ -59,6 +59,8 @@ def post(
         metadata=metadata,
     )
     world.messages.append(message)
+    for file in message.files:
+        file.shares.setdefault(channel, []).append(message.ts)
     _note(world, message)
     return message
 

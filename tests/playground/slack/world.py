@@ -90,6 +90,7 @@ class File:
     created: int
     posted: bool = False
     alt_text: str = ""
+    shares: dict[Channel, list[str]] = field(default_factory=dict)  # by channel, the messages it stands in
 
 
 @dataclass(eq=False)
