@@ -150,8 +150,8 @@ class Mailroom:
         self.keys = load_keys(settings.mailroom_keys, self.db.path)
         self._link_keys: list[Key] = []  # read when the database is open
         self.tasks = Tasks()
-        self.clients = SesClients(seconds=self._seconds)
-        self.polling_clients = SesClients(threads=FEEDBACK_THREADS, seconds=self._seconds)
+        self.clients = SesClients(seconds=self._seconds, sleep=sleep)
+        self.polling_clients = SesClients(threads=FEEDBACK_THREADS, seconds=self._seconds, sleep=sleep)
         self._build_services(sleep)
         self._build_feedback(sleep, event_wait, fetch)
         self._build_slack(patience)

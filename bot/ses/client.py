@@ -28,6 +28,15 @@ T = TypeVar("T")
 _making = threading.Lock()  # creating clients from one session is not safe in threads
 _signing = threading.local()  # `as_`: the credentials of the call that this thread makes
 _NOBODY = "nobody"  # whose credentials a client has itself, so that it never looks for those of this machine
+
+WAITS = {
+    Trouble.THROTTLED: (1, 2, 4),  # SES allows one call a second of most management operations (API v1 reference)
+    Trouble.RATE: (1, 2, 4),
+    Trouble.UNAVAILABLE: (1, 2),
+    Trouble.NOT_SENT: (1, 2),
+}
+"""Seconds before a call is made again that may be: not in the thread, where others would wait as well."""
+
 _MODELS = {"ses": "sesv2"}  # botocore's name of a service, where it is not the prefix of its IAM actions
 
 
@@ -40,15 +49,15 @@ def _session() -> botocore.session.Session:
 
 
 # `total_max_attempts` in code also wins over AWS_MAX_ATTEMPTS. A mail must never go out twice, and SES has no
-# idempotency token: what is not repeated here is repeated by the caller, where the answer proves that nothing was done.
+# idempotency token: a send is repeated by the caller, where the answer proves that nothing was done.
 # botocore's own check of parameters is a third of the CPU time of a bulk send, and SES checks them anyway.
-def _config(attempts: int, read_seconds: float, connections: int) -> Config:
+def _config(read_seconds: float, connections: int, *, checked: bool, attempts: int = 1) -> Config:
     return Config(
         max_pool_connections=connections,
         connect_timeout=3,
         read_timeout=read_seconds,
         retries={"total_max_attempts": attempts, "mode": "standard"},
-        parameter_validation=attempts > 1,
+        parameter_validation=checked,
     )
 
 
@@ -80,6 +89,7 @@ class SesClients:
         threads: int = 16,
         send_seconds: float = 20,
         seconds: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Make the threads; there are no clients yet.
 
@@ -87,13 +97,15 @@ class SesClients:
             threads: calls at one time.
             send_seconds: how long a call without a second attempt may wait for its answer.
             seconds: the clock on which the sessions of roles grow old.
+            sleep: as asyncio.sleep; waits before a call is made again.
         """
-        self._once = _config(attempts=1, read_seconds=send_seconds, connections=threads)
-        self._retried = _config(attempts=3, read_seconds=10, connections=threads)
+        self.sleep = sleep
+        self._once = _config(send_seconds, threads, checked=False)
+        self._repeated = _config(10, threads, checked=True)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws")
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._lock = threading.Lock()
-        self._roles = Roles(self._retried, seconds)
+        self._roles = Roles(_config(10, threads, checked=True, attempts=3), seconds)
 
     def sign_in(
         self, owner: str, version: int, credentials: Credentials, region: str, connection: str = ""
@@ -165,7 +177,7 @@ class SesClients:
                 region_name=region,
                 aws_access_key_id=_NOBODY,
                 aws_secret_access_key=_NOBODY,
-                config=self._once if once else self._retried,
+                config=self._once if once else self._repeated,
             )
         client.meta.events.register("choose-signer", _sign)
         return client
@@ -190,8 +202,8 @@ class AwsSession:
         Args:
             action: the IAM action the call needs; its prefix says which client `call` is given.
             call: what to do with the client. It may be run after its caller is cancelled.
-            once: one attempt, whatever happens; else up to three. What failed because a role's session had run out was
-                not done, and is done in a new one.
+            once: one attempt, whatever happens; else as many as WAITS has. What failed because a role's session had run
+                out was not done, and is done in a new one.
 
         Raises:
             SesError: when it fails.
@@ -206,7 +218,16 @@ class AwsSession:
                     raise
             return self._make(self._clients.key(self), action, call, once)
 
-        return await self._clients.run(work)
+        tries = 0
+        while True:
+            try:
+                return await self._clients.run(work)
+            except SesError as error:
+                waits = () if once else WAITS.get(error.trouble, ())
+                if tries >= len(waits):
+                    raise
+            await self._clients.sleep(waits[tries])
+            tries += 1
 
     def renew(self) -> None:
         """Have a role asked anew at the next call whether it still lets Mailroom in; a key is always asked."""

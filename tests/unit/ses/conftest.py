@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -29,9 +30,9 @@ class Ticker:
 
 
 @pytest.fixture
-def aws(aws: AwsPlayground) -> AwsPlayground:
-    """As everywhere, but its time passes."""
-    aws.clock = utc_now
+def aws(aws: AwsPlayground, ticker: Ticker) -> AwsPlayground:
+    """As everywhere, but its time passes, and who sleeps by the ticker lets it pass at once."""
+    aws.clock = lambda: utc_now() + timedelta(seconds=ticker.seconds)
     return aws
 
 
@@ -44,7 +45,8 @@ def shared_clients() -> Iterator[SesClients]:
 
 
 @pytest.fixture
-def clients(shared_clients: SesClients) -> Iterator[SesClients]:
+def clients(shared_clients: SesClients, ticker: Ticker) -> Iterator[SesClients]:
+    shared_clients.sleep = ticker.sleep
     yield shared_clients
     shared_clients.forget("mailer")
     for client in shared_clients._clients.values():

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -18,7 +19,7 @@ from bot.ses.errors import SesError, Trouble
 from bot.ses.sending import BulkEntry, BulkTemplate, EntryOutcome, EntryResult
 from storage.sealing import Secret
 from tests.playground.aws import AwsPlayground, How
-from tests.unit.ses.conftest import REGION, SignIn, aws_key
+from tests.unit.ses.conftest import REGION, SignIn, Ticker, aws_key
 
 MADE_UP = AwsKey("AKIAEXAMPLE", Secret("secret"))
 TEMPLATE = BulkTemplate("Hello {{name}}", "<p>{{name}}</p>", "{{name}}")
@@ -77,6 +78,27 @@ async def test_a_read_is_tried_again(aws: AwsPlayground, sign_in: SignIn) -> Non
     facts = await Ses(sign_in(aws.create_key())).account()
     assert facts.sending_enabled
     assert len(aws.calls_of("ses:GetAccount")) == 2
+
+
+async def test_what_aws_answers_once_a_second_is_asked_again_a_second_later(
+    aws: AwsPlayground, sign_in: SignIn, ticker: Ticker
+) -> None:
+    began = aws.clock()
+    aws.clock = lambda: began + timedelta(seconds=ticker.seconds)
+    aws.rules.seconds_between_calls = 1
+    ses = Ses(sign_in(aws.create_key()))
+    for _ in range(6):
+        assert (await ses.account()).sending_enabled
+    assert ticker.seconds == 5
+    assert [call.status for call in aws.calls_of("ses:GetAccount")] == [200] + 5 * [429, 200]
+
+
+async def test_what_is_throttled_for_long_is_given_up(aws: AwsPlayground, sign_in: SignIn, ticker: Ticker) -> None:
+    fault = aws.fail("ses:GetAccount", How.THROTTLE, times=None)
+    with pytest.raises(SesError) as caught:
+        await Ses(sign_in(aws.create_key())).account()
+    assert caught.value.trouble is Trouble.THROTTLED
+    assert (fault.hits, ticker.seconds) == (4, 7)
 
 
 @contextmanager
