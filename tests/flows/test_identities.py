@@ -204,8 +204,8 @@ async def test_dns_records_have_the_labels_of_forms_and_come_as_a_zone_file_once
         assert f"Name {token}._domainkey.news.acme.test\nValue {token}.{identity.hosted_zone}\n" in text
     assert "Priority `10`" in text or "Priority 10" in text
     assert "Value feedback-smtp.eu-west-1.amazonses.com" in text
-    assert text.count("Many registrars want the name without the zone") == 1
-    assert "if no domain above this one has a DMARC record" in text
+    assert text.count("leave .news.acme.test off its end (or the part that is your zone).") == 1
+    assert "Only if no domain above this one has a DMARC record" in text
     (file,) = [file for each in world.slack.messages(world.news) for file in each.files]
     assert file.name == "news.acme.test.zone.txt"
     zone = file.content.decode()

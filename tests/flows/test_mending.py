@@ -220,7 +220,7 @@ async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(wo
     assert "Nothing: it is being verified anew at AWS already" in failed.text
     assert failed.buttons == ["Acknowledge"]
     card = await world.asks(world.bob, "/mailer", "As AWS told us")
-    assert "acme.test is being verified anew at AWS" in card.text
+    assert "acme.test is being verified again at AWS" in card.text
     assert "Retry verification" not in card.buttons
     await world.passes(700)  # a look at the account, which must raise no alarm that it is gone
     assert (await identities(world))["acme.test"].state == "failed"

@@ -24,7 +24,7 @@ _MARKS = {
     IdentityState.GONE: ":x:",
 }
 UNDER_WAY = {
-    Intent.RETRY: "is being verified anew at AWS",
+    Intent.RETRY: "is being verified again at AWS",
     Intent.REPLACE: "is being replaced by another one",
 }
 _FOUND = {
@@ -100,8 +100,8 @@ def added(row: Identity, records: Sequence[Record]) -> Message:
             ),
             *record_blocks(records),
             context(
-                f"Many registrars want the name without the zone: without .{esc(row.name)} at its end, or what of "
-                "that is your zone."
+                "Many registrars want the name without the zone, which they add themselves: leave "
+                f".{esc(row.name)} off its end{' (or the part that is your zone)' * (row.name.count('.') > 1)}."
             ),
         ]
     return Message(
@@ -149,7 +149,7 @@ def _record(record: Record) -> str:
     """A record with the labels that the forms of registrars have."""
     lines = [f"*{esc(record.purpose)}* · {record.type}", f"Name ```{esc(record.name)}```"]
     if record.purpose == DMARC and record.name.count(".") > 2:  # `_dmarc`, and more than a domain and its ending
-        lines[0] += ", if no domain above this one has a DMARC record: that would hold here too"
+        lines.append("Only if no domain above this one has a DMARC record, which holds here too.")
     if record.priority:
         lines.append(f"Priority `{record.priority}`")
     return "\n".join([*lines, f"Value ```{esc(record.target)}```"])
