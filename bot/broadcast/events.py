@@ -8,6 +8,7 @@ import json
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from bot import unknown
 from bot.ses.errors import clean
 from storage.states import SuppressionReason
 
@@ -20,6 +21,10 @@ LONGEST_ID: Final = 200
 
 PERMANENT: Final = "Permanent"
 """How the stored text of a bounce begins that no later mail will mend (SES: `bounceType`)."""
+
+BOUNCE_TYPES: Final = frozenset({PERMANENT, "Transient", "Undetermined"})
+PASSED_OVER: Final = frozenset({"Open", "Click", "Subscription"})
+"""Types of events that change nothing here. Mailroom does not ask for them, and anybody may in the AWS console."""
 
 NEVER_TRIED: Final = {
     "onaccountsuppressionlist": SuppressionReason.BOUNCE,
@@ -127,12 +132,16 @@ def _read(told: dict[str, Any]) -> _Read:
             return EventKind.REJECT, None, told["reject"].get("reason") or "rejected by SES"
         case "Rendering Failure":
             return EventKind.RENDERING_FAILURE, None, told["failure"].get("errorMessage") or "not rendered"
+        case kind if kind not in PASSED_OVER:
+            unknown.answers.met("ses", "event", clean(kind))
     raise ValueError
 
 
 def _bounce(bounce: dict[str, Any]) -> _Read:
     kind, sub_type = bounce["bounceType"], bounce.get("bounceSubType") or ""
     text = f"{kind}, {sub_type}: {_said(bounce.get('bouncedRecipients'))}"
+    if kind not in BOUNCE_TYPES:
+        unknown.answers.met("ses", "event", clean(f"Bounce {kind}"))
     if kind != PERMANENT:
         return EventKind.SOFT_BOUNCE, None, text
     if sub_type.lower() in NEVER_TRIED:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import delete, select
 
+from bot import unknown
 from bot.broadcast.events import LONGEST_ID, Event, EventKind, parse
 from bot.broadcast.feedback import Feedback
 from bot.broadcast.outcomes import record
@@ -431,6 +432,17 @@ def test_what_a_bounce_means(
     read = parse(message(told(["a@else.test"], bounce=bounce)), "t")
     assert read is not None
     assert (read.kind, read.reason) == expected
+
+
+def test_what_is_on_no_list_is_counted_and_what_is_passed_over_is_not() -> None:
+    pair, event = ("ses", "event"), told(["a@else.test"])
+    before = unknown.answers.counted.get(pair, 0)
+    for kind in ("Open", "Click", "Subscription", "Brand New"):
+        assert parse(message(event | {"eventType": kind}), "t") is None
+    assert unknown.answers.counted[pair] == before + 1
+    parse(message(told(["a@else.test"], bounce={"bounceType": "Brand New"})), "t")
+    assert unknown.answers.counted[pair] == before + 2
+    assert parse(message(event | {"eventType": ["a", {}]}), "t") is None
 
 
 @pytest.mark.parametrize(
