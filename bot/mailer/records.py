@@ -86,6 +86,21 @@ class Mailers:
             )
         return mailer
 
+    async def as_seen(self, team: Team, mailer_id: str, version: int) -> Mailer:
+        """Return the mailer that a form was opened for.
+
+        Raises:
+            BotError: NO_MAILER; CHANGED where it was deleted or reconnected since.
+        """
+        mailer = await self.required(team)
+        if (mailer.id, mailer.version) != (mailer_id, version):
+            raise BotError(
+                "CHANGED",
+                "The mailer was deleted or reconnected while this form was open, so nothing was done.",
+                "Type /mailer to see how it stands now.",
+            )
+        return mailer
+
     async def working(self, team: Team) -> Mailer:
         """Return the team's mailer, if its credentials may still do their work.
 

@@ -10,7 +10,7 @@ from bot.mailer.records import Mailers
 from bot.mailer.sharing import leave_account
 from storage import audit, leases
 from storage.database import Database
-from storage.models import Team
+from storage.models import Mailer, Team
 from storage.states import Access, PollKind
 
 
@@ -25,17 +25,17 @@ class Removal:
         self._mailers = mailers
         self._forget = forget
 
-    async def delete(self, team: Team, by: str, *, at_aws: bool) -> list[str]:
+    async def delete(self, team: Team, mailer: Mailer, by: str, *, at_aws: bool) -> list[str]:
         """Remove the mailer, whose broadcasts were cancelled before; suppressions stay.
 
         Returns what could not be removed at AWS.
 
         Args:
             team: whose mailer.
+            mailer: this one, and no other that the team may have by now.
             by: who asked.
             at_aws: also delete the managed identities there.
         """
-        mailer = await self._mailers.required(team)
         left: list[str] = []
         if mailer.access is Access.OK:
             identities = await self._mailers.identities(mailer)

@@ -73,6 +73,7 @@ class ConnectFlow:
         return await self._check(call, self._services.connections.connect)
 
     async def reconnect(self, call: Call) -> Reply:
+        await self._seen(call)
         return await self._check(call, self._services.connections.reconnect)
 
     async def _check(self, call: Call, run: Run) -> Reply:
@@ -91,6 +92,9 @@ class ConnectFlow:
             await asyncio.gather(drawing, return_exceptions=True)
         done = f"Connected to AWS account {views.place(mailer)}."
         return Modal(views.connected(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
+
+    async def _seen(self, call: Call) -> Mailer:
+        return await self._services.mailers.as_seen(call.team, call.at.ref.record_id, call.at.ref.version)
 
     async def _typed(self, call: Call) -> Typed:
         values = call.at.values
@@ -126,9 +130,10 @@ class ConnectFlow:
                 "Type it to delete the mailer.",
                 field=ids.Input.CHANNEL_NAME,
             )
+        mailer = await self._seen(call)
         await self._services.broadcasts.cancel_all(call.team, call.at.user_id)
         left = await self._services.removal.delete(
-            call.team, call.at.user_id, at_aws=call.at.values.ticked(ids.Input.DELETE_AT_AWS)
+            call.team, mailer, call.at.user_id, at_aws=call.at.values.ticked(ids.Input.DELETE_AT_AWS)
         )
         return Modal(views.deleted(left), otherwise="The mailer was deleted.")
 

@@ -266,7 +266,7 @@ class Listeners:
         await Answers(client, at, self._teams).update(result, view_id=at.view_id, title=shown.title)
 
     async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
-        if form.redraw is None or error.code in {"NOT_ALLOWED", "NOT_FOUND"}:
+        if form.redraw is None or error.code in {"NOT_ALLOWED", "NOT_FOUND", "NO_MAILER", "CHANGED"}:
             return None
         team = await self._teams.get(at.ref.team_id, at.workspace)
         return await form.redraw(Call(at, team, client, Waiting(client)), error.text)

@@ -32,8 +32,8 @@ class ProductionFlow:
         listeners.form(Form(ids.Form.PRODUCTION, Permission.ADMINISTER, self.apply, "Sending it to AWS…", self.redraw))
 
     async def open(self, call: Call) -> Reply:
-        await self._services.production.may_apply(call.team)
-        return Modal(views.production_form(ids.Ref(call.team.id)))
+        mailer = await self._services.production.may_apply(call.team)
+        return Modal(views.production_form(ids.Ref(call.team.id, mailer.id, mailer.version)))
 
     async def redraw(self, call: Call, notice: str) -> View:
         values = call.at.values
@@ -48,6 +48,7 @@ class ProductionFlow:
         )
 
     async def apply(self, call: Call) -> Reply:
+        await self._services.mailers.as_seen(call.team, call.at.ref.record_id, call.at.ref.version)
         values = call.at.values
         application = Application(
             website=values.text(ids.Input.WEBSITE),

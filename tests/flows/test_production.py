@@ -126,7 +126,8 @@ async def test_before_everything_is_done_the_checklist_has_a_button_for_each_mis
     await world.bob.press(third, "Check now")
     assert "missing" in (await world.bob.modal("Check now")).text
     await (await world.bob.modal("Check now")).close()
-    assert world.slack.messages(world.news)[-1].text == "acme.test was added and waits for verification"
+    told = [message.text for message in world.slack.messages(world.news) if message.text]  # the zone file has none
+    assert told[-1] == "acme.test was added and waits for verification"
 
 
 @OVER_SOCKET_MODE
