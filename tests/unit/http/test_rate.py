@@ -120,19 +120,22 @@ class NoTokens:
         self.asked += 1
 
 
+def unlimited(clock: Clock) -> Rate:
+    return Rate(clock, per_second=1_000, burst=1_000)
+
+
 def everything(tokens: NoTokens, clock: Clock, limit: Rate) -> web.Application:
     """All routes, of which none comes as far as to need what it is made of."""
     nothing = dict.fromkeys((one.name for one in fields(Api)), cast("Any", None))
-    unlimited = Rate(clock, per_second=1_000, burst=1_000)
     return application(
         connections=HttpConnections(),
         per_address=PerAddress(limit, proxies=0),
         health=Health({}, lambda: 0),
         metrics=MetricsPage(cast("Any", None), "", lambda: 0),
         pages=UnsubscribePages(lambda _token: None, cast("Any", None)),
-        api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited, unlimited)),
+        api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited(clock), unlimited(clock))),
         sns=SnsMessages(refuses),
-        slack=cast("Any", None),
+        slack=cast("Any", refuses),
     )
 
 
@@ -168,5 +171,5 @@ async def test_what_needs_no_token_is_limited_too_and_sns_is_not(clock: Clock) -
         sns = [(await anyone.post("/sns/x", data=b"x")).status for _ in range(4)]
 
     assert (pages, refused) == ([200, 200, 404], [429] * 5)
-    assert slack == [404, 404, 404, 429]
+    assert slack == [405, 405, 405, 429]
     assert sns == [403] * 4
