@@ -217,7 +217,7 @@ async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(wo
     await world.ada.press(failed, "Retry verification")
     await world.settle()
     await world.ada.sees(world.news, "What was begun goes on by itself")
-    assert "Nothing: it is being verified anew at AWS already" in failed.text
+    assert "Nothing: it is being verified again at AWS already" in failed.text
     assert failed.buttons == ["Acknowledge"]
     card = await world.asks(world.bob, "/mailer", "As AWS told us")
     assert "acme.test is being verified again at AWS" in card.text
