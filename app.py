@@ -186,6 +186,7 @@ class Mailroom:
             vault,
             pending_seconds=settings.mailroom_poll_pending_seconds,
             public_url=settings.public_url,
+            sleep=sleep,
         )
         overviews = Overviews(
             mailers,

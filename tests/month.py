@@ -18,6 +18,7 @@ from sqlmodel import select
 from bot.mailer.facts import ACCESS_CHECK_EVERY
 from bot.mailer.monitor import Monitor
 from bot.mailer.status import PollIntervals
+from bot.ses.setup import SetUp
 from storage.database import Database
 from storage.models import Identity, Incident, Mailer
 from storage.states import Access, IncidentKind
@@ -62,9 +63,9 @@ class Eventful(Monitor):
         self._world = world
         self._until = until
 
-    def _pause(self, mailer: Mailer, managed: Sequence[Identity], *, passed: bool) -> timedelta:
+    def _pause(self, mailer: Mailer, managed: Sequence[Identity], passed: SetUp | None) -> timedelta:
         world, now = self._world, self._world.clock()
-        pause = super()._pause(mailer, managed, passed=passed)
+        pause = super()._pause(mailer, managed, passed)
         if mailer.access is not Access.OK or mailer.unanswered_since:
             return pause
         self._regions.answered(mailer.region)  # as the looks that are passed over have found
@@ -76,7 +77,7 @@ class Eventful(Monitor):
                 break
             world.passed_over += 1
             world.calls["all"] += calls
-            pause += super()._pause(mailer, managed, passed=passed)
+            pause += super()._pause(mailer, managed, passed)
         return pause
 
 

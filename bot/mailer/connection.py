@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
-from bot.mailer.facts import ACCESS_CHECK_EVERY, record_listing, take_account, take_report
+from bot.mailer.facts import next_walk, record_listing, take_account, take_report
 from bot.mailer.hearing import want_test
 from bot.mailer.records import Mailers
 from bot.mailer.sharing import share_account
@@ -90,9 +90,11 @@ class Connections:
         mailer_id, connection = new_id(), secrets.token_hex(8)
         session = self._clients.sign_in(mailer_id, 1, typed.credentials, typed.region, connection)
         try:
-            checked = await self._check(
-                session, typed, lambda: access.check(session, connection, on_step=on_step), on_step
-            )
+
+            def run() -> Awaitable[AccessReport]:
+                return access.check(session, connection, on_step=on_step, sleep=self._sleep, monotonic=self._seconds)
+
+            checked = await self._check(session, typed, run, on_step)
             mailer = self._new(team, mailer_id, connection, checked, by)
             try:
                 await self._store(mailer, checked, by)
@@ -126,7 +128,13 @@ class Connections:
 
         def run() -> Awaitable[AccessReport]:
             return access.recheck(
-                session, mailer.connection, account_id=mailer.account_id, new_key=True, on_step=on_step
+                session,
+                mailer.connection,
+                account_id=mailer.account_id,
+                new_key=True,
+                on_step=on_step,
+                sleep=self._sleep,
+                monotonic=self._seconds,
             )
 
         try:
@@ -154,6 +162,9 @@ class Connections:
             )
         self._forget(row.id)
         return row, checked.report
+
+    def _seconds(self) -> float:
+        return self._clock().timestamp()
 
     async def _check(
         self, session: AwsSession, typed: Typed, run: Check, on_step: OnStep, account_id: str = ""
@@ -227,7 +238,7 @@ class Connections:
         managed = await record_listing(session, mailer, checked.listed, now)
         await follow_facts(session, mailer, managed, now, told=True)
         await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
-        await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, now + ACCESS_CHECK_EVERY, postpone=True)
+        await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, now + next_walk(checked.set_up), postpone=True)
         await want_test(session, mailer, now)
         for kind in (PollKind.FEEDBACK, PollKind.SUPPRESSIONS):
             await leases.schedule(session, kind, mailer.id, now)

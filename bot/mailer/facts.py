@@ -27,6 +27,9 @@ CONFIRM_AFTER = timedelta(seconds=30)
 ACCESS_CHECK_EVERY = timedelta(days=1)
 """Between two walks through every permission, while nothing is refused."""
 
+SET_UP_AGAIN = timedelta(minutes=3)
+"""After a walk that could not bring up the queue, though nothing forbids it."""
+
 
 def take_account(mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
     """Copy the facts of `GetAccount` and derive the states."""
@@ -65,6 +68,11 @@ def take_refusal(mailer: Mailer, access: Access, error: SesError, now: datetime)
 def lacks_action(mailer: Mailer) -> bool:
     """Whether what AWS refuses is an action, of credentials that it accepts."""
     return mailer.access_action not in {"", ASSUME_ROLE}
+
+
+def next_walk(set_up: SetUp) -> timedelta:
+    """Return when to walk again through every permission after a walk that passed."""
+    return SET_UP_AGAIN if set_up.queue_waits else ACCESS_CHECK_EVERY
 
 
 def take_report(mailer: Mailer, report: AccessReport, set_up: SetUp, now: datetime, endpoint: str) -> None:

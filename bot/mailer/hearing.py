@@ -40,11 +40,11 @@ async def unheard(session: AsyncSession, row: Mailer, mails: int, since: datetim
     await follow_facts(session, row, await managed_of(session, row.id), now)
 
 
-async def want_test(session: AsyncSession, row: Mailer, now: datetime) -> None:
+async def want_test(session: AsyncSession, row: Mailer, at: datetime) -> None:
     """Have the simulator mailed anew. The mailer's row is locked."""
     row.tested_at, row.self_tests = None, 0
     session.add(row)
-    await leases.schedule(session, PollKind.SELF_TEST, row.id, now)
+    await leases.schedule(session, PollKind.SELF_TEST, row.id, at)
 
 
 class Hearing:

@@ -16,10 +16,10 @@ from functools import partial
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.mailer.facts import (
-    ACCESS_CHECK_EVERY,
     CONFIRM_AFTER,
     lacks_action,
     managed_of,
+    next_walk,
     record_account,
     record_identity,
     record_listing,
@@ -32,11 +32,12 @@ from bot.mailer.records import Mailers
 from bot.mailer.regions import Regions
 from bot.mailer.status import PollIntervals
 from bot.mailer.unchanged import Known, confirm, is_as_it_was, known_of
-from bot.mailer.way_back import way_of
+from bot.mailer.way_back import QUEUE_SETTLES, way_of
 from bot.mailer.wrong import follow_facts
 from bot.ses.access import AccessReport
 from bot.ses.account import AccountFacts, IdentityFacts, ListedIdentity, Ses
 from bot.ses.errors import SesError, Trouble
+from bot.ses.setup import SetUp
 from bot.tasks import Tasks
 from storage import leases
 from storage.database import Database
@@ -133,7 +134,7 @@ class Monitor:
                 return
             result, now = await self._ask(claim.kind, known.mailer, known.managed), self._clock()
             if isinstance(result, _Seen) and is_as_it_was(known, result.account, result.listed, now):
-                due_at = now + self._pause(known.mailer, known.managed, passed=False)
+                due_at = now + self._pause(known.mailer, known.managed, None)
                 await self._db.run(partial(confirm, claim=claim, known=known, now=now, due_at=due_at))
                 return
             with contextlib.suppress(_OvertakenError):
@@ -148,17 +149,17 @@ class Monitor:
                 return
             managed = await self._take(session, claim.kind, row, result)
             await follow_facts(session, row, managed, self._clock())
-            passed = isinstance(result, AccessReport) and result.passed
-            if not await leases.finish(session, claim, self._clock() + self._pause(row, managed, passed=passed)):
+            passed = result.set_up if isinstance(result, AccessReport) and result.passed else None
+            if not await leases.finish(session, claim, self._clock() + self._pause(row, managed, passed)):
                 raise _OvertakenError  # and nothing of this look is kept
 
-    def _pause(self, mailer: Mailer, managed: Sequence[Identity], *, passed: bool) -> timedelta:
-        """Say when to look again; `passed` is a walk through every permission that found nothing to do."""
+    def _pause(self, mailer: Mailer, managed: Sequence[Identity], passed: SetUp | None) -> timedelta:
+        """Say when to look again; `passed` is what a walk through every permission found, with nothing refused."""
         pause = self._interval(mailer, managed)
         if mailer.access is Access.SUSPECT:
             pause = min(pause, CONFIRM_AFTER)
-        elif passed:
-            pause = ACCESS_CHECK_EVERY
+        elif passed is not None:
+            pause = next_walk(passed)
         elif mailer.unanswered_since:
             pause = min(pause, ASK_AGAIN)
         return pause * random.uniform(1 - JITTER, 1)  # noqa: S311 - spreads load, hides nothing
@@ -237,7 +238,7 @@ class Monitor:
             before = way_of(mailer)
             take_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
             if mailer.unheard or way_of(mailer) is not before:
-                await want_test(session, mailer, self._clock())
+                await want_test(session, mailer, self._clock() + QUEUE_SETTLES)
 
     async def _refused(
         self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError

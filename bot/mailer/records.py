@@ -1,6 +1,7 @@
 """Finding a team's mailer, opening its way to AWS, and putting AWS's refusals into words."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from sqlmodel import select
@@ -51,7 +52,9 @@ class Mailers:
         *,
         pending_seconds: float,
         public_url: str = "",
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._sleep = sleep
         self._public_url = public_url.rstrip("/")
         self._db = db
         self._clock = clock
@@ -141,6 +144,7 @@ class Mailers:
             mailer.connection,
             account_id=mailer.account_id,
             endpoint=self.endpoint_of(mailer.connection),
+            sleep=self._sleep,
         )
 
     def endpoint_of(self, connection: str) -> str:

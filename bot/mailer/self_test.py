@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.mailer.hearing import unheard
 from bot.mailer.records import Mailers
-from bot.mailer.way_back import EVENTS_COME_WITHIN, Way, heard_since, way_of
+from bot.mailer.way_back import EVENTS_COME_WITHIN, QUEUE_SETTLES, Way, heard_since, way_of
 from bot.ses.account import Ses
 from bot.ses.errors import SesError, Trouble
 from bot.ses.notifications import subscribe
@@ -48,6 +48,8 @@ class SelfTest:
                 await leases.end(session, claim)
         elif tested_at and now - tested_at < EVENTS_COME_WITHIN:
             await self._again(claim, tested_at + EVENTS_COME_WITHIN)
+        elif now < mailer.connected_at + QUEUE_SETTLES:
+            await self._again(claim, mailer.connected_at + QUEUE_SETTLES)
         elif mailer.self_tests >= TRIES:
             await self._give_up(claim, now)
         elif mailer.access is not Access.OK or mailer.sending not in _MAY_SEND:

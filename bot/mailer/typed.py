@@ -133,6 +133,13 @@ def require_passed(report: AccessReport, account_id: str) -> SetUp:
         )
     if report.missing:
         raise AccessRefusedError(report)
+    if report.refusal is not None and report.refusal.action in report.undecided:
+        raise BotError(
+            "UNDECIDED",
+            f"AWS does not take what Mailroom sets up ({report.refusal.action}): {report.refusal.text} "
+            "Nothing was stored.",
+            "Please try again in a minute; if it stays so, an AWS admin can say what forbids it.",
+        )
     if report.set_up is None or report.undecided:
         raise BotError(
             "UNDECIDED",

@@ -9,6 +9,9 @@ from storage.models import Mailer
 EVENTS_COME_WITHIN: Final = timedelta(minutes=15)
 """Of a mail, the first one within seconds as a rule."""
 
+QUEUE_SETTLES: Final = timedelta(seconds=60)
+"""For so long the policy of a new queue may not be known everywhere (SetQueueAttributes, SQS API reference)."""
+
 
 class Way(StrEnum):
     QUEUE = "queue"
@@ -21,6 +24,11 @@ def way_of(mailer: Mailer) -> Way:
     if mailer.queue_url:
         return Way.QUEUE
     return Way.ENDPOINT if mailer.endpoint else Way.NONE
+
+
+def is_being_set_up(mailer: Mailer) -> bool:
+    """Whether the queue is allowed and does not work yet; it is tried again within minutes."""
+    return mailer.queue_url is None and not any(action.startswith("sqs:") for action in mailer.missing_optional)
 
 
 def is_awaited(mailer: Mailer) -> bool:

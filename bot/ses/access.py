@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from bot.ses.client import AwsSession
-from bot.ses.errors import UNKNOWN_KEY_CODES, SesError, Trouble
+from bot.ses.errors import SesError, Trouble
+from bot.ses.patience import WAITS, NotYet, Patience, Sleep
 from bot.ses.probes import Probe, probes, simulate
 from bot.ses.setup import Place, SetUp, remove_queue, set_up, tear_down
 
@@ -23,21 +24,9 @@ log = logging.getLogger(__name__)
 
 NEW_KEY_SETTLES_SECONDS = 15  # a key made just now may not be known everywhere yet
 PARALLEL = 3  # SES allows about one management call a second and account
-THROTTLE_WAITS_SECONDS = (1, 2, 4, 4, 4)  # before a call that was refused for now is made again
-LOSS_WAITS_SECONDS = (1, 2)  # before one that got no answer is
-KEY_WAIT_SECONDS = 2
-
 # Nothing more can be asked.
 _LOST = frozenset({Trouble.ACCESS, Trouble.EXPIRED, Trouble.CLOCK_SKEW, Trouble.NOT_SIGNED_UP, Trouble.REGION_OFF})
-_WAITS = {
-    Trouble.THROTTLED: THROTTLE_WAITS_SECONDS,
-    Trouble.RATE: THROTTLE_WAITS_SECONDS,
-    Trouble.UNAVAILABLE: LOSS_WAITS_SECONDS,
-    Trouble.NOT_SENT: LOSS_WAITS_SECONDS,
-}
-
 OnStep = Callable[["Step"], None]
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Outcome(StrEnum):
@@ -67,6 +56,7 @@ class AccessReport:
     steps: tuple[Step, ...]
     set_up: SetUp | None
     left_over: tuple[str, ...] = ()  # pieces of a failed check that could not be removed
+    refusal: SesError | None = None  # the first piece that AWS did not take, though it may be asked for
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -115,7 +105,7 @@ async def check(
     if done is not None and not done.found:
         if run.lost is not None or not report.passed:
             report = replace(report, set_up=None, left_over=await tear_down(session, done))
-        elif done.queue_url is not None and not done.queue_works:
+        elif done.queue_url is not None and not (done.queue_works or done.queue_waits):
             left_over = await remove_queue(session, done.queue_url)
             report = replace(report, set_up=replace(done, queue_url=None), left_over=left_over)
     for piece in report.left_over:
@@ -179,15 +169,14 @@ class _Check:
         self._session = session
         self._connection = connection
         self._on_step = on_step
-        self._sleep = sleep
-        self._monotonic = monotonic
-        self._settled_at = settled_at
+        self._patience = Patience(session, sleep, monotonic, settled_at)
         self._trusting = trusting
         self._steps: dict[str, Step] = {}
         self._broken = False
+        self._refusal: SesError | None = None
 
     async def report(self, endpoint: str = "", expected_account: str = "") -> AccessReport:
-        identity = await self._patiently("sts:GetCallerIdentity", lambda sts: sts.get_caller_identity())
+        identity = await self._patience.call("sts:GetCallerIdentity", lambda sts: sts.get_caller_identity())
         self._record(Step("sts:GetCallerIdentity", required=True, outcome=Outcome.OK))
         account_id, arn = str(identity["Account"]), str(identity["Arn"])
         is_root = arn.endswith(":root")
@@ -197,7 +186,7 @@ class _Check:
             place = Place(self._connection, self._session.region, arn.split(":")[1], account_id)
             if self.lost is None:
                 done = await set_up(place, self._attempt, endpoint)
-        return AccessReport(account_id, arn, is_root, tuple(self._steps.values()), done)
+        return AccessReport(account_id, arn, is_root, tuple(self._steps.values()), done, refusal=self._refusal)
 
     async def _probe_all(self, arn: str) -> None:
         tried = probes()
@@ -230,14 +219,20 @@ class _Check:
             self._decide(probe.actions, probe.required, outcome, "" if denied else "checked when used")
         else:
             try:
-                await self._patiently(probe.actions[0], probe.call)
+                await self._patience.call(probe.actions[0], probe.call)
             except SesError as error:
                 self._judge(error, probe.actions, probe.required, proof=True)
             else:
                 self._decide(probe.actions, probe.required, Outcome.OK)
 
     async def _attempt(
-        self, action: str, call: Callable[[Any], Any], *, required: bool = True, fine: Trouble | None = None
+        self,
+        action: str,
+        call: Callable[[Any], Any],
+        *,
+        required: bool = True,
+        fine: Trouble | None = None,
+        not_yet: NotYet | None = None,
     ) -> dict[str, Any] | SesError:
         """Make one call of the set-up (setup.Attempt).
 
@@ -246,30 +241,16 @@ class _Check:
         if self.lost is not None:
             return self.lost
         try:
-            answer: dict[str, Any] = await self._patiently(action, call)
+            answer: dict[str, Any] = await self._patience.call(action, call, None if self._broken else not_yet)
         except SesError as error:
             outcome = self._judge(error, (action,), required, proof=self._broken or error.trouble is fine)
-            self._broken = self._broken or outcome is not Outcome.OK
+            if outcome is not Outcome.OK:
+                self._broken = True
+                if error.trouble is Trouble.BAD_REQUEST:
+                    self._refusal = self._refusal or error
             return error
         self._decide((action,), required, Outcome.OK)
         return answer
-
-    async def _patiently(self, action: str, call: Callable[[Any], Any]) -> Any:
-        """Make a call, and make it again while AWS has no time for it or does not know a new key yet."""
-        tries = 0
-        while True:
-            try:
-                return await self._session.call(action, call, once=True)
-            except SesError as error:
-                waits = _WAITS.get(error.trouble, ())
-                if error.code in UNKNOWN_KEY_CODES and self._monotonic() < self._settled_at:
-                    wait = KEY_WAIT_SECONDS
-                elif tries < len(waits):
-                    wait = waits[tries]
-                    tries += 1
-                else:
-                    raise
-            await self._sleep(wait)
 
     def _judge(self, error: SesError, actions: tuple[str, ...], required: bool, *, proof: bool) -> Outcome:
         """Say what a refusal means for the actions. `proof`: only who may ask is told that there is no such thing."""
@@ -280,7 +261,7 @@ class _Check:
             named = next((action for action in actions if action.lower() == error.action.lower()), None)
             note = "" if named else f"AWS names {error.action}"
             return self._decide((named or actions[0],), required, Outcome.MISSING, note)
-        if proof and error.trouble not in _WAITS:
+        if proof and error.trouble not in WAITS:
             return self._decide(actions, required, Outcome.OK)
         return self._decide(actions, required, Outcome.UNKNOWN, error.code)
 

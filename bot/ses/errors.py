@@ -90,6 +90,8 @@ _CODES_OF: dict[Trouble, tuple[str, ...]] = {
         "RequestThrottled",
         "ConcurrentModificationException",
         "ConcurrentAccess",
+        "AWS.SimpleQueueService.QueueDeletedRecently",  # for a minute
+        "QueueDeletedRecently",
     ),
     Trouble.LIMIT: (
         "LimitExceededException",

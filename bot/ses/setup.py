@@ -5,6 +5,7 @@ without an https endpoint, mail goes out and bounces are not seen.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import methodcaller
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 
 from bot.ses.client import AwsSession
 from bot.ses.errors import SesError, Trouble
+from bot.ses.patience import NotYet
 
 PREFIX = "mailroom-"
 DESTINATION = "mailroom"
@@ -57,17 +59,35 @@ class SetUp:
     topic_arn: str
     queue_url: str | None = None  # None: there is no queue
     queue_works: bool = False  # and all that is needed to collect from it is allowed
+    queue_waits: bool = False  # it does not work yet, and nothing of it is denied
     found: bool = False  # a piece was there before
+
+
+# "You must wait at least one second after the queue is created" (CreateQueue, SQS API reference)
+NO_QUEUE_YET = NotYet(lambda error: error.trouble is Trouble.NOT_FOUND, (1, 2, 4))
+
+_SNS_TEXT = re.compile(r"\b(SNS|topic)\b", re.IGNORECASE)
+
+# SES publishes a message to the topic before it takes it, and the topic's policy was set a moment ago.
+NO_TOPIC_YET = NotYet(
+    lambda error: error.trouble is Trouble.BAD_REQUEST and bool(_SNS_TEXT.search(error.text)), (1, 2, 4, 8)
+)
 
 
 class Attempt(Protocol):
     """Makes one call of the set-up. Gives the answer, or the refusal where the set-up goes on regardless.
 
-    `fine` is the refusal that is as good as an answer.
+    `fine` is the refusal that is as good as an answer, `not_yet` the one that may pass.
     """
 
     async def __call__(
-        self, action: str, call: Callable[[Any], Any], *, required: bool = True, fine: Trouble | None = None
+        self,
+        action: str,
+        call: Callable[[Any], Any],
+        *,
+        required: bool = True,
+        fine: Trouble | None = None,
+        not_yet: NotYet | None = None,
     ) -> dict[str, Any] | SesError: ...
 
 
@@ -78,9 +98,11 @@ async def set_up(place: Place, attempt: Attempt, endpoint: str = "") -> SetUp:
     """
     topic_found = await _topic(place, attempt)
     set_found = await _configuration_set(place, attempt)
-    queue_url, queue_works = await _queue(place, attempt)
-    await _subscriptions(place, attempt, endpoint, with_queue=queue_works)
-    return SetUp(place.name, place.arn("sns"), queue_url, queue_works, found=topic_found or set_found)
+    queue_url, refusals = await _queue(place, attempt)
+    works = not refusals
+    await _subscriptions(place, attempt, endpoint, with_queue=works)
+    denied = any(error.trouble is Trouble.MISSING_ACTION for error in refusals)
+    return SetUp(place.name, place.arn("sns"), queue_url, works, not (works or denied), found=topic_found or set_found)
 
 
 async def tear_down(session: AwsSession, done: SetUp, *, keep_set: bool = False) -> tuple[str, ...]:
@@ -178,6 +200,7 @@ async def _configuration_set(place: Place, attempt: Attempt) -> bool:
         "ses:CreateConfigurationSetEventDestination",
         lambda ses: ses.create_configuration_set_event_destination(**names),
         fine=Trouble.EXISTS,
+        not_yet=NO_TOPIC_YET,
     )
     answer = await attempt(
         "ses:GetConfigurationSetEventDestinations",
@@ -189,6 +212,7 @@ async def _configuration_set(place: Place, attempt: Attempt) -> bool:
         await attempt(
             "ses:UpdateConfigurationSetEventDestination",
             lambda ses: ses.update_configuration_set_event_destination(**names),
+            not_yet=NO_TOPIC_YET,
         )
     return isinstance(made, SesError) and made.trouble is Trouble.EXISTS
 
@@ -202,14 +226,25 @@ def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
     )
 
 
-async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, bool]:
-    """Make the queue, and try what collecting from it needs. Returns its URL, and whether all of it is allowed."""
-    made = await attempt("sqs:CreateQueue", lambda sqs: sqs.create_queue(QueueName=place.name), required=False)
-    if isinstance(made, SesError):
-        return None, False
-    url: str = made["QueueUrl"]
+async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, list[SesError]]:
+    """Make the queue, and try what collecting from it needs. Returns its URL, and what was refused of it.
+
+    Its policy is given when it is made: one that is set later may take a minute to work (SetQueueAttributes, SQS API
+    reference), and what SNS cannot deliver meanwhile is lost.
+    """
     attributes = {"Policy": json.dumps(queue_policy(place)), "MessageRetentionPeriod": str(KEEP_EVENTS_SECONDS)}
-    works = True
+    made = await attempt(
+        "sqs:CreateQueue",
+        lambda sqs: sqs.create_queue(QueueName=place.name, Attributes=attributes),
+        required=False,
+        fine=Trouble.EXISTS,
+    )
+    if isinstance(made, SesError) and made.trouble is Trouble.EXISTS:  # somebody changed its attributes
+        made = await attempt("sqs:CreateQueue", lambda sqs: sqs.create_queue(QueueName=place.name), required=False)
+    if isinstance(made, SesError):
+        return None, [made]
+    url: str = made["QueueUrl"]
+    refused = []
     calls: list[tuple[str, Callable[[Any], Any], Trouble | None]] = [
         ("SetQueueAttributes", lambda sqs: sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes), None),
         ("GetQueueAttributes", lambda sqs: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"]), None),
@@ -218,9 +253,10 @@ async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, bool]:
         ("DeleteMessage", lambda sqs: sqs.delete_message(QueueUrl=url, ReceiptHandle="none"), Trouble.BAD_REQUEST),
     ]
     for name, call, fine in calls:
-        answer = await attempt(f"sqs:{name}", call, required=False, fine=fine)
-        works = works and (not isinstance(answer, SesError) or answer.trouble is fine)
-    return url, works
+        answer = await attempt(f"sqs:{name}", call, required=False, fine=fine, not_yet=NO_QUEUE_YET)
+        if isinstance(answer, SesError) and answer.trouble is not fine:
+            refused.append(answer)
+    return url, refused
 
 
 async def _subscriptions(place: Place, attempt: Attempt, endpoint: str, *, with_queue: bool) -> None:

@@ -92,6 +92,19 @@ async def test_a_missing_sns_permission_is_named_with_the_policy_to_paste(world:
 
 
 @OVER_HTTP
+async def test_what_an_account_forbids_on_the_way_of_events_is_said_in_awss_words(world: World) -> None:
+    said = "Could not publish to SNS topic: a KMS key is required"
+    destination = "ses:CreateConfigurationSetEventDestination"
+    world.aws.fail(destination, "BadRequestException", times=None, message=said)
+
+    await world.submits_key(world.aws.create_key())
+
+    shown = (await world.ada.modal("Connect Amazon SES")).text
+    assert f"AWS does not take what Mailroom sets up ({destination}): {said}" in shown
+    assert await stored_mailers(world) == []
+
+
+@OVER_HTTP
 async def test_a_missing_ses_permission_is_refused_too(world: World) -> None:
     await world.submits_key(world.aws.create_key(deny=["ses:SendBulkEmail", "ses:GetAccount"]))
 

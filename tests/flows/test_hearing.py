@@ -62,7 +62,7 @@ async def test_the_simulator_is_mailed_once_an_identity_is_verified_and_the_card
 async def test_a_reconnect_tests_anew_and_a_deleted_mailer_is_left_alone(world: World) -> None:
     world.ses.verify("hello@acme.test")
     await world.is_connected()
-    await world.does_its_chores()
+    await world.does_its_chores(60)
     assert self_tests(world) == ["hello@acme.test"]
 
     key = world.aws.create_key("111122223333")
@@ -91,7 +91,7 @@ async def test_a_self_test_gives_way_to_the_mails_of_people(world: World) -> Non
     world.ses.verify("acme.test")
     await world.is_connected()
     world.aws.fail("ses:SendEmail", How.THROTTLE, message="Maximum sending rate exceeded.")
-    await world.does_its_chores()
+    await world.does_its_chores(60)
     assert self_tests(world) == []
     await world.does_its_chores(15)
     assert len(self_tests(world)) == 1
@@ -102,7 +102,7 @@ async def test_two_self_tests_without_an_event_are_an_alert_which_check_now_ends
     await world.is_connected()
     deafen(world)
 
-    await world.does_its_chores()
+    await world.does_its_chores(60)
     card = await world.asks(world.bob, "/mailer", "As AWS told us")
     assert "No event yet: the SES simulator was mailed" in card.text
     await world.does_its_chores(QUARTER)
@@ -118,7 +118,7 @@ async def test_two_self_tests_without_an_event_are_an_alert_which_check_now_ends
     await world.bob.press(alert, "Check now")
     await world.bob.modal("Check now")
     await world.settle()
-    await world.does_its_chores()
+    await world.does_its_chores(60)
     await world.bob.sees(world.news, "SES tells again what becomes of mails")
     assert len(self_tests(world)) == 3
     (destination,) = next(iter(world.ses.configuration_sets.values())).destinations.values()
@@ -162,8 +162,32 @@ async def test_a_queue_that_was_taken_away_is_noticed(world: World) -> None:
     world.aws.set_permissions(key)
     await world.bob.press(alert, "Check now")
     await world.settle()
-    await world.does_its_chores()
+    await world.does_its_chores(60)
     await world.bob.sees(world.news, "SES tells again what becomes of mails")
+
+
+@OVER_HTTP
+async def test_a_queue_that_is_not_ready_is_tried_again_within_minutes(world: World) -> None:
+    world.ses.verify("acme.test")
+    fault = world.aws.fail("sqs:ReceiveMessage", "AWS.SimpleQueueService.NonExistentQueue", times=None)
+    await world.connects()
+    await world.asks(world.bob, "/mailer", "Being set up: the queue at AWS is not ready yet")
+    world.aws.heal(fault)
+
+    await world.passes(3 * 60)
+    assert (await the_mailer(world)).queue_url
+    await world.does_its_chores(60)
+    await world.asks(world.bob, "/mailer", "Works, by the queue at AWS")
+
+
+@OVER_HTTP
+async def test_the_first_self_test_waits_until_the_queue_takes_what_sns_brings(world: World) -> None:
+    world.ses.verify("acme.test")
+    await world.connects()
+    await world.does_its_chores(30)
+    assert self_tests(world) == []
+    await world.does_its_chores(60)
+    assert len(self_tests(world)) == 1
 
 
 @OVER_HTTP

@@ -62,7 +62,7 @@ async def test_events_come_by_sns_where_the_policy_has_no_queue(world: World) ->
     card = await world.asks(world.bob, "/mailer", "As AWS told us")
     assert "No event yet: it is tested as soon as" in card.text
 
-    await world.does_its_chores()  # SNS is asked to tell us, and asks us to confirm
+    await world.does_its_chores(60)  # SNS is asked to tell us, and asks us to confirm
     (confirmed,) = world.aws.calls_of("sns:ConfirmSubscription")
     assert confirmed.params["AuthenticateOnUnsubscribe"] == "true"
     await world.does_its_chores()
@@ -82,7 +82,7 @@ async def test_events_come_by_sns_where_the_policy_has_no_queue(world: World) ->
 @OVER_HTTP
 async def test_a_queue_comes_first_where_the_policy_has_one(world: World) -> None:
     await world.is_open()
-    await world.does_its_chores()
+    await world.does_its_chores(60)
 
     await world.asks(world.bob, "/mailer", "Works, by the queue at AWS")
     assert {call.params["Protocol"] for call in world.aws.calls_of("sns:Subscribe")} == {"sqs"}
@@ -129,7 +129,7 @@ async def test_whoever_is_not_sns_gets_the_same_bytes_whatever_the_connection(wo
 async def test_a_confirmation_that_comes_again_confirms_once(world: World) -> None:
     world.ses.verify("acme.test")
     await world.connects(world.aws.create_key(deny=WITHOUT_QUEUE))
-    await world.does_its_chores()
+    await world.does_its_chores(60)
     (confirmed,) = world.aws.calls_of("sns:ConfirmSubscription")
     mailer = await the_mailer(world)
     asking = signed(world, mailer.topic_arn) | {"Type": "SubscriptionConfirmation", "SubscribeURL": "x"}

@@ -9,7 +9,7 @@ from bot.mailer.overview import Overview, checklist
 from bot.mailer.readiness import Blocker
 from bot.mailer.records import access_lost
 from bot.mailer.sentences import Step
-from bot.mailer.way_back import Way, way_of
+from bot.mailer.way_back import Way, is_being_set_up, way_of
 from handlers.slack import ids
 from handlers.slack.text import bar, code, count, esc, when
 from handlers.slack.views.alerts import headline
@@ -109,6 +109,10 @@ def _feedback(mailer: Mailer) -> str:
     way = way_of(mailer)
     if mailer.unheard:
         return ":x: SES tells nothing of the mails it took: bounces and complaints are not seen"
+    if way is Way.NONE and is_being_set_up(mailer):
+        return (
+            ":hourglass_flowing_sand: Being set up: the queue at AWS is not ready yet. It is tried again within minutes"
+        )
     if way is Way.NONE:
         return ":warning: Not set up: the policy has no SQS, so bounces and complaints are not seen"
     if mailer.heard_at:

@@ -181,6 +181,73 @@ async def test_a_queue_that_cannot_be_used_is_taken_away_again(aws: AwsPlaygroun
     assert len(aws.calls_of("sqs:DeleteQueue")) == 1
 
 
+async def test_a_queue_that_is_not_there_in_its_first_seconds_is_waited_for(
+    aws: AwsPlayground, sign_in: SignIn, ticker: Ticker
+) -> None:
+    aws.fail("sqs:SetQueueAttributes", "AWS.SimpleQueueService.NonExistentQueue", times=3)
+    report = await check(sign_in(aws.create_key()), CONNECTION, sleep=ticker.sleep)
+    assert report.set_up is not None
+    assert (report.set_up.queue_works, report.set_up.queue_waits) == (True, False)
+    assert ticker.seconds == 1 + 2 + 4
+
+
+async def test_a_queue_that_stays_away_is_kept_for_the_next_walk(
+    aws: AwsPlayground, sign_in: SignIn, ticker: Ticker
+) -> None:
+    fault = aws.fail("sqs:SetQueueAttributes", "AWS.SimpleQueueService.NonExistentQueue", times=None)
+    session = sign_in(aws.create_key())
+    report = await check(session, CONNECTION, sleep=ticker.sleep)
+    assert report.set_up is not None
+    assert (report.set_up.queue_works, report.set_up.queue_waits) == (False, True)
+    assert report.missing_optional == ()
+    assert aws.calls_of("sqs:DeleteQueue") == []
+    aws.heal(fault)
+    report = await recheck(session, CONNECTION, sleep=ticker.sleep)
+    assert report.set_up is not None
+    assert report.set_up.queue_works
+
+
+async def test_a_queue_deleted_a_minute_ago_is_not_denied(aws: AwsPlayground, sign_in: SignIn, ticker: Ticker) -> None:
+    aws.fail("sqs:CreateQueue", "AWS.SimpleQueueService.QueueDeletedRecently", times=None)
+    report = await check(sign_in(aws.create_key()), CONNECTION, sleep=ticker.sleep)
+    assert report.passed
+    assert report.missing_optional == ()
+    assert report.set_up is not None
+    assert report.set_up.queue_waits
+
+
+NO_PUBLISHING = "Could not publish to SNS topic <arn:aws:sns:eu-west-1:111122223333:mailroom-c0ffee>."
+
+
+async def test_a_topic_that_ses_may_not_publish_to_yet_is_waited_for(
+    aws: AwsPlayground, sign_in: SignIn, ticker: Ticker
+) -> None:
+    destination = "ses:CreateConfigurationSetEventDestination"
+    aws.fail(destination, "BadRequestException", times=4, message=NO_PUBLISHING)
+    assert (await check(sign_in(aws.create_key()), CONNECTION, sleep=ticker.sleep)).passed
+    assert ticker.seconds == 1 + 2 + 4 + 8
+
+
+async def test_where_ses_may_never_publish_its_own_words_say_so(
+    aws: AwsPlayground, sign_in: SignIn, ticker: Ticker
+) -> None:
+    destination = "ses:CreateConfigurationSetEventDestination"
+    aws.fail(destination, "BadRequestException", times=None, message=NO_PUBLISHING)
+    report = await check(sign_in(aws.create_key()), CONNECTION, sleep=ticker.sleep)
+    assert report.undecided == (destination,)
+    assert report.refusal is not None
+    assert report.refusal.text == NO_PUBLISHING
+    assert await nothing_is_left(aws, sign_in)
+
+
+async def test_another_bad_request_is_not_waited_for(aws: AwsPlayground, sign_in: SignIn, ticker: Ticker) -> None:
+    destination = "ses:CreateConfigurationSetEventDestination"
+    aws.fail(destination, "BadRequestException", times=None, message="Invalid event type.")
+    await check(sign_in(aws.create_key()), CONNECTION, sleep=ticker.sleep)
+    assert len(aws.calls_of(destination)) == 1
+    assert ticker.seconds == 0
+
+
 async def test_suppression_is_optional(aws: AwsPlayground, sign_in: SignIn) -> None:
     report = await check(sign_in(aws.create_key(deny=["ses:*SuppressedDestination*"])), CONNECTION)
     assert report.passed

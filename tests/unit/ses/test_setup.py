@@ -171,6 +171,22 @@ async def test_what_somebody_changed_or_removed_is_mended(aws: AwsPlayground, se
     assert (await topic_attributes(session))["DeliveryPolicy"]
 
 
+async def test_a_new_queue_has_its_policy_from_the_start(aws: AwsPlayground, session: AwsSession) -> None:
+    await connect(session)
+    (made,) = aws.calls_of("sqs:CreateQueue")
+    assert json.loads(made.params["Attributes"]["Policy"]) == queue_policy(Place(CONNECTION, REGION, "aws", ACCOUNT))
+    assert made.params["Attributes"]["MessageRetentionPeriod"] == "1209600"
+
+
+async def test_a_queue_whose_attributes_somebody_changed_is_put_right(aws: AwsPlayground, session: AwsSession) -> None:
+    await connect(session)
+    aws.sqs.queues[QUEUE].attributes["Policy"] = "{}"
+    report = await recheck(session, CONNECTION)
+    assert report.set_up is not None
+    assert report.set_up.queue_works
+    assert json.loads(aws.sqs.queues[QUEUE].attributes["Policy"])["Statement"]
+
+
 async def test_a_second_set_up_makes_nothing_twice(session: AwsSession) -> None:
     first = await connect(session)
     report = await recheck(session, CONNECTION)
