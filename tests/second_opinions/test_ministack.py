@@ -24,9 +24,10 @@ from bot.ses.policy import policy
 from bot.ses.queue import delete, receive
 from bot.ses.role import OpenRoleError, new_external_id
 from bot.ses.sending import BulkEntry, BulkTemplate, EntryOutcome
-from bot.ses.setup import Place, queue_policy, tear_down
+from bot.ses.setup import DELIVERY_POLICY, Place, queue_policy, tear_down
 from storage.sealing import Secret
 from tests.playground.aws import Key, Mail
+from tests.playground.aws.delivery import delays
 from tests.playground.aws.events import SUBJECT, VALIDATED, Event, event_json
 from tests.playground.aws.policies import lets
 from tests.principal import OWN_ACCOUNT, forget_credentials
@@ -293,6 +294,15 @@ TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:{NAME}"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}"
 PLACE = Place(CONNECTION, REGION, "aws", ACCOUNT)
 OURS = queue_policy(PLACE)["Statement"][0]
+
+
+def test_both_repeat_what_an_endpoint_does_not_take_alike(stack: Ministack) -> None:
+    sns = stack.root("sns", ACCOUNT)
+    sns.create_topic(Name=NAME)
+    attributes = sns.get_topic_attributes(TopicArn=TOPIC)["Attributes"]
+    assert delays(attributes["EffectiveDeliveryPolicy"]) == delays("") == [20, 20, 20]
+    sns.set_topic_attributes(TopicArn=TOPIC, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(DELIVERY_POLICY))
+    assert 3_000 < sum(delays(sns.get_topic_attributes(TopicArn=TOPIC)["Attributes"]["DeliveryPolicy"])) < 3_600
 
 
 @pytest.mark.parametrize(

@@ -75,14 +75,20 @@ class EventPublisher:
         reason: str = "",
     ) -> None:
         """Publish to every destination of the mail's configuration set that wants this kind of event."""
+        for topic_arn in self._topics(ses, mail, kind):
+            named = tuple(ses.named(each, kind) for each in recipients)
+            event = Event(kind, mail, recipients, named, ses.clock(), sub_type, reason)
+            self._worker.do(partial(self._send, topic_arn, event))
+
+    def hears(self, ses: Ses, mail: Mail, kind: str) -> bool:
+        """Whether any destination wants this kind of event."""
+        return bool(self._topics(ses, mail, kind))
+
+    @staticmethod
+    def _topics(ses: Ses, mail: Mail, kind: str) -> list[str]:
         configuration_set = ses.configuration_sets.get(mail.configuration_set or "")
-        if configuration_set is None:
-            return
-        for destination in list(configuration_set.destinations.values()):
-            if destination.enabled and destination.topic_arn and kind in destination.event_types:
-                named = tuple(ses.named(each, kind) for each in recipients)
-                event = Event(kind, mail, recipients, named, ses.clock(), sub_type, reason)
-                self._worker.do(partial(self._send, destination.topic_arn, event))
+        destinations = list(configuration_set.destinations.values()) if configuration_set else []
+        return [each.topic_arn for each in destinations if each.enabled and each.topic_arn and kind in each.event_types]
 
     def _send(self, topic_arn: str, event: Event) -> None:
         source_arn = set_arn(event.mail.region, event.mail.account, event.mail.configuration_set or "")

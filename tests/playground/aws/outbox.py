@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tests.playground.aws.addresses import is_simulator
+from tests.playground.aws.addresses import addr_spec, is_simulator
 from tests.playground.aws.events import NOT_SPAM
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Outbox:
     keep: bool = True
     """False counts mails instead of keeping them, for loads of a million."""
     mails: list[Mail] = field(default_factory=list)
+    feedback: list[Mail] = field(default_factory=list)
+    """What SES itself mailed to senders about bounces and complaints."""
     count: int = 0
     _by_address: defaultdict[str, list[Mail]] = field(default_factory=lambda: defaultdict(list))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -53,6 +55,7 @@ class Outbox:
     def clear(self) -> None:
         with self._lock:
             self.mails.clear()
+            self.feedback.clear()
             self._by_address.clear()
             self.count = 0
 
@@ -61,8 +64,6 @@ class Outbox:
         blocked = {address for address in mail.to if self._is_suppressed(ses, address)}
         if len(blocked) < len(mail.to):
             self.record(mail)
-        if mail.configuration_set is None:
-            return
         publish = self.publisher.publish
         publish(ses, mail, "SEND", mail.to)
         for address in mail.to:
@@ -71,7 +72,33 @@ class Outbox:
                 publish(ses, mail, reason, (address,), sub_type="OnAccountSuppressionList")
                 continue
             for event, sub_type in _outcome(ses, address):
-                publish(ses, mail, event, (address,), sub_type=sub_type)
+                self.happens(ses, mail, event, (address,), sub_type)
+
+    def happens(self, ses: Ses, mail: Mail, event: str, recipients: tuple[str, ...], sub_type: str = "General") -> None:
+        """Something becomes known about these recipients: events go out, and a mail to the sender where wanted."""
+        self.publisher.publish(ses, mail, event, recipients, sub_type=sub_type)
+        if self.keep and event in _FEEDBACK and self._forwards(ses, mail, event):
+            about = replace(
+                mail,
+                message_id=f"{mail.message_id}-feedback",
+                sender=f"MAILER-DAEMON@{ses.region}.amazonses.com",
+                to=(addr_spec(mail.sender),),
+                subject=_FEEDBACK[event],
+                html=None,
+                text="\n".join(recipients),
+                headers={},
+                tags={},
+                configuration_set=None,
+                at=ses.clock(),
+            )
+            with self._lock:
+                self.feedback.append(about)
+
+    def _forwards(self, ses: Ses, mail: Mail, event: str) -> bool:
+        """Whether the identity forwards feedback, or there is nobody else who hears of it."""
+        used = next((each for each in ses.covering(addr_spec(mail.sender)) if each.sends), None)
+        heard = self.publisher.hears(ses, mail, event)
+        return ses.rules().feedback_mails and (used is None or used.forwards_feedback or not heard)
 
     def render_failed(self, ses: Ses, mail: Mail, reason: str) -> None:
         """SES answered SUCCESS, and then could not build the mail. Nobody gets it."""
@@ -105,6 +132,7 @@ def _outcome(ses: Ses, address: str) -> list[tuple[str, str]]:
     return _EVENTS_OF.get(planted) or [(planted, "General")]
 
 
+_FEEDBACK = {"BOUNCE": "Delivery Status Notification (Failure)", "COMPLAINT": "Complaint about your mail"}
 _EVENTS_OF = {
     "COMPLAINT": [("DELIVERY", ""), ("COMPLAINT", "")],
     "NOT_SPAM": [("DELIVERY", ""), ("COMPLAINT", NOT_SPAM)],

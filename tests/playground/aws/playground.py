@@ -48,7 +48,7 @@ class AwsPlayground:
         """How far AWS's clock is ahead of this machine's: over 15 minutes signatures are refused."""
         self._record = record
         self._port = port
-        self._events, self._posts = Worker("aws-events"), Worker("aws-posts")
+        self._events, self._posts = Worker("aws-events", self._now), Worker("aws-posts", self._now)
         self._server = HttpServer(FrontDoor(self))
         self.rules = Rules()
         self.rates = Rates()
@@ -211,9 +211,14 @@ class AwsPlayground:
         """Every mail that SES sent, oldest first."""
         return self.outbox.mails
 
+    @property
+    def feedback_mails(self) -> list[Mail]:
+        """What SES mailed to senders about bounces and complaints, oldest first."""
+        return self.outbox.feedback
+
     def happens(self, mail: Mail, event: str) -> None:
         """Something becomes known about a mail sent before: BOUNCE, COMPLAINT. Its events go out."""
-        self.outbox.publisher.publish(self.ses(mail.account, mail.region), mail, event, mail.to, sub_type="General")
+        self.outbox.happens(self.ses(mail.account, mail.region), mail, event, mail.to)
 
     @property
     def mail_count(self) -> int:

@@ -52,7 +52,7 @@ class Rules:
 
     delivery_policy: bool = True
     """SNS posts again as the topic's DeliveryPolicy says, by default three times, 20 s apart; then the message is lost:
-    SNS developer guide, "sns-message-delivery-retries". False: three times within a second."""
+    SNS developer guide, "sns-message-delivery-retries". False: three times at once."""
 
     @classmethod
     def kind(cls) -> Rules:

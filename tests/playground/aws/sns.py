@@ -6,15 +6,12 @@ Signatures: SNS developer guide, "Verifying the signatures of Amazon SNS message
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from cryptography import x509
@@ -22,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.playground.aws.answers import AwsError, request_id
+from tests.playground.aws.delivery import Deliveries, Envelope, delays
 from tests.playground.aws.moto_bridge import Moto
 from tests.playground.aws.policies import lets
 from tests.playground.aws.rules import Late, Rules
@@ -30,9 +28,6 @@ from tests.playground.aws.worker import Worker
 
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-_RETRY_SECONDS = (0.0, 0.2, 1.0)
-_POST_TIMEOUT = 5.0
-Envelope = dict[str, str]
 
 
 class Signer:
@@ -79,7 +74,7 @@ class Sns:
     ) -> None:
         self._moto = moto
         self._deliver = deliver
-        self._worker = worker
+        self._deliveries = Deliveries(worker, clock)
         self._clock = clock
         self._rules = rules
         # Queues get thousands of messages, whose signatures hardly anybody checks: theirs are right too, from a
@@ -140,7 +135,8 @@ class Sns:
                 self._deliver(each.endpoint, body, topic_arn)
             elif each.protocol in {"http", "https"}:
                 signed = self._signers["http"].sign(envelope, region)
-                self._worker.do(partial(_post, each.endpoint, signed, each.arn))
+                again = self._delays(self._moto.topic(topic_arn))
+                self._deliveries.post(each.endpoint, each.arn, partial(dict, signed), again)
         return envelope["MessageId"]
 
     @property
@@ -150,7 +146,7 @@ class Sns:
     def answer(self, operation: str, params: Mapping[str, str]) -> str | None:
         """The XML of the result, or None where moto answers."""
         if operation == "SetTopicAttributes":
-            self._policy_changes(params)
+            self._changes(params)
         handler = self._operations.get(operation)
         return handler(params) if handler else None
 
@@ -160,9 +156,14 @@ class Sns:
         message_id = self.publish(params["TopicArn"], params.get("Subject"), params.get("Message", ""))
         return f"<MessageId>{message_id}</MessageId>"
 
-    def _policy_changes(self, params: Mapping[str, str]) -> None:
-        """Moto keeps the attributes; a new policy counts a little later."""
+    def _delays(self, topic: Any) -> list[float]:
+        return delays(topic.delivery_policy) if self._rules().delivery_policy else [0.0, 0.0]
+
+    def _changes(self, params: Mapping[str, str]) -> None:
+        """Moto keeps the attributes; a new policy counts a little later, and how to deliver is looked at first."""
         arn, wanted = params["TopicArn"], params.get("AttributeValue", "")
+        if params.get("AttributeName") == "DeliveryPolicy":
+            delays(wanted)
         if params.get("AttributeName") == "Policy" and json.loads(wanted) != json.loads(self._moto.topic(arn).policy):
             late = self._policies.setdefault(arn, Late(self._moto.topic(arn).policy))
             late.change(wanted, self._clock(), self._rules().topic_policy_seconds)
@@ -177,14 +178,13 @@ class Sns:
             subscription.attributes["PendingConfirmation"] = True
             self._tokens[subscription.arn] = secrets.token_hex(64)
         if subscription.arn in self._tokens:
-            self._worker.do(partial(self._ask, subscription))
+            envelope = partial(self._question, subscription, self._tokens[subscription.arn])
+            self._deliveries.post(subscription.endpoint, "PendingConfirmation", envelope, self._delays(topic))
         pending = subscription.arn in self._tokens and params.get("ReturnSubscriptionArn") != "true"
         return f"<SubscriptionArn>{'pending confirmation' if pending else subscription.arn}</SubscriptionArn>"
 
-    def _ask(self, subscription: Any) -> None:
-        token, topic_arn = self._tokens.get(subscription.arn), subscription.topic_arn
-        if token is None:
-            return
+    def _question(self, subscription: Any, token: str) -> Envelope:
+        topic_arn = subscription.topic_arn
         region = topic_arn.split(":")[3]
         envelope = {
             "Type": "SubscriptionConfirmation",
@@ -197,7 +197,7 @@ class Sns:
             f"&TopicArn={topic_arn}&Token={token}",
             "Timestamp": self._now(),
         }
-        _post(subscription.endpoint, self._signers["http"].sign(envelope, region), "PendingConfirmation")
+        return self._signers["http"].sign(envelope, region)
 
     def _confirm(self, params: Mapping[str, str]) -> str:
         for each in self._subscriptions(params["TopicArn"]):
@@ -224,29 +224,6 @@ class Sns:
     def _now(self) -> str:
         now = self._clock()
         return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
-
-
-def _post(endpoint: str, envelope: Envelope, subscription_arn: str) -> None:
-    """Post with SNS's headers; an endpoint that does not take it is tried again, then given up."""
-    url = urlsplit(endpoint)
-    headers = {
-        "Content-Type": "text/plain; charset=UTF-8",
-        "x-amz-sns-message-type": envelope["Type"],
-        "x-amz-sns-message-id": envelope["MessageId"],
-        "x-amz-sns-topic-arn": envelope["TopicArn"],
-        "x-amz-sns-subscription-arn": subscription_arn,
-    }
-    for seconds in _RETRY_SECONDS:
-        time.sleep(seconds)
-        connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=_POST_TIMEOUT)
-        try:
-            connection.request("POST", url.path or "/", json.dumps(envelope), headers)
-            if connection.getresponse().status < 300:
-                return
-        except OSError:
-            continue
-        finally:
-            connection.close()
 
 
 @lru_cache

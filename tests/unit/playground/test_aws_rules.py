@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -160,6 +162,85 @@ def test_the_policy_of_a_topic_counts_a_moment_late(account: Account) -> None:
     account.destination()
 
 
+# Endpoints
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    made = Door()
+    yield made
+    made.close()
+
+
+class Door:
+    """An endpoint that answers with `status` and counts."""
+
+    def __init__(self) -> None:
+        self.status, self.posts = 500, 0
+        door = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                door.posts += 1
+                self.send_response(door.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/sns"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def posts_after(account: Account, door: Door, *seconds: float) -> list[int]:
+    """How often there was a knock, after each of these waits."""
+    counts = []
+    for each in seconds:
+        account.passes(each)
+        assert account.clients.aws.settle()
+        counts.append(door.posts)
+    return counts
+
+
+def test_an_endpoint_is_tried_three_times_more_twenty_seconds_apart(account: Account, door: Door) -> None:
+    account.sns.create_topic(Name="mailroom-a")
+    account.sns.subscribe(TopicArn=TOPIC, Protocol="http", Endpoint=door.url)
+    assert posts_after(account, door, 0, 19, 1, 20, 20, 20, 3600) == [1, 1, 2, 3, 4, 4, 4]
+
+
+def test_or_as_the_delivery_policy_of_the_topic_says(account: Account, door: Door) -> None:
+    account.sns.create_topic(Name="mailroom-a")
+    wanted = {"numRetries": 4, "numNoDelayRetries": 1, "minDelayTarget": 5, "maxDelayTarget": 15}
+    text = json.dumps({"http": {"defaultHealthyRetryPolicy": wanted}})
+    account.sns.set_topic_attributes(TopicArn=TOPIC, AttributeName="DeliveryPolicy", AttributeValue=text)
+    account.sns.subscribe(TopicArn=TOPIC, Protocol="http", Endpoint=door.url)
+    assert posts_after(account, door, 0, 5, 10, 15, 3600) == [2, 3, 4, 5, 5]
+
+
+def test_what_a_client_does_wrong_is_not_repeated(account: Account, door: Door) -> None:
+    door.status = 403
+    account.sns.create_topic(Name="mailroom-a")
+    account.sns.subscribe(TopicArn=TOPIC, Protocol="http", Endpoint=door.url)
+    assert posts_after(account, door, 0, 20, 3600) == [1, 1, 1]
+
+
+def test_a_delivery_policy_of_more_than_an_hour_is_refused(account: Account) -> None:
+    account.sns.create_topic(Name="mailroom-a")
+    wanted = {"numRetries": 61, "minDelayTarget": 60, "maxDelayTarget": 60}
+    text = json.dumps({"http": {"defaultHealthyRetryPolicy": wanted}})
+    change = {"TopicArn": TOPIC, "AttributeName": "DeliveryPolicy", "AttributeValue": text}
+    assert refusal(account.sns.set_topic_attributes, **change) == "InvalidParameter"
+
+
 # Queues
 
 
@@ -246,3 +327,25 @@ def test_what_is_changed_in_iam_counts_a_little_later(account: Account) -> None:
     assert refusal(account.ses.get_account) == "AccessDeniedException"
     account.passes(5)
     account.ses.get_account()
+
+
+def test_bounces_and_complaints_are_mailed_to_the_sender_unless_forwarding_is_off(account: Account) -> None:
+    mails = account.clients.aws.feedback_mails
+    account.topic()
+    account.destination()
+    for switched in (True, False):
+        account.ses.put_email_identity_feedback_attributes(EmailIdentity="example.com", EmailForwardingEnabled=switched)
+        account.passes(1)
+        simple(account.ses, "bounce@simulator.amazonses.com", ConfigurationSetName=SET)
+        assert [(each.to, each.subject) for each in mails] == [
+            (("news@example.com",), "Delivery Status Notification (Failure)")
+        ]
+    assert not account.ses.get_email_identity(EmailIdentity="example.com")["FeedbackForwardingStatus"]
+
+
+def test_they_are_mailed_all_the_same_where_nothing_else_hears_of_them(account: Account) -> None:
+    account.ses.put_email_identity_feedback_attributes(EmailIdentity="example.com", EmailForwardingEnabled=False)
+    simple(account.ses, "complaint@simulator.amazonses.com")
+    simple(account.ses, "success@simulator.amazonses.com")
+    (mail,) = account.clients.aws.feedback_mails
+    assert mail.text == "complaint@simulator.amazonses.com"
