@@ -155,7 +155,7 @@ class Mailroom:
         self._build_services(sleep)
         self._build_feedback(sleep, event_wait, fetch)
         self._build_slack(patience)
-        self.connections = HttpConnections(per_network=None) if settings.mailroom_proxies else HttpConnections()
+        self.connections = HttpConnections(proxied=settings.mailroom_proxies > 0)
         self.scheduler = Scheduler()
         for seconds, name, tick in (
             (1, "outbox", self.notifier.tick),

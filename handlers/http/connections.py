@@ -36,21 +36,21 @@ class HttpConnections:
     """Where one too many is opened, the one that has kept us waiting for longest gives way, else the new one.
 
     Args:
-        per_network: how many one IPv4 address or IPv6 network may have open; None where a proxy of ours is in front.
+        proxied: all come from a proxy of ours; else one IPv4 address, or IPv6 network, may have half of them.
         in_all: how many there may be; None: what the limit of open files allows.
     """
 
     def __init__(
         self,
         *,
-        per_network: int | None = 100,
+        proxied: bool = False,
         in_all: int | None = None,
         deadlines: Deadlines = Deadlines(),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.deadlines = deadlines
         self._in_all = in_all or most_connections()
-        self._per_network = per_network or self._in_all
+        self._per_network = self._in_all if proxied else self._in_all // 2
         self._monotonic = monotonic
         self._open: dict[_Connection, None] = {}  # in the order in which they began to do what they are doing
         self._of_network: dict[str, dict[_Connection, None]] = {}

@@ -125,7 +125,7 @@ async def test_a_connection_waits_for_its_next_request_longer_than_a_proxy_keeps
 
 
 async def test_what_we_are_slow_with_ourselves_is_not_closed(clock: Clock, handled: asyncio.Event) -> None:
-    connections = HttpConnections(monotonic=seconds_of(clock), in_all=1)
+    connections = HttpConnections(monotonic=seconds_of(clock), in_all=2)
     handled.clear()
     async with serving(connections, handled) as connect:
         client = await connect("127.0.0.1")
@@ -143,7 +143,7 @@ async def test_what_we_are_slow_with_ourselves_is_not_closed(clock: Clock, handl
 async def test_of_too_many_from_one_address_the_one_that_has_waited_longest_gives_way(
     clock: Clock, handled: asyncio.Event
 ) -> None:
-    connections = HttpConnections(per_network=3, monotonic=seconds_of(clock))
+    connections = HttpConnections(in_all=6, monotonic=seconds_of(clock))
     async with serving(connections, handled) as connect:
         other = await connect("127.0.0.2")
         slow = [await connect("127.0.0.1") for _ in range(3)]
@@ -157,11 +157,11 @@ async def test_of_too_many_from_one_address_the_one_that_has_waited_longest_give
             assert await said(client, GET) == b"HTTP/1.1 200 OK\r\nhere"
 
 
-@pytest.mark.parametrize("per_network", [None, 100])
+@pytest.mark.parametrize("proxied", [False, True])
 async def test_six_hundred_slow_connections_keep_nobody_out_and_are_all_closed(
-    clock: Clock, handled: asyncio.Event, per_network: int | None
+    clock: Clock, handled: asyncio.Event, proxied: bool
 ) -> None:
-    connections = HttpConnections(per_network=per_network, in_all=150, monotonic=seconds_of(clock))
+    connections = HttpConnections(proxied=proxied, in_all=150, monotonic=seconds_of(clock))
     async with serving(connections, handled) as connect:
         slow = [await connect("127.0.0.1") for _ in range(600)]
         for client in slow:
