@@ -323,14 +323,14 @@ class Mailroom:
         await self.open()
         await self.channel_life.start()
         inbound = None if self.settings.socket_mode else Inbound(self.bolt)
-        checks = {"database": self._check_database, "scheduler": self._check_scheduler, "slack": self._check_slack}
+        checks = {"scheduler": self._check_scheduler, "slack": self._check_slack}
         pages = UnsubscribePages(self.suppressions.whose, self.suppressions.unsubscribe)
         sns = SnsMessages(self.notified.take) if self.settings.public_url else None
         metrics = MetricsPage(lambda: measure(self.db, self.db.now()), _version(), self._seconds)
         app = application(
             connections=self.connections,
             per_address=PerAddress(Rate(self.db.now, per_second=100, burst=1_000), self.settings.mailroom_proxies),
-            health=Health(checks, self._seconds),
+            health=Health(checks, {"database": self._check_database}, self._seconds),
             metrics=metrics,
             pages=pages,
             api=self._api(),

@@ -1,6 +1,7 @@
 """`/healthz`: the process answers. `/readyz`: database, scheduler and the connection to Slack are in order."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from aiohttp import web
 
@@ -10,23 +11,25 @@ Check = Callable[[], Awaitable[str]]
 
 
 class Health:
-    """Args: each check returns "" where all is well, else what is wrong, in words that hold no secret."""
+    """Says what each check says: "" where all is well, else what is wrong, in words that hold no secret.
 
-    def __init__(self, checks: Mapping[str, Check], clock: Callable[[], float]) -> None:
-        self._checks = checks
-        self._found = Remembered(self._look, clock)
+    Args:
+        checks: by name.
+        costly: more of them, whose answer is remembered for a few seconds.
+    """
+
+    def __init__(self, checks: Mapping[str, Check], costly: Mapping[str, Check], clock: Callable[[], float]) -> None:
+        self._checks = {name: partial(self._run, check) for name, check in checks.items()}
+        self._costly = {name: Remembered(partial(self._run, check), clock) for name, check in costly.items()}
 
     async def alive(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        found = await self._found()
+        found = {name: await check() for name, check in (self._costly | self._checks).items()}
         well = not any(found.values())
         body = {"status": "ok" if well else "unavailable", "checks": {name: why or "ok" for name, why in found.items()}}
         return web.json_response(body, status=200 if well else 503)
-
-    async def _look(self) -> dict[str, str]:
-        return {name: await self._run(check) for name, check in self._checks.items()}
 
     @staticmethod
     async def _run(check: Check) -> str:

@@ -130,7 +130,7 @@ def everything(tokens: NoTokens, clock: Clock, limit: Rate) -> web.Application:
     return application(
         connections=HttpConnections(),
         per_address=PerAddress(limit, proxies=0),
-        health=Health({}, lambda: 0),
+        health=Health({}, {}, lambda: 0),
         metrics=MetricsPage(cast("Any", None), "", lambda: 0),
         pages=UnsubscribePages(lambda _token: None, cast("Any", None)),
         api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited(clock), unlimited(clock))),
