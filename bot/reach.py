@@ -11,9 +11,11 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
+from bot.broadcast.moves import WITHOUT_CONTENT
+from bot.broadcast.waiting import hold
 from storage import audit, leases
 from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team
-from storage.states import PollKind
+from storage.states import BroadcastState, PauseReason, PollKind
 
 CHANNEL_GONE: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
 WORKSPACE_GONE: Final = frozenset({"account_inactive", "token_revoked", "invalid_auth", "app_uninstalled"})
@@ -24,6 +26,9 @@ LOOK_AGAIN: Final = timedelta(minutes=10)
 
 LOOK_DAILY: Final = timedelta(days=1)
 """While it is in reach: Slack sends no event when a channel is made private."""
+
+_LOOKS_AT_AWS = sorted(set(PollKind) - {PollKind.CHANNEL})
+_LIVE = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
 
 OLD_ID_RESOLVES: Final = timedelta(hours=24)
 
@@ -79,22 +84,32 @@ async def look_soon(session: AsyncSession, team: Team, *, now: datetime) -> None
 
 
 async def workspace_gone(session: AsyncSession, workspace: str, why: str, *, now: datetime) -> bool:
-    """Forget the workspace's tokens and say nothing more in it; return whether that is news."""
+    """Forget the workspace's tokens and do nothing more for it: no message, no mail, no look at AWS.
+
+    Broadcasts are paused until somebody resumes them. Returns whether it is news.
+    """
+    await _pause_all(session, workspace, now)
     await session.exec(update(Installation).where(col(Installation.slack_team_id) == workspace).values(bot_token=None))
     teams = select(Team).where(Team.slack_team_id == workspace).order_by(Team.id).with_for_update()
     news = [team for team in await session.exec(teams) if team.unreachable_why not in WORKSPACE_GONE]
     for team in news:
         _mark(session, team, why, now)
         await leases.drop(session, PollKind.CHANNEL, team.id)
+    for mailer_id in await _mailers_in(session, workspace):
+        for kind in _LOOKS_AT_AWS:
+            await leases.drop(session, kind, mailer_id)
     return bool(news)
 
 
 async def workspace_back(session: AsyncSession, workspace: str, *, now: datetime) -> None:
-    """Look at each of its channels again: the app has a token that works."""
+    """Look at each of its channels again, and at AWS: the app has a token that works."""
     gone = select(Team).where(Team.slack_team_id == workspace, col(Team.unreachable_why).in_(WORKSPACE_GONE))
     for team in await session.exec(gone.order_by(Team.id).with_for_update()):
         _mark(session, team, "not_in_channel", now)
         await leases.schedule(session, PollKind.CHANNEL, team.id, now)
+        for mailer_id in await session.exec(select(Mailer.id).where(Mailer.team_id == team.id)):
+            for kind in _LOOKS_AT_AWS:
+                await leases.schedule(session, kind, mailer_id, now)
 
 
 async def gone_workspaces(session: AsyncSession) -> set[str]:
@@ -140,6 +155,24 @@ async def renumber(session: AsyncSession, workspace: str, old: str, new: str, *,
         session, team.id, audit.MAILROOM, "team.renumbered", now=now, before={"channel": old}, after={"channel": new}
     )
     return team
+
+
+async def _pause_all(session: AsyncSession, workspace: str, now: datetime) -> None:
+    """Have every broadcast that has not ended wait, before its team is locked: that is the order of everybody else."""
+    live = (
+        select(Broadcast)
+        .join(Team)
+        .where(Team.slack_team_id == workspace, col(Broadcast.state).in_(_LIVE))
+        .order_by(Broadcast.id)
+        .options(*WITHOUT_CONTENT)
+        .with_for_update(of=Broadcast)
+    )
+    going = [each for each in await session.exec(live) if PauseReason.UNREACHABLE not in each.pause_reasons]
+    await hold(session, going, PauseReason.UNREACHABLE, now)
+
+
+async def _mailers_in(session: AsyncSession, workspace: str) -> list[str]:
+    return list(await session.exec(select(Mailer.id).join(Team).where(Team.slack_team_id == workspace)))
 
 
 async def _locked(session: AsyncSession, team: Team) -> Team:

@@ -64,7 +64,7 @@ class ChannelLife:
     async def start(self) -> None:
         """Learn which workspace the app is in; one that was gone, and has a token that works again, is looked at."""
         try:
-            workspace = (await self._installed.workspace()).id
+            workspace = (await self._installed.ask()).id
         except (SlackApiError, ClientError, TimeoutError, OSError) as error:
             log.warning(
                 "Slack does not say which workspace the app is in; nobody is let in until it does: %s", _why(error)

@@ -20,7 +20,10 @@ class Installed:
 
     async def workspace(self) -> Workspace:
         """Return the workspace; raises whatever the Slack client raises."""
-        if self._known is None:
-            answer = await self._client.auth_test()
-            self._known = Workspace(str(answer["team_id"]), str(answer.get("enterprise_id") or ""))
+        return self._known or await self.ask()
+
+    async def ask(self) -> Workspace:
+        """Ask Slack, whatever was known; raises as above."""
+        answer = await self._client.auth_test()
+        self._known = Workspace(str(answer["team_id"]), str(answer.get("enterprise_id") or ""))
         return self._known

@@ -1,5 +1,6 @@
 """A5: what happens to the channel and to the app, in any order, and nothing is lost."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot import reach
+from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
 from handlers.slack.events import Event
 from storage.models import Audit, Broadcast, Installation, Mailer, Outbox, Team
@@ -20,6 +22,7 @@ WAYS_OUT: dict[str, tuple[Act, Act]] = {
     "archived and unarchived": (lambda w: w.slack.archive(w.news), lambda w: w.slack.unarchive(w.news)),
 }
 WITHIN = 60
+PEOPLE = ("ann@elsewhere.test", "ben@elsewhere.test")  # of the usual audience
 TOLD = "You can now send tests from it"
 
 
@@ -198,7 +201,7 @@ async def test_a_channel_that_was_made_private_is_known_as_such_within_a_day(wor
 async def test_a_new_id_keeps_the_team_its_messages_and_an_open_modal(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test")
-    card = await world.bob.sees(world.news, "acme.test")
+    card = await world.bob.sees(world.news, "Put these records into the DNS of acme.test")
     await world.ada.types(world.news, "/mailer identity acme.example")
     await world.ada.types(world.news, "/mailer delete")
     modal = await world.ada.modal("Delete mailer")
@@ -346,7 +349,8 @@ async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: Wor
 
     await REMOVALS[removal](world)
     before = len(world.slack.calls)
-    await something_to_tell(world)
+    async with world.bot.db.write() as session:
+        await announce(session, (await the_team(world)).id, Notice.SHARED, "channel", now=world.clock())
     await world.slack.event({"type": "app_home_opened", "user": world.ada.id, "channel": "D1", "tab": "home"})
     renamed = {"id": world.news.id, "name": "late", "created": 1}
     await world.slack.event({"type": "channel_rename", "channel": renamed})
@@ -359,7 +363,49 @@ async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: Wor
     assert [call.method for call in world.slack.calls[before:]] == []
     async with world.bot.db.read() as session:
         assert (await session.exec(select(Installation.bot_token))).one() is None
-        assert (await session.exec(select(Outbox).where(Outbox.kind == "identity_verified"))).one().shown == 0
+        assert (await session.exec(select(Outbox).where(Outbox.kind == Notice.SHARED))).one().shown == 0
+
+
+@pytest.mark.parametrize("removal", REMOVALS)
+async def test_after_the_app_is_removed_no_mail_goes_and_aws_is_not_asked_until_somebody_resumes(
+    world: World, removal: str
+) -> None:
+    await world.is_open(rate=1)
+    held = world.aws.fail("ses:SendBulkEmail", "hang_before", 1)
+    audience = b"email\n" + b"".join(b"p%d@elsewhere.test\n" % number for number in range(20))
+    await world.confirms(await world.composes(audience, message="Hello"))
+    later = int(world.clock().timestamp()) + 3600
+    await world.confirms(await world.composes(message="Hello", subject="Spring news, later", send_at=later))
+    world.clock.advance(31)
+    await world.bot.engine.tick()
+    await asyncio.to_thread(held.reached.wait)
+
+    await REMOVALS[removal](world)
+    world.aws.heal(held)
+    await world.bot.engine.idle()
+    mailed, asked = len(world.aws.mails), len(world.aws.calls)
+    await world.passes(2 * 3600)
+    await world.passes(24 * 3600)
+    await world.does_its_chores()
+
+    assert mailed < 20
+    assert (len(world.aws.mails), len(world.aws.calls)) == (mailed, asked)
+    async with world.bot.db.read() as session:
+        stood = (await session.exec(select(Broadcast.state, Broadcast.pause_reasons))).all()
+    assert stood == [("paused", ["unreachable"])] * 2
+
+    world.slack.workspace.revoked = None
+    await world.bot.channel_life.start()  # the operator starts it with the new token
+    await world.settle()
+    assert len(world.aws.calls) > asked
+    for subject in ("Spring news”", "Spring news, later”"):
+        message = await world.bob.sees(world.news, subject)
+        assert "the channel could not be reached" in message.text
+        await world.bob.press(message, "Resume")
+        await world.settle()
+    await world.passes(600)
+    sent = [mail.to[0] for mail in world.aws.mails if mail.subject.startswith("Spring")]
+    assert sorted(sent) == sorted([*(f"p{number}@elsewhere.test" for number in range(20)), *PEOPLE])
 
 
 @OVER_SOCKET_MODE
