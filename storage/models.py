@@ -227,6 +227,7 @@ class Identity(SQLModel, table=True):
     pending_since: datetime | None = _maybe_time()  # start of the wait that AWS limits to 24 or 72 hours
     verified_at: datetime | None = _maybe_time()  # None: never, since it was added or its verification retried
     verification_status: str = ""  # as AWS sent it
+    sends: bool = True  # AWS's own flag: in a temporary failure it decides
     error_type: str = ""  # as AWS sent it
     dkim_status: str = ""
     dkim_tokens: list[str] = _json(list)

@@ -10,7 +10,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.broadcast.draft import Addresses, Draft, fix
 from bot.broadcast.letter import Fixed
 from bot.broadcast.waiting import hold
-from bot.mailer.readiness import IdentityFact, covering
+from bot.mailer.readiness import covering, fact_of
 from storage import audit
 from storage.models import Broadcast, Identity, Team
 from storage.states import BroadcastState, PauseReason, SendKind
@@ -24,7 +24,7 @@ class Waiting:
     async def of(self, session: AsyncSession, identity: Identity) -> Sequence[Broadcast]:
         """Lock and return those for whose From address nothing but this identity speaks."""
         rows = await session.exec(select(Identity).where(Identity.mailer_id == identity.mailer_id))
-        facts = [IdentityFact(row.name, row.kind, row.state) for row in rows]
+        facts = [fact_of(row) for row in rows]
         waiting = await session.exec(
             select(Broadcast)
             .where(

@@ -111,12 +111,13 @@ async def record_listing(
     changed: list[Identity] = []
     for entry in listed:
         row = rows.pop(entry.name, None) or new_identity(mailer, entry.name, now)
-        if await _enter(session, row, identity_state_of(entry.verification_status, entry.sending_enabled), now):
+        state = identity_state_of(entry.verification_status, entry.sending_enabled)
+        if await _enter(session, row, state, now, sends=entry.sending_enabled):
             changed.append(row)
         row.verification_status = entry.verification_status
     for row in rows.values():
         if row.managed:
-            if await _enter(session, row, IdentityState.GONE, now):
+            if await _enter(session, row, IdentityState.GONE, now, sends=False):
                 changed.append(row)
         else:
             await session.delete(row)
@@ -147,7 +148,7 @@ async def record_identity(session: AsyncSession, row: Identity, facts: IdentityF
         row.mail_from_domain = facts.mail_from_domain
         row.mail_from_status = facts.mail_from_status
         state = identity_state_of(facts.verification_status, facts.verified_for_sending)
-    if await _enter(session, row, state, now):
+    if await _enter(session, row, state, now, sends=facts is not None and facts.verified_for_sending):
         await _redraw_added(session, [row], now)
         mailer = await session.get_one(Mailer, row.mailer_id)
         await follow_facts(session, mailer, await managed_of(session, mailer.id), now)
@@ -184,12 +185,12 @@ async def _redraw_added(session: AsyncSession, rows: Sequence[Identity], now: da
         await redraw(session, [row.id for row in rows], [Notice.IDENTITY_ADDED], now)
 
 
-async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now: datetime) -> bool:
+async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now: datetime, *, sends: bool) -> bool:
     """Take over the state; return whether that changes what the channel is shown."""
     if row.intent:  # somebody is at it, and what was read may be half the way
         return False
-    before = row.state
-    row.checked_at = now
+    before, sent = row.state, row.sends
+    row.checked_at, row.sends = now, sends
     if before is not state:
         row.state = state
         row.state_since = now
@@ -199,8 +200,10 @@ async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now
     if state is IdentityState.VERIFIED:
         row.verified_at = row.state_since
     session.add(row)
-    if not row.managed or before is state:
+    if not row.managed:
         return False
+    if before is state:
+        return state is IdentityState.TEMPORARY_FAILURE and sends is not sent
     if state is IdentityState.VERIFIED and is_new:
         episode = str(int(now.timestamp()))
         await announce(session, row.team_id, Notice.IDENTITY_VERIFIED, row.id, now=now, episode=episode)

@@ -61,11 +61,14 @@ class IdentityFact:
     kind: IdentityKind
     state: IdentityState
     pending_since: datetime | None = None
+    lets_send: bool = True  # AWS's own flag
 
     @property
     def sends(self) -> bool:
-        """Whether SES takes mail from it: in a temporary failure it still does."""
-        return self.state in {IdentityState.VERIFIED, IdentityState.TEMPORARY_FAILURE}
+        """Whether SES takes mail from it: in a temporary failure it does as long as AWS's own flag says so."""
+        return self.state is IdentityState.VERIFIED or (
+            self.state is IdentityState.TEMPORARY_FAILURE and self.lets_send
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +126,13 @@ def facts_from(mailer: Mailer | None, identities: Iterable[Identity]) -> MailerF
         sent_last_24_hours=mailer.sent_last_24_hours,
         max_send_rate=mailer.max_send_rate,
         checked_at=mailer.checked_at,
-        identities=tuple(IdentityFact(row.name, row.kind, row.state, row.pending_since) for row in identities),
+        identities=tuple(map(fact_of, identities)),
         review_case_id=mailer.review_case_id,
     )
+
+
+def fact_of(row: Identity) -> IdentityFact:
+    return IdentityFact(row.name, row.kind, row.state, row.pending_since, row.sends)
 
 
 def stale_after(healthy_interval: timedelta) -> timedelta:
@@ -198,6 +205,7 @@ def _account_blockers(facts: MailerFacts, large: bool) -> Iterator[Blocker]:
 
 _OF_STATE = {
     IdentityState.PENDING: Blocker.IDENTITY_PENDING,
+    IdentityState.TEMPORARY_FAILURE: Blocker.IDENTITY_PENDING,  # which does not send, though
     IdentityState.FAILED: Blocker.IDENTITY_FAILED,
     IdentityState.GONE: Blocker.IDENTITY_GONE,
 }
@@ -223,7 +231,7 @@ def _production_blockers(facts: MailerFacts, kind: SendKind) -> Iterator[Blocker
 def _warnings(facts: MailerFacts, identity: IdentityFact | None, from_address: str) -> Iterator[SendWarning]:
     if facts.sending is Sending.PROBATION:
         yield SendWarning.PROBATION
-    if identity is not None and identity.state is IdentityState.TEMPORARY_FAILURE:
+    if identity is not None and identity.state is IdentityState.TEMPORARY_FAILURE and identity.sends:
         yield SendWarning.IDENTITY_TEMPORARY_FAILURE
     if is_freemail(from_address):
         yield SendWarning.FREEMAIL_FROM

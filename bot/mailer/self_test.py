@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.mailer.hearing import unheard
+from bot.mailer.readiness import fact_of
 from bot.mailer.records import Mailers
 from bot.mailer.way_back import EVENTS_COME_WITHIN, QUEUE_SETTLES, Way, heard_since, way_of
 from bot.ses.account import Ses
@@ -17,7 +18,7 @@ from bot.ses.notifications import subscribe
 from storage import leases
 from storage.database import Database
 from storage.models import Mailer
-from storage.states import Access, IdentityState, PollKind, Sending
+from storage.states import Access, PollKind, Sending
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ TRIES: Final = 2
 _IDENTITY_COMES: Final = timedelta(seconds=60)
 _AT_ITS_PACE: Final = timedelta(seconds=15)  # the account's rate may be one mail a second, and others want it, too
 _LATER: Final = timedelta(minutes=10)
-_SENDS = frozenset({IdentityState.VERIFIED, IdentityState.TEMPORARY_FAILURE})
 _TOO_FAST = frozenset({Trouble.RATE, Trouble.THROTTLED})
 _MAY_SEND = frozenset({Sending.ENABLED, Sending.PROBATION})
 
@@ -61,7 +61,7 @@ class SelfTest:
 
     async def _sender(self, mailer: Mailer) -> str | None:
         """Return an address that may send, of a managed identity where one may."""
-        names = [row.name for row in await self._mailers.identities(mailer) if row.state in _SENDS]
+        names = [row.name for row in await self._mailers.identities(mailer) if fact_of(row).sends]
         if not names:
             return None
         return names[0] if "@" in names[0] else f"mailroom@{names[0]}"

@@ -87,9 +87,13 @@ def is_as_it_was(known: Known, account: AccountFacts, listed: Sequence[ListedIde
         return False
     if any(getattr(mailer, name) != getattr(account, name) for name in _ACCOUNT):
         return False
-    stood = {row.name: (row.state, row.verification_status) for row in known.identities if _is_settled(row)}
+    stood = {row.name: (row.state, row.verification_status, row.sends) for row in known.identities if _is_settled(row)}
     says = {
-        entry.name: (identity_state_of(entry.verification_status, entry.sending_enabled), entry.verification_status)
+        entry.name: (
+            identity_state_of(entry.verification_status, entry.sending_enabled),
+            entry.verification_status,
+            entry.sending_enabled,
+        )
         for entry in listed
     }
     if len(stood) != len(known.identities) or stood != says:

@@ -99,6 +99,25 @@ async def test_a_pending_from_is_refused_in_its_field_which_names_what_to_use_in
     ]
 
 
+@OVER_SOCKET_MODE
+async def test_in_a_temporary_failure_awss_own_flag_says_whether_an_identity_sends(world: World) -> None:
+    await world.is_open("hello@acme.test", "other.test")
+    await world.adds("later.test")
+    world.ses.temporary_failure("later.test")  # before it was ever verified: AWS does not let it send
+    world.ses.temporary_failure("other.test")
+    await world.passes(600)
+    card = await world.asks(world.bob, "/mailer", "later.test cannot send now: AWS no longer finds its DNS records")
+    assert "other.test cannot" not in card.text
+
+    modal = await world.composes(sender="news@later.test")
+    assert "later.test cannot send yet" in modal.errors["From"]
+    modal.fill("From", "news@other.test")
+    await modal.submit()
+    await world.confirms(modal)
+    await world.passes(31)
+    assert {mail.sender for mail in world.aws.mails} == {"news@other.test"}
+
+
 @OVER_HTTP
 async def test_in_the_sandbox_a_test_goes_from_the_verified_address_while_the_domain_waits(world: World) -> None:
     world.ses.verify("hello@acme.test")

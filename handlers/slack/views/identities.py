@@ -69,7 +69,8 @@ def state_words(row: Identity) -> str:
         case IdentityState.VERIFIED:
             return "is verified"
         case IdentityState.TEMPORARY_FAILURE:
-            return "still sends, but AWS no longer finds its DNS records"
+            how = "still sends, but" if row.sends else "cannot send now:"
+            return f"{how} AWS no longer finds its DNS records"
         case IdentityState.FAILED:
             why = f" ({esc(row.error_type)})" if row.error_type else ""
             return f"failed verification{why}"

@@ -22,3 +22,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("due_at IS NULL AND shown < wanted"),
         postgresql_where=sa.text("due_at IS NULL AND shown < wanted"),
     )
+    with op.batch_alter_table('identity') as batch_op:
+        batch_op.add_column(sa.Column('sends', sa.Boolean(), nullable=False, server_default=sa.true()))
+    with op.batch_alter_table('identity') as batch_op:
+        batch_op.alter_column('sends', server_default=None)

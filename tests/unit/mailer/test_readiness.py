@@ -43,6 +43,7 @@ class Case:
     production: Production
     sending: Sending
     chosen: IdentityState | None  # None: no identity covers the From address
+    lets_send: bool  # AWS's own flag of it
     another: bool  # verified
     quota: str  # unlimited, plenty, short, used up, none
     fresh: bool
@@ -61,7 +62,10 @@ class Case:
             "used up": (1_000, 1_003),
             "none": (0, 0),
         }[self.quota]
-        chosen = [IdentityFact("example.com", IdentityKind.DOMAIN, self.chosen)] if self.chosen else []
+        of_chosen = IdentityFact(
+            "example.com", IdentityKind.DOMAIN, self.chosen or IdentityState.GONE, lets_send=self.lets_send
+        )
+        chosen = [of_chosen] if self.chosen else []
         return MailerFacts(
             access=self.access,
             production=self.production,
@@ -81,6 +85,7 @@ def every_case() -> Iterator[Case]:
         Sending,
         [None, *IdentityState],
         [True, False],
+        [True, False],
         ["unlimited", "plenty", "short", "used up", "none"],
         [True, False],
         ["test", "small", "large"],
@@ -93,7 +98,8 @@ def rows(case: Case) -> list[tuple[bool, list[str]]]:
 
     A code after `?` is asked for rather than blocking.
     """
-    sends = case.chosen in {IdentityState.VERIFIED, IdentityState.TEMPORARY_FAILURE}
+    unwell = case.chosen is IdentityState.TEMPORARY_FAILURE
+    sends = case.chosen is IdentityState.VERIFIED or (unwell and case.lets_send)
     over = case.quota in {"short", "used up"}
     return [
         (case.access is Access.LOST, ["ACCESS_LOST", "ACCESS_LOST", "ACCESS_LOST"]),
@@ -102,7 +108,7 @@ def rows(case: Case) -> list[tuple[bool, list[str]]]:
         (case.sending is Sending.PAUSED, ["SENDING_PAUSED", "SENDING_PAUSED", "SENDING_PAUSED"]),
         (not sends and not case.another, ["NO_VERIFIED_IDENTITY"] * 3),
         (case.chosen is None, ["IDENTITY_UNKNOWN"] * 3),
-        (case.chosen is IdentityState.PENDING, ["IDENTITY_PENDING"] * 3),
+        (case.chosen is IdentityState.PENDING or (unwell and not sends), ["IDENTITY_PENDING"] * 3),
         (case.chosen is IdentityState.FAILED, ["IDENTITY_FAILED"] * 3),
         (case.chosen is IdentityState.GONE, ["IDENTITY_GONE"] * 3),
         (case.production is Production.SANDBOX, ["", "SANDBOX", "SANDBOX"]),
@@ -132,14 +138,14 @@ def test_every_combination_of_facts_and_kind_is_decided_as_the_table_says() -> N
         assert answer.via == ((OTHER.name,) if opened else ()), case
         assert (answer.recipient_rule is RecipientRule.ANY) is (case.production is Production.GRANTED), case
         assert (SendWarning.PROBATION in answer.warnings) is (case.sending is Sending.PROBATION), case
-        unwell = case.chosen is IdentityState.TEMPORARY_FAILURE
+        unwell = case.chosen is IdentityState.TEMPORARY_FAILURE and case.lets_send
         assert (SendWarning.IDENTITY_TEMPORARY_FAILURE in answer.warnings) is unwell, case
         count += 1
-    assert count == 3 * 4 * 4 * 6 * 2 * 5 * 2 * 3
+    assert count == 3 * 4 * 4 * 6 * 2 * 2 * 5 * 2 * 3
 
 
 HEALTHY = Case(
-    Access.OK, Production.GRANTED, Sending.ENABLED, IdentityState.VERIFIED, True, "plenty", True, "large"
+    Access.OK, Production.GRANTED, Sending.ENABLED, IdentityState.VERIFIED, True, True, "plenty", True, "large"
 ).facts
 
 
@@ -151,7 +157,7 @@ def test_without_a_mailer_nothing_else_is_asked() -> None:
 
 def test_blockers_are_listed_most_basic_first() -> None:
     assert list(Blocker)[:3] == [Blocker.NO_MAILER, Blocker.ACCESS_LOST, Blocker.ACCESS_SUSPECT]
-    worst = Case(Access.LOST, Production.DENIED, Sending.PAUSED, None, False, "none", False, "large")
+    worst = Case(Access.LOST, Production.DENIED, Sending.PAUSED, None, False, False, "none", False, "large")
     answer = readiness(worst.facts, FROM, SendKind.BROADCAST, LARGE, NOW)
     order = list(Blocker)
     assert [*answer.blockers] == sorted(answer.blockers, key=order.index)
