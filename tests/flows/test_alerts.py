@@ -23,7 +23,8 @@ def alerts(world: World, text: str = "", *, channel: str = "news") -> list[Messa
 
 
 def replies(world: World) -> list[Message]:
-    return [m for m in world.slack.world.messages if m.thread_ts]
+    """Those under alerts; the DNS records are a file under another message."""
+    return [m for m in world.slack.world.messages if m.thread_ts and not m.files]
 
 
 async def the_mailer(world: World) -> Mailer:
