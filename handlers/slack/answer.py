@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Sequence
 
-from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
@@ -16,6 +15,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.teams import Teams
 from handlers.slack.interaction import Body, Interaction
+from handlers.slack.refusal import FAILURES, code_of
 from handlers.slack.views.common import Message, Modal, Reply, page, said, waiting
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Waiting:
             view: the same view; where the acknowledgement is still on its way, it is drawn from here.
             seen: the hash of the view that was submitted.
         """
-        with contextlib.suppress(SlackApiError, ClientError, TimeoutError, OSError):
+        with contextlib.suppress(*FAILURES):
             for _ in range(_LOOKS):
                 answer = await self._client.views_update(view_id=self._view_id, view=view, hash=seen)
                 seen = answer["view"]["hash"]
@@ -73,7 +73,7 @@ class Waiting:
 
     async def draw(self, view: View) -> None:
         """Draw it again; whoever closed it misses nothing."""
-        with contextlib.suppress(SlackApiError, ClientError, TimeoutError, OSError):
+        with contextlib.suppress(*FAILURES):
             await self._client.views_update(view_id=self._view_id, view=view)
 
 
@@ -95,7 +95,7 @@ class Answers:
                 opened = await show(trigger_id=self._at.trigger_id, view=reply.view)
                 return str(opened["view"]["id"])
             except SlackApiError as error:
-                if error.response.get("error") not in {"expired_trigger_id", "exchanged_trigger_id"}:
+                if code_of(error) not in {"expired_trigger_id", "exchanged_trigger_id"}:
                     raise
                 await self._whisper(_TOO_LATE)
         return ""
@@ -117,7 +117,7 @@ class Answers:
         try:
             await self._client.views_update(view_id=view_id, view=view, hash=view_hash or None)
         except SlackApiError as error:
-            code = error.response.get("error")
+            code = code_of(error)
             if code == "hash_conflict":  # somebody has drawn it again since: theirs is newer
                 return
             if code not in {"not_found", "view_not_found"}:

@@ -10,8 +10,6 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from aiohttp import ClientError
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -22,6 +20,7 @@ from handlers.slack.installed import Installed
 from handlers.slack.interaction import Body
 from handlers.slack.listen import Listeners
 from handlers.slack.people import People
+from handlers.slack.refusal import FAILURES, code_of
 from storage import leases
 from storage.database import Database
 from storage.models import Team
@@ -65,9 +64,9 @@ class ChannelLife:
         """Learn which workspace the app is in; one that was gone, and has a token that works again, is looked at."""
         try:
             workspace = (await self._installed.ask()).id
-        except (SlackApiError, ClientError, TimeoutError, OSError) as error:
+        except FAILURES as error:
             log.warning(
-                "Slack does not say which workspace the app is in; nobody is let in until it does: %s", _why(error)
+                "Slack does not say which workspace the app is in; nobody is let in until it does: %s", code_of(error)
             )
             return
         async with self._db.write() as session:
@@ -113,8 +112,8 @@ class ChannelLife:
             team = await session.get_one(Team, claim.subject_id)
         try:
             channel: Body = (await self._client.conversations_info(channel=team.channel_id))["channel"]
-        except (SlackApiError, ClientError, TimeoutError, OSError) as error:
-            await self._refused(claim, team, _why(error))
+        except FAILURES as error:
+            await self._refused(claim, team, code_of(error))
         else:
             await self._keep(claim, team, _out_of_reach(channel), channel)
 
@@ -155,7 +154,3 @@ def _out_of_reach(channel: Body) -> str:
     if channel.get("is_archived"):
         return "is_archived"
     return "" if channel.get("is_member") else "not_in_channel"
-
-
-def _why(error: Exception) -> str:
-    return str(error.response.get("error")) if isinstance(error, SlackApiError) else type(error).__name__

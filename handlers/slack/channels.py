@@ -6,6 +6,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import BotError
 from bot.teams import Channel
 from handlers.slack.interaction import Interaction
+from handlers.slack.refusal import code_of
 
 _INVITE = BotError(
     "NOT_IN_CHANNEL",
@@ -27,8 +28,11 @@ async def enter(client: AsyncWebClient, at: Interaction) -> Channel:
     try:
         channel = (await client.conversations_info(channel=at.channel_id))["channel"]
     except SlackApiError as error:
-        if error.response.get("error") == "channel_not_found":
+        code = code_of(error)
+        if code == "channel_not_found":
             raise _INVITE from error
+        if code in {"missing_scope", "method_not_supported_for_channel_type"}:  # of a group of people, say
+            raise _direct() from error
         raise
     if channel.get("is_im") or channel.get("is_mpim"):
         raise _direct()

@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
 from handlers.slack.ids import Input
+from handlers.slack.refusal import code_of
 from handlers.slack.views.common import Message
 from storage.sealing import Secret
 
@@ -143,7 +144,7 @@ async def _look_up(client: AsyncWebClient, file_id: str) -> Mapping[str, Any] | 
     try:
         file: Mapping[str, Any] = (await client.files_info(file=file_id))["file"]
     except SlackApiError as error:
-        if error.response.get("error") not in _GONE:
+        if code_of(error) not in _GONE:
             raise
         return None
     return file

@@ -25,6 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot import reach
 from bot.alerts.incidents import tell_in_person
 from bot.alerts.outbox import Notice
+from handlers.slack.refusal import RATE_LIMITED, code_of, retry_after
 from handlers.slack.views.common import Message
 from storage import leases
 from storage.database import Database
@@ -96,7 +97,7 @@ class Notifier:
         except SlackApiError as error:
             await self._refused(team, row, method, error)
         except (ClientError, TimeoutError, OSError) as error:
-            await self._fail(row, type(error).__name__)
+            await self._fail(row, code_of(error))
         else:
             done = {**posted, "attempts": 0, "last_error": ""}
             if row.ts and row.claims > 1:
@@ -126,8 +127,8 @@ class Notifier:
             return (await session.exec(select(Outbox.ts).where(Outbox.key == key))).first()
 
     async def _refused(self, team: Team, row: Outbox, method: str, error: SlackApiError) -> None:
-        code = str(error.response.get("error"))
-        if code == "ratelimited":
+        code = code_of(error)
+        if code == RATE_LIMITED:
             self._held[method] = self._clock() + timedelta(seconds=retry_after(error))
             await self._finish(row, retry_at=self._held[method], last_error=code)
         elif code == "message_not_found" and row.ts:  # somebody deleted it: say it again
@@ -200,9 +201,3 @@ class Notifier:
 
 def _digest(message: Message) -> str:
     return hashlib.sha256(json.dumps(message.payload(), sort_keys=True).encode()).hexdigest()
-
-
-def retry_after(error: SlackApiError) -> float:
-    """Read the seconds of `Retry-After` (https://docs.slack.dev/apis/web-api/rate-limits); 30 where it is no number."""
-    value = error.response.headers.get("Retry-After", "")
-    return float(value) if str(value).isdecimal() else 30.0

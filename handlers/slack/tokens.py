@@ -6,6 +6,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
+from handlers.slack.refusal import code_of
 
 
 async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> str:
@@ -19,7 +20,7 @@ async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> st
     except SlackApiError as error:
         raise BotError(
             "TOKEN",
-            f"Slack refuses SLACK_BOT_TOKEN ({error.response.get('error')}).",
+            f"Slack refuses SLACK_BOT_TOKEN ({code_of(error)}).",
             "Copy it again from OAuth & Permissions; reinstall the app where it was removed.",
         ) from error
     has = {name.lower(): value for name, value in (answer.headers or {}).items()}.get("x-oauth-scopes", "")
@@ -44,7 +45,7 @@ async def check_app_token(client: AsyncWebClient, token: str) -> str:
     except SlackApiError as error:
         raise BotError(
             "APP_TOKEN",
-            f"Slack refuses SLACK_APP_TOKEN ({error.response.get('error')}).",
+            f"Slack refuses SLACK_APP_TOKEN ({code_of(error)}).",
             "Make one with the scope connections:write under Basic Information, and switch Socket Mode on.",
         ) from error
     return "Socket Mode can be connected"

@@ -19,7 +19,8 @@ from sqlmodel import select
 from bot import reach
 from bot.tasks import Tasks
 from handlers.slack.files import Files, Upload
-from handlers.slack.notifier import LONGEST_WAIT, retry_after
+from handlers.slack.notifier import LONGEST_WAIT
+from handlers.slack.refusal import FAILURES, RATE_LIMITED, code_of, passes, retry_after
 from handlers.slack.views.common import Message
 from storage import leases
 from storage.database import Database
@@ -29,8 +30,6 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=15)  # a list of a million takes one or two
 AT_ONCE = 4
-
-_PASSING = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "None"})
 
 
 class NotYet(Exception):  # noqa: N818 - nothing is wrong
@@ -91,7 +90,7 @@ class Uploader:
         except SlackApiError as error:
             await self._refused(row, error)
         except (ClientError, TimeoutError, OSError) as error:
-            await self._fail(row, type(error).__name__)
+            await self._fail(row, code_of(error))
         finally:
             self._under_way.discard(row.id)
 
@@ -121,9 +120,10 @@ class Uploader:
         return row.channel_id, None
 
     async def _refused(self, row: Outbox, error: SlackApiError) -> None:
-        code = str(error.response.get("error"))
-        if code in _PASSING:
-            await self._fail(row, code, wait=timedelta(seconds=retry_after(error)))
+        code = code_of(error)
+        if passes(code):
+            wait = retry_after(error) if code == RATE_LIMITED else 0
+            await self._fail(row, code, wait=timedelta(seconds=wait))
         elif code in reach.WORKSPACE_GONE or (row.reply_to and code in reach.CHANNEL_GONE):
             await self._finish(row, retry_at=self._clock() + reach.LOOK_AGAIN, last_error=code)
         else:
@@ -136,7 +136,7 @@ class Uploader:
         if not row.user_id:
             return
         why = "the app lacks the scope files:write: install it again" if code == "missing_scope" else code
-        with suppress(SlackApiError, ClientError, TimeoutError, OSError):
+        with suppress(*FAILURES):
             text = f":warning: Slack did not take the file ({why}). Ask for it again once that is mended."
             await self._client.chat_update(channel=row.channel_id, ts=row.ts, text=text, blocks=[])
 

@@ -528,3 +528,17 @@ async def test_deleting_the_mailer_ends_its_alerts(world: World) -> None:
     async with world.bot.db.read() as session:
         assert (await session.exec(select(Incident))).all() == []
         assert (await session.exec(select(Outbox).where(Outbox.shown < Outbox.wanted))).all() == []
+
+
+@OVER_HTTP
+@pytest.mark.parametrize("body_type", ["text/plain", "application/json"])
+async def test_what_stands_before_slack_keeps_a_message_back_for_seconds_only(world: World, body_type: str) -> None:
+    await world.is_connected()
+    world.slack.break_down("chat.postMessage", status=503, times=3, body_type=body_type)
+    world.ses.verify("acme.test")
+    before = world.clock()
+
+    await world.adds("acme.test")
+
+    await world.bob.sees(world.news, "acme.test")
+    assert (world.clock() - before).total_seconds() < 20  # 1, 2 and 4 s, and not the minute of a lease

@@ -94,3 +94,11 @@ async def test_a_command_that_slack_delivers_twice_is_answered_once(world: World
     await world.bot.tasks.idle()
 
     assert len([text for text in world.ada.reads(world.news) if "Not connected yet" in text]) == 1
+
+
+@OVER_HTTP
+@pytest.mark.parametrize("error", ["missing_scope", "method_not_supported_for_channel_type"])
+async def test_what_slack_says_of_a_group_of_people_is_that_it_is_no_channel(world: World, error: str) -> None:
+    world.slack.fail("conversations.info", error=error)
+
+    await world.asks(world.ada, "/mailer", "Mailroom works in channels")

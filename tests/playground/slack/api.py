@@ -150,7 +150,8 @@ class Api:
             headers = {"Retry-After": fault.value} if fault.value else {}
             return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
         if fault.kind is Kind.HTTP_STATUS:
-            return web.Response(status=int(fault.value), text="<html>upstream error</html>", content_type="text/html")
+            kind = fault.body_type
+            return web.Response(status=int(fault.value), text="<html>upstream error</html>", content_type=kind)
         if fault.kind is Kind.HANG:
             await _forever()
         return disconnected(request)

@@ -72,8 +72,9 @@ class Controls:
         """429; `retry_after` as the header has it, None for none."""
         self.faults.plan(method, Fault(Kind.RATE_LIMIT, "" if retry_after is None else str(retry_after), times))
 
-    def break_down(self, method: str, *, status: int = 503, times: int = 1) -> None:
-        self.faults.plan(method, Fault(Kind.HTTP_STATUS, str(status), times))
+    def break_down(self, method: str, *, status: int = 503, times: int = 1, body_type: str = "text/html") -> None:
+        """What stands in front of Slack answers, in words of its own."""
+        self.faults.plan(method, Fault(Kind.HTTP_STATUS, str(status), times, body_type))
 
     def hang(self, method: str, *, times: int = 1) -> None:
         """Accepts the call, does nothing, never answers."""

@@ -30,6 +30,7 @@ class Fault:
     kind: Kind
     value: str = ""
     times: int = 1
+    body_type: str = "text/html"
     held: asyncio.Event = field(default_factory=asyncio.Event)
     arrive: asyncio.Event = field(default_factory=asyncio.Event)
 
