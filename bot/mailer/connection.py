@@ -120,7 +120,7 @@ class Connections:
             raise BotError(
                 "OTHER_REGION",
                 f"This mailer is in {mailer.region}, and reconnecting keeps it there.",
-                "For another region delete the mailer and connect anew.",
+                "For another region delete the mailer and connect again.",
                 field="region",
             )
         trial = new_id()

@@ -21,7 +21,7 @@ class Intent(StrEnum):
 
 
 _UNDER_WAY = {
-    Intent.RETRY: "{name} is being verified anew already, so nothing more was done.",
+    Intent.RETRY: "{name} is being verified again already, so nothing more was done.",
     Intent.REPLACE: "{name} is being replaced already, so nothing more was done.",
 }
 

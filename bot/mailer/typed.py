@@ -129,7 +129,7 @@ def require_passed(report: AccessReport, account_id: str) -> SetUp:
             "OTHER_ACCOUNT",
             f"This {noun(report)} belongs to AWS account {report.account_id}, and the mailer is in {account_id}. "
             "Nothing was changed.",
-            "For another account delete the mailer and connect anew.",
+            "For another account delete the mailer and connect again.",
         )
     if report.missing:
         raise AccessRefusedError(report)

@@ -36,7 +36,7 @@ class SendTestFlow:
             return Modal(form, above=True)
         overview = await fresh_overview(self._services, call)
         if set(overview.answer.blockers) - _ONLY_BROADCASTS:
-            return not_ready(overview)
+            return not_ready(overview, "tests")
         draft = await starting_point(self._services, call)
         return Modal(views.write_test_form(ids.Ref(call.team.id), draft, to="", hint=hint(overview)))
 

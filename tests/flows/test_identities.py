@@ -54,7 +54,8 @@ async def test_a_domain_that_waits_is_refused_with_what_is_awaited_since_when_an
     assert "AWS waits for its DKIM records in the DNS" in refusal.text
     assert "since 24 Nov 09:0" in refusal.text
     assert "until 27 Nov 09:0" in refusal.text  # DKIM: 72 hours
-    assert refusal.buttons == ["Check now"]
+    assert refusal.buttons == ["Check now", "Add identity"]  # an address is verified in a minute
+    await world.asks(world.bob, "/broadcast test", "You can't send tests yet")
 
 
 @OVER_SOCKET_MODE
@@ -68,6 +69,7 @@ async def test_an_address_that_waits_is_refused_with_what_is_awaited_since_when_
     assert "AWS waits for a click on the link it mailed there" in refusal.text
     assert "since 24 Nov 09:0" in refusal.text
     assert "until 25 Nov 09:0" in refusal.text  # the link: 24 hours
+    assert refusal.buttons == ["Check now"]
     assert await world.bob.sees(world.news, "One click left for hello@acme.test")
 
 

@@ -82,7 +82,7 @@ async def test_retry_deletes_creates_anew_with_its_settings_and_shows_the_new_re
     assert "Check now" in told.buttons
     assert "stands in a newer message below" in first.text
     assert first.buttons == []
-    assert (await world.ada.sees(world.news, "acme.test was created at AWS anew")).ephemeral
+    assert (await world.ada.sees(world.news, "acme.test was created again at AWS")).ephemeral
     row = (await identities(world))["acme.test"]
     assert (row.state, row.pending_since, row.intent) == ("pending", row.state_since, "")
 
@@ -165,7 +165,7 @@ async def test_two_admins_who_retry_at_once_have_one_effect(world: World) -> Non
     assert len(world.aws.calls_of("ses:DeleteEmailIdentity")) == 2  # the first belongs to the access check
     assert len(await audited(world, "identity.retry")) == 1
     answers = [text for who in (world.ada, olga) for text in who.reads(world.news)]
-    assert sum("was created at AWS anew" in text for text in answers) == 1
+    assert sum("was created again at AWS" in text for text in answers) == 1
     assert sum("did it." in text for text in answers) == 2
 
 

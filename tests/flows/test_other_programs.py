@@ -123,7 +123,7 @@ async def test_a_retry_keeps_the_default_of_others_and_is_not_trapped_by_a_dead_
 
     assert world.ses.identities["acme.test"] is not old
     assert world.ses.identities["acme.test"].configuration_set == kept
-    assert (await world.ada.sees(world.news, "acme.test was created at AWS anew")).ephemeral
+    assert (await world.ada.sees(world.news, "acme.test was created again at AWS")).ephemeral
 
 
 @OVER_SOCKET_MODE

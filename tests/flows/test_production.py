@@ -122,7 +122,8 @@ async def test_before_everything_is_done_the_checklist_has_a_button_for_each_mis
 
     await world.adds("acme.test")
     third = await world.asks(world.bob, "/broadcast", "You can't send broadcasts yet")
-    assert third.buttons == ["Check now", "Apply for production access"]
+    assert third.buttons == ["Check now", "Add identity", "Apply for production access"]
+    assert "Until then add an address as well: it is verified in a minute" in third.text
     await world.bob.press(third, "Check now")
     assert "missing" in (await world.bob.modal("Check now")).text
     await (await world.bob.modal("Check now")).close()

@@ -424,7 +424,7 @@ async def retries(t: Tour) -> None:
     old = t.on.ses.identities["shop.test"].tokens
     assert t.alert
     await t.ada.press(t.alert, "Retry verification")
-    await t.ada.sees(t.news, "shop.test was created at AWS anew")
+    await t.ada.sees(t.news, "shop.test was created again at AWS")
     new = t.on.ses.identities["shop.test"].tokens
     assert not set(old) & set(new)
     await t.bob.sees(t.news, f"{new[0]}._domainkey.shop.test")
@@ -432,7 +432,7 @@ async def retries(t: Tour) -> None:
 
 @step("It fails again: Replace identity takes another one, and the old one is gone at AWS")
 async def replaces(t: Tour) -> None:
-    before = await t.ada.sees(t.news, "shop.test was created at AWS anew")
+    before = await t.ada.sees(t.news, "shop.test was created again at AWS")
     t.on.ses.fail("shop.test", error="HOST_NOT_FOUND")
     alert = await t.ada.sees(t.news, "AWS could not verify shop.test", after=before)
     await t.ada.press(alert, "Replace identity")

@@ -132,7 +132,7 @@ def _verification_ending(detail: dict[str, Any]) -> Words:
     by_link = detail.get("kind") == "address"
     return Words(
         f"AWS gives up on verifying {name}{until}",
-        "Nothing more than now: it cannot send. After that its verification has to be started anew.",
+        "Nothing more than now: it cannot send. After that its verification has to be started again.",
         "Have the link clicked that AWS mailed to it; look in the spam folder, too."
         if by_link
         else "Put its DKIM records into the DNS. *Check now* says which one is missing or wrong.",
@@ -200,7 +200,7 @@ _MENDS_EVENTS = {
     "": "Nothing leads from SES to Mailroom any more. Allow SQS in the policy again, as the README has it, then press "
     "*Check now*.",
 }
-_STOPS_IDENTITY = "Nothing is sent from it. Another verified identity of this channel still sends."
+_STOPS_IDENTITY = "Nothing is sent from it; what is sent from other verified identities goes on."
 _WORDS: dict[IncidentKind, Callable[[dict[str, Any]], Words]] = {
     IncidentKind.ACCESS_LOST: _access_lost,
     IncidentKind.REGION_OUTAGE: _region_outage,
@@ -247,7 +247,7 @@ def _mends_identity(detail: dict[str, Any]) -> str:
         under_way = UNDER_WAY[Intent(detail["intent"])]
         return f"Nothing: it {under_way} already, and this channel is told how that ends."
     return (
-        "*Retry verification* starts it anew at AWS, with the same settings: have its DNS records, or its mailbox, at "
+        "*Retry verification* starts it again at AWS, with the same settings: have its DNS records, or its mailbox, at "
         "hand. *Replace identity* takes another address or domain instead."
     )
 

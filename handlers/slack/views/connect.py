@@ -93,7 +93,7 @@ def delete_form(
 
 def deleted(left: Sequence[str]) -> View:
     """The mailer is gone; what could not be removed at AWS is named."""
-    blocks: list[Block] = [section(":wastebasket: *The mailer was deleted.* This channel can be connected anew.")]
+    blocks: list[Block] = [section(":wastebasket: *The mailer was deleted.* This channel can be connected again.")]
     if left:
         lines = "\n".join(f"• {esc(piece, 200)}" for piece in left[:20])
         blocks.append(section(f"At AWS these could not be removed; please look there yourself:\n{lines}"))

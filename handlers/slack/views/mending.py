@@ -50,7 +50,7 @@ def retried(result: Retried) -> Message:
     name = esc(result.identity.name)
     if not result.again:
         return said(f":information_source: *{name}* {state_words(result.identity)}, so it was left as it is.")
-    return said(f":repeat: *{name}* was created at AWS anew. What to do for it now stands in the channel.")
+    return said(f":repeat: *{name}* was created again at AWS. What to do for it now stands in the channel.")
 
 
 def replaced(old_name: str, new: Identity, mailer: Mailer) -> View:

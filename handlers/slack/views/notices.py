@@ -130,7 +130,7 @@ def deleted() -> Message:
         [
             section(
                 ":wastebasket: *The mailer of this channel was deleted.* Nothing is sent from here until it is "
-                "connected anew with `/mailer connect`. Unsubscribes and complaints were kept."
+                "connected again with `/mailer connect`. Unsubscribes and complaints were kept."
             )
         ],
     )

@@ -168,9 +168,9 @@ def _refused(report: AccessReport) -> list[Block]:
     """Nothing was stored: what is missing, one by one, and the policy to paste."""
     if noun(report) == "role":
         role = report.principal_arn.split("/")[1]
-        principal, where, again = f"role/{role}", f"IAM › Roles › {esc(role)}", "check anew"
+        principal, where, again = f"role/{role}", f"IAM › Roles › {esc(role)}", "check again"
     else:
-        principal, where, again = THIS_USER, "IAM › Users › your user", "type the key again and check anew"
+        principal, where, again = THIS_USER, "IAM › Users › your user", "type the key again and check it"
     return [
         section(
             f":x: *Nothing was stored: the {noun(report)} may not do everything Mailroom needs.*\n"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
 
-from bot.mailer.overview import Overview, checklist
+from bot.mailer.overview import Item, Overview, checklist
 from bot.mailer.readiness import Blocker
 from bot.mailer.records import access_lost
 from bot.mailer.sentences import Step
@@ -157,22 +157,23 @@ def quota(mailer: Mailer) -> str:
     )
 
 
-def not_ready(overview: Overview) -> Message:
-    """C2: what is done, what is missing, and a button for each step that can be taken."""
+def not_ready(overview: Overview, what: str = "broadcasts") -> Message:
+    """C2: what is done, what is missing, and a button for each step that can be taken; `what` was to be sent."""
+    title = f"You can't send {what} yet"
     lines = []
     elements = []
     for item in checklist(overview):
         if item.missing:
-            lines.append(f":x: *{item.title}*: not yet. {esc(item.missing.sentence)}")
-            elements.append(step_button(item.missing.step, overview))
+            lines.append(f":x: *{item.title}*: not yet. {_sentence(item)}")
+            elements += _steps(item, overview)
         elif item.waits:
             lines.append(f":white_circle: {item.title}: afterwards")
         else:
             lines.append(f":white_check_mark: {item.title}: done")
     return Message(
-        "You can't send broadcasts yet",
+        title,
         [
-            section("*You can't send broadcasts yet*"),
+            section(f"*{title}*"),
             section("\n".join(lines)),
             *(_failing(overview) if Blocker.NO_VERIFIED_IDENTITY in overview.answer.blockers else []),
             *_actions(elements),
@@ -230,12 +231,24 @@ def _next(overview: Overview) -> list[Block]:
                 button(ids.Button.ADD_IDENTITY, "Add identity", ref),
             ),
         ]
-    missing = [item.missing for item in checklist(overview) if item.missing]
+    missing = [item for item in checklist(overview) if item.missing]
     elements = [step_button(overview.next_step, overview)]
+    if missing and missing[0].faster:
+        elements.append(step_button(missing[0].faster, overview))
     may_test = overview.mailer is not None and overview.mailer.access is not Access.LOST
     if may_test and any(row.state in {"verified", "temporary_failure"} for row in overview.identities):
         elements.append(button(ids.Button.SEND_TEST, "Send a test", team_ref(overview)))
-    return [section(f"*Next step*\n{esc(missing[0].sentence)}"), *_actions(elements)] if missing else []
+    return [section(f"*Next step*\n{_sentence(missing[0])}"), *_actions(elements)] if missing else []
+
+
+def _sentence(item: Item) -> str:
+    faster = " Until then add an address as well: it is verified in a minute." if item.faster else ""
+    return f"{esc(item.missing.sentence) if item.missing else ''}{faster}"
+
+
+def _steps(item: Item, overview: Overview) -> list[ButtonElement | None]:
+    steps = [item.missing.step if item.missing else None, item.faster]
+    return [step_button(step, overview) for step in steps if step]
 
 
 def _footnote(mailer: Mailer, *, one_click: bool) -> str:
