@@ -21,7 +21,7 @@ from storage.database import Database
 from storage.models import Identity, Mailer, Team
 from storage.states import IdentityKind, PollKind
 
-MAIL_FROM_LABEL = "mail"
+MAIL_FROM_LABEL = "bounce"  # `mail` is often in use, and nothing can stand beside a CNAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Applying for production access: the form AWS asks for, sent once, followed by the monitor until AWS decides."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +10,14 @@ from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
 from bot.mailer.facts import record_account
 from bot.mailer.records import Mailers
+from bot.ses.account import AccountFacts, Ses
 from bot.ses.errors import SesError, Trouble
 from storage import audit, leases
 from storage.database import Database
 from storage.models import Mailer, Team
 from storage.states import PollKind, Production
+
+log = logging.getLogger(__name__)
 
 WEBSITE_LIMIT = (
     1000  # PutAccountDetails: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutAccountDetails.html
@@ -110,13 +114,15 @@ class ProductionAccess:
                     "Answer the case in the AWS Support Center instead.",
                 ) from error
             raise self._mailers.explain(error) from error
-        facts = await ses.account()
+        facts = await _read_if_it_can_be(ses)  # AWS has the application, whatever the look at it says
         now = self._clock()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             before = mailer.production
             mailer.applied_at = now
-            await record_account(session, mailer, facts, now)
+            if facts is not None:
+                await record_account(session, mailer, facts, now)
+            session.add(mailer)
             await announce(session, team.id, Notice.APPLIED, mailer.id, now=now, episode=str(int(now.timestamp())))
             audit.record(
                 session,
@@ -130,3 +136,11 @@ class ProductionAccess:
             )
             await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
         return mailer
+
+
+async def _read_if_it_can_be(ses: Ses) -> AccountFacts | None:
+    try:
+        return await ses.account()
+    except SesError as error:
+        log.info("the account could not be read after an application: %s", error)
+        return None

@@ -122,13 +122,13 @@ class Ses:
     async def identity(self, name: str) -> IdentityFacts:
         """Ask for one identity; Trouble.NOT_FOUND when the account has none of that name."""
         answer = await self._read(
-            "ses:GetEmailIdentity", lambda ses: ses.get_email_identity(EmailIdentity=name), "VerificationStatus"
+            "ses:GetEmailIdentity", lambda ses: ses.get_email_identity(EmailIdentity=name), "IdentityType"
         )
         dkim, mail_from = answer.get("DkimAttributes") or {}, answer.get("MailFromAttributes") or {}
         return IdentityFacts(
             name=name,
             kind=_kind(name),
-            verification_status=clean(answer.get("VerificationStatus", "")),
+            verification_status=_verification(answer, "VerifiedForSendingStatus"),
             verified_for_sending=bool(answer.get("VerifiedForSendingStatus")),
             error_type=clean((answer.get("VerificationInfo") or {}).get("ErrorType", "")),
             dkim_status=clean(dkim.get("Status", "")),
@@ -297,9 +297,14 @@ def _listed(entry: dict[str, Any]) -> ListedIdentity:
     return ListedIdentity(
         name=name,
         kind=_kind(name),
-        verification_status=clean(entry.get("VerificationStatus", "")),
+        verification_status=_verification(entry, "SendingEnabled"),
         sending_enabled=bool(entry.get("SendingEnabled")),
     )
+
+
+def _verification(answer: dict[str, Any], flag: str) -> str:
+    """Read VerificationStatus, which older answers do not have: AWS's own flag says enough."""
+    return clean(answer.get("VerificationStatus") or ("SUCCESS" if answer.get(flag) else "PENDING"))
 
 
 def _kind(name: str) -> IdentityKind:

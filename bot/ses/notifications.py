@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from bot.ses.client import AwsSession
+from bot.ses.regions import dns_suffix
 
 OLDEST: Final = timedelta(hours=1)  # for so long SNS tries again
 AHEAD: Final = timedelta(minutes=15)  # as far as AWS's own signatures bear with clocks
@@ -162,10 +163,8 @@ def _cut(kept: OrderedDict[str, Any], limit: int) -> None:
 
 def _address_of(partition: str, region: str) -> re.Pattern[str]:
     """The whole of it: no user, no port, no query, no other host."""
-    domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-    return re.compile(
-        rf"https://sns\.{re.escape(region)}\.{re.escape(domain)}/SimpleNotificationService-[0-9a-f]{{1,64}}\.pem"
-    )
+    suffix = re.escape(dns_suffix(partition))
+    return re.compile(rf"https://sns\.{re.escape(region)}\.{suffix}/SimpleNotificationService-[0-9a-f]{{1,64}}\.pem")
 
 
 async def subscribe(session: AwsSession, topic_arn: str, endpoint: str) -> None:

@@ -37,16 +37,22 @@ STATEMENTS = (
             "ses",
             "GetAccount PutAccountDetails ListEmailIdentities CreateEmailIdentity GetEmailIdentity DeleteEmailIdentity "
             "PutEmailIdentityMailFromAttributes PutEmailIdentityConfigurationSetAttributes CreateConfigurationSet "
-            "GetConfigurationSet CreateConfigurationSetEventDestination GetConfigurationSetEventDestinations "
-            "UpdateConfigurationSetEventDestination DeleteConfigurationSet GetSuppressedDestination "
-            "ListSuppressedDestinations PutSuppressedDestination TagResource",
+            "CreateConfigurationSetEventDestination GetConfigurationSetEventDestinations "
+            "UpdateConfigurationSetEventDestination DeleteConfigurationSet",
         ),
+    ),
+    Statement(
+        "MailroomSuppressions",
+        "read AWS's own suppression list, and take off it what is lifted here",
+        "*",
+        _actions("ses", "ListSuppressedDestinations GetSuppressedDestination DeleteSuppressedDestination"),
+        optional=True,
     ),
     Statement(
         "MailroomSend",
         "send mail",
         "*",
-        _actions("ses", "SendEmail SendRawEmail SendBulkEmail SendBulkTemplatedEmail SendTemplatedEmail"),
+        _actions("ses", "SendEmail SendRawEmail SendBulkEmail SendBulkTemplatedEmail"),
     ),
     Statement(
         "MailroomTopic",
@@ -54,15 +60,8 @@ STATEMENTS = (
         "arn:{partition}:sns:*:{account}:mailroom-*",
         _actions(
             "sns",
-            "CreateTopic GetTopicAttributes SetTopicAttributes Subscribe ConfirmSubscription ListSubscriptionsByTopic "
-            "TagResource DeleteTopic",
+            "CreateTopic GetTopicAttributes SetTopicAttributes Subscribe ConfirmSubscription DeleteTopic",
         ),
-    ),
-    Statement(
-        "MailroomSubscription",
-        "look at and end its own subscription to that topic",
-        "*",
-        _actions("sns", "Unsubscribe GetSubscriptionAttributes"),
     ),
     Statement(
         "MailroomQueue",

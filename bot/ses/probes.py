@@ -50,7 +50,6 @@ def probes() -> tuple[Probe, ...]:
             ("ses:PutEmailIdentityConfigurationSetAttributes",),
             lambda ses: ses.put_email_identity_configuration_set_attributes(EmailIdentity=domain),
         ),
-        Probe(("ses:GetConfigurationSet",), lambda ses: ses.get_configuration_set(ConfigurationSetName=name)),
         Probe(
             ("ses:SendEmail", "ses:SendRawEmail"),
             lambda ses: ses.send_email(FromEmailAddress=address, Destination=destination, Content=simple),
@@ -74,7 +73,11 @@ def probes() -> tuple[Probe, ...]:
             lambda ses: ses.list_suppressed_destinations(PageSize=1),
             required=False,
         ),
-        Probe(("ses:PutSuppressedDestination",), None, required=False),
+        Probe(
+            ("ses:DeleteSuppressedDestination",),
+            lambda ses: ses.delete_suppressed_destination(EmailAddress=address),
+            required=False,
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from bot.ses.account import Ses
 from bot.ses.client import SesClients
 from bot.ses.credentials import AwsKey
 from bot.ses.errors import SesError, Trouble
+from bot.ses.regions import dns_suffix, find_region
 from storage.sealing import Secret
 
 _STRANGER = AwsKey("AKIA0000000000000000", Secret("nobody's"))
@@ -23,7 +24,12 @@ async def check_reach(clients: SesClients, region: str) -> None:
             raise BotError(
                 "NO_ANSWER",
                 f"SES does not answer in {region} ({error.code}).",
-                f"Let this machine reach email.{region}.amazonaws.com on port 443.",
+                f"Let this machine reach email.{region}.{_suffix(region)} on port 443.",
             ) from error
     finally:
         clients.forget("reach")
+
+
+def _suffix(region: str) -> str:
+    known = find_region(region)
+    return dns_suffix(known.partition if known else "aws")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import botocore.session
 
@@ -19,13 +20,27 @@ class Region:
 def regions() -> tuple[Region, ...]:
     """List every region with SES in every partition: the commercial ones first, each by its code."""
     session = botocore.session.Session()
-    partitions = session.get_component("data_loader").load_data("endpoints")["partitions"]
     found = [
         Region(code, f"{code} ({_name(partition['regions'][code]['description'])})", partition["partition"])
-        for partition in partitions
+        for partition in _partitions()
         for code in sorted(session.get_available_regions("sesv2", partition["partition"]))
     ]
     return tuple(found[:MAX_REGIONS])
+
+
+@cache
+def dns_suffix(partition: str) -> str:
+    """Return what the names of AWS's hosts in a partition end with; that of the commercial one for an unknown one."""
+    suffixes = {each["partition"]: str(each["dnsSuffix"]) for each in _partitions()}
+    return suffixes.get(partition, suffixes["aws"])
+
+
+@cache
+def _partitions() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (
+        botocore.session.Session().get_component("data_loader").load_data("endpoints")["partitions"]
+    )
+    return found
 
 
 def find_region(code: str) -> Region | None:

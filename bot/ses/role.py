@@ -20,7 +20,7 @@ import botocore.session
 from botocore.config import Config
 
 from bot.ses.credentials import AwsKey, AwsRole
-from bot.ses.errors import ASSUME_ROLE, AWS_FAILURES, SesError, Trouble, classify
+from bot.ses.errors import ASSUME_ROLE, AWS_FAILURES, UNKNOWN_KEY_CODES, SesError, Trouble, classify
 from storage.sealing import Secret
 
 log = logging.getLogger(__name__)
@@ -113,10 +113,8 @@ class Roles:
     def account(self) -> str | None:
         """Return the account that a role has to trust; None where Mailroom has no credentials of its own that work."""
         if self._account is None and (self._look_at is None or self._seconds() >= self._look_at):
-            with self._lock:
-                home = self._session.get_config_variable("region") or "us-east-1"
             try:
-                self._account = str(self._sts(home).get_caller_identity()["Account"])
+                self._account = str(self._sts(self._home()).get_caller_identity()["Account"])
             except SesError:
                 self._look_at = self._seconds() + LOOK_AGAIN_SECONDS
             except AWS_FAILURES as error:
@@ -151,14 +149,32 @@ class Roles:
             SesError: Trouble.ACCESS when the role does not let us in. Troubles of our own are Trouble.PRINCIPAL. That
                 the call failed is never a doubt about another one: it is NOT_SENT, not UNAVAILABLE.
         """
-        request = {"RoleArn": arn, "RoleSessionName": name, "DurationSeconds": SESSION_SECONDS}
+        request: dict[str, Any] = {"RoleArn": arn, "RoleSessionName": name, "DurationSeconds": SESSION_SECONDS}
         if external_id is not None:
             request["ExternalId"] = external_id
         try:
-            got = self._sts(region).assume_role(**request)["Credentials"]
+            got = self._ask(region, request)
         except AWS_FAILURES as error:
             raise _whose(classify(error, ASSUME_ROLE)) from None
         return AwsKey(got["AccessKeyId"], Secret(got["SecretAccessKey"]), Secret(got["SessionToken"]))
+
+    def _ask(self, region: str, request: dict[str, Any]) -> Any:
+        """Ask the region's STS; where it does not know our key, the home region's, whose sessions are valid there too.
+
+        A region that our own account has not switched on knows none of its keys ("Managing AWS STS in an AWS Region",
+        IAM User Guide).
+        """
+        try:
+            return self._sts(region).assume_role(**request)["Credentials"]
+        except AWS_FAILURES as error:
+            home = self._home()
+            if region == home or classify(error, ASSUME_ROLE).code not in UNKNOWN_KEY_CODES:
+                raise
+            return self._sts(home).assume_role(**request)["Credentials"]
+
+    def _home(self) -> str:
+        with self._lock:
+            return str(self._session.get_config_variable("region") or "us-east-1")
 
     def drop(self, owner: str, version: int, expired: AwsKey) -> None:
         """Use these credentials no more."""

@@ -61,6 +61,8 @@ class SetUp:
     queue_works: bool = False  # and all that is needed to collect from it is allowed
     queue_waits: bool = False  # it does not work yet, and nothing of it is denied
     found: bool = False  # a piece was there before
+    has_set: bool = True
+    has_topic: bool = True
 
 
 # "You must wait at least one second after the queue is created" (CreateQueue, SQS API reference)
@@ -96,13 +98,22 @@ async def set_up(place: Place, attempt: Attempt, endpoint: str = "") -> SetUp:
 
     Each action is attempted, whatever became of those before it, so that all that is missing is found in one go.
     """
-    topic_found = await _topic(place, attempt)
-    set_found = await _configuration_set(place, attempt)
+    topic_found, has_topic = await _topic(place, attempt)
+    set_found, has_set = await _configuration_set(place, attempt)
     queue_url, refusals = await _queue(place, attempt)
     works = not refusals
     await _subscriptions(place, attempt, endpoint, with_queue=works)
     denied = any(error.trouble is Trouble.MISSING_ACTION for error in refusals)
-    return SetUp(place.name, place.arn("sns"), queue_url, works, not (works or denied), found=topic_found or set_found)
+    return SetUp(
+        place.name,
+        place.arn("sns"),
+        queue_url,
+        works,
+        queue_waits=not (works or denied),
+        found=topic_found or set_found,
+        has_set=has_set,
+        has_topic=has_topic,
+    )
 
 
 async def tear_down(session: AwsSession, done: SetUp, *, keep_set: bool = False) -> tuple[str, ...]:
@@ -112,8 +123,8 @@ async def tear_down(session: AwsSession, done: SetUp, *, keep_set: bool = False)
     """
     name, topic = done.configuration_set, done.topic_arn
     return (
-        *(() if keep_set else await _remove_set(session, name)),
-        *await _remove(session, f"topic {topic}", "sns:DeleteTopic", lambda sns: sns.delete_topic(TopicArn=topic)),
+        *(() if keep_set or not done.has_set else await _remove_set(session, name)),
+        *(await _remove_topic(session, topic) if done.has_topic else ()),
         *(await remove_queue(session, done.queue_url) if done.queue_url else ()),
     )
 
@@ -125,6 +136,10 @@ async def _remove_set(session: AwsSession, name: str) -> tuple[str, ...]:
         "ses:DeleteConfigurationSet",
         lambda ses: ses.delete_configuration_set(ConfigurationSetName=name),
     )
+
+
+async def _remove_topic(session: AwsSession, arn: str) -> tuple[str, ...]:
+    return await _remove(session, f"topic {arn}", "sns:DeleteTopic", lambda sns: sns.delete_topic(TopicArn=arn))
 
 
 async def remove_queue(session: AwsSession, url: str) -> tuple[str, ...]:
@@ -164,13 +179,13 @@ def _policy(service: str, action: str, resource: str, condition: dict[str, Any])
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-async def _topic(place: Place, attempt: Attempt) -> bool:
-    """Make the topic. Returns whether it was there."""
+async def _topic(place: Place, attempt: Attempt) -> tuple[bool, bool]:
+    """Make the topic. Returns whether it was there, and whether it may be now."""
     arn = place.arn("sns")
     seen = await attempt(
         "sns:GetTopicAttributes", lambda sns: sns.get_topic_attributes(TopicArn=arn), fine=Trouble.NOT_FOUND
     )
-    await attempt("sns:CreateTopic", lambda sns: sns.create_topic(Name=place.name))
+    made = await attempt("sns:CreateTopic", lambda sns: sns.create_topic(Name=place.name))
     # Signature version 2 is SHA-256; SNS's default is SHA-1.
     attributes = {
         "Policy": json.dumps(topic_policy(place)),
@@ -180,11 +195,12 @@ async def _topic(place: Place, attempt: Attempt) -> bool:
     for name, value in attributes.items():
         change = {"TopicArn": arn, "AttributeName": name, "AttributeValue": value}
         await attempt("sns:SetTopicAttributes", methodcaller("set_topic_attributes", **change))
-    return not isinstance(seen, SesError)
+    found = not isinstance(seen, SesError)
+    return found, found or not _is_denied(made)
 
 
-async def _configuration_set(place: Place, attempt: Attempt) -> bool:
-    """Make the configuration set and its way to the topic. Returns whether the set was there."""
+async def _configuration_set(place: Place, attempt: Attempt) -> tuple[bool, bool]:
+    """Make the configuration set and its way to the topic. Returns whether it was there, and whether it may be now."""
     made = await attempt(
         "ses:CreateConfigurationSet",
         lambda ses: ses.create_configuration_set(ConfigurationSetName=place.name),
@@ -214,7 +230,11 @@ async def _configuration_set(place: Place, attempt: Attempt) -> bool:
             lambda ses: ses.update_configuration_set_event_destination(**names),
             not_yet=NO_TOPIC_YET,
         )
-    return isinstance(made, SesError) and made.trouble is Trouble.EXISTS
+    return isinstance(made, SesError) and made.trouble is Trouble.EXISTS, not _is_denied(made)
+
+
+def _is_denied(made: dict[str, Any] | SesError) -> bool:
+    return isinstance(made, SesError) and made.trouble is Trouble.MISSING_ACTION
 
 
 def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:

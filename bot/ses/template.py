@@ -18,6 +18,7 @@ FILE_NAME = "mailroom-role.yaml"
 _CONSOLES = {
     "aws-cn": "{region}.console.amazonaws.cn",
     "aws-us-gov": "{region}.console.amazonaws-us-gov.com",
+    "aws-eusc": "{region}.console.amazonaws-eusc.eu",
 }
 _ITSELF = "role/${AWS::StackName}-*"  # a role's name cannot stand in its own policy, but it begins with the stack's
 

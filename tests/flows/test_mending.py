@@ -75,7 +75,7 @@ async def test_retry_deletes_creates_anew_with_its_settings_and_shows_the_new_re
     new = world.ses.identities["acme.test"]
     assert new is not old
     assert new.mail_from
-    assert new.mail_from.domain == "mail.acme.test"
+    assert new.mail_from.domain == "bounce.acme.test"
     told = await world.bob.sees(world.news, "Put these records into the DNS of acme.test")
     assert told.ts > failed.ts
     assert all(token in told.text for token in new.tokens)

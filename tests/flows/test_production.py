@@ -88,6 +88,21 @@ async def test_while_aws_reviews_nothing_is_sent_twice(world: World) -> None:
 
 
 @OVER_HTTP
+async def test_an_application_counts_though_the_look_at_it_is_throttled(world: World) -> None:
+    await world.is_connected()
+    fault = world.aws.fail("ses:GetAccount", times=None)
+
+    modal = await applies(world)
+    await world.says_what_it_has_to()
+
+    assert "Something went wrong" not in modal.text
+    await world.bob.sees(world.news, "Applied for production access")
+    world.aws.heal(fault)
+    await world.passes(REVIEW)
+    assert (await world.asks(world.ada, "/mailer production", "already reviewing")).ephemeral
+
+
+@OVER_HTTP
 async def test_an_application_that_aws_has_from_elsewhere_is_a_sentence(world: World) -> None:
     await world.is_connected()
     modal = await world.opens(world.ada, "/mailer production", "Production access")

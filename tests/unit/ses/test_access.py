@@ -27,7 +27,6 @@ REQUIRED = {
     "ses:DeleteEmailIdentity",
     "ses:PutEmailIdentityMailFromAttributes",
     "ses:PutEmailIdentityConfigurationSetAttributes",
-    "ses:GetConfigurationSet",
     "ses:SendEmail",
     "ses:SendRawEmail",
     "ses:SendBulkEmail",
@@ -99,7 +98,7 @@ async def test_the_simulator_is_asked_instead_where_that_is_allowed(aws: AwsPlay
     report = await check(sign_in(aws.create_key(allow=SIMULATING)), CONNECTION)
     assert report.passed
     assert outcomes(report)["ses:PutAccountDetails"] is Outcome.OK
-    assert outcomes(report)["ses:PutSuppressedDestination"] is Outcome.OK
+    assert outcomes(report)["ses:DeleteSuppressedDestination"] is Outcome.OK
     assert len(aws.calls_of("iam:SimulatePrincipalPolicy")) == 1
     assert not aws.calls_of("ses:SendEmail")
     assert NAME in aws.ses().configuration_sets
@@ -153,7 +152,11 @@ async def test_all_that_is_missing_is_named_at_once(aws: AwsPlayground, sign_in:
         "sns:SetTopicAttributes",
         "sns:Subscribe",
     }
-    assert report.missing_optional == ("ses:ListSuppressedDestinations", "sqs:CreateQueue")
+    assert report.missing_optional == (
+        "ses:ListSuppressedDestinations",
+        "ses:DeleteSuppressedDestination",
+        "sqs:CreateQueue",
+    )
 
 
 async def test_one_denial_can_hide_what_is_thought_of_another_action(aws: AwsPlayground, sign_in: SignIn) -> None:
@@ -251,7 +254,11 @@ async def test_another_bad_request_is_not_waited_for(aws: AwsPlayground, sign_in
 async def test_suppression_is_optional(aws: AwsPlayground, sign_in: SignIn) -> None:
     report = await check(sign_in(aws.create_key(deny=["ses:*SuppressedDestination*"])), CONNECTION)
     assert report.passed
-    assert report.missing_optional == ("ses:GetSuppressedDestination", "ses:ListSuppressedDestinations")
+    assert report.missing_optional == (
+        "ses:GetSuppressedDestination",
+        "ses:ListSuppressedDestinations",
+        "ses:DeleteSuppressedDestination",
+    )
 
 
 async def test_a_root_key_is_refused_before_anything_else(aws: AwsPlayground, sign_in: SignIn) -> None:
@@ -364,6 +371,13 @@ async def test_what_cannot_be_undone_is_reported(aws: AwsPlayground, sign_in: Si
     assert len(report.left_over) == 1
     assert NAME in report.left_over[0]
     assert "ses:DeleteConfigurationSet" in report.left_over[0]
+
+
+async def test_what_was_never_made_is_not_left_over(aws: AwsPlayground, sign_in: SignIn) -> None:
+    key = aws.create_key(deny=["sns:*", "ses:CreateConfigurationSet", "ses:DeleteConfigurationSet"])
+    report = await check(sign_in(key), CONNECTION)
+    assert report.set_up is None
+    assert report.left_over == ()
 
 
 async def test_pieces_that_were_there_before_are_never_undone(aws: AwsPlayground, sign_in: SignIn) -> None:

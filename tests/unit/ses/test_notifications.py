@@ -283,11 +283,17 @@ async def test_a_certificate_is_fetched_from_no_other_address() -> None:
     assert tried > 400
 
 
-async def test_in_china_the_certificate_is_from_chinas_host() -> None:
-    topic = "arn:aws-cn:sns:cn-north-1:111122223333:mailroom-c0ffee"
+@pytest.mark.parametrize(
+    ("partition", "region", "theirs"),
+    [("aws-cn", "cn-north-1", "amazonaws.com.cn"), ("aws-eusc", "eusc-de-east-1", "amazonaws.eu")],
+)
+async def test_in_another_partition_the_certificate_is_from_its_own_host(
+    partition: str, region: str, theirs: str
+) -> None:
+    topic = f"arn:{partition}:sns:{region}:111122223333:mailroom-c0ffee"
     host = Host()
-    for domain, is_theirs in (("amazonaws.com.cn", True), ("amazonaws.com", False)):
-        url = f"https://sns.cn-north-1.{domain}/SimpleNotificationService-0123.pem"
+    for domain, is_theirs in ((theirs, True), ("amazonaws.com", False)):
+        url = f"https://sns.{region}.{domain}/SimpleNotificationService-0123.pem"
         message = sign(NOTIFICATION | {"TopicArn": topic}) | {"SigningCertURL": url}
         assert await passes(message, host, topic=topic) is is_theirs
     assert len(host.asked) == 1

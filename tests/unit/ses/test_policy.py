@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
+from botocore import xform_name
 
 from bot.ses.policy import STATEMENTS, policy, policy_json, statements_of
 from bot.ses.probes import probes
 
+ROOT = Path(__file__).parents[3]
 SET_UP_ACTIONS = {
     "ses:CreateConfigurationSet",
     "ses:CreateConfigurationSetEventDestination",
@@ -33,6 +37,25 @@ def test_everything_that_is_checked_or_set_up_is_in_the_policy() -> None:
     granted = {action for statement in STATEMENTS for action in statement.actions}
     assert {action for probe in probes() for action in probe.actions} <= granted
     assert granted >= SET_UP_ACTIONS
+
+
+LOOKED_AT = {"SendRawEmail": "SendEmail", "SendBulkTemplatedEmail": "SendBulkEmail"}
+"""AWS wants these for a call of another name (anymail, docs/esps/amazon_ses.rst)."""
+
+
+def test_each_action_of_the_policy_is_called_somewhere() -> None:
+    """A call that only tries whether it is allowed is no reason to be allowed it."""
+    bot = ROOT / "bot"
+    trying = {bot / "ses" / "probes.py", *(bot / "ses" / "live").glob("*.py")}
+    source = "\n".join(path.read_text() for path in sorted(set(bot.rglob("*.py")) - trying))
+    names = {action.partition(":")[2] for statement in STATEMENTS for action in statement.actions}
+    names -= {"SimulatePrincipalPolicy"}  # which is what trying is
+    called = {name for name in names if re.search(rf"\b{xform_name(LOOKED_AT.get(name, name))}\b", source)}
+    assert names - called == set()
+
+
+def test_the_readme_shows_the_policy_as_it_is() -> None:
+    assert f"```json\n{policy_json('aws')}\n```" in (ROOT / "README.md").read_text()
 
 
 def test_topics_and_queues_are_granted_by_name_in_the_account_and_partition() -> None:

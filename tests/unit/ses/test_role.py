@@ -206,6 +206,17 @@ async def test_a_switched_off_region_is_said_to_be_that(aws: AwsPlayground, sess
     assert caught.value.trouble is Trouble.REGION_OFF
 
 
+async def test_where_a_region_does_not_know_our_key_the_home_regions_sts_is_asked(
+    aws: AwsPlayground, session: AwsSession
+) -> None:
+    fault = aws.fail(ASSUME_ROLE, "InvalidClientTokenId", times=None, region=REGION)
+    await Ses(session).account()
+    assert fault.hits == 1
+    aws.fail(ASSUME_ROLE, "InvalidClientTokenId", times=None)
+    session.renew()
+    await Ses(session).account()  # by the session that is there: nothing of the team's is in doubt
+
+
 # Our own account
 
 
@@ -333,7 +344,7 @@ def test_the_template_grants_the_policy_and_nothing_else() -> None:
     ]
     resources = {statement["Sid"]: statement["Resource"] for statement in granted}
     assert resources["MailroomTopic"] == {"Fn::Sub": "arn:${AWS::Partition}:sns:*:${AWS::AccountId}:mailroom-*"}
-    assert {resources["MailroomManage"], resources["MailroomSend"], resources["MailroomSubscription"]} == {"*"}
+    assert {resources["MailroomManage"], resources["MailroomSend"], resources["MailroomSuppressions"]} == {"*"}
 
 
 def test_the_command_makes_the_stack_and_prints_the_role() -> None:
@@ -348,6 +359,7 @@ def test_the_command_makes_the_stack_and_prints_the_role() -> None:
     ("region", "host"),
     [
         ("eu-west-1", "eu-west-1.console.aws.amazon.com"),
+        ("eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu"),
         ("us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
     ],
 )
