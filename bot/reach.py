@@ -140,7 +140,8 @@ async def renumber(session: AsyncSession, workspace: str, old: str, new: str, *,
     ).first()
     if team is None:
         return None
-    usurper = (await session.exec(select(Team).where(Team.slack_team_id == workspace, Team.channel_id == new))).first()
+    there = select(Team).where(Team.slack_team_id == workspace, Team.channel_id == new)
+    usurper = (await session.exec(there.with_for_update())).first()
     if usurper is not None:  # somebody typed a command there before Slack told us
         if not await _is_empty(session, usurper):
             return None

@@ -43,7 +43,7 @@ class Replies:
             if not key:
                 return await act(session)
             is_new = await leases.seen_once(session, _name(team, key), self._clock())
-            seen = await session.get_one(SeenRequest, _name(team, key))
+            seen = await session.get_one(SeenRequest, _name(team, key), with_for_update=True)
             if is_new:
                 _fill(seen, request, await act(session))
                 session.add(seen)
@@ -70,7 +70,7 @@ class Replies:
             return
         if not await leases.seen_once(session, _name(team, key), self._clock()):
             raise BotError("ANSWERED", "A request with this Idempotency-Key was answered at the same moment.")
-        seen = await session.get_one(SeenRequest, _name(team, key))
+        seen = await session.get_one(SeenRequest, _name(team, key), with_for_update=True)
         _fill(seen, request, reply)
         session.add(seen)
 

@@ -24,6 +24,7 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
+from storage.held import WriterSession
 from storage.sqlite import connect
 
 log = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ class Database:
         """One transaction: committed at the end, rolled back on any error. Nothing in it may wait for the network."""
         async with (
             self._one_at_a_time(),
-            AsyncSession(self._writer, expire_on_commit=False) as session,
+            AsyncSession(self._writer, expire_on_commit=False, sync_session_class=WriterSession) as session,
             session.begin(),
         ):
             yield session

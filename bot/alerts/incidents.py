@@ -75,7 +75,7 @@ async def follow(session: AsyncSession, mailer: Mailer, wrong: Wrong, now: datet
     blind = any(kind in BLINDING for kind, _ in wrong)
     known: set[tuple[IncidentKind, str]] = set()
     lasts: set[IncidentKind] = set()
-    for incident in await open_incidents(session, mailer.team_id):
+    for incident in await open_incidents(session, mailer.team_id, lock=True):
         subjects = _subjects(incident)
         known.update((incident.kind, subject) for subject in subjects)
         lasting = [subject for subject in subjects if (incident.kind, subject) in wrong]
@@ -93,11 +93,10 @@ async def follow(session: AsyncSession, mailer: Mailer, wrong: Wrong, now: datet
             await _open(session, mailer, kind, together, wrong, now)
 
 
-async def open_incidents(session: AsyncSession, team_id: str) -> list[Incident]:
-    """Return what is not resolved, the most basic first."""
-    rows = await session.exec(
-        select(Incident).where(Incident.team_id == team_id, col(Incident.state) != IncidentState.RESOLVED)
-    )
+async def open_incidents(session: AsyncSession, team_id: str, *, lock: bool = False) -> list[Incident]:
+    """Return what is not resolved, the most basic first; `lock` it to change it."""
+    unresolved = select(Incident).where(Incident.team_id == team_id, col(Incident.state) != IncidentState.RESOLVED)
+    rows = await session.exec(unresolved.order_by(Incident.id).with_for_update() if lock else unresolved)
     return sorted(rows, key=lambda row: (_ORDER[row.kind], row.opened_at, row.subject))
 
 

@@ -129,7 +129,8 @@ async def save_as(session: AsyncSession, team: Team, audience: Audience, name: s
     same = (col(Audience.team_id) == team.id, col(Audience.name_key) == _key(name))
     replaced = await session.exec(update(Audience).where(*same).values(name="", name_key=""))
     audience.name, audience.name_key = name, _key(name)
-    await session.merge(audience)
+    this = update(Audience).where(col(Audience.id) == audience.id)
+    await session.exec(this.values(name=audience.name, name_key=audience.name_key))
     action: audit.Action = "audience.replace" if replaced.rowcount else "audience.save"
     audit.record(session, team.id, by, action, now=now, subject=name, after={"size": audience.size})
 

@@ -130,7 +130,8 @@ async def store_audience(
             await progress(reading.rows)
         _refuse_nobody(audience)
         async with db.write() as session:
-            await session.merge(audience)
+            stored = await session.get_one(Audience, audience.id, with_for_update=True)
+            stored.sqlmodel_update(audience)
     except BaseException:
         await forget_audience(db, audience.id)
         raise

@@ -64,7 +64,7 @@ class Reports:
         key = key_of(Notice.LIST, broadcast.id, by)
         async with self._db.write() as session:
             await session.get(Broadcast, broadcast.id, with_for_update=True)  # of two clicks one comes second
-            row = (await session.exec(select(Outbox).where(Outbox.key == key))).first()
+            row = (await session.exec(select(Outbox).where(Outbox.key == key).with_for_update())).first()
             if row is not None and row.due_at is not None:
                 return broadcast
             row = row or Outbox(

@@ -145,7 +145,7 @@ class Suppressions:
             row = await _liftable(session, team, address)
         at_aws = await self._lift_at_aws(team, row.address)
         async with self._db.write() as session:
-            row = await _liftable(session, team, address)
+            row = await _liftable(session, team, address, lock=True)
             await session.delete(row)
             audit.record(
                 session,
@@ -176,8 +176,9 @@ class Suppressions:
             return AtAws.NOT_ALLOWED
 
 
-async def _liftable(session: AsyncSession, team: Team, address: str) -> Suppression:
-    row = (await session.exec(_of(team.id, address))).first()
+async def _liftable(session: AsyncSession, team: Team, address: str, *, lock: bool = False) -> Suppression:
+    found = _of(team.id, address)
+    row = (await session.exec(found.with_for_update() if lock else found)).first()
     if row is None:
         raise BotError("NOT_FOUND", "This address is not suppressed.")
     if row.reason in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT}:

@@ -106,7 +106,8 @@ async def record_listing(
 
     Unmanaged identities come and go with AWS's list. A managed one that is no longer there is gone, and stays.
     """
-    rows = {row.name: row for row in await session.exec(select(Identity).where(Identity.mailer_id == mailer.id))}
+    known = select(Identity).where(Identity.mailer_id == mailer.id).order_by(Identity.id).with_for_update()
+    rows = {row.name: row for row in await session.exec(known)}
     managed = [row for row in rows.values() if row.managed]
     changed: list[Identity] = []
     for entry in listed:

@@ -58,7 +58,7 @@ class Identities:
         now = self._clock()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)  # a look at AWS may be storing the same name
-            row = await _unmanaged(session, mailer, name) or new_identity(mailer, name, now)
+            row = await _unmanaged(session, mailer, name, lock=True) or new_identity(mailer, name, now)
             await record_identity(session, row, facts, now)
             row.managed, row.adopted, row.added_by = True, not created, by
             await announce_added(session, row, now)
@@ -100,9 +100,10 @@ class Identities:
             raise self._mailers.explain(error) from error
 
 
-async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str) -> Identity | None:
+async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str, *, lock: bool = False) -> Identity | None:
     """Return the identity if AWS lists it and this channel has not added it. Raises BotError EXISTS where it has."""
-    row = (await session.exec(select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name))).first()
+    named = select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name)
+    row = (await session.exec(named.with_for_update() if lock else named)).first()
     if row is not None and row.managed:
         sentence = f"{name} is already an identity of this channel."
         raise BotError("EXISTS", sentence, "Type /mailer to see how it stands.", field="identity")

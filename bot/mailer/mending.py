@@ -301,7 +301,8 @@ async def _still_held(session: AsyncSession, held: Identity) -> Identity:
 
 async def _in_place_of(session: AsyncSession, mailer: Mailer, old: Identity, now: datetime) -> Identity:
     name, by = old.intent_detail["name"], old.intent_detail["by"]
-    found = await session.exec(select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name))
+    named = select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name)
+    found = await session.exec(named.with_for_update())
     new = found.first() or new_identity(mailer, name, now)
     if not new.managed:
         new.managed, new.adopted, new.added_by = True, old.intent_detail["adopted"], by

@@ -357,7 +357,7 @@ async def test_a_thousand_identities_are_one_alert_when_the_key_dies_and_when_th
     world.ses.verify(*names)
     await world.passes(HEALTHY)
     async with world.bot.db.write() as session:
-        for row in await session.exec(select(Identity)):
+        for row in await session.exec(select(Identity).with_for_update()):
             row.managed = True
     world.aws.revoke(key)
     await access_is_lost(world)

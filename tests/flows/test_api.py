@@ -71,14 +71,14 @@ async def test_in_every_state_reads_answer_with_the_state_and_aws_is_not_asked(w
     world.ses.verify(*states)
     await world.is_connected()
     async with world.bot.db.write() as session:
-        for row in await session.exec(select(Identity)):
+        for row in await session.exec(select(Identity).with_for_update()):
             row.state = states[row.name]
     calls = len(world.aws.calls)
 
     for access, production, sending in product(Access, Production, Sending):
         world.clock.advance(1)
         async with world.bot.db.write() as session:
-            mailer = (await session.exec(select(Mailer))).one()
+            mailer = (await session.exec(select(Mailer).with_for_update())).one()
             mailer.access, mailer.production, mailer.sending = access, production, sending
         got = (await program.reads("/mailer"))["mailer"]
         assert (got["access"], got["production"], got["sending"]) == (access, production, sending)

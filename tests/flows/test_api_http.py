@@ -86,7 +86,7 @@ async def test_what_a_recipient_said_is_not_taken_back(
 ) -> None:
     await suppress(program, "ann@elsewhere.test")
     async with world.bot.db.write() as session:
-        (await session.exec(select(Suppression))).one().reason = reason
+        (await session.exec(select(Suppression).with_for_update())).one().reason = reason
 
     refused = await lift(program, "ann@elsewhere.test")
 

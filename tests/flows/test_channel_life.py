@@ -139,7 +139,8 @@ async def test_an_event_is_handled_again_where_its_first_delivery_failed_before_
 
     async def fails_once(session: AsyncSession, event: Event) -> None:
         tries.append(event.key)
-        team = (await session.exec(select(Team).where(Team.slack_team_id == event.workspace))).one()
+        of_workspace = select(Team).where(Team.slack_team_id == event.workspace)
+        team = (await session.exec(of_workspace.with_for_update())).one()
         team.name = f"{team.name}!"
         session.add(team)
         if len(tries) == 1:

@@ -41,7 +41,7 @@ async def test_a_message_that_says_so_already_is_not_edited(world: World) -> Non
     edits = len(world.slack.calls_of("chat.update"))
 
     async with world.bot.db.write() as session:
-        for row in await session.exec(select(Outbox)):
+        for row in await session.exec(select(Outbox).with_for_update()):
             row.wanted, row.due_at = row.wanted + 1, world.clock()
     await world.settle()
 

@@ -269,7 +269,7 @@ async def test_where_only_named_people_may_send_others_are_refused_and_nothing_h
     await world.is_open()
     message = await world.confirms(await world.composes())
     async with world.bot.db.write() as session:
-        team = (await session.exec(select(Team))).one()
+        team = (await session.exec(select(Team).with_for_update())).one()
         team.senders = [world.slack.person("Somebody").id]
         session.add(team)
     stored = await world.everything_stored()

@@ -97,7 +97,7 @@ async def test_a_team_of_another_workspace_is_not_there(world: World) -> None:
     """As after the app has moved, with its database, from one workspace to the next."""
     team, adele = await an_admin_comes(world)
     async with world.bot.db.write() as session:
-        row = await session.get_one(Team, team.id)
+        row = await session.get_one(Team, team.id, with_for_update=True)
         row.slack_team_id = ELSEWHERE
         session.add(row)
 
@@ -108,7 +108,7 @@ async def test_a_team_of_another_workspace_is_not_there(world: World) -> None:
 async def test_an_event_of_another_workspace_changes_nothing(world: World) -> None:
     await world.is_connected()
     async with world.bot.db.write() as session:
-        (row,) = await session.exec(select(Team))
+        (row,) = await session.exec(select(Team).with_for_update())
         row.slack_team_id = ELSEWHERE
         session.add(row)
     stored = await world.everything_stored()

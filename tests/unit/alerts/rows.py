@@ -88,7 +88,7 @@ class Watched:
     async def change(self, *names: str, **facts: Any) -> None:
         """Change facts of these identities."""
         async with self.db.write() as session:
-            for row in await session.exec(select(Identity).where(col(Identity.name).in_(names))):
+            for row in await session.exec(select(Identity).where(col(Identity.name).in_(names)).with_for_update()):
                 for name, value in facts.items():
                     setattr(row, name, value)
                 session.add(row)
@@ -106,6 +106,6 @@ class Watched:
     async def post(self) -> None:
         """Deliver everything, as the notifier does."""
         async with self.db.write() as session:
-            for row in await session.exec(select(Outbox)):
+            for row in await session.exec(select(Outbox).with_for_update()):
                 row.ts, row.shown, row.due_at = row.ts or "1.0", row.wanted, None
                 session.add(row)

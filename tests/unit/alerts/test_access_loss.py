@@ -67,7 +67,7 @@ async def test_a_key_younger_than_five_minutes_is_tried_again_before_its_loss_is
     db: Database, clock: Clock, world: World, mailer: Mailer, look: Look
 ) -> None:
     async with db.write() as session:
-        row = await session.get_one(Mailer, mailer.id)
+        row = await session.get_one(Mailer, mailer.id, with_for_update=True)
         row.credentials_at = clock()
         session.add(row)
     world.dead = {mailer.id: (clock(), clock() + YEAR)}

@@ -281,7 +281,7 @@ async def test_what_is_over_or_another_teams_cannot_be_acknowledged(watched: Wat
 async def test_the_incident_and_its_message_come_in_one_transaction(watched: Watched, clock: Clock) -> None:
     with pytest.raises(ZeroDivisionError):
         async with watched.db.write() as session:
-            mailer = await session.get_one(type(watched.mailer), watched.mailer.id)
+            mailer = await session.get_one(type(watched.mailer), watched.mailer.id, with_for_update=True)
             mailer.access = Access.LOST
             await follow_facts(session, mailer, [], clock())
             raise ZeroDivisionError

@@ -193,7 +193,7 @@ class Station:
 
     async def change(self, row: Any, **values: Any) -> None:
         async with self.db.write() as session:
-            stored = await session.get_one(type(row), row.id)
+            stored = await session.get_one(type(row), row.id, with_for_update=True)
             for name, value in values.items():
                 setattr(stored, name, value)
             session.add(stored)

@@ -84,7 +84,7 @@ class Sent:
                 )
                 for seq in range(size)
             )
-            stored = await session.get_one(Mailer, self.watched.mailer.id)
+            stored = await session.get_one(Mailer, self.watched.mailer.id, with_for_update=True)
             for name, value in mailer.items():
                 setattr(stored, name, value)
 
@@ -97,8 +97,8 @@ class Sent:
     async def play(self, events: list[Event]) -> DeliveryState:
         """Let the events come, from a delivery in doubt on; what it ends as."""
         async with self.db.write() as session:
-            row = await session.get_one(Delivery, (self.broadcast_id, 0))
-            chunk = await session.get_one(Chunk, self.chunk_id)
+            row = await session.get_one(Delivery, (self.broadcast_id, 0), with_for_update=True)
+            chunk = await session.get_one(Chunk, self.chunk_id, with_for_update=True)
             row.state, chunk.state = S.IN_DOUBT, ChunkState.IN_DOUBT
             session.add_all([row, chunk])
             await session.flush()

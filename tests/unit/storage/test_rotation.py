@@ -184,7 +184,7 @@ async def test_what_changes_during_a_rotation_is_kept(db: Database) -> None:
     (before, *_) = await rotation._stale(db, both)
     changed = both.seal("changed", team="t0", record="m0", field="credentials")
     async with db.write() as session:
-        (await session.get_one(Mailer, "m0")).credentials = changed
+        (await session.get_one(Mailer, "m0", with_for_update=True)).credentials = changed
     assert await rotation._reseal(db, both, before) == 0
     assert (await _opened(db, both))[0] == ("new", "changed")
 
