@@ -139,7 +139,10 @@ class _Slack:
     @classmethod
     def of(cls, slack: Slack) -> _Slack:
         members = {channel.id: set(channel.members) for channel in slack.channels.values()}
-        messages = [replace(message, blocks=copy.deepcopy(message.blocks)) for message in slack.messages]
+        messages = [  # a channel may get another id in the world that came here first
+            replace(message, channel=copy.copy(message.channel), blocks=copy.deepcopy(message.blocks))
+            for message in slack.messages
+        ]
         return cls(members, messages, list(slack.log), next(slack.numbers), slack.last_ts)
 
     def put_into(self, slack: Slack) -> None:
