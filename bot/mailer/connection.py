@@ -101,7 +101,7 @@ class Connections:
             except IntegrityError as error:
                 if not is_unique_violation(error):
                     raise
-                await tear_down(session, checked.set_up)
+                await tear_down(session, checked.set_up, made_now=True)
                 await self.require_free(team)
                 raise
         except BaseException:

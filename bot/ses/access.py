@@ -84,7 +84,7 @@ async def check(
     connection: str,
     *,
     on_step: OnStep = lambda _: None,
-    sleep: Sleep = asyncio.sleep,
+    sleep: Sleep | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> AccessReport:
     """Check credentials for a new connection; what this sets up is undone when they do not pass.
@@ -93,20 +93,27 @@ async def check(
         session: signed in with the credentials, in the region.
         connection: a new random name. If any of its pieces is there already, nothing is undone.
         on_step: called with each Step as it is decided.
-        sleep: as asyncio.sleep, in seconds.
+        sleep: as asyncio.sleep, in seconds; None is the session's own.
         monotonic: a clock for waiting, in seconds.
 
     Raises:
         SesError: when nothing can be said: wrong credentials (Trouble.ACCESS), AWS out of reach, …
     """
-    run = _Check(session, connection, on_step, sleep, monotonic, settled_at=monotonic() + NEW_KEY_SETTLES_SECONDS)
+    run = _Check(
+        session,
+        connection,
+        on_step,
+        sleep or session.sleep,
+        monotonic,
+        settled_at=monotonic() + NEW_KEY_SETTLES_SECONDS,
+    )
     report = await run.report()
     done = report.set_up
     if done is not None and not done.found:
         if run.lost is not None or not report.passed:
-            report = replace(report, set_up=None, left_over=await tear_down(session, done))
+            report = replace(report, set_up=None, left_over=await tear_down(session, done, made_now=True))
         elif done.queue_url is not None and not (done.queue_works or done.queue_waits):
-            left_over = await remove_queue(session, done.queue_url)
+            left_over = await remove_queue(session, done.queue_url, made_now=True)
             report = replace(report, set_up=replace(done, queue_url=None), left_over=left_over)
     for piece in report.left_over:
         log.warning("a failed check left something at AWS: %s", piece)
@@ -123,7 +130,7 @@ async def recheck(
     new_key: bool = False,
     endpoint: str = "",
     on_step: OnStep = lambda _: None,
-    sleep: Sleep = asyncio.sleep,
+    sleep: Sleep | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> AccessReport:
     """Check the credentials of a connection that is in use, new ones or its own: its pieces are mended, never undone.
@@ -144,7 +151,7 @@ async def recheck(
         SesError: as `check`.
     """
     settled_at = monotonic() + (NEW_KEY_SETTLES_SECONDS if new_key else 0)
-    run = _Check(session, connection, on_step, sleep, monotonic, settled_at, trusting=new_key)
+    run = _Check(session, connection, on_step, sleep or session.sleep, monotonic, settled_at, trusting=new_key)
     report = await run.report(endpoint, account_id)
     if run.lost is not None:
         raise run.lost

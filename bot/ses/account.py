@@ -19,6 +19,7 @@ from storage.states import IdentityKind
 
 IDENTITIES_A_PAGE = 1000
 SUPPRESSED_A_PAGE = 1000
+NEW_IDENTITY_WAITS = (1, 2, 4)  # seconds
 SIMULATOR = "success@simulator.amazonses.com"  # SES developer guide, "mailbox simulator"
 
 
@@ -138,6 +139,17 @@ class Ses:
             mail_from_status=clean(mail_from.get("MailFromDomainStatus", "")),
             configuration_set=answer.get("ConfigurationSetName", ""),
         )
+
+    async def new_identity(self, name: str) -> IdentityFacts:
+        """Ask for one created a moment ago, which AWS may not know everywhere yet."""
+        for seconds in NEW_IDENTITY_WAITS:
+            try:
+                return await self.identity(name)
+            except SesError as error:
+                if error.trouble is not Trouble.NOT_FOUND:
+                    raise
+            await self._session.sleep(seconds)
+        return await self.identity(name)
 
     async def create_identity(self, name: str, configuration_set: str = "") -> None:
         """Add an address (AWS mails it a link) or a domain; Trouble.EXISTS when it is there already.

@@ -229,6 +229,9 @@ class AwsSession:
             await self._clients.sleep(waits[tries])
             tries += 1
 
+    async def sleep(self, seconds: float) -> None:
+        await self._clients.sleep(seconds)
+
     def renew(self) -> None:
         """Have a role asked anew at the next call whether it still lets Mailroom in; a key is always asked."""
         self._clients.renew(self)

@@ -24,19 +24,19 @@ class Rules:
     """An event destination is made by publishing to its topic: snapshots of LocalStack recorded on AWS, tests/aws/
     services/ses/test_ses.snapshot.json. Where that fails, terraform-provider-aws#14773 has the text."""
 
-    topic_policy_seconds: float = 0  # 1
+    topic_policy_seconds: float = 1
     """A policy of a topic counts as late as that. SNS documents no time; 1 s is a judgement."""
 
-    new_queue_seconds: float = 0  # 1
+    new_queue_seconds: float = 1
     """SQS API, CreateQueue: "you must wait at least one second after the queue is created to be able to use it"."""
 
-    queue_policy_seconds: float = 0  # 60
+    queue_policy_seconds: float = 60
     """SQS API, SetQueueAttributes: "can take up to 60 seconds"; what CreateQueue is given counts at once."""
 
     deleted_queue_seconds: float = 60
     """SQS API, CreateQueue, QueueDeletedRecently: "you must wait 60 seconds after deleting a queue"."""
 
-    new_identity_seconds: float = 0  # 1
+    new_identity_seconds: float = 1
     """Reads may not know an identity just made: ansible#36515. No time is documented; 1 s is a judgement."""
 
     permissions_seconds: float = 0  # 5

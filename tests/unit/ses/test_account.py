@@ -85,7 +85,10 @@ async def test_an_identity_from_its_creation_to_its_end(aws: AwsPlayground, ses:
     )
     await ses.create_identity("example.com", "mailroom-1")
     await ses.set_mail_from("example.com", "mail.example.com")
-    facts = await ses.identity("example.com")
+    with pytest.raises(SesError) as caught:
+        await ses.identity("example.com")
+    assert caught.value.trouble is Trouble.NOT_FOUND  # for a moment AWS may not know it
+    facts = await ses.new_identity("example.com")
     assert facts.kind is IdentityKind.DOMAIN
     assert (facts.verification_status, facts.verified_for_sending) == ("PENDING", False)
     assert len(facts.dkim_tokens) == 3
