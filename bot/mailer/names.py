@@ -13,6 +13,7 @@ import email_validator
 from email_validator import EmailNotValidError, validate_email
 
 from bot.errors import BotError
+from bot.mailer.bare import addresses_in, bare
 from storage.states import IdentityKind
 
 # The library's documented switch: reserved names such as *.test and *.invalid are left to SES, and to the DNS.
@@ -21,12 +22,12 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 # The form of nearly every address in a CSV. Up to 64 characters it needs no further check, and is its own normal form;
 # all others are the library's to decide, which takes 40 times longer.
-_PLAIN = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{{2,}}")
+_PLAIN = re.compile(rf"(?!'){_ATOM}(?:\.{_ATOM})*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{{2,}}")
 is_plain_address = _PLAIN.fullmatch
 """Whether an address of up to `LOCAL_LIMIT` characters is its own normal form, in which case its key is `lower()`."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-_SEPARATORS = re.compile(r"[,;\n]")
+_ENTRY = re.compile(r'(?:"[^"\n]*"|[^,;\n])+')  # a name in quotes may hold a comma
 
 ADDRESS_LIMIT, LOCAL_LIMIT, DOMAIN_LIMIT, LABEL_LIMIT = 254, 64, 253, 63
 
@@ -53,6 +54,20 @@ def shown(value: str, limit: int = 80) -> str:
     return clean if len(clean) <= limit else f"{clean[: limit - 1]}…"
 
 
+def address_in(text: str) -> str:
+    """Return the one address in a text in its normal form, without what stands around it (`bare`).
+
+    Raises:
+        InvalidNameError: there is none, or more than one.
+    """
+    if len(text) <= LOCAL_LIMIT and is_plain_address(text):
+        return text
+    found = bare(text)
+    if (several := addresses_in(found)) > 1:
+        raise InvalidNameError(f"has {'two' if several == 2 else several} addresses in it: type one alone")
+    return normal_address(found)
+
+
 def normal_address(text: str) -> str:
     """Return one bare address in its normal form, or raise `InvalidNameError`."""
     if len(text) <= LOCAL_LIMIT and is_plain_address(text):
@@ -61,10 +76,14 @@ def normal_address(text: str) -> str:
     local, at, domain = text.rpartition("@")
     if not at:
         raise InvalidNameError("has no @: type it in full, like news@example.com")
-    if "@" in local or "<" in text or ">" in text:
-        raise InvalidNameError("is more than one bare address: type it alone, like news@example.com")
+    if "@" in local:
+        raise InvalidNameError("has two @ in it: type one address, like news@example.com")
+    if "<" in text or ">" in text:
+        raise InvalidNameError("has an angle bracket in it: type the address alone, like news@example.com")
     if not local:
         raise InvalidNameError("has nothing before the @: type it in full, like news@example.com")
+    if not domain:
+        raise InvalidNameError("has nothing after the @: type it in full, like news@example.com")
     if not local.isascii():
         raise InvalidNameError("has letters before the @ that Amazon SES does not take: use plain English letters")
     if len(local) > LOCAL_LIMIT:
@@ -109,6 +128,8 @@ def _library_takes(local: str, domain: str) -> bool:
 
 
 def _refuse_unfit_characters(text: str) -> None:
+    if "\n" in text or "\r" in text:
+        raise InvalidNameError("has a line break in it: type it in one line")
     if _CONTROL.search(text):
         raise InvalidNameError("has invisible characters in it: type it by hand")
     if any(character.isspace() for character in text):
@@ -133,7 +154,7 @@ def parse_address(typed: str, *, field: str = "address") -> str:
     if not typed:
         raise BotError("ADDRESS_INVALID", "Type an email address, like news@example.com.", field=field)
     try:
-        return normal_address(typed)
+        return address_in(typed)
     except InvalidNameError as error:
         raise BotError("ADDRESS_INVALID", f"“{shown(typed)}” {error.why}.", field=field) from None
 
@@ -144,7 +165,7 @@ def parse_addresses(typed: str, *, field: str = "to", limit: int = 50) -> tuple[
     Raises:
         BotError: ADDRESS_INVALID, naming each bad one; TOO_MANY_ADDRESSES.
     """
-    entries = [entry for part in _SEPARATORS.split(typed) if (entry := part.strip())]
+    entries = [entry for part in _ENTRY.findall(typed) if (entry := part.strip()) and entry.strip(",;")]
     if not entries:
         raise BotError("ADDRESS_INVALID", "Type at least one address, like ann@example.com.", field=field)
     if len(entries) > limit:
@@ -155,7 +176,7 @@ def parse_addresses(typed: str, *, field: str = "to", limit: int = 50) -> tuple[
     complaints: list[str] = []
     for entry in entries:
         try:
-            address = normal_address(entry)
+            address = address_in(entry)
         except InvalidNameError as error:
             complaints.append(f"“{shown(entry, 40)}” {error.why}.")
         else:
@@ -171,7 +192,7 @@ def parse_identity(typed: str, *, field: str = "identity") -> IdentityName:
     Raises:
         BotError: IDENTITY_INVALID, with a sentence that says what to do.
     """
-    typed = typed.strip()
+    typed = bare(typed)
     try:
         return _identity(typed)
     except InvalidNameError as error:
@@ -182,17 +203,19 @@ def parse_identity(typed: str, *, field: str = "identity") -> IdentityName:
 def _identity(typed: str) -> IdentityName:
     if not typed:
         raise InvalidNameError("Type an email address or a domain, like news@example.com or example.com")
+    if addresses_in(typed) > 1:
+        return IdentityName(address_in(typed), IdentityKind.ADDRESS)
     _refuse_unfit_characters(typed)
-    if scheme := re.match(r"(?:[a-z][a-z0-9+.-]*:)?/+|mailto:", typed, re.IGNORECASE):
-        bare = re.split(r"[/?#]", typed[scheme.end() :], maxsplit=1)[0]
-        bare = bare if scheme[0].lower() == "mailto:" else re.sub(r":\d*$", "", bare.rpartition("@")[2])
-        raise InvalidNameError(f"is a web link: type only {shown(bare) or 'the domain, like example.com'}")
+    if scheme := re.match(r"(?:[a-z][a-z0-9+.-]*:)?/+", typed, re.IGNORECASE):
+        host = re.split(r"[/?#]", typed[scheme.end() :], maxsplit=1)[0].rpartition("@")[2]
+        host = re.sub(r":\d*$", "", host)
+        raise InvalidNameError(f"is a web link: type only {shown(host) or 'the domain, like example.com'}")
     if "/" in typed and "@" not in typed:
         raise InvalidNameError(f"has a path: type only {shown(typed.split('/', 1)[0]) or 'the domain'}")
     if typed.startswith("@"):
         raise InvalidNameError(f"has nothing before the @: for the whole domain type {shown(typed[1:]) or 'its name'}")
     if "@" in typed:
-        return IdentityName(normal_address(typed), IdentityKind.ADDRESS)
+        return IdentityName(address_in(typed), IdentityKind.ADDRESS)
     return IdentityName(normal_domain(typed.removesuffix(".")), IdentityKind.DOMAIN)
 
 
