@@ -1,5 +1,7 @@
 """The one kind of error a person is shown: what happened, and what to do next."""
 
+from collections.abc import Sequence
+
 
 class BotError(Exception):
     """Something a person can act on.
@@ -9,6 +11,8 @@ class BotError(Exception):
         sentence: what happened, in one sentence.
         next_step: what to do about it, in one sentence; may be empty.
         field: the modal input it is about (`region`, `address`, …), where there is one.
+        candidates: what could be meant instead, best first.
+        line: of a file, where it is about one.
     """
 
     def __init__(self, code: str, sentence: str, next_step: str = "", *, field: str = "") -> None:
@@ -17,6 +21,8 @@ class BotError(Exception):
         self.sentence = sentence
         self.next_step = next_step
         self.field = field
+        self.candidates: Sequence[str] = ()
+        self.line: int | None = None
 
     @property
     def text(self) -> str:

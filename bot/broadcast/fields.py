@@ -48,14 +48,13 @@ def _visible(text: str) -> str:
 
 def column_names(header: Sequence[str]) -> tuple[str, ...]:
     """Return a name for each column: a nameless one is `column_3`, a second `name` is `name_2`."""
-    names: list[str] = []
+    names: dict[str, int] = {}  # with how many have wanted each
     for position, cell in enumerate(header, start=1):
         wanted = name = field_name(cell) or f"column_{position}"
-        count = 1
         while name in names:
-            count += 1
-            name = f"{wanted}_{count}"
-        names.append(name)
+            names[wanted] += 1
+            name = f"{wanted}_{names[wanted]}"
+        names[name] = 1
     return tuple(names)
 
 

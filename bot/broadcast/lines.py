@@ -1,9 +1,11 @@
 """The bytes of an uploaded file as lines of text: right, or refused with a sentence, never guessed."""
 
 import codecs
+import gzip
 import io
+import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, cast
 
 from bot.errors import BotError
 
@@ -16,10 +18,17 @@ _MARKS = (  # the longer mark first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+_ZIPPED = (  # by what the first block of an archive names
+    (b"application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet (.ods)"),
+    (b"xl/", "an Excel workbook (.xlsx)"),
+    (b"word/", "a Word document (.docx)"),
+)
 _NOT_TEXT = (
-    (b"PK\x03\x04", "an Excel workbook or a zip archive"),
+    (_ZIP, "an Excel workbook or a zip archive"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
-    (b"\x1f\x8b", "compressed with gzip"),
+    (_GZIP, "compressed twice"),
     (b"BZh", "compressed with bzip2"),
     (b"\xfd7zXZ", "compressed with xz"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
@@ -30,22 +39,30 @@ _NOT_TEXT = (
 )
 
 
-def refuse(code: str, sentence: str) -> BotError:
-    return BotError(code, sentence, field="audience")
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
-def text_lines(file: BinaryIO, byte_limit: int) -> Iterator[str]:
+def refuse(code: str, sentence: str, *, line: int | None = None) -> BotError:
+    error = BotError(code, sentence, field="audience")
+    error.line = line
+    return error
+
+
+def text_lines(file: Readable, byte_limit: int, unpacked_limit: int) -> Iterator[str]:
     """Yield the lines of a file with their ends (LF, CR LF or CR), holding one block at a time.
 
-    UTF-16 and UTF-8 with a byte order mark are read as such; anything else must be UTF-8.
+    UTF-16 and UTF-8 with a byte order mark are read as such; anything else must be UTF-8. What is compressed with gzip
+    is unpacked.
 
     Raises:
         BotError: AUDIENCE_NOT_CSV, AUDIENCE_ENCODING (names the line), AUDIENCE_TOO_LARGE.
     """
     head = file.read(_BLOCK)
-    for magic, what in _NOT_TEXT:
-        if head.startswith(magic):
-            raise refuse("AUDIENCE_NOT_CSV", f"The file is {what}: save it as CSV and upload that.")
+    if head.startswith(_GZIP):
+        file, byte_limit = _Unpacked(_Packed(head, file)), unpacked_limit
+        head = file.read(_BLOCK)
+    _refuse_other_files(head)
     encoding, mark = _encoding(head)
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     rest, line, size, block = "", 1, len(head), head[len(mark) :]
@@ -71,6 +88,45 @@ def text_lines(file: BinaryIO, byte_limit: int) -> Iterator[str]:
                 "AUDIENCE_TOO_LARGE",
                 f"The file is larger than {byte_limit // 1024**2} MB: split it, or leave out columns.",
             )
+
+
+class _Packed:
+    """A file of which the first block is read already."""
+
+    def __init__(self, head: bytes, rest: Readable) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, size: int, /) -> bytes:
+        head, self._head = self._head[:size], self._head[size:]
+        return head or self._rest.read(size)
+
+
+class _Unpacked:
+    """What a file that is compressed with gzip holds."""
+
+    def __init__(self, packed: _Packed) -> None:
+        self._unpacked = gzip.GzipFile(fileobj=cast("BinaryIO", packed), mode="rb")
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to so many bytes, none at the end.
+
+        Raises:
+            BotError: AUDIENCE_NOT_CSV.
+        """
+        try:
+            return self._unpacked.read(size)
+        except (EOFError, OSError, zlib.error):
+            sentence = "The compressed file is cut off or damaged: compress it again, or upload the CSV itself."
+            raise refuse("AUDIENCE_NOT_CSV", sentence) from None
+
+
+def _refuse_other_files(head: bytes) -> None:
+    kinds = (what for magic, what in _NOT_TEXT if head.startswith(magic))
+    if what := next(kinds, ""):
+        if head.startswith(_ZIP):
+            what = next((named for name, named in _ZIPPED if name in head), what)
+        raise refuse("AUDIENCE_NOT_CSV", f"The file is {what}: save it as CSV and upload that.")
 
 
 def _encoding(head: bytes) -> tuple[str, bytes]:

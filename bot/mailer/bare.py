@@ -16,7 +16,7 @@ _BETWEEN = re.compile(r"[\s<>\"(),;:|/\[\]]")
 
 
 def bare(text: str) -> str:
-    """Return a text without what stands around the address in it; what holds none, or several, may come out as it is."""
+    """Return a text without what stands around the address in it; one that holds none may come out as it is."""
     if len(text) > _LONGEST:
         return text
     text, before = _UNSEEN.sub("", text).strip(), ""

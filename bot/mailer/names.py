@@ -73,6 +73,19 @@ def normal_address(text: str) -> str:
     if len(text) <= LOCAL_LIMIT and is_plain_address(text):
         return text
     _refuse_unfit_characters(text)
+    local, domain = _parts(text)
+    if not local.isascii():
+        raise InvalidNameError("has letters before the @ that Amazon SES does not take: use plain English letters")
+    if len(local) > LOCAL_LIMIT:
+        raise InvalidNameError(f"has more than {LOCAL_LIMIT} characters before the @: use a shorter one")
+    domain = normal_domain(domain)
+    if len(local) + 1 + len(domain) > ADDRESS_LIMIT:
+        raise InvalidNameError(f"is longer than {ADDRESS_LIMIT} characters: use a shorter one")
+    return f"{local}@{domain}" if _library_takes(local, domain) else _refuse_address()
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Return what stands before and after the one @."""
     local, at, domain = text.rpartition("@")
     if not at:
         raise InvalidNameError("has no @: type it in full, like news@example.com")
@@ -84,14 +97,9 @@ def normal_address(text: str) -> str:
         raise InvalidNameError("has nothing before the @: type it in full, like news@example.com")
     if not domain:
         raise InvalidNameError("has nothing after the @: type it in full, like news@example.com")
-    if not local.isascii():
-        raise InvalidNameError("has letters before the @ that Amazon SES does not take: use plain English letters")
-    if len(local) > LOCAL_LIMIT:
-        raise InvalidNameError(f"has more than {LOCAL_LIMIT} characters before the @: use a shorter one")
-    domain = normal_domain(domain)
-    if len(local) + 1 + len(domain) > ADDRESS_LIMIT:
-        raise InvalidNameError(f"is longer than {ADDRESS_LIMIT} characters: use a shorter one")
-    return f"{local}@{domain}" if _library_takes(local, domain) else _refuse_address()
+    if domain.endswith("."):
+        raise InvalidNameError("has a dot at its end: take it out")
+    return local, domain
 
 
 def _refuse_address() -> str:
