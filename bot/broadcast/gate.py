@@ -37,17 +37,20 @@ class Gate:
         self._monitor = monitor
         self._overviews = overviews
 
-    async def ask(self, team: Team, from_address: str, kind: SendKind, size: int) -> tuple[Mailer, Readiness]:
+    async def ask(
+        self, team: Team, from_address: str, kind: SendKind, size: int, *, again: bool = False
+    ) -> tuple[Mailer, Readiness]:
         """Return the mailer and the guard's yes, with its warnings.
 
-        Facts that are too old to send on are read again first. `size` is recipients that count toward the quota.
+        Facts that are too old to send on are read again first, and with `again` all are. `size` is recipients that
+        count toward the quota.
 
         Raises:
             NotReadyError: the guard says no.
             BotError: AWS did not answer.
         """
         mailer, answer = await self._answer(team, from_address, kind, size)
-        if mailer is not None and Blocker.FACTS_STALE in answer.blockers:
+        if mailer is not None and (again or Blocker.FACTS_STALE in answer.blockers):
             await self._monitor.refresh(mailer)
             mailer, answer = await self._answer(team, from_address, kind, size)
         if mailer is None or not answer.allowed:

@@ -15,6 +15,7 @@ from bot.broadcast.gate import Gate
 from bot.broadcast.moves import move, wake
 from bot.broadcast.recipients import cancel_pending, count_pending
 from bot.errors import BotError
+from bot.mailer.readiness import Readiness
 from storage.audit import Action
 from storage.database import Database
 from storage.models import Broadcast, Team
@@ -95,24 +96,25 @@ class Steering:
     async def resume(
         self, team: Team, broadcast_id: str, version: int, by: str, *, admin: bool = False, also: Also = nothing
     ) -> Broadcast:
-        """Let it go on, as far as a person can: what waits for the quota goes on by itself.
+        """Let it go on, as far as a person can: what waits for the quota goes on if AWS says that some is free.
 
         `admin` is whether a team admin asks, who alone may go on after bounces or complaints stopped it.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, WAITING, ADMINS_ONLY, or the guard says no.
+            BotError: NOT_FOUND, ALREADY, WAITING, ADMINS_ONLY, AWS did not answer, or the guard says no.
         """
         paused = await self.get(team, broadcast_id)
         async with self._db.read() as session:
             size = await count_pending(session, broadcast_id)
-        mailer, _ = await self._gate.ask(team, paused.from_address, paused.kind, size)
+        quota = PauseReason.QUOTA in paused.pause_reasons
+        mailer, answer = await self._gate.ask(team, paused.from_address, paused.kind, size, again=quota)
         now = self._clock()
         async with self._db.write() as session:
             await wake(session, mailer.account_id, mailer.region, now)
             broadcast = await lock(
                 session, team, broadcast_id, version, {BroadcastState.PAUSED, BroadcastState.STOPPED}
             )
-            left = _left_to_wait_for(broadcast, team, admin=admin)
+            left = _left_to_wait_for(broadcast, team, answer, admin=admin)
             if broadcast.state is BroadcastState.STOPPED:
                 broadcast.judged_from, broadcast.error = now, ""
             to = BroadcastState.PAUSED if left else BroadcastState.SENDING
@@ -179,7 +181,7 @@ def as_seen(broadcast: Broadcast | None, team: Team, version: int, states: Colle
     return broadcast
 
 
-def _left_to_wait_for(broadcast: Broadcast, team: Team, *, admin: bool) -> set[PauseReason]:
+def _left_to_wait_for(broadcast: Broadcast, team: Team, answer: Readiness, *, admin: bool) -> set[PauseReason]:
     """Return the reasons that a person's Resume leaves; raise BotError where it would change nothing."""
     reasons = {PauseReason(reason) for reason in broadcast.pause_reasons}
     if broadcast.state is BroadcastState.STOPPED and reasons != {PauseReason.REPUTATION}:
@@ -192,7 +194,8 @@ def _left_to_wait_for(broadcast: Broadcast, team: Team, *, admin: bool) -> set[P
             "Mailroom cannot speak in the channel, so this broadcast waits.",
             "Invite Mailroom to the channel again, or unarchive it; then resume.",
         )
-    left = reasons & {PauseReason.QUOTA, PauseReason.DELETING}
+    used_up = answer.facts is not None and answer.facts.quota_left == 0
+    left = reasons & ({PauseReason.QUOTA, PauseReason.DELETING} if used_up else {PauseReason.DELETING})
     if left == reasons:
         raise BotError("WAITING", "The daily quota is used up: this broadcast goes on by itself as it frees.")
     return left

@@ -78,8 +78,7 @@ def _is_over(reason: PauseReason, mailer: Mailer, now_held: set[PauseReason], si
     newer = mailer.checked_at > since
     if reason is PauseReason.QUOTA:
         facts = facts_from(mailer, ())
-        used_up = newer and facts is not None and facts.quota_left == 0
-        return now - since >= PROBE and not used_up
+        return facts is not None and facts.quota_left != 0 if newer else now - since >= PROBE
     if not newer or now - since > BY_ITSELF:
         return False
     if reason is PauseReason.ACCESS:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlmodel import col, select
 
-from storage.models import Audit, Broadcast
+from storage.models import Audit, Broadcast, Mailer
 from storage.states import BroadcastState
 from tests.flows.world import UNDO_SECONDS, World
 from tests.playground.slack.driver import Seen
@@ -151,6 +151,33 @@ async def test_over_the_quota_it_is_confirmed_pauses_by_itself_and_goes_on_as_th
 
     assert "is done" in message.text
     assert len({mail.to[0] for mail in world.aws.mails}) == len(world.aws.mails) == size
+
+
+@pytest.mark.parametrize("how", ["Resume", "newer facts"])
+async def test_a_quota_that_is_free_lets_a_broadcast_go_on_at_once(world: World, how: str) -> None:
+    await world.is_open(quota=1_000, rate=50)
+    world.ses.set_quota(sent=990)
+    await world.passes(600)
+    message = await world.confirms(await world.composes(people(12)))
+    await world.passes(UNDO_SECONDS)
+    assert "is paused: the daily quota is used up" in message.text
+    await world.ada.press(message, "Resume")
+    await world.bot.tasks.idle()
+    assert await world.ada.sees(world.news, "The daily quota is used up: this broadcast goes on by itself as it frees.")
+
+    world.ses.set_quota(sent=100)
+    if how == "Resume":  # asks AWS, whatever the last facts say
+        await world.ada.press(message, "Resume")
+        await world.bot.tasks.idle()
+        await world.settle()
+    else:
+        async with world.bot.db.read() as session:
+            mailer = (await session.exec(select(Mailer))).one()
+        await world.bot.monitor.refresh(mailer)
+        await world.passes(60)
+
+    assert "is done" in message.text
+    assert len({mail.to[0] for mail in world.aws.mails}) == len(world.aws.mails) == 12
 
 
 async def test_every_button_of_a_broadcast_has_one_effect_however_often_and_by_whomever_it_is_pressed(

@@ -307,13 +307,17 @@ async def test_a_scheduled_broadcast_that_is_paused_keeps_its_time(connected: St
     assert (resumed.state, resumed.start_at, resumed.started_at) == (BroadcastState.SCHEDULED, at, None)
 
 
-async def test_what_waits_for_the_quota_goes_on_by_itself_only(connected: Station) -> None:
+async def test_what_waits_for_the_quota_goes_on_by_itself_unless_aws_says_that_some_is_left(connected: Station) -> None:
     broadcast = await connected.confirmed(3)
     await connected.change(broadcast, state=BroadcastState.PAUSED, pause_reasons=["person", "quota"])
+    connected.ses.set_quota(max_24h=200, sent=200)
     resumed = await connected.broadcasts.resume(connected.team, broadcast.id, broadcast.version, "U1")
     assert (resumed.state, resumed.pause_reasons) == (BroadcastState.PAUSED, ["quota"])
     with pytest.raises(BotError, match="WAITING"):
         await connected.broadcasts.resume(connected.team, broadcast.id, resumed.version, "U1")
+    connected.ses.set_quota(sent=199)
+    resumed = await connected.broadcasts.resume(connected.team, broadcast.id, resumed.version, "U1")
+    assert (resumed.state, resumed.pause_reasons) == (BroadcastState.SENDING, [])
 
 
 async def test_only_an_admin_resumes_what_bounces_stopped(connected: Station) -> None:
