@@ -35,8 +35,9 @@ run: .venv  ## the bot for a real workspace, from .env
 .venv: requirements-dev.txt
 	@echo "setting up .venv (about a minute, once)"
 	@$(PYTHON) -c 'import sys; sys.exit("Mailroom needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
-	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
+	@began=$$(date +%s); $(PYTHON) -m venv --clear .venv && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt && \
+	echo "set up in $$(($$(date +%s) - began)) s"
 	@touch .venv
 
 .venv-ministack: requirements-ministack.txt

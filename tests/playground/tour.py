@@ -13,7 +13,7 @@ import aiohttp
 
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
-from tests.playground.stage import ACCOUNT, REGION, Stage, stage
+from tests.playground.stage import ACCOUNT, REGION, ROOT, Stage, stage
 
 Play = Callable[["Tour"], Awaitable[None]]
 
@@ -23,6 +23,7 @@ QUOTA, RATE = 10_000, 500
 MOST_IN_DOUBT = 200  # four calls of 50 may be under way at a kill; their events settle them
 BOUNCES, COMPLAINS, REFUSED = "gone@elsewhere.test", "cross@elsewhere.test", "ben@elsewhere.test"
 SIMULATOR = "success@simulator.amazonses.com"
+CASES = ROOT / "tests" / "cases"
 
 
 def step(title: str) -> Callable[[Play], Play]:
@@ -259,6 +260,15 @@ async def bad_csv(t: Tour) -> None:
     modal = await t.composes(b"first_name,town\nAnn,Bonn\n")
     assert "address" in modal.errors["Audience CSV"]
     assert modal.value("Subject") == "Spring news"
+
+
+@step("Contacts as Outlook exports them, 92 columns, and as Google does, two of them with addresses: both are taken")
+async def exports(t: Tour) -> None:
+    for name in ("02_outlook_contacts.csv", "01_google_contacts.csv"):
+        await t.composes((CASES / name).read_bytes())
+        modal = await t.bob.modal("Check and send")
+        await modal.shows("3 recipients")
+        await t.closes(t.bob)
 
 
 @step("A good one: counts, rejected rows with their lines, and how it reads")
