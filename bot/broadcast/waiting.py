@@ -47,6 +47,13 @@ async def hold(session: AsyncSession, broadcasts: Iterable[Broadcast], reason: P
         )
 
 
+async def held_for_access(session: AsyncSession, mailer: Mailer) -> list[Broadcast]:
+    """Return what waits since the mailer's credentials were refused, the oldest first."""
+    paused = select(Broadcast).where(Broadcast.mailer_id == mailer.id, Broadcast.state == BroadcastState.PAUSED)
+    rows = await session.exec(paused.order_by(Broadcast.id).options(*WITHOUT_CONTENT))
+    return [row for row in rows if PauseReason.ACCESS in row.pause_reasons]
+
+
 async def let_go(session: AsyncSession, account_id: str, region: str, overviews: Overviews, now: datetime) -> bool:
     """Let go what no longer has to wait; True: something may go on by itself later."""
     waiting = await session.exec(

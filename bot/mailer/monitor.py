@@ -245,12 +245,14 @@ class Monitor:
     ) -> None:
         """Take a refusal for what it is: a first one, a second one, or one that came too soon to tell."""
         now = self._clock()
-        wait = min(self._interval(mailer, managed), CONFIRM_AFTER) * (1 - JITTER)
+        wait = min(self._interval(mailer, managed), CONFIRM_AFTER)
         if mailer.access is Access.OK:
             confirms = take_refusal(mailer, Access.SUSPECT, error, now)
             if confirms is not kind:
-                await leases.schedule(session, confirms, mailer.id, now + CONFIRM_AFTER)
-        elif mailer.access is Access.LOST or (now - mailer.access_since >= wait and not self._is_young(mailer, now)):
+                await leases.schedule(session, confirms, mailer.id, now + wait)
+        elif mailer.access is Access.LOST or (
+            now - mailer.access_since >= wait * (1 - JITTER) and not self._is_young(mailer, now)
+        ):
             take_refusal(mailer, Access.LOST, error, now)
 
     async def _record(self, session: AsyncSession, mailer: Mailer, seen: _Seen) -> Sequence[Identity]:

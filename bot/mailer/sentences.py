@@ -56,7 +56,7 @@ _TABLE: Mapping[Code, tuple[str, Step]] = {
         Step.ASK_AWS,
     ),
     Blocker.NO_VERIFIED_IDENTITY: (
-        "No address or domain is verified yet, so nothing can be sent: verify an address, which takes a minute.",
+        "No address or domain is verified, so nothing can be sent: verify an address, which takes a minute.",
         Step.ADD_IDENTITY,
     ),
     Blocker.IDENTITY_UNKNOWN: (

@@ -30,7 +30,7 @@ def hint(overview: Overview) -> str:
     facts = overview.answer.facts
     names = usable(facts.identities) if facts else ()
     shown = [name if "@" in name else f"any address at {name}" for name in names[:NAMES_IN_HINT]]
-    return f"Verified: {', '.join(shown)}" if shown else "Nothing is verified yet."
+    return f"Verified: {', '.join(shown)}" if shown else "Nothing is verified."
 
 
 def typed(values: Values) -> Draft:

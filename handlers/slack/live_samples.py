@@ -257,7 +257,7 @@ def _messages() -> dict[str, Message]:
         "notices.deleted": notices.deleted(),
         "notices.granted": notices.granted(mailer),
         "notices.identity_verified": notices.identity_verified(identity, mailer),
-        "notices.reconnected": notices.reconnected(mailer),
+        "notices.reconnected": notices.reconnected(mailer, [_broadcast()]),
         "notices.shared": notices.shared(),
         "reports.broadcasts_page": reports.broadcasts_page(_REF.team_id, page, replaces=False),
         "reports.draft_cancelled": reports.draft_cancelled(_broadcast()),

@@ -5,6 +5,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import open_incidents
 from bot.alerts.outbox import Notice
+from bot.broadcast.waiting import held_for_access
 from bot.mailer.dns import records_of
 from bot.mailer.sharing import sharing
 from handlers.slack.services import Services
@@ -43,7 +44,7 @@ class Drawer:
             case Notice.CONNECTED:
                 return notices.connected(mailer)
             case Notice.RECONNECTED:
-                return notices.reconnected(mailer)
+                return notices.reconnected(mailer, await held_for_access(session, mailer))
             case Notice.ACCOUNT_SHARED:
                 team = await session.get_one(Team, mailer.team_id)
                 return notices.account_shared(mailer, team, await sharing(session, mailer))

@@ -50,6 +50,11 @@ def when(at: datetime, style: str = "{date_short_pretty} {time}") -> str:
     return f"<!date^{int(at.timestamp())}^{style}|{at:%Y-%m-%d %H:%M} UTC>"
 
 
+def chosen(at: datetime) -> str:
+    """Return a time that somebody chose, with the zone it is shown in."""
+    return when(at, "{date_short_pretty} {time} (your time)")
+
+
 def count(number: float, noun: str, plural: str = "") -> str:
     """`1 recipient`, `1,200 recipients`."""
     return f"{number:,.0f} {noun if number == 1 else plural or noun + 's'}"

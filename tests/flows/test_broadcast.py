@@ -140,6 +140,7 @@ async def test_over_the_quota_it_is_confirmed_pauses_by_itself_and_goes_on_as_th
     modal = await world.composes(people(size))
     assert f"This goes to {size} recipients, and 10 of the daily quota of 1,000 is left (990 sent" in modal.text
     assert "it pauses when the quota is used up, goes on as it frees, takes about 24 hours" in modal.text
+    assert modal.text.count("24 hours.") == 1, "said once"
     message = await world.confirms(modal)
     await world.passes(UNDO_SECONDS)
     assert "is paused: the daily quota is used up; it goes on by itself as the quota frees" in message.text

@@ -139,7 +139,7 @@ async def test_with_nothing_verified_nothing_can_go_and_an_address_is_offered(wo
     await world.is_connected()
 
     for command in ("/broadcast", "/broadcast test"):
-        refusal = await world.asks(world.bob, command, "No address or domain is verified yet")
+        refusal = await world.asks(world.bob, command, "No address or domain is verified, so")
         assert "verify an address, which takes a minute" in refusal.text
         assert refusal.buttons == ["Add identity"]
         assert refusal.ephemeral

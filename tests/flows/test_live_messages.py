@@ -51,6 +51,23 @@ async def test_a_message_that_says_so_already_is_not_edited(world: World) -> Non
 
 
 @OVER_HTTP
+async def test_notices_go_out_one_each_tick_of_a_second_that_comes_a_little_early(world: World) -> None:
+    await world.is_open()
+    async with world.bot.db.write() as session:
+        team = (await session.exec(select(Team))).one()
+        for number in range(4):
+            await announce(session, team.id, Notice.APPLIED, f"one-{number}", now=world.clock())
+    notifier = notifier_of(world, lambda row: row.record_id)
+    before = len(world.slack.messages(world.news))
+
+    for _ in range(4):
+        world.clock.advance(0.95)
+        await notifier.tick()
+
+    assert len(world.slack.messages(world.news)) == before + 4
+
+
+@OVER_HTTP
 async def test_edits_of_progress_leave_room_for_alerts(world: World) -> None:
     await world.is_open()
     async with world.bot.db.read() as session:

@@ -546,11 +546,12 @@ async def test_after_a_reconnect_paused_broadcasts_can_be_resumed(world: World) 
     modal.fill("Secret access key", new.secret_access_key)
     await modal.submit()
     await world.settle()
-    await world.bob.sees(world.news, "Reconnected to AWS account")
+    said = await world.bob.sees(world.news, "Reconnected to AWS account")
+    assert "“Spring news” to 2 recipients waits until somebody resumes it." in said.text
     await world.passes(600)
     assert world.aws.mail_count == mails, "after a reconnect a person decides"
     assert "Resume" in message.buttons
-    await world.bob.press(message, "Resume")
+    await world.bob.press(said, "Resume")
     await world.settle()
 
     assert "is done" in message.text

@@ -6,7 +6,7 @@ from slack_sdk.models.blocks import Block, ButtonElement, ConfirmObject
 
 from bot.broadcast.progress import Progress
 from handlers.slack import ids
-from handlers.slack.text import actor, bar, clean, count, duration, esc, when
+from handlers.slack.text import actor, bar, chosen, clean, count, duration, esc
 from handlers.slack.views.common import Message, button, buttons, confirm, context, section
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
@@ -92,7 +92,7 @@ _WORDS = {
 def _state_words(broadcast: Broadcast) -> str:
     match broadcast.state:
         case BroadcastState.SCHEDULED:
-            return f"starts {when(broadcast.start_at)}." if broadcast.start_at else "is scheduled."
+            return f"starts {chosen(broadcast.start_at)}." if broadcast.start_at else "is scheduled."
         case BroadcastState.PAUSED:
             return f"is paused: {'; '.join(_REASONS[PauseReason(reason)] for reason in broadcast.pause_reasons)}."
         case BroadcastState.STOPPED:
@@ -149,6 +149,10 @@ def _buttons(now: Progress) -> list[ButtonElement]:
     return [*steering(now), *get_list]
 
 
+def resume_button(broadcast: Broadcast) -> ButtonElement:
+    return button(ids.Button.RESUME, "Resume", _ref(broadcast), style="primary")
+
+
 def steering(now: Progress) -> list[ButtonElement]:
     """Return what a person can decide about it now."""
     broadcast, ref = now.broadcast, _ref(now.broadcast)
@@ -160,7 +164,7 @@ def steering(now: Progress) -> list[ButtonElement]:
         case BroadcastState.SENDING:
             first = button(ids.Button.PAUSE, "Pause", ref)
         case BroadcastState.PAUSED:
-            first = button(ids.Button.RESUME, "Resume", ref, style="primary")
+            first = resume_button(broadcast)
         case BroadcastState.STOPPED if PauseReason.REPUTATION in broadcast.pause_reasons:
             first = button(ids.Button.GO_ON, "Resume", ref, confirm=_in_spite(broadcast))
         case BroadcastState.DONE:

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 
+from slack_sdk.models.blocks import Block
+
 from handlers.slack import ids
 from handlers.slack.text import count, esc, mention
+from handlers.slack.views.broadcasts import resume_button
 from handlers.slack.views.common import Message, button, buttons, context, section
 from handlers.slack.views.connect import account, region_label
 from handlers.slack.views.status import quota
-from storage.models import Identity, Mailer, Team
+from storage.models import Broadcast, Identity, Mailer, Team
 from storage.states import Production
 
+WAITING_SHOWN = 5
 _IN_SANDBOX = (
     "The account is in the sandbox: tests can go to verified addresses and to the SES simulator. "
     "To mail anybody else, apply for production access."
@@ -33,8 +37,11 @@ def connected(mailer: Mailer) -> Message:
     )
 
 
-def reconnected(mailer: Mailer) -> Message:
+def reconnected(mailer: Mailer, waiting: Sequence[Broadcast]) -> Message:
+    """`waiting` are broadcasts that were held for want of access, which a person lets go on."""
     text = f"Reconnected to AWS account {mailer.account_id}"
+    left = len(waiting) - WAITING_SHOWN
+    more = count(left, "more broadcast waits", "more broadcasts wait") if left > 0 else ""
     return Message(
         text,
         [
@@ -43,7 +50,18 @@ def reconnected(mailer: Mailer) -> Message:
                 "New credentials are in place. Identities, broadcasts and suppressions are as they were."
             ),
             context(f"Reconnected by {mention(mailer.connected_by)}."),
+            *(block for broadcast in waiting[:WAITING_SHOWN] for block in _waits(broadcast)),
+            *([section(f"{more} as well: see /broadcast list.")] if more else []),
         ],
+    )
+
+
+def _waits(broadcast: Broadcast) -> Sequence[Block]:
+    return (
+        section(
+            f"“{esc(broadcast.subject, 200)}” to {count(broadcast.size, 'recipient')} waits until somebody resumes it."
+        ),
+        buttons(resume_button(broadcast)),
     )
 
 

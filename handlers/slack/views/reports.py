@@ -90,7 +90,7 @@ def _consequences(resend: Resend) -> Sequence[Block]:
         left_out = count(resend.suppressed, "other is", "others are")
         blocks.append(section(f"{left_out} left out: they unsubscribed, complained or bounced since."))
     blocks += [section(f":warning: {esc(notice.sentence)}") for notice in explain(resend.readiness)]
-    if resend.readiness.duration is not None:
+    if resend.readiness.duration is not None and not resend.readiness.confirmations:  # which say how long
         blocks.append(context(f"It takes about {duration(resend.readiness.duration.total_seconds())}."))
     return blocks
 

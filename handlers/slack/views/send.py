@@ -18,7 +18,7 @@ from bot.broadcast.audiences import NAME_LIMIT
 from bot.broadcast.plan import Draft, Prepared
 from bot.mailer.sentences import explain
 from handlers.slack import ids
-from handlers.slack.text import clean, count, duration, esc, when
+from handlers.slack.text import chosen, clean, count, duration, esc
 from handlers.slack.views.common import (
     Message,
     button,
@@ -177,7 +177,7 @@ def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent
         *_rejected(prepared.audience, list_sent=list_sent),
         *(section(f":warning: {esc(notice.sentence)}") for notice in explain(prepared.readiness)),
         *(verbatim(f"⚠️ {remark.sentence}") for remark in prepared.remarks),
-        section(_timing(prepared)),
+        *([section(timing)] if (timing := _timing(prepared)) else []),
         *_samples(prepared),
     ]
     if not one_click:
@@ -234,8 +234,10 @@ def _rejected(audience: Audience, *, list_sent: bool) -> list[Block]:
 
 def _timing(prepared: Prepared) -> str:
     start = prepared.broadcast.start_at
-    begins = f"Starts {when(start)}. " if start else ""
+    begins = f"Starts {chosen(start)}. " if start else ""
     answer = prepared.readiness
+    if answer.confirmations:  # which says how long
+        return begins.rstrip()
     if answer.duration is None:
         return f"{begins}How long it takes cannot be told."
     left = answer.facts.quota_left if answer.facts else None

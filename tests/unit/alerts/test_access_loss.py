@@ -12,7 +12,7 @@ from bot.mailer.status import PollIntervals
 from bot.ses.errors import SesError, Trouble
 from storage import leases
 from storage.database import Database
-from storage.models import Mailer
+from storage.models import Mailer, Poll
 from storage.states import Access, PollKind
 from tests.databases import Clock
 from tests.unit.alerts.played import SEND, PlayedMailers, World, stored
@@ -61,6 +61,23 @@ async def test_a_second_refusal_that_comes_too_soon_confirms_nothing(
     lost = await look(PollKind.ACCOUNT, CONFIRM_AFTER.total_seconds())
 
     assert (lost.access, lost.access_since, lost.access_error) == (Access.LOST, since, "UnrecognizedClientException")
+
+
+@pytest.mark.parametrize(("interval", "soon"), [(timedelta(seconds=10), 10), (timedelta(seconds=600), 30)])
+async def test_a_refusal_is_confirmed_after_30_seconds_or_one_interval_where_that_is_shorter(
+    db: Database, clock: Clock, world: World, mailer: Mailer, interval: timedelta, soon: float
+) -> None:
+    world.dead = {mailer.id: (clock(), clock() + YEAR)}
+    async with db.write() as session:
+        await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, clock())
+        await leases.schedule(session, PollKind.ACCOUNT, mailer.id, clock() + YEAR, postpone=True)
+
+    await Monitor(db, clock, PlayedMailers(db, world), PollIntervals(healthy=interval)).tick()
+
+    async with db.read() as session:
+        assert (await session.get_one(Mailer, mailer.id)).access is Access.SUSPECT
+        poll = await session.get_one(Poll, (PollKind.ACCOUNT, mailer.id))
+    assert poll.due_at == clock() + timedelta(seconds=soon)
 
 
 async def test_a_key_younger_than_five_minutes_is_tried_again_before_its_loss_is_announced(
