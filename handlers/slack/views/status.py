@@ -80,7 +80,7 @@ def card(overview: Overview, *, one_click: bool = True) -> Message:
         )
     mailer = overview.mailer
     return Message(
-        f"{title}: {mailer.production}, {len(overview.managed)} identities",
+        f"{title}: {mailer.production}, {count(len(overview.managed), 'identity', 'identities')}",
         [
             header(title),
             *_wrong(overview),
