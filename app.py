@@ -56,6 +56,7 @@ from bot.logs import configure as configure_logs
 from bot.mailer.chores import Chores
 from bot.mailer.connection import Connections
 from bot.mailer.dns import Resolver
+from bot.mailer.drafts import ConnectDrafts
 from bot.mailer.hearing import Hearing
 from bot.mailer.identities import Identities
 from bot.mailer.mending import Mending
@@ -211,6 +212,7 @@ class Mailroom:
             overviews=overviews,
             monitor=self.monitor,
             connections=Connections(db, now, mailers, vault, self.clients, self._forget_credentials, sleep),
+            drafts=ConnectDrafts(db, now),
             role_offers=RoleOffers(db, self.clients, settings.mailroom_role_template_url),
             removal=Removal(db, now, mailers, self._forget_credentials),
             identities=Identities(db, now, mailers, Resolver(settings.mailroom_dns_server)),
@@ -390,6 +392,7 @@ class Mailroom:
     async def _forget(self) -> None:
         async with self.db.write() as session:
             await leases.forget_seen(session, self.db.now() - REMEMBER_REQUESTS)
+        await self.services.drafts.forget()
         await self.services.audiences.tidy()
 
     async def _check_database(self) -> str:

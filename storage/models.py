@@ -150,6 +150,21 @@ class TeamAdmin(SQLModel, table=True):
     appointed_at: datetime = _time()
 
 
+class ConnectDraft(SQLModel, table=True):
+    """What one person typed into the form of *Connect* or *Reconnect* last; never a secret."""
+
+    __tablename__ = "connect_draft"
+
+    team_id: str = _ref("team.id", key=True)
+    user_id: str = Field(primary_key=True)
+    mailer_id: str = ""  # empty: to connect
+    region: str = ""
+    sign_in: str = ""
+    role_arn: str = ""
+    access_key_id: str = ""
+    at: datetime = _time(index=True)
+
+
 class Mailer(SQLModel, table=True):
     """A team's connection to one AWS account in one region, with what AWS last said about it."""
 

@@ -14,9 +14,9 @@ from storage.models import Mailer
 from storage.sealing import Secret
 
 SECRET_LENGTH = 40
-_KEY_ID = re.compile(r"AKIA[A-Z0-9]{12,124}")  # 16 to 128: IAM API reference, AccessKey
+KEY_ID = re.compile(r"AKIA[A-Z0-9]{12,124}")  # 16 to 128: IAM API reference, AccessKey
 _SECRET = re.compile(r"[A-Za-z0-9+/=]+")
-_ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::\d{12}:role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII)  # IAM, Role
+ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::\d{12}:role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII)  # IAM, Role
 
 
 class AccessRefusedError(BotError):
@@ -66,7 +66,7 @@ class Typed:
                 "Make a permanent one: it begins with AKIA.",
                 field="access_key_id",
             )
-        if not _KEY_ID.fullmatch(access_key_id):
+        if not KEY_ID.fullmatch(access_key_id):
             raise BotError(
                 "ACCESS_KEY_ID",
                 "An access key ID is 20 capital letters and digits, beginning with AKIA.",
@@ -89,7 +89,7 @@ class Typed:
         Raises:
             BotError: with the field it is about.
         """
-        partition, found = _partition(region), _ROLE_ARN.fullmatch(arn)
+        partition, found = _partition(region), ROLE_ARN.fullmatch(arn)
         if found is None or found[1] != partition:
             raise BotError(
                 "ROLE_ARN",

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.models.views import View
 
 from bot.errors import BotError
+from bot.mailer.drafts import key_id, role_arn
 from bot.mailer.typed import AccessRefusedError, AlreadyConnectedError, Typed
 from bot.ses.access import AccessReport, OnStep, Step
 from handlers.slack import ids
@@ -17,7 +18,7 @@ from handlers.slack.text import esc
 from handlers.slack.views import connect as views
 from handlers.slack.views.common import Modal, Reply
 from handlers.slack.views.sign_in import Draft, credentials_form
-from storage.models import Mailer, Team
+from storage.models import ConnectDraft, Mailer, Team
 from storage.states import SignIn
 
 REDRAW_SECONDS = 1.0  # between two drawings of the ticks
@@ -52,19 +53,20 @@ class ConnectFlow:
         mailer = await self._services.mailers.of(call.team)
         if mailer is not None:
             return views.already(mailer, ids.Ref(call.team.id, mailer.id, mailer.version))
-        return Modal(_form(ids.Ref(call.team.id), Draft(await self._services.role_offers.offer(call.team))))
+        return Modal(_form(ids.Ref(call.team.id), await self._kept(call, "")))
 
     async def reopen(self, call: Call) -> Reply:
         mailer = await self._services.mailers.required(call.team)
-        offer = await self._services.role_offers.offer(call.team)
-        draft = Draft(offer, mailer.region, mailer.sign_in)
+        draft = await self._kept(call, mailer.id, mailer.region, mailer.sign_in)
         return Modal(_form(ids.Ref(call.team.id, mailer.id, mailer.version), draft))
 
     async def leave(self, call: Call) -> Reply:  # noqa: ARG002 - a link opens by itself, and Slack wants to be answered
         return None
 
     async def choose(self, call: Call) -> Reply:
-        return Modal(_form(call.at.ref, await self._draft(call)))
+        draft = await self._draft(call)
+        await self._keep(call, draft)
+        return Modal(_form(call.at.ref, draft))
 
     async def redraw(self, call: Call, notice: str) -> View:
         return _form(call.at.ref, await self._draft(call), notice=notice)
@@ -77,6 +79,7 @@ class ConnectFlow:
         return await self._check(call, self._services.connections.reconnect)
 
     async def _check(self, call: Call, run: Run) -> Reply:
+        await self._keep(call, await self._draft(call))
         typed, title = await self._typed(call), _title(call.at.ref)
         steps: list[Step] = []
         drawing = asyncio.create_task(_draw_ticks(call.waiting, title, steps))
@@ -90,6 +93,7 @@ class ConnectFlow:
         finally:
             drawing.cancel()
             await asyncio.gather(drawing, return_exceptions=True)
+        await self._services.drafts.drop(call.team.id, call.at.user_id)
         done = f"Connected to AWS account {views.place(mailer)}."
         return Modal(views.connected(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
 
@@ -111,8 +115,30 @@ class ConnectFlow:
             await self._services.role_offers.offer(call.team),
             values.choice(ids.Input.REGION),
             values.choice(ids.Input.SIGN_IN),
-            values.text(ids.Input.ROLE_ARN),
+            role_arn(values.text(ids.Input.ROLE_ARN)),
+            key_id(values.text(ids.Input.ACCESS_KEY_ID)),
         )
+
+    async def _keep(self, call: Call, draft: Draft) -> None:
+        """Keep for this person what stands in the form, whatever becomes of it."""
+        kept = ConnectDraft(
+            team_id=call.team.id,
+            user_id=call.at.user_id,
+            mailer_id=call.at.ref.record_id,
+            region=draft.region,
+            sign_in=draft.chosen,
+            role_arn=draft.role_arn,
+            access_key_id=draft.access_key_id,
+        )
+        await self._services.drafts.keep(kept)
+
+    async def _kept(self, call: Call, mailer_id: str, region: str = "", sign_in: str = "") -> Draft:
+        """What this person typed last; else the form as it is for everybody."""
+        offer = await self._services.role_offers.offer(call.team)
+        kept = await self._services.drafts.of(call.team.id, call.at.user_id, mailer_id)
+        if kept is None:
+            return Draft(offer, region, sign_in)
+        return Draft(offer, kept.region, kept.sign_in, kept.role_arn, kept.access_key_id)
 
     async def ask_delete(self, call: Call) -> Reply:
         mailer = await self._services.mailers.required(call.team)

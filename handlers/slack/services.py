@@ -12,6 +12,7 @@ from bot.broadcast.reports import Reports
 from bot.broadcast.resend import Resends
 from bot.broadcast.suppressions import Suppressions
 from bot.mailer.connection import Connections
+from bot.mailer.drafts import ConnectDrafts
 from bot.mailer.hearing import Hearing
 from bot.mailer.identities import Identities
 from bot.mailer.mending import Mending
@@ -34,6 +35,7 @@ class Services:
     overviews: Overviews
     monitor: Monitor
     connections: Connections
+    drafts: ConnectDrafts
     role_offers: RoleOffers
     removal: Removal
     identities: Identities

@@ -2,9 +2,10 @@
 
 import asyncio
 
+import pytest
 from sqlmodel import select
 
-from storage.models import Mailer, Outbox
+from storage.models import ConnectDraft, Mailer, Outbox
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 
@@ -47,6 +48,47 @@ async def test_a_wrong_secret_is_refused_and_nothing_is_stored(world: World) -> 
     assert "secret access key does not belong to this access key ID" in modal.text
     assert await stored_mailers(world) == []
     assert world.slack.messages(world.news) == []
+
+
+@OVER_HTTP
+@pytest.mark.parametrize("refused_by", ["AWS", "the field"])
+async def test_what_was_typed_is_kept_for_that_person_for_a_day_but_the_secret(world: World, refused_by: str) -> None:
+    key, secret = world.aws.create_key(), "wrong/" + "x" * (34 if refused_by == "AWS" else 5)
+    await world.submits_key(key, secret=secret)
+    if refused_by == "AWS":
+        modal = await world.ada.modal("Connect Amazon SES")
+        assert modal.value("Access key ID") == key.access_key_id
+
+    again = await world.opens(world.ada, "/mailer connect", "Connect Amazon SES")
+    assert again.value("AWS region")["value"] == "eu-west-1"
+    assert again.value("Sign in with")["value"] == "access_key"
+    assert again.value("Access key ID") == key.access_key_id
+    assert not again.value("Secret access key")
+    async with world.bot.db.read() as session:
+        (kept,) = (await session.exec(select(ConnectDraft))).all()
+    assert secret not in str(kept)
+
+    world.clock.advance(24 * 3600 + 1)
+    later = await world.opens(world.ada, "/mailer connect", "Connect Amazon SES")
+    assert later.value("AWS region")["value"] == "us-east-1"
+    assert not later.value("Access key ID")
+
+
+@OVER_SOCKET_MODE
+async def test_a_secret_typed_into_another_field_is_not_kept_and_what_aws_took_neither(world: World) -> None:
+    key = world.aws.create_key()
+    modal = await world.opens(world.ada, "/mailer connect", "Connect Amazon SES")
+    modal.fill("Access key ID", key.secret_access_key)
+    modal.fill("Secret access key", key.access_key_id)
+    await modal.submit()
+    await world.bot.tasks.idle()
+    async with world.bot.db.read() as session:
+        assert [row.access_key_id for row in await session.exec(select(ConnectDraft))] == [""]
+
+    await world.connects(key)
+
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(ConnectDraft))).all() == []
 
 
 @OVER_HTTP

@@ -52,6 +52,7 @@ class Draft:
     region: str = ""
     chosen: str = ""
     role_arn: str = ""
+    access_key_id: str = ""
 
     @property
     def role(self) -> RoleOffer | None:
@@ -77,7 +78,7 @@ def credentials_form(
             *(_refused(report) if report else [section(_ROLE_ADVICE if draft.role else _KEY_ADVICE)]),
             _region(region),
             _choice(draft),
-            *(_role(draft.role, region, draft.role_arn) if draft.role else _key()),
+            *(_role(draft.role, region, draft.role_arn) if draft.role else _key(draft.access_key_id)),
             *(ticks(report.steps) if report else []),
         ],
         submit="Check and connect",
@@ -146,11 +147,12 @@ def _role(offer: RoleOffer, region: str, role_arn: str) -> list[Block]:
     ]
 
 
-def _key() -> list[Block]:
+def _key(access_key_id: str) -> list[Block]:
     return [
         field(
             ids.Input.ACCESS_KEY_ID,
             "Access key ID",
+            initial=access_key_id,
             placeholder="AKIA…",
             hint="20 capital letters and digits, from IAM › Users › Security credentials.",
             max_length=128,

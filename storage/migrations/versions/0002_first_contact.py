@@ -26,3 +26,16 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('sends', sa.Boolean(), nullable=False, server_default=sa.true()))
     with op.batch_alter_table('identity') as batch_op:
         batch_op.alter_column('sends', server_default=None)
+    op.create_table('connect_draft',
+    sa.Column('team_id', sa.String(), nullable=False),
+    sa.Column('user_id', sa.String(), nullable=False),
+    sa.Column('mailer_id', sa.String(), nullable=False),
+    sa.Column('region', sa.String(), nullable=False),
+    sa.Column('sign_in', sa.String(), nullable=False),
+    sa.Column('role_arn', sa.String(), nullable=False),
+    sa.Column('access_key_id', sa.String(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['team_id'], ['team.id'], name=op.f('fk_connect_draft_team_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('team_id', 'user_id', name=op.f('pk_connect_draft'))
+    )
+    op.create_index(op.f('ix_connect_draft_at'), 'connect_draft', ['at'])
