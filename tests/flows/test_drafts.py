@@ -237,6 +237,6 @@ async def test_the_confirmation_warns_of_a_from_address_at_a_mail_provider_and_t
     modal = await world.composes(sender="ann@gmail.com")
 
     assert "Others may junk or refuse what SES sends from ann@gmail.com (DMARC)" in modal.text
-    assert "It leaves 998 of the daily quota, of which 1,000 are left now." in modal.text
+    assert "It leaves 998 of the daily quota; left now: 1,000." in modal.text
     async with world.bot.db.read() as session:
         assert (await session.exec(select(Broadcast.state))).one() is BroadcastState.DRAFT

@@ -243,7 +243,7 @@ def _timing(prepared: Prepared) -> str:
     left = answer.facts.quota_left if answer.facts else None
     quota = ""
     if left is not None and left >= answer.size:
-        quota = f" It leaves {left - answer.size:,} of the daily quota, of which {left:,} are left now."
+        quota = f" It leaves {left - answer.size:,} of the daily quota; left now: {left:,}."
     return f"{begins}It takes about {duration(answer.duration.total_seconds())}.{quota}"
 
 
