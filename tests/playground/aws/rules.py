@@ -46,7 +46,7 @@ class Rules:
     """Bounces and complaints are mailed to the sender while forwarding is on, or no event destination hears of them:
     SES API v2, PutEmailIdentityFeedbackAttributes."""
 
-    seconds_between_calls: float = 0  # 1
+    seconds_between_calls: float = 1
     """Of one management operation, by account and region: SES API v1 says of each "no more than once per second"; where
     API v2 says nothing, it means the same service."""
 

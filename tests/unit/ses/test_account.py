@@ -67,6 +67,7 @@ async def test_granted_paused_and_unheard_of_are_given_as_aws_says_them(aws: Aws
 
 
 async def test_every_page_of_identities_is_read(aws: AwsPlayground, ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.rules.seconds_between_calls = 0
     monkeypatch.setattr(account, "IDENTITIES_A_PAGE", 3)
     for number in range(7):
         aws.ses().verify(f"d{number}.example.com")

@@ -201,6 +201,7 @@ async def test_two_mailers_are_never_mixed_up(aws: AwsPlayground, clients: SesCl
 
 
 async def test_new_credentials_of_a_mailer_take_the_place_of_the_old(aws: AwsPlayground, clients: SesClients) -> None:
+    aws.rules.seconds_between_calls = 0
     old, new = aws.create_key(), aws.create_key()
     await Ses(clients.sign_in("mailer", 1, aws_key(old), REGION)).account()
     await Ses(clients.sign_in("mailer", 2, aws_key(new), REGION)).account()
@@ -225,6 +226,7 @@ async def test_mailers_of_a_region_share_its_client_and_none_has_another_ones_cr
 
 
 async def test_a_hanging_region_leaves_the_event_loops_own_threads_free(aws: AwsPlayground) -> None:
+    aws.rules.seconds_between_calls = 0
     before = set(threading.enumerate())
     clients = SesClients(threads=2)
     fault = aws.fail("ses:GetAccount", How.HANG, times=None)

@@ -100,6 +100,7 @@ async def test_a_session_is_renewed_when_four_fifths_of_its_life_are_over(
 async def test_a_session_that_has_run_out_on_aws_clock_is_opened_anew_and_the_call_is_made(
     aws: AwsPlayground, session: AwsSession
 ) -> None:
+    aws.rules.seconds_between_calls = 0
     await Ses(session).account()
     aws.fail("ses:GetAccount", "ExpiredTokenException")
     facts = await Ses(session).account()
