@@ -150,7 +150,7 @@ async def test_a_queue_that_was_taken_away_is_noticed(world: World) -> None:
     await world.passes(600)
     await world.does_its_chores(60)
     world.aws.set_permissions(key, deny=["sqs:*"])
-
+    await world.passes(world.aws.rules.permissions_seconds)
     await world.sends(MANY)
     await world.passes(60)
     card = await world.asks(world.bob, "/mailer", "Not set up: the policy has no SQS")
@@ -160,6 +160,7 @@ async def test_a_queue_that_was_taken_away_is_noticed(world: World) -> None:
     assert "Allow SQS in the policy again" in alert.text
 
     world.aws.set_permissions(key)
+    await world.passes(world.aws.rules.permissions_seconds)
     await world.bob.press(alert, "Check now")
     await world.settle()
     await world.does_its_chores(60)

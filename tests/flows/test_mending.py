@@ -242,6 +242,7 @@ async def test_an_action_that_the_key_may_not_use_is_named_and_nothing_is_left_b
     await world.adds("acme.test")
     failed = await fails(world)
     world.aws.set_permissions(key, deny=["ses:DeleteEmailIdentity"])
+    await world.passes(world.aws.rules.permissions_seconds)
 
     await world.ada.press(failed, "Retry verification")
     await world.settle()
@@ -250,6 +251,7 @@ async def test_an_action_that_the_key_may_not_use_is_named_and_nothing_is_left_b
     row = (await identities(world))["acme.test"]
     assert (row.state, row.intent, row.intent_due_at) == ("failed", "", None)
     world.aws.set_permissions(key)
+    await world.passes(world.aws.rules.permissions_seconds)
     await world.ada.press(failed, "Retry verification")
     await world.settle()
     assert (await identities(world))["acme.test"].state == "pending"

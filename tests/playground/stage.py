@@ -138,6 +138,8 @@ async def stage(
     public_url = f"http://127.0.0.1:{port}"
     running = nullcontext(started_aws) if started_aws else AwsPlayground()
     with tempfile.TemporaryDirectory(prefix="mailroom-") as folder, running as aws:
+        if not started_aws:
+            aws.rules.permissions_seconds = 1  # here time is real, and people watch
         async with SlackPlayground(manifest=manifest(), patience=20) as slack, DnsPlayground() as dns:
             host, dns_port = dns.address
             environment = {

@@ -151,6 +151,7 @@ async def missing_sns(t: Tour) -> None:
 @step("The policy is mended in IAM, and the key checked anew: every permission is ticked, the channel is told")
 async def connects(t: Tour) -> None:
     t.on.aws.set_permissions(t.key)
+    await asyncio.sleep(t.on.aws.rules.permissions_seconds)  # IAM's own delay
     modal = await t.fills_key(t.key.secret_access_key)
     await modal.shows("Connected to AWS account 1111-2222-3333")
     told = await t.bob.sees(t.news, "Connected to AWS account 1111-2222-3333")

@@ -39,7 +39,7 @@ class Rules:
     new_identity_seconds: float = 1
     """Reads may not know an identity just made: ansible#36515. No time is documented; 1 s is a judgement."""
 
-    permissions_seconds: float = 0  # 5
+    permissions_seconds: float = 5
     """IAM user guide, "Changes that I make are not always immediately visible". The time is a judgement."""
 
     feedback_mails: bool = True

@@ -385,9 +385,12 @@ async def test_what_was_never_made_is_not_left_over(aws: AwsPlayground, sign_in:
     assert report.left_over == ()
 
 
-async def test_pieces_that_were_there_before_are_never_undone(aws: AwsPlayground, sign_in: SignIn) -> None:
+async def test_pieces_that_were_there_before_are_never_undone(
+    aws: AwsPlayground, sign_in: SignIn, ticker: Ticker
+) -> None:
     session, key = await connected(aws, sign_in)
     aws.set_permissions(key, deny=["ses:GetAccount"])
+    ticker.seconds += aws.rules.permissions_seconds
     report = await check(session, CONNECTION)
     assert report.missing == ("ses:GetAccount",)
     assert report.set_up is not None
@@ -412,9 +415,12 @@ async def test_a_recheck_finds_the_same_set_up_and_changes_nothing(aws: AwsPlayg
     assert aws.ses().configuration_sets[NAME].destinations == first
 
 
-async def test_a_recheck_names_what_is_missing_now_and_undoes_nothing(aws: AwsPlayground, sign_in: SignIn) -> None:
+async def test_a_recheck_names_what_is_missing_now_and_undoes_nothing(
+    aws: AwsPlayground, sign_in: SignIn, ticker: Ticker
+) -> None:
     session, key = await connected(aws, sign_in)
     aws.set_permissions(key, deny=["ses:SendBulkEmail", "sqs:ReceiveMessage"])
+    ticker.seconds += aws.rules.permissions_seconds
     report = await recheck(session, CONNECTION)
     assert report.missing == ("ses:SendBulkEmail",)
     assert report.missing_optional == ("sqs:ReceiveMessage",)
