@@ -228,7 +228,9 @@ class Listeners:
             await answers.open(task.result())
             return
         view_id = await answers.open(Modal(waiting(opens, "One moment…")))
-        await answers.update(await task, view_id=view_id, title=opens)
+        reply = await task
+        if view_id:  # else they were asked to press once more
+            await answers.update(reply, view_id=view_id, title=opens)
 
     async def _submitted(self, ack: AsyncAck, body: Body, client: AsyncWebClient, form: Form) -> None:
         at = from_submission(body)

@@ -120,6 +120,21 @@ async def test_a_form_whose_opening_takes_long_opens_at_once_and_is_filled_in_la
     assert modal.labels[0] == "From"
 
 
+@OVER_HTTP
+async def test_where_not_even_the_waiting_view_opens_in_time_the_person_is_asked_once_more(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.is_open()
+    world.clock.advance(LONG)
+    world.slack.fail("views.open", error="expired_trigger_id")
+
+    async with aws_answers_late(world, "ses:GetAccount"):
+        await world.bob.types(world.news, "/broadcast")
+        await world.bob.sees(world.news, "Slack gave us too little time to open the form. Please try again.")
+
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 @OVER_SOCKET_MODE
 async def test_whoever_closed_the_connect_form_gets_the_result_as_a_message_only_they_see(world: World) -> None:
     olga = world.slack.person("Olga", "owner")
