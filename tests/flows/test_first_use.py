@@ -102,3 +102,17 @@ async def test_what_slack_says_of_a_group_of_people_is_that_it_is_no_channel(wor
     world.slack.fail("conversations.info", error=error)
 
     await world.asks(world.ada, "/mailer", "Mailroom works in channels")
+
+
+@OVER_HTTP
+async def test_in_a_large_channel_every_page_of_its_members_is_read(world: World) -> None:
+    """Pages of 200, as Slack asks (https://docs.slack.dev/apis/web-api/pagination): it refuses a thousand."""
+    await world.is_connected()
+    world.news.members |= {f"A{number:04d}" for number in range(450)}  # whose ids come before Bob's
+    card = await world.bob.sees(world.news, "Connected to AWS account")
+
+    await world.bob.press(card, "Add identity")
+
+    await world.bob.sees(world.news, "Only team admins can do this")  # so he is in the channel
+    asked = world.slack.calls_of("conversations.members")
+    assert [call.params["limit"] for call in asked] == ["200"] * 3

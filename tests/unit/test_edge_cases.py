@@ -1,4 +1,4 @@
-"""docs/edge-cases.md keeps its word: every row is there, and names tests that exist."""
+"""The pages of promises keep their word: every row is there, and names tests, or lines of the doctor, that exist."""
 
 import ast
 import re
@@ -50,3 +50,34 @@ def test_every_row_of_the_security_page_names_tests_that_exist() -> None:
     assert [row for row in rows if not TEST.search(row)] == []
     named = [pair for row in rows for pair in TEST.findall(row)]
     assert [f"{file}::{name}" for file, name in named if name not in functions_of(file)] == []
+
+
+FIRST_CONTACT = {"H": 5, "M": 6, "L": 9, "K": 17, "U": 14}
+DOCTOR = [*(ROOT / "bot" / "ses" / "live").glob("*.py"), ROOT / "handlers" / "slack" / "live_check.py"]
+
+
+def first_contact() -> dict[str, str]:
+    page = (ROOT / "docs" / "first-contact.md").read_text()
+    return dict(re.findall(r"^\| ([A-Z]\d+) \|(.*)\|$", page, re.MULTILINE))
+
+
+def test_the_page_of_the_first_contact_has_every_row() -> None:
+    assert [*first_contact()] == [f"{kind}{n}" for kind, last in FIRST_CONTACT.items() for n in range(1, last + 1)]
+
+
+@pytest.mark.parametrize("row", [row for row in first_contact() if not row.startswith("U")])
+def test_every_row_of_the_first_contact_names_tests_that_exist(row: str) -> None:
+    text = first_contact()[row]
+    tests = TEST.findall(text)
+
+    assert tests or text.endswith("| not built "), f"{row} has no test"
+    assert [f"{file}::{name}" for file, name in tests if name not in functions_of(file)] == []
+
+
+@pytest.mark.parametrize("row", [row for row in first_contact() if row.startswith("U")])
+def test_what_only_a_real_account_can_show_is_a_line_of_the_doctor(row: str) -> None:
+    lines = re.findall(r"`([^`]+)`", first_contact()[row].rpartition("|")[2])
+    source = "".join(file.read_text() for file in DOCTOR).replace("{ASSUME_ROLE}", "sts:AssumeRole")
+
+    assert lines, f"{row} names no line"
+    assert [line for line in lines if line.replace("List-Unsubscribe", "{_HEADER}") not in source] == []
