@@ -10,6 +10,7 @@ from tests.flows.world import open_world
 from tests.playground.aws import AwsPlayground
 from tests.playground.chromium import browser as chromium_running
 from tests.playground.chromium import chromium
+from tests.principal import forget_credentials
 
 PUBLIC_URL = "https://mail.acme.test"
 
@@ -22,6 +23,7 @@ async def test_the_page_works_without_javascript_and_only_its_button_acts(
         pytest.skip("no browser tests: no Chromium is installed, nor named by CHROMIUM")
     with AwsPlayground(clock) as aws:
         monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+        forget_credentials(monkeypatch)
         database_url = await databases.create("sqlite")
         async with (
             open_world(aws, database_url, clock, public_url=PUBLIC_URL) as world,

@@ -180,7 +180,7 @@ async def test_another_teams_things_are_as_if_they_were_not_there(world: World, 
     assert await other.reads("/mailer") == {"mailer": None}
     for path in ("/identities", "/broadcasts", "/suppressions"):
         assert await other.reads(path) == {"items": [], "next_cursor": None}
-    missing = {(await other.get(f"/broadcasts/{name}")).shown[:2] for name in ("0" * 32, "x", "%00", "..%2F", "é")}
+    missing = {(await other.get(f"/broadcasts/{name}")).shown[:2] for name in ("0" * 32, "x", "..%2F", "é")}
     foreign = [f"/broadcasts/{broadcast['id']}", f"/broadcasts/{broadcast['id']}/deliveries", "/identities/acme.test"]
     for path in foreign:
         assert (await program.get(path)).status == 200

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.playground.aws import AwsPlayground
+from tests.playground.aws.playground import utc_now
 from tests.playground.forked import ForkedBot
 from tests.playground.stage import ACCOUNT, REGION, Stage, stage
 
@@ -30,6 +31,7 @@ async def submits(on: Stage, access_key_id: str, secret: str) -> str:
 @pytest.mark.parametrize("socket_mode", [True, False], ids=["socket", "http"])
 async def test_nothing_that_is_typed_is_in_the_log_at_debug(started_aws: AwsPlayground, *, socket_mode: bool) -> None:
     started_aws.reset()
+    started_aws.clock = utc_now
     key = started_aws.create_key(ACCOUNT)
     mode = {} if socket_mode else {"SLACK_APP_TOKEN": ""}
     async with stage(started_aws=started_aws, bot_class=ForkedBot, LOG_LEVEL="DEBUG", **mode) as on:

@@ -198,8 +198,9 @@ async def there_is_one_of_everything(world: World, appointed: Person) -> Team:
 
 async def appoint(world: World, team: Team, who: Person) -> None:
     async with world.bot.db.write() as session:
-        row = TeamAdmin(team_id=team.id, user_id=who.id, appointed_by=world.ada.id, appointed_at=world.clock())
-        await session.merge(row)
+        if await session.get(TeamAdmin, (team.id, who.id)) is None:
+            now = world.clock()
+            session.add(TeamAdmin(team_id=team.id, user_id=who.id, appointed_by=world.ada.id, appointed_at=now))
 
 
 async def record_of(world: World, listener: Registered, team: Team) -> Ref:

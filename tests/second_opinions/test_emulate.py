@@ -111,7 +111,8 @@ async def test_a_channel_connects_composes_and_sends(
     assert {"auth.test", "users.info", "conversations.info", "chat.postMessage", "chat.update"} <= called
     assert {"views.open", "views.update", "views.publish"} <= called
     assert {"files.info", "files.getUploadURLExternal", "files.completeUploadExternal"} <= called  # the last: the chart
-    assert slack.refused == []
+    asked_on_purpose = ("views.update", "hash_conflict")  # whether Slack has the acknowledgement yet (`Waiting`)
+    assert [one for one in slack.refused if one != asked_on_purpose] == []
 
 
 async def test_a_token_without_a_scope_of_the_manifest_is_refused(slack: Emulate) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import app
+from bot.logs import OURS
 from bot.settings import Settings, load
 
 GOOD = {"SLACK_BOT_TOKEN": "xoxb-1-good", "SLACK_APP_TOKEN": "xapp-1-good"}
@@ -24,10 +25,11 @@ def _nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
         if name.lower() in Settings.model_fields or name.startswith("AWS_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    handlers, level = list(logging.root.handlers), logging.root.level
+    handlers, levels = list(logging.root.handlers), {name: logging.getLogger(name).level for name in (None, *OURS)}
     yield
     logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+    for logger, level in levels.items():
+        logging.getLogger(logger).setLevel(level)
 
 
 @pytest.fixture

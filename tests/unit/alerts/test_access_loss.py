@@ -121,7 +121,7 @@ async def test_a_denied_send_has_every_permission_looked_at(
     db: Database, clock: Clock, mailer: Mailer, look: Look
 ) -> None:
     async with db.write() as session:  # as the engine writes it down
-        row = await session.get_one(Mailer, mailer.id)
+        row = await session.get_one(Mailer, mailer.id, with_for_update=True)
         denied = SesError(Trouble.MISSING_ACTION, "AccessDeniedException", SEND)
         assert take_refusal(row, Access.SUSPECT, denied, clock()) is PollKind.ACCESS_CHECK
         session.add(row)
