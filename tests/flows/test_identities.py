@@ -155,14 +155,11 @@ async def test_what_cannot_be_an_identity_is_refused_in_its_field_before_aws_is_
         "he llo@acme.test": "has a space in it",
         "https://acme.test/news": "type only acme.test",
         "acme.test/news": "type only acme.test",
-        "mailto:hello@acme.test": "type only hello@acme.test",
         "@acme.test": "for the whole domain type acme.test",
         "acme": "has no dot",
         "*.acme.test": "so type acme.test",
         "192.0.2.1": "is an IP address",
-        "Ann <ann@acme.test>": "has a space in it",
-        "ann@ben@acme.test": "is more than one bare address",
-        "acme.test\u200b": "invisible characters",
+        "ann@ben@acme.test": "has two @ in it",
     }.items():
         modal.fill("Email address or domain", typed)
         await modal.submit()

@@ -41,13 +41,14 @@ async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(w
     cyd = world.slack.person("Cyd")
     world.news.members.add(cyd.id)
     forms = [await world.opens(who, "/broadcast", "New broadcast") for who in (world.bob, cyd)]
+    send_at = int(world.clock().timestamp()) + 3 * LONG
     for form in forms:
         form.fill("From", "hello@acme.test")
         form.fill("Reply-to", "office@acme.test")
         form.fill("Subject", "Spring news")
         form.fill("Preheader", "What is new")
         form.fill("Message", "Hello {{first_name|there}},\nspring is here.")
-        form.fill("Send at", int(world.clock().timestamp()) + 3 * LONG)
+        form.fill("Send at", send_at)
         form.fill("Audience CSV", ("people.csv", BAD_FILE))
     test = await world.opens(world.ada, "/broadcast test", "Send a test")
     test.fill("From", "hello@stranger.test")
@@ -62,7 +63,7 @@ async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(w
         assert "Handing it over…" in test.text
         await forms[1].close()
 
-    (late, _), send_at = forms, int(world.clock().timestamp()) + 2 * LONG
+    late, _ = forms
     assert late.title == "New broadcast"
     assert "No column holds addresses (first_name, <!channel>)" in late.text
     assert "Choose the file again: Slack does not keep it." in late.text

@@ -14,7 +14,7 @@ from tests.unit.broadcast.station import Station
 @pytest.fixture
 async def station(db: Database, clock: Clock, aws: AwsPlayground) -> AsyncIterator[Station]:
     """A station whose team has nothing connected yet."""
-    clients = SesClients(threads=8)
+    clients = SesClients(threads=8, sleep=clock.sleep)
     yield Station(db, clock, aws, clients)
     aws.heal()
     clients.close()
