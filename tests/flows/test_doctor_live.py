@@ -17,6 +17,7 @@ from storage.sealing import Secret
 from tests.databases import Clock
 from tests.flows.world import ACCOUNT, OVER_HTTP, REGION, World
 from tests.playground.aws import AwsPlayground
+from tests.playground.aws.playground import utc_now
 from tests.playground.stage import ROOT
 
 OPERATOR = "operator@acme.test"
@@ -193,6 +194,7 @@ def test_wrong_use_is_said_with_the_usage(arguments: list[str], capsys: pytest.C
 async def test_stopped_in_the_middle_it_takes_away_what_it_has_made(world: World, tmp_path: Path) -> None:
     """As a program, with the stored mailer of a channel, and SIGTERM while it waits for AWS."""
     await world.is_connected()
+    world.aws.clock = utc_now  # a program of its own waits by the real one
     fault = world.aws.fail("sns:SetTopicAttributes", "hang")
     before = [*world.ses.configuration_sets]
     settings = world.bot.settings
@@ -209,7 +211,7 @@ async def test_stopped_in_the_middle_it_takes_away_what_it_has_made(world: World
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )
-    await asyncio.to_thread(fault.reached.wait, 30)
+    assert await asyncio.to_thread(fault.reached.wait, 30)
     doctor.send_signal(signal.SIGTERM)
     fault.release()
     shown, _ = await doctor.communicate()

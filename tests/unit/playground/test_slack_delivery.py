@@ -181,6 +181,7 @@ async def test_people_act_at_the_same_moment(app: TinyApp, slack: SlackPlaygroun
 
 @pytest.mark.usefixtures("app")
 async def test_an_event_needs_its_scope(slack: SlackPlayground) -> None:
+    slack.delivery.ack_seconds = 0.1  # nobody is there to take it
     news = slack.channel("news", [slack.person("Ada")], bot_in=True)
     slack.workspace.scopes.discard("channels:read")
     await slack.archive(news)

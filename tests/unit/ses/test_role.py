@@ -34,7 +34,7 @@ def principal(aws: AwsPlayground, monkeypatch: pytest.MonkeyPatch) -> Key:
 @pytest.fixture
 def clients(ticker: Ticker) -> Iterator[SesClients]:
     """Clients that find out anew whether there is a principal."""
-    made = SesClients(threads=3, seconds=ticker)
+    made = SesClients(threads=3, seconds=ticker, sleep=ticker.sleep)
     yield made
     made.close()
 
