@@ -34,86 +34,86 @@ from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryInt
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.alerts.incidents import Incidents
-from bot.api_tokens import ApiTokens
-from bot.broadcast.at_aws import SuppressedAtAws
-from bot.broadcast.audiences import Audiences
-from bot.broadcast.engine import Engine
-from bot.broadcast.feedback import THREADS as FEEDBACK_THREADS
-from bot.broadcast.feedback import WAIT_SECONDS, Feedback
-from bot.broadcast.gate import Gate
-from bot.broadcast.letter import Letters
-from bot.broadcast.notified import Notified
-from bot.broadcast.plan import Broadcasts
-from bot.broadcast.reports import Reports
+from bot.api.idempotency import Replies
+from bot.api.queries import Lists
+from bot.api.tokens import ApiTokens
+from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.broadcasts import Broadcasts
+from bot.broadcast.content.message import Letters
+from bot.broadcast.delivery.dispatcher import Engine
+from bot.broadcast.identity_dependents import Waiting
+from bot.broadcast.preflight import Gate
+from bot.broadcast.reporting.history import Reports
 from bot.broadcast.resend import Resends
-from bot.broadcast.senders import Waiting
-from bot.broadcast.suppressions import Suppressions
-from bot.broadcast.unsubscribe import Key
 from bot.dashboard import Dashboard
 from bot.errors import BotError
-from bot.lists import Lists
+from bot.feedback.event_collector import THREADS as FEEDBACK_THREADS
+from bot.feedback.event_collector import WAIT_SECONDS, Feedback
+from bot.feedback.sns_webhook import Notified
 from bot.logs import configure as configure_logs
-from bot.mailer.chores import Chores
-from bot.mailer.connection import Connections
-from bot.mailer.dns import Resolver
-from bot.mailer.drafts import ConnectDrafts
-from bot.mailer.hearing import Hearing
-from bot.mailer.identities import Identities
-from bot.mailer.mending import Mending
-from bot.mailer.monitor import Monitor
-from bot.mailer.overview import Overviews
-from bot.mailer.production import ProductionAccess
-from bot.mailer.records import Mailers
-from bot.mailer.removal import Removal
-from bot.mailer.roles import RoleOffers
-from bot.mailer.self_test import SelfTest
-from bot.mailer.status import PollIntervals
-from bot.mailer.vault import Vault
+from bot.mailer.connection.connect import Connections
+from bot.mailer.connection.credential_drafts import ConnectDrafts
+from bot.mailer.connection.disconnect import Removal
+from bot.mailer.connection.production_access import ProductionAccess
+from bot.mailer.connection.role_setup import RoleOffers
+from bot.mailer.credential_store import Vault
+from bot.mailer.identities.dns_records import Resolver
+from bot.mailer.identities.management import Identities
+from bot.mailer.identities.recovery import Mending
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.aws_states import PollIntervals
+from bot.mailer.monitoring.feedback_health import Hearing
+from bot.mailer.monitoring.feedback_probe import SelfTest
+from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.monitoring.periodic_jobs import Chores
+from bot.mailer.readiness.overview import Overviews
 from bot.metrics import measure
-from bot.replies import Replies
 from bot.scheduler import Scheduler
 from bot.ses.client import AwsSession, SesClients
+from bot.ses.cloudformation import template
 from bot.ses.live.asker import Asker
-from bot.ses.notifications import Certificates, Fetch
 from bot.ses.regions import regions
-from bot.ses.template import template
+from bot.ses.sns_messages import Certificates, Fetch
 from bot.settings import Settings, SettingsError, load
+from bot.suppression.account_list_sync import SuppressedAtAws
+from bot.suppression.suppression_list import Suppressions
+from bot.suppression.unsubscribe_links import Key
 from bot.tasks import Tasks
-from bot.team_settings import TeamRules
-from bot.teams import Teams
+from bot.teams.directory import Teams
+from bot.teams.settings import TeamRules
 from handlers import slack
-from handlers.doctor import Doctor, Finding
-from handlers.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
-from handlers.http.api.api import Api
-from handlers.http.api.api import application as api_application
-from handlers.http.api.rate import PerAddress, Rate
-from handlers.http.api.routes import Server
-from handlers.http.connections import HttpConnections
+from handlers.cli.doctor import Doctor, Finding
+from handlers.cli.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
+from handlers.http.api.endpoints import Api
+from handlers.http.api.endpoints import application as api_application
+from handlers.http.api.rate_limit import PerAddress, Rate
+from handlers.http.api.routing import Server
+from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Health
 from handlers.http.metrics import MetricsPage
 from handlers.http.server import MAX_BODY, application
 from handlers.http.sns import SnsMessages, fetch_certificate
 from handlers.http.unsubscribe import UnsubscribePages
-from handlers.slack.channel_life import ChannelLife
-from handlers.slack.files import Files
-from handlers.slack.guard import Guard
-from handlers.slack.home import Home
-from handlers.slack.inbound import Inbound
-from handlers.slack.installed import Installed
-from handlers.slack.listen import AS_LONG_AS_SLACK_WAITS, Listeners, Patience
+from handlers.slack.dispatch.authorization import Guard
+from handlers.slack.dispatch.http_receiver import Inbound
+from handlers.slack.dispatch.listeners import AS_LONG_AS_SLACK_WAITS, Listeners, Patience
+from handlers.slack.dispatch.user_directory import People
+from handlers.slack.file_transfer import Files
+from handlers.slack.flows.channel_lifecycle import ChannelLife
+from handlers.slack.flows.home import Home
+from handlers.slack.installation import Installed
 from handlers.slack.live_check import SlackLive
 from handlers.slack.live_samples import samples
-from handlers.slack.notices import Drawer
-from handlers.slack.notifier import Notifier
-from handlers.slack.people import People
+from handlers.slack.outbound.file_renderer import Maker
+from handlers.slack.outbound.file_uploader import Uploader
+from handlers.slack.outbound.message_renderer import Drawer
+from handlers.slack.outbound.notifier import Notifier
 from handlers.slack.services import Services
-from handlers.slack.tokens import check_app_token, check_bot_token
-from handlers.slack.uploader import Uploader
-from handlers.slack.uploads import Maker
+from handlers.slack.token_checks import check_app_token, check_bot_token
 from storage import leases
 from storage.database import Database, StorageError
+from storage.key_rotation import check_keys, rotate
 from storage.link_keys import link_keys
-from storage.rotation import check_keys, rotate
 from storage.sealing import KeyRing, load_keys
 from storage.states import PollKind
 

@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.moves import WITHOUT_CONTENT
-from bot.mailer.overview import Overview, Overviews
+from bot.broadcast.transitions import WITHOUT_CONTENT
+from bot.mailer.readiness.overview import Overview, Overviews
 from storage.database import Database
 from storage.models import Broadcast, Outbox, Team
 from storage.states import BroadcastState, SendKind

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import col, func, select
 
-from bot import unknown
+from bot import unknown_answers
 from storage.database import Database
 from storage.models import Broadcast, Incident, Mailer, Outbox, Poll
 from storage.states import Access, BroadcastState, IncidentKind, IncidentState
@@ -55,7 +55,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
         messages_due=due,
         message_lag=_lag(oldest, now),
         poll_lag=_lag(poll, now),
-        unknown_answers=unknown.answers.counted,
+        unknown_answers=unknown_answers.answers.counted,
     )
 
 

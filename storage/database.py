@@ -24,8 +24,8 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
-from storage.held import WriterSession
-from storage.sqlite import connect
+from storage.row_locks import WriterSession
+from storage.sqlite_driver import connect
 
 log = logging.getLogger(__name__)
 

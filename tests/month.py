@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from bot.mailer.facts import ACCESS_CHECK_EVERY
-from bot.mailer.monitor import Monitor
-from bot.mailer.status import PollIntervals
-from bot.ses.setup import SetUp
+from bot.mailer.monitoring.aws_states import PollIntervals
+from bot.mailer.monitoring.facts import ACCESS_CHECK_EVERY
+from bot.mailer.monitoring.monitor import Monitor
+from bot.ses.provisioning import SetUp
 from storage.database import Database
 from storage.models import Identity, Incident, Mailer
 from storage.states import Access, IncidentKind

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
-from bot.broadcast.content import Footer, Unsubscribe, compile_template, render
-from bot.broadcast.letter import Fixed, named_address
-from bot.broadcast.recipients import Progress, nobody
-from bot.broadcast.rejects import Rejects
-from bot.broadcast.remarks import Remark
-from bot.broadcast.unsubscribe import unsubscribe_url
+from bot.broadcast.audience.rejected_rows import Rejects
+from bot.broadcast.audience.store import Progress, nobody
+from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template, render
+from bot.broadcast.content.message import Fixed, named_address
+from bot.broadcast.content.warnings import Remark
+from bot.email_addresses import parse_address
 from bot.errors import BotError
-from bot.mailer.names import parse_address
-from bot.mailer.readiness import Readiness
+from bot.mailer.readiness.rules import Readiness
+from bot.suppression.unsubscribe_links import unsubscribe_url
 from storage.models import Audience, Broadcast, Team
 from storage.states import SendKind
 

@@ -15,11 +15,11 @@ from sqlmodel import and_, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
-from bot.broadcast.gate import Gate
-from bot.broadcast.moves import move, wake
-from bot.broadcast.steering import as_seen, lock
+from bot.broadcast.controls import as_seen, lock
+from bot.broadcast.preflight import Gate
+from bot.broadcast.transitions import move, wake
 from bot.errors import BotError
-from bot.mailer.readiness import Readiness
+from bot.mailer.readiness.rules import Readiness
 from storage import audit, leases
 from storage.database import Database
 from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression, Team

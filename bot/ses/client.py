@@ -19,9 +19,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials as Signature
 
+from bot.ses.assume_role import Roles, prove
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
 from bot.ses.errors import AWS_FAILURES, SesError, Trouble, classify
-from bot.ses.role import Roles, prove
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from bot import unknown
+from bot import unknown_answers
 
 AWS_FAILURES = (ClientError, BotoCoreError, ResponseParserError)
 """What a botocore client raises when a call fails; anything else is a fault of ours."""
@@ -224,7 +224,7 @@ def _classify_answer(error: ClientError, action: str) -> SesError:
     about = answer.get("ResponseMetadata") or {}
     if code not in TROUBLE_OF:
         service, _, operation = action.partition(":")
-        unknown.answers.met(service, operation, clean(code), str(about.get("RequestId") or ""))
+        unknown_answers.answers.met(service, operation, clean(code), str(about.get("RequestId") or ""))
     trouble = _trouble(code, text, int(about.get("HTTPStatusCode") or 0), action)
     if trouble is Trouble.MISSING_ACTION and (named := _NAMED_ACTION.search(text)):
         denied = f"{named[1].lower()}:{named[2]}"  # SNS writes its own name in capitals

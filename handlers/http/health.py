@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from handlers.http.remembered import Remembered
+from handlers.http.caching import Remembered
 
 Check = Callable[[], Awaitable[str]]
 

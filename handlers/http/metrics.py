@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from bot.metrics import Metrics
-from handlers.http.remembered import Remembered
+from handlers.http.caching import Remembered
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 

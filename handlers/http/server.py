@@ -8,9 +8,9 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from handlers.http.api.problems import HEADERS, Refusal, as_problems
-from handlers.http.api.rate import PerAddress
-from handlers.http.api.routes import MOUNTED
-from handlers.http.connections import HttpConnections
+from handlers.http.api.rate_limit import PerAddress
+from handlers.http.api.routing import MOUNTED
+from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Health
 from handlers.http.metrics import MetricsPage
 from handlers.http.sns import SnsMessages

@@ -7,7 +7,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, StreamReader, web
 
 from bot.errors import BotError
 from bot.ses.errors import SesError
-from bot.ses.notifications import RefusedError
+from bot.ses.sns_messages import RefusedError
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class SnsMessages:
 
 
 async def fetch_certificate(url: str) -> bytes:
-    """Get a certificate over https (bot.ses.notifications.Fetch); a redirect is an error."""
+    """Get a certificate over https (bot.ses.sns_messages.Fetch); a redirect is an error."""
     try:
         async with ClientSession(timeout=_TIMEOUT) as session, session.get(url, allow_redirects=False) as response:
             content = await _at_most(MAX_CERTIFICATE, response.content)

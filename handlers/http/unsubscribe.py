@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from bot.broadcast.unsubscribe import Recipient
+from bot.suppression.unsubscribe_links import Recipient
 
 Whose = Callable[[str], Recipient | None]
 Unsubscribe = Callable[[Recipient], Awaitable[None]]

@@ -1,21 +1,21 @@
 """Everything that is Slack: listeners in, views and notices out."""
 
-from handlers.slack.api import ApiFlow
-from handlers.slack.audiences import AudienceFlow
-from handlers.slack.broadcasts import BroadcastFlow
-from handlers.slack.connect import ConnectFlow
-from handlers.slack.identities import IdentityFlow
-from handlers.slack.incidents import IncidentFlow
-from handlers.slack.listen import Listeners, Word
-from handlers.slack.mending import MendingFlow
-from handlers.slack.people import People
-from handlers.slack.production import ProductionFlow
-from handlers.slack.reports import ReportFlow
-from handlers.slack.send_test import SendTestFlow
+from handlers.slack.dispatch.listeners import Listeners, Word
+from handlers.slack.dispatch.user_directory import People
+from handlers.slack.flows.alerts import IncidentFlow
+from handlers.slack.flows.api_tokens import ApiFlow
+from handlers.slack.flows.audiences import AudienceFlow
+from handlers.slack.flows.broadcasts import BroadcastFlow
+from handlers.slack.flows.connect import ConnectFlow
+from handlers.slack.flows.identities import IdentityFlow
+from handlers.slack.flows.identity_recovery import MendingFlow
+from handlers.slack.flows.production_access import ProductionFlow
+from handlers.slack.flows.reports import ReportFlow
+from handlers.slack.flows.sample_send import SendTestFlow
+from handlers.slack.flows.status_card import StatusFlow, help_word
+from handlers.slack.flows.suppressions import SuppressFlow
+from handlers.slack.flows.team_settings import TeamFlow
 from handlers.slack.services import Services
-from handlers.slack.status import StatusFlow, help_word
-from handlers.slack.suppress import SuppressFlow
-from handlers.slack.team import TeamFlow
 
 
 def register(listeners: Listeners, services: Services, people: People) -> None:

@@ -23,8 +23,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.observations import Observation, has_members, one_of
-from handlers.slack.files import Files, Upload
-from handlers.slack.views.common import Message, section
+from handlers.slack.file_transfer import Files, Upload
+from handlers.slack.views.blocks import Message, section
 
 Say = Callable[[Observation], None]
 Sleep = Callable[[float], Awaitable[None]]

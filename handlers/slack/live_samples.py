@@ -6,41 +6,41 @@ from typing import Final
 from slack_sdk.models.views import View
 
 from bot.broadcast.draft import Draft, Prepared, Sample
-from bot.broadcast.progress import Progress
-from bot.broadcast.reports import ReportPage
+from bot.broadcast.reporting.history import ReportPage
+from bot.broadcast.reporting.progress import Progress
 from bot.broadcast.resend import Resend
 from bot.dashboard import Standing
 from bot.errors import BotError
-from bot.mailer.dns import Finding, Found, records_of
-from bot.mailer.failing import AlreadyDoneError
-from bot.mailer.mending import Retried
-from bot.mailer.overview import Overview
-from bot.mailer.readiness import facts_from, readiness
-from bot.ses.access import AccessReport, Outcome, Step
-from bot.ses.template import RoleOffer
-from bot.team_settings import History, TeamSettings
+from bot.mailer.identities.dns_records import Finding, Found, records_of
+from bot.mailer.identities.recovery import Retried
+from bot.mailer.identities.recovery_state import AlreadyDoneError
+from bot.mailer.readiness.overview import Overview
+from bot.mailer.readiness.rules import facts_from, readiness
+from bot.ses.cloudformation import RoleOffer
+from bot.ses.permission_check import AccessReport, Outcome, Step
+from bot.teams.settings import History, TeamSettings
 from handlers.slack import ids
 from handlers.slack.live_check import Samples
 from handlers.slack.views import (
     alerts,
-    api,
+    api_tokens,
     audiences,
-    broadcasts,
-    common,
+    audit_log,
+    blocks,
+    broadcast_message,
+    compose,
     connect,
-    history,
+    connect_form,
     home,
     identities,
-    mending,
+    identity_recovery,
     notices,
-    production,
+    production_access,
     reports,
-    send,
-    sign_in,
-    status,
-    team,
+    status_card,
+    team_settings,
 )
-from handlers.slack.views.common import Message
+from handlers.slack.views.blocks import Message
 from storage.models import ApiToken, Audience, Audit, Broadcast, Identity, Incident, Mailer, Team
 from storage.states import BroadcastState, DeliveryState, IdentityKind, IncidentKind, SendKind, SignIn
 
@@ -192,41 +192,45 @@ def _report() -> AccessReport:
 
 def _modals() -> dict[str, View]:
     draft = Draft("hello@example.com", "", "Spring news", "", {})
-    role = sign_in.Draft(RoleOffer("999900001111", "mailroom-" + "0" * 32), "eu-west-1")
-    key = sign_in.Draft(None, "eu-west-1", SignIn.ACCESS_KEY)
+    role = connect_form.Draft(RoleOffer("999900001111", "mailroom-" + "0" * 32), "eu-west-1")
+    key = connect_form.Draft(None, "eu-west-1", SignIn.ACCESS_KEY)
     token = ApiToken(team_id=_REF.team_id, name="CI", token_hash="", created_by=_SOMEBODY, created_at=_AT)
     findings = [Finding(record, Found.MISSING) for record in records_of(_identity(), "eu-west-1")]
     return {
         "alerts.checking_events": alerts.checking_events(),
-        "api.tokens_page": api.tokens_page(_team(), [token], None, public_url="https://mailroom.example.com"),
+        "api_tokens.tokens_page": api_tokens.tokens_page(
+            _team(), [token], None, public_url="https://mailroom.example.com"
+        ),
         "audiences.saved_audiences": audiences.saved_audiences(_REF.team_id, [_audience()]),
-        "common.waiting": common.waiting(_CONNECT, "Asking AWS …"),
+        "blocks.waiting": blocks.waiting(_CONNECT, "Asking AWS …"),
         "connect.checking": connect.checking(_CONNECT, _report().steps),
         "connect.connected": connect.connected(_CONNECT, _mailer(), _report(), _REF),
         "connect.delete_form": connect.delete_form(_REF, _team(), _mailer(), [_identity()], [_broadcast()]),
         "connect.deleted": connect.deleted(["topic mailroom-0"]),
         "identities.add_form": identities.add_form(_REF),
         "identities.checked": identities.checked(_identity(), findings),
-        "mending.replace_form": mending.replace_form(_REF, _identity(), moves=True, asks=True),
-        "mending.replaced": mending.replaced("example.org", _identity(), _mailer()),
-        "production.production_form": production.production_form(_REF),
+        "identity_recovery.replace_form": identity_recovery.replace_form(_REF, _identity(), moves=True, asks=True),
+        "identity_recovery.replaced": identity_recovery.replaced("example.org", _identity(), _mailer()),
+        "production_access.production_form": production_access.production_form(_REF),
         "reports.on_its_way": reports.on_its_way("Resend failed"),
         "reports.resend_form": reports.resend_form(_REF, _resend()),
         "reports.send_again_form": reports.send_again_form(_REF, _resend()),
-        "send.confirmation": send.confirmation(_prepared(), _REF, one_click=True),
-        "send.confirmed": send.confirmed(30, scheduled=False),
-        "send.test_sent": send.test_sent(2),
-        "send.write_broadcast_form": send.write_broadcast_form(_REF, draft, hint="example.com", saved=[_audience()]),
-        "send.write_test_form": send.write_test_form(_REF, draft, to="ann@example.com", hint="example.com"),
-        "sign_in.credentials_form, key": sign_in.credentials_form(ids.Form.CONNECT, _CONNECT, _REF, key),
-        "sign_in.credentials_form, role": sign_in.credentials_form(
+        "compose.confirmation": compose.confirmation(_prepared(), _REF, one_click=True),
+        "compose.confirmed": compose.confirmed(30, scheduled=False),
+        "compose.test_sent": compose.test_sent(2),
+        "compose.write_broadcast_form": compose.write_broadcast_form(
+            _REF, draft, hint="example.com", saved=[_audience()]
+        ),
+        "compose.write_test_form": compose.write_test_form(_REF, draft, to="ann@example.com", hint="example.com"),
+        "connect_form.credentials_form, key": connect_form.credentials_form(ids.Form.CONNECT, _CONNECT, _REF, key),
+        "connect_form.credentials_form, role": connect_form.credentials_form(
             ids.Form.RECONNECT, _RECONNECT, _REF, role, report=_report()
         ),
-        "status.looked": status.looked(_overview()),
-        "team.admins_form": team.admins_form(_REF, []),
-        "team.admins_saved": team.admins_saved({_SOMEBODY}, set()),
-        "team.settings_form": team.settings_form(_REF, TeamSettings.of(_team())),
-        "team.settings_saved": team.settings_saved(),
+        "status_card.looked": status_card.looked(_overview()),
+        "team_settings.admins_form": team_settings.admins_form(_REF, []),
+        "team_settings.admins_saved": team_settings.admins_saved({_SOMEBODY}, set()),
+        "team_settings.settings_form": team_settings.settings_form(_REF, TeamSettings.of(_team())),
+        "team_settings.settings_saved": team_settings.settings_saved(),
     }
 
 
@@ -241,16 +245,16 @@ def _messages() -> dict[str, Message]:
     said = {
         "alerts.gone": alerts.gone(),
         "alerts.stranded": alerts.stranded("news", [_incident(IncidentKind.ACCESS_LOST)]),
-        "broadcasts.progress": broadcasts.progress(_progress()),
-        "common.refusal": common.refusal(BotError("NOT_FOUND", "It is not there any more.", "Look at /mailer.")),
-        "common.said": common.said("Nothing was changed."),
+        "broadcast_message.progress": broadcast_message.progress(_progress()),
+        "blocks.refusal": blocks.refusal(BotError("NOT_FOUND", "It is not there any more.", "Look at /mailer.")),
+        "blocks.said": blocks.said("Nothing was changed."),
         "connect.already": connect.already(mailer, _REF),
-        "history.history": history.history(History([audit], {}, {})),
+        "audit_log.history": audit_log.history(History([audit], {}, {})),
         "identities.added": identities.added(identity, records_of(identity, mailer.region)),
         "identities.replaced": identities.replaced(identity),
         "identities.superseded": identities.superseded(identity),
-        "mending.retried": mending.retried(Retried(identity, again=True)),
-        "mending.too_late": mending.too_late(AlreadyDoneError("Somebody was faster.", _SOMEBODY)),
+        "identity_recovery.retried": identity_recovery.retried(Retried(identity, again=True)),
+        "identity_recovery.too_late": identity_recovery.too_late(AlreadyDoneError("Somebody was faster.", _SOMEBODY)),
         "notices.account_shared": notices.account_shared(mailer, _team(), [_team()]),
         "notices.applied": notices.applied(),
         "notices.connected": notices.connected(mailer),
@@ -263,10 +267,10 @@ def _messages() -> dict[str, Message]:
         "reports.draft_cancelled": reports.draft_cancelled(_broadcast()),
         "reports.list_asked": reports.list_asked(),
         "reports.list_comes": reports.list_comes(_broadcast(), 20_000, _AT),
-        "send.draft_waits": send.draft_waits(_prepared(), _REF),
-        "status.card": status.card(_overview()),
-        "status.help_text": status.help_text("/mailer", [("connect", "connects an AWS account")]),
-        "status.not_ready": status.not_ready(_overview()),
+        "compose.draft_waits": compose.draft_waits(_prepared(), _REF),
+        "status_card.card": status_card.card(_overview()),
+        "status_card.help_text": status_card.help_text("/mailer", [("connect", "connects an AWS account")]),
+        "status_card.not_ready": status_card.not_ready(_overview()),
     }
     for kind in IncidentKind:
         said |= {

@@ -5,25 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.alerts.incidents import Incidents
-from bot.api_tokens import ApiTokens
-from bot.broadcast.audiences import Audiences
-from bot.broadcast.plan import Broadcasts
-from bot.broadcast.reports import Reports
+from bot.api.tokens import ApiTokens
+from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.broadcasts import Broadcasts
+from bot.broadcast.reporting.history import Reports
 from bot.broadcast.resend import Resends
-from bot.broadcast.suppressions import Suppressions
-from bot.mailer.connection import Connections
-from bot.mailer.drafts import ConnectDrafts
-from bot.mailer.hearing import Hearing
-from bot.mailer.identities import Identities
-from bot.mailer.mending import Mending
-from bot.mailer.monitor import Monitor
-from bot.mailer.overview import Overviews
-from bot.mailer.production import ProductionAccess
-from bot.mailer.records import Mailers
-from bot.mailer.removal import Removal
-from bot.mailer.roles import RoleOffers
-from bot.team_settings import TeamRules
-from handlers.slack.files import Files
+from bot.mailer.connection.connect import Connections
+from bot.mailer.connection.credential_drafts import ConnectDrafts
+from bot.mailer.connection.disconnect import Removal
+from bot.mailer.connection.production_access import ProductionAccess
+from bot.mailer.connection.role_setup import RoleOffers
+from bot.mailer.identities.management import Identities
+from bot.mailer.identities.recovery import Mending
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.feedback_health import Hearing
+from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.readiness.overview import Overviews
+from bot.suppression.suppression_list import Suppressions
+from bot.teams.settings import TeamRules
+from handlers.slack.file_transfer import Files
 from storage.database import Database
 
 

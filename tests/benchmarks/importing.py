@@ -6,8 +6,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.broadcast.audience import parse
-from bot.broadcast.recipients import store_audience
+from bot.broadcast.audience.csv_reader import parse
+from bot.broadcast.audience.store import store_audience
 from storage.models import Audience
 from tests.benchmarks.measure import Measured, at_most_times, grows, say, spending
 from tests.benchmarks.rig import Rig, rig

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from sqlmodel import col, func, select
 
-from bot.broadcast.lease import LEASE
+from bot.broadcast.delivery.account_lease import LEASE
 from storage.models import SendingAccount
 from tests.benchmarks.measure import Measured, at_least_times, at_most, say
 from tests.benchmarks.rig import Rig, rig

@@ -13,16 +13,16 @@ import botocore.session
 from botocore.config import Config
 from sqlmodel import col, func, select
 
+from bot.broadcast.broadcasts import Broadcasts
+from bot.broadcast.content.message import Letters
+from bot.broadcast.delivery.dispatcher import Engine
 from bot.broadcast.draft import Draft, Upload
-from bot.broadcast.engine import Engine
-from bot.broadcast.gate import Gate
-from bot.broadcast.letter import Letters
-from bot.broadcast.plan import Broadcasts
-from bot.mailer.monitor import Monitor
-from bot.mailer.overview import Overviews
-from bot.mailer.records import Mailers
-from bot.mailer.status import PollIntervals
-from bot.mailer.vault import Vault
+from bot.broadcast.preflight import Gate
+from bot.mailer.credential_store import Vault
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.aws_states import PollIntervals
+from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.readiness.overview import Overviews
 from bot.ses.client import SesClients
 from bot.ses.credentials import AwsKey
 from storage.database import Database

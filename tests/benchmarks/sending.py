@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from bot.broadcast.letter import Addressee, Letters
-from bot.ses.sending import bulk_request
+from bot.broadcast.content.message import Addressee, Letters
+from bot.ses.bulk_send import bulk_request
 from storage.models import Broadcast
 from tests.benchmarks.measure import (
     Measured,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sqlmodel import col, func, select
 
-from bot.broadcast.engine import Engine
+from bot.broadcast.delivery.dispatcher import Engine
 from storage.models import Broadcast
 from storage.states import BroadcastState
 from tests.benchmarks.measure import Measured, at_most_times, say

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser
 
-from bot.broadcast.content import Footer, compile_template, render
+from bot.broadcast.content.compiler import Footer, compile_template, render
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 
-from bot.broadcast.lease import LEASE
+from bot.broadcast.delivery.account_lease import LEASE
 from tests.chaos.books import Books
 from tests.databases import Databases
 from tests.playground.aws import AwsPlayground, Fault, How

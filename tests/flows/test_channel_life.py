@@ -8,10 +8,10 @@ import pytest
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot import reach
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
-from handlers.slack.events import Event
+from bot.teams import reachability
+from handlers.slack.dispatch.event import Event
 from storage.models import Audit, Broadcast, Installation, Mailer, Outbox, Team
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
@@ -314,7 +314,7 @@ async def test_a_running_broadcast_is_finished_while_the_channel_is_out_of_reach
     async with world.bot.db.write() as session:
         broadcast = (await session.exec(select(Broadcast))).one()
         assert broadcast.state == "sending"
-        await reach.lost_touch(session, await the_team(world), "is_archived", now=world.clock())
+        await reachability.lost_touch(session, await the_team(world), "is_archived", now=world.clock())
 
     await world.bot.engine.idle()
 

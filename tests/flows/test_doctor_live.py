@@ -12,7 +12,7 @@ import pytest
 from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsKey
 from bot.ses.live.asker import Asker
-from handlers.doctor_live import LiveDoctor, Page, Wanted, Ways, wanted
+from handlers.cli.doctor_live import LiveDoctor, Page, Wanted, Ways, wanted
 from storage.sealing import Secret
 from tests.databases import Clock
 from tests.flows.world import ACCOUNT, OVER_HTTP, REGION, World

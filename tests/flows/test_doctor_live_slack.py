@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from app import manifest
 from bot.observations import Observation
-from handlers.slack.files import Files
+from handlers.slack.file_transfer import Files
 from handlers.slack.live_check import Samples, SlackLive
 from handlers.slack.live_samples import samples
 from storage.sealing import Secret
@@ -20,7 +20,7 @@ from tests.playground.slack.driver import Person
 from tests.playground.slack.world import Channel
 
 VIEWS = Path(__file__).parents[2] / "handlers" / "slack" / "views"
-PIECES = {"common.form", "common.page", "common.home"}  # what the others are made of
+PIECES = {"blocks.form", "blocks.page", "blocks.home"}  # what the others are made of
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_what_slack_does_not_take_is_named_with_its_place(
     slack: SlackPlayground, clock: Clock, ada: Person, lab: Channel
 ) -> None:
     every = samples()
-    modals = {name: every.modals[name] for name in ("send.confirmed", "team.settings_saved")}
+    modals = {name: every.modals[name] for name in ("compose.confirmed", "team_settings.settings_saved")}
     slack.workspace.scopes.discard("files:read")
     slack.fail("views.update", error="invalid_arguments")
     slack.fail("chat.update", error="msg_too_long")
@@ -91,7 +91,7 @@ async def test_what_slack_does_not_take_is_named_with_its_place(
     assert different(said) == {
         "auth.test, x-oauth-scopes": "channels:join, channels:read, chat:write, commands, files:write, groups:read, "
         "users:read",
-        "views.update: team.settings_saved": "invalid_arguments",
+        "views.update: team_settings.settings_saved": "invalid_arguments",
         "chat.update: alerts.gone": "msg_too_long",
         "files.info": "missing_scope",
     }

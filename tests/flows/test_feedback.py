@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlmodel import select
 
-from bot.broadcast.events import Event, EventKind, parse
-from bot.broadcast.outcomes import record
+from bot.feedback.event_processor import record
+from bot.feedback.ses_events import Event, EventKind, parse
 from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression
 from storage.states import ChunkState, DeliveryState
 from tests.flows.world import World

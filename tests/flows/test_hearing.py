@@ -203,7 +203,7 @@ async def test_a_queue_that_aws_says_nothing_of_is_kept(world: World) -> None:
 async def test_what_aws_suppresses_is_taken_over_page_by_page_once_production_is_open(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.ses.account.SUPPRESSED_A_PAGE", 2)
+    monkeypatch.setattr("bot.ses.operations.SUPPRESSED_A_PAGE", 2)
     for number in range(5):
         world.ses.suppress(f"gone{number}@else.test", "BOUNCE")
     world.ses.suppress("angry@else.test", "COMPLAINT")

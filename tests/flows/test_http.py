@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlmodel import select
 
-from bot import unknown
+from bot import unknown_answers
 from storage.models import SeenRequest
 from tests.databases import Databases
 from tests.flows.program import counted, make_token
@@ -70,7 +70,7 @@ async def test_prometheus_reads_how_mailroom_itself_is_doing(world: World, http:
     await world.passes(600)
     await world.passes(30)
     world.clock.advance(400)
-    unknown.answers.met("slack", "chat.postMessage", "brand_new")
+    unknown_answers.answers.met("slack", "chat.postMessage", "brand_new")
 
     async with http.get("/metrics") as answer:
         assert (answer.status, answer.content_type) == (200, "text/plain")

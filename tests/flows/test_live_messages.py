@@ -8,8 +8,8 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, redraw
-from handlers.slack.notifier import EDITS, LEASE, PROGRESS_EDITS, UNDER_WAY, Notifier
-from handlers.slack.views.common import Message, said
+from handlers.slack.outbound.notifier import EDITS, LEASE, PROGRESS_EDITS, UNDER_WAY, Notifier
+from handlers.slack.views.blocks import Message, said
 from storage.models import Outbox, Team
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.faults import Fault

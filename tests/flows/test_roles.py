@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import SQLModel, select
 
-from handlers.slack.guard import Permission
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Registered
 from handlers.slack.ids import Ref
-from handlers.slack.listen import Registered
 from storage.models import ApiToken, Audience, Broadcast, Identity, Incident, Mailer, Team, TeamAdmin
 from storage.states import IncidentKind
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from storage.key_rotation import check_keys, rotate
 from storage.link_keys import link_keys
-from storage.rotation import check_keys, rotate
 from storage.sealing import KeyRing
 from tests.databases import Clock
 from tests.flows.test_broadcast import in_the_middle, numbers, people

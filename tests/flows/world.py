@@ -13,9 +13,9 @@ import pytest
 from sqlmodel import SQLModel, col, select
 
 from app import Mailroom, manifest
-from bot.ses.notifications import Fetch
+from bot.ses.sns_messages import Fetch
 from bot.settings import Settings
-from handlers.slack.listen import Patience
+from handlers.slack.dispatch.listeners import Patience
 from storage.models import Outbox
 from storage.sealing import KeyRing, Secret
 from tests.databases import Clock

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from bot.broadcast.events import EventKind, parse
-from bot.ses.access import AccessReport, check
-from bot.ses.account import Ses
+from bot.feedback.ses_events import EventKind, parse
+from bot.ses.assume_role import OpenRoleError, new_external_id
+from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryOutcome
 from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsKey, AwsRole
 from bot.ses.errors import SesError, Trouble
-from bot.ses.policy import policy
-from bot.ses.queue import delete, receive
-from bot.ses.role import OpenRoleError, new_external_id
-from bot.ses.sending import BulkEntry, BulkTemplate, EntryOutcome
-from bot.ses.setup import DELIVERY_POLICY, Place, queue_policy, tear_down
+from bot.ses.event_queue import delete, receive
+from bot.ses.iam_policy import policy
+from bot.ses.operations import Ses
+from bot.ses.permission_check import AccessReport, check
+from bot.ses.provisioning import DELIVERY_POLICY, Place, queue_policy, tear_down
 from storage.sealing import Secret
 from tests.playground.aws import Key, Mail
 from tests.playground.aws.delivery import delays

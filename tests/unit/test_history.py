@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from bot.team_settings import History
-from handlers.slack.views.history import WORDED, history
+from bot.teams.settings import History
+from handlers.slack.views.audit_log import WORDED, history
 from storage.audit import Action
 from storage.models import Audit
 

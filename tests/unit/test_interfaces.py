@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import app
-from bot.mailer.readiness import Blocker, Confirmation, SendWarning
+from bot.mailer.readiness.rules import Blocker, Confirmation, SendWarning
 from bot.settings import Settings
 from storage import states
 from tests.databases import Clock

@@ -55,7 +55,7 @@ def test_mailrooms_own_lines_are_printed_from_the_level_that_was_asked_for(
     level: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure(level, "console")
-    for name in ("mailroom", "bot.scheduler", "handlers.slack.notifier", "storage.database"):
+    for name in ("mailroom", "bot.scheduler", "handlers.slack.outbound.notifier", "storage.database"):
         for each in LEVELS:
             logging.getLogger(name).log(logging.getLevelName(each), "a line at %s", each)
 

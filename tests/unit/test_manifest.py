@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import app
 from bot.settings import Settings
-from handlers.slack.listen import Registered
+from handlers.slack.dispatch.listeners import Registered
 from storage.sealing import Secret
 
 ROOT = Path(__file__).parents[2]

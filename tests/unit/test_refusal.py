@@ -4,8 +4,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import unknown
-from handlers.slack.refusal import FAILURES, code_of, passes, retry_after
+from bot import unknown_answers
+from handlers.slack.api_errors import FAILURES, code_of, passes, retry_after
 from tests.playground.slack import SlackPlayground
 
 
@@ -50,8 +50,8 @@ async def test_no_answer_is_known_by_its_error() -> None:
 async def test_a_code_on_no_list_is_counted() -> None:
     async with SlackPlayground() as slack:
         slack.fail("auth.test", error="brand_new", times=2)
-        before = unknown.answers.counted.get(("slack", "auth.test"), 0)
+        before = unknown_answers.answers.counted.get(("slack", "auth.test"), 0)
 
         assert [code_of(await failure(slack)) for _ in range(2)] == ["brand_new"] * 2
 
-    assert unknown.answers.counted["slack", "auth.test"] == before + 2
+    assert unknown_answers.answers.counted["slack", "auth.test"] == before + 2

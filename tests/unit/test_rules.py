@@ -44,7 +44,7 @@ def test_text_that_slack_reads_for_markup_is_made_in_one_place() -> None:
         if re.search(r"""MarkdownTextObject|["']mrkdwn["']""", path.read_text())
     }
 
-    assert holders == {"handlers/slack/views/common.py"}
+    assert holders == {"handlers/slack/views/blocks.py"}
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])

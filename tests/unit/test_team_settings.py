@@ -1,7 +1,7 @@
 import pytest
 
 from bot.errors import BotError
-from bot.team_settings import TeamSettings
+from bot.teams.settings import TeamSettings
 
 
 def test_settings_are_brought_into_their_normal_form() -> None:

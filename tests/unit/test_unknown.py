@@ -9,7 +9,7 @@ import pytest
 from bot.ses.client import SesClients
 from bot.ses.credentials import AwsKey
 from bot.ses.errors import SesError, Trouble
-from bot.unknown import KEPT, UnknownAnswers
+from bot.unknown_answers import KEPT, UnknownAnswers
 from storage.sealing import Secret
 from tests.playground.aws import AwsPlayground
 

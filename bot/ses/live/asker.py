@@ -9,7 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from bot.observations import Observation, one_of
-from bot.ses import queue
+from bot.ses import event_queue
 from bot.ses.client import AwsSession
 from bot.ses.errors import SesError, clean
 
@@ -58,9 +58,9 @@ class Asker:
 
     async def receive(self, queue_url: str) -> list[str]:
         """Take what is in the queue, waiting for `event_wait` seconds where there is nothing."""
-        messages = await queue.receive(self.session, queue_url, wait_seconds=self._event_wait)
+        messages = await event_queue.receive(self.session, queue_url, wait_seconds=self._event_wait)
         if messages:
-            await queue.delete(self.session, queue_url, messages)
+            await event_queue.delete(self.session, queue_url, messages)
         return [message.body for message in messages]
 
     async def observe(self, name: str, action: str, call: Callable[[Any], Any], *expected: str) -> Observation:

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot.observations import Observation, has_members, one_of
+from bot.ses.assume_role import new_external_id
 from bot.ses.credentials import AwsRole
 from bot.ses.errors import ASSUME_ROLE, SesError
 from bot.ses.live.asker import Asker
 from bot.ses.live.pieces import Say, Workshop
-from bot.ses.role import new_external_id
 
 ACCOUNT_MEMBERS = ("EnforcementStatus", "ProductionAccessEnabled", "SendQuota", "SendingEnabled")
 QUOTA_MEMBERS = ("Max24HourSend", "MaxSendRate", "SentLast24Hours")

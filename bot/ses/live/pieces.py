@@ -13,7 +13,7 @@ from typing import Any, Final
 from bot.observations import Observation
 from bot.ses.errors import SesError, Trouble
 from bot.ses.live.asker import Answer, Asker
-from bot.ses.setup import DESTINATION, EVENT_TYPES, Place, queue_policy, topic_policy
+from bot.ses.provisioning import DESTINATION, EVENT_TYPES, Place, queue_policy, topic_policy
 
 SETTLES_WITHIN: Final = 60.0
 """Seconds: "up to 60 seconds for the attributes to propagate" (SQS API reference, SetQueueAttributes)."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from handlers.http.api.problems import MEDIA_TYPE, Problem
-from handlers.http.api.routes import MOUNTED, VERSION, Route
+from handlers.http.api.routing import MOUNTED, VERSION, Route
 
 Json = dict[str, Any]
 

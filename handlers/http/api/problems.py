@@ -9,9 +9,9 @@ from typing import Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bot.broadcast.gate import NotReadyError
+from bot.broadcast.preflight import NotReadyError
 from bot.errors import BotError
-from bot.mailer.readiness import Blocker
+from bot.mailer.readiness.rules import Blocker
 
 log = logging.getLogger(__name__)
 

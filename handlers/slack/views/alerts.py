@@ -11,8 +11,8 @@ from slack_sdk.models.views import View
 
 from handlers.slack import ids
 from handlers.slack.text import duration, esc, mention, when
-from handlers.slack.views.alert_words import Words, words_of
-from handlers.slack.views.common import Message, button, buttons, context, page, section
+from handlers.slack.views.alert_texts import Words, words_of
+from handlers.slack.views.blocks import Message, button, buttons, context, page, section
 from storage.models import Incident
 from storage.states import IncidentKind, IncidentState
 

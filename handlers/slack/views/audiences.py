@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from bot.broadcast.audiences import NAME_LIMIT
+from bot.broadcast.audience.saved import NAME_LIMIT
 from handlers.slack import ids
 from handlers.slack.text import count, esc, mention, when
-from handlers.slack.views.common import button, confirm, context, page, section
+from handlers.slack.views.blocks import button, confirm, context, page, section
 from storage.models import Audience
 
 TITLE = "Saved audiences"

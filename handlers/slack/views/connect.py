@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject
 from slack_sdk.models.views import View
 
-from bot.ses.access import AccessReport, Step
+from bot.ses.permission_check import AccessReport, Step
 from bot.ses.regions import regions
 from handlers.slack import ids
 from handlers.slack.text import count, esc
-from handlers.slack.views.common import Message, button, buttons, field, form, labelled, page, section
-from handlers.slack.views.ticks import ticks
+from handlers.slack.views.blocks import Message, button, buttons, field, form, labelled, page, section
+from handlers.slack.views.permission_results import ticks
 from storage.models import Broadcast, Identity, Mailer, Team
 
 CHECKING = "Checking every permission at AWS…"

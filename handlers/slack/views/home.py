@@ -6,12 +6,12 @@ from slack_sdk.models.blocks import Block, DividerBlock
 from slack_sdk.models.views import View
 
 from bot.dashboard import Standing
-from bot.reach import WORKSPACE_GONE
+from bot.teams.reachability import WORKSPACE_GONE
 from handlers.slack import ids
 from handlers.slack.text import count, esc, when
-from handlers.slack.views.broadcasts import STATES
-from handlers.slack.views.common import button, buttons, context, header, home, section
-from handlers.slack.views.status import card, team_ref
+from handlers.slack.views.blocks import button, buttons, context, header, home, section
+from handlers.slack.views.broadcast_message import STATES
+from handlers.slack.views.status_card import card, team_ref
 from storage.models import Broadcast
 from storage.states import Access
 

@@ -6,10 +6,10 @@ from slack_sdk.models.blocks import Block
 
 from handlers.slack import ids
 from handlers.slack.text import count, esc, mention
-from handlers.slack.views.broadcasts import resume_button
-from handlers.slack.views.common import Message, button, buttons, context, section
+from handlers.slack.views.blocks import Message, button, buttons, context, section
+from handlers.slack.views.broadcast_message import resume_button
 from handlers.slack.views.connect import account, region_label
-from handlers.slack.views.status import quota
+from handlers.slack.views.status_card import quota
 from storage.models import Broadcast, Identity, Mailer, Team
 from storage.states import Production
 

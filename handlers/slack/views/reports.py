@@ -6,15 +6,15 @@ from datetime import datetime
 from slack_sdk.models.blocks import Block, ButtonElement, DividerBlock
 from slack_sdk.models.views import View
 
-from bot.broadcast.moves import ENDED
-from bot.broadcast.progress import Progress
-from bot.broadcast.reports import ReportPage
+from bot.broadcast.reporting.history import ReportPage
+from bot.broadcast.reporting.progress import Progress
 from bot.broadcast.resend import Resend
-from bot.mailer.sentences import explain
+from bot.broadcast.transitions import ENDED
+from bot.mailer.readiness.explanations import explain
 from handlers.slack import ids
 from handlers.slack.text import actor, count, duration, esc, when
-from handlers.slack.views.broadcasts import STATES, counts_in_words, steering
-from handlers.slack.views.common import Message, button, buttons, context, form, header, page, said, section
+from handlers.slack.views.blocks import Message, button, buttons, context, form, header, page, said, section
+from handlers.slack.views.broadcast_message import STATES, counts_in_words, steering
 from storage.models import Broadcast
 
 RESEND_TITLE = "Resend failed"

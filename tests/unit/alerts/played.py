@@ -9,13 +9,13 @@ from typing import cast
 
 from sqlmodel import col, func, select
 
-from bot.mailer.monitor import Monitor
-from bot.mailer.records import Mailers
-from bot.mailer.vault import Vault
-from bot.ses.access import AccessReport, Outcome, Step
-from bot.ses.account import AccountFacts, IdentityFacts, ListedIdentity, Ses
+from bot.mailer.credential_store import Vault
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.monitor import Monitor
 from bot.ses.errors import SesError, Trouble
-from bot.ses.setup import SetUp
+from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
+from bot.ses.permission_check import AccessReport, Outcome, Step
+from bot.ses.provisioning import SetUp
 from storage.database import Database
 from storage.models import Mailer, Poll
 from storage.states import IdentityKind, PollKind

@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from bot.alerts.incidents import open_incidents
-from bot.mailer.wrong import follow_facts
+from bot.mailer.monitoring.incident_rules import follow_facts
 from storage.database import Database
 from storage.models import Identity, Incident, Mailer, Outbox, Team
 from storage.states import IdentityKind, IdentityState, Production

@@ -16,7 +16,7 @@ from sqlmodel import select
 
 from bot.alerts.incidents import BLINDING, WORSE, Incidents
 from bot.errors import BotError
-from bot.mailer.wrong import wrong
+from bot.mailer.monitoring.incident_rules import wrong
 from storage.models import Identity, Incident, Mailer
 from storage.states import Access, IdentityState, IncidentState, Production, Sending
 from tests.databases import Databases

@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from bot.alerts.incidents import TOGETHER, Incidents
 from bot.errors import BotError
-from bot.mailer.wrong import OUTAGE_AFTER, follow_facts, wrong
+from bot.mailer.monitoring.incident_rules import OUTAGE_AFTER, follow_facts, wrong
 from storage.database import Database
 from storage.models import Audit, Incident, Outbox
 from storage.states import Access, IdentityState, IncidentKind, IncidentState, Production, Sending

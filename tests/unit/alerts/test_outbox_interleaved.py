@@ -11,8 +11,8 @@ import pytest
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot import reach
 from bot.alerts.outbox import Notice, announce, key_of, redraw
+from bot.teams import reachability
 from storage import leases
 from storage.database import Database
 from storage.models import Outbox, Team
@@ -72,13 +72,13 @@ async def doubts(session: AsyncSession, _team: Team, held: Outbox) -> Did:
 
 
 async def loses_touch(session: AsyncSession, team: Team, held: Outbox) -> Did:
-    await reach.lost_touch(session, team, "is_archived", now=held.created_at)
-    await leases.finish_message(session, held, now=held.created_at, retry_at=held.created_at + reach.LOOK_AGAIN)
+    await reachability.lost_touch(session, team, "is_archived", now=held.created_at)
+    await leases.finish_message(session, held, now=held.created_at, retry_at=held.created_at + reachability.LOOK_AGAIN)
     return Did()
 
 
 async def comes_back(session: AsyncSession, team: Team, held: Outbox) -> Did:
-    await reach.back_in_touch(session, team, now=held.created_at)
+    await reachability.back_in_touch(session, team, now=held.created_at)
     return Did()  # and one more of the fence where the message was behind
 
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlmodel import select
 
-from bot.mailer.monitor import AT_ONCE, Monitor
-from bot.mailer.regions import SILENT_AFTER, TRY_EVERY, Regions
-from bot.mailer.status import PollIntervals
+from bot.mailer.monitoring.aws_states import PollIntervals
+from bot.mailer.monitoring.monitor import AT_ONCE, Monitor
+from bot.mailer.monitoring.region_breaker import SILENT_AFTER, TRY_EVERY, Regions
 from storage.database import Database
 from storage.models import Incident, Mailer
 from storage.states import IncidentKind

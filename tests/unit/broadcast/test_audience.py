@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.broadcast.audience import Choice, Limits, Member, Rejected, RejectReason, Sheet, parse
-from bot.broadcast.fields import column_names, field_name
+from bot.broadcast.audience.csv_reader import Choice, Limits, Member, Rejected, RejectReason, Sheet, parse
+from bot.broadcast.content.merge_tags import column_names, field_name
+from bot.email_addresses import address_key
 from bot.errors import BotError
-from bot.mailer.names import address_key
 
 LIMITS = Limits()
 LINE_ENDS = ["\n", "\r\n", "\r"]

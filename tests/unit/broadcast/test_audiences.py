@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
-from bot.broadcast.audience import parse
-from bot.broadcast.audiences import NAME_LIMIT, SAVED_LIMIT, Audiences
+from bot.broadcast.audience.csv_reader import parse
+from bot.broadcast.audience.saved import NAME_LIMIT, SAVED_LIMIT, Audiences
+from bot.broadcast.audience.store import BLOCK, store_audience
 from bot.broadcast.draft import Prepared, Upload
-from bot.broadcast.recipients import BLOCK, store_audience
-from bot.broadcast.suppressions import suppress
 from bot.errors import BotError
+from bot.suppression.suppression_list import suppress
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery
 from storage.states import DeliveryState, SuppressionReason
 from tests.unit.broadcast.station import MortalDatabase, Station, csv, draft

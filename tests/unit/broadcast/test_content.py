@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.broadcast.content import Footer, Template, Unsubscribe, compile_template, render
-from bot.broadcast.fields import Merge, column_names, split_merges
-from bot.broadcast.remarks import remarks
-from bot.broadcast.template import Rendered, clean
+from bot.broadcast.content.compiler import Footer, Template, Unsubscribe, compile_template, render
+from bot.broadcast.content.merge_tags import Merge, column_names, split_merges
+from bot.broadcast.content.ses_template import Rendered, clean
+from bot.broadcast.content.warnings import remarks
 from bot.errors import BotError
 from tests.playground.aws.template import render as ses_renders
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from bot.broadcast.moves import wake
-from bot.broadcast.suppressions import suppress
-from bot.broadcast.unsubscribe import read_token
+from bot.broadcast.transitions import wake
+from bot.suppression.suppression_list import suppress
+from bot.suppression.unsubscribe_links import read_token
 from storage.database import Database
 from storage.models import Outbox, SendingAccount
 from storage.states import BroadcastState, DeliveryState, PauseReason, SuppressionReason

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from bot.broadcast.blame import AGAIN_AFTER, MOST_FAILED, MOST_TRIES
-from bot.broadcast.engine import Engine
-from bot.broadcast.lease import LEASE
+from bot.broadcast.delivery.account_lease import LEASE
+from bot.broadcast.delivery.dispatcher import Engine
+from bot.broadcast.delivery.fault_isolation import AGAIN_AFTER, MOST_FAILED, MOST_TRIES
 from bot.broadcast.resend import Resends
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from bot.broadcast.engine import Engine
-from bot.broadcast.lease import LEASE
+from bot.broadcast.delivery.account_lease import LEASE
+from bot.broadcast.delivery.dispatcher import Engine
 from storage.models import Broadcast
 from storage.states import BroadcastState, ChunkState, DeliveryState
 from tests.databases import Clock

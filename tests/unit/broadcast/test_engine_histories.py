@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bot.broadcast.engine import Engine
-from bot.broadcast.lease import LEASE
-from bot.broadcast.suppressions import suppress
+from bot.broadcast.delivery.account_lease import LEASE
+from bot.broadcast.delivery.dispatcher import Engine
 from bot.errors import BotError
+from bot.suppression.suppression_list import suppress
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, SuppressionReason
 from tests.playground.aws import How

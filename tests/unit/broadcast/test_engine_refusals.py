@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from bot.broadcast.engine import Engine
-from bot.mailer.facts import CONFIRM_AFTER
+from bot.broadcast.delivery.dispatcher import Engine
+from bot.mailer.monitoring.facts import CONFIRM_AFTER
 from storage.models import Broadcast, Mailer, Poll
 from storage.states import Access, BroadcastState, DeliveryState, PauseReason, PollKind
 from tests.playground.aws import How

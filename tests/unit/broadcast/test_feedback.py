@@ -12,14 +12,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import delete, select
 
-from bot import unknown
-from bot.broadcast.events import LONGEST_ID, Event, EventKind, parse
-from bot.broadcast.feedback import Feedback
-from bot.broadcast.outcomes import record
-from bot.broadcast.silence import ENOUGH, follow_silence
-from bot.mailer.hearing import heard
-from bot.mailer.vault import Vault
-from bot.mailer.way_back import EVENTS_COME_WITHIN
+from bot import unknown_answers
+from bot.feedback.event_collector import Feedback
+from bot.feedback.event_processor import record
+from bot.feedback.missing_events import ENOUGH, follow_silence
+from bot.feedback.ses_events import LONGEST_ID, Event, EventKind, parse
+from bot.mailer.credential_store import Vault
+from bot.mailer.monitoring.feedback_health import heard
+from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN
 from bot.ses.client import SesClients
 from bot.ses.errors import MAX_TEXT
 from storage import leases
@@ -436,12 +436,12 @@ def test_what_a_bounce_means(
 
 def test_what_is_on_no_list_is_counted_and_what_is_passed_over_is_not() -> None:
     pair, event = ("ses", "event"), told(["a@else.test"])
-    before = unknown.answers.counted.get(pair, 0)
+    before = unknown_answers.answers.counted.get(pair, 0)
     for kind in ("Open", "Click", "Subscription", "Brand New"):
         assert parse(message(event | {"eventType": kind}), "t") is None
-    assert unknown.answers.counted[pair] == before + 1
+    assert unknown_answers.answers.counted[pair] == before + 1
     parse(message(told(["a@else.test"], bounce={"bounceType": "Brand New"})), "t")
-    assert unknown.answers.counted[pair] == before + 2
+    assert unknown_answers.answers.counted[pair] == before + 2
     assert parse(message(event | {"eventType": ["a", {}]}), "t") is None
 
 

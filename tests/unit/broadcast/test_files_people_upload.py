@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.broadcast.audience import Choice, Member, Rejected, RejectReason, Sheet, parse
-from bot.broadcast.columns import Certainty
+from bot.broadcast.audience.address_column import Certainty
+from bot.broadcast.audience.csv_reader import Choice, Member, Rejected, RejectReason, Sheet, parse
 from bot.errors import BotError
 
 CASES = Path(__file__).parents[2] / "cases"

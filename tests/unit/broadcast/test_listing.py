@@ -5,15 +5,15 @@ import io
 
 import pytest
 
-from bot.broadcast import listing
-from bot.broadcast.listing import COLUMNS, safe, write_list
+from bot.broadcast.reporting import recipient_export
+from bot.broadcast.reporting.recipient_export import COLUMNS, safe, write_list
 from tests.unit.broadcast.station import Station
 
 
 async def test_everybody_is_in_it_once_with_their_line_page_after_page(
     connected: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "_PAGE", 7)
+    monkeypatch.setattr(recipient_export, "_PAGE", 7)
     broadcast = await connected.confirmed(230)
     file = io.BytesIO()
 

@@ -5,7 +5,7 @@ from email.utils import parseaddr
 
 import pytest
 
-from bot.broadcast.letter import named_address
+from bot.broadcast.content.message import named_address
 
 LONG = "Österreichische Gesellschaft für Öffentlichkeitsarbeit, Außenstelle"[:64]
 

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from bot.broadcast.pace import CUT, Pace
+from bot.broadcast.delivery.rate_limit import CUT, Pace
 from tests.databases import Clock
 
 

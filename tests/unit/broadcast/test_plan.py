@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from bot.broadcast.broadcasts import IMPORTS
 from bot.broadcast.draft import Upload
-from bot.broadcast.plan import IMPORTS
-from bot.broadcast.suppressions import suppress
 from bot.errors import BotError
-from bot.mailer.readiness import Confirmation
+from bot.mailer.readiness.rules import Confirmation
+from bot.suppression.suppression_list import suppress
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Outbox
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind, SuppressionReason
 from tests.unit.broadcast.station import Station, csv, draft

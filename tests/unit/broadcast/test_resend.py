@@ -6,11 +6,11 @@ from typing import Any, Final
 import pytest
 from sqlmodel import col, select, update
 
-from bot.broadcast.events import Event, EventKind
-from bot.broadcast.outcomes import record
 from bot.broadcast.resend import Resend, Resends
-from bot.broadcast.suppressions import suppress
 from bot.errors import BotError
+from bot.feedback.event_processor import record
+from bot.feedback.ses_events import Event, EventKind
+from bot.suppression.suppression_list import suppress
 from storage.models import Audit, Broadcast, Delivery, Mailer
 from storage.states import BroadcastState, ChunkState, DeliveryState, SuppressionReason
 from tests.playground.aws import How

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.broadcast.seen import Seen
+from bot.broadcast.audience.deduplication import Seen
 
 
 @given(st.lists(st.text(max_size=3)))

@@ -1,6 +1,6 @@
 import pytest
 
-from bot.broadcast.senders import new_sender
+from bot.broadcast.identity_dependents import new_sender
 
 
 @pytest.mark.parametrize(

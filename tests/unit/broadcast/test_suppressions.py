@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from sqlmodel import select
 
-from bot.broadcast.suppressions import suppress, suppress_all
+from bot.suppression.suppression_list import suppress, suppress_all
 from storage.database import Database
 from storage.models import Suppression, Team
 from storage.states import SuppressionReason

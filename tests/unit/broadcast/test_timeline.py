@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from PIL import Image
 from sqlmodel import col, update
 
-from bot.broadcast.timeline import Timeline, is_settled, timeline_of
-from handlers.slack.views import chart
+from bot.broadcast.reporting.timeline import Timeline, is_settled, timeline_of
+from handlers.slack.views import delivery_chart
 from storage.models import Broadcast, Delivery
 from storage.states import DeliveryState
 from tests.databases import Clock
@@ -69,8 +69,8 @@ async def test_it_is_settled_once_nobody_is_on_the_way_or_ten_minutes_have_passe
 
 def drawn(delivered: list[int], bounced: list[int], step: timedelta, clock: Clock) -> Image.Image:
     line = Timeline(10**6, clock(), step, {DELIVERED: delivered, BOUNCED: bounced, COMPLAINED: [0] * len(bounced)})
-    assert len(chart.alt_text(line)) <= chart.ALT_TEXT_LIMIT
-    return Image.open(io.BytesIO(chart.draw(line)))
+    assert len(delivery_chart.alt_text(line)) <= delivery_chart.ALT_TEXT_LIMIT
+    return Image.open(io.BytesIO(delivery_chart.draw(line)))
 
 
 def test_the_chart_is_drawn_for_few_and_for_many(clock: Clock) -> None:

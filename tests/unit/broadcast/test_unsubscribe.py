@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.broadcast.unsubscribe import (
+from bot.suppression.unsubscribe_links import (
     Recipient,
     make_token,
     read_token,

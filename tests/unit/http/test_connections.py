@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from handlers.http import connections as limits
-from handlers.http.connections import HttpConnections
+from handlers.http import connection_limits as limits
+from handlers.http.connection_limits import HttpConnections
 from tests.databases import Clock
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.http.api.api import _BY_AGE, _BY_NAME, _BY_SEQ
-from handlers.http.api.cursor import Cursor
+from handlers.http.api.endpoints import _BY_AGE, _BY_NAME, _BY_SEQ
+from handlers.http.api.pagination import Cursor
 from handlers.http.api.problems import Refusal
 
 CURSORS = [_BY_NAME, _BY_AGE, _BY_SEQ]

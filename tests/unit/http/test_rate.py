@@ -8,13 +8,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
-from bot.ses.notifications import RefusedError
-from handlers.http.api.api import Api
-from handlers.http.api.api import application as api_application
+from bot.ses.sns_messages import RefusedError
+from handlers.http.api.endpoints import Api
+from handlers.http.api.endpoints import application as api_application
 from handlers.http.api.problems import MEDIA_TYPE, Refusal
-from handlers.http.api.rate import REMEMBERED, PerAddress, Rate
-from handlers.http.api.routes import Server
-from handlers.http.connections import HttpConnections
+from handlers.http.api.rate_limit import REMEMBERED, PerAddress, Rate
+from handlers.http.api.routing import Server
+from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Health
 from handlers.http.metrics import MetricsPage
 from handlers.http.server import application

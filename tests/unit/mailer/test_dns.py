@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.mailer.dns import Finding, Found, Resolver, look_up, records_of, zone_file
+from bot.mailer.identities.dns_records import Finding, Found, Resolver, look_up, records_of, zone_file
 from storage.models import Identity
 from storage.states import IdentityKind, IdentityState
 from tests.playground.dns import DnsPlayground, Failure

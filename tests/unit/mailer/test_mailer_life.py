@@ -14,14 +14,14 @@ from hypothesis.stateful import initialize, invariant, rule
 from sqlmodel import col, select
 
 from bot.alerts.incidents import open_incidents
-from bot.broadcast.senders import Waiting
+from bot.broadcast.identity_dependents import Waiting
 from bot.errors import BotError
-from bot.mailer.mending import LEASE, Mending
-from bot.mailer.monitor import Monitor
-from bot.mailer.status import PollIntervals
-from bot.mailer.wrong import wrong
-from bot.ses.account import AccountFacts, IdentityFacts, ListedIdentity, Ses
+from bot.mailer.identities.recovery import LEASE, Mending
+from bot.mailer.monitoring.aws_states import PollIntervals
+from bot.mailer.monitoring.incident_rules import wrong
+from bot.mailer.monitoring.monitor import Monitor
 from bot.ses.errors import SesError, Trouble
+from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
 from storage import leases
 from storage.database import Database
 from storage.models import Audit, Identity, Mailer, Team

@@ -5,8 +5,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.errors import BotError
-from bot.mailer.names import (
+from bot.email_addresses import (
     IdentityName,
     InvalidNameError,
     address_key,
@@ -19,6 +18,7 @@ from bot.mailer.names import (
     parse_identity,
     shown,
 )
+from bot.errors import BotError
 from storage.states import IdentityKind
 
 LONG_LOCAL = "a" * 64

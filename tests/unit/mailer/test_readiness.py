@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.mailer.readiness import (
+from bot.mailer.readiness.rules import (
     Blocker,
     Confirmation,
     IdentityFact,

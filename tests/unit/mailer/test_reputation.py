@@ -1,6 +1,6 @@
 import pytest
 
-from bot.mailer.reputation import BOUNCES, COMPLAINTS, Level, Line, Rates
+from bot.mailer.monitoring.reputation_limits import BOUNCES, COMPLAINTS, Level, Line, Rates
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.mailer.readiness import (
+from bot.mailer.readiness.explanations import Code, Step, at, explain, in_words, notice
+from bot.mailer.readiness.rules import (
     Blocker,
     Confirmation,
     IdentityFact,
@@ -12,7 +13,6 @@ from bot.mailer.readiness import (
     SendWarning,
     readiness,
 )
-from bot.mailer.sentences import Code, Step, at, explain, in_words, notice
 from storage.states import Access, IdentityKind, IdentityState, Production, Sending, SendKind
 
 NOW = datetime(2026, 11, 24, 4, 5, tzinfo=UTC)

@@ -5,7 +5,7 @@ import asyncio
 from sqlmodel import col, select
 
 from bot.alerts.outbox import Notice
-from bot.mailer.sharing import share_account
+from bot.mailer.connection.shared_accounts import share_account
 from storage.database import Database
 from storage.models import Mailer, Outbox, SendingAccount, Team
 from tests.databases import Clock

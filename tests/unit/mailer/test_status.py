@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot import unknown
-from bot.mailer.status import PollIntervals, awaited_until, identity_state_of, production_of, sending_of
+from bot import unknown_answers
+from bot.mailer.monitoring.aws_states import PollIntervals, awaited_until, identity_state_of, production_of, sending_of
 from storage.states import IdentityKind, IdentityState, Production, Sending
 
 WARNINGS = logging.WARNING
@@ -67,13 +67,13 @@ def test_an_identity_is_verified_only_when_aws_lets_it_send(verification: str, s
 
 
 def test_a_new_word_from_aws_is_logged_once_and_cut(caplog: pytest.LogCaptureFixture) -> None:
-    before = Counter(unknown.answers.counted)
+    before = Counter(unknown_answers.answers.counted)
     for _ in range(3):
         production_of(False, "SOMETHING_NEW" + "x" * 500)
         identity_state_of("SOMETHING_NEW", True)
     assert [record.levelno for record in caplog.records] == [WARNINGS, WARNINGS]
     assert "review status" in caplog.text
-    assert Counter(unknown.answers.counted) - before == {
+    assert Counter(unknown_answers.answers.counted) - before == {
         ("ses", "GetAccount"): 3,
         ("ses", "GetEmailIdentity"): 3,
     }

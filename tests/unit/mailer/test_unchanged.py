@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 from sqlmodel import col, select, update
 
-from bot.mailer.monitor import Monitor
-from bot.mailer.status import PollIntervals
-from bot.ses.account import ListedIdentity, Ses
+from bot.mailer.monitoring.aws_states import PollIntervals
+from bot.mailer.monitoring.monitor import Monitor
+from bot.ses.operations import ListedIdentity, Ses
 from storage import leases
 from storage.database import Database
 from storage.models import Identity, Mailer, Poll

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.ses.access import NEW_KEY_SETTLES_SECONDS, AccessReport, Outcome, Step, check, recheck
 from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsKey
 from bot.ses.errors import SesError, Trouble
-from bot.ses.setup import tear_down
+from bot.ses.permission_check import NEW_KEY_SETTLES_SECONDS, AccessReport, Outcome, Step, check, recheck
+from bot.ses.provisioning import tear_down
 from storage.sealing import Secret
 from tests.playground.aws import ACCOUNT, AwsPlayground, How, Rules
 from tests.unit.ses.conftest import REGION, SignIn, Ticker, aws_key

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.ses import account
-from bot.ses.account import ListedIdentity, Ses
+from bot.ses import operations
 from bot.ses.errors import SesError, Trouble
+from bot.ses.operations import ListedIdentity, Ses
 from storage.states import IdentityKind
 from tests.playground.aws import AwsPlayground
 from tests.unit.ses.conftest import SignIn
@@ -68,7 +68,7 @@ async def test_granted_paused_and_unheard_of_are_given_as_aws_says_them(aws: Aws
 
 async def test_every_page_of_identities_is_read(aws: AwsPlayground, ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
     aws.rules.seconds_between_calls = 0
-    monkeypatch.setattr(account, "IDENTITIES_A_PAGE", 3)
+    monkeypatch.setattr(operations, "IDENTITIES_A_PAGE", 3)
     for number in range(7):
         aws.ses().verify(f"d{number}.example.com")
     aws.ses().pend("someone@example.org")

@@ -12,11 +12,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from bot.ses.account import Ses
+from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryOutcome, EntryResult
 from bot.ses.client import SesClients
 from bot.ses.credentials import AwsKey
 from bot.ses.errors import SesError, Trouble
-from bot.ses.sending import BulkEntry, BulkTemplate, EntryOutcome, EntryResult
+from bot.ses.operations import Ses
 from storage.sealing import Secret
 from tests.playground.aws import AwsPlayground, How
 from tests.unit.ses.conftest import REGION, SignIn, Ticker, aws_key

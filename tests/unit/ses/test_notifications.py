@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ses.notifications import AHEAD, FAILED_FOR, OLDEST, Certificates, Kind, RefusedError, read
+from bot.ses.sns_messages import AHEAD, FAILED_FOR, OLDEST, Certificates, Kind, RefusedError, read
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:mailroom-c0ffee"

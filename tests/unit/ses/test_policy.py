@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from botocore import xform_name
 
-from bot.ses.policy import STATEMENTS, policy, policy_json, statements_of
-from bot.ses.probes import probes
+from bot.ses.iam_policy import STATEMENTS, policy, policy_json, statements_of
+from bot.ses.permission_probes import probes
 
 ROOT = Path(__file__).parents[3]
 SET_UP_ACTIONS = {

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.ses.account import Ses
+from bot.ses.assume_role import OpenRoleError, new_external_id, prove
 from bot.ses.client import AwsSession, SesClients
+from bot.ses.cloudformation import RoleOffer, template
 from bot.ses.credentials import AwsRole
 from bot.ses.errors import ASSUME_ROLE, SesError, Trouble
-from bot.ses.policy import STATEMENTS
-from bot.ses.role import OpenRoleError, new_external_id, prove
-from bot.ses.template import RoleOffer, template
+from bot.ses.iam_policy import STATEMENTS
+from bot.ses.operations import Ses
 from tests.playground.aws import AwsPlayground, How, Key
 from tests.playground.aws.calls import Call
 from tests.principal import OWN_ACCOUNT, forget_credentials, give_principal

@@ -9,9 +9,9 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from bot import unknown
+from bot import unknown_answers
+from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryOutcome, bulk_request, names_sender, read_results
 from bot.ses.errors import MAX_TEXT, classify
-from bot.ses.sending import BulkEntry, BulkTemplate, EntryOutcome, bulk_request, names_sender, read_results
 
 SENDER = "News <news@example.com>"
 REJECTED = "Email address is not verified. The following identities failed the check in region EU-WEST-1: "
@@ -81,10 +81,10 @@ def test_a_sender_that_a_long_text_names_at_its_end_is_found() -> None:
 
 def test_a_status_on_no_list_is_logged_with_its_call_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     pair = ("ses", "SendBulkEmail")
-    before = unknown.answers.counted.get(pair, 0)
+    before = unknown_answers.answers.counted.get(pair, 0)
     read_results(answer({"Status": "BRAND_NEW"}, {"Status": "BRAND_NEW"}, {"Status": "SUCCESS"}), SENDER, 3)
     read_results(answer({"Status": "BRAND_NEW"}), SENDER, 1)
-    assert unknown.answers.counted[pair] == before + 2
+    assert unknown_answers.answers.counted[pair] == before + 2
     assert [each.getMessage() for each in caplog.records] == [
         "an answer that is on no list: ses SendBulkEmail: 'BRAND_NEW', request id 'r-1'"
     ]

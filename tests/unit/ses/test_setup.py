@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.ses.access import check, recheck
-from bot.ses.account import Ses
+from bot.ses.bulk_send import BulkEntry, BulkTemplate
 from bot.ses.client import AwsSession
-from bot.ses.sending import BulkEntry, BulkTemplate
-from bot.ses.setup import EVENT_TYPES, Place, SetUp, queue_policy, topic_policy
+from bot.ses.operations import Ses
+from bot.ses.permission_check import check, recheck
+from bot.ses.provisioning import EVENT_TYPES, Place, SetUp, queue_policy, topic_policy
 from tests.playground.aws import ACCOUNT, AwsPlayground
 from tests.unit.ses.conftest import REGION, SignIn
 

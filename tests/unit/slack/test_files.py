@@ -9,8 +9,8 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
-from handlers.slack import files as module
-from handlers.slack.files import Files
+from handlers.slack import file_transfer as module
+from handlers.slack.file_transfer import Files
 from storage.sealing import Secret
 
 ANN, BOB, NEWS, VAULT = "U1", "U2", "C1", "G2"

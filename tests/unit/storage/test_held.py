@@ -2,8 +2,8 @@ import pytest
 from sqlmodel import select
 
 from storage.database import Database
-from storage.held import NotHeldError
 from storage.models import Team, TeamAdmin
+from storage.row_locks import NotHeldError
 
 
 @pytest.fixture

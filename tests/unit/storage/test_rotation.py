@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import select
 
-from bot.broadcast.unsubscribe import Recipient, make_token, read_token
-from storage import migrations, rotation
+from bot.suppression.unsubscribe_links import Recipient, make_token, read_token
+from storage import key_rotation, migrations
 from storage.database import Database, StorageError
 from storage.link_keys import OWN, PURPOSE, link_keys
 from storage.models import Installation, Mailer, SealingCheck, Team
@@ -72,34 +72,34 @@ async def _marks(db: Database) -> list[SealingCheck]:
 
 
 async def test_the_keys_of_the_first_start_are_those_of_every_start(db: Database) -> None:
-    await rotation.check_keys(db, KeyRing(OLD))
+    await key_rotation.check_keys(db, KeyRing(OLD))
     marks = await _marks(db)
-    await rotation.check_keys(db, KeyRing(OLD))
+    await key_rotation.check_keys(db, KeyRing(OLD))
     for wrong, says in [
         (KeyRing(NEW), "lacks the key old"),
         (KeyRing({"old": b"3" * 32}), "another key under the id old"),
         (KeyRing({**NEW, "old": b"3" * 32}), "another key under the id old"),
     ]:
         with pytest.raises(StorageError, match=f"MAILROOM_KEYS .*{says}"):
-            await rotation.check_keys(db, wrong)
+            await key_rotation.check_keys(db, wrong)
     assert await _marks(db) == marks
     assert [mark.key_id for mark in marks] == ["old"]
 
 
 async def test_a_new_key_before_the_old_one_is_taken(db: Database) -> None:
-    await rotation.check_keys(db, KeyRing(OLD))
-    await rotation.check_keys(db, KeyRing(NEW | OLD))
+    await key_rotation.check_keys(db, KeyRing(OLD))
+    await key_rotation.check_keys(db, KeyRing(NEW | OLD))
     assert [mark.key_id for mark in await _marks(db)] == ["new", "old"]
 
 
 async def test_rotation_seals_everything_with_the_newest_key_and_frees_the_old_one(db: Database) -> None:
-    await rotation.check_keys(db, KeyRing(OLD))
+    await key_rotation.check_keys(db, KeyRing(OLD))
     await _fill(db, KeyRing(OLD), teams=3)
     both = KeyRing(NEW | OLD)
-    assert await rotation.rotate(db, both) == 4
+    assert await key_rotation.rotate(db, both) == 4
     assert await _opened(db, KeyRing(NEW)) == [("new", f"{CANARY} {name}") for name in ("m0", "m1", "m2", "i")]
-    assert await rotation.rotate(db, both) == 0
-    await rotation.check_keys(db, KeyRing(NEW))
+    assert await key_rotation.rotate(db, both) == 0
+    await key_rotation.check_keys(db, KeyRing(NEW))
 
 
 class InterruptedRing(KeyRing):
@@ -115,34 +115,34 @@ class InterruptedRing(KeyRing):
 
 
 async def test_a_rotation_that_is_interrupted_anywhere_leaves_everything_readable_and_goes_on(db: Database) -> None:
-    await rotation.check_keys(db, KeyRing(OLD))
+    await key_rotation.check_keys(db, KeyRing(OLD))
     await _fill(db, KeyRing(OLD), teams=4)
     links = await link_keys(db, KeyRing(OLD))
     ring = InterruptedRing(NEW | OLD)
     ring.left = 2
-    await rotation.check_keys(db, ring)
+    await key_rotation.check_keys(db, ring)
     assert [*links, *KeyRing(NEW).derive(PURPOSE)] == sorted(await link_keys(db, ring), key=lambda key: key[0] == "new")
     for done in range(1, 7):
         ring.left = 1
         with pytest.raises(InterruptedError):
-            await rotation.rotate(db, ring)
+            await key_rotation.rotate(db, ring)
         opened = await _opened(db, ring)
         assert [key for key, _ in opened].count("new") == min(done, 5)
         assert (await link_keys(db, ring))[: len(links) - 1] == links[:1]
         assert [text for _, text in opened] == [f"{CANARY} {name}" for name in ("m0", "m1", "m2", "m3", "i")]
         assert [mark.key_id for mark in await _marks(db)] == ["new", "old"]
     ring.left = 1
-    assert await rotation.rotate(db, ring) == 1
+    assert await key_rotation.rotate(db, ring) == 1
     assert [mark.key_id for mark in await _marks(db)] == ["new"]
 
 
 async def test_the_keys_of_links_outlive_the_sealing_keys(db: Database) -> None:
-    await rotation.check_keys(db, KeyRing(OLD))
+    await key_rotation.check_keys(db, KeyRing(OLD))
     before = await link_keys(db, KeyRing(OLD))
     assert [key_id for key_id, _ in before] == [OWN, "old"]
     assert before[1:] == KeyRing(OLD).derive(PURPOSE)
 
-    assert await rotation.rotate(db, KeyRing(NEW | OLD)) == 2
+    assert await key_rotation.rotate(db, KeyRing(NEW | OLD)) == 2
 
     after = await link_keys(db, KeyRing(NEW))
     assert after[0] == before[0]
@@ -170,7 +170,7 @@ async def test_links_of_an_installation_from_before_work_after_its_first_rotatio
     db = Database(empty_database_url)
     await db.start()
 
-    await rotation.rotate(db, KeyRing(NEW | OLD))
+    await key_rotation.rotate(db, KeyRing(NEW | OLD))
     keys = await link_keys(db, KeyRing(NEW))
     await db.stop()
 
@@ -181,18 +181,18 @@ async def test_links_of_an_installation_from_before_work_after_its_first_rotatio
 async def test_what_changes_during_a_rotation_is_kept(db: Database) -> None:
     await _fill(db, KeyRing(OLD), teams=1)
     both = KeyRing(NEW | OLD)
-    (before, *_) = await rotation._stale(db, both)
+    (before, *_) = await key_rotation._stale(db, both)
     changed = both.seal("changed", team="t0", record="m0", field="credentials")
     async with db.write() as session:
         (await session.get_one(Mailer, "m0", with_for_update=True)).credentials = changed
-    assert await rotation._reseal(db, both, before) == 0
+    assert await key_rotation._reseal(db, both, before) == 0
     assert (await _opened(db, both))[0] == ("new", "changed")
 
 
 async def test_a_value_that_no_key_opens_stops_the_rotation(db: Database) -> None:
     await _fill(db, KeyRing(OLD), teams=1)
     with pytest.raises(UnsealError):
-        await rotation.rotate(db, KeyRing(NEW))
+        await key_rotation.rotate(db, KeyRing(NEW))
     assert (await _opened(db, KeyRing(NEW | OLD)))[0] == ("old", f"{CANARY} m0")
 
 

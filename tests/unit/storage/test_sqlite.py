@@ -8,7 +8,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select,
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from storage.sqlite import connect
+from storage.sqlite_driver import connect
 
 names = Table("names", MetaData(), Column("id", Integer, primary_key=True), Column("name", String, unique=True))
 

@@ -1,0 +1,316 @@
+"""An uploaded CSV as recipients: every row is a member, a named reject, or blank, and none is lost in silence.
+
+A million rows stream through: apart from one block of the file, only what finds duplicates is kept.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain, islice
+from os import SEEK_END
+from typing import BinaryIO, NamedTuple
+
+from bot.broadcast.audience.address_column import Certainty, Record, is_address
+from bot.broadcast.audience.csv_dialect import not_csv, separator, strange_separator
+from bot.broadcast.audience.deduplication import Seen
+from bot.broadcast.audience.header_detection import ANY, Candidate, Choice, Table, ambiguous, no_addresses, table_of
+from bot.broadcast.audience.status_column import Marks
+from bot.broadcast.audience.text_decoding import refuse, text_lines
+from bot.email_addresses import LOCAL_LIMIT, InvalidNameError, address_in, is_plain_address, shown
+from bot.errors import BotError
+
+__all__ = ["Candidate", "Choice", "Limits", "Member", "RejectReason", "Rejected", "Sheet", "parse"]
+
+_SAMPLE = 1_000  # rows, to find the header and the columns by what they hold
+_SAMPLE_CELLS = 500_000
+_SAMPLE_CHARACTERS = 1024 * 1024  # of lines, to find the separator
+_SHOWN = 100  # characters of a rejected value
+_RECORD = 1024 * 1024  # characters; values in quotes may be of many lines
+_LINES = 1_000  # of one record that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an upload may hold: bytes, also once unpacked, rows, columns, characters of a value and of a row.
+
+    `kept` is how many columns stay: all that hold a value, where they are no more.
+    """
+
+    bytes: int = 200 * 1024**2
+    unpacked: int = 100 * 1024**2
+    rows: int = 2_000_000
+    columns: int = 16_384  # as many as a sheet of Excel’s has
+    kept: int = 300
+    value: int = 2_000
+    row: int = 20_000
+
+
+class RejectReason(StrEnum):
+    DUPLICATE = "duplicate"
+    INVALID = "invalid"
+    MARKED = "marked"  # says of itself that it must not be mailed
+
+
+class Member(NamedTuple):
+    """A recipient: the line the row starts on, and the values in the order of the columns."""
+
+    line: int
+    address: str
+    fields: list[str]
+
+
+class Rejected(NamedTuple):
+    line: int
+    value: str
+    why: str
+    reason: RejectReason
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file whose header is read; iterating reads the rows, once.
+
+    Attributes:
+        columns: the names of those that are kept.
+        candidates: the columns that may hold the addresses, best first.
+        left_out: how many columns hold a value and are not kept.
+        header: which line was taken for the header, where nothing in it says so.
+        marks: knows, once all is read, how many rows are marked as not to be mailed.
+    """
+
+    columns: tuple[str, ...]
+    address_column: str
+    candidates: tuple[Candidate, ...]
+    certainty: Certainty
+    left_out: int
+    header: str
+    marks: Marks
+    rows: Iterator[Member | Rejected]
+
+    def __iter__(self) -> Iterator[Member | Rejected]:
+        return self.rows
+
+
+def parse(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) -> Sheet:
+    """Read the header of a CSV and return its rows as an iterator.
+
+    Raises:
+        BotError: field `audience`; AUDIENCE_EMPTY, _HEADER_ONLY, _NOT_CSV, _ENCODING, _QUOTE, _NO_ADDRESS_COLUMN,
+            _AMBIGUOUS (unless somebody can be asked), _TOO_MANY_COLUMNS; UNKNOWN_COLUMN for `address_column`; and
+            while the rows are read AUDIENCE_ENCODING, _QUOTE, _TOO_LARGE, _TOO_MANY_ROWS.
+    """
+    size = _bytes_of(file)
+    lines = text_lines(file, limits.bytes, limits.unpacked)
+    start = list(_beginning(lines))
+    expected = min(limits.rows, size * len(start) // (sum(map(len, start)) or 1))
+    delimiter = separator(start)
+    records = _records(chain(start, lines), delimiter)
+    sample = list(_first(records))
+    if not sample:
+        raise refuse("AUDIENCE_EMPTY", "The file is empty: upload a CSV with a column of addresses.")
+    if _is_pasted_list(sample):
+        records = _one_a_row(chain(sample, records))
+        sample = list(_first(records))
+    table = table_of(sample, limits.columns, choice)
+    _check(table, choice, start)
+
+    def everything() -> Iterator[Record]:
+        file.seek(0)
+        fresh = islice(text_lines(file, limits.bytes, limits.unpacked), len(start), None)
+        yield from _records(chain(start, fresh), delimiter)
+
+    ahead = list(islice(records, 1))
+    rest: Iterator[Record] = chain(ahead, records)
+    if ahead and table.has_empty_columns and file.seekable():
+        table.look_for_values(everything())
+        rest = islice(everything(), len(sample), None)
+    return _sheet(table, rest, delimiter, limits, choice, Seen(expected))
+
+
+def _bytes_of(file: BinaryIO) -> int:
+    """Return how much there is to read; 0 where it cannot be told."""
+    if not file.seekable():
+        return 0
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    return size
+
+
+def _beginning(lines: Iterator[str]) -> Iterator[str]:
+    """Yield the first lines, fewer of huge ones."""
+    taken = 0
+    for line in islice(lines, _SAMPLE):
+        yield line
+        taken += len(line)
+        if taken > _SAMPLE_CHARACTERS:
+            return
+
+
+def _first(records: Iterator[Record]) -> Iterator[Record]:
+    """Yield the header and a sample, fewer of huge records: a million cells in memory are 60 MB."""
+    cells = 0
+    for record in islice(records, _SAMPLE + 1):
+        yield record
+        cells += len(record[1])
+        if cells > _SAMPLE_CELLS:
+            return
+
+
+def _is_pasted_list(sample: Sequence[Record]) -> bool:
+    """Whether this is no table but one list of addresses, with a separator after each."""
+    cells = [cell for _, row in sample for cell in row if cell]
+    goes_on = all(len(row) > 1 and not row[-1] for _, row in sample[:-1])
+    return goes_on and len(sample[0][1]) > 1 and len(cells) > 1 and all(map(is_address, cells))
+
+
+def _one_a_row(records: Iterator[Record]) -> Iterator[Record]:
+    return ((line, [cell]) for line, cells in records for cell in cells if cell)
+
+
+def _check(table: Table, choice: Choice, start: Sequence[str]) -> None:
+    if not any(candidate.example for candidate in table.candidates) and (what := strange_separator(start)):
+        raise not_csv(f"text with {what} between its values")
+    if not table.candidates:
+        raise no_addresses(table)
+    if table.certainty is Certainty.OPEN and not choice.can_ask:
+        raise ambiguous(table)
+
+
+def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
+    """Yield each row that is not blank, with the physical line it starts on."""
+    start, taken = 1, 0
+
+    def bounded() -> Iterator[str]:
+        nonlocal taken
+        for line in lines:
+            taken += len(line)
+            if taken > _RECORD and taken > len(line):  # of one line alone, the lines have a limit of their own
+                raise _unclosed_quote(start)
+            yield line
+
+    reader = csv.reader(bounded(), delimiter=delimiter, strict=True, skipinitialspace=True)
+    try:
+        for cells in reader:
+            values = list(map(str.strip, cells))
+            if any(values):
+                yield start, values
+            start, taken = reader.line_num + 1, 0
+    except csv.Error as error:
+        if "field larger" in str(error) and reader.line_num == start:
+            sentence = f"Line {start} has a huge value: take it out and upload again."
+            raise refuse("AUDIENCE_NOT_CSV", sentence, line=start) from None
+        raise _unclosed_quote(start) from None
+
+
+def _unclosed_quote(line: int) -> BotError:
+    return refuse(
+        "AUDIENCE_QUOTE",
+        f"A quote in line {line} is not closed, or stands inside a value: close it, or write it twice, and upload "
+        "the file again.",
+        line=line,
+    )
+
+
+def _sheet(table: Table, rest: Iterator[Record], delimiter: str, limits: Limits, choice: Choice, seen: Seen) -> Sheet:
+    keep, left_out = table.kept(choice.needs, limits.kept)
+    marks = Marks(table.titles, table.at, table.rows, keep=choice.keep_marked)
+    reading = _Reading(len(table.titles), table.at, keep, delimiter, limits, seen, marks)
+    above = (
+        Rejected(line, shown(" ".join(cells), _SHOWN), "stands above the header", RejectReason.INVALID)
+        for line, cells in table.above
+    )
+    return Sheet(
+        columns=tuple(table.names[position] for position in keep),
+        address_column=table.names[table.at],
+        candidates=table.candidates,
+        certainty=table.certainty,
+        left_out=left_out,
+        header=table.header,
+        marks=marks,
+        rows=chain(above, _rows(chain(table.rows, rest), reading)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How rows are read: how many cells they have, where the address is, which cells are kept."""
+
+    width: int
+    at: int
+    keep: Sequence[int]
+    delimiter: str
+    limits: Limits
+    seen: Seen
+    marks: Marks
+
+
+def _rows(records: Iterator[Record], reading: _Reading) -> Iterator[Member | Rejected]:
+    limits, width, at, marks = reading.limits, reading.width, reading.at, reading.marks
+    first_line, make = reading.seen.first_line, tuple.__new__  # this loop runs a million times
+    keep = reading.keep if len(reading.keep) < width else None
+    for count, (line, cells) in enumerate(records, start=1):
+        if count > limits.rows:
+            raise refuse("AUDIENCE_TOO_MANY_ROWS", f"The file has over {limits.rows:,} rows: split it.")
+        if len(cells) != width:
+            _level(cells, width)
+        text = "".join(cells)
+        is_odd = len(cells) > width or len(text) > limits.value or not text.isprintable()
+        if is_odd and (why := _unfit(line, cells, text, reading)):
+            yield Rejected(line, shown(cells[at], _SHOWN), why, RejectReason.INVALID)
+            continue
+        address = cells[at]
+        is_plain = len(address) <= LOCAL_LIMIT and is_plain_address(address)
+        if not is_plain and (why := _take_address(cells, at)):
+            yield Rejected(line, shown(address, _SHOWN), why, RejectReason.INVALID)
+            continue
+        address = cells[at]
+        if marks and (mark := marks.mark_of(cells)) and not marks.keep:
+            yield Rejected(line, shown(address, _SHOWN), f"is marked “{shown(mark, 40)}”", RejectReason.MARKED)
+            continue
+        if first := first_line(address.lower(), line):
+            yield Rejected(line, shown(address, _SHOWN), f"is the same as line {first}", RejectReason.DUPLICATE)
+            continue
+        yield make(Member, (line, address, cells if keep is None else [cells[position] for position in keep]))
+
+
+def _take_address(cells: list[str], at: int) -> str:
+    """Put the address in the place of what stands there, or return why there is none."""
+    if not cells[at]:
+        return "has no address"
+    try:
+        cells[at] = address_in(cells[at])
+    except InvalidNameError as error:
+        return error.why.partition(":")[0].replace("addresses in it", "addresses in one cell")
+    return ""
+
+
+def _level(cells: list[str], width: int) -> None:
+    """Give a short row its empty values back, and take them from a long one: programs leave out or add some."""
+    while len(cells) > width and not cells[-1]:
+        cells.pop()
+    cells += [""] * (width - len(cells))
+
+
+def _refuse_swallowed(line: int, cells: list[str], reading: _Reading) -> None:
+    """Refuse a value of several lines in which one is a row of its own: a quote before it was never closed."""
+    inners = chain.from_iterable(cell.splitlines() for cell in cells if not cell.isprintable())
+    for inner in islice(inners, _LINES):
+        row = next(csv.reader([inner], delimiter=reading.delimiter, skipinitialspace=True), [])
+        if len(row) == reading.width and is_address(row[reading.at]):
+            raise _unclosed_quote(line)
+
+
+def _unfit(line: int, cells: list[str], text: str, reading: _Reading) -> str:
+    width, limits = reading.width, reading.limits
+    if any("\n" in cell or "\r" in cell for cell in cells):
+        _refuse_swallowed(line, cells, reading)
+    if len(cells) > width:
+        return f"has {len(cells)} values for {width} column{'s' * (width > 1)}"
+    if "\0" in text:
+        return "has a NUL character in it"
+    if len(text) > limits.row:
+        return f"has over {limits.row:,} characters"
+    if any(len(cell) > limits.value for cell in cells):
+        return f"has a value of over {limits.value:,} characters"
+    return ""

@@ -1,0 +1,143 @@
+"""Saved audiences: an upload under a name, to be chosen again; and the end of those that nothing uses.
+
+An audience never changes. Saving another under the same name only hands the name over, so that a broadcast keeps the
+one it was confirmed with.
+"""
+
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlmodel import and_, col, delete, func, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.broadcast.audience.store import forget_audience
+from bot.errors import BotError
+from storage import audit
+from storage.database import Database
+from storage.models import Audience, Broadcast, Team
+from storage.states import BroadcastState
+
+SAVED_LIMIT = 50  # a team; Slack shows at most 100 in a menu, and 100 blocks in a modal
+NAME_LIMIT = 60  # characters, with which its size and date still fit into Slack's 75 of an option
+_DRAFTS_LIVE = timedelta(days=1)
+_READING_TAKES = timedelta(hours=1)  # at most
+
+_saved = col(Audience.name_key) != ""
+
+
+class Audiences:
+    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def saved(self, team: Team) -> list[Audience]:
+        """Return the team's saved audiences by name."""
+        found = select(Audience).where(Audience.team_id == team.id, _saved).order_by(col(Audience.name_key))
+        async with self._db.read() as session:
+            return list(await session.exec(found))
+
+    async def get(self, team: Team, audience_id: str) -> Audience:
+        """Return a saved audience.
+
+        Raises:
+            BotError: NOT_FOUND, for the field `saved_audience`; the same for another team's.
+        """
+        async with self._db.read() as session:
+            audience = await session.get(Audience, audience_id)
+        if audience is None or audience.team_id != team.id or not audience.name_key:
+            raise _not_found()
+        return audience
+
+    async def named(self, team: Team, name: str) -> Audience:
+        """Return the saved audience of this name.
+
+        Raises:
+            BotError: NOT_FOUND, for the field `saved_audience`.
+        """
+        found = select(Audience).where(Audience.team_id == team.id, _saved, col(Audience.name_key) == _key(name))
+        async with self._db.read() as session:
+            audience = (await session.exec(found)).first()
+        if audience is None:
+            raise _not_found()
+        return audience
+
+    async def remove(self, team: Team, audience_id: str, by: str) -> None:
+        """Forget the name. The recipients go with it as soon as no broadcast needs them any more.
+
+        Raises:
+            BotError: NOT_FOUND.
+        """
+        async with self._db.write() as session:
+            audience = await session.get(Audience, audience_id, with_for_update=True)
+            if audience is None or audience.team_id != team.id or not audience.name_key:
+                raise _not_found()
+            now = self._clock()
+            audit.record(session, team.id, by, "audience.remove", now=now, subject=audience.name)
+            audience.name = audience.name_key = ""
+            session.add(audience)
+
+    async def tidy(self, *, alone: bool = False) -> None:
+        """Delete drafts that nobody confirmed within a day, and audiences that neither a name nor a broadcast holds.
+
+        `alone`: no other process uses the database, so that whatever is being read just now was left by a crash.
+        """
+        now = self._clock()
+        old = and_(col(Broadcast.state) == BroadcastState.DRAFT, col(Broadcast.created_at) < now - _DRAFTS_LIVE)
+        unused = select(Audience.id).where(
+            ~_saved,
+            col(Audience.created_at) <= (now if alone else now - _READING_TAKES),
+            ~select(Broadcast.id).where(Broadcast.audience_id == Audience.id).exists(),
+        )
+        async with self._db.write() as session:
+            await session.exec(delete(Broadcast).where(old))
+            ids = list(await session.exec(unused))
+        for audience_id in ids:
+            await forget_audience(self._db, audience_id)
+
+
+def audience_name(typed: str) -> str:
+    """Return the name to save under, or "" where none was typed.
+
+    Raises:
+        BotError: AUDIENCE_NAME, for the field `save_as`.
+    """
+    name = " ".join(unicodedata.normalize("NFC", typed).split())
+    if not name:
+        return ""
+    if len(name) > NAME_LIMIT or not name.isprintable() or not _key(name):
+        raise BotError("AUDIENCE_NAME", f"A name is at most {NAME_LIMIT} visible characters.", field="save_as")
+    return name
+
+
+async def check_room(session: AsyncSession, team: Team, name: str) -> None:
+    """Raise BotError AUDIENCES_FULL, for the field `save_as`, where one more name would be too many."""
+    others = select(func.count()).where(Audience.team_id == team.id, _saved, col(Audience.name_key) != _key(name))
+    if (await session.exec(others)).one() >= SAVED_LIMIT:
+        raise BotError(
+            "AUDIENCES_FULL",
+            f"This channel has {SAVED_LIMIT} saved audiences, which is all it can have.",
+            "Remove one with /broadcast audiences, or use its name.",
+            field="save_as",
+        )
+
+
+async def save_as(session: AsyncSession, team: Team, audience: Audience, name: str, by: str, now: datetime) -> None:
+    """Give the audience this name, and take it from the one that has it. Saves of a team come one after the other."""
+    await session.get_one(Team, team.id, with_for_update=True)
+    await check_room(session, team, name)
+    same = (col(Audience.team_id) == team.id, col(Audience.name_key) == _key(name))
+    replaced = await session.exec(update(Audience).where(*same).values(name="", name_key=""))
+    audience.name, audience.name_key = name, _key(name)
+    this = update(Audience).where(col(Audience.id) == audience.id)
+    await session.exec(this.values(name=audience.name, name_key=audience.name_key))
+    action: audit.Action = "audience.replace" if replaced.rowcount else "audience.save"
+    audit.record(session, team.id, by, action, now=now, subject=name, after={"size": audience.size})
+
+
+def _key(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _not_found() -> BotError:
+    return BotError("NOT_FOUND", "This saved audience is no longer there: choose another.", field="saved_audience")

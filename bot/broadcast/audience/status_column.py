@@ -1,0 +1,68 @@
+"""Rows that say of themselves that they must not be mailed: `unsubscribed` or `cleaned` in a column `Status`."""
+
+from collections.abc import Sequence
+
+from bot.broadcast.audience.address_column import Record
+from bot.broadcast.content.merge_tags import field_name
+
+# As other mailers, and people, write it; without hyphens and underscores.
+_UNSUBSCRIBED = {
+    *("unsubscribed", "cleaned", "opted out", "abgemeldet", "désabonné", "désinscrit"),
+    *("dado de baja", "disiscritto", "uitgeschreven"),
+}
+_MARKED = _UNSUBSCRIBED | {
+    *("unsubscribe", "optout", "opt out", "complaint", "complained", "spam complaint", "spam", "abuse"),
+    *("bounce", "bounced", "hard bounce", "hard bounced", "invalid", "suppressed", "do not email", "do not mail"),
+}
+_STATUS = ("status", "statut", "estado", "stato", "subscri", "consent")  # in the name of a column
+_FLAGS = {
+    *("unsubscribed", "unsubscribed_from_all_email", "opted_out", "opt_out", "optout", "email_opt_out"),
+    *("has_opted_out_of_email", "do_not_email", "do_not_mail", "bounced", "abgemeldet"),
+}
+_YES = {"1", "x", "y", "yes", "true", "t", "on", "ja", "oui", "si", "sí", "sim", "wahr", "vrai"}
+_WORDS_SHOWN = 3
+
+
+class Marks:
+    """Knows which columns mark a row, and counts those that are marked."""
+
+    def __init__(self, titles: Sequence[str], address_at: int, rows: Sequence[Record], *, keep: bool) -> None:
+        """`keep`: marked rows are counted and not left out."""
+        self.keep = keep
+        self.count = 0
+        self._words: dict[str, None] = {}
+        self._titles: dict[str, None] = {}
+        self._columns = [
+            (position, title, _YES if is_flag else _MARKED)
+            for position, title in enumerate(titles)
+            for is_flag in [field_name(title) in _FLAGS]
+            if position != address_at and (is_flag or _is_status(position, title, rows))
+        ]
+
+    def __bool__(self) -> bool:
+        return bool(self._columns)
+
+    def mark_of(self, cells: Sequence[str]) -> str:
+        """Return what a row says of itself, and count it; nothing, where it is like any other."""
+        for position, title, words in self._columns:
+            if _said(cells[position]) in words:
+                self.count += 1
+                word = title if words is _YES else cells[position]
+                if len(self._words) < _WORDS_SHOWN:
+                    self._words[word.lower()] = None
+                    self._titles[title] = None
+                return word
+        return ""
+
+    def to_json(self) -> dict[str, object]:
+        return {"count": self.count, "words": [*self._words], "in": [*self._titles], "kept": self.keep}
+
+
+def _is_status(position: int, title: str, rows: Sequence[Record]) -> bool:
+    if any(word in title.casefold() for word in _STATUS):
+        return True
+    return any(_said(cells[position]) in _UNSUBSCRIBED for _, cells in rows if position < len(cells))
+
+
+def _said(cell: str) -> str:
+    return cell.casefold().replace("-", " ").replace("_", " ")

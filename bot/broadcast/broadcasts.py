@@ -1,0 +1,250 @@
+"""From what a person composed to a broadcast that is scheduled; whether the person may is the caller's question."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.broadcast.audience.csv_reader import Member, parse
+from bot.broadcast.audience.saved import audience_name, check_room, save_as
+from bot.broadcast.audience.store import (
+    count_suppressed,
+    create_deliveries,
+    forget_audience,
+    samples_of,
+    store_audience,
+)
+from bot.broadcast.content.message import Fixed
+from bot.broadcast.content.warnings import remarks
+from bot.broadcast.controls import Also, Steering, as_seen, lock, nothing
+from bot.broadcast.draft import Addresses, Draft, Prepared, Upload, check_start, fix, sample
+from bot.broadcast.preflight import Gate
+from bot.broadcast.reporting.progress import Progress, progress_of
+from bot.broadcast.transitions import move
+from bot.email_addresses import counts_toward_quota, parse_addresses
+from bot.errors import BotError
+from bot.mailer.readiness.rules import Readiness, RecipientRule, sandbox_refusals
+from storage.database import Database
+from storage.models import Audience, Broadcast, Mailer, Team
+from storage.states import BroadcastState, SendKind
+
+__all__ = ["Broadcasts", "Draft", "Prepared", "Upload"]
+
+SAMPLES = 3  # of how it reads
+IMPORTS = 3  # files read at once; the others wait
+
+
+class Broadcasts(Steering):
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        gate: Gate,
+        *,
+        undo_seconds: float,
+        test_limit: int,
+        public_url: str,
+    ) -> None:
+        """Recipients of a test are at most `test_limit`; without a `public_url` unsubscribing goes by mail."""
+        super().__init__(db, clock, gate)
+        self._undo = timedelta(seconds=undo_seconds)
+        self._test_limit = test_limit
+        self._public_url = public_url
+        self._imports = asyncio.Semaphore(IMPORTS)
+
+    async def prepare(
+        self, team: Team, by: str, draft: Draft, source: Upload | Audience, start_at: datetime | None
+    ) -> Prepared:
+        """Read the audience, unless it is a saved one, and fix the message; nothing goes out before a person confirms.
+
+        Raises:
+            BotError: the guard says no, or a field (from, reply_to, subject, preheader, message, audience, save_as,
+                saved_audience, send_at) holds what cannot be sent.
+        """
+        addresses = Addresses.of(draft)
+        start_at = check_start(start_at, self._clock())
+        mailer, _ = await self._gate.ask(team, addresses.sender, SendKind.BROADCAST, 1)  # before a long file is read
+
+        async def fixed_for(columns: Sequence[str]) -> Fixed:
+            return await self._fix(team, draft, addresses, SendKind.BROADCAST, columns)
+
+        if isinstance(source, Audience):
+            broadcast = self._row(mailer, source, draft, addresses, await fixed_for(source.columns), by)
+            broadcast.start_at = start_at
+            return await self._keep(team, broadcast, source)
+        name = await self._name(team, source.save_as)
+        async with self._imports:
+            sheet = await asyncio.to_thread(parse, source.file)
+            fixed = await fixed_for(sheet.columns)
+            audience = Audience(team_id=team.id, columns=list(sheet.columns), created_by=by, created_at=self._clock())
+            await store_audience(self._db, audience, sheet, source.rejects.add, source.progress)
+        broadcast = self._row(mailer, audience, draft, addresses, fixed, by)
+        broadcast.start_at = start_at
+        try:
+            return await self._keep(team, broadcast, audience, name)
+        except BaseException:
+            await forget_audience(self._db, audience.id)
+            raise
+
+    async def prepared(self, team: Team, broadcast_id: str, version: int) -> Prepared:
+        """Return a draft that waits to be confirmed, with its numbers as they are now.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, or the guard says no.
+        """
+        broadcast = as_seen(await self.get(team, broadcast_id), team, version, {BroadcastState.DRAFT})
+        async with self._db.read() as session:
+            audience = await session.get_one(Audience, broadcast.audience_id)
+        return await self._numbers(team, broadcast, audience)
+
+    async def prepare_test(self, team: Team, by: str, draft: Draft, typed: Sequence[str]) -> Broadcast:
+        """Send to a few addresses typed by hand, at once.
+
+        Raises:
+            BotError: the guard says no, or a field (from, to, subject, message) holds what cannot be sent.
+        """
+        addresses = Addresses.of(draft)
+        recipients = parse_addresses("\n".join(typed), field="to", limit=self._test_limit)
+        size = sum(map(counts_toward_quota, recipients))
+        mailer, answer = await self._gate.ask(team, addresses.sender, SendKind.TEST, size)
+        _check_sandbox(answer, recipients)
+        fixed = await self._fix(team, draft, addresses, SendKind.TEST, ())
+        members = [Member(line, each, []) for line, each in enumerate(recipients, start=1)]
+        now = self._clock()
+        audience = Audience(team_id=team.id, created_by=by, created_at=now)
+        await store_audience(self._db, audience, members)
+        broadcast = self._row(mailer, audience, draft, addresses, fixed, by, SendKind.TEST)
+        broadcast.confirmed_by, broadcast.start_at = by, now
+        async with self._db.write() as session:
+            session.add(broadcast)
+            await session.flush()
+            await create_deliveries(session, broadcast, now)
+            await move(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.test", now=now)
+        return broadcast
+
+    async def confirm(self, team: Team, broadcast_id: str, version: int, by: str, *, also: Also = nothing) -> Broadcast:
+        """Schedule it as it was shown: for the time chosen, else as soon as nobody can undo it any more.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, or the guard says no.
+        """
+        draft = await self.get(team, broadcast_id)
+        await self._gate.ask(team, draft.from_address, draft.kind, draft.size)
+        while not await self._deliveries_are_made(team, broadcast_id, version):
+            pass
+        async with self._db.write() as session:
+            broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
+            now = self._clock()
+            soonest = now + self._undo
+            broadcast.start_at = max(broadcast.start_at or soonest, soonest)
+            broadcast.confirmed_by = by
+            await move(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.confirm", now=now)
+            await also(session, broadcast)
+        return broadcast
+
+    async def discard(self, draft: Broadcast) -> None:
+        """Forget a draft that nobody is going to confirm."""
+        this = (col(Broadcast.id) == draft.id, col(Broadcast.state) == BroadcastState.DRAFT)
+        async with self._db.write() as session:
+            await session.exec(delete(Broadcast).where(*this))
+
+    async def progress(self, session: AsyncSession, broadcast_id: str) -> Progress | None:
+        """Return how far it is; None where there is none. Whose it is, is the caller's question."""
+        return await progress_of(session, broadcast_id, self._clock())
+
+    async def last_sender(self, team: Team) -> tuple[str, str]:
+        """Return From and Reply-to as they were used last; empty at first."""
+        latest = select(Broadcast.from_address, Broadcast.reply_to).where(Broadcast.team_id == team.id)
+        async with self._db.read() as session:
+            found = (await session.exec(latest.order_by(col(Broadcast.created_at).desc()).limit(1))).first()
+        return found or ("", "")
+
+    async def _fix(
+        self, team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str]
+    ) -> Fixed:
+        """Compile the message in a thread: a program may send 100 KB of it, and nobody else waits for that."""
+        return await asyncio.to_thread(fix, team, draft, addresses, kind, columns, self._public_url)
+
+    async def _name(self, team: Team, typed: str) -> str:
+        """Return the name to save under, known to be free or to be handed over."""
+        if name := audience_name(typed):
+            async with self._db.read() as session:
+                await check_room(session, team, name)
+        return name
+
+    async def _keep(self, team: Team, broadcast: Broadcast, audience: Audience, name: str = "") -> Prepared:
+        saved = audience.name != ""
+        prepared = await self._numbers(team, broadcast, audience)
+        if prepared.suppressed == audience.size:
+            raise BotError(
+                "AUDIENCE_NO_RECIPIENTS",
+                "Every address in it is suppressed: they unsubscribed, complained or bounced before.",
+                field="saved_audience" if saved else "audience",
+            )
+        async with self._db.write() as session:
+            if name:  # first: it locks the team
+                await save_as(session, team, audience, name, broadcast.created_by, self._clock())
+            session.add(broadcast)
+        return prepared
+
+    async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
+        async with self._db.read() as session:
+            suppressed = await count_suppressed(session, audience)
+            fixed = Fixed.from_json(broadcast.template)
+            first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
+        size = max(1, audience.toward_quota - suppressed)
+        _, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, size)
+        samples = [sample(fixed, address, values) for address, values in first]
+        typed = broadcast.subject, broadcast.preheader, broadcast.body
+        largest = max((sample.html_bytes for sample in samples), default=0)
+        worth_knowing = remarks(*typed, fixed.message, audience.columns, largest)
+        return Prepared(broadcast, audience, samples, worth_knowing, suppressed, answer)
+
+    async def _deliveries_are_made(self, team: Team, broadcast_id: str, version: int) -> bool:
+        """Make the next deliveries of a draft; whoever else confirms it at the same moment helps."""
+        async with self._db.write() as session:
+            broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
+            return await create_deliveries(session, broadcast, self._clock())
+
+    def _row(
+        self,
+        mailer: Mailer,
+        audience: Audience,
+        draft: Draft,
+        addresses: Addresses,
+        fixed: Fixed,
+        by: str,
+        kind: SendKind = SendKind.BROADCAST,
+    ) -> Broadcast:
+        return Broadcast(
+            team_id=mailer.team_id,
+            mailer_id=mailer.id,
+            audience_id=audience.id,
+            kind=kind,
+            state=BroadcastState.DRAFT,
+            from_address=addresses.sender,
+            reply_to=addresses.reply_to,
+            subject=draft.subject.strip(),
+            preheader=draft.preheader.strip(),
+            body=dict(draft.body),
+            template=fixed.to_json(),
+            size=audience.size,
+            created_by=by,
+            created_at=self._clock(),
+        )
+
+
+def _check_sandbox(answer: Readiness, recipients: Sequence[str]) -> None:
+    """Name the recipients that SES would refuse, before it is asked."""
+    if answer.recipient_rule is not RecipientRule.SANDBOX or answer.facts is None:
+        return
+    if refused := sandbox_refusals(recipients, answer.facts.identities):
+        raise BotError(
+            "SANDBOX_RECIPIENTS",
+            f"In the SES sandbox mail goes only to verified addresses and to the mailbox simulator, so not to "
+            f"{', '.join(refused)}.",
+            "Take them out, or apply for production access.",
+            field="to",
+        )

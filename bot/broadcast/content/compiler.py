@@ -1,0 +1,181 @@
+"""From what a person composed to the template that SES is given: checked, escaped, fixed."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any
+
+from bot.broadcast.content.merge_tags import Merge, split_merges
+from bot.broadcast.content.renderers import html_of, text_of
+from bot.broadcast.content.rich_text import Block, Inline, inlines, read_rich_text
+from bot.broadcast.content.ses_template import CONTROLS, Place, Rendered, Source, Template, render
+from bot.email_addresses import shown
+from bot.errors import BotError
+from bot.suppression.unsubscribe_links import unsubscribe_mailto
+
+__all__ = ["Footer", "Rendered", "Template", "Unsubscribe", "compile_template", "render"]
+
+SUBJECT_LIMIT = PREHEADER_LIMIT = 200  # characters; mail programs show about 70 and 100
+# SES takes 1 MB of template and data in one call, so that half is left for the data of fifty recipients.
+TEMPLATE_LIMIT = 500_000
+
+_BODY = "margin:0;padding:24px 16px;font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;color:#222"
+_COLUMN = "max-width:600px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word"  # the second for Outlook
+_HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
+_FOOTER = "margin-top:32px;padding-top:16px;border-top:1px solid #ddd;font-size:13px;color:#666"
+
+
+class Unsubscribe(StrEnum):
+    """How the footer lets a recipient out."""
+
+    LINK = "link"  # each has a link of their own, given with the data
+    MAIL = "mail"  # a mail to the reply address
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    unsubscribe: Unsubscribe = Unsubscribe.LINK
+    reply_to: str = ""
+    postal_address: str = ""
+
+
+def compile_template(
+    subject: str,
+    preheader: str,
+    body: Mapping[str, Any],
+    columns: Sequence[str] | None,
+    footer: Footer,
+) -> Template:
+    """Compile a message for SES.
+
+    Args:
+        subject: one line; as everywhere, `{{column}}` and `{{column|fallback}}` are filled per recipient.
+        preheader: one line that mail programs show beside the subject; may be empty.
+        body: Slack's `rich_text` block, with names in the place of mentions.
+        columns: of the audience; None where there is none yet (a test): fields then show fallback or name.
+        footer: how to unsubscribe, and the sender's postal address.
+
+    Raises:
+        BotError: for the field it is about. SUBJECT_EMPTY, TOO_LONG, NOT_ONE_LINE, BODY_EMPTY, LINK_REFUSED,
+            FIELD_SPLIT, FIELD_SYNTAX, UNKNOWN_FIELD, MESSAGE_TOO_LARGE.
+    """
+    subject, preheader = subject.strip(), preheader.strip()
+    if not subject:
+        raise BotError("SUBJECT_EMPTY", "Type a subject.", field="subject")
+    _check_line(subject, SUBJECT_LIMIT, "subject")
+    _check_line(preheader, PREHEADER_LIMIT, "preheader")
+    blocks = read_rich_text(body)
+    if not blocks:
+        raise BotError("BODY_EMPTY", "The message is empty: type what it should say.", field="message")
+    _check_fields(split_merges(subject), columns, "subject")
+    _check_fields(split_merges(preheader), columns, "preheader")
+    for inline in inlines(blocks):
+        _check_whole(inline)
+    source = Source(show_names=columns is None)
+    html, text = _html(subject, preheader, blocks, footer, source), _text(blocks, footer, source)
+    _check_fields(source.merges, columns, "message")
+    template = Template(source.write(subject, Place.SUBJECT), html, text, source.slots)
+    size = len(json.dumps([template.subject, template.html, template.text]))
+    if size > TEMPLATE_LIMIT:
+        raise BotError(
+            "MESSAGE_TOO_LARGE",
+            f"The message is {size // 1000} KB as HTML and text together, and Amazon SES leaves room for "
+            f"{TEMPLATE_LIMIT // 1000} KB: shorten it.",
+            field="message",
+        )
+    return template
+
+
+def _check_line(text: str, limit: int, field: str) -> None:
+    if CONTROLS.search(text):
+        raise BotError(
+            "NOT_ONE_LINE", f"The {field} has a line break or invisible characters in it: take them out.", field=field
+        )
+    if len(text) > limit:
+        raise BotError(
+            "TOO_LONG", f"The {field} has {len(text)} characters: shorten it to {limit} at most.", field=field
+        )
+
+
+def _check_fields(parts: Iterable[str | Merge], columns: Sequence[str] | None, field: str) -> None:
+    """Refuse a field in another program's syntax, and one that nothing would fill; a fallback is something."""
+    merges = [part for part in parts if isinstance(part, Merge)]
+    for merge in merges:
+        if meant := merge.meant:
+            raise BotError(
+                "FIELD_SYNTAX",
+                f"{{{{{shown(merge.typed)}}}}} has its fallback as another program writes it.",
+                f"Write {{{{{meant.field}{'|' * bool(meant.fallback)}{shown(meant.fallback)}}}}}.",
+                field=field,
+            )
+    if columns is None:
+        return
+    unknown = dict.fromkeys(merge.field for merge in merges if merge.field not in columns and not merge.fallback)
+    if unknown:
+        named = _some([f"{{{{{shown(name, 40)}}}}}" for name in unknown], 5)
+        there = f"it has {_some(columns, 20)}" if columns else "it has none"
+        nearest = get_close_matches(next(iter(unknown))[:100], columns, 1)
+        raise BotError(
+            "UNKNOWN_FIELD",
+            f"The audience has no column for {named}: {there}.",
+            f"Did you mean {{{{{nearest[0]}}}}}?" if nearest else "",
+            field=field,
+        )
+
+
+def _some(names: Sequence[str], limit: int) -> str:
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def _check_whole(content: Inline) -> None:
+    """Refuse a field of which only a part is bold or linked: it would go out as typed."""
+    seen = Counter(split_merges("".join(run.text for run in content)))
+    seen.subtract(part for run in content for part in split_merges(run.text))
+    split = [part.field for part, count in seen.items() if count > 0 and isinstance(part, Merge)]
+    if split:
+        raise BotError(
+            "FIELD_SPLIT",
+            f"Only a part of {{{{{split[0]}}}}} is formatted: format all of it, braces included, or none.",
+            field="message",
+        )
+
+
+def _html(subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: Source) -> str:
+    hidden = f'<div style="{_HIDDEN}">{source.write(preheader, Place.HTML_FLAT)}</div>\n' if preheader else ""
+    lines = [_html_way_out(footer, source), source.literal(footer.postal_address, Place.HTML)]
+    below = "\n".join(f'<div dir="auto">{line}</div>' for line in lines if line)
+    return (
+        '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{source.write(subject, Place.HTML_FLAT)}</title>\n</head>\n"
+        f'<body style="{_BODY}">\n{hidden}<div style="{_COLUMN}">\n'
+        f"{html_of(blocks, source)}\n"
+        f'<div style="{_FOOTER}">{below}</div>\n</div>\n</body>\n</html>\n'
+    )
+
+
+def _html_way_out(footer: Footer, source: Source) -> str:
+    match footer.unsubscribe:
+        case Unsubscribe.LINK:
+            target = source.unsubscribe(Place.HTML)
+        case Unsubscribe.MAIL:
+            target = source.literal(unsubscribe_mailto(footer.reply_to), Place.HREF)
+    return f'<a href="{target}" style="color:#666">Unsubscribe</a>'
+
+
+def _text(blocks: Sequence[Block], footer: Footer, source: Source) -> str:
+    lines = [_text_way_out(footer, source), source.literal(footer.postal_address, Place.TEXT)]
+    below = "\n".join(line for line in lines if line)
+    return f"{text_of(blocks, source)}\n\n--\n{below}\n"
+
+
+def _text_way_out(footer: Footer, source: Source) -> str:
+    match footer.unsubscribe:
+        case Unsubscribe.LINK:
+            return f"Unsubscribe: {source.unsubscribe(Place.TEXT)}"
+        case Unsubscribe.MAIL:
+            return source.literal(f"Unsubscribe: send a mail to {footer.reply_to} that says so", Place.TEXT)

@@ -1,0 +1,150 @@
+"""A broadcast as it goes out: fixed when it is prepared, filled for each recipient when a chunk is claimed."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.header import Header
+from email.utils import formataddr
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlmodel import SQLModel
+
+from bot.broadcast.content.ses_template import Template
+from bot.ses.bulk_send import BulkEntry, BulkTemplate
+from bot.suppression.unsubscribe_links import TEST_SEQ, Key, Recipient, make_token, unsubscribe_headers, unsubscribe_url
+from storage.models import Broadcast
+from storage.states import SendKind
+
+# SES takes 1 MB of JSON a call, template and data together (SES developer guide, "Using templates to send personalized
+# email"). The data is JSON within JSON: ASCII, in which quotes and backslashes are escaped once more.
+_CALL_BYTES = 900_000
+_MOST_BYTES = 2  # of a character of the data
+_AROUND = 2_000  # bytes of an entry beside its data: address, headers
+_KEPT = 64
+_ENCODED_WORD = 75  # characters
+
+_broadcast = SQLModel.metadata.tables["broadcast"]
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    seq: int
+    address: str
+    fields: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What every mail of a broadcast shares, as it stands in the database.
+
+    `reply_to` may be empty; `leave_at` is where a recipient without a link asks to be taken off.
+    """
+
+    sender: str
+    reply_to: str
+    leave_at: str
+    public_url: str  # empty: unsubscribing goes by mail
+    columns: tuple[str, ...]
+    message: Template
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "sender": self.sender,
+            "reply_to": self.reply_to,
+            "leave_at": self.leave_at,
+            "public_url": self.public_url,
+            "columns": list(self.columns),
+            "message": self.message.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Fixed":
+        return cls(
+            stored["sender"],
+            stored["reply_to"],
+            stored["leave_at"],
+            stored["public_url"],
+            tuple(stored["columns"]),
+            Template.from_json(stored["message"]),
+        )
+
+
+def named_address(name: str, address: str) -> str:
+    """Return an address with its name for a header: where a name is not ASCII, in encoded words (RFC 2047).
+
+    An encoded word has 75 characters at most, so a long name is several, cut between letters (section 2 and 5).
+    """
+    visible = "".join(character for character in name if character.isprintable()).strip()
+    if visible.isascii():
+        return formataddr((visible, address))
+    return f"{Header(visible, 'utf-8', maxlinelen=_ENCODED_WORD).encode(linesep='')} <{address}>"
+
+
+class Letter:
+    """Fills one broadcast for its recipients."""
+
+    def __init__(self, team_id: str, broadcast_id: str, kind: SendKind, fixed: Fixed, keys: Sequence[Key]) -> None:
+        self.fixed = fixed
+        self.template = BulkTemplate(fixed.message.subject, fixed.message.html, fixed.message.text)
+        self._team_id = team_id
+        self._broadcast_id = broadcast_id
+        self._kind = kind
+        self._keys = keys
+        self._room = _CALL_BYTES - len(json.dumps([fixed.message.subject, fixed.message.html, fixed.message.text]))
+
+    @property
+    def reply_to(self) -> Sequence[str]:
+        return [self.fixed.reply_to] if self.fixed.reply_to else []
+
+    def tags(self, attempt: str) -> dict[str, str]:
+        """Return what every mail of one call carries, so that SES's events can be matched."""
+        return {"attempt": attempt, "broadcast": self._broadcast_id, "team": self._team_id}
+
+    def entries(self, addressees: Sequence[Addressee]) -> list[BulkEntry]:
+        """Return the entries of one call: of these recipients as many from the start as fit into it, at least one."""
+        entries: list[BulkEntry] = []
+        room = self._room
+        for addressee in addressees:
+            entry = self._entry(addressee)
+            room -= _AROUND + _MOST_BYTES * len(entry.data)
+            if room < 0 and entries:
+                break
+            entries.append(entry)
+        return entries
+
+    def _entry(self, addressee: Addressee) -> BulkEntry:
+        values = dict(zip(self.fixed.columns, addressee.fields, strict=False))
+        url = self._link(addressee)
+        headers = unsubscribe_headers(url=url, reply_to=self.fixed.leave_at)
+        if self._kind is SendKind.TEST:
+            headers["X-Mailroom-Test"] = "1"
+        return BulkEntry(addressee.address, json.dumps(self.fixed.message.data(values, url)), headers)
+
+    def _link(self, addressee: Addressee) -> str:
+        if not self.fixed.public_url:
+            return ""
+        seq = TEST_SEQ if self._kind is SendKind.TEST else addressee.seq
+        recipient = Recipient(self._team_id, self._broadcast_id, seq)
+        return unsubscribe_url(self.fixed.public_url, make_token(self._keys, recipient))
+
+
+class Letters:
+    """The letters of the broadcasts that were sent last. Once confirmed, only the sender of one may still change."""
+
+    def __init__(self, unsubscribe_keys: Sequence[Key]) -> None:
+        self._keys = unsubscribe_keys
+        self._kept: OrderedDict[tuple[str, str], Letter] = OrderedDict()
+
+    def of(self, connection: Connection, broadcast: Broadcast) -> Letter:
+        key = broadcast.id, broadcast.from_address
+        letter = self._kept.pop(key, None) or self._read(connection, broadcast)
+        self._kept[key] = letter
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return letter
+
+    def _read(self, connection: Connection, broadcast: Broadcast) -> Letter:
+        stored = connection.execute(select(_broadcast.c.template).where(_broadcast.c.id == broadcast.id)).scalar_one()
+        return Letter(broadcast.team_id, broadcast.id, broadcast.kind, Fixed.from_json(stored), self._keys)

@@ -1,0 +1,110 @@
+"""What a person should know about a message before it goes out; none of it holds anything up."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bot.broadcast.content.merge_tags import field_name, split_merges
+from bot.broadcast.content.rich_text import emoji_without_a_letter, inlines, read_rich_text
+from bot.broadcast.content.ses_template import Template
+from bot.email_addresses import shown
+
+NAMED = 5  # of a kind
+CLIPPED_FROM = 102_000  # bytes; what Gmail shows before "[Message clipped]"
+
+# `*|FNAME|*`, `{first_name}` and what is left of other braces, `%first_name%`, `[[first_name]]`, `<<first_name>>`
+_OTHER_PLACES = re.compile(
+    r"\*\|([^|*\n]{1,100})\|\*|\{([^{}\n]{1,100})\}|%([^%\s]{1,100})%|\[\[([^\[\]\n]{1,100})\]\]|<<([^<>\n]{1,100})>>"
+)
+_MAILCHIMP = {"fname": "firstname", "lname": "lastname"}
+
+
+class RemarkCode(StrEnum):
+    FIELD_NO_COLUMN = "FIELD_NO_COLUMN"
+    OTHER_SYNTAX = "OTHER_SYNTAX"
+    MAIL_CLIPPED = "MAIL_CLIPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    code: RemarkCode
+    sentence: str
+
+
+def remarks(
+    subject: str,
+    preheader: str,
+    body: Mapping[str, Any],
+    template: Template,
+    columns: Sequence[str],
+    html_bytes: int,
+) -> list[Remark]:
+    """Return what is worth knowing of a message, as it was typed and as it was compiled, for an audience's columns.
+
+    `html_bytes` is the size of one mail's HTML.
+    """
+    return [
+        *_no_column(template, columns),
+        *_other_syntax([subject, preheader, *_typed(body)], columns),
+        *_emoji(body),
+        *_clipped(html_bytes),
+    ]
+
+
+def _no_column(template: Template, columns: Sequence[str]) -> Iterator[Remark]:
+    fallbacks = {slot.field: slot.fallback for slot in template.slots if slot.field and slot.field not in columns}
+    for field, fallback in [*fallbacks.items()][:NAMED]:
+        yield Remark(
+            RemarkCode.FIELD_NO_COLUMN,
+            f"The audience has no column {shown(field, 40)}: everybody gets “{shown(fallback, 40)}”.",
+        )
+
+
+def _emoji(body: Mapping[str, Any]) -> Iterator[Remark]:
+    for name in [*dict.fromkeys(emoji_without_a_letter(body))][:NAMED]:
+        yield Remark(
+            RemarkCode.OTHER_SYNTAX, f"{shown(name, 40)} is an emoji of your workspace: a mail has its name only."
+        )
+
+
+def _clipped(html_bytes: int) -> Iterator[Remark]:
+    if html_bytes > CLIPPED_FROM:
+        yield Remark(
+            RemarkCode.MAIL_CLIPPED,
+            f"The mail has {html_bytes / 1000:,.0f} KB as HTML, and Gmail cuts off what is beyond 102 KB, the "
+            "unsubscribe link too: shorten it.",
+        )
+
+
+def _typed(body: Mapping[str, Any]) -> Iterator[str]:
+    for content in inlines(read_rich_text(body)):
+        yield "".join(run.text for run in content)
+        yield from (run.url for run in content if run.url)
+
+
+def _other_syntax(texts: Iterable[str], columns: Sequence[str]) -> Iterator[Remark]:
+    by_name = {column.replace("_", ""): column for column in columns}
+    found: dict[str, str] = {}
+    for text in texts:
+        for part in split_merges(text):
+            for place in _OTHER_PLACES.finditer(part if isinstance(part, str) else ""):
+                if column := _column(place[place.lastindex or 0], by_name):
+                    found.setdefault(place[0], column)
+    for place_typed, column in [*found.items()][:NAMED]:
+        yield Remark(
+            RemarkCode.OTHER_SYNTAX,
+            f"{shown(place_typed, 40)} goes out as it stands: it is another program's way to write a field. "
+            f"Here it is {{{{{column}}}}}.",
+        )
+
+
+def _column(typed: str, by_name: Mapping[str, str]) -> str:
+    """Return the column that a name of another program stands for, or nothing: `#if city`, `.Subscriber.FirstName`."""
+    name = re.split(r"[|:]", typed.strip(), maxsplit=1)[0]
+    for candidate in (name, name.rpartition(".")[2], (name.split() or [""])[-1]):
+        key = field_name(candidate).replace("_", "")
+        if column := by_name.get(_MAILCHIMP.get(key, key)) or by_name.get(key):
+            return column
+    return ""

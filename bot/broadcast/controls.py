@@ -1,0 +1,205 @@
+"""What a person decides about a broadcast that exists: undo, pause, resume, cancel.
+
+Every change compares the version the person saw, so that however often and by whomever a button is pressed, it has one
+effect. Whether the person may is the caller's question.
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.broadcast.audience.store import cancel_pending, count_pending
+from bot.broadcast.preflight import Gate
+from bot.broadcast.transitions import move, wake
+from bot.errors import BotError
+from bot.mailer.readiness.rules import Readiness
+from storage.audit import Action
+from storage.database import Database
+from storage.models import Broadcast, Team
+from storage.states import BroadcastState, PauseReason
+
+_LIVE = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
+_ALREADY = {
+    BroadcastState.DRAFT: "is not confirmed yet",
+    BroadcastState.SCHEDULED: "is scheduled already",
+    BroadcastState.SENDING: "is being sent already",
+    BroadcastState.PAUSED: "is paused already",
+    BroadcastState.DONE: "is done already",
+    BroadcastState.CANCELLED: "was cancelled already",
+    BroadcastState.STOPPED: "was stopped already",
+}
+
+Also = Callable[[AsyncSession, Broadcast], Awaitable[None]]
+"""Something that is done in the transaction of a change, after it."""
+
+
+async def nothing(_session: AsyncSession, _broadcast: Broadcast) -> None:
+    """Do nothing more."""
+
+
+class Steering:
+    def __init__(self, db: Database, clock: Callable[[], datetime], gate: Gate) -> None:
+        self._db = db
+        self._clock = clock
+        self._gate = gate
+
+    async def get(self, team: Team, broadcast_id: str) -> Broadcast:
+        """Raises BotError NOT_FOUND, the same for one that is missing and one of another team."""
+        async with self._db.read() as session:
+            broadcast = await session.get(Broadcast, broadcast_id)
+        if broadcast is None or broadcast.team_id != team.id:
+            raise _not_found()
+        return broadcast
+
+    async def undo(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:
+        """Take back a broadcast that has not started.
+
+        Raises:
+            BotError: NOT_FOUND or ALREADY.
+        """
+        return await self._end(team, broadcast_id, version, by, "broadcast.undo", {BroadcastState.SCHEDULED})
+
+    async def cancel(self, team: Team, broadcast_id: str, version: int, by: str, *, also: Also = nothing) -> Broadcast:
+        """End it: whoever is not under way by now gets nothing.
+
+        Raises:
+            BotError: NOT_FOUND or ALREADY.
+        """
+        states = set(BroadcastState) - {BroadcastState.DONE, BroadcastState.CANCELLED}
+        return await self._end(team, broadcast_id, version, by, "broadcast.cancel", states, also)
+
+    async def pause(self, team: Team, broadcast_id: str, version: int, by: str, *, also: Also = nothing) -> Broadcast:
+        """Claim nothing more of it until somebody resumes it.
+
+        Raises:
+            BotError: NOT_FOUND or ALREADY.
+        """
+        pausable = {BroadcastState.SCHEDULED, BroadcastState.SENDING}
+        async with self._db.write() as session:
+            broadcast = await lock(session, team, broadcast_id, version, pausable)
+            reasons = [*broadcast.pause_reasons, PauseReason.PERSON]
+            await move(
+                session,
+                broadcast,
+                BroadcastState.PAUSED,
+                by=by,
+                action="broadcast.pause",
+                now=self._clock(),
+                reasons=reasons,
+            )
+            await also(session, broadcast)
+        return broadcast
+
+    async def resume(
+        self, team: Team, broadcast_id: str, version: int, by: str, *, admin: bool = False, also: Also = nothing
+    ) -> Broadcast:
+        """Let it go on, as far as a person can: what waits for the quota goes on if AWS says that some is free.
+
+        `admin` is whether a team admin asks, who alone may go on after bounces or complaints stopped it.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, WAITING, ADMINS_ONLY, AWS did not answer, or the guard says no.
+        """
+        paused = await self.get(team, broadcast_id)
+        async with self._db.read() as session:
+            size = await count_pending(session, broadcast_id)
+        quota = PauseReason.QUOTA in paused.pause_reasons
+        mailer, answer = await self._gate.ask(team, paused.from_address, paused.kind, size, again=quota)
+        now = self._clock()
+        async with self._db.write() as session:
+            await wake(session, mailer.account_id, mailer.region, now)
+            broadcast = await lock(
+                session, team, broadcast_id, version, {BroadcastState.PAUSED, BroadcastState.STOPPED}
+            )
+            left = _left_to_wait_for(broadcast, team, answer, admin=admin)
+            if broadcast.state is BroadcastState.STOPPED:
+                broadcast.judged_from, broadcast.error = now, ""
+            to = BroadcastState.PAUSED if left else BroadcastState.SENDING
+            if to is BroadcastState.SENDING and broadcast.start_at and broadcast.start_at > now:
+                to = BroadcastState.SCHEDULED
+            await move(session, broadcast, to, by=by, action="broadcast.resume", now=now, reasons=left)
+            await also(session, broadcast)
+        return broadcast
+
+    async def unfinished(self, team: Team) -> list[Broadcast]:
+        """Return what is scheduled, being sent or paused, the soonest first."""
+        live = select(Broadcast).where(Broadcast.team_id == team.id, col(Broadcast.state).in_(_LIVE))
+        async with self._db.read() as session:
+            return list(await session.exec(live.order_by(col(Broadcast.start_at))))
+
+    async def cancel_all(self, team: Team, by: str) -> None:
+        """End whatever has not ended, when the mailer goes."""
+        for broadcast in await self.unfinished(team):
+            with contextlib.suppress(BotError):  # it came to its end, or changed, meanwhile
+                await self.cancel(team, broadcast.id, broadcast.version, by)
+
+    async def _end(
+        self,
+        team: Team,
+        broadcast_id: str,
+        version: int,
+        by: str,
+        action: Action,
+        states: Collection[BroadcastState],
+        also: Also = nothing,
+    ) -> Broadcast:
+        now = self._clock()
+        async with self._db.write() as session:
+            broadcast = await lock(session, team, broadcast_id, version, states)
+            await cancel_pending(session, broadcast, now)
+            await move(session, broadcast, BroadcastState.CANCELLED, by=by, action=action, now=now)
+            await also(session, broadcast)
+        return broadcast
+
+
+async def lock(
+    session: AsyncSession, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState]
+) -> Broadcast:
+    """Return the broadcast for changing it, if it is still as the person saw it."""
+    return as_seen(await session.get(Broadcast, broadcast_id, with_for_update=True), team, version, states)
+
+
+def as_seen(broadcast: Broadcast | None, team: Team, version: int, states: Collection[BroadcastState]) -> Broadcast:
+    """Return the broadcast if it is this team's, in one of these states, and as the person saw it.
+
+    Raises:
+        BotError: NOT_FOUND or ALREADY.
+    """
+    if broadcast is None or broadcast.team_id != team.id:
+        raise _not_found()
+    if broadcast.state not in states:
+        raise BotError("ALREADY", f"This broadcast {_ALREADY[broadcast.state]}, so nothing was changed.")
+    if broadcast.version != version:
+        raise BotError(
+            "ALREADY",
+            "This broadcast has changed since this message was drawn, so nothing was done.",
+            "Look at its message in the channel, and press again if you still want it.",
+        )
+    return broadcast
+
+
+def _left_to_wait_for(broadcast: Broadcast, team: Team, answer: Readiness, *, admin: bool) -> set[PauseReason]:
+    """Return the reasons that a person's Resume leaves; raise BotError where it would change nothing."""
+    reasons = {PauseReason(reason) for reason in broadcast.pause_reasons}
+    if broadcast.state is BroadcastState.STOPPED and reasons != {PauseReason.REPUTATION}:
+        raise BotError("ALREADY", f"This broadcast was stopped for good: {broadcast.error}")
+    if PauseReason.REPUTATION in reasons and not admin:
+        raise BotError("ADMINS_ONLY", "Bounces or complaints stopped this broadcast: only a team admin can resume it.")
+    if PauseReason.UNREACHABLE in reasons and not team.reachable:
+        raise BotError(
+            "WAITING",
+            "Mailroom cannot speak in the channel, so this broadcast waits.",
+            "Invite Mailroom to the channel again, or unarchive it; then resume.",
+        )
+    used_up = answer.facts is not None and answer.facts.quota_left == 0
+    left = reasons & ({PauseReason.QUOTA, PauseReason.DELETING} if used_up else {PauseReason.DELETING})
+    if left == reasons:
+        raise BotError("WAITING", "The daily quota is used up: this broadcast goes on by itself as it frees.")
+    return left
+
+
+def _not_found() -> BotError:
+    return BotError("NOT_FOUND", "This broadcast is no longer there.")

@@ -1,0 +1,76 @@
+"""Holding an AWS account: one sender at a time, and what a sender that died has left in doubt."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce
+from bot.broadcast.pauses import LOOK, let_go
+from bot.mailer.readiness.overview import Overviews
+from storage import leases
+from storage.models import Broadcast, Chunk, Delivery, Mailer, SendingAccount
+from storage.states import BroadcastState, ChunkState, DeliveryState
+
+LEASE: Final = timedelta(seconds=60)
+"""Longer than a turn of the sender takes: a call of at most 23 s, a rest of at most 10 s, two transactions."""
+
+_NO_ANSWER = "The sender stopped before it had Amazon SES's answer."
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A sending account that is ours while its fence is this one."""
+
+    id: str
+    account_id: str
+    region: str
+    fence: int
+
+
+async def take(session: AsyncSession, account: SendingAccount, owner: str, now: datetime) -> Held | None:
+    """Take an account that nobody holds; every call that an earlier holder left open is in doubt from then on."""
+    fence = await leases.acquire(session, account.id, owner, now=now, lease=LEASE)
+    if fence is None:
+        return None
+    held = Held(account.id, account.account_id, account.region, fence)
+    await doubt_calling(session, held.id, below=fence, now=now)
+    return held
+
+
+async def doubt_calling(session: AsyncSession, account: str, *, below: int, now: datetime) -> None:
+    """Put every call in doubt that was begun under a lower fence and has no result."""
+    calling = (Chunk.sending_account_id == account, Chunk.state == ChunkState.CALLING, Chunk.fence < below)
+    found = (
+        await session.exec(select(Chunk.id, Chunk.broadcast_id, Broadcast.team_id).join(Broadcast).where(*calling))
+    ).all()
+    if not found:
+        return
+    chunks = [chunk for chunk, _, _ in found]
+    ended = update(Chunk).where(col(Chunk.id).in_(chunks), col(Chunk.state) == ChunkState.CALLING)
+    await session.exec(ended.values(state=ChunkState.IN_DOUBT, finished_at=now, error=_NO_ANSWER))
+    open_ones = update(Delivery).where(col(Delivery.chunk_id).in_(chunks), col(Delivery.state) == DeliveryState.SENDING)
+    await session.exec(open_ones.values(state=DeliveryState.IN_DOUBT, error=_NO_ANSWER, at=now))
+    for broadcast, team in {(broadcast, team) for _, broadcast, team in found}:
+        await announce(session, team, Notice.BROADCAST, broadcast, now=now)
+
+
+async def leave(session: AsyncSession, held: Held, overviews: Overviews, now: datetime) -> None:
+    """Give the account back, with the time at which there is something to do again."""
+    ours = (col(SendingAccount.id) == held.id, col(SendingAccount.fence) == held.fence)
+    if (await session.exec(select(SendingAccount.id).where(*ours).with_for_update())).first() is None:
+        return
+    later = await let_go(session, held.account_id, held.region, overviews, now)
+    sending = (
+        select(Broadcast.id)
+        .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
+        .where(
+            Mailer.account_id == held.account_id,
+            Mailer.region == held.region,
+            Broadcast.state == BroadcastState.SENDING,
+        )
+    )
+    work_at = now if (await session.exec(sending.limit(1))).first() else now + LOOK if later else None
+    await session.exec(update(SendingAccount).where(*ours).values(owner="", lease_until=None, work_at=work_at))

@@ -1,0 +1,269 @@
+"""The first of the three steps of every call: what may go now, and to whom, written down before it is sent.
+
+All of it is one transaction: the lease, the pace, the state of the broadcast, the guard and the suppressions are looked
+at together, and what is claimed stands as `sending` in a chunk that is `calling` before SES hears of it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.orm import Session
+from sqlmodel import SQLModel, and_, col, func, or_
+
+from bot.broadcast.audience.store import fields_of
+from bot.broadcast.content.message import Addressee, Letters
+from bot.broadcast.delivery.account_lease import LEASE, Held
+from bot.broadcast.delivery.chunk import Blocked, Call, Calls, Idle, Over, Stale, Step, Wait
+from bot.broadcast.delivery.fault_isolation import AGAIN_AFTER, Blame
+from bot.broadcast.delivery.rate_limit import Pace, calls_at_once, calls_together, chunk_limit
+from bot.broadcast.pauses import REASON_OF
+from bot.broadcast.transitions import WITHOUT_CONTENT
+from bot.email_addresses import counts_toward_quota
+from bot.mailer.mailers import Mailers
+from bot.mailer.readiness.overview import Overviews
+from bot.mailer.readiness.rules import Blocker
+from storage.models import Broadcast, Identity, Mailer, new_id
+from storage.states import BroadcastState, ChunkState, DeliveryState
+
+_account, _chunk, _delivery, _suppression = (
+    SQLModel.metadata.tables[name] for name in ("sending_account", "chunk", "delivery", "suppression")
+)
+
+_LONGEST_REST = 2.0  # seconds: other broadcasts may have started meanwhile
+
+# Statements are made once: to make one takes longer than to carry it out.
+_RENEW = (
+    _account.update()
+    .where(_account.c.id == bindparam("account"), _account.c.fence == bindparam("our_fence"))
+    .values(lease_until=bindparam("until"))
+    .returning(_account.c.share, _account.c.next_send_at)
+)
+_TURN = (
+    select(Broadcast, Mailer)
+    .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
+    .where(
+        col(Mailer.account_id) == bindparam("account"),
+        col(Mailer.region) == bindparam("region"),
+        col(Broadcast.state) == BroadcastState.SENDING,
+    )
+    .order_by(col(Broadcast.id) <= bindparam("last"), col(Broadcast.id))
+    .limit(1)
+    .options(*WITHOUT_CONTENT)
+    .with_for_update(of=Broadcast)
+)
+_TURN_OF_OTHERS = _TURN.where(col(Broadcast.id).not_in(bindparam("resting", expanding=True)))
+_SPEAKING = select(Identity).where(
+    col(Identity.mailer_id) == bindparam("mailer"), col(Identity.name).in_(bindparam("names", expanding=True))
+)
+_IS_DUE = or_(_delivery.c.retries == 0, _delivery.c.at <= bindparam("put_aside_by"))
+_PENDING = (
+    select(_delivery.c.seq, _delivery.c.address, _delivery.c.retries, _suppression.c.id)
+    .outerjoin(
+        _suppression,
+        and_(_suppression.c.team_id == bindparam("team"), _suppression.c.address_key == _delivery.c.address_key),
+    )
+    .where(_delivery.c.broadcast_id == bindparam("broadcast"), _delivery.c.state == DeliveryState.PENDING, _IS_DUE)
+    .order_by(_delivery.c.seq)
+    .limit(bindparam("most"))
+)
+_PUT_ASIDE = select(func.min(_delivery.c.at)).where(
+    _delivery.c.broadcast_id == bindparam("broadcast"), _delivery.c.state == DeliveryState.PENDING
+)
+_UNDER_WAY = (
+    select(_delivery.c.seq)
+    .where(_delivery.c.broadcast_id == bindparam("broadcast"), _delivery.c.state == DeliveryState.SENDING)
+    .limit(1)
+)
+_LEAVE_OUT = (
+    _delivery.update()
+    .where(
+        _delivery.c.broadcast_id == bindparam("broadcast"),
+        _delivery.c.seq == bindparam("left_out"),
+        _delivery.c.state == DeliveryState.PENDING,
+    )
+    .values(state=DeliveryState.SUPPRESSED, at=bindparam("now"))
+)
+_CLAIM = (
+    _delivery.update()
+    .where(
+        _delivery.c.broadcast_id == bindparam("broadcast"),
+        _delivery.c.seq.between(bindparam("first"), bindparam("last")),
+        _delivery.c.state == DeliveryState.PENDING,
+        _IS_DUE,
+    )
+    .values(state=DeliveryState.SENDING, chunk_id=bindparam("chunk"), at=bindparam("now"))
+)
+_ADVANCE = (
+    _account.update()
+    .where(_account.c.id == bindparam("account"))
+    .values(share=bindparam("new_share"), next_send_at=bindparam("next_at"))
+)
+
+
+class _Row(NamedTuple):
+    """A recipient that is pending."""
+
+    seq: int
+    address: str
+    retries: int
+    suppression: str | None
+
+
+class Claimer:
+    """Claims what goes next for one account, from each of its broadcasts in turn."""
+
+    def __init__(
+        self, held: Held, mailers: Mailers, overviews: Overviews, letters: Letters, blame: Blame, *, small_limit: int
+    ) -> None:
+        self._held = held
+        self._mailers = mailers
+        self._overviews = overviews
+        self._letters = letters
+        self._blame = blame
+        self._small_and_one = small_limit + 1  # tells a small broadcast from a larger one
+        self._last = ""  # the broadcast that had its turn
+        self._carried = 0  # recipients, the call that went last
+        self._resting: dict[str, datetime] = {}  # broadcasts of which only those put aside are left, and until when
+
+    def next(self, connection: Connection, now: datetime, *, airborne: int, room: int) -> Step:
+        """Claim what may go now.
+
+        Args:
+            connection: with the transaction.
+            now: the time.
+            airborne: how many calls are under way.
+            room: how many more may be.
+        """
+        pace = self._hold_on(connection, now)
+        if pace is None:
+            return Idle.LOST
+        if seconds := pace.wait(now):
+            return Wait(seconds)
+        with Session(connection) as session:
+            turn = self._turn(session, now)
+            if turn is None:
+                return Idle.NOTHING
+            broadcast, mailer = turn
+            if until := self._resting.get(broadcast.id):
+                return Wait(min((until - now).total_seconds(), _LONGEST_REST))
+            self._last = broadcast.id
+            room = min(room, calls_together(mailer.max_send_rate))
+            rows = self._pending(connection, broadcast, room * chunk_limit(mailer.max_send_rate), now)
+            if not rows:
+                return self._nothing_left(connection, broadcast, airborne)
+            return self._admit(session, broadcast, mailer, rows, now) or self._claim(
+                connection, broadcast, mailer, rows, pace, room, now
+            )
+
+    def _hold_on(self, connection: Connection, now: datetime) -> Pace | None:
+        """Renew the lease and return the pace; None where the lease was lost."""
+        renewed = {"account": self._held.id, "our_fence": self._held.fence, "until": now + LEASE}
+        row = connection.execute(_RENEW, renewed).first()
+        return Pace(*row) if row else None
+
+    def _turn(self, session: Session, now: datetime) -> tuple[Broadcast, Mailer] | None:
+        """Lock the broadcast that comes after the one before; one that rests only where there is no other."""
+        of_account = {"account": self._held.account_id, "region": self._held.region, "last": self._last}
+        row = None
+        if self._resting:
+            self._resting = {broadcast: until for broadcast, until in self._resting.items() if until > now}
+            row = session.execute(_TURN_OF_OTHERS, {**of_account, "resting": list(self._resting)}).first()
+        row = row or session.execute(_TURN, of_account).first()
+        return (row[0], row[1]) if row else None
+
+    def _pending(self, connection: Connection, broadcast: Broadcast, most: int, now: datetime) -> list[_Row]:
+        """Read the next recipients that are due, each with its suppression where there is one by now."""
+        of_broadcast = {"broadcast": broadcast.id, "team": broadcast.team_id, "most": max(most, self._small_and_one)}
+        return [_Row(*row) for row in connection.execute(_PENDING, {**of_broadcast, "put_aside_by": now - AGAIN_AFTER})]
+
+    def _nothing_left(self, connection: Connection, broadcast: Broadcast, airborne: int) -> Over | Idle:
+        put_aside_at = connection.execute(_PUT_ASIDE, {"broadcast": broadcast.id}).scalar()
+        if put_aside_at is not None:
+            self._resting[broadcast.id] = put_aside_at + AGAIN_AFTER
+            return Idle.AGAIN
+        under_way = connection.execute(_UNDER_WAY, {"broadcast": broadcast.id}).first()
+        return Idle.AIRBORNE if under_way and airborne else Over(broadcast.id)
+
+    def _admit(
+        self, session: Session, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], now: datetime
+    ) -> Stale | Blocked | Idle | None:
+        """Ask the guard, and leave out whom the team never mails again. None: the others may be claimed.
+
+        Only the identities that speak for the From address are read: the others do not change the answer.
+        """
+        address = broadcast.from_address
+        labels = address.rpartition("@")[2].split(".")
+        names = [address, *(".".join(labels[start:]) for start in range(len(labels)))]
+        answer = self._overviews.ask(
+            mailer,
+            tuple(session.scalars(_SPEAKING, {"mailer": mailer.id, "names": names})),
+            from_address=address,
+            kind=broadcast.kind,
+            size=sum(counts_toward_quota(row.address) for row in rows),
+        )
+        if Blocker.FACTS_STALE in answer.blockers:
+            return Stale(mailer)
+        if answer.blockers:
+            return Blocked(broadcast.id, REASON_OF[answer.blockers[0]])
+        left_out = [{"broadcast": broadcast.id, "left_out": row.seq, "now": now} for row in rows if row.suppression]
+        if left_out:
+            session.connection().execute(_LEAVE_OUT, left_out)
+        return Idle.AGAIN if len(left_out) == len(rows) else None
+
+    def _claim(
+        self,
+        connection: Connection,
+        broadcast: Broadcast,
+        mailer: Mailer,
+        rows: Sequence[_Row],
+        pace: Pace,
+        room: int,
+        now: datetime,
+    ) -> Calls | Wait:
+        """Write down that these are about to be sent, unless they are too many so soon after a smaller call."""
+        calls = self._calls(connection, broadcast, mailer, rows, room)
+        if seconds := pace.wait(now, len(calls[0].seqs) - self._carried, mailer.max_send_rate):
+            return Wait(seconds)
+        self._carried = len(calls[-1].seqs)
+        connection.execute(_chunk.insert(), [self._intent(call, now) for call in calls])
+        for call in calls:
+            claimed = {"broadcast": broadcast.id, "first": call.seqs[0], "last": call.seqs[-1]}
+            written = {**claimed, "chunk": call.chunk_id, "now": now, "put_aside_by": now - AGAIN_AFTER}
+            if connection.execute(_CLAIM, written).rowcount != len(call.seqs):
+                raise RuntimeError("a delivery changed while its broadcast was locked")
+        share, next_at = pace.take(sum(len(call.seqs) for call in calls), mailer.max_send_rate, now)
+        connection.execute(_ADVANCE, {"account": self._held.id, "new_share": share, "next_at": next_at})
+        return Calls(calls, next_at, calls_at_once(mailer.max_send_rate))
+
+    def _calls(
+        self, connection: Connection, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], room: int
+    ) -> list[Call]:
+        """Make the calls, each with as many as it can carry."""
+        limit = chunk_limit(mailer.max_send_rate)
+        chosen = [row for row in rows if not row.suppression][: room * limit]
+        fields = fields_of(connection, broadcast.audience_id, (row.seq for row in chosen))
+        put_aside = {row.seq for row in chosen if row.retries}
+        left = [Addressee(row.seq, row.address, fields[row.seq]) for row in chosen]
+        letter, ses = self._letters.of(connection, broadcast), self._mailers.ses(mailer)
+        calls: list[Call] = []
+        while left and len(calls) < room:
+            entries = letter.entries(left[: self._blame.carries(broadcast.id, left, limit)])
+            seqs = [addressee.seq for addressee in left[: len(entries)]]
+            left = left[len(entries) :]
+            about = (new_id(), broadcast.id, broadcast.team_id, self._held, mailer, ses, letter)
+            calls.append(Call(*about, seqs, entries, has_first_tries=not put_aside.issuperset(seqs)))
+        return calls
+
+    def _intent(self, call: Call, now: datetime) -> dict[str, Any]:
+        return {
+            "id": call.chunk_id,
+            "broadcast_id": call.broadcast_id,
+            "sending_account_id": self._held.id,
+            "state": ChunkState.CALLING,
+            "fence": self._held.fence,
+            "size": len(call.seqs),
+            "called_at": now,
+            "error": "",
+        }

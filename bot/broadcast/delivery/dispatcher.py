@@ -1,0 +1,136 @@
+"""Sends what is due: starts scheduled broadcasts, and keeps one sender for every AWS account that has work."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement
+from sqlmodel import col, or_, select
+
+from bot.broadcast.content.message import Letters
+from bot.broadcast.delivery.account_lease import take
+from bot.broadcast.delivery.worker import Sender, Tools
+from bot.broadcast.transitions import MAILROOM, move, wake
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.readiness.overview import Overviews
+from bot.tasks import Tasks
+from storage import leases
+from storage.database import Database
+from storage.models import Broadcast, Mailer, SendingAccount, Team
+from storage.states import BroadcastState, PauseReason, PollKind
+
+MISSED: Final = timedelta(hours=1)
+"""A start missed by more asks first."""
+
+STOP_SECONDS = 25.0  # a call takes at most 23
+_AT_ONCE = 100
+
+
+class Engine:
+    """Every replica has one; a lease decides which of them sends for an account.
+
+    Args:
+        db, clock, mailers, monitor, overviews: as everywhere.
+        letters: fills broadcasts for their recipients.
+        small_limit: `MAILROOM_SMALL_BROADCAST_LIMIT`.
+        sleep: how to wait for the next call that fits the pace.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        mailers: Mailers,
+        monitor: Monitor,
+        overviews: Overviews,
+        letters: Letters,
+        *,
+        small_limit: int,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._tools = Tools(db, clock, mailers, monitor, overviews, letters, small_limit, sleep)
+        self._owner = secrets.token_hex(8)
+        self._stopping = asyncio.Event()
+        self._tasks = Tasks()
+        self._senders: dict[str, asyncio.Task[None]] = {}
+
+    async def tick(self) -> None:
+        """Start what is due, and a sender for each account that has work and none."""
+        if self._stopping.is_set():
+            return
+        now = self._clock()
+        async with self._db.read() as session:
+            due = select(Broadcast.id, Mailer.account_id, Mailer.region).where(*_is_due(now))
+            due = due.outerjoin(Mailer, col(Mailer.id) == Broadcast.mailer_id)
+            starting = (await session.exec(due.order_by(col(Broadcast.start_at)).limit(_AT_ONCE))).all()
+        for broadcast_id, account_id, region in starting:
+            await self._start(broadcast_id, account_id, region)
+        free = or_(col(SendingAccount.lease_until).is_(None), col(SendingAccount.lease_until) <= now)
+        async with self._db.read() as session:
+            working = (await session.exec(select(SendingAccount).where(col(SendingAccount.work_at) <= now, free))).all()
+        for account in working:
+            if account.id not in self._senders:
+                self._senders[account.id] = self._tasks.start(self._send(account), f"sender {account.account_id}")
+
+    async def idle(self) -> None:
+        """Wait until every sender that is running has nothing left to do."""
+        while self._senders:
+            await asyncio.wait(self._senders.values())
+
+    async def stop(self) -> None:
+        """Claim nothing more, and finish what is under way; what AWS does not answer in time is in doubt."""
+        self._stopping.set()
+        await self._tasks.finish(STOP_SECONDS)
+
+    async def _start(self, broadcast_id: str, account_id: str | None, region: str | None) -> None:
+        now = self._clock()
+        async with self._db.write() as session:
+            if account_id and region:
+                await wake(session, account_id, region, now)
+            due = select(Broadcast, Team).join(Team).where(col(Broadcast.id) == broadcast_id, *_is_due(now))
+            found = (await session.exec(due.with_for_update(of=Broadcast))).first()
+            if found is None:
+                return
+            broadcast, team = found
+            if broadcast.mailer_id is None:
+                await move(
+                    session, broadcast, BroadcastState.CANCELLED, by=MAILROOM, action="broadcast.cancel", now=now
+                )
+            elif reason := _why_not(broadcast, team, now):
+                await move(
+                    session,
+                    broadcast,
+                    BroadcastState.PAUSED,
+                    by=MAILROOM,
+                    action="broadcast.hold",
+                    now=now,
+                    reasons=[reason],
+                )
+            else:
+                await move(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.start", now=now)
+                await leases.schedule(session, PollKind.FEEDBACK, broadcast.mailer_id, now)
+
+    async def _send(self, account: SendingAccount) -> None:
+        try:
+            async with self._db.write() as session:
+                held = await take(session, account, self._owner, self._clock())
+            if held is not None:
+                await Sender(self._tools, held, self._stopping).work()
+        finally:
+            del self._senders[account.id]
+
+
+def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return col(Broadcast.state) == BroadcastState.SCHEDULED, col(Broadcast.start_at) <= now
+
+
+def _why_not(broadcast: Broadcast, team: Team, now: datetime) -> PauseReason | None:
+    """Say why a broadcast that is due must wait; the guard is asked before anything of it is claimed."""
+    if broadcast.start_at and now - broadcast.start_at > MISSED:
+        return PauseReason.LATE
+    return None if team.reachable else PauseReason.UNREACHABLE

@@ -1,0 +1,117 @@
+"""One call in one attempt, and what its answer says of each of its recipients."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.broadcast.delivery.chunk import Call
+from bot.ses.bulk_send import EntryOutcome, EntryResult, names_sender
+from bot.ses.errors import SesError, Trouble
+
+log = logging.getLogger(__name__)
+
+_OUTCOME_OF = {
+    Trouble.UNAVAILABLE: EntryOutcome.IN_DOUBT,
+    Trouble.QUOTA: EntryOutcome.QUOTA,
+    Trouble.LIMIT: EntryOutcome.QUOTA,  # SES's code for the quota, too, with a text of its own
+    Trouble.PAUSED: EntryOutcome.PAUSED,
+    Trouble.SUSPENDED: EntryOutcome.SUSPENDED,
+    Trouble.IDENTITY: EntryOutcome.IDENTITY,
+    Trouble.RATE: EntryOutcome.RETRY,
+    Trouble.THROTTLED: EntryOutcome.RETRY,
+    Trouble.NOT_SENT: EntryOutcome.RETRY,
+    Trouble.EXPIRED: EntryOutcome.RETRY,
+    Trouble.PRINCIPAL: EntryOutcome.RETRY,
+    Trouble.CLOCK_SKEW: EntryOutcome.RETRY,
+    Trouble.BAD_REQUEST: EntryOutcome.REFUSED,
+    Trouble.REJECTED: EntryOutcome.REFUSED,
+}
+_FINAL = frozenset({EntryOutcome.SENT, EntryOutcome.FAILED, EntryOutcome.IN_DOUBT})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One result for each entry, and the error where the call as a whole failed.
+
+    What blame.py makes of it:
+
+    Attributes:
+        excused: what is transient of it is not counted against the recipients; where AWS said so, it is unwell.
+        alone: so many recipients in a row were refused in a call of their own, this one included.
+        hopeless: why the rest of the broadcast had better not be tried.
+    """
+
+    results: Sequence[EntryResult]
+    error: SesError | None = None
+    excused: bool = False
+    alone: int = 0
+    hopeless: str = ""
+
+    @property
+    def outcomes(self) -> frozenset[EntryOutcome]:
+        return frozenset(result.outcome for result in self.results)
+
+    @property
+    def has_consequences(self) -> bool:
+        """Whether the broadcast or its account may have to wait or stop: not all was sent, failed or is in doubt."""
+        return bool(self.hopeless) or not self.outcomes <= _FINAL
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether AWS refused the call for what is in it, be it one recipient or what all of them share."""
+        return EntryOutcome.REFUSED in self.outcomes
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether everybody in it failed transiently."""
+        return self.outcomes == {EntryOutcome.TRANSIENT}
+
+    @property
+    def lost_access(self) -> SesError | None:
+        """What only another look at all that the mailer needs can tell; it also puts back what is missing at AWS."""
+        if EntryOutcome.SET_UP in self.outcomes:
+            code = next(each.status for each in self.results if each.outcome is EntryOutcome.SET_UP)
+            return SesError(Trouble.MISSING_ACTION, code, "ses:CreateConfigurationSet")
+        return self.error if self.error and self.error.is_access_loss else None
+
+    @property
+    def too_fast(self) -> bool:
+        """Whether AWS asked us to slow down."""
+        if self.error:
+            return self.error.trouble in {Trouble.RATE, Trouble.THROTTLED}
+        return EntryOutcome.RETRY in self.outcomes or self.excused
+
+    @property
+    def troubled(self) -> bool:
+        """Whether AWS had better be left alone for a while."""
+        return self.too_fast or (self.error is not None and not self.is_refused)
+
+
+async def send(call: Call) -> Answer:
+    """Make the one call. Whatever happens, there is an answer for each entry."""
+    try:
+        results = await call.ses.send_bulk(
+            sender=call.letter.fixed.sender,
+            reply_to=call.letter.reply_to,
+            configuration_set=call.mailer.configuration_set,
+            template=call.letter.template,
+            entries=call.entries,
+            tags=call.letter.tags(call.chunk_id),
+        )
+    except SesError as error:
+        return Answer([EntryResult(_outcome_of(error, call), error.code, error=error.text)] * len(call.entries), error)
+    except Exception:  # a fault of ours, perhaps after the mail went: so it is in doubt
+        log.exception("the call of chunk %s ended with an error of ours", call.chunk_id)
+        return Answer([EntryResult(EntryOutcome.IN_DOUBT, "", error="internal error")] * len(call.entries))
+    return Answer(results)
+
+
+def _outcome_of(error: SesError, call: Call) -> EntryOutcome:
+    """Say what the refusal of a whole call means: SES refuses a sender that way, or for each entry."""
+    if error.is_access_loss:
+        return EntryOutcome.RETRY
+    if names_sender(error.unverified, call.letter.fixed.sender):
+        return EntryOutcome.IDENTITY
+    if f"Configuration set <{call.mailer.configuration_set}> does not exist".lower() in error.text.lower():
+        return EntryOutcome.SET_UP
+    return _OUTCOME_OF.get(error.trouble, EntryOutcome.STOP)

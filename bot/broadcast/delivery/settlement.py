@@ -1,0 +1,213 @@
+"""The last step of every call: what its answer means, written down.
+
+What AWS provably did not take goes back to `pending`; what it may have taken is `in_doubt`, and is never sent again by
+itself.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Update, bindparam, case, literal, or_
+from sqlmodel import SQLModel, col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce
+from bot.broadcast.delivery.chunk import Call
+from bot.broadcast.delivery.fault_isolation import MOST_TRIES, single_out
+from bot.broadcast.delivery.rate_limit import CUT
+from bot.broadcast.delivery.send_result import Answer
+from bot.broadcast.pauses import hold
+from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, move
+from bot.mailer.monitoring.facts import CONFIRM_AFTER, take_refusal
+from bot.ses.bulk_send import EntryOutcome
+from bot.ses.errors import SesError
+from storage import leases
+from storage.models import Broadcast, Mailer, SendingAccount
+from storage.states import Access, BroadcastState, ChunkState, DeliveryState, PauseReason, PollKind
+
+TOLD_EVERY = 3.0  # seconds that lie at least between two drawings of the progress
+
+_RUNNING = frozenset({BroadcastState.SENDING, BroadcastState.PAUSED})
+_STATE_OF = {
+    EntryOutcome.SENT: DeliveryState.SENT,
+    EntryOutcome.FAILED: DeliveryState.FAILED,
+    EntryOutcome.IN_DOUBT: DeliveryState.IN_DOUBT,
+}
+_SETTLED = frozenset({DeliveryState.SENT, DeliveryState.FAILED})
+
+_chunk, _delivery = (SQLModel.metadata.tables[name] for name in ("chunk", "delivery"))
+_state_type = _delivery.c.state.type
+_END_CHUNK = (
+    _chunk.update()
+    .where(_chunk.c.id == bindparam("chunk"), _chunk.c.state == ChunkState.CALLING)
+    .values(state=bindparam("to"), finished_at=bindparam("now"), error=bindparam("why"))
+)
+
+
+class _Writing(NamedTuple):
+    """Writes the states of those deliveries of a chunk that are still in one of some states; made once, like _CLAIM."""
+
+    sent: Update
+    others: Update
+    again: Update  # one more of its retries, up to a number; with MOST_TRIES it has failed
+
+    @classmethod
+    def where(cls, *states: DeliveryState) -> "_Writing":
+        still = _delivery.update().where(
+            _delivery.c.broadcast_id == bindparam("broadcast"),
+            _delivery.c.seq == bindparam("at_seq"),
+            _delivery.c.chunk_id == bindparam("chunk"),
+            or_(*(_delivery.c.state == state for state in states)),
+        )
+        sent = still.values(state=DeliveryState.SENT, message_id=bindparam("message"), error="", at=bindparam("now"))
+        others = still.values(
+            state=bindparam("to"), chunk_id=bindparam("kept"), error=bindparam("why"), at=bindparam("now")
+        )
+        retries = case((_delivery.c.retries < bindparam("up_to"), _delivery.c.retries + 1), else_=_delivery.c.retries)
+        gives_up = retries >= MOST_TRIES
+        failed, back = literal(DeliveryState.FAILED, _state_type), bindparam("to", type_=_state_type)
+        again = still.values(
+            state=case((gives_up, failed), else_=back),
+            chunk_id=case((gives_up, _delivery.c.chunk_id), else_=None),
+            error=case((gives_up, bindparam("why")), else_=""),
+            at=bindparam("now"),
+            retries=retries,
+        )
+        return cls(sent, others, again)
+
+
+_ON_TIME = _Writing.where(DeliveryState.SENDING)
+_LATE = _Writing.where(DeliveryState.SENDING, DeliveryState.IN_DOUBT)
+
+
+async def record(session: AsyncSession, call: Call, answer: Answer, *, now: datetime, rest: float, tell: bool) -> None:
+    """Write down what became of every entry, and what follows for the broadcast and its account.
+
+    Recording twice changes nothing, and so does recording after the lease was lost, apart from what is certain: an
+    entry in doubt that was sent.
+
+    Args:
+        session: the transaction.
+        call: what was claimed.
+        answer: what AWS said.
+        now: the time.
+        rest: seconds to leave the account alone; 0 where all is well.
+        tell: have the progress drawn again.
+    """
+    if rest:
+        await _slow_down(session, call, now + timedelta(seconds=rest), cut=answer.too_fast)
+    broadcast = None
+    if answer.has_consequences:
+        lock = select(Broadcast).where(Broadcast.id == call.broadcast_id).with_for_update()
+        broadcast = (await session.exec(lock.options(*WITHOUT_CONTENT))).first()
+    cancelled = broadcast is not None and broadcast.state is BroadcastState.CANCELLED
+    back = DeliveryState.CANCELLED if cancelled else DeliveryState.PENDING
+    if broadcast is not None:
+        answer = await single_out(session, call, answer)
+    connection = await session.connection()
+    on_time = await connection.run_sync(settle, call, answer, now, back)
+    if broadcast is not None and on_time:
+        await _follow(session, call, answer, broadcast, now)
+    if tell:
+        await announce(session, call.team_id, Notice.BROADCAST, call.broadcast_id, now=now, not_within=TOLD_EVERY)
+
+
+def settle(
+    connection: Connection, call: Call, answer: Answer, now: datetime, back: DeliveryState = DeliveryState.PENDING
+) -> bool:
+    """End the chunk and write the state of each delivery; by itself it is enough where nothing else follows.
+
+    `back` is the state of what provably was not sent. False: the chunk was ended before, by an earlier attempt to
+    record it or by a take-over.
+    """
+    on_time = _end_chunk(connection, call, answer, now)
+    sent, others, again = [], [], []
+    for seq, result in zip(call.seqs, answer.results, strict=True):
+        row = {"broadcast": call.broadcast_id, "at_seq": seq, "chunk": call.chunk_id, "now": now}
+        if result.outcome is EntryOutcome.SENT:
+            sent.append({**row, "message": result.message_id or None})
+            continue
+        if result.outcome is EntryOutcome.TRANSIENT:
+            why = f"Amazon SES did not take it in {MOST_TRIES} calls: {result.reason}"
+            again.append({**row, "to": back, "up_to": 1 if answer.excused else MOST_TRIES, "why": why})
+            continue
+        state = _STATE_OF.get(result.outcome, back)
+        if on_time or state in _SETTLED:
+            kept = call.chunk_id if result.outcome in _STATE_OF else None
+            others.append({**row, "to": state, "kept": kept, "why": result.reason})
+    writing = _ON_TIME if on_time else _LATE
+    if sent:
+        connection.execute(writing.sent, sent)
+    if others:
+        connection.execute(writing.others, others)
+    if again and on_time:
+        connection.execute(writing.again, again)
+    return on_time
+
+
+def _end_chunk(connection: Connection, call: Call, answer: Answer, now: datetime) -> bool:
+    unknown = answer.outcomes == {EntryOutcome.IN_DOUBT}
+    ended = {
+        "chunk": call.chunk_id,
+        "to": ChunkState.IN_DOUBT if unknown else ChunkState.DONE,
+        "now": now,
+        "why": answer.results[0].error if answer.error or unknown else "",
+    }
+    return bool(connection.execute(_END_CHUNK, ended).rowcount)
+
+
+async def _slow_down(session: AsyncSession, call: Call, until: datetime, *, cut: bool) -> None:
+    held = (col(SendingAccount.id) == call.held.id, col(SendingAccount.fence) == call.held.fence)
+    share = col(SendingAccount.share)
+    slower = update(SendingAccount).where(*held).values(next_send_at=until, share=share * CUT if cut else share)
+    await session.exec(slower)
+
+
+async def _follow(session: AsyncSession, call: Call, answer: Answer, broadcast: Broadcast, now: datetime) -> None:
+    """Hold or stop what AWS will not take any more."""
+    outcomes = answer.outcomes
+    stop = next((each.reason for each in answer.results if each.outcome is EntryOutcome.STOP), answer.hopeless)
+    if stop and broadcast.state in _RUNNING:
+        broadcast.error = stop
+        await move(session, broadcast, BroadcastState.STOPPED, by=MAILROOM, action="broadcast.stop", now=now)
+    if EntryOutcome.IDENTITY in outcomes and broadcast.state is BroadcastState.SENDING:
+        await hold(session, [broadcast], PauseReason.IDENTITY, now)
+    if EntryOutcome.QUOTA in outcomes:
+        await hold(session, await _of_account(session, call), PauseReason.QUOTA, now)
+    if outcomes & {EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
+        await hold(session, await _of_account(session, call), PauseReason.SENDING, now)
+    if answer.lost_access:
+        await _suspect(session, call, answer.lost_access, now)
+    if outcomes & {EntryOutcome.IDENTITY, EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
+        await leases.schedule(session, PollKind.ACCOUNT, call.mailer.id, now)
+
+
+async def _suspect(session: AsyncSession, call: Call, error: SesError, now: datetime) -> None:
+    """Hold what the mailer sends until the monitor has asked AWS in another way."""
+    mailer = await session.get(Mailer, call.mailer.id, with_for_update=True)
+    if mailer is None or mailer.version != call.mailer.version:  # reconnected meanwhile: that was the old key
+        return
+    if mailer.access is Access.OK:
+        confirms = take_refusal(mailer, Access.SUSPECT, error, now)
+        session.add(mailer)
+        await leases.schedule(session, confirms, mailer.id, now + CONFIRM_AFTER)
+    running = [each for each in await _of_account(session, call) if each.mailer_id == mailer.id]
+    await hold(session, running, PauseReason.ACCESS, now)
+
+
+async def _of_account(session: AsyncSession, call: Call) -> Sequence[Broadcast]:
+    """Lock every broadcast that is sending through this AWS account."""
+    found = await session.exec(
+        select(Broadcast)
+        .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
+        .where(
+            Mailer.account_id == call.held.account_id,
+            Mailer.region == call.held.region,
+            Broadcast.state == BroadcastState.SENDING,
+        )
+        .order_by(Broadcast.id)
+        .options(*WITHOUT_CONTENT)
+        .with_for_update(of=Broadcast)
+    )
+    return found.all()

@@ -1,0 +1,86 @@
+"""Broadcasts that wait while the identity of their From address is replaced: they follow it, or wait for a person."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce
+from bot.broadcast.content.message import Fixed
+from bot.broadcast.draft import Addresses, Draft, fix
+from bot.broadcast.pauses import hold
+from bot.mailer.readiness.rules import covering, fact_of
+from storage import audit
+from storage.models import Broadcast, Identity, Team
+from storage.states import BroadcastState, PauseReason, SendKind
+
+_WAITING = (BroadcastState.SCHEDULED, BroadcastState.PAUSED)
+
+
+class Waiting:
+    """What `bot.mailer.identities.recovery` wants done with broadcasts, which are above it."""
+
+    async def of(self, session: AsyncSession, identity: Identity) -> Sequence[Broadcast]:
+        """Lock and return those for whose From address nothing but this identity speaks."""
+        rows = await session.exec(select(Identity).where(Identity.mailer_id == identity.mailer_id))
+        facts = [fact_of(row) for row in rows]
+        waiting = await session.exec(
+            select(Broadcast)
+            .where(
+                Broadcast.mailer_id == identity.mailer_id,
+                Broadcast.kind == SendKind.BROADCAST,
+                col(Broadcast.state).in_(_WAITING),
+            )
+            .order_by(Broadcast.id)
+            .with_for_update()
+        )
+        return [
+            each
+            for each in waiting
+            if (speaks := covering(each.from_address, facts)) is not None and speaks.name == identity.name
+        ]
+
+    async def move(
+        self, session: AsyncSession, broadcasts: Sequence[Broadcast], to: str, *, by: str, now: datetime
+    ) -> None:
+        """Have them sent from the new identity: the same local part at a domain, else the address itself.
+
+        The message is compiled anew, since it may name the sender: with the team's settings of today.
+        """
+        for broadcast in broadcasts:
+            before = broadcast.from_address
+            if (after := new_sender(before, to)) == before:
+                continue
+            team = await session.get_one(Team, broadcast.team_id)
+            old = Fixed.from_json(broadcast.template)
+            typed = Draft(after, broadcast.reply_to, broadcast.subject, broadcast.preheader, broadcast.body)
+            addresses = Addresses(after, broadcast.reply_to)
+            fixed = fix(team, typed, addresses, broadcast.kind, old.columns, old.public_url)
+            broadcast.from_address, broadcast.template = after, fixed.to_json()
+            broadcast.version += 1
+            session.add(broadcast)
+            audit.record(
+                session,
+                broadcast.team_id,
+                by,
+                "broadcast.change_from",
+                now=now,
+                subject=broadcast.id,
+                before={"from": before},
+                after={"from": after},
+            )
+            await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now)
+
+    async def hold(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
+        """Have them wait for a person."""
+        free = (each for each in broadcasts if PauseReason.IDENTITY not in each.pause_reasons)
+        await hold(session, free, PauseReason.IDENTITY, now)
+
+
+def new_sender(address: str, identity: str) -> str:
+    """Return the From address to use once this identity stands in the place of the old one."""
+    if "@" in identity:
+        return identity
+    local, _, domain = address.rpartition("@")
+    return address if f".{domain}".endswith(f".{identity}") else f"{local}@{identity}"

@@ -1,0 +1,65 @@
+"""The guard, asked by somebody who is about to send: on facts that are fresh, with a no that can be shown."""
+
+from bot.errors import BotError
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.readiness.explanations import notice
+from bot.mailer.readiness.overview import Overviews
+from bot.mailer.readiness.rules import Blocker, Readiness
+from storage.models import Mailer, Team
+from storage.states import SendKind
+
+_OF_FROM = frozenset(
+    {
+        Blocker.NO_VERIFIED_IDENTITY,
+        Blocker.IDENTITY_UNKNOWN,
+        Blocker.IDENTITY_PENDING,
+        Blocker.IDENTITY_FAILED,
+        Blocker.IDENTITY_GONE,
+    }
+)
+
+
+class NotReadyError(BotError):
+    """The guard says no; `readiness` has all its reasons, the sentence is about the most basic one."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        specific = [code for code in readiness.blockers if code is not Blocker.NO_VERIFIED_IDENTITY]
+        code = (specific or readiness.blockers)[0]
+        sentence = notice(code, readiness).sentence
+        super().__init__(code.value, sentence, field="from" if code in _OF_FROM else "")
+        self.readiness = readiness
+
+
+class Gate:
+    def __init__(self, mailers: Mailers, monitor: Monitor, overviews: Overviews) -> None:
+        self._mailers = mailers
+        self._monitor = monitor
+        self._overviews = overviews
+
+    async def ask(
+        self, team: Team, from_address: str, kind: SendKind, size: int, *, again: bool = False
+    ) -> tuple[Mailer, Readiness]:
+        """Return the mailer and the guard's yes, with its warnings.
+
+        Facts that are too old to send on are read again first, and with `again` all are. `size` is recipients that
+        count toward the quota.
+
+        Raises:
+            NotReadyError: the guard says no.
+            BotError: AWS did not answer.
+        """
+        mailer, answer = await self._answer(team, from_address, kind, size)
+        if mailer is not None and (again or Blocker.FACTS_STALE in answer.blockers):
+            await self._monitor.refresh(mailer)
+            mailer, answer = await self._answer(team, from_address, kind, size)
+        if mailer is None or not answer.allowed:
+            raise NotReadyError(answer)
+        return mailer, answer
+
+    async def _answer(
+        self, team: Team, from_address: str, kind: SendKind, size: int
+    ) -> tuple[Mailer | None, Readiness]:
+        mailer = await self._mailers.of(team)
+        identities = tuple(await self._mailers.identities(mailer)) if mailer else ()
+        return mailer, self._overviews.ask(mailer, identities, from_address=from_address, kind=kind, size=size)

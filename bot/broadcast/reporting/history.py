@@ -1,0 +1,83 @@
+"""Broadcasts as a team looks back on them: the last ones, page by page, one of them, the list of its recipients."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlmodel import col, func, select
+
+from bot.alerts.outbox import Notice, key_of
+from bot.broadcast.reporting.progress import Progress, progress_of
+from bot.errors import BotError
+from storage import audit
+from storage.database import Database
+from storage.models import Broadcast, Outbox, Team
+from storage.states import SendKind
+
+PAGE: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """Some of a team's broadcasts, the newest first. `number` counts from 0; there is at least one page."""
+
+    items: Sequence[Progress]
+    number: int
+    pages: int
+
+
+class Reports:
+    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def page(self, team: Team, number: int) -> ReportPage:
+        """Return the page with this number, or the last one where there are fewer; drafts are in it, tests are not."""
+        ours = (Broadcast.team_id == team.id, Broadcast.kind == SendKind.BROADCAST)
+        newest_first = (col(Broadcast.created_at).desc(), col(Broadcast.id))
+        async with self._db.read() as session:
+            total = (await session.exec(select(func.count()).select_from(Broadcast).where(*ours))).one()
+            pages = max(1, -(-total // PAGE))
+            number = min(max(number, 0), pages - 1)
+            page = select(Broadcast.id).where(*ours).order_by(*newest_first).limit(PAGE).offset(number * PAGE)
+            ids = (await session.exec(page)).all()
+            items = [await progress_of(session, each, self._clock()) for each in ids]
+        return ReportPage([item for item in items if item], number, pages)
+
+    async def one(self, team: Team, broadcast_id: str) -> Progress:
+        """Raises BotError NOT_FOUND, the same for one that is missing and one of another team."""
+        async with self._db.read() as session:
+            found = await progress_of(session, broadcast_id, self._clock())
+        if found is None or found.broadcast.team_id != team.id:
+            raise BotError("NOT_FOUND", "This broadcast is no longer there.")
+        return found
+
+    async def ask_for_list(self, team: Team, broadcast_id: str, by: str) -> Broadcast:
+        """Have the list of recipients brought to this person; asked for again before it is there, it comes once.
+
+        Raises:
+            BotError: NOT_FOUND.
+        """
+        broadcast = (await self.one(team, broadcast_id)).broadcast
+        now = self._clock()
+        key = key_of(Notice.LIST, broadcast.id, by)
+        async with self._db.write() as session:
+            await session.get(Broadcast, broadcast.id, with_for_update=True)  # of two clicks one comes second
+            row = (await session.exec(select(Outbox).where(Outbox.key == key).with_for_update())).first()
+            if row is not None and row.due_at is not None:
+                return broadcast
+            row = row or Outbox(
+                team_id=team.id,
+                key=key,
+                kind=Notice.LIST,
+                record_id=broadcast.id,
+                user_id=by,
+                is_file=True,
+                wanted=0,
+                created_at=now,
+            )
+            row.wanted, row.due_at, row.ts = row.wanted + 1, now, ""
+            session.add(row)
+            audit.record(session, team.id, by, "broadcast.list", now=now, subject=broadcast.id)
+        return broadcast

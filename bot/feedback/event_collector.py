@@ -1,0 +1,168 @@
+"""Collects what comes back: SES's events, from each team's queue or by SNS."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.feedback.event_processor import record
+from bot.feedback.missing_events import follow_silence
+from bot.feedback.reputation_enforcement import judge
+from bot.feedback.ses_events import EventKind, parse
+from bot.mailer.credential_store import Vault
+from bot.mailer.monitoring.feedback_health import heard
+from bot.mailer.monitoring.feedback_route import Way, is_awaited, way_of
+from bot.ses import event_queue
+from bot.ses.errors import SesError, Trouble
+from storage import leases
+from storage.database import Database
+from storage.models import Broadcast, Mailer
+from storage.states import BroadcastState, PollKind
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 8
+"""Mailers whose queues are looked into."""
+
+CALLS_AT_ONCE: Final = 8
+"""For one mailer, where there is much: a broadcast of 500 a second makes 1,000 events, and a call brings ten."""
+
+THREADS: Final = AT_ONCE + CALLS_AT_ONCE
+"""For these calls alone, so that long polls never keep another call waiting."""
+
+WAIT_SECONDS = 5
+ROUNDS = 100
+EVENTS_COME_FOR: Final = timedelta(hours=72)
+_SOON: Final = timedelta(seconds=5)
+_LATER: Final = timedelta(seconds=60)
+_HOT: Final = timedelta(hours=1)
+_JUDGED_EVERY: Final = timedelta(seconds=5)
+
+_HURTS = frozenset({EventKind.BOUNCE, EventKind.COMPLAINT})
+_LIVE = (BroadcastState.SENDING, BroadcastState.PAUSED)
+
+
+class Feedback:
+    """Collects for the mailers that sent within 72 hours.
+
+    Args: `vault` opens the way to AWS with clients of its own, so that long polls never keep another call waiting;
+    `wait_seconds` is how long one poll waits for the first event.
+    """
+
+    def __init__(
+        self, db: Database, clock: Callable[[], datetime], vault: Vault, *, wait_seconds: int = WAIT_SECONDS
+    ) -> None:
+        self._wait_seconds = wait_seconds
+        self._db = db
+        self._clock = clock
+        self._vault = vault
+        self._hurt: set[str] = set()  # ids of mailers to judge
+        self._judged: dict[str, datetime] = {}  # when they last were
+
+    async def tick(self) -> None:
+        """Collect for every mailer that is due."""
+        await self._judge()
+        async with self._db.write() as session:
+            claims = await leases.claim_due(
+                session, [PollKind.FEEDBACK], now=self._clock(), lease=leases.LONGEST_POLL, limit=AT_ONCE
+            )
+        for outcome in await asyncio.gather(*map(self._collect, claims), return_exceptions=True):
+            if isinstance(outcome, BaseException):  # it is due again when its lease ends
+                log.error("events could not be collected", exc_info=outcome)
+
+    async def take_in(self, mailer: Mailer, bodies: Iterable[str]) -> None:
+        """Write down what SNS's messages from the mailer's topic say, however they came.
+
+        One that cannot be written down is passed over, so that it neither keeps the others back nor comes for ever.
+        """
+        bodies = list(bodies)
+        try:
+            await self._take_in(mailer, bodies)
+        except Exception:  # noqa: BLE001 - whatever it is, the messages are looked at one by one
+            for body in bodies:
+                await self._take_alone(mailer, body)
+
+    async def _take_alone(self, mailer: Mailer, body: str) -> None:
+        try:
+            await self._take_in(mailer, [body])
+        except Exception:
+            # A database that takes this note is well: then the message is at fault, and else it is to come again.
+            digest = hashlib.sha256(body.encode(errors="replace")).hexdigest()
+            async with self._db.write() as session:
+                await leases.seen_once(session, f"passed over:{mailer.id}:{digest}", self._clock())
+            log.exception("a message from the topic of mailer %s cannot be written down and is passed over", mailer.id)
+
+    async def _take_in(self, mailer: Mailer, bodies: Iterable[str]) -> None:
+        events = [event for body in bodies if (event := parse(body, mailer.topic_arn))]
+        if not events:
+            return
+        now = self._clock()
+        async with self._db.write() as session:
+            await record(session, mailer, events, now)
+        await heard(self._db, mailer, now)
+        if any(event.kind in _HURTS for event in events):
+            self._hurt.add(mailer.id)
+        await self._judge()
+
+    async def _collect(self, claim: leases.Claim) -> None:
+        async with self._db.read() as session:
+            mailer = await session.get(Mailer, claim.subject_id)
+            last = await _last_sent(session, mailer, self._clock()) if mailer else None
+        if mailer is None or last is None or (way_of(mailer) is Way.NONE and not mailer.heard_at):
+            async with self._db.write() as session:
+                await leases.end(session, claim)
+            return
+        pause = _SOON if mailer.queue_url and self._clock() - last < _HOT else _LATER
+        refused = None
+        try:
+            if mailer.queue_url:
+                await self._empty(mailer, mailer.queue_url)
+        except SesError as error:
+            log.info("the queue of mailer %s gave nothing: %s", mailer.id, error.code)
+            refused, pause = error, _LATER
+        async with self._db.write() as session:
+            if refused is None:
+                await follow_silence(session, mailer.id, self._clock())
+            elif refused.trouble is Trouble.MISSING_ACTION:
+                await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, self._clock())
+            await leases.finish(session, claim, self._clock() + pause)
+
+    async def _empty(self, mailer: Mailer, queue_url: str) -> None:
+        session = self._vault.session(mailer)
+        at_once, wait = 1, self._wait_seconds
+        for _ in range(ROUNDS):
+            receiving = (event_queue.receive(session, queue_url, wait_seconds=wait) for _ in range(at_once))
+            batches = [batch for batch in await asyncio.gather(*receiving) if batch]
+            messages = [message for batch in batches for message in batch]
+            if not messages:
+                return
+            await self.take_in(mailer, [message.body for message in messages])
+            await asyncio.gather(*(event_queue.delete(session, queue_url, batch) for batch in batches))
+            there_is_more = len(messages) == at_once * event_queue.MOST_AT_ONCE
+            at_once, wait = (min(2 * at_once, CALLS_AT_ONCE), 0) if there_is_more else (1, self._wait_seconds)
+
+    async def _judge(self) -> None:
+        """Judge the mailers that bounces or complaints have hurt, each now and then only: it counts a day's mails."""
+        now = self._clock()
+        due = {each for each in self._hurt if each not in self._judged or now - self._judged[each] >= _JUDGED_EVERY}
+        self._hurt -= due
+        for mailer_id in sorted(due):
+            self._judged[mailer_id] = now
+            await judge(self._db, mailer_id, now)
+
+
+async def _last_sent(session: AsyncSession, mailer: Mailer, now: datetime) -> datetime | None:
+    """Return when this mailer last sent, if events may still come, or are missed."""
+    live = select(Broadcast.id).where(Broadcast.mailer_id == mailer.id, col(Broadcast.state).in_(_LIVE)).limit(1)
+    if (await session.exec(live)).first():
+        return now
+    since = now - EVENTS_COME_FOR
+    ended = select(Broadcast.finished_at).where(Broadcast.mailer_id == mailer.id, col(Broadcast.finished_at) > since)
+    last = (await session.exec(ended.order_by(col(Broadcast.finished_at).desc()).limit(1))).first()
+    tested = mailer.tested_at if is_awaited(mailer) else None
+    return max(filter(None, (last, tested, mailer.unheard_since)), default=None)

@@ -1,0 +1,41 @@
+"""Notices that SES took mails and tells nothing of them: bounces would go unseen until AWS stops the account."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.mailer.monitoring.feedback_health import unheard
+from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN, heard_since
+from storage.models import Broadcast, Delivery, Mailer
+from storage.states import Access, DeliveryState
+
+ENOUGH: Final = 20
+"""Mails without an event that make an alert; of fewer the self-test knows more."""
+
+_COUNTED: Final = 10_000
+"""That is bad enough, and counting more would take long."""
+
+
+async def follow_silence(session: AsyncSession, mailer_id: str, now: datetime) -> None:
+    """Open the incident where enough mails have gone out, long enough ago, and not one event has come since."""
+    mailer = await session.get(Mailer, mailer_id, with_for_update=True)
+    until = now - EVENTS_COME_WITHIN
+    if mailer is None or mailer.unheard or mailer.access is not Access.OK or heard_since(mailer, until):
+        return
+    taken = (
+        select(col(Delivery.at))
+        .join(Broadcast, col(Broadcast.id) == Delivery.broadcast_id)
+        .where(
+            Broadcast.mailer_id == mailer.id,
+            Delivery.state == DeliveryState.SENT,
+            col(Delivery.at) > (mailer.heard_at or mailer.connected_at),
+            col(Delivery.at) <= until,
+        )
+        .limit(_COUNTED)
+        .subquery()
+    )
+    mails, since = (await session.exec(select(func.count(), func.min(taken.c.at)).select_from(taken))).one()
+    if mails >= ENOUGH:
+        await unheard(session, mailer, mails, since, now)

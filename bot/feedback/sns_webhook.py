@@ -1,0 +1,69 @@
+"""SES's events by SNS to our own address, for teams whose policy has no queue: proven first, then as from the queue."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlmodel import select
+
+from bot.feedback.event_collector import Feedback
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.feedback_health import want_test
+from bot.ses.sns_messages import Certificates, Kind, RefusedError, confirm, read
+from storage import leases
+from storage.database import Database
+from storage.models import Mailer, SeenRequest
+
+log = logging.getLogger(__name__)
+
+
+class Notified:
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        mailers: Mailers,
+        feedback: Feedback,
+        certificates: Certificates,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+        self._feedback = feedback
+        self._certificates = certificates
+        self._confirming = asyncio.Lock()
+
+    async def take(self, connection: str, body: bytes) -> None:
+        """Take a message in; the same one again changes nothing.
+
+        Raises:
+            RefusedError: it is not for us, or nobody knows the connection.
+            OSError, SesError: not now: SNS is to try again.
+        """
+        message = read(body)
+        async with self._db.read() as session:
+            mailer = (await session.exec(select(Mailer).where(Mailer.connection == connection))).first()
+        if mailer is None:
+            raise RefusedError("an unknown connection")
+        await self._certificates.verify(message, mailer.topic_arn, self._clock())
+        match message.kind:
+            case Kind.NOTIFICATION:
+                await self._feedback.take_in(mailer, [body.decode()])
+            case Kind.SUBSCRIBED:
+                async with self._confirming:
+                    await self._confirm(mailer, message.token)
+            case Kind.UNSUBSCRIBED:  # the next look at what is set up puts it back
+                log.warning("somebody has ended the subscription of mailer %s", mailer.id)
+
+    async def _confirm(self, mailer: Mailer, token: str) -> None:
+        """Confirm a subscription, once however often its message comes."""
+        key = f"confirmed:{mailer.id}:{hashlib.sha256(token.encode()).hexdigest()}"
+        async with self._db.read() as session:
+            if await session.get(SeenRequest, key):
+                return
+        await confirm(self._mailers.session(mailer), mailer.topic_arn, token)
+        async with self._db.write() as session:
+            await leases.seen_once(session, key, self._clock())
+            await want_test(session, await self._mailers.lock(session, mailer.id), self._clock())

@@ -1,0 +1,246 @@
+"""Connecting a team to its AWS account: checked first, stored only when every required permission is there.
+
+At most one mailer a team is a database constraint; whoever loses the race has what it set up at AWS removed again.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce
+from bot.errors import BotError
+from bot.mailer.connection.credential_input import AlreadyConnectedError, Typed, open_role, refusal, require_passed
+from bot.mailer.connection.shared_accounts import share_account
+from bot.mailer.credential_store import Vault
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.facts import next_walk, record_listing, take_account, take_report
+from bot.mailer.monitoring.feedback_health import want_test
+from bot.mailer.monitoring.incident_rules import follow_facts
+from bot.ses import permission_check
+from bot.ses.assume_role import OpenRoleError
+from bot.ses.client import AwsSession, SesClients
+from bot.ses.credentials import AwsRole
+from bot.ses.errors import ASSUME_ROLE, SesError
+from bot.ses.operations import AccountFacts, ListedIdentity, Ses
+from bot.ses.permission_check import AccessReport, OnStep, Outcome, Step
+from bot.ses.provisioning import SetUp, tear_down
+from storage import audit, leases
+from storage.database import Database, is_unique_violation
+from storage.models import Mailer, Team, new_id
+from storage.states import PollKind
+
+Check = Callable[[], Awaitable[AccessReport]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """Credentials that passed, and what AWS says of the account they belong to."""
+
+    typed: Typed
+    report: AccessReport
+    set_up: SetUp
+    account: AccountFacts
+    listed: list[ListedIdentity]
+
+
+class Connections:
+    """Args: `forget` drops whatever is kept of a mailer's credentials in memory."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        mailers: Mailers,
+        vault: Vault,
+        clients: SesClients,
+        forget: Callable[[str], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+        self._vault = vault
+        self._clients = clients
+        self._forget = forget
+        self._sleep = sleep
+
+    async def require_free(self, team: Team) -> None:
+        """Refuse a second mailer.
+
+        Raises:
+            AlreadyConnectedError: C1.
+        """
+        if (mailer := await self._mailers.of(team)) is not None:
+            raise AlreadyConnectedError(mailer)
+
+    async def connect(self, team: Team, typed: Typed, by: str, on_step: OnStep) -> tuple[Mailer, AccessReport]:
+        """Check the credentials action by action; store them and tell the channel, when everything required is there.
+
+        Raises:
+            AlreadyConnectedError: C1, also where somebody else was faster.
+            AccessRefusedError: a required action is missing.
+            BotError: wrong credentials, a root key, AWS out of reach.
+        """
+        await self.require_free(team)
+        mailer_id, connection = new_id(), secrets.token_hex(8)
+        session = self._clients.sign_in(mailer_id, 1, typed.credentials, typed.region, connection)
+        try:
+
+            def run() -> Awaitable[AccessReport]:
+                return permission_check.check(
+                    session, connection, on_step=on_step, sleep=self._sleep, monotonic=self._seconds
+                )
+
+            checked = await self._check(session, typed, run, on_step)
+            mailer = self._new(team, mailer_id, connection, checked, by)
+            try:
+                await self._store(mailer, checked, by)
+            except IntegrityError as error:
+                if not is_unique_violation(error):
+                    raise
+                await tear_down(session, checked.set_up, made_now=True)
+                await self.require_free(team)
+                raise
+        except BaseException:
+            self._forget(mailer_id)
+            raise
+        return mailer, checked.report
+
+    async def reconnect(self, team: Team, typed: Typed, by: str, on_step: OnStep) -> tuple[Mailer, AccessReport]:
+        """Give the mailer new credentials for the same account and region; everything else stays.
+
+        Raises:
+            BotError: as `connect`; OTHER_ACCOUNT or OTHER_REGION, which would be a new mailer.
+        """
+        mailer = await self._mailers.required(team)
+        if typed.region != mailer.region:
+            raise BotError(
+                "OTHER_REGION",
+                f"This mailer is in {mailer.region}, and reconnecting keeps it there.",
+                "For another region delete the mailer and connect again.",
+                field="region",
+            )
+        trial = new_id()
+        session = self._clients.sign_in(trial, 1, typed.credentials, typed.region, mailer.connection)
+
+        def run() -> Awaitable[AccessReport]:
+            return permission_check.recheck(
+                session,
+                mailer.connection,
+                account_id=mailer.account_id,
+                new_key=True,
+                on_step=on_step,
+                sleep=self._sleep,
+                monotonic=self._seconds,
+            )
+
+        try:
+            checked = await self._check(session, typed, run, on_step, account_id=mailer.account_id)
+        finally:
+            self._forget(trial)
+        now = self._clock()
+        async with self._db.write() as writing:
+            row = await self._mailers.lock(writing, mailer.id)
+            row.version += 1
+            row.credentials = self._vault.seal(typed.credentials, team_id=team.id, mailer_id=row.id)
+            row.sign_in = typed.credentials.kind
+            row.credentials_at, row.connected_by = now, by
+            await self._take(writing, row, checked, now)
+            await announce(writing, team.id, Notice.RECONNECTED, row.id, now=now, episode=str(row.version))
+            audit.record(
+                writing,
+                team.id,
+                by,
+                "mailer.reconnect",
+                now=now,
+                subject=row.account_id,
+                before={"principal": mailer.principal_arn},
+                after={"principal": row.principal_arn},
+            )
+        self._forget(row.id)
+        return row, checked.report
+
+    def _seconds(self) -> float:
+        return self._clock().timestamp()
+
+    async def _check(
+        self, session: AwsSession, typed: Typed, run: Check, on_step: OnStep, account_id: str = ""
+    ) -> _Checked:
+        ses = Ses(session)
+        try:
+            proven = await self._prove(session, on_step)
+            report = await run()
+            report = replace(report, steps=(*proven, *report.steps))
+            set_up = require_passed(report, account_id)
+            account, listed = await asyncio.gather(ses.account(), ses.identities())
+        except SesError as error:
+            raise refusal(error) from error
+        except OpenRoleError as error:
+            raise open_role() from error
+        return _Checked(typed, report, set_up, account, listed)
+
+    async def _prove(self, session: AwsSession, on_step: OnStep) -> tuple[Step, ...]:
+        """Have a role prove, before anything else is asked of it, that it lets in nobody but this team."""
+        if not isinstance(session.credentials, AwsRole):
+            return ()
+        await session.prove(self._sleep)
+        step = Step(ASSUME_ROLE, required=True, outcome=Outcome.OK)
+        on_step(step)
+        return (step,)
+
+    def _new(self, team: Team, mailer_id: str, connection: str, checked: _Checked, by: str) -> Mailer:
+        now = self._clock()
+        return Mailer(
+            id=mailer_id,
+            team_id=team.id,
+            connection=connection,
+            account_id=checked.report.account_id,
+            region=checked.typed.region,
+            principal_arn=checked.report.principal_arn,
+            credentials=self._vault.seal(checked.typed.credentials, team_id=team.id, mailer_id=mailer_id),
+            sign_in=checked.typed.credentials.kind,
+            credentials_at=now,
+            connected_by=by,
+            connected_at=now,
+            configuration_set=checked.set_up.configuration_set,
+            topic_arn=checked.set_up.topic_arn,
+            access_since=now,
+            access_checked_at=now,
+            checked_at=now,
+        )
+
+    async def _store(self, mailer: Mailer, checked: _Checked, by: str) -> None:
+        now = mailer.connected_at
+        async with self._db.write() as session:
+            session.add(mailer)
+            await session.flush()
+            await self._take(session, mailer, checked, now)
+            await share_account(session, mailer, now)
+            await announce(session, mailer.team_id, Notice.CONNECTED, mailer.id, now=now)
+            audit.record(
+                session,
+                mailer.team_id,
+                by,
+                "mailer.connect",
+                now=now,
+                subject=mailer.account_id,
+                after={"region": mailer.region, "principal": mailer.principal_arn},
+            )
+
+    async def _take(self, session: AsyncSession, mailer: Mailer, checked: _Checked, now: datetime) -> None:
+        take_report(mailer, checked.report, checked.set_up, now, self._mailers.endpoint_of(mailer.connection))
+        take_account(mailer, checked.account, now)
+        mailer.unanswered_since = None
+        session.add(mailer)
+        managed = await record_listing(session, mailer, checked.listed, now)
+        await follow_facts(session, mailer, managed, now, told=True)
+        await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
+        await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, now + next_walk(checked.set_up), postpone=True)
+        await want_test(session, mailer, now)
+        for kind in (PollKind.FEEDBACK, PollKind.SUPPRESSIONS):
+            await leases.schedule(session, kind, mailer.id, now)

@@ -1,0 +1,52 @@
+"""Leaving an account at AWS: what Mailroom set up there goes, and what other programs need stays as it was."""
+
+from collections.abc import Iterable
+
+from bot.mailer.identities.management import read_identity
+from bot.ses.client import AwsSession
+from bot.ses.errors import SesError, Trouble
+from bot.ses.operations import Ses
+from bot.ses.provisioning import SetUp, tear_down
+from storage.models import Identity, Mailer
+
+
+async def leave_aws(
+    session: AwsSession, mailer: Mailer, identities: Iterable[Identity], *, with_identities: bool
+) -> list[str]:
+    """Take back what Mailroom set up, as far as the credentials still allow. Returns what could not be.
+
+    Args:
+        session: signed in as the mailer.
+        mailer: the one that leaves.
+        identities: all that are known of the account.
+        with_identities: also delete those that Mailroom looks after.
+    """
+    ses = Ses(session)
+    left: list[str] = []
+    needed = False
+    for row in identities:
+        if with_identities and row.managed:
+            try:
+                await ses.delete_identity(row.name)
+                continue
+            except SesError as error:
+                if error.trouble is Trouble.NOT_FOUND:
+                    continue
+                left.append(f"{row.name}: {error.code}")
+        if row.managed or row.added_by:
+            try:
+                await _let_go(ses, row.name, mailer.configuration_set)
+            except SesError as error:
+                left.append(f"default configuration set of {row.name}: {error.code}")
+                needed = True
+    set_up = SetUp(mailer.configuration_set, mailer.topic_arn, mailer.queue_url, mailer.queue_url is not None)
+    if needed:
+        left.append(f"configuration set {mailer.configuration_set}, by which other programs may still send")
+    return left + list(await tear_down(session, set_up, keep_set=needed))
+
+
+async def _let_go(ses: Ses, name: str, configuration_set: str) -> None:
+    """See to it that nobody's mail from the identity needs our configuration set; it was its default, once."""
+    facts = await read_identity(ses, name)
+    if facts is not None and facts.configuration_set == configuration_set:
+        await ses.clear_configuration_set(name)

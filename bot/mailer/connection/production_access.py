@@ -1,0 +1,146 @@
+"""Applying for production access: the form AWS asks for, sent once, followed by the monitor until AWS decides."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from bot.alerts.outbox import Notice, announce
+from bot.errors import BotError
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.facts import record_account
+from bot.ses.errors import SesError, Trouble
+from bot.ses.operations import AccountFacts, Ses
+from storage import audit, leases
+from storage.database import Database
+from storage.models import Mailer, Team
+from storage.states import PollKind, Production
+
+log = logging.getLogger(__name__)
+
+WEBSITE_LIMIT = (
+    1000  # PutAccountDetails: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutAccountDetails.html
+)
+USE_CASE_LIMIT = 5000
+CONTACTS_LIMIT = 4
+
+
+_REFUSALS = {
+    Production.GRANTED: ("This account already has production access.", "You can send with /broadcast."),
+    Production.IN_REVIEW: ("AWS is already reviewing an application of this account.", "The channel will be told."),
+    Production.DENIED: (
+        "AWS denied this account, and takes no second application here.",
+        "Answer its case in the AWS Support Center.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What AWS wants to know. `mail_type` is MARKETING or TRANSACTIONAL, `language` EN or JA."""
+
+    website: str
+    mail_type: str
+    language: str
+    contacts: tuple[str, ...]
+    use_case: str
+
+    def check(self) -> None:
+        """Refuse what AWS would refuse, before it is asked.
+
+        Raises:
+            BotError: with the field it is about.
+        """
+        parts = urlsplit(self.website)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or "." not in parts.hostname:
+            raise BotError(
+                "WEBSITE", "This is not a web address.", "Give it whole, such as https://example.com.", field="website"
+            )
+        if len(self.website) > WEBSITE_LIMIT:
+            raise BotError("WEBSITE", f"AWS takes at most {WEBSITE_LIMIT} characters here.", field="website")
+        if not 1 <= len(self.contacts) <= CONTACTS_LIMIT:
+            raise BotError(
+                "CONTACTS", f"AWS takes one to {CONTACTS_LIMIT} contact addresses.", "Leave some out.", field="contacts"
+            )
+        if not self.use_case or len(self.use_case) > USE_CASE_LIMIT:
+            raise BotError(
+                "USE_CASE",
+                f"AWS wants to read how you will use email, in at most {USE_CASE_LIMIT:,} characters.",
+                "Say whom you mail, how they signed up, and how you handle bounces and unsubscribes.",
+                field="use_case",
+            )
+
+
+class ProductionAccess:
+    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+
+    async def may_apply(self, team: Team) -> Mailer:
+        """Return the mailer, where an application has a point.
+
+        Raises:
+            BotError: no working mailer, or AWS has decided or is about to.
+        """
+        mailer = await self._mailers.working(team)
+        if mailer.production in _REFUSALS:
+            raise BotError(mailer.production.upper(), *_REFUSALS[mailer.production])
+        return mailer
+
+    async def apply(self, team: Team, application: Application, by: str) -> Mailer:
+        """Send the application; AWS opens a review of it, usually answered within a day.
+
+        Raises:
+            BotError: the form, or AWS's refusal, in words.
+        """
+        application.check()
+        mailer = await self.may_apply(team)
+        ses = self._mailers.ses(mailer)
+        try:
+            await ses.apply_for_production(
+                website=application.website,
+                mail_type=application.mail_type,
+                language=application.language,
+                contacts=application.contacts,
+                use_case=application.use_case,
+            )
+        except SesError as error:
+            if error.trouble is Trouble.CONFLICT:
+                raise BotError(
+                    "CONFLICT",
+                    "AWS already has an application of this account, open or denied, and takes no second one here.",
+                    "Answer the case in the AWS Support Center instead.",
+                ) from error
+            raise self._mailers.explain(error) from error
+        facts = await _read_if_it_can_be(ses)  # AWS has the application, whatever the look at it says
+        now = self._clock()
+        async with self._db.write() as session:
+            mailer = await self._mailers.lock(session, mailer.id)
+            before = mailer.production
+            mailer.applied_at = now
+            if facts is not None:
+                await record_account(session, mailer, facts, now)
+            session.add(mailer)
+            await announce(session, team.id, Notice.APPLIED, mailer.id, now=now, episode=str(int(now.timestamp())))
+            audit.record(
+                session,
+                team.id,
+                by,
+                "production.apply",
+                now=now,
+                subject=mailer.account_id,
+                before={"production": before},
+                after={"production": mailer.production, "website": application.website},
+            )
+            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
+        return mailer
+
+
+async def _read_if_it_can_be(ses: Ses) -> AccountFacts | None:
+    try:
+        return await ses.account()
+    except SesError as error:
+        log.info("the account could not be read after an application: %s", error)
+        return None

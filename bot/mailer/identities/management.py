@@ -1,0 +1,156 @@
+"""Sender identities: added or adopted, looked up in DNS and at AWS, listed."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.email_addresses import parse_identity
+from bot.errors import BotError
+from bot.mailer.identities.dns_records import Finding, Lookup, look_up, records_of
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.facts import announce_added, new_identity, record_identity
+from bot.ses.errors import SesError, Trouble
+from bot.ses.operations import IdentityFacts, Ses
+from bot.ses.provisioning import PREFIX
+from storage import audit, leases
+from storage.database import Database
+from storage.models import Identity, Mailer, Team
+from storage.states import IdentityKind, PollKind
+
+MAIL_FROM_LABEL = "bounce"  # `mail` is often in use, and nothing can stand beside a CNAME
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An identity as AWS sees it now, and its DNS records as the world sees them."""
+
+    identity: Identity
+    mailer: Mailer
+    findings: Sequence[Finding]
+
+
+class Identities:
+    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, lookup: Lookup) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+        self._lookup = lookup
+
+    async def add(self, team: Team, typed: str, by: str) -> Identity:
+        """Create the identity at AWS, or adopt it where it is there already, and have the channel told.
+
+        Raises:
+            BotError: the name cannot be one, it is here already, or AWS refuses it.
+        """
+        name = parse_identity(typed).name
+        mailer = await self._mailers.working(team)
+        async with self._db.read() as session:
+            await _unmanaged(session, mailer, name)
+        ses = self._mailers.ses(mailer)
+        try:
+            facts, created = await establish(ses, name)
+        except SesError as error:
+            raise self._mailers.explain(error, field="identity") from error
+        now = self._clock()
+        async with self._db.write() as session:
+            mailer = await self._mailers.lock(session, mailer.id)  # a look at AWS may be storing the same name
+            row = await _unmanaged(session, mailer, name, lock=True) or new_identity(mailer, name, now)
+            await record_identity(session, row, facts, now)
+            row.managed, row.adopted, row.added_by = True, not created, by
+            await announce_added(session, row, now)
+            audit.record(session, team.id, by, "identity.add", now=now, subject=name, after={"adopted": not created})
+            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now + self._mailers.pending_interval)
+        return row
+
+    async def check(self, team: Team, identity_id: str) -> Checked:
+        """Read the identity at AWS and its records in DNS, now."""
+        mailer = await self._mailers.working(team)
+        row = await self.get(team, identity_id)
+        facts, findings = await asyncio.gather(
+            self._read(mailer, row.name),
+            look_up(records_of(row, mailer.region), self._lookup),
+        )
+        async with self._db.write() as session:
+            await self._mailers.lock(session, mailer.id)
+            row = await session.get_one(Identity, row.id, with_for_update=True)
+            await record_identity(session, row, facts, self._clock())
+        return Checked(row, mailer, findings)
+
+    async def get(self, team: Team, identity_id: str) -> Identity:
+        """Return an identity of this team.
+
+        Raises:
+            BotError: NOT_FOUND, the same for a missing one and one of another team.
+        """
+        async with self._db.read() as session:
+            found = await session.exec(select(Identity).where(Identity.id == identity_id, Identity.team_id == team.id))
+            row = found.first()
+        if row is None:
+            raise BotError("NOT_FOUND", "This identity is no longer here.", "Type /mailer to see which ones are.")
+        return row
+
+    async def _read(self, mailer: Mailer, name: str) -> IdentityFacts | None:
+        try:
+            return await read_identity(self._mailers.ses(mailer), name)
+        except SesError as error:
+            raise self._mailers.explain(error) from error
+
+
+async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str, *, lock: bool = False) -> Identity | None:
+    """Return the identity if AWS lists it and this channel has not added it. Raises BotError EXISTS where it has."""
+    named = select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name)
+    row = (await session.exec(named.with_for_update() if lock else named)).first()
+    if row is not None and row.managed:
+        sentence = f"{name} is already an identity of this channel."
+        raise BotError("EXISTS", sentence, "Type /mailer to see how it stands.", field="identity")
+    return row
+
+
+async def establish(
+    ses: Ses, name: str, configuration_set: str = "", mail_from: str = ""
+) -> tuple[IdentityFacts, bool]:
+    """Create the identity at AWS, or take it as it is where it is there; give a domain a MAIL FROM where it has none.
+
+    `configuration_set` is the default that another program gave it before. Returns what AWS then says of it, and
+    whether it was created.
+    """
+    created = await _create(ses, name, configuration_set)
+    facts = await (ses.new_identity(name) if created else ses.identity(name))
+    if not created and await is_dead(ses, facts.configuration_set):  # no program's mail leaves it but ours
+        await ses.clear_configuration_set(name)
+    if facts.kind is IdentityKind.DOMAIN and not facts.mail_from_domain:
+        await ses.set_mail_from(name, mail_from or f"{MAIL_FROM_LABEL}.{name}")
+        facts = await ses.identity(name)
+    return facts, created
+
+
+async def _create(ses: Ses, name: str, configuration_set: str) -> bool:
+    """Create it; without its default configuration set where that is gone. Returns whether it was not there."""
+    try:
+        await ses.create_identity(name, configuration_set)
+    except SesError as error:
+        if error.trouble is Trouble.NOT_FOUND and configuration_set:
+            return await _create(ses, name, "")
+        if error.trouble is not Trouble.EXISTS:
+            raise
+        return False
+    return True
+
+
+async def is_dead(ses: Ses, configuration_set: str) -> bool:
+    """Whether it is one that a mailer made and took away again."""
+    return configuration_set.startswith(PREFIX) and not await ses.has_configuration_set(configuration_set)
+
+
+async def read_identity(ses: Ses, name: str) -> IdentityFacts | None:
+    """Return what AWS says of an identity; None where it has none of that name."""
+    try:
+        return await ses.identity(name)
+    except SesError as error:
+        if error.trouble is Trouble.NOT_FOUND:
+            return None
+        raise

@@ -1,0 +1,69 @@
+"""Whether events come back: written down when one does, when none does, and when somebody wants to know."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.facts import managed_of
+from bot.mailer.monitoring.incident_rules import follow_facts
+from storage import audit, leases
+from storage.database import Database
+from storage.models import Mailer, Team
+from storage.states import PollKind
+
+_OFTEN_ENOUGH: Final = timedelta(seconds=10)
+
+
+async def heard(db: Database, mailer: Mailer, now: datetime) -> None:
+    """Write down that an event came. After a silence AWS's own list tells what was missed."""
+    if mailer.heard_at and now - mailer.heard_at < _OFTEN_ENOUGH and not mailer.unheard:
+        return
+    async with db.write() as session:
+        row = await session.get(Mailer, mailer.id, with_for_update=True)
+        if row is None:
+            return
+        row.heard_at, row.self_tests = now, 0
+        session.add(row)
+        if row.unheard:
+            row.unheard, row.unheard_since = 0, None
+            await follow_facts(session, row, await managed_of(session, row.id), now)
+            await leases.schedule(session, PollKind.SUPPRESSIONS, row.id, now)
+
+
+async def unheard(session: AsyncSession, row: Mailer, mails: int, since: datetime, now: datetime) -> None:
+    """Write down that nothing came of so many mails. The mailer's row is locked."""
+    row.unheard, row.unheard_since = mails, since
+    session.add(row)
+    await follow_facts(session, row, await managed_of(session, row.id), now)
+
+
+async def want_test(session: AsyncSession, row: Mailer, at: datetime) -> None:
+    """Have the simulator mailed anew. The mailer's row is locked."""
+    row.tested_at, row.self_tests = None, 0
+    session.add(row)
+    await leases.schedule(session, PollKind.SELF_TEST, row.id, at)
+
+
+class Hearing:
+    """What people do about it."""
+
+    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+
+    async def check(self, team: Team, by: str) -> None:
+        """Have the walk through every permission made now, which puts back what is missing; a mail to see follows it.
+
+        Raises:
+            BotError: NO_MAILER or ACCESS_LOST.
+        """
+        mailer = await self._mailers.working(team)
+        now = self._clock()
+        async with self._db.write() as session:
+            row = await self._mailers.lock(session, mailer.id)
+            await leases.schedule(session, PollKind.ACCESS_CHECK, row.id, now)
+            audit.record(session, team.id, by, "events.check", now=now, subject=row.account_id)

@@ -1,0 +1,95 @@
+"""Mails the SES simulator and waits for the event, so that a team knows that bounces are seen before it has any.
+
+Such a mail counts neither toward the quota nor toward reputation (SES developer guide, "mailbox simulator").
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.feedback_health import unheard
+from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN, QUEUE_SETTLES, Way, heard_since, way_of
+from bot.mailer.readiness.rules import fact_of
+from bot.ses.errors import SesError, Trouble
+from bot.ses.operations import Ses
+from bot.ses.sns_messages import subscribe
+from storage import leases
+from storage.database import Database
+from storage.models import Mailer
+from storage.states import Access, PollKind, Sending
+
+log = logging.getLogger(__name__)
+
+TRIES: Final = 2
+"""Mails without an event that make an alert: one may get lost."""
+
+_IDENTITY_COMES: Final = timedelta(seconds=60)
+_AT_ITS_PACE: Final = timedelta(seconds=15)  # the account's rate may be one mail a second, and others want it, too
+_LATER: Final = timedelta(minutes=10)
+_TOO_FAST = frozenset({Trouble.RATE, Trouble.THROTTLED})
+_MAY_SEND = frozenset({Sending.ENABLED, Sending.PROBATION})
+
+
+class SelfTest:
+    """A chore (chores.py), from the moment a mailer is connected until an event has come, or none does."""
+
+    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+
+    async def __call__(self, claim: leases.Claim, mailer: Mailer) -> None:
+        now = self._clock()
+        tested_at = mailer.tested_at
+        if way_of(mailer) is Way.NONE or (tested_at and heard_since(mailer, tested_at)):
+            async with self._db.write() as session:
+                await leases.end(session, claim)
+        elif tested_at and now - tested_at < EVENTS_COME_WITHIN:
+            await self._again(claim, tested_at + EVENTS_COME_WITHIN)
+        elif now < mailer.connected_at + QUEUE_SETTLES:
+            await self._again(claim, mailer.connected_at + QUEUE_SETTLES)
+        elif mailer.self_tests >= TRIES:
+            await self._give_up(claim, now)
+        elif mailer.access is not Access.OK or mailer.sending not in _MAY_SEND:
+            await self._again(claim, now + _LATER)
+        elif (sender := await self._sender(mailer)) is None:
+            await self._again(claim, now + _IDENTITY_COMES)
+        else:
+            await self._mail(claim, mailer, sender)
+
+    async def _sender(self, mailer: Mailer) -> str | None:
+        """Return an address that may send, of a managed identity where one may."""
+        names = [row.name for row in await self._mailers.identities(mailer) if fact_of(row).sends]
+        if not names:
+            return None
+        return names[0] if "@" in names[0] else f"mailroom@{names[0]}"
+
+    async def _mail(self, claim: leases.Claim, mailer: Mailer, sender: str) -> None:
+        now = self._clock()
+        session = self._mailers.session(mailer)
+        try:
+            if way_of(mailer) is Way.ENDPOINT:  # which SNS asks to confirm, unless it has
+                await subscribe(session, mailer.topic_arn, mailer.endpoint)
+            await Ses(session).mail_simulator(sender, mailer.configuration_set)
+        except SesError as error:
+            log.info("mailer %s could not mail the simulator: %s %s", mailer.id, error.trouble, error.code)
+            await self._again(claim, now + (_AT_ITS_PACE if error.trouble in _TOO_FAST else _LATER))
+            return
+        async with self._db.write() as writing:
+            row = await writing.get(Mailer, mailer.id, with_for_update=True)
+            if row is not None and await leases.finish(writing, claim, now + EVENTS_COME_WITHIN):
+                row.tested_at, row.self_tests = now, row.self_tests + 1
+                writing.add(row)
+                await leases.schedule(writing, PollKind.FEEDBACK, row.id, now)
+
+    async def _give_up(self, claim: leases.Claim, now: datetime) -> None:
+        async with self._db.write() as session:
+            row = await session.get(Mailer, claim.subject_id, with_for_update=True)
+            if row is not None and row.tested_at and await leases.end(session, claim):
+                await unheard(session, row, row.self_tests, row.tested_at, now)
+
+    async def _again(self, claim: leases.Claim, at: datetime) -> None:
+        async with self._db.write() as session:
+            await leases.finish(session, claim, at)

@@ -1,0 +1,271 @@
+"""Watches every mailer: reads AWS at adaptive, jittered intervals and writes down what it says.
+
+Access loss is confirmed before it counts: the first failure makes a mailer suspect, a second, different call decides.
+Throttling, the network and outages are never loss.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.aws_states import PollIntervals
+from bot.mailer.monitoring.facts import (
+    CONFIRM_AFTER,
+    lacks_action,
+    managed_of,
+    next_walk,
+    record_account,
+    record_identity,
+    record_listing,
+    take_access,
+    take_refusal,
+    take_report,
+)
+from bot.mailer.monitoring.feedback_health import want_test
+from bot.mailer.monitoring.feedback_route import QUEUE_SETTLES, way_of
+from bot.mailer.monitoring.incident_rules import follow_facts
+from bot.mailer.monitoring.poll_fast_path import Known, confirm, is_as_it_was, known_of
+from bot.mailer.monitoring.region_breaker import Regions
+from bot.ses.errors import SesError, Trouble
+from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
+from bot.ses.permission_check import AccessReport
+from bot.ses.provisioning import SetUp
+from bot.tasks import Tasks
+from storage import leases
+from storage.database import Database
+from storage.models import Identity, Mailer
+from storage.states import Access, IdentityState, PollKind
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 20
+PATIENCE = 5.0  # seconds that a tick waits for its polls: those of a region that hangs must not hold up the others
+ASK_AGAIN = timedelta(seconds=60)  # where AWS did not answer at all
+YOUNG = 5  # intervals of what is pending, minutes as a rule: new credentials are not known everywhere at AWS yet
+JITTER = 0.15  # of an interval, always downwards: promises count whole intervals
+IN_FULL = 20  # identities that are read one by one in one look: AWS allows about one such call a second
+
+_SILENCE = frozenset({Trouble.UNAVAILABLE, Trouble.NOT_SENT})
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one look at AWS brought back."""
+
+    account: AccountFacts
+    listed: list[ListedIdentity]
+    in_full: dict[str, IdentityFacts | None]  # managed identities that wait
+
+
+_Result = _Seen | AccessReport | SesError
+
+
+class _OvertakenError(Exception):
+    """Somebody wants another look, or has taken it over: this one may have been too early."""
+
+
+class Monitor:
+    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, intervals: PollIntervals) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+        self._intervals = intervals
+        self._regions = Regions()
+        self._polls = Tasks()
+        self._under_way = 0
+
+    async def tick(self) -> None:
+        """Look at mailers that are due, as many as may be at one time; where more may be due, tick again at once."""
+        kinds = [PollKind.ACCOUNT, PollKind.ACCESS_CHECK]
+        free = AT_ONCE - self._under_way
+        async with self._db.write() as session:
+            claims = await leases.claim_due(session, kinds, now=self._clock(), lease=leases.LONGEST_POLL, limit=free)
+        if not claims:
+            return
+        async with self._db.read() as session:
+            known = await known_of(session, [claim.subject_id for claim in claims])
+        polls = [
+            self._polls.start(self._poll(claim, known.get(claim.subject_id)), f"look at {claim.subject_id}")
+            for claim in claims
+        ]
+        await asyncio.wait(polls, timeout=PATIENCE)
+        if len(claims) == free:
+            self._db.wake("monitor")
+
+    async def idle(self) -> None:
+        """Wait until no poll is under way."""
+        await self._polls.idle()
+
+    async def stop(self, seconds: float) -> None:
+        """Wait for what is under way, then give it up: its lease runs out and it is looked at again."""
+        await self._polls.finish(seconds)
+
+    async def refresh(self, mailer: Mailer) -> None:
+        """Look at one mailer now, for somebody who is about to send on facts that are too old.
+
+        Raises:
+            BotError: AWS did not answer.
+        """
+        try:
+            async with self._db.read() as session:
+                managed: Sequence[Identity] = await managed_of(session, mailer.id)
+            seen = await self._look(self._mailers.ses(mailer), managed)
+        except SesError as error:
+            raise self._mailers.explain(error) from error
+        async with self._db.write() as session:
+            row = await self._mailers.lock(session, mailer.id)
+            managed = await self._record(session, row, seen)
+            await follow_facts(session, row, managed, self._clock())
+
+    async def _poll(self, claim: leases.Claim, known: Known | None) -> None:
+        self._under_way += 1
+        try:
+            if known is None:
+                async with self._db.write() as session:
+                    await leases.drop(session, claim.kind, claim.subject_id)
+                return
+            result, now = await self._ask(claim.kind, known.mailer, known.managed), self._clock()
+            if isinstance(result, _Seen) and is_as_it_was(known, result.account, result.listed, now):
+                due_at = now + self._pause(known.mailer, known.managed, None)
+                await self._db.run(partial(confirm, claim=claim, known=known, now=now, due_at=due_at))
+                return
+            with contextlib.suppress(_OvertakenError):
+                await self._keep(claim, known.mailer, result)
+        finally:
+            self._under_way -= 1
+
+    async def _keep(self, claim: leases.Claim, mailer: Mailer, result: _Result) -> None:
+        async with self._db.write() as session:
+            row = await session.get(Mailer, mailer.id, with_for_update=True)
+            if row is None or row.version != mailer.version:  # reconnected or deleted meanwhile: this was the old key
+                return
+            managed = await self._take(session, claim.kind, row, result)
+            await follow_facts(session, row, managed, self._clock())
+            passed = result.set_up if isinstance(result, AccessReport) and result.passed else None
+            if not await leases.finish(session, claim, self._clock() + self._pause(row, managed, passed)):
+                raise _OvertakenError  # and nothing of this look is kept
+
+    def _pause(self, mailer: Mailer, managed: Sequence[Identity], passed: SetUp | None) -> timedelta:
+        """Say when to look again; `passed` is what a walk through every permission found, with nothing refused."""
+        pause = self._interval(mailer, managed)
+        if mailer.access is Access.SUSPECT:
+            pause = min(pause, CONFIRM_AFTER)
+        elif passed is not None:
+            pause = next_walk(passed)
+        elif mailer.unanswered_since:
+            pause = min(pause, ASK_AGAIN)
+        return pause * random.uniform(1 - JITTER, 1)  # noqa: S311 - spreads load, hides nothing
+
+    def _interval(self, mailer: Mailer, managed: Sequence[Identity]) -> timedelta:
+        return self._intervals.after(mailer.production, [row.state for row in managed])
+
+    async def _ask(self, kind: PollKind, mailer: Mailer, managed: Sequence[Identity]) -> _Result:
+        now = self._clock()
+        if not self._regions.may_ask(mailer.region, now):
+            return SesError(Trouble.UNAVAILABLE, "SilentRegion", "")
+        result: _Result
+        try:
+            if kind is PollKind.ACCESS_CHECK:
+                result = await self._mailers.recheck(mailer)
+            else:
+                ses = self._mailers.ses(mailer, renewed=True)
+                if mailer.access is Access.SUSPECT:
+                    await ses.account_id()  # the second, different call
+                result = await self._look(ses, managed)
+        except SesError as error:
+            result = error
+        if isinstance(result, SesError) and result.trouble in _SILENCE:
+            self._regions.was_silent(mailer.region, now)
+        else:
+            self._regions.answered(mailer.region)
+        return result
+
+    async def _look(self, ses: Ses, managed: Sequence[Identity]) -> _Seen:
+        account, listed = await asyncio.gather(ses.account(), ses.identities())
+        states = {entry.name: entry.verification_status for entry in listed}
+        changing = [
+            row.name
+            for row in managed
+            if row.state is IdentityState.PENDING or states.get(row.name) not in {None, row.verification_status}
+        ]
+        some = random.sample(changing, min(len(changing), IN_FULL))
+        return _Seen(account, listed, {name: await self._in_full(ses, name) for name in some})
+
+    @staticmethod
+    async def _in_full(ses: Ses, name: str) -> IdentityFacts | None:
+        try:
+            return await ses.identity(name)
+        except SesError as error:
+            if error.trouble is Trouble.NOT_FOUND:
+                return None
+            raise
+
+    async def _take(self, session: AsyncSession, kind: PollKind, mailer: Mailer, result: _Result) -> Sequence[Identity]:
+        if isinstance(result, _Seen):
+            return await self._record(session, mailer, result)
+        managed = await managed_of(session, mailer.id)
+        now = self._clock()
+        if isinstance(result, SesError) and result.trouble in _SILENCE:
+            mailer.unanswered_since = mailer.unanswered_since or now
+        else:
+            mailer.unanswered_since = None
+        if isinstance(result, AccessReport):
+            await self._judge(session, kind, mailer, managed, result)
+        elif result.is_access_loss:
+            await self._refused(session, kind, mailer, managed, result)
+        else:
+            log.info("a poll got no answer: %s %s", result.trouble, result.code)
+        session.add(mailer)
+        return managed
+
+    async def _judge(
+        self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], report: AccessReport
+    ) -> None:
+        if report.missing:
+            error = SesError(Trouble.MISSING_ACTION, "AccessDenied", ", ".join(report.missing))
+            await self._refused(session, kind, mailer, managed, error)
+        elif report.set_up is not None and report.passed:
+            if mailer.access is not Access.OK:  # whoever waits for it wants facts that are newer than the refusal
+                await leases.schedule(session, PollKind.ACCOUNT, mailer.id, self._clock())
+            before = way_of(mailer)
+            take_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
+            if mailer.unheard or way_of(mailer) is not before:
+                await want_test(session, mailer, self._clock() + QUEUE_SETTLES)
+
+    async def _refused(
+        self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError
+    ) -> None:
+        """Take a refusal for what it is: a first one, a second one, or one that came too soon to tell."""
+        now = self._clock()
+        wait = min(self._interval(mailer, managed), CONFIRM_AFTER)
+        if mailer.access is Access.OK:
+            confirms = take_refusal(mailer, Access.SUSPECT, error, now)
+            if confirms is not kind:
+                await leases.schedule(session, confirms, mailer.id, now + wait)
+        elif mailer.access is Access.LOST or (
+            now - mailer.access_since >= wait * (1 - JITTER) and not self._is_young(mailer, now)
+        ):
+            take_refusal(mailer, Access.LOST, error, now)
+
+    async def _record(self, session: AsyncSession, mailer: Mailer, seen: _Seen) -> Sequence[Identity]:
+        now = self._clock()
+        mailer.unanswered_since = None
+        if not lacks_action(mailer):
+            take_access(mailer, Access.OK, now)
+        await record_account(session, mailer, seen.account, now)
+        managed = await record_listing(session, mailer, seen.listed, now)
+        for row in managed:
+            if row.name in seen.in_full:
+                await record_identity(session, row, seen.in_full[row.name], now)
+        return managed
+
+    def _is_young(self, mailer: Mailer, now: datetime) -> bool:
+        return now - mailer.credentials_at < YOUNG * self._intervals.pending

@@ -1,0 +1,125 @@
+"""A look that finds everything as it was. Nearly every look does, so it is three plain statements and no objects."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam
+from sqlmodel import SQLModel, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.mailer.monitoring.aws_states import identity_state_of
+from bot.mailer.monitoring.incident_rules import wrong
+from bot.ses.operations import AccountFacts, ListedIdentity
+from storage.leases import Claim
+from storage.models import Identity, Incident, Mailer
+from storage.states import Access, IdentityState, IncidentState
+
+_mailer, _identity, _poll = (SQLModel.metadata.tables[name] for name in ("mailer", "identity", "poll"))
+_ACCOUNT = (
+    "production_access",
+    "review_status",
+    "review_case_id",
+    "sending_enabled",
+    "enforcement_status",
+    "max_24_hour_send",
+    "max_send_rate",
+)
+
+# Statements are made once: to make one takes longer than to carry it out.
+_OURS = (
+    _poll.c.kind == bindparam("of_kind"),
+    _poll.c.subject_id == bindparam("subject"),
+    _poll.c.fence == bindparam("our_fence"),
+)
+_FINISH = _poll.update().where(*_OURS).values(due_at=bindparam("due"))
+_CONFIRM = (
+    _mailer.update()
+    .where(
+        _mailer.c.id == bindparam("mailer"),
+        _mailer.c.version == bindparam("known_version"),
+        _mailer.c.checked_at == bindparam("known_at"),
+        _mailer.c.access == Access.OK,
+        _mailer.c.unanswered_since.is_(None),
+    )
+    .values(checked_at=bindparam("now"), sent_last_24_hours=bindparam("sent"))
+)
+_CONFIRM_IDENTITIES = (
+    _identity.update()
+    .where(_identity.c.mailer_id == bindparam("mailer"), _identity.c.intent == "")
+    .values(checked_at=bindparam("now"))
+)
+
+
+@dataclass(slots=True)
+class Known:
+    """A mailer as it stood when a look at it began."""
+
+    mailer: Mailer
+    identities: list[Identity] = field(default_factory=list)
+    has_incidents: bool = False  # open ones
+
+    @property
+    def managed(self) -> list[Identity]:
+        return [row for row in self.identities if row.managed]
+
+
+async def known_of(session: AsyncSession, ids: Collection[str]) -> dict[str, Known]:
+    """Read these mailers, by their ids."""
+    known = {row.id: Known(row) for row in await session.exec(select(Mailer).where(col(Mailer.id).in_(ids)))}
+    for identity in await session.exec(select(Identity).where(col(Identity.mailer_id).in_(ids))):
+        known[identity.mailer_id].identities.append(identity)
+    teams = [one.mailer.team_id for one in known.values()]
+    unresolved = col(Incident.state) != IncidentState.RESOLVED
+    troubled = set(await session.exec(select(Incident.team_id).where(col(Incident.team_id).in_(teams), unresolved)))
+    for one in known.values():
+        one.has_incidents = one.mailer.team_id in troubled
+    return known
+
+
+def is_as_it_was(known: Known, account: AccountFacts, listed: Sequence[ListedIdentity], now: datetime) -> bool:
+    """Whether nothing follows from what AWS said: no state, no incident and no word to the channel changes.
+
+    The number of mails sent, which changes all the time, is taken over into `known`.
+    """
+    mailer = known.mailer
+    if mailer.access is not Access.OK or mailer.unanswered_since or known.has_incidents:
+        return False
+    if any(getattr(mailer, name) != getattr(account, name) for name in _ACCOUNT):
+        return False
+    stood = {row.name: (row.state, row.verification_status, row.sends) for row in known.identities if _is_settled(row)}
+    says = {
+        entry.name: (
+            identity_state_of(entry.verification_status, entry.sending_enabled),
+            entry.verification_status,
+            entry.sending_enabled,
+        )
+        for entry in listed
+    }
+    if len(stood) != len(known.identities) or stood != says:
+        return False
+    mailer.sent_last_24_hours = account.sent_last_24_hours
+    return not wrong(mailer, known.managed, now)
+
+
+def _is_settled(row: Identity) -> bool:
+    """Whether nobody is at it, nothing of it is awaited, and its row says all that follows from its state."""
+    if row.intent or (row.managed and row.state is IdentityState.PENDING):
+        return False
+    return row.state is not IdentityState.VERIFIED or row.verified_at == row.state_since
+
+
+def confirm(connection: Connection, claim: Claim, known: Known, now: datetime, due_at: datetime) -> None:
+    """Write down that all was so at `now`, and look again at `due_at`; at once where the mailer has changed meanwhile.
+
+    Nothing is written where the claim was lost, as somebody wants another look.
+    """
+    ours = {"of_kind": claim.kind, "subject": claim.subject_id, "our_fence": claim.fence}
+    if not connection.execute(_FINISH, {**ours, "due": due_at}).rowcount:
+        return
+    mailer = known.mailer
+    stood = {"mailer": mailer.id, "known_version": mailer.version, "known_at": mailer.checked_at}
+    if connection.execute(_CONFIRM, {**stood, "now": now, "sent": mailer.sent_last_24_hours}).rowcount:
+        connection.execute(_CONFIRM_IDENTITIES, {"mailer": mailer.id, "now": now})
+    else:
+        connection.execute(_FINISH, {**ours, "due": now})

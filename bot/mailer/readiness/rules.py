@@ -1,0 +1,297 @@
+"""The guard: who may send what, when. One pure function decides, and everything else asks it.
+
+It knows only stored facts, so a read never waits for AWS; whoever is about to send reads stale facts again first.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import ceil
+
+from bot.email_addresses import is_freemail, is_simulator
+from storage.models import Identity, Mailer
+from storage.states import Access, IdentityKind, IdentityState, Production, Sending, SendKind
+
+
+class Blocker(StrEnum):
+    """Why mail may not go, most basic first: that is the order in which they are returned."""
+
+    NO_MAILER = "NO_MAILER"
+    ACCESS_LOST = "ACCESS_LOST"
+    ACCESS_SUSPECT = "ACCESS_SUSPECT"
+    ACCOUNT_SHUT_DOWN = "ACCOUNT_SHUT_DOWN"
+    SENDING_PAUSED = "SENDING_PAUSED"
+    NO_VERIFIED_IDENTITY = "NO_VERIFIED_IDENTITY"
+    IDENTITY_UNKNOWN = "IDENTITY_UNKNOWN"  # no identity of the account covers the From address
+    IDENTITY_PENDING = "IDENTITY_PENDING"
+    IDENTITY_FAILED = "IDENTITY_FAILED"
+    IDENTITY_GONE = "IDENTITY_GONE"
+    SANDBOX = "SANDBOX"
+    IN_REVIEW = "IN_REVIEW"
+    DENIED = "DENIED"
+    QUOTA = "QUOTA"
+    FACTS_STALE = "FACTS_STALE"
+
+
+class SendWarning(StrEnum):
+    """What does not stop mail, and should be known before it goes."""
+
+    PROBATION = "PROBATION"
+    IDENTITY_TEMPORARY_FAILURE = "IDENTITY_TEMPORARY_FAILURE"
+    FREEMAIL_FROM = "FREEMAIL_FROM"  # its provider asks others to refuse what SES sends in its name
+
+
+class Confirmation(StrEnum):
+    """What a person must agree to first."""
+
+    OVER_QUOTA = "OVER_QUOTA"  # the broadcast pauses when the quota is used up, and spreads over days
+
+
+class RecipientRule(StrEnum):
+    """To whom mail may go."""
+
+    ANY = "any"
+    SANDBOX = "sandbox"  # verified recipients and the mailbox simulator
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFact:
+    name: str
+    kind: IdentityKind
+    state: IdentityState
+    pending_since: datetime | None = None
+    lets_send: bool = True  # AWS's own flag
+
+    @property
+    def sends(self) -> bool:
+        """Whether SES takes mail from it: in a temporary failure it does as long as AWS's own flag says so."""
+        return self.state is IdentityState.VERIFIED or (
+            self.state is IdentityState.TEMPORARY_FAILURE and self.lets_send
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MailerFacts:
+    """What is known of a mailer. Quota and sent are recipients in 24 hours (-1: unlimited), rate is per second."""
+
+    access: Access
+    production: Production
+    sending: Sending
+    max_24_hour_send: float
+    sent_last_24_hours: float
+    max_send_rate: float
+    checked_at: datetime
+    identities: tuple[IdentityFact, ...] = ()
+    review_case_id: str = ""
+
+    @property
+    def quota_left(self) -> int | None:
+        """Recipients that may still be mailed now; None: unlimited."""
+        if self.max_24_hour_send < 0:
+            return None
+        return max(0, int(self.max_24_hour_send - self.sent_last_24_hours))
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The answer, with the question it belongs to."""
+
+    facts: MailerFacts | None
+    from_address: str
+    kind: SendKind
+    size: int
+    identity: IdentityFact | None  # the one that covers the From address, or, without one, that is waited for
+    blockers: tuple[Blocker, ...]
+    warnings: tuple[SendWarning, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
+    via: tuple[str, ...] = ()  # identities from which it may go instead
+    recipient_rule: RecipientRule = RecipientRule.SANDBOX
+    duration: timedelta | None = None  # an estimate; None: cannot be told
+
+    @property
+    def allowed(self) -> bool:
+        return not self.blockers
+
+
+def facts_from(mailer: Mailer | None, identities: Iterable[Identity]) -> MailerFacts | None:
+    """Return the facts of a mailer's row and all its identities' rows, managed or not; None without a mailer."""
+    if mailer is None:
+        return None
+    return MailerFacts(
+        access=mailer.access,
+        production=mailer.production,
+        sending=mailer.sending,
+        max_24_hour_send=mailer.max_24_hour_send,
+        sent_last_24_hours=mailer.sent_last_24_hours,
+        max_send_rate=mailer.max_send_rate,
+        checked_at=mailer.checked_at,
+        identities=tuple(map(fact_of, identities)),
+        review_case_id=mailer.review_case_id,
+    )
+
+
+def fact_of(row: Identity) -> IdentityFact:
+    return IdentityFact(row.name, row.kind, row.state, row.pending_since, row.sends)
+
+
+def stale_after(healthy_interval: timedelta) -> timedelta:
+    """Return the age from which facts are too old to send on, given the longest poll interval."""
+    return max(timedelta(minutes=15), 2 * healthy_interval)
+
+
+def readiness(
+    facts: MailerFacts | None,
+    from_address: str | None,
+    kind: SendKind,
+    size: int,
+    now: datetime,
+    *,
+    small_limit: int = 50,
+    facts_live: timedelta = stale_after(timedelta(minutes=10)),  # noqa: B008 -- a constant: the default interval's
+) -> Readiness:
+    """Decide whether mail may go.
+
+    Args:
+        facts: what is stored of the mailer; None where the team has none.
+        from_address: normalised; empty or None before one is chosen, which asks whether any identity will do.
+        kind: a test, or a broadcast, which is a small one up to `small_limit`.
+        size: recipients that count toward the quota (`counts_toward_quota`).
+        now: the time to measure the facts' age by.
+        small_limit: `MAILROOM_SMALL_BROADCAST_LIMIT`.
+        facts_live: age from which facts are stale (`stale_after`).
+    """
+    from_address = from_address or ""
+    if facts is None:
+        return Readiness(None, from_address, kind, size, identity=None, blockers=(Blocker.NO_MAILER,))
+    large = kind is SendKind.BROADCAST and size > small_limit
+    identity = _chosen(from_address, facts.identities)
+    of_identity = tuple(_identity_blockers(from_address, identity, facts.identities))
+    over_quota = facts.quota_left is not None and size > facts.quota_left
+    never = over_quota and facts.max_24_hour_send == 0  # such a broadcast would wait for ever
+    blockers = (
+        *_account_blockers(facts, large),
+        *of_identity,
+        *_production_blockers(facts, kind),
+        *((Blocker.QUOTA,) if over_quota and (kind is SendKind.TEST or never) else ()),
+        *((Blocker.FACTS_STALE,) if now - facts.checked_at > facts_live else ()),
+    )
+    only_identity_blocks = blockers == of_identity != ()
+    return Readiness(
+        facts,
+        from_address,
+        kind,
+        size,
+        identity,
+        blockers,
+        warnings=tuple(_warnings(facts, identity, from_address)),
+        confirmations=(Confirmation.OVER_QUOTA,) if over_quota and kind is SendKind.BROADCAST and not never else (),
+        via=usable(facts.identities) if only_identity_blocks and not large else (),
+        recipient_rule=RecipientRule.ANY if facts.production is Production.GRANTED else RecipientRule.SANDBOX,
+        duration=estimated_duration(facts, size),
+    )
+
+
+def _account_blockers(facts: MailerFacts, large: bool) -> Iterator[Blocker]:
+    if facts.access is Access.LOST:
+        yield Blocker.ACCESS_LOST
+    elif facts.access is Access.SUSPECT and large:
+        yield Blocker.ACCESS_SUSPECT
+    if facts.sending is Sending.SHUT_DOWN:
+        yield Blocker.ACCOUNT_SHUT_DOWN
+    elif facts.sending is Sending.PAUSED:
+        yield Blocker.SENDING_PAUSED
+
+
+_OF_STATE = {
+    IdentityState.PENDING: Blocker.IDENTITY_PENDING,
+    IdentityState.TEMPORARY_FAILURE: Blocker.IDENTITY_PENDING,  # which does not send, though
+    IdentityState.FAILED: Blocker.IDENTITY_FAILED,
+    IdentityState.GONE: Blocker.IDENTITY_GONE,
+}
+
+
+def _identity_blockers(
+    from_address: str, identity: IdentityFact | None, identities: Sequence[IdentityFact]
+) -> Iterator[Blocker]:
+    if not usable(identities):
+        yield Blocker.NO_VERIFIED_IDENTITY
+    if identity is None:
+        if from_address:
+            yield Blocker.IDENTITY_UNKNOWN
+    elif not identity.sends:
+        yield _OF_STATE[identity.state]
+
+
+def _production_blockers(facts: MailerFacts, kind: SendKind) -> Iterator[Blocker]:
+    if kind is SendKind.BROADCAST and facts.production is not Production.GRANTED:
+        yield Blocker(facts.production.name)
+
+
+def _warnings(facts: MailerFacts, identity: IdentityFact | None, from_address: str) -> Iterator[SendWarning]:
+    if facts.sending is Sending.PROBATION:
+        yield SendWarning.PROBATION
+    if identity is not None and identity.state is IdentityState.TEMPORARY_FAILURE and identity.sends:
+        yield SendWarning.IDENTITY_TEMPORARY_FAILURE
+    if is_freemail(from_address):
+        yield SendWarning.FREEMAIL_FROM
+
+
+def _chosen(from_address: str, identities: Sequence[IdentityFact]) -> IdentityFact | None:
+    if from_address:
+        return covering(from_address, identities)
+    if usable(identities):
+        return None
+    return next((identity for identity in identities if identity.state is IdentityState.PENDING), None)
+
+
+def covering(address: str, identities: Iterable[IdentityFact]) -> IdentityFact | None:
+    """Return the identity that speaks for an address: one that sends before one that does not, then the nearest.
+
+    A domain covers every address under it and its subdomains. An address covers itself, in the case in which it was
+    verified: SES tells `Ann@` from `ann@`
+    (https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html; verify-email-addresses.html for the case).
+    """
+    domain = address.rpartition("@")[2]
+    covers = [
+        identity
+        for identity in identities
+        if identity.name == address
+        or (identity.kind is IdentityKind.DOMAIN and f".{domain}".endswith(f".{identity.name}"))
+    ]
+    return max(covers, key=lambda identity: (identity.sends, len(identity.name)), default=None)
+
+
+def usable(identities: Iterable[IdentityFact]) -> tuple[str, ...]:
+    """Return the names of the identities that send, those without a temporary failure first."""
+    sending = [identity for identity in identities if identity.sends]
+    sending.sort(key=lambda identity: (identity.state is not IdentityState.VERIFIED, identity.name))
+    return tuple(identity.name for identity in sending)
+
+
+def sandbox_refusals(recipients: Iterable[str], identities: Sequence[IdentityFact]) -> tuple[str, ...]:
+    """Return the recipients that SES would refuse in the sandbox: neither verified nor the simulator's."""
+    return tuple(
+        address
+        for address in recipients
+        if not is_simulator(address) and not ((covers := covering(address, identities)) and covers.sends)
+    )
+
+
+def estimated_duration(facts: MailerFacts, size: int) -> timedelta | None:
+    """Return how long a broadcast takes at most, by rate and quota; None where it cannot be told.
+
+    The quota's window rolls over 24 hours, and how soon it frees depends on when the last mail went: each further
+    quotaful is taken to need 24 hours.
+    """
+    if facts.max_send_rate <= 0:
+        return None
+    left = facts.quota_left
+    if left is None or size <= left:
+        return timedelta(seconds=size / facts.max_send_rate)
+    if facts.max_24_hour_send < 1:
+        return None
+    quota = int(facts.max_24_hour_send)
+    waits = ceil((size - left) / quota)
+    last = size - left - (waits - 1) * quota
+    return waits * timedelta(hours=24) + timedelta(seconds=last / facts.max_send_rate)

@@ -1,0 +1,310 @@
+"""What Mailroom makes in a team's account so that mail can be followed: SES -> configuration set -> topic -> queue.
+
+Every piece is named `mailroom-<connection>` and can be made again without harm. The queue is optional: without it, and
+without an https endpoint, mail goes out and bounces are not seen.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import methodcaller
+from typing import Any, Protocol
+
+from bot.ses.client import AwsSession
+from bot.ses.errors import SesError, Trouble
+from bot.ses.retries import NotYet
+
+PREFIX = "mailroom-"
+DESTINATION = "mailroom"
+EVENT_TYPES = ("SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT", "RENDERING_FAILURE", "DELIVERY_DELAY")
+KEEP_EVENTS_SECONDS = 14 * 24 * 3600  # the most that SQS keeps
+DELIVERY_POLICY = {
+    "http": {
+        "defaultHealthyRetryPolicy": {
+            "numRetries": 58,
+            "numNoDelayRetries": 0,
+            "numMinDelayRetries": 3,
+            "minDelayTarget": 5,
+            "numMaxDelayRetries": 50,
+            "maxDelayTarget": 60,
+            "backoffFunction": "exponential",
+        }
+    }
+}
+"""How SNS repeats what our address did not take: for some 55 minutes. Unasked it is 3 times within a minute, then the
+event is lost; more than 3,600 s it does not take (SNS developer guide, "Amazon SNS message delivery retries")."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the pieces of one connection stand, and with it their names."""
+
+    connection: str
+    region: str
+    partition: str
+    account_id: str
+
+    @property
+    def name(self) -> str:
+        return f"{PREFIX}{self.connection}"
+
+    def arn(self, service: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{self.name}"
+
+
+@dataclass(frozen=True)
+class SetUp:
+    configuration_set: str
+    topic_arn: str
+    queue_url: str | None = None  # None: there is no queue
+    queue_works: bool = False  # and all that is needed to collect from it is allowed
+    queue_waits: bool = False  # it does not work yet, and nothing of it is denied
+    found: bool = False  # a piece was there before
+    has_set: bool = True
+    has_topic: bool = True
+
+
+# "You must wait at least one second after the queue is created" (CreateQueue, SQS API reference)
+NO_QUEUE_YET = NotYet(lambda error: error.trouble is Trouble.NOT_FOUND, (1, 2, 4))
+
+_SNS_TEXT = re.compile(r"\b(SNS|topic)\b", re.IGNORECASE)
+
+# SES publishes a message to the topic before it takes it, and the topic's policy was set a moment ago.
+NO_TOPIC_YET = NotYet(
+    lambda error: error.trouble is Trouble.BAD_REQUEST and bool(_SNS_TEXT.search(error.text)), (1, 2, 4, 8)
+)
+
+
+class Attempt(Protocol):
+    """Makes one call of the set-up. Gives the answer, or the refusal where the set-up goes on regardless.
+
+    `fine` is the refusal that is as good as an answer, `not_yet` the one that may pass.
+    """
+
+    async def __call__(
+        self,
+        action: str,
+        call: Callable[[Any], Any],
+        *,
+        required: bool = True,
+        fine: Trouble | None = None,
+        not_yet: NotYet | None = None,
+    ) -> dict[str, Any] | SesError: ...
+
+
+async def set_up(place: Place, attempt: Attempt, endpoint: str = "") -> SetUp:
+    """Make every piece that is missing and put every piece right; `endpoint` is told of events where no queue is.
+
+    Each action is attempted, whatever became of those before it, so that all that is missing is found in one go.
+    """
+    topic_found, has_topic = await _topic(place, attempt)
+    set_found, has_set = await _configuration_set(place, attempt)
+    queue_url, refusals = await _queue(place, attempt)
+    works = not refusals
+    await _subscriptions(place, attempt, endpoint, with_queue=works)
+    denied = any(error.trouble is Trouble.MISSING_ACTION for error in refusals)
+    return SetUp(
+        place.name,
+        place.arn("sns"),
+        queue_url,
+        works,
+        queue_waits=not (works or denied),
+        found=topic_found or set_found,
+        has_set=has_set,
+        has_topic=has_topic,
+    )
+
+
+async def tear_down(
+    session: AwsSession, done: SetUp, *, keep_set: bool = False, made_now: bool = False
+) -> tuple[str, ...]:
+    """Remove every piece, the topic with its subscriptions. Returns what could not be removed, and why.
+
+    `keep_set`: but for the configuration set, which somebody still sends by. `made_now`: as `remove_queue`.
+    """
+    name, topic = done.configuration_set, done.topic_arn
+    return (
+        *(() if keep_set or not done.has_set else await _remove_set(session, name)),
+        *(await _remove_topic(session, topic) if done.has_topic else ()),
+        *(await remove_queue(session, done.queue_url, made_now=made_now) if done.queue_url else ()),
+    )
+
+
+async def _remove_set(session: AwsSession, name: str) -> tuple[str, ...]:
+    return await _remove(
+        session,
+        f"configuration set {name}",
+        "ses:DeleteConfigurationSet",
+        lambda ses: ses.delete_configuration_set(ConfigurationSetName=name),
+    )
+
+
+async def _remove_topic(session: AwsSession, arn: str) -> tuple[str, ...]:
+    return await _remove(session, f"topic {arn}", "sns:DeleteTopic", lambda sns: sns.delete_topic(TopicArn=arn))
+
+
+async def remove_queue(session: AwsSession, url: str, *, made_now: bool = False) -> tuple[str, ...]:
+    """Remove the queue alone. Returns what could not be removed, as `tear_down`.
+
+    `made_now`: that it is not there may only say that AWS does not know it yet.
+    """
+    waits = NO_QUEUE_YET.waits if made_now else ()
+    return await _remove(session, f"queue {url}", "sqs:DeleteQueue", lambda sqs: sqs.delete_queue(QueueUrl=url), waits)
+
+
+async def _remove(
+    session: AwsSession, piece: str, action: str, call: Callable[[Any], Any], waits: tuple[int, ...] = ()
+) -> tuple[str, ...]:
+    for seconds in (*waits, None):
+        try:
+            await session.call(action, call)
+        except SesError as error:
+            if error.trouble is not Trouble.NOT_FOUND:
+                return (f"{piece}: {error}",)
+        else:
+            break
+        if seconds is not None:
+            await session.sleep(seconds)
+    return ()
+
+
+def topic_policy(place: Place) -> dict[str, Any]:
+    """Let SES publish to the topic, for this account only (SES developer guide, "SNS topic permissions")."""
+    condition = {"StringEquals": {"aws:SourceAccount": place.account_id}}
+    return _policy("ses.amazonaws.com", "sns:Publish", place.arn("sns"), condition)
+
+
+def queue_policy(place: Place) -> dict[str, Any]:
+    """Let the topic put messages into the queue, and nobody else."""
+    condition = {"ArnEquals": {"aws:SourceArn": place.arn("sns")}}
+    return _policy("sns.amazonaws.com", "sqs:SendMessage", place.arn("sqs"), condition)
+
+
+def _policy(service: str, action: str, resource: str, condition: dict[str, Any]) -> dict[str, Any]:
+    statement = {
+        "Sid": "Mailroom",
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": action,
+        "Resource": resource,
+        "Condition": condition,
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+async def _topic(place: Place, attempt: Attempt) -> tuple[bool, bool]:
+    """Make the topic. Returns whether it was there, and whether it may be now."""
+    arn = place.arn("sns")
+    seen = await attempt(
+        "sns:GetTopicAttributes", lambda sns: sns.get_topic_attributes(TopicArn=arn), fine=Trouble.NOT_FOUND
+    )
+    made = await attempt("sns:CreateTopic", lambda sns: sns.create_topic(Name=place.name))
+    # Signature version 2 is SHA-256; SNS's default is SHA-1.
+    attributes = {
+        "Policy": json.dumps(topic_policy(place)),
+        "SignatureVersion": "2",
+        "DeliveryPolicy": json.dumps(DELIVERY_POLICY),
+    }
+    for name, value in attributes.items():
+        change = {"TopicArn": arn, "AttributeName": name, "AttributeValue": value}
+        await attempt("sns:SetTopicAttributes", methodcaller("set_topic_attributes", **change))
+    found = not isinstance(seen, SesError)
+    return found, found or not _is_denied(made)
+
+
+async def _configuration_set(place: Place, attempt: Attempt) -> tuple[bool, bool]:
+    """Make the configuration set and its way to the topic. Returns whether it was there, and whether it may be now."""
+    made = await attempt(
+        "ses:CreateConfigurationSet",
+        lambda ses: ses.create_configuration_set(ConfigurationSetName=place.name),
+        fine=Trouble.EXISTS,
+    )
+    wanted = {
+        "Enabled": True,
+        "MatchingEventTypes": list(EVENT_TYPES),
+        "SnsDestination": {"TopicArn": place.arn("sns")},
+    }
+    names = {"ConfigurationSetName": place.name, "EventDestinationName": DESTINATION, "EventDestination": wanted}
+    await attempt(
+        "ses:CreateConfigurationSetEventDestination",
+        lambda ses: ses.create_configuration_set_event_destination(**names),
+        fine=Trouble.EXISTS,
+        not_yet=NO_TOPIC_YET,
+    )
+    answer = await attempt(
+        "ses:GetConfigurationSetEventDestinations",
+        lambda ses: ses.get_configuration_set_event_destinations(ConfigurationSetName=place.name),
+    )
+    if not isinstance(answer, SesError) and any(
+        _differs(found, wanted) for found in answer.get("EventDestinations", ())
+    ):
+        await attempt(
+            "ses:UpdateConfigurationSetEventDestination",
+            lambda ses: ses.update_configuration_set_event_destination(**names),
+            not_yet=NO_TOPIC_YET,
+        )
+    return isinstance(made, SesError) and made.trouble is Trouble.EXISTS, not _is_denied(made)
+
+
+def _is_denied(made: dict[str, Any] | SesError) -> bool:
+    return isinstance(made, SesError) and made.trouble is Trouble.MISSING_ACTION
+
+
+def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether our destination was changed behind our back."""
+    return found.get("Name") == DESTINATION and (
+        not found.get("Enabled")
+        or set(found.get("MatchingEventTypes") or ()) != set(wanted["MatchingEventTypes"])
+        or found.get("SnsDestination") != wanted["SnsDestination"]
+    )
+
+
+async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, list[SesError]]:
+    """Make the queue, and try what collecting from it needs. Returns its URL, and what was refused of it.
+
+    Its policy is given when it is made: one that is set later may take a minute to work (SetQueueAttributes, SQS API
+    reference), and what SNS cannot deliver meanwhile is lost.
+    """
+    attributes = {"Policy": json.dumps(queue_policy(place)), "MessageRetentionPeriod": str(KEEP_EVENTS_SECONDS)}
+    made = await attempt(
+        "sqs:CreateQueue",
+        lambda sqs: sqs.create_queue(QueueName=place.name, Attributes=attributes),
+        required=False,
+        fine=Trouble.EXISTS,
+    )
+    if isinstance(made, SesError) and made.trouble is Trouble.EXISTS:  # somebody changed its attributes
+        made = await attempt("sqs:CreateQueue", lambda sqs: sqs.create_queue(QueueName=place.name), required=False)
+    if isinstance(made, SesError):
+        return None, [made]
+    url: str = made["QueueUrl"]
+    refused = []
+    calls: list[tuple[str, Callable[[Any], Any], Trouble | None]] = [
+        ("SetQueueAttributes", lambda sqs: sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes), None),
+        ("GetQueueAttributes", lambda sqs: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"]), None),
+        # Seen for no time at all: a message that is there is collected as if nobody had looked.
+        ("ReceiveMessage", lambda sqs: sqs.receive_message(QueueUrl=url, VisibilityTimeout=0, WaitTimeSeconds=0), None),
+        ("DeleteMessage", lambda sqs: sqs.delete_message(QueueUrl=url, ReceiptHandle="none"), Trouble.BAD_REQUEST),
+    ]
+    for name, call, fine in calls:
+        answer = await attempt(f"sqs:{name}", call, required=False, fine=fine, not_yet=NO_QUEUE_YET)
+        if isinstance(answer, SesError) and answer.trouble is not fine:
+            refused.append(answer)
+    return url, refused
+
+
+async def _subscriptions(place: Place, attempt: Attempt, endpoint: str, *, with_queue: bool) -> None:
+    """Tell the queue, or the endpoint, of what the topic hears. SNS gives an existing subscription back.
+
+    An address that SNS does not take is no missing permission: that nothing comes from there is noticed elsewhere.
+    """
+    topic = place.arn("sns")
+    fine: Trouble | None = None
+    if with_queue:
+        arn, protocol, told = topic, "sqs", place.arn("sqs")
+    elif endpoint:
+        arn, protocol, told, fine = topic, endpoint.partition(":")[0], endpoint, Trouble.BAD_REQUEST
+    else:  # with nobody to tell, the right to subscribe is still asked for, at a topic that is not there
+        arn, protocol, told, fine = f"{topic}-none", "sqs", place.arn("sqs"), Trouble.NOT_FOUND
+    request = {"TopicArn": arn, "Protocol": protocol, "Endpoint": told, "ReturnSubscriptionArn": True}
+    await attempt("sns:Subscribe", methodcaller("subscribe", **request), fine=fine)

@@ -1,0 +1,91 @@
+"""Reads AWS's own list of suppressed addresses into the team's: what was missed while no events came is on it.
+
+AWS keeps a mail to an address on its list to itself and tells of a bounce or complaint that counts in no rate
+(events.py); it shows the list in production only.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.email_addresses import is_simulator
+from bot.mailer.mailers import Mailers
+from bot.ses.errors import SesError
+from bot.ses.operations import Suppressed
+from bot.suppression.suppression_list import suppress_all
+from storage import leases
+from storage.database import Database
+from storage.models import Mailer
+from storage.states import Access, Production, SuppressionReason
+
+log = logging.getLogger(__name__)
+
+ACTION: Final = "ses:ListSuppressedDestinations"
+SOURCE: Final = "aws"
+
+_EVERY: Final = timedelta(days=1)
+_SOON: Final = timedelta(minutes=10)
+_OVERLAP: Final = timedelta(hours=1)
+_BETWEEN_PAGES = 1.0  # seconds: AWS allows about one such call a second
+_REASONS: Final = {"BOUNCE": SuppressionReason.BOUNCE, "COMPLAINT": SuppressionReason.COMPLAINT}
+
+
+class SuppressedAtAws:
+    """A chore (chores.py): once a day, when a mailer is connected, when production opens, and after a silence."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        mailers: Mailers,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._mailers = mailers
+        self._sleep = sleep
+
+    async def __call__(self, claim: leases.Claim, mailer: Mailer) -> None:
+        began, pause = self._clock(), _EVERY
+        if _may_be_asked(mailer):
+            try:
+                if not await self._read(claim, mailer, began):
+                    return
+            except SesError as error:
+                log.info("AWS's list of suppressed addresses was not read: %s %s", error.trouble, error.code)
+                pause = _EVERY if error.is_access_loss else _SOON
+        async with self._db.write() as session:
+            await leases.finish(session, claim, self._clock() + pause)
+
+    async def _read(self, claim: leases.Claim, mailer: Mailer, began: datetime) -> bool:
+        """Read every page, and remember up to when. False: somebody else has taken it over, or wants it anew."""
+        ses, token = self._mailers.ses(mailer), ""
+        since = mailer.suppressions_at - _OVERLAP if mailer.suppressions_at else None
+        while True:
+            entries, token = await ses.list_suppressed(since, token)
+            async with self._db.write() as session:
+                row = await session.get(Mailer, mailer.id, with_for_update=True)
+                if row is None or not await leases.finish(session, claim, self._clock() + leases.LONGEST_POLL):
+                    return False
+                await suppress_all(session, row.team_id, _rows(entries), source=SOURCE, now=self._clock())
+                if not token:
+                    row.suppressions_at = began
+                    session.add(row)
+                    return True
+            await self._sleep(_BETWEEN_PAGES)
+
+
+def _may_be_asked(mailer: Mailer) -> bool:
+    is_open = mailer.production is Production.GRANTED and mailer.access is Access.OK
+    return is_open and ACTION not in mailer.missing_optional
+
+
+def _rows(entries: list[Suppressed]) -> list[tuple[str, SuppressionReason]]:
+    """Leave out what is of no reason that we know, and the simulator, which may be mailed again."""
+    return [
+        (entry.address, _REASONS[entry.reason])
+        for entry in entries
+        if entry.reason in _REASONS and not is_simulator(entry.address)
+    ]

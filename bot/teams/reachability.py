@@ -1,0 +1,195 @@
+"""Whether a team's channel can be spoken in: what Slack said, remembered, and what follows from it.
+
+Nothing is lost meanwhile: messages wait, and are due at once on return. Events and refusals only say that something has
+changed; what is true now Slack is asked for (a look, due as `PollKind.CHANNEL`), so their order does not matter.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce
+from bot.broadcast.pauses import hold
+from bot.broadcast.transitions import WITHOUT_CONTENT
+from storage import audit, leases
+from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team
+from storage.states import BroadcastState, PauseReason, PollKind
+
+CHANNEL_GONE: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
+WORKSPACE_GONE: Final = frozenset({"account_inactive", "token_revoked", "invalid_auth", "app_uninstalled"})
+"""Slack's own error codes (https://docs.slack.dev/reference/methods/chat.postMessage#errors), and an event's name."""
+
+LOOK_AGAIN: Final = timedelta(minutes=10)
+"""While a channel is out of reach: its return may have been told to nobody."""
+
+LOOK_DAILY: Final = timedelta(days=1)
+"""While it is in reach: Slack sends no event when a channel is made private."""
+
+_LOOKS_AT_AWS = sorted(set(PollKind) - {PollKind.CHANNEL})
+_LIVE = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
+
+OLD_ID_RESOLVES: Final = timedelta(hours=24)
+
+
+def wait_until(team: Team, now: datetime, *, direct: bool) -> datetime | None:
+    """Return when a message to this team is to be tried next, or None where it may go now.
+
+    A `direct` one, to a person, needs only the workspace.
+    """
+    if team.reachable or (direct and team.unreachable_why not in WORKSPACE_GONE):
+        return None
+    return now + LOOK_AGAIN
+
+
+async def lost_touch(session: AsyncSession, team: Team, why: str, *, now: datetime) -> bool:
+    """Remember that the channel is out of reach; its messages wait.
+
+    Args:
+        session: the transaction.
+        team: read here again, and locked.
+        why: Slack's error code: one of CHANNEL_GONE, or of WORKSPACE_GONE, which is for all its teams.
+        now: the time.
+
+    Returns:
+        Whether that is news.
+    """
+    if why in WORKSPACE_GONE:
+        return await workspace_gone(session, team.slack_team_id, why, now=now)
+    row = await _locked(session, team)
+    if not row.reachable:  # known already, and a workspace that is gone outweighs a channel that is
+        return False
+    _mark(session, row, why, now)
+    await leases.schedule(session, PollKind.CHANNEL, team.id, now + LOOK_AGAIN, postpone=True)
+    return True
+
+
+async def back_in_touch(session: AsyncSession, team: Team, *, now: datetime) -> bool:
+    """Remember that the channel is in reach, and have what waited delivered at once; return whether that is news."""
+    row = await _locked(session, team)
+    if row.reachable:
+        return False
+    _mark(session, row, "", now)
+    behind = update(Outbox).where(col(Outbox.team_id) == team.id, col(Outbox.shown) < Outbox.wanted)
+    await session.exec(behind.values(due_at=now, fence=Outbox.fence + 1))  # whoever is about to put one off is too late
+    await leases.schedule(session, PollKind.CHANNEL, team.id, now + LOOK_DAILY, postpone=True)
+    return True
+
+
+async def look_soon(session: AsyncSession, team: Team, *, now: datetime) -> None:
+    """Have Slack asked how the channel is, unless the app is no longer in its workspace."""
+    if team.unreachable_why not in WORKSPACE_GONE:
+        await leases.schedule(session, PollKind.CHANNEL, team.id, now)
+
+
+async def workspace_gone(session: AsyncSession, workspace: str, why: str, *, now: datetime) -> bool:
+    """Forget the workspace's tokens and do nothing more for it: no message, no mail, no look at AWS.
+
+    Broadcasts are paused until somebody resumes them. Returns whether it is news.
+    """
+    await _pause_all(session, workspace, now)
+    await session.exec(update(Installation).where(col(Installation.slack_team_id) == workspace).values(bot_token=None))
+    teams = select(Team).where(Team.slack_team_id == workspace).order_by(Team.id).with_for_update()
+    news = [team for team in await session.exec(teams) if team.unreachable_why not in WORKSPACE_GONE]
+    for team in news:
+        _mark(session, team, why, now)
+        await leases.drop(session, PollKind.CHANNEL, team.id)
+    for mailer_id in await _mailers_in(session, workspace):
+        for kind in _LOOKS_AT_AWS:
+            await leases.drop(session, kind, mailer_id)
+    return bool(news)
+
+
+async def workspace_back(session: AsyncSession, workspace: str, *, now: datetime) -> None:
+    """Look at each of its channels again, and at AWS: the app has a token that works."""
+    gone = select(Team).where(Team.slack_team_id == workspace, col(Team.unreachable_why).in_(WORKSPACE_GONE))
+    for team in await session.exec(gone.order_by(Team.id).with_for_update()):
+        _mark(session, team, "not_in_channel", now)
+        await leases.schedule(session, PollKind.CHANNEL, team.id, now)
+        for mailer_id in await session.exec(select(Mailer.id).where(Mailer.team_id == team.id)):
+            for kind in _LOOKS_AT_AWS:
+                await leases.schedule(session, kind, mailer_id, now)
+
+
+async def gone_workspaces(session: AsyncSession) -> set[str]:
+    """Return the workspaces that the app is no longer in."""
+    gone = select(Team.slack_team_id).where(col(Team.unreachable_why).in_(WORKSPACE_GONE)).distinct()
+    return set(await session.exec(gone))
+
+
+async def describe(session: AsyncSession, team: Team, *, name: str, private: bool, shared: bool, now: datetime) -> None:
+    """Take over what Slack says about the channel; it is warned when another workspace begins to read along."""
+    before = {"name": team.name, "private": team.private, "shared": team.shared}
+    after = {"name": name, "private": private, "shared": shared}
+    if after == before:
+        return
+    if shared and not team.shared:
+        await announce(session, team.id, Notice.SHARED, team.id, now=now, episode=now.isoformat())
+    team.name, team.private, team.shared = name, private, shared
+    session.add(team)
+    audit.record(session, team.id, audit.MAILROOM, "team.described", now=now, before=before, after=after)
+
+
+async def renumber(session: AsyncSession, workspace: str, old: str, new: str, *, now: datetime) -> Team | None:
+    """Move the team to the channel's new id, its messages with it; None where no team has the old one."""
+    team = (
+        await session.exec(
+            select(Team).where(Team.slack_team_id == workspace, Team.channel_id == old).with_for_update()
+        )
+    ).first()
+    if team is None:
+        return None
+    there = select(Team).where(Team.slack_team_id == workspace, Team.channel_id == new)
+    usurper = (await session.exec(there.with_for_update())).first()
+    if usurper is not None:  # somebody typed a command there before Slack told us
+        if not await _is_empty(session, usurper):
+            return None
+        await session.delete(usurper)
+        await session.flush()
+    team.channel_id, team.previous_channel_id, team.previous_until = new, old, now + OLD_ID_RESOLVES
+    session.add(team)
+    await session.exec(
+        update(Outbox).where(col(Outbox.team_id) == team.id, col(Outbox.channel_id) == old).values(channel_id=new)
+    )
+    audit.record(
+        session, team.id, audit.MAILROOM, "team.renumbered", now=now, before={"channel": old}, after={"channel": new}
+    )
+    return team
+
+
+async def _pause_all(session: AsyncSession, workspace: str, now: datetime) -> None:
+    """Have every broadcast that has not ended wait, before its team is locked: that is the order of everybody else."""
+    live = (
+        select(Broadcast)
+        .join(Team)
+        .where(Team.slack_team_id == workspace, col(Broadcast.state).in_(_LIVE))
+        .order_by(Broadcast.id)
+        .options(*WITHOUT_CONTENT)
+        .with_for_update(of=Broadcast)
+    )
+    going = [each for each in await session.exec(live) if PauseReason.UNREACHABLE not in each.pause_reasons]
+    await hold(session, going, PauseReason.UNREACHABLE, now)
+
+
+async def _mailers_in(session: AsyncSession, workspace: str) -> list[str]:
+    return list(await session.exec(select(Mailer.id).join(Team).where(Team.slack_team_id == workspace)))
+
+
+async def _locked(session: AsyncSession, team: Team) -> Team:
+    return await session.get_one(Team, team.id, with_for_update=True, populate_existing=True)
+
+
+def _mark(session: AsyncSession, team: Team, why: str, now: datetime) -> None:
+    before = {"reachable": team.reachable, "why": team.unreachable_why}
+    team.reachable, team.unreachable_why = not why, why
+    session.add(team)
+    after = {"reachable": team.reachable, "why": why}
+    audit.record(session, team.id, audit.MAILROOM, "team.reach", now=now, before=before, after=after)
+
+
+async def _is_empty(session: AsyncSession, team: Team) -> bool:
+    for table in (Mailer, Broadcast, Suppression, ApiToken):
+        if (await session.exec(select(table.team_id).where(table.team_id == team.id).limit(1))).first():
+            return False
+    return True

@@ -1,0 +1,166 @@
+"""What a team's admins decide about the team itself: who else is one, who may send, what its mail says of it.
+
+A form carries the mark of what it showed. Where that has changed when it comes back, somebody else was at it, and what
+they did is not undone by accident.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.email_addresses import parse_address
+from bot.errors import BotError
+from storage import audit
+from storage.database import Database
+from storage.models import ApiToken, Audit, Broadcast, Team, TeamAdmin
+
+FROM_NAME_LIMIT = 64
+POSTAL_ADDRESS_LIMIT = 300
+
+
+class ChangedMeanwhileError(BotError):
+    """Somebody else has changed what the form showed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "CHANGED",
+            "Somebody else changed this while your form was open, so nothing of yours was saved.",
+            "Here is how it stands now.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSettings:
+    """`reply_to` and all the others may be empty. `senders` are user ids; none: every member may send."""
+
+    from_name: str = ""
+    reply_to: str = ""
+    postal_address: str = ""
+    senders: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, team: Team) -> "TeamSettings":
+        return cls(team.from_name, team.reply_to, team.postal_address, tuple(sorted(team.senders)))
+
+    def checked(self) -> "TeamSettings":
+        """Return them in their normal form.
+
+        Raises:
+            BotError: for the field (from_name, reply_to, postal_address) that holds what cannot be used.
+        """
+        name, postal = " ".join(self.from_name.split()), self.postal_address.strip()
+        if not name.isprintable() or len(name) > FROM_NAME_LIMIT:
+            raise BotError("FROM_NAME", f"A name is at most {FROM_NAME_LIMIT} visible characters.", field="from_name")
+        if len(postal) > POSTAL_ADDRESS_LIMIT:
+            raise BotError(
+                "POSTAL_ADDRESS", f"Shorten it to {POSTAL_ADDRESS_LIMIT} characters.", field="postal_address"
+            )
+        reply_to = parse_address(self.reply_to, field="reply_to") if self.reply_to.strip() else ""
+        return TeamSettings(name, reply_to, postal, tuple(sorted(set(self.senders))))
+
+    @property
+    def mark(self) -> int:
+        return mark(repr(asdict(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Rows of the audit, the newest first.
+
+    `subjects` has the subject lines of the broadcasts they are about, `tokens` the names of the API tokens; by id.
+    """
+
+    rows: Sequence[Audit]
+    subjects: dict[str, str]
+    tokens: dict[str, str]
+
+
+class TeamRules:
+    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def admins(self, team: Team) -> list[str]:
+        """Return who was appointed; owners and admins of the workspace are team admins without it."""
+        async with self._db.read() as session:
+            return await _admins(session, team)
+
+    async def appoint(self, team: Team, users: Sequence[str], seen: int, by: str) -> tuple[set[str], set[str]]:
+        """Make these people the appointed admins; return who is one now and was not, and who was and is not.
+
+        Raises:
+            ChangedMeanwhileError: `seen` is not the mark of those who are.
+        """
+        now = self._clock()
+        async with self._db.write() as session:
+            await session.get_one(Team, team.id, with_for_update=True)
+            before = await _admins(session, team)
+            if mark(repr(before)) != seen:
+                raise ChangedMeanwhileError
+            new, gone = set(users) - set(before), set(before) - set(users)
+            if not new | gone:
+                return new, gone
+            of_team = col(TeamAdmin.team_id) == team.id
+            await session.exec(delete(TeamAdmin).where(of_team, col(TeamAdmin.user_id).in_(gone)))
+            session.add_all(
+                TeamAdmin(team_id=team.id, user_id=user, appointed_by=by, appointed_at=now) for user in sorted(new)
+            )
+            after = {"admins": sorted(users)}
+            audit.record(session, team.id, by, "team.admins", now=now, before={"admins": before}, after=after)
+        return new, gone
+
+    async def save(self, team: Team, settings: TeamSettings, seen: int, by: str) -> Team:
+        """Store the settings.
+
+        Raises:
+            ChangedMeanwhileError: `seen` is not the mark of those that are.
+            BotError: a field holds what cannot be used.
+        """
+        settings = settings.checked()
+        async with self._db.write() as session:
+            row = await session.get_one(Team, team.id, with_for_update=True)
+            before, after = TeamSettings.of(row), settings
+            if before.mark != seen:
+                raise ChangedMeanwhileError
+            if before == after:
+                return row
+            row.from_name, row.reply_to, row.postal_address = after.from_name, after.reply_to, after.postal_address
+            row.senders = list(after.senders)
+            session.add(row)
+            old, new = asdict(before), asdict(after)
+            changed = [name for name in old if old[name] != new[name]]
+            audit.record(
+                session,
+                team.id,
+                by,
+                "team.settings",
+                now=self._clock(),
+                before={name: old[name] for name in changed},
+                after={name: new[name] for name in changed},
+            )
+        return row
+
+    async def history(self, team: Team, limit: int) -> History:
+        """Return what was done last."""
+        newest = select(Audit).where(Audit.team_id == team.id).order_by(col(Audit.id).desc()).limit(limit)
+        async with self._db.read() as session:
+            rows = (await session.exec(newest)).all()
+            about = select(Broadcast.id, Broadcast.subject).where(
+                Broadcast.team_id == team.id, col(Broadcast.id).in_({row.subject for row in rows})
+            )
+            tokens = select(ApiToken.id, ApiToken.name).where(ApiToken.team_id == team.id)
+            return History(rows, dict((await session.exec(about)).all()), dict((await session.exec(tokens)).all()))
+
+
+def mark(shown: str) -> int:
+    """Return a number that is another one for another text, and fits the version of a form."""
+    return zlib.crc32(shown.encode()) % 1_000_000_000
+
+
+async def _admins(session: AsyncSession, team: Team) -> list[str]:
+    of_team = select(TeamAdmin.user_id).where(TeamAdmin.team_id == team.id)
+    return list(await session.exec(of_team.order_by(col(TeamAdmin.user_id))))

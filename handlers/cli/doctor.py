@@ -1,0 +1,141 @@
+"""`python app.py doctor`: looks at all that a start needs, changes nothing, and says what to do about each finding."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from sqlmodel import select
+
+from bot.errors import BotError
+from bot.ses.client import SesClients
+from bot.ses.connectivity import check_reach
+from bot.settings import Settings
+from storage.database import Database, StorageError
+from storage.key_rotation import fit
+from storage.models import Mailer
+from storage.sealing import load_keys
+from storage.states import Access
+
+Check = Callable[[], Awaitable[str]]
+SOME_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found. `said` holds no secret; where all is not well it says what to do."""
+
+    name: str
+    well: bool
+    said: str
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.well else 'BAD '} {self.name}: {self.said}"
+
+
+class Doctor:
+    """Args: `slack` has further checks by name, as those of `handlers.slack.token_checks`."""
+
+    def __init__(self, settings: Settings, db: Database, clients: SesClients, slack: Mapping[str, Check]) -> None:
+        self._settings = settings
+        self._db = db
+        self._clients = clients
+        self._slack = slack
+
+    async def examine(self) -> list[Finding]:
+        """Look at everything, also after something was found."""
+        checks: dict[str, Check] = {
+            "settings": self._check_settings,
+            "database": self._check_database,
+            "sealing keys": self._check_keys,
+            **self._slack,
+            "AWS": self._check_aws,
+            "mailers": self._check_mailers,
+        }
+        return [await self._look(name, check) for name, check in checks.items()]
+
+    @staticmethod
+    async def _look(name: str, check: Check) -> Finding:
+        try:
+            return Finding(name, well=True, said=await check())
+        except BotError as error:
+            return Finding(name, well=False, said=error.text)
+        except (StorageError, ValueError) as error:
+            return Finding(name, well=False, said=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever keeps a look from being taken is the finding
+            return Finding(name, well=False, said=f"this could not be looked at ({type(error).__name__})")
+
+    async def _check_settings(self) -> str:
+        settings = self._settings
+        mode = "Socket Mode" if settings.socket_mode else "HTTP mode"
+        if not settings.public_url:
+            return f"{mode}; without PUBLIC_URL recipients unsubscribe by mail, which nobody here sees"
+        if not settings.mailroom_proxies and _is_loopback(settings.host):
+            raise BotError(
+                "PROXIES",
+                "PUBLIC_URL is set and HOST is of this machine only: a proxy stands in front, and the API takes all "
+                "callers for one.",
+                "Set MAILROOM_PROXIES to how many proxies of yours there are.",
+            )
+        return f"{mode}; links in mails lead to PUBLIC_URL"
+
+    async def _check_database(self) -> str:
+        if self._is_new:
+            return "there is none yet; the first start makes it"
+        if not await self._db.is_current():
+            return f"{self._db.dialect}, with an older schema, which the next start brings up to date"
+        return f"{self._db.dialect}, with the schema of this version"
+
+    async def _check_keys(self) -> str:
+        if not self._settings.mailroom_keys and not _exists(self._db.path, ".keys"):
+            if self._is_new:
+                return "there are none yet; the first start makes them"
+            raise BotError(
+                "KEYS", "The file with the keys, beside that of the database, is missing.", "Put its copy back."
+            )
+        keys = load_keys(self._settings.mailroom_keys, self._db.path)
+        if self._is_new or await fit(self._db, keys):
+            return f"the newest is {keys.newest}"
+        return f"the newest is {keys.newest}, which the next start begins to use"
+
+    async def _check_aws(self) -> str:
+        regions = sorted({region for region, _ in await self._mailers()}) or [SOME_REGION]
+        for region in regions:
+            await check_reach(self._clients, region)
+        own = await self._clients.own_account()
+        role = f"own principal in account {own}" if own else "no principal of its own, so IAM roles are not offered"
+        return f"SES answers in {', '.join(regions)}; {role}"
+
+    async def _check_mailers(self) -> str:
+        standing = await self._mailers()
+        lost = sum(access is Access.LOST for _, access in standing)
+        if lost:
+            raise BotError(
+                "ACCESS_LOST",
+                f"{lost} of {len(standing)} have lost access to AWS.",
+                "Their channels were told, and can reconnect.",
+            )
+        return f"{len(standing)} connected"
+
+    async def _mailers(self) -> list[tuple[str, Access]]:
+        if self._is_new:
+            return []
+        standing = select(Mailer.region, Mailer.access)
+        async with self._db.read() as session:
+            return [(region, Access(access)) for region, access in await session.exec(standing)]
+
+    @property
+    def _is_new(self) -> bool:
+        return not _exists(self._db.path)
+
+
+def _exists(path: Path | None, more: str = "") -> bool:
+    """Whether a file is there, beside the SQLite database or itself; of PostgreSQL there is none to look for."""
+    return path is None or path.with_name(path.name + more).exists()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,137 @@
+"""The routes that send: the same functions as Slack's buttons, with the same guard and the same audit.
+
+A program sees no dialog, so what a person would have to agree to it names in `accept`.
+"""
+
+import io
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.api.idempotency import Replies, Reply
+from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
+from bot.broadcast.controls import Also
+from bot.errors import BotError
+from bot.mailer.readiness.explanations import notice
+from handlers.http.api import requests, responses
+from handlers.http.api.problems import Refusal
+from handlers.http.api.routing import Asked, Route, reply
+from storage import models as rows
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_URL = re.compile(r"(https?://[^\s<>\"]+[^\s<>\".,;:!?)])")
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What these routes may call."""
+
+    broadcasts: Broadcasts
+    audiences: Audiences
+    replies: Replies
+
+    def sending_routes(self) -> list[Route[Any]]:
+        none, changed = requests.NoInput, {200: responses.Broadcast}
+        create = requests.BroadcastInput
+        return [
+            Route(
+                "POST", "/broadcasts", "Send, now or later", create, {201: responses.Broadcast}, self.create_broadcast
+            ),
+            Route("POST", "/broadcasts/{id}/pause", "Wait for a resume", none, changed, self.pause),
+            Route("POST", "/broadcasts/{id}/resume", "Go on", none, changed, self.resume),
+            Route("POST", "/broadcasts/{id}/cancel", "Mail nobody else", none, changed, self.cancel),
+        ]
+
+    async def create_broadcast(self, asked: Asked[requests.BroadcastInput]) -> Reply:
+        """Prepare it and confirm it; of what is refused nothing stays."""
+        bearer, given = asked.bearer, asked.input
+
+        async def send(also: Also) -> None:
+            source = await self._source(asked)
+            draft = Draft(given.sender, given.reply_to, given.subject, given.preheader, _rich_text(given.message))
+            prepared = await self.broadcasts.prepare(bearer.team, bearer.actor, draft, source, given.send_at)
+            made = prepared.broadcast
+            try:
+                _check_accepted(prepared, given)
+                await self.broadcasts.confirm(bearer.team, made.id, made.version, bearer.actor, also=also)
+            except BaseException:
+                await self.broadcasts.discard(made)
+                raise
+
+        return await self._once(asked, send, 201)
+
+    async def pause(self, asked: Asked[requests.NoInput]) -> Reply:
+        return await self._steer(asked, self.broadcasts.pause)
+
+    async def resume(self, asked: Asked[requests.NoInput]) -> Reply:
+        return await self._steer(asked, self.broadcasts.resume)
+
+    async def cancel(self, asked: Asked[requests.NoInput]) -> Reply:
+        return await self._steer(asked, self.broadcasts.cancel)
+
+    async def broadcast_of(self, asked: Asked[Any]) -> rows.Broadcast:
+        """Return the broadcast that the path names, if it is the team's."""
+        if not _ID.fullmatch(asked.named):
+            raise Refusal.not_found()
+        return await self.broadcasts.get(asked.bearer.team, asked.named)
+
+    async def _steer(self, asked: Asked[Any], change: Callable[..., Awaitable[rows.Broadcast]]) -> Reply:
+        async def act(also: Also) -> None:
+            row = await self.broadcast_of(asked)
+            await change(asked.bearer.team, row.id, row.version, asked.bearer.actor, also=also)
+
+        return await self._once(asked, act)
+
+    async def _once(self, asked: Asked[Any], act: Callable[[Also], Awaitable[None]], status: int = 200) -> Reply:
+        """Act, and keep the reply in the same transaction; what was answered before is answered the same."""
+        seen = partial(self.replies.earlier, asked.bearer.team, asked.key, asked.raw)
+        if earlier := await seen():
+            return earlier
+        replies: list[Reply] = []
+
+        async def answer(session: AsyncSession, broadcast: rows.Broadcast) -> None:
+            progress = await self.broadcasts.progress(session, broadcast.id)
+            if progress is not None:
+                replies.append(reply(responses.Broadcast.with_progress(progress), status))
+                await self.replies.keep(session, asked.bearer.team, asked.key, asked.raw, replies[-1])
+
+        try:
+            await act(answer)
+        except BotError:
+            if earlier := await seen():  # the same request came twice at the same moment, and the other one was first
+                return earlier
+            raise
+        return replies[-1]
+
+    async def _source(self, asked: Asked[requests.BroadcastInput]) -> Upload | rows.Audience:
+        given = asked.input
+        if bool(given.audience) == bool(given.saved_audience):
+            raise Refusal.invalid("audience", "Give either audience, as CSV, or the name of a saved_audience.")
+        if given.audience:
+            return Upload(io.BytesIO(given.audience.encode()))
+        try:
+            return await self.audiences.named(asked.bearer.team, given.saved_audience)
+        except BotError as error:
+            raise Refusal.invalid("saved_audience", error.text) from None
+
+
+def _check_accepted(prepared: Prepared, given: requests.BroadcastInput) -> None:
+    for code in prepared.readiness.confirmations:
+        if code not in given.accept:
+            sentence = notice(code, prepared.readiness).sentence
+            raise Refusal(409, code.value, f"{sentence} To have it so, send “{code.value}” in accept.")
+
+
+def _rich_text(message: str) -> dict[str, Any]:
+    """Return plain text as Slack's rich text, with its web addresses as links."""
+    parts = (
+        {"type": "link", "url": part} if number % 2 else {"type": "text", "text": part}
+        for number, part in enumerate(_URL.split(message))
+        if part
+    )
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(parts)}]}

@@ -1,0 +1,204 @@
+"""The routes of the API. Every one answers for the team of the token, and none of them waits for AWS."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, partial
+from typing import Annotated, Any
+
+from aiohttp import web
+from pydantic import AwareDatetime, Field
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.api.idempotency import Reply
+from bot.api.queries import Lists
+from bot.email_addresses import parse_address, parse_identity
+from bot.errors import BotError
+from bot.mailer.mailers import Mailers
+from bot.mailer.readiness.overview import Overviews
+from bot.suppression.suppression_list import AtAws, Suppressions
+from handlers.http.api import docs_page, requests, responses
+from handlers.http.api.broadcast_endpoints import Sending
+from handlers.http.api.openapi import openapi
+from handlers.http.api.pagination import Cursor
+from handlers.http.api.problems import Refusal
+from handlers.http.api.routing import VERSION, Asked, Route, Server, reply
+from storage.database import Database
+
+_NAME = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]  # PostgreSQL takes no NUL
+_TIME = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
+_SEQ = Annotated[int, Field(ge=0, lt=2**31)]
+
+_BY_NAME: Cursor[str] = Cursor(_NAME, lambda row: row.name)
+_BY_AGE: Cursor[tuple[datetime, str]] = Cursor(tuple[_TIME, _NAME], lambda row: (row.created_at, row.id))
+_BY_SEQ: Cursor[int] = Cursor(_SEQ, lambda row: row.seq)
+_BY_ADDRESS: Cursor[str] = Cursor(_NAME, lambda row: row.address_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Api(Sending):
+    """What the routes may call; `app.py` builds it."""
+
+    db: Database
+    mailers: Mailers
+    overviews: Overviews
+    suppressions: Suppressions
+    lists: Lists
+
+    def routes(self) -> list[Route[Any]]:
+        none, page, address = requests.NoInput, requests.PageInput, requests.AddressInput
+        suppressed = {200: responses.Suppression, 201: responses.Suppression}
+        return [
+            Route("GET", "/mailer", "Connection to Amazon SES", none, {200: responses.MailerAnswer}, self.mailer),
+            Route("GET", "/identities", "Senders, by name", page, {200: responses.IdentityPage}, self.identities),
+            Route("GET", "/identities/{name}", "One address or domain", none, {200: responses.Identity}, self.identity),
+            Route(
+                "GET",
+                "/readiness",
+                "Whether something may be sent now, and if not, why",
+                requests.ReadinessInput,
+                {200: responses.Readiness},
+                self.readiness,
+            ),
+            Route("GET", "/broadcasts", "Newest first", page, {200: responses.BroadcastPage}, self.list_broadcasts),
+            Route("GET", "/broadcasts/{id}", "How far it is", none, {200: responses.Broadcast}, self.broadcast),
+            Route(
+                "GET",
+                "/broadcasts/{id}/deliveries",
+                "Its recipients, one by one",
+                requests.DeliveriesInput,
+                {200: responses.DeliveryPage},
+                self.deliveries,
+            ),
+            *self.sending_routes(),
+            Route(
+                "GET",
+                "/suppressions",
+                "Addresses that are never mailed, in alphabetical order",
+                page,
+                {200: responses.SuppressionPage},
+                self.list_suppressions,
+            ),
+            Route(
+                "POST",
+                "/suppressions",
+                "Never mail an address again; 200 where it was suppressed already",
+                address,
+                suppressed,
+                self.suppress,
+            ),
+            Route(
+                "DELETE",
+                "/suppressions",
+                "Let an address be mailed again, unless its owner unsubscribed or complained; 200: AWS's own list may "
+                "still have it",
+                address,
+                {200: responses.Lifted, 204: None},
+                self.lift,
+            ),
+        ]
+
+    async def mailer(self, asked: Asked[requests.NoInput]) -> Reply:
+        row = await self.mailers.of(asked.bearer.team)
+        return reply(responses.MailerAnswer(mailer=responses.Mailer.of(row) if row else None))
+
+    async def identities(self, asked: Asked[requests.PageInput]) -> Reply:
+        limit, after = asked.input.limit, _BY_NAME.read(asked.input.cursor) or ""
+        mailer = await self.mailers.of(asked.bearer.team)
+        if mailer is None:
+            return reply(responses.IdentityPage(items=[], next_cursor=None))
+        found, cursor = _BY_NAME.page(await self.lists.identities(mailer, after=after, limit=limit + 1), limit)
+        return reply(
+            responses.IdentityPage(items=[responses.Identity.of(row, mailer) for row in found], next_cursor=cursor)
+        )
+
+    async def identity(self, asked: Asked[requests.NoInput]) -> Reply:
+        mailer = await self.mailers.of(asked.bearer.team)
+        if mailer is not None:
+            for name in dict.fromkeys((asked.named, _normal(asked.named))):
+                if row := await self.lists.identity(mailer, name):
+                    return reply(responses.Identity.of(row, mailer))
+        raise Refusal.not_found()
+
+    async def readiness(self, asked: Asked[requests.ReadinessInput]) -> Reply:
+        given = asked.input
+        sender = parse_address(given.sender, field="from") if given.sender else ""
+        mailer = await self.mailers.of(asked.bearer.team)
+        identities = tuple(await self.mailers.identities(mailer)) if mailer else ()
+        answer = self.overviews.ask(mailer, identities, from_address=sender, kind=given.kind, size=given.size)
+        return reply(responses.Readiness.of(answer))
+
+    async def list_broadcasts(self, asked: Asked[requests.PageInput]) -> Reply:
+        limit, before = asked.input.limit, _BY_AGE.read(asked.input.cursor)
+        found = await self.lists.broadcasts(asked.bearer.team, before=before, limit=limit + 1)
+        shown, cursor = _BY_AGE.page(found, limit)
+        return reply(
+            responses.BroadcastPage(items=[responses.BroadcastSummary.of(row) for row in shown], next_cursor=cursor)
+        )
+
+    async def broadcast(self, asked: Asked[requests.NoInput]) -> Reply:
+        row = await self.broadcast_of(asked)
+        async with self.db.read() as session:
+            progress = await self.broadcasts.progress(session, row.id)
+        if progress is None:
+            raise Refusal.not_found()
+        return reply(responses.Broadcast.with_progress(progress))
+
+    async def deliveries(self, asked: Asked[requests.DeliveriesInput]) -> Reply:
+        limit, after = asked.input.limit, _BY_SEQ.read(asked.input.cursor)
+        row = await self.broadcast_of(asked)
+        found = await self.lists.deliveries(
+            row, state=asked.input.state, after=-1 if after is None else after, limit=limit + 1
+        )
+        shown, cursor = _BY_SEQ.page(found, limit)
+        return reply(responses.DeliveryPage(items=[responses.Delivery.of(one) for one in shown], next_cursor=cursor))
+
+    async def list_suppressions(self, asked: Asked[requests.PageInput]) -> Reply:
+        limit, after = asked.input.limit, _BY_ADDRESS.read(asked.input.cursor) or ""
+        found = await self.lists.suppressions(asked.bearer.team, after=after, limit=limit + 1)
+        shown, cursor = _BY_ADDRESS.page(found, limit)
+        return reply(
+            responses.SuppressionPage(items=[responses.Suppression.of(row) for row in shown], next_cursor=cursor)
+        )
+
+    async def suppress(self, asked: Asked[requests.AddressInput]) -> Reply:
+        bearer = asked.bearer
+        address = parse_address(asked.input.address)
+
+        async def act(session: AsyncSession) -> Reply:
+            row, new = await self.suppressions.record(session, bearer.team, address, bearer.actor)
+            return reply(responses.Suppression.of(row), 201 if new else 200)
+
+        return await self.replies.once(bearer.team, asked.key, asked.raw, act)
+
+    async def lift(self, asked: Asked[requests.AddressInput]) -> Reply:
+        address = parse_address(asked.input.address)
+        at_aws = await self.suppressions.lift(asked.bearer.team, address, asked.bearer.actor)
+        return reply(responses.Lifted(at_aws=at_aws)) if at_aws is AtAws.NOT_ALLOWED else Reply(204)
+
+
+def _normal(name: str) -> str:
+    """Return a name as Mailroom keeps it, or as it is where it cannot be one."""
+    try:
+        return parse_identity(name).name
+    except BotError:
+        return name
+
+
+def application(api: Api, server: Server) -> web.Application:
+    """Return what is to be mounted at `MOUNTED`."""
+    app = web.Application()
+    routes = api.routes()
+    for route in routes:
+        app.router.add_route(route.method, VERSION + route.path, server.handler(route))
+    described = cache(partial(openapi, routes))  # when somebody asks for it, since it takes a while to make
+
+    async def description(_request: web.Request) -> web.Response:
+        return web.json_response(described(), dumps=partial(json.dumps, indent=2))
+
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text=docs_page.page(described()), content_type="text/html")
+
+    app.router.add_get(f"{VERSION}/openapi.json", description)
+    app.router.add_get("/docs", page)
+    return app

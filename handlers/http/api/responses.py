@@ -1,0 +1,330 @@
+"""What comes out of the API; its OpenAPI description is made from these classes.
+
+An answer holds what stands here and nothing else: rows of the database have more, and none of it gets out by itself.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Generic, Self, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from bot.broadcast.reporting.progress import Progress
+from bot.mailer.identities.dns_records import records_of
+from bot.mailer.monitoring.aws_states import awaited_until
+from bot.mailer.readiness.explanations import Code, Step, notice
+from bot.mailer.readiness.rules import Blocker, Confirmation, RecipientRule, SendWarning
+from bot.mailer.readiness.rules import Readiness as Decision
+from bot.suppression.suppression_list import AtAws
+from storage import models as rows
+from storage.states import (
+    Access,
+    BroadcastState,
+    DeliveryState,
+    IdentityKind,
+    IdentityState,
+    PauseReason,
+    Production,
+    Sending,
+    SendKind,
+    SuppressionReason,
+)
+
+Item = TypeVar("Item")
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+
+
+class Page(Answer, Generic[Item]):
+    items: list[Item]
+    next_cursor: str | None
+    """What to pass as `cursor` for the next page; null on the last one."""
+
+
+class Connection(Answer):
+    """Where the mailer is."""
+
+    account_id: str
+    region: str
+    sign_in: str
+    """`access_key` or `role`."""
+    connected_at: AwareDatetime
+
+
+class Quota(Answer):
+    """Recipients within 24 hours, as AWS last said."""
+
+    limit: int | None
+    """null: unlimited."""
+    sent: int
+    left: int | None
+    """null: unlimited."""
+    per_second: float
+
+
+class Mailer(Answer):
+    """A team's connection to one AWS account in one region."""
+
+    id: str
+    connection: Connection
+    access: Access
+    access_since: AwareDatetime
+    access_error: str | None
+    """What AWS answered when it refused the credentials."""
+    missing_action: str | None
+    """The IAM action that the credentials lack, where one is known."""
+    production: Production
+    sending: Sending
+    quota: Quota
+    checked_at: AwareDatetime
+    """When AWS last said so."""
+
+    @classmethod
+    def of(cls, row: rows.Mailer) -> Self:
+        limit = None if row.max_24_hour_send < 0 else int(row.max_24_hour_send)
+        sent = int(row.sent_last_24_hours)
+        return cls(
+            id=row.id,
+            connection=Connection(
+                account_id=row.account_id, region=row.region, sign_in=row.sign_in, connected_at=row.connected_at
+            ),
+            access=row.access,
+            access_since=row.access_since,
+            access_error=row.access_error or None,
+            missing_action=row.access_action or None,
+            production=row.production,
+            sending=row.sending,
+            quota=Quota(
+                limit=limit,
+                sent=sent,
+                left=None if limit is None else max(0, limit - sent),
+                per_second=row.max_send_rate,
+            ),
+            checked_at=row.checked_at,
+        )
+
+
+class MailerAnswer(Answer):
+    mailer: Mailer | None
+    """null: the channel has not connected an account."""
+
+
+class DnsRecord(Answer):
+    name: str
+    type: str
+    value: str
+    purpose: str
+    required: bool
+    """Whether verification needs it."""
+
+
+class Identity(Answer):
+    """An address or domain as SES knows it."""
+
+    id: str
+    name: str
+    kind: IdentityKind
+    managed: bool
+    """Whether Mailroom looks after it; the others of the account are known, and never touched."""
+    state: IdentityState
+    since: AwareDatetime
+    awaited_until: AwareDatetime | None
+    """While it is pending: when AWS stops looking."""
+    dns_records: list[DnsRecord]
+    last_error: str | None
+    checked_at: AwareDatetime
+    """When AWS last said so."""
+
+    @classmethod
+    def of(cls, row: rows.Identity, mailer: rows.Mailer) -> Self:
+        is_pending = row.state is IdentityState.PENDING
+        return cls(
+            id=row.id,
+            name=row.name,
+            kind=row.kind,
+            managed=row.managed,
+            state=row.state,
+            since=row.state_since,
+            awaited_until=awaited_until(row.kind, row.pending_since or row.state_since) if is_pending else None,
+            dns_records=[
+                DnsRecord(name=one.name, type=one.type, value=one.value, purpose=one.purpose, required=one.required)
+                for one in records_of(row, mailer.region)
+            ],
+            last_error=row.error_type or None,
+            checked_at=row.checked_at,
+        )
+
+
+class IdentityPage(Page[Identity]):
+    pass
+
+
+class Reason(Answer):
+    """A code, and what it says to a person."""
+
+    code: Blocker | SendWarning | Confirmation
+    sentence: str
+    next_step: Step
+
+
+class Readiness(Answer):
+    """Whether this may be sent, from what is stored. Facts that are too old are a blocker: FACTS_STALE."""
+
+    allowed: bool
+    blockers: list[Reason]
+    """Why not, most basic first."""
+    warnings: list[Reason]
+    confirmations: list[Reason]
+    """What a person must agree to first."""
+    via: list[str]
+    """Identities from which it may go instead."""
+    recipient_rule: RecipientRule
+    """`sandbox`: only verified recipients and the mailbox simulator."""
+    seconds: float | None
+    """How long it takes at most; null: cannot be told."""
+    checked_at: AwareDatetime | None
+    """When AWS last said so; null without a mailer."""
+
+    @classmethod
+    def of(cls, answer: Decision) -> Self:
+        return cls(
+            allowed=answer.allowed,
+            blockers=_reasons(answer.blockers, answer),
+            warnings=_reasons(answer.warnings, answer),
+            confirmations=_reasons(answer.confirmations, answer),
+            via=list(answer.via),
+            recipient_rule=answer.recipient_rule,
+            seconds=_seconds(answer.duration),
+            checked_at=answer.facts.checked_at if answer.facts else None,
+        )
+
+
+def _reasons(codes: Sequence[Code], answer: Decision) -> list[Reason]:
+    notices = [notice(code, answer) for code in codes]
+    return [Reason(code=each.code, sentence=each.sentence, next_step=each.step) for each in notices]
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
+
+
+class BroadcastSummary(Answer):
+    """A test or a broadcast."""
+
+    id: str
+    kind: SendKind
+    state: BroadcastState
+    paused_for: list[PauseReason]
+    """Why it is paused; it goes on when none is left."""
+    sender: Annotated[str, Field(alias="from")]
+    reply_to: str | None
+    subject: str
+    size: int
+    """How many recipients."""
+    created_at: AwareDatetime
+    start_at: AwareDatetime | None
+    started_at: AwareDatetime | None
+    finished_at: AwareDatetime | None
+    error: str | None
+
+    @classmethod
+    def of(cls, row: rows.Broadcast) -> Self:
+        return cls(**_summary(row))
+
+
+class Broadcast(BroadcastSummary):
+    """A test or a broadcast, and how far it is."""
+
+    counts: dict[DeliveryState, int]
+    """Recipients by state; they add up to `size` at every moment."""
+    per_second: float
+    """Recipients handed to SES a second, over the last minute."""
+    seconds_left: float | None
+
+    @classmethod
+    def with_progress(cls, progress: Progress) -> Self:
+        return cls(
+            **_summary(progress.broadcast),
+            counts={state: progress.counts.get(state, 0) for state in DeliveryState},
+            per_second=progress.rate,
+            seconds_left=progress.seconds_left,
+        )
+
+
+def _summary(row: rows.Broadcast) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "state": row.state,
+        "paused_for": row.pause_reasons,
+        "sender": row.from_address,
+        "reply_to": row.reply_to or None,
+        "subject": row.subject,
+        "size": row.size,
+        "created_at": row.created_at,
+        "start_at": row.start_at,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "error": row.error or None,
+    }
+
+
+class BroadcastPage(Page[BroadcastSummary]):
+    pass
+
+
+class Delivery(Answer):
+    """One recipient of one broadcast."""
+
+    id: str
+    address: str
+    state: DeliveryState
+    message_id: str | None
+    """As SES calls the mail."""
+    error: str | None
+    at: AwareDatetime
+    """When it came into this state."""
+
+    @classmethod
+    def of(cls, row: rows.Delivery) -> Self:
+        return cls(
+            id=f"{row.broadcast_id}-{row.seq}",
+            address=row.address,
+            state=row.state,
+            message_id=row.message_id,
+            error=row.error or None,
+            at=row.at,
+        )
+
+
+class DeliveryPage(Page[Delivery]):
+    pass
+
+
+class Suppression(Answer):
+    """An address that this team never mails again."""
+
+    id: str
+    address: str
+    reason: SuppressionReason
+    created_at: AwareDatetime
+
+    @classmethod
+    def of(cls, row: rows.Suppression) -> Self:
+        return cls(id=row.id, address=row.address, reason=row.reason, created_at=row.created_at)
+
+
+class Lifted(Answer):
+    """The address may be mailed again, as far as Mailroom goes."""
+
+    at_aws: AtAws
+    detail: str = (
+        "It may still be on AWS's own list, which keeps mail to it back: allow ses:DeleteSuppressedDestination and "
+        "ses:GetSuppressedDestination, or take it off in the AWS console (SES, Suppression list)."
+    )
+
+
+class SuppressionPage(Page[Suppression]):
+    pass

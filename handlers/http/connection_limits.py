@@ -1,0 +1,177 @@
+"""The connections to the HTTP listener: how many there may be, and how long each of them may keep us waiting.
+
+All of it stands below the routes, so that none is forgotten. A connection costs a file descriptor, of which a process
+has few: one that sends its request a byte at a time, or none at all, must not keep others out.
+"""
+
+import asyncio
+import logging
+import resource
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import cast
+
+from aiohttp import web
+
+from handlers.http.api.problems import HEADERS, Refusal
+from handlers.http.api.rate_limit import network_of
+
+log = logging.getLogger(__name__)
+
+_MOST = 1_000
+_OF_DESCRIPTORS = 4  # one part in so many of what the process may open; the database, AWS and Slack need theirs
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds. A connection between two requests is kept for longer than the usual proxies keep it (Caddy: 120)."""
+
+    headers: float = 10
+    body: float = 30
+    idle: float = 130
+
+
+class HttpConnections:
+    """Where one too many is opened, the one that has kept us waiting for longest gives way, else the new one.
+
+    Args:
+        proxied: all come from a proxy of ours; else one IPv4 address, or IPv6 network, may have half of them.
+        in_all: how many there may be; None: what the limit of open files allows.
+    """
+
+    def __init__(
+        self,
+        *,
+        proxied: bool = False,
+        in_all: int | None = None,
+        deadlines: Deadlines = Deadlines(),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.deadlines = deadlines
+        self._in_all = in_all or most_connections()
+        self._per_network = self._in_all if proxied else self._in_all // 2
+        self._monotonic = monotonic
+        self._open: dict[_Connection, None] = {}  # in the order in which they began to do what they are doing
+        self._of_network: dict[str, dict[_Connection, None]] = {}
+
+    async def listen(self, runner: web.BaseRunner, host: str, port: int) -> asyncio.Server:
+        """Take connections for a runner that is set up. Raises OSError where the port cannot be had."""
+        server, loop = cast("web.Server", runner.server), asyncio.get_running_loop()
+        return await loop.create_server(lambda: _Connection(self, server, loop), host, port)
+
+    async def tick(self) -> None:
+        """Close what has kept us waiting for too long."""
+        now = self._monotonic()
+        for connection in [one for one in self._open if one.waits and now >= one.until]:
+            connection.abort()
+
+    @web.middleware
+    async def middleware(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Tell when the headers of a request are there, and when it has been dealt with. It comes before all others."""
+        connection = request.protocol
+        if not isinstance(connection, _Connection):
+            return await handler(request)
+        connection.request = request
+        self.turns(connection, self.deadlines.body)
+        try:
+            return await handler(request)
+        except OSError:
+            if request.transport is not None:
+                raise
+            return web.Response(status=408)  # which nobody reads: the client has gone, or was closed
+        finally:
+            connection.request = None
+            connection.is_idle = True
+            self.turns(connection, self.deadlines.idle)
+
+    def opened(self, connection: "_Connection") -> None:
+        """Count a new one; where there are too many already, one is closed."""
+        connection.until = self._monotonic() + self.deadlines.headers
+        of_network = self._of_network.get(connection.network, {})
+        for group, limit in ((of_network, self._per_network), (self._open, self._in_all)):
+            if len(group) >= limit and (waiting := next((one for one in group if one.waits), None)):
+                waiting.abort()
+            elif len(group) >= limit:
+                return connection.abort()
+        self._open[connection] = self._of_network.setdefault(connection.network, {})[connection] = None
+        return None
+
+    def turns(self, connection: "_Connection", seconds: float) -> None:
+        """Give a connection so long for what comes next."""
+        connection.until = self._monotonic() + seconds
+        if connection in self._open:
+            for group in (self._open, self._of_network[connection.network]):
+                del group[connection]
+                group[connection] = None
+
+    def closed(self, connection: "_Connection") -> None:
+        if connection in self._open:
+            of_network = self._of_network[connection.network]
+            del self._open[connection], of_network[connection]
+            if not of_network:
+                del self._of_network[connection.network]
+
+
+class _Connection(web.RequestHandler):
+    """Knows what it waits for: headers, a body, the next request; or nothing, since it is our turn."""
+
+    __slots__ = ("_all", "_transport", "is_idle", "network", "request", "until")
+
+    def __init__(self, connections: HttpConnections, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(server, loop=loop, access_log=None)  # type: ignore[arg-type]  # None is none
+        self._all = connections
+        self._transport: asyncio.Transport | None = None
+        self.network = ""
+        self.request: web.Request | None = None
+        self.until = 0.0
+        self.is_idle = False
+
+    @property
+    def waits(self) -> bool:
+        return self.request is None or not self.request.content.is_eof()
+
+    def abort(self) -> None:
+        """Close it at once, whatever is still to be written; the server knows of it when this is done."""
+        self._all.closed(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._transport = cast("asyncio.Transport", transport)
+        self.network = network_of(str((transport.get_extra_info("peername") or [""])[0]))
+        self._all.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_idle:
+            self.is_idle = False
+            self._all.turns(self, self._all.deadlines.headers)
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._all.closed(self)
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what cannot be read as HTTP, and never with what was sent: the log would have a token in it too."""
+        if status != 400:
+            return super().handle_error(request, status, exc, message)
+        log.info("a request that is not HTTP was refused: %s", type(exc).__name__)
+        answer = Refusal(400, "BAD_REQUEST", "This cannot be read as HTTP.", headers=HEADERS).response()
+        answer.force_close()
+        return answer
+
+
+def most_connections() -> int:
+    """Return how many leave enough of the files that this process may open at once."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST if soft == resource.RLIM_INFINITY else min(_MOST, soft // _OF_DESCRIPTORS)

@@ -1,0 +1,127 @@
+"""Who may do what. `authorize` is called for every listener; deny is the default, and a failed lookup is a no."""
+
+import logging
+from dataclasses import replace
+from enum import StrEnum
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import BotError
+from bot.teams.directory import Teams
+from handlers.slack.dispatch.interaction import Interaction
+from handlers.slack.dispatch.user_directory import People, Person
+from handlers.slack.installation import Installed
+from storage.models import Team
+
+log = logging.getLogger(__name__)
+
+
+class Permission(StrEnum):
+    """What a listener asks for when it is registered."""
+
+    SEE = "see"  # status, help, check now: members
+    SEND = "send"  # compose, test, send, pause, resume, cancel: members whom the settings do not leave out
+    ADMINISTER = "administer"  # everything else: team admins
+
+
+class Guard:
+    """Decides from Slack's own facts about the person, and from whom the team appointed."""
+
+    def __init__(self, people: People, teams: Teams, installed: Installed) -> None:
+        self._people = people
+        self._teams = teams
+        self._installed = installed
+
+    async def admit(self, at: Interaction) -> Interaction:
+        """Return the interaction, of the workspace Mailroom is installed in; nothing is looked up for any other.
+
+        Raises:
+            BotError: NOT_ALLOWED.
+        """
+        try:
+            home = await self._installed.workspace()
+        except Exception as error:  # as below
+            log.warning("could not learn the workspace: %s", error)
+            raise _unknown() from error
+        if at.workspace != home.id:
+            raise _outside()
+        return replace(at, enterprise=home.enterprise)
+
+    async def is_foreign(self, workspace: str) -> bool:
+        """Tell whether an event is of another workspace. It asks for nothing, so a doubt is no reason to lose it."""
+        try:
+            return (await self._installed.workspace()).id != workspace
+        except Exception as error:  # noqa: BLE001 - a token that was revoked, say, which the event may be about
+            log.warning("could not learn the workspace: %s", error)
+            return False
+
+    async def authorize(
+        self, client: AsyncWebClient, at: Interaction, team: Team | None, permission: Permission
+    ) -> None:
+        """Return where the person may, in an interaction that was admitted.
+
+        `team` is None before a channel has become one.
+
+        Raises:
+            BotError: NOT_ALLOWED, with a sentence for that person alone.
+        """
+        try:
+            person = await self._people.person(client, at.workspace, at.user_id)
+            present = team is None or await self._present(client, at, team, person)
+        except Exception as error:  # whatever keeps us from knowing is a no
+            log.warning("could not look a person up: %s", error)
+            raise _unknown() from error
+        self._refuse_outsiders(at, person)
+        admin = person.workspace_admin or (team is not None and await self._teams.is_appointed(team, at.user_id))
+        if admin:
+            return
+        if not present:
+            raise BotError(
+                "NOT_ALLOWED", "This belongs to a channel you are not in.", "Join the channel and try again."
+            )
+        if permission is Permission.ADMINISTER:
+            raise BotError(
+                "NOT_ALLOWED",
+                "Only team admins can do this: owners and admins of the workspace, and the people they appointed.",
+                "Please ask one of them.",
+            )
+        if permission is Permission.SEND and team is not None and team.senders and at.user_id not in team.senders:
+            raise BotError(
+                "NOT_ALLOWED",
+                "In this channel only named people may send.",
+                "A team admin can add you.",
+            )
+
+    async def _present(self, client: AsyncWebClient, at: Interaction, team: Team, person: Person) -> bool:
+        if person.workspace_admin or at.kind == "command":  # a command can only be typed from inside
+            return True
+        return await self._people.in_channel(client, at.workspace, team.channel_id, at.user_id)
+
+    @staticmethod
+    def _refuse_outsiders(at: Interaction, person: Person) -> None:
+        if person.deactivated or person.bot:
+            raise BotError("NOT_ALLOWED", "This account cannot use Mailroom.")
+        if at.user_team != at.workspace or not person.is_of(at.workspace, at.enterprise):
+            raise _outside()
+        if person.guest:
+            raise BotError(
+                "NOT_ALLOWED",
+                "Mailroom is for full members of this workspace, and guest accounts cannot use it.",
+                "Please ask a full member in this channel.",
+            )
+
+
+def _unknown() -> BotError:
+    return BotError(
+        "NOT_ALLOWED",
+        "Slack did not say who you are just now, so nothing was done.",
+        "Please try again in a minute.",
+    )
+
+
+def _outside() -> BotError:
+    return BotError(
+        "NOT_ALLOWED",
+        "Mailroom is for members of the workspace it is installed in; your account belongs to another one.",
+        "Please ask somebody from the host workspace.",
+    )

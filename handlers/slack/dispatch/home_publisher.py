@@ -1,0 +1,34 @@
+"""Puts the App Home before somebody who may see it, or the page that says why they may not."""
+
+from collections.abc import Awaitable, Callable
+
+from slack_sdk.models.views import View
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import BotError
+from handlers.slack.dispatch.authorization import Guard, Permission
+from handlers.slack.dispatch.interaction import Interaction
+from handlers.slack.dispatch.responder import unexpected
+from handlers.slack.views.blocks import home, refusal
+
+Show = Callable[[Interaction, AsyncWebClient], Awaitable[View]]
+
+
+class Publisher:
+    def __init__(self, guard: Guard, show: Show) -> None:
+        self._guard = guard
+        self._show = show
+
+    async def publish(self, at: Interaction, client: AsyncWebClient) -> None:
+        """Decide anew what this person may see, and show it; raises whatever the Slack client raises."""
+        await client.views_publish(user_id=at.user_id, view=await self._view(at, client))
+
+    async def _view(self, at: Interaction, client: AsyncWebClient) -> View:
+        try:
+            at = await self._guard.admit(at)
+            await self._guard.authorize(client, at, None, Permission.SEE)
+            return await self._show(at, client)
+        except BotError as error:
+            return home(refusal(error).blocks)
+        except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
+            return home(unexpected(error).blocks)

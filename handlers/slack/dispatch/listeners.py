@@ -1,0 +1,319 @@
+"""How everything a person does reaches a handler: acknowledged in time, seen once, authorised, answered.
+
+A handler gets a `Call`, asks `bot/` for one thing and returns what to show. When the answer is to appear in a modal
+and takes longer than Slack waits, the modal opens (or turns) to a waiting view and is updated afterwards. Work runs in
+supervised tasks, since an exception right after an `ack()` would swallow that ack (seen with slack-bolt 1.30).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.models.views import View
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import BotError
+from bot.tasks import Tasks
+from bot.teams.directory import Teams
+from handlers.slack import ids
+from handlers.slack.dispatch import channel_join
+from handlers.slack.dispatch.authorization import Guard, Permission
+from handlers.slack.dispatch.event import EventHandler, from_event, from_opening
+from handlers.slack.dispatch.home_publisher import Publisher, Show
+from handlers.slack.dispatch.interaction import (
+    Body,
+    Interaction,
+    from_click,
+    from_command,
+    from_shortcut,
+    from_submission,
+)
+from handlers.slack.dispatch.responder import Answers, Waiting, unexpected
+from handlers.slack.text import esc
+from handlers.slack.views.blocks import Message, Modal, Reply, refusal, waiting
+from storage import leases
+from storage.database import Database
+from storage.models import Team
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds until a waiting view stands in for an answer."""
+
+    opening: float = 1.0  # a trigger lives 3 s
+    submission: float = 2.0  # Slack waits 3 s
+    slow: float = 1.0  # of a slow form: what is wrong in a field is still shown there
+
+
+AS_LONG_AS_SLACK_WAITS = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authorised interaction. Long work tells `waiting` how far it is."""
+
+    at: Interaction
+    team: Team
+    client: AsyncWebClient
+    waiting: Waiting
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a slash command: matching and help both come from it. `opens` is the title of its modal."""
+
+    word: str
+    help: str
+    permission: Permission
+    handler: Handler
+    opens: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A modal that is submitted. `redraw` makes it again, with what was typed, when an error comes too late.
+
+    `slow`: it takes longer than Slack waits, so that the waiting view comes soon; and always, so that of what was typed
+    only that stays which `redraw` puts back.
+    """
+
+    id: ids.Form
+    permission: Permission
+    submit: Handler
+    waiting: str
+    redraw: Callable[[Call, str], Awaitable[View]] | None = None
+    slow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a test needs to know to walk every listener."""
+
+    kind: str
+    id: str
+    permission: Permission | None  # None: an event that nobody brings about by asking
+
+
+class Listeners:
+    """Registers handlers with Bolt; there is no other way for a listener to come to be."""
+
+    def __init__(
+        self,
+        app: AsyncApp,
+        *,
+        guard: Guard,
+        teams: Teams,
+        tasks: Tasks,
+        db: Database,
+        patience: Patience = AS_LONG_AS_SLACK_WAITS,
+    ) -> None:
+        self._app = app
+        self._guard = guard
+        self._teams = teams
+        self._tasks = tasks
+        self._db = db
+        self._patience = patience
+        self.registered: list[Registered] = []
+
+    def command(self, name: str, words: list[Word], unknown: Word) -> None:
+        """Register a slash command: its words, and what answers to any other."""
+        by_word = {word.word: word for word in words}
+        for word in {*words, unknown}:
+            self.registered.append(Registered("command", f"{name} {word.word}".strip(), word.permission))
+
+        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await ack()
+            at = from_command(body)
+            word = by_word.get(at.words[0].lower() if at.words else "", unknown)
+            self._start(self._open(at, client, word.permission, word.handler, word.opens))
+
+        self._app.command(name)(listen)
+
+    def button(self, button: ids.Button, permission: Permission, handler: Handler, *, opens: str = "") -> None:
+        """Register a button. `opens` is the title of the modal it opens, if it opens one."""
+        self._action("button", button, permission, handler, opens)
+
+    def shortcut(self, shortcut: ids.Shortcut, permission: Permission, handler: Handler, *, opens: str) -> None:
+        """Register an entry in the menu of a message. `opens` is the title of the modal it opens."""
+        self.registered.append(Registered("shortcut", shortcut, permission))
+
+        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await ack()
+            self._start(self._open(from_shortcut(body), client, permission, handler, opens))
+
+        self._app.shortcut(str(shortcut))(listen)
+
+    def choice(self, name: ids.Input, permission: Permission, handler: Handler) -> None:
+        """Register an input of a modal that is drawn anew as soon as it changes."""
+        self._action("choice", name, permission, handler, opens="")
+
+    def _action(self, kind: str, action: str, permission: Permission, handler: Handler, opens: str) -> None:
+        self.registered.append(Registered(kind, action, permission))
+
+        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await ack()
+            self._start(self._clicked(body, client, permission, handler, opens))
+
+        self._app.action(str(action))(listen)
+
+    def form(self, form: Form) -> None:
+        """Register the submission of a modal."""
+        self.registered.append(Registered("form", form.id, form.permission))
+
+        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await self._submitted(ack, body, client, form)
+
+        self._app.view(str(form.id))(listen)
+
+    def event(self, name: str, handler: EventHandler) -> None:
+        """Register what Slack tells of a channel or of the app."""
+        self.registered.append(Registered("event", name, None))
+
+        async def commit(body: Body, next_: Callable[[], Awaitable[None]]) -> None:
+            event = from_event(body)
+            if await self._guard.is_foreign(event.workspace):
+                await next_()
+                return
+            async with self._db.write() as session:
+                if await leases.seen_once(session, event.key, self._db.now()):
+                    await handler(session, event)
+            await next_()
+
+        async def acknowledged() -> None:
+            """All is done: Bolt acknowledges an event before its listener runs, and after its middleware."""
+
+        self._app.event(name, middleware=[commit])(acknowledged)
+
+    def home(self, show: Show) -> Publisher:
+        """Register the App Home, its opening and the turning of its pages; return what publishes it anew."""
+        self.registered.append(Registered("event", "app_home_opened", Permission.SEE))
+        publisher = Publisher(self._guard, show)
+
+        async def once(at: Interaction, client: AsyncWebClient) -> None:
+            if await self._first_time(at.key) and not await self._teams.is_gone(at.workspace):
+                await publisher.publish(at, client)
+
+        async def opened(body: Body, client: AsyncWebClient) -> None:
+            if body["event"].get("tab") == "home":
+                self._start(once(from_opening(body), client))
+
+        async def turned(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            await ack()
+            self._start(once(from_click(body), client))
+
+        self._app.event("app_home_opened")(opened)
+        for turn in (ids.Button.PREVIOUS, ids.Button.NEXT):
+            self.registered.append(Registered("button", turn, Permission.SEE))
+            self._app.action(str(turn))(turned)
+        return publisher
+
+    def _start(self, work: Any) -> None:
+        self._tasks.start(work, "interaction")
+
+    async def _clicked(
+        self, body: Body, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str
+    ) -> None:
+        at = from_click(body)
+        if at.view_id and (body.get("view") or {}).get("type") == "modal":
+            reply = await self._answer(at, client, permission, handler)
+            await Answers(client, at, self._teams).click(reply, body["view"])
+        else:
+            await self._open(at, client, permission, handler, opens)
+
+    async def _open(
+        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str
+    ) -> None:
+        """Answer with a message only that person sees, or in a modal that opens within the trigger's three seconds."""
+        answers = Answers(client, at, self._teams)
+        task = self._tasks.start(self._answer(at, client, permission, handler), "answer")
+        await asyncio.wait({task}, timeout=self._patience.opening if opens else None)
+        if task.done():
+            await answers.open(task.result())
+            return
+        view_id = await answers.open(Modal(waiting(opens, "One moment…")))
+        reply = await task
+        if view_id:  # else they were asked to press once more
+            await answers.update(reply, view_id=view_id, title=opens)
+
+    async def _submitted(self, ack: AsyncAck, body: Body, client: AsyncWebClient, form: Form) -> None:
+        at = from_submission(body)
+        title = str(body["view"]["title"]["text"])
+        shown = Waiting(client, at.view_id, title)
+        task = self._tasks.start(self._submit(at, client, form, shown), "submission")
+        await asyncio.wait({task}, timeout=self._patience.slow if form.slow else self._patience.submission)
+        result = task.result() if task.done() else None
+        if isinstance(result, BotError) and result.field in at.values:
+            await ack(response_action="errors", errors={result.field: result.text})
+            return
+        if form.slow or not task.done():
+            await ack(response_action="update", view=waiting(title, form.waiting))
+            self._start(self._late(task, at, client, form, shown))
+            return
+        match result:
+            case BotError() as error:  # about no field: the form again, with what was typed
+                redrawn = await self._redraw(error, at, client, form)
+                await ack(response_action="update", view=redrawn or Answers.as_view(refusal(error), title))
+            case Modal(view=view):
+                await ack(response_action="update", view=view)
+            case Message() as message:
+                await ack(response_action="update", view=Answers.as_view(message, title))
+            case None:
+                await ack()
+
+    async def _late(
+        self, task: asyncio.Task[Reply | BotError], at: Interaction, client: AsyncWebClient, form: Form, shown: Waiting
+    ) -> None:
+        await shown.begin(waiting(shown.title, form.waiting), at.view_hash)
+        result = await task
+        if isinstance(result, BotError):
+            redrawn = await self._redraw(result, at, client, form)
+            result = Modal(redrawn, otherwise=esc(result.text)) if redrawn else refusal(result)
+        await Answers(client, at, self._teams).update(result, view_id=at.view_id, title=shown.title)
+
+    async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
+        if form.redraw is None or error.code in {"NOT_ALLOWED", "NOT_FOUND", "NO_MAILER", "CHANGED"}:
+            return None
+        team = await self._teams.get(at.ref.team_id, at.workspace)
+        return await form.redraw(Call(at, team, client, Waiting(client)), error.text)
+
+    async def _submit(self, at: Interaction, client: AsyncWebClient, form: Form, shown: Waiting) -> Reply | BotError:
+        try:
+            return await self._handle(at, client, form.permission, form.submit, shown)
+        except BotError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
+            return unexpected(error)
+
+    async def _answer(self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler) -> Reply:
+        try:
+            return await self._handle(at, client, permission, handler, Waiting(client))
+        except BotError as error:
+            return refusal(error)
+        except Exception as error:  # noqa: BLE001 - as above
+            return unexpected(error)
+
+    async def _first_time(self, key: str) -> bool:
+        async with self._db.write() as session:
+            return await leases.seen_once(session, key, self._db.now())
+
+    async def _handle(
+        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: Waiting
+    ) -> Reply:
+        if not await self._first_time(at.key):
+            return None
+        at = await self._guard.admit(at)
+        if at.ref.team_id:
+            team: Team | None = await self._teams.get(at.ref.team_id, at.workspace)
+        else:
+            team = await self._teams.find(at.workspace, at.channel_id)
+        await self._guard.authorize(client, at, team, permission)
+        if team is None:
+            team = await self._teams.create(await channel_join.enter(client, at), created_by=at.user_id)
+        elif at.kind == "command" and not (team.reachable and team.private == at.private):
+            team = await self._teams.entered(team, await channel_join.enter(client, at))
+        return await handler(Call(at, team, client, shown))

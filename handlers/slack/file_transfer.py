@@ -1,0 +1,174 @@
+"""Files from and to Slack's file host, and no other: what somebody gave us in a modal, what we bring to people.
+
+With a download the bot's token travels, so a redirect is never followed
+(https://docs.slack.dev/reference/objects/file-object#authentication).
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from os import SEEK_END
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import BotError
+from handlers.slack.api_errors import code_of
+from handlers.slack.ids import Input
+from handlers.slack.views.blocks import Message
+from storage.sealing import Secret
+
+SLACK_FILE_HOST = "files.slack.com"
+MAX_BYTES = 100 * 1024 * 1024
+IN_MEMORY_BYTES = 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+TIMEOUT = ClientTimeout(total=120, sock_connect=5, sock_read=20)
+UPLOAD_TIMEOUT = ClientTimeout(total=600, sock_connect=5, sock_read=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file to bring to somebody. `alt_text` is of a picture; `comment` is said first to a person who gets it."""
+
+    name: str
+    title: str
+    content: BinaryIO = field(repr=False)
+    alt_text: str = ""
+    comment: Message | None = None
+
+
+_BYTES = {"Content-Type": "application/octet-stream"}
+
+
+class Files:
+    """Downloads into a temporary file that is gone when it is closed.
+
+    Args:
+        api_url: of the Web API; files may come from its host too where it is not Slack's.
+        token: the bot's.
+    """
+
+    def __init__(self, api_url: str, token: Secret) -> None:
+        api = urlsplit(api_url)
+        official = api.hostname == "slack.com"
+        self._origin = ("https", SLACK_FILE_HOST) if official else (api.scheme, api.netloc)
+        self._token = token
+
+    async def uploaded(self, client: AsyncWebClient, file_id: str, by: str) -> BinaryIO:
+        """Return the content of a file that this person chose in a form, opened for reading from its start.
+
+        The form names it by its id, which may be that of anybody's file: it has to be the person's own.
+
+        Raises:
+            BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
+        """
+        file = await _look_up(client, file_id)
+        if file is None or file.get("user") != by:
+            raise _NOT_YOURS
+        return await self._fetch(file)
+
+    async def shared(self, client: AsyncWebClient, file_id: str, channel_id: str) -> BinaryIO:
+        """Return the content of a file that is shared in this channel, whoever uploaded it.
+
+        Raises:
+            BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
+        """
+        file = await _look_up(client, file_id)
+        if file is None or channel_id not in _channels_of(file):
+            raise _NOT_HERE
+        return await self._fetch(file)
+
+    async def _fetch(self, file: Mapping[str, Any]) -> BinaryIO:
+        url = str(file.get("url_private_download") or "")
+        if urlsplit(url)[:2] != self._origin:
+            raise _UNREADABLE
+        if int(file.get("size") or 0) > MAX_BYTES:
+            raise _TOO_LARGE
+        content = cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115 - the caller closes it
+        try:
+            await self._download(url, content)
+        except BaseException as error:
+            content.close()
+            if isinstance(error, ClientError | TimeoutError):
+                raise _UNREADABLE from error
+            raise
+        content.seek(0)
+        return content
+
+    async def upload(self, client: AsyncWebClient, upload: Upload, channel_id: str, thread_ts: str | None) -> str:
+        """Show the file in a channel, in a direct message or in a thread; return its id.
+
+        It is read in small pieces, from wherever it is. Raises whatever the Slack client raises, and ClientError where
+        the bytes were not taken.
+        """
+        size = upload.content.seek(0, SEEK_END)
+        upload.content.seek(0)
+        given = await client.files_getUploadURLExternal(
+            filename=upload.name, length=size, alt_txt=upload.alt_text or None
+        )
+        url = str(given["upload_url"])
+        if urlsplit(url)[:2] != self._origin:
+            raise ClientError("Slack named a strange place for a file")
+        async with (
+            ClientSession(timeout=UPLOAD_TIMEOUT) as session,
+            session.post(url, data=upload.content, headers=_BYTES, allow_redirects=False) as response,
+        ):
+            if response.status != 200:
+                raise ClientError(f"a file was refused with status {response.status}")
+        await client.files_completeUploadExternal(
+            files=[{"id": str(given["file_id"]), "title": upload.title}], channel_id=channel_id, thread_ts=thread_ts
+        )
+        return str(given["file_id"])
+
+    async def _download(self, url: str, content: BinaryIO) -> None:
+        headers = {"Authorization": f"Bearer {self._token.reveal()}"}
+        async with (
+            ClientSession(timeout=TIMEOUT) as session,
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
+            if response.status != 200 or response.content_type == "text/html":  # a login page: no access
+                raise _UNREADABLE
+            size = 0
+            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                size += len(chunk)
+                if size > MAX_BYTES:
+                    raise _TOO_LARGE
+                content.write(chunk)
+
+
+async def _look_up(client: AsyncWebClient, file_id: str) -> Mapping[str, Any] | None:
+    try:
+        file: Mapping[str, Any] = (await client.files_info(file=file_id))["file"]
+    except SlackApiError as error:
+        if code_of(error) not in _GONE:
+            raise
+        return None
+    return file
+
+
+def _channels_of(file: Mapping[str, Any]) -> set[str]:
+    """Return where a file is shared (https://docs.slack.dev/reference/objects/file-object)."""
+    shared = chain.from_iterable((file.get("shares") or {}).values())
+    return {*(file.get("channels") or ()), *(file.get("groups") or ()), *shared}
+
+
+def _unreadable(sentence: str, next_step: str) -> BotError:
+    return BotError("FILE_UNREADABLE", sentence, next_step, field=Input.AUDIENCE)
+
+
+_GONE = {"file_not_found", "file_deleted", "not_visible", "no_permission"}
+_UNREADABLE = _unreadable("Slack did not hand the file out.", "Choose it again, and make sure it is still there.")
+_NOT_YOURS = _unreadable(
+    "This file is gone, or somebody else uploaded it.", "Upload it here yourself, from your own computer."
+)
+_NOT_HERE = _unreadable("This file is gone, or not shared in this channel.", "Post it here, and use that message.")
+_TOO_LARGE = BotError(
+    "FILE_TOO_LARGE",
+    f"The file is larger than {MAX_BYTES // 1024**2} MB.",
+    "Leave out columns that you do not need, or split it into several broadcasts.",
+    field=Input.AUDIENCE,
+)

@@ -1,0 +1,41 @@
+"""`/mailer api`: tokens for programs that ask how the team stands."""
+
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Call, Listeners, Word
+from handlers.slack.services import Services
+from handlers.slack.views import api_tokens as views
+from handlers.slack.views.blocks import Modal, Reply
+from storage.sealing import Secret
+
+
+class ApiFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def words(self) -> list[Word]:
+        return [
+            Word("api", "tokens for programs of yours", Permission.ADMINISTER, self.open, opens=views.TITLE),
+        ]
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.CREATE_TOKEN, Permission.ADMINISTER, self.create)
+        listeners.button(ids.Button.REVOKE_TOKEN, Permission.ADMINISTER, self.revoke)
+
+    async def open(self, call: Call) -> Reply:
+        return await self._page(call, otherwise="")
+
+    async def create(self, call: Call) -> Reply:
+        token = await self._services.tokens.create(call.team, call.at.ref.record_id, call.at.user_id)
+        unseen = "A token was made, but the form was closed before it was shown: revoke it with `/mailer api`."
+        return await self._page(call, token, otherwise=unseen)
+
+    async def revoke(self, call: Call) -> Reply:
+        await self._services.tokens.revoke(call.team, call.at.ref.record_id, call.at.user_id)
+        return await self._page(call, otherwise="The token was revoked.")
+
+    async def _page(self, call: Call, made: Secret | None = None, *, otherwise: str) -> Modal:
+        """`made` is shown this once."""
+        tokens = await self._services.tokens.of(call.team)
+        view = views.tokens_page(call.team, tokens, made, public_url=self._services.public_url.rstrip("/"))
+        return Modal(view, otherwise)

@@ -1,0 +1,156 @@
+"""A channel's own life: renamed, archived, shared, left, given a new id; and the app's: uninstalled, revoked, back.
+
+Events come twice, late, in any order, or not at all while nobody listens. So they are not believed, but lead to a look:
+`conversations.info` says how the channel is now. Only what no look can tell is taken from the event itself: which id
+became which, and that the app is gone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.teams import reachability
+from bot.teams.directory import team_at
+from handlers.slack.api_errors import FAILURES, code_of
+from handlers.slack.dispatch.event import Event
+from handlers.slack.dispatch.interaction import Body
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.user_directory import People
+from handlers.slack.installation import Installed
+from storage import leases
+from storage.database import Database
+from storage.models import Team
+from storage.states import PollKind
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+AT_ONCE = 5  # conversations.info: about 50 a minute a workspace
+UNANSWERED = timedelta(minutes=1)
+
+_OF_A_CHANNEL = ("rename", "archive", "unarchive", "deleted", "left", "shared", "unshared")
+_OF_A_GROUP = ("rename", "archive", "unarchive", "deleted", "left")
+
+
+class ChannelLife:
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        client: AsyncWebClient,
+        people: People,
+        installed: Installed,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._client = client
+        self._people = people
+        self._installed = installed
+
+    def register(self, listeners: Listeners) -> None:
+        for name in (*(f"channel_{what}" for what in _OF_A_CHANNEL), *(f"group_{what}" for what in _OF_A_GROUP)):
+            listeners.event(name, self._changed)
+        for name in ("member_joined_channel", "member_left_channel"):
+            listeners.event(name, self._member)
+        listeners.event("channel_id_changed", self._renumbered)
+        listeners.event("tokens_revoked", self._revoked)
+        listeners.event("app_uninstalled", self._uninstalled)
+
+    async def start(self) -> None:
+        """Learn which workspace the app is in; one that was gone, and has a token that works again, is looked at."""
+        try:
+            workspace = (await self._installed.ask()).id
+        except FAILURES as error:
+            log.warning(
+                "Slack does not say which workspace the app is in; nobody is let in until it does: %s", code_of(error)
+            )
+            return
+        async with self._db.write() as session:
+            await reachability.workspace_back(session, workspace, now=self._clock())
+
+    async def tick(self) -> None:
+        """Look at every channel that is due."""
+        async with self._db.write() as session:
+            claims = await leases.claim_due(session, [PollKind.CHANNEL], now=self._clock(), lease=LEASE, limit=AT_ONCE)
+        for outcome in await asyncio.gather(*(self._look(claim) for claim in claims), return_exceptions=True):
+            if isinstance(outcome, BaseException):  # it is due again when its lease ends
+                log.error("a channel could not be looked at", exc_info=outcome)
+
+    async def _changed(self, session: AsyncSession, event: Event) -> None:
+        team = await team_at(session, event.workspace, event.channel_id, self._clock())
+        if team is not None:
+            await reachability.look_soon(session, team, now=self._clock())
+
+    async def _member(self, session: AsyncSession, event: Event) -> None:
+        self._people.forget(str(event.body["user"]))
+        if event.body["user"] == event.bot_user_id:
+            await self._changed(session, event)
+
+    async def _renumbered(self, session: AsyncSession, event: Event) -> None:
+        old, new = str(event.body["old_channel_id"]), str(event.body["new_channel_id"])
+        team = await reachability.renumber(session, event.workspace, old, new, now=self._clock())
+        if team is not None:
+            await reachability.look_soon(session, team, now=self._clock())
+
+    async def _revoked(self, session: AsyncSession, event: Event) -> None:
+        if event.body.get("tokens", {}).get("bot"):  # others are people's, which Mailroom has none of
+            await self._gone(session, event, "token_revoked")
+
+    async def _uninstalled(self, session: AsyncSession, event: Event) -> None:
+        await self._gone(session, event, "app_uninstalled")
+
+    async def _gone(self, session: AsyncSession, event: Event, why: str) -> None:
+        log.warning("Mailroom was removed from the workspace %s (%s): nothing more is sent there", event.workspace, why)
+        await reachability.workspace_gone(session, event.workspace, why, now=self._clock())
+
+    async def _look(self, claim: leases.Claim) -> None:
+        async with self._db.read() as session:
+            team = await session.get_one(Team, claim.subject_id)
+        try:
+            channel: Body = (await self._client.conversations_info(channel=team.channel_id))["channel"]
+        except FAILURES as error:
+            await self._refused(claim, team, code_of(error))
+        else:
+            await self._keep(claim, team, _out_of_reach(channel), channel)
+
+    async def _refused(self, claim: leases.Claim, team: Team, why: str) -> None:
+        if why in reachability.CHANNEL_GONE:
+            await self._keep(claim, team, why)
+            return
+        async with self._db.write() as session:
+            if why in reachability.WORKSPACE_GONE:
+                await reachability.lost_touch(session, team, why, now=self._clock())
+            else:
+                log.info("Slack did not say how a channel is: %s", why)
+                await leases.finish(session, claim, self._clock() + UNANSWERED)
+
+    async def _keep(self, claim: leases.Claim, seen: Team, why: str, channel: Body | None = None) -> None:
+        now = self._clock()
+        async with self._db.write() as session:
+            team = await session.get_one(Team, seen.id, with_for_update=True)
+            pause = reachability.LOOK_AGAIN if why else reachability.LOOK_DAILY
+            if team.channel_id != seen.channel_id or not await leases.finish(session, claim, now + pause):
+                return  # something has happened since: another look is due
+            if why:
+                await reachability.lost_touch(session, team, why, now=now)
+            else:
+                await reachability.back_in_touch(session, team, now=now)
+            if channel:
+                await reachability.describe(
+                    session,
+                    team,
+                    name=channel["name"],
+                    private=bool(channel.get("is_private")),
+                    shared=bool(channel.get("is_ext_shared")),
+                    now=now,
+                )
+
+
+def _out_of_reach(channel: Body) -> str:
+    if channel.get("is_archived"):
+        return "is_archived"
+    return "" if channel.get("is_member") else "not_in_channel"

@@ -1,0 +1,64 @@
+"""What writing a test and writing a broadcast share: whether one may, and what was typed."""
+
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+from bot.broadcast.broadcasts import Draft
+from bot.mailer.readiness.overview import Overview
+from bot.mailer.readiness.rules import Blocker, usable
+from handlers.slack import ids
+from handlers.slack.dispatch.interaction import Body, Values
+from handlers.slack.dispatch.listeners import Call
+from handlers.slack.flows.mentions import with_names
+from handlers.slack.services import Services
+
+NAMES_IN_HINT = 5
+
+
+async def fresh_overview(services: Services, call: Call) -> Overview:
+    """Return how the team stands, read again from AWS where the facts are too old to send on."""
+    overview = await services.overviews.of(call.team)
+    if overview.mailer is not None and Blocker.FACTS_STALE in overview.answer.blockers:
+        await services.monitor.refresh(overview.mailer)
+        overview = await services.overviews.of(call.team)
+    return overview
+
+
+def hint(overview: Overview) -> str:
+    """Name what one may send from."""
+    facts = overview.answer.facts
+    names = usable(facts.identities) if facts else ()
+    shown = [name if "@" in name else f"any address at {name}" for name in names[:NAMES_IN_HINT]]
+    return f"Verified: {', '.join(shown)}" if shown else "Nothing is verified."
+
+
+def typed(values: Values) -> Draft:
+    return Draft(
+        from_address=values.text(ids.Input.FROM),
+        reply_to=values.text(ids.Input.REPLY_TO),
+        subject=values.text(ids.Input.SUBJECT),
+        preheader=values.text(ids.Input.PREHEADER),
+        body=values.rich_text(ids.Input.MESSAGE),
+    )
+
+
+async def to_send(call: Call) -> Draft:
+    """Return what was typed, with the names of whom it mentions: mail has no ids."""
+    draft = typed(call.at.values)
+    return replace(draft, body=await with_names(call.client, draft.body, call.team.channel_id))
+
+
+def body_of(message: Body) -> dict[str, Any]:
+    """Return a message as rich text: as it was typed, or the text of one that was not typed in Slack's editor."""
+    rich = [block for block in message.get("blocks") or () if block.get("type") == "rich_text"]
+    elements = [element for block in rich for element in block["elements"]]
+    if not elements and (text := unescape(str(message.get("text") or "")).strip()):
+        elements = [{"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}]
+    return {"type": "rich_text", "elements": elements} if elements else {}
+
+
+async def starting_point(services: Services, call: Call) -> Draft:
+    """Return an empty draft, from the address used last."""
+    sender, reply_to = await services.broadcasts.last_sender(call.team)
+    return Draft(from_address=sender, reply_to=reply_to or call.team.reply_to, subject="", preheader="", body={})

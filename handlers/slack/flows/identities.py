@@ -1,0 +1,59 @@
+"""Adding an identity and looking at one that waits."""
+
+from slack_sdk.models.views import View
+
+from bot.mailer.identities.dns_records import records_of
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Call, Form, Listeners, Word
+from handlers.slack.services import Services
+from handlers.slack.text import esc
+from handlers.slack.views import identities as views
+from handlers.slack.views.blocks import Modal, Reply, page, section
+
+
+class IdentityFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def words(self) -> list[Word]:
+        return [
+            Word(
+                "identity",
+                "add an address or a domain to send from",
+                Permission.ADMINISTER,
+                self.open,
+                opens=views.ADD_TITLE,
+            )
+        ]
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.ADD_IDENTITY, Permission.ADMINISTER, self.open, opens=views.ADD_TITLE)
+        listeners.button(ids.Button.CHECK_NOW, Permission.SEE, self.check, opens="Check now")
+        listeners.form(
+            Form(ids.Form.ADD_IDENTITY, Permission.ADMINISTER, self.add, "Asking AWS to add it…", self.redraw)
+        )
+
+    async def open(self, call: Call) -> Reply:
+        mailer = await self._services.mailers.working(call.team)
+        return Modal(views.add_form(ids.Ref(call.team.id, mailer.id, mailer.version)))
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        return views.add_form(call.at.ref, typed=call.at.values.text(ids.Input.IDENTITY), notice=notice)
+
+    async def add(self, call: Call) -> Reply:
+        await self._services.mailers.as_seen(call.team, call.at.ref.record_id, call.at.ref.version)
+        row = await self._services.identities.add(call.team, call.at.values.text(ids.Input.IDENTITY), call.at.user_id)
+        mailer = await self._services.mailers.working(call.team)
+        records = records_of(row, mailer.region)
+        message = views.added(row, records)
+        return Modal(
+            page(
+                views.ADD_TITLE, [section(f"Added *{esc(row.name)}*; the channel has been told too."), *message.blocks]
+            ),
+            otherwise=f"Added {esc(row.name)}.",
+        )
+
+    async def check(self, call: Call) -> Reply:
+        checked = await self._services.identities.check(call.team, call.at.ref.record_id)
+        return Modal(views.checked(checked.identity, checked.findings))

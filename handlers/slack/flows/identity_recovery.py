@@ -1,0 +1,70 @@
+"""Retry verification, Replace identity: the buttons under an identity that failed, wherever they stand."""
+
+from slack_sdk.models.views import View
+
+from bot.mailer.identities.recovery_state import AlreadyDoneError
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Call, Form, Listeners
+from handlers.slack.services import Services
+from handlers.slack.text import esc
+from handlers.slack.views import identity_recovery as views
+from handlers.slack.views.blocks import Modal, Reply
+
+
+class MendingFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def register(self, listeners: Listeners) -> None:
+        admin = Permission.ADMINISTER
+        listeners.button(ids.Button.RETRY, admin, self.retry)
+        listeners.button(ids.Button.REPLACE, admin, self.open, opens=views.REPLACE_TITLE)
+        listeners.form(Form(ids.Form.REPLACE_IDENTITY, admin, self.replace, "Asking AWS to add it…", self.redraw))
+
+    async def retry(self, call: Call) -> Reply:
+        ref = call.at.ref
+        try:
+            result = await self._services.mending.retry(call.team, ref.record_id, ref.version, call.at.user_id)
+        except AlreadyDoneError as error:
+            return views.too_late(error)
+        return views.retried(result)
+
+    async def open(self, call: Call) -> Reply:
+        ref = call.at.ref
+        try:
+            old = await self._services.mending.replaceable(call.team, ref.record_id, ref.version)
+        except AlreadyDoneError as error:
+            return views.too_late(error)
+        return Modal(views.replace_form(ref, old.identity, moves=old.waiting > 0, asks=old.asks))
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        old = await self._services.identities.get(call.team, call.at.ref.record_id)
+        values = call.at.values
+        return views.replace_form(
+            call.at.ref,
+            old,
+            moves=ids.Input.MOVE_BROADCASTS in values,
+            asks=ids.Input.REMOVE_OLD in values,
+            typed=values.text(ids.Input.IDENTITY),
+            notice=notice,
+        )
+
+    async def replace(self, call: Call) -> Reply:
+        ref, values = call.at.ref, call.at.values
+        try:
+            old = await self._services.identities.get(call.team, ref.record_id)
+            new = await self._services.mending.replace(
+                call.team,
+                ref.record_id,
+                ref.version,
+                values.text(ids.Input.IDENTITY),
+                call.at.user_id,
+                move=values.ticked(ids.Input.MOVE_BROADCASTS),
+                remove=values.ticked(ids.Input.REMOVE_OLD) if ids.Input.REMOVE_OLD in values else None,
+            )
+        except AlreadyDoneError as error:
+            return views.too_late(error)
+        mailer = await self._services.mailers.required(call.team)
+        otherwise = f"{esc(new.name)} takes the place of {esc(old.name)}."
+        return Modal(views.replaced(old.name, new, mailer), otherwise=otherwise)

@@ -1,0 +1,62 @@
+"""Applying for production access."""
+
+from slack_sdk.models.views import View
+
+from bot.email_addresses import parse_addresses
+from bot.mailer.connection.production_access import CONTACTS_LIMIT, Application
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Call, Form, Listeners, Word
+from handlers.slack.services import Services
+from handlers.slack.views import production_access as views
+from handlers.slack.views.blocks import Modal, Reply, page, section
+
+
+class ProductionFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def words(self) -> list[Word]:
+        return [
+            Word(
+                "production",
+                "apply for production access, so that mail may go to anybody",
+                Permission.ADMINISTER,
+                self.open,
+                opens=views.TITLE,
+            )
+        ]
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.APPLY, Permission.ADMINISTER, self.open, opens=views.TITLE)
+        listeners.form(Form(ids.Form.PRODUCTION, Permission.ADMINISTER, self.apply, "Sending it to AWS…", self.redraw))
+
+    async def open(self, call: Call) -> Reply:
+        mailer = await self._services.production.may_apply(call.team)
+        return Modal(views.production_form(ids.Ref(call.team.id, mailer.id, mailer.version)))
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        values = call.at.values
+        return views.production_form(
+            call.at.ref,
+            website=values.text(ids.Input.WEBSITE),
+            mail_type=values.choice(ids.Input.MAIL_TYPE),
+            language=values.choice(ids.Input.LANGUAGE),
+            contacts=values.text(ids.Input.CONTACTS),
+            use_case=values.text(ids.Input.USE_CASE),
+            notice=notice,
+        )
+
+    async def apply(self, call: Call) -> Reply:
+        await self._services.mailers.as_seen(call.team, call.at.ref.record_id, call.at.ref.version)
+        values = call.at.values
+        application = Application(
+            website=values.text(ids.Input.WEBSITE),
+            mail_type=values.choice(ids.Input.MAIL_TYPE),
+            language=values.choice(ids.Input.LANGUAGE),
+            contacts=parse_addresses(values.text(ids.Input.CONTACTS), field=ids.Input.CONTACTS, limit=CONTACTS_LIMIT),
+            use_case=values.text(ids.Input.USE_CASE),
+        )
+        await self._services.production.apply(call.team, application, call.at.user_id)
+        said = "Your application is with AWS, which usually answers within a day. The channel will be told."
+        return Modal(page(views.TITLE, [section(f":white_check_mark: {said}")]), otherwise=said)

@@ -1,0 +1,72 @@
+"""What is done about a broadcast once it is out: leave or send again, resend, the list; `/broadcast list`."""
+
+from typing import Final
+
+from bot.broadcast.resend import What
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Word
+from handlers.slack.services import Services
+from handlers.slack.views import reports as views
+from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.broadcast_message import progress
+from storage.states import DeliveryState
+
+_FAILED: Final = DeliveryState.FAILED
+_IN_DOUBT: Final = DeliveryState.IN_DOUBT
+
+
+class ReportFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def words(self) -> list[Word]:
+        return [Word("list", "the last broadcasts, and what can be done about them", Permission.SEE, self.page)]
+
+    def register(self, listeners: Listeners) -> None:
+        send = Permission.SEND
+        listeners.button(ids.Button.LEAVE, send, self.leave)
+        listeners.button(ids.Button.SEND_AGAIN, send, self.ask_about_doubts, opens=views.AGAIN_TITLE)
+        listeners.button(ids.Button.RESEND_FAILED, send, self.ask_about_failed, opens=views.RESEND_TITLE)
+        again, failed = self._sending(_IN_DOUBT, views.AGAIN_TITLE), self._sending(_FAILED, views.RESEND_TITLE)
+        listeners.form(Form(ids.Form.SEND_AGAIN, send, again, "One moment…"))
+        listeners.form(Form(ids.Form.RESEND_FAILED, send, failed, "One moment…"))
+        listeners.button(ids.Button.GET_LIST, send, self.get_list)
+        listeners.button(ids.Button.SHOW, Permission.SEE, self.show)
+        for turn in (ids.Button.NEWER, ids.Button.OLDER):
+            listeners.button(turn, Permission.SEE, self.page)
+
+    async def leave(self, call: Call) -> Reply:
+        ref = call.at.ref
+        await self._services.resends.leave(call.team, ref.record_id, ref.version, call.at.user_id)
+        return None
+
+    async def ask_about_doubts(self, call: Call) -> Reply:
+        ref = call.at.ref
+        resend = await self._services.resends.look(call.team, ref.record_id, ref.version, _IN_DOUBT)
+        return Modal(views.send_again_form(ref, resend))
+
+    async def ask_about_failed(self, call: Call) -> Reply:
+        ref = call.at.ref
+        resend = await self._services.resends.look(call.team, ref.record_id, ref.version, _FAILED)
+        return Modal(views.resend_form(ref, resend))
+
+    def _sending(self, what: What, title: str) -> Handler:
+        async def handler(call: Call) -> Reply:
+            ref = call.at.ref
+            await self._services.resends.send(call.team, ref.record_id, ref.version, what, call.at.user_id)
+            return Modal(views.on_its_way(title), otherwise="It goes on: the channel shows how it goes.")
+
+        return handler
+
+    async def get_list(self, call: Call) -> Reply:
+        await self._services.reports.ask_for_list(call.team, call.at.ref.record_id, call.at.user_id)
+        return views.list_asked()
+
+    async def show(self, call: Call) -> Reply:
+        return progress(await self._services.reports.one(call.team, call.at.ref.record_id))
+
+    async def page(self, call: Call) -> Reply:
+        """Answer the command with the newest, and a click with the page it asks for, in the place of the one before."""
+        shown = await self._services.reports.page(call.team, call.at.ref.version)
+        return views.broadcasts_page(call.team.id, shown, replaces=call.at.kind == "click")

@@ -1,0 +1,54 @@
+"""`/broadcast test`: mail to a few addresses typed by hand."""
+
+from slack_sdk.models.views import View
+
+from bot.email_addresses import parse_addresses
+from bot.mailer.readiness.rules import Blocker
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Call, Form, Listeners, Word
+from handlers.slack.flows.compose import fresh_overview, hint, starting_point, to_send, typed
+from handlers.slack.services import Services
+from handlers.slack.views import compose as views
+from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.status_card import not_ready
+
+_ONLY_BROADCASTS = {Blocker.SANDBOX, Blocker.IN_REVIEW, Blocker.DENIED}
+
+
+class SendTestFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def words(self) -> list[Word]:
+        return [
+            Word("test", "send a test to a few addresses", Permission.SEND, self.open, opens=views.TEST_TITLE),
+        ]
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.SEND_TEST, Permission.SEND, self.open, opens=views.TEST_TITLE)
+        listeners.form(Form(ids.Form.SEND_TEST, Permission.SEND, self.send, "Handing it over…", self.redraw))
+
+    async def open(self, call: Call) -> Reply:
+        """Open the form; from the one in which a broadcast is written, above it and with what is typed there."""
+        if ids.Input.MESSAGE in call.at.values:
+            form = await self._form(call, ids.Ref(call.team.id), to="")
+            return Modal(form, above=True)
+        overview = await fresh_overview(self._services, call)
+        if set(overview.answer.blockers) - _ONLY_BROADCASTS:
+            return not_ready(overview, "tests")
+        draft = await starting_point(self._services, call)
+        return Modal(views.write_test_form(ids.Ref(call.team.id), draft, to="", hint=hint(overview)))
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        return await self._form(call, call.at.ref, to=call.at.values.text(ids.Input.TO), notice=notice)
+
+    async def _form(self, call: Call, ref: ids.Ref, *, to: str, notice: str = "") -> View:
+        """Draw the form with what is typed; AWS is not asked."""
+        overview = await self._services.overviews.of(call.team)
+        return views.write_test_form(ref, typed(call.at.values), to=to, hint=hint(overview), notice=notice)
+
+    async def send(self, call: Call) -> Reply:
+        addresses = parse_addresses(call.at.values.text(ids.Input.TO), field=ids.Input.TO)
+        await self._services.broadcasts.prepare_test(call.team, call.at.user_id, await to_send(call), addresses)
+        return Modal(views.test_sent(len(addresses)), otherwise="The test is on its way.")

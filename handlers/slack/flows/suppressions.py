@@ -1,0 +1,30 @@
+"""`/mailer suppress`: recording by hand that somebody is not to be mailed again."""
+
+from bot.email_addresses import parse_address
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Call, Word
+from handlers.slack.services import Services
+from handlers.slack.text import esc
+from handlers.slack.views.blocks import Reply, said
+
+
+class SuppressFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def words(self) -> list[Word]:
+        return [
+            Word(
+                "suppress",
+                "never mail an address again, as in: /mailer suppress ann@example.com",
+                Permission.ADMINISTER,
+                self.suppress,
+            )
+        ]
+
+    async def suppress(self, call: Call) -> Reply:
+        address = parse_address(" ".join(call.at.words[1:]))
+        new = await self._services.suppressions.by_hand(call.team, address, call.at.user_id)
+        if not new:
+            return said(f":information_source: {esc(address)} was suppressed already.")
+        return said(f":white_check_mark: {esc(address)} is never mailed again from this channel.")

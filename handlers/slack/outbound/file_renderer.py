@@ -1,0 +1,76 @@
+"""Makes the file of an outbox row: loads what it is about, and gives it to the view of its kind."""
+
+import asyncio
+import io
+import tempfile
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import BinaryIO, cast
+
+from bot.alerts.outbox import Notice
+from bot.broadcast.reporting.recipient_export import write_list
+from bot.broadcast.reporting.timeline import is_settled, timeline_of
+from bot.broadcast.transitions import WITHOUT_CONTENT
+from bot.mailer.identities.dns_records import records_of, zone_file
+from handlers.slack.file_transfer import Upload
+from handlers.slack.outbound.file_uploader import NotYet
+from handlers.slack.views import delivery_chart, reports
+from storage.database import Database
+from storage.models import Broadcast, Identity, Mailer, Outbox
+from storage.states import IdentityState
+
+LOOK_EVERY = timedelta(seconds=30)
+
+
+class Maker:
+    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def __call__(self, row: Outbox) -> Upload | None:
+        """Return the file as the facts are now; None where there is nothing to show.
+
+        Raises:
+            NotYet: the outcome is not known yet.
+        """
+        if row.kind == Notice.ZONE:
+            return await self._zone(row)
+        async with self._db.read() as session:
+            broadcast = await session.get(Broadcast, row.record_id, options=WITHOUT_CONTENT)
+        if broadcast is None:
+            return None
+        return await (self._list(broadcast) if row.kind == Notice.LIST else self._chart(broadcast))
+
+    async def _zone(self, row: Outbox) -> Upload | None:
+        async with self._db.read() as session:
+            identity = await session.get(Identity, row.record_id)
+            mailer = await session.get(Mailer, identity.mailer_id) if identity else None
+        if identity is None or mailer is None or identity.state is not IdentityState.PENDING:
+            return None
+        content = io.BytesIO(zone_file(identity.name, records_of(identity, mailer.region)).encode())
+        return Upload(f"{identity.name}.zone.txt", f"DNS records of {identity.name} as a zone file", content)
+
+    async def _list(self, broadcast: Broadcast) -> Upload:
+        now = self._clock()
+        content = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - whoever uploads it closes it
+        try:
+            rows = await write_list(self._db, broadcast, content)
+        except BaseException:
+            content.close()
+            raise
+        return Upload(
+            f"recipients-{now:%Y-%m-%d-%H%M}.csv",
+            "Recipients",
+            content,
+            comment=reports.list_comes(broadcast, rows, now),
+        )
+
+    async def _chart(self, broadcast: Broadcast) -> Upload | None:
+        async with self._db.read() as session:
+            if not await is_settled(session, broadcast, self._clock()):
+                raise NotYet(LOOK_EVERY)
+            line = await timeline_of(session, broadcast)
+        if line is None:
+            return None
+        png = await asyncio.to_thread(delivery_chart.draw, line)
+        return Upload("deliveries.png", "Deliveries over time", io.BytesIO(png), alt_text=delivery_chart.alt_text(line))

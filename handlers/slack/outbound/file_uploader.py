@@ -1,0 +1,150 @@
+"""Brings files: the chart under a report to the channel, the list of recipients to the person who asked for it.
+
+A file is an outbox row like every other message, so it survives whatever happens; it is made from the database when
+its turn comes, and takes longer than a message, so that it has turns of its own. Slack wants three steps
+(https://docs.slack.dev/messaging/working-with-files#upload): a URL, the bytes, and where they are to be shown.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiohttp import ClientError
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlmodel import select
+
+from bot.tasks import Tasks
+from bot.teams import reachability
+from handlers.slack.api_errors import FAILURES, RATE_LIMITED, code_of, passes, retry_after
+from handlers.slack.file_transfer import Files, Upload
+from handlers.slack.outbound.notifier import LONGEST_WAIT
+from handlers.slack.views.blocks import Message
+from storage import leases
+from storage.database import Database
+from storage.models import Outbox, Team
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=15)  # a list of a million takes one or two
+AT_ONCE = 4
+
+
+class NotYet(Exception):  # noqa: N818 - nothing is wrong
+    """It is too early for this file: look again after so long."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+
+Make = Callable[[Outbox], Awaitable[Upload | None]]
+
+
+class Uploader:
+    """Args: `make` makes the file of a row (None: there is nothing to show), or raises NotYet."""
+
+    def __init__(
+        self, db: Database, clock: Callable[[], datetime], client: AsyncWebClient, files: Files, make: Make
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._client = client
+        self._files = files
+        self._make = make
+        self._tasks = Tasks()
+        self._under_way: set[str] = set()
+
+    async def tick(self) -> None:
+        """Begin with every file that is due, a few at a time."""
+        room = AT_ONCE - len(self._under_way)
+        if room <= 0:
+            return
+        async with self._db.write() as session:
+            due = await leases.claim_messages(session, now=self._clock(), lease=LEASE, limit=room, files=True)
+        for row in due:
+            self._under_way.add(row.id)
+            self._tasks.start(self._deliver(row), f"file {row.key}")
+
+    async def idle(self) -> None:
+        """Wait until no file is under way."""
+        await self._tasks.idle()
+
+    async def stop(self, seconds: float) -> None:
+        """Finish what can be finished; the rest is begun anew by whoever comes next."""
+        await self._tasks.finish(seconds)
+
+    async def _deliver(self, row: Outbox) -> None:
+        try:
+            async with self._db.read() as session:
+                team = await session.get_one(Team, row.team_id)
+            until = reachability.wait_until(team, self._clock(), direct=bool(row.user_id))
+            if until is not None:
+                await self._finish(row, retry_at=until)
+                return
+            await self._bring(row)
+        except NotYet as early:
+            await self._finish(row, retry_at=self._clock() + early.wait)
+        except SlackApiError as error:
+            await self._refused(row, error)
+        except (ClientError, TimeoutError, OSError) as error:
+            await self._fail(row, code_of(error))
+        finally:
+            self._under_way.discard(row.id)
+
+    async def _bring(self, row: Outbox) -> None:
+        upload = await self._make(row)
+        if upload is None:
+            await self._finish(row)
+            return
+        with upload.content:
+            channel_id, thread_ts = await self._place(row, upload.comment)
+            await self._files.upload(self._client, upload, channel_id, thread_ts)
+        await self._finish(row, attempts=0, last_error="")
+
+    async def _place(self, row: Outbox, comment: Message | None) -> tuple[str, str | None]:
+        """Return where the file goes: under a message in the channel, or to a person, who is told of it first."""
+        if row.reply_to:
+            async with self._db.read() as session:
+                above = select(Outbox.channel_id, Outbox.ts).where(Outbox.key == row.reply_to)
+                channel_id, ts = (await session.exec(above)).first() or ("", "")
+            if not ts:
+                raise NotYet(timedelta(seconds=30))
+            return channel_id, ts
+        if not row.ts and comment is not None:  # posted to a person, it names the direct message with them
+            posted = await self._client.chat_postMessage(channel=row.user_id, **comment.payload())
+            row.channel_id, row.ts = str(posted["channel"]), str(posted["ts"])
+            await self._finish(row, retry_at=row.due_at, channel_id=row.channel_id, ts=row.ts)
+        return row.channel_id, None
+
+    async def _refused(self, row: Outbox, error: SlackApiError) -> None:
+        code = code_of(error)
+        if passes(code):
+            wait = retry_after(error) if code == RATE_LIMITED else 0
+            await self._fail(row, code, wait=timedelta(seconds=wait))
+        elif code in reachability.WORKSPACE_GONE or (row.reply_to and code in reachability.CHANNEL_GONE):
+            await self._finish(row, retry_at=self._clock() + reachability.LOOK_AGAIN, last_error=code)
+        else:
+            log.warning("Slack does not take the file %s: %s", row.key, code)
+            await self._finish(row, last_error=code)
+            await self._confess(row, code)
+
+    async def _confess(self, row: Outbox, code: str) -> None:
+        """Tell whoever waits for it that it does not come, in the message that announced it."""
+        if not row.user_id:
+            return
+        why = "the app lacks the scope files:write: install it again" if code == "missing_scope" else code
+        with suppress(*FAILURES):
+            text = f":warning: Slack did not take the file ({why}). Ask for it again once that is mended."
+            await self._client.chat_update(channel=row.channel_id, ts=row.ts, text=text, blocks=[])
+
+    async def _fail(self, row: Outbox, why: str, *, wait: timedelta = timedelta()) -> None:
+        log.info("the file %s is tried again: %s", row.key, why)
+        longer = min(timedelta(seconds=2 ** min(row.attempts, 10)), LONGEST_WAIT)
+        await self._finish(row, retry_at=self._clock() + max(wait, longer), attempts=row.attempts + 1, last_error=why)
+
+    async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
+        async with self._db.write() as session:
+            await leases.finish_message(session, row, now=self._clock(), retry_at=retry_at, **values)

@@ -1,0 +1,96 @@
+"""Draws an outbox row: loads what it is about, and gives it to the view of its kind."""
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.incidents import open_incidents
+from bot.alerts.outbox import Notice
+from bot.broadcast.pauses import held_for_access
+from bot.mailer.connection.shared_accounts import sharing
+from bot.mailer.identities.dns_records import records_of
+from handlers.slack.services import Services
+from handlers.slack.views import alerts, identities, notices
+from handlers.slack.views.blocks import Message
+from handlers.slack.views.broadcast_message import progress as draw_progress
+from storage.models import Identity, Incident, Mailer, Outbox, Team
+from storage.states import IdentityState, IncidentKind, IncidentState
+
+
+class Drawer:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, session: AsyncSession, row: Outbox) -> Message | None:
+        """Return the message as the facts are now; None where what it is about is gone."""
+        kind = Notice(row.kind)
+        match kind:
+            case Notice.SHARED:
+                return notices.shared()
+            case Notice.DELETED:
+                return notices.deleted()
+            case Notice.BROADCAST:
+                progress = await self._services.broadcasts.progress(session, row.record_id)
+                return draw_progress(progress) if progress else None
+            case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
+                return await self._identity(session, kind, row)
+            case Notice.ALERT | Notice.ALERT_REMINDER | Notice.ALERT_OVER | Notice.CHANNEL_GONE:
+                return await self._alert(session, kind, row)
+        mailer = await session.get(Mailer, row.record_id)
+        return await self._account(session, kind, mailer) if mailer else None
+
+    @staticmethod
+    async def _account(session: AsyncSession, kind: Notice, mailer: Mailer) -> Message | None:
+        match kind:
+            case Notice.CONNECTED:
+                return notices.connected(mailer)
+            case Notice.RECONNECTED:
+                return notices.reconnected(mailer, await held_for_access(session, mailer))
+            case Notice.ACCOUNT_SHARED:
+                team = await session.get_one(Team, mailer.team_id)
+                return notices.account_shared(mailer, team, await sharing(session, mailer))
+            case Notice.APPLIED:
+                return notices.applied()
+            case Notice.GRANTED:
+                return notices.granted(mailer)
+        return None
+
+    @staticmethod
+    async def _alert(session: AsyncSession, kind: Notice, message: Outbox) -> Message | None:
+        if kind is Notice.CHANNEL_GONE:
+            team = await session.get_one(Team, message.record_id)
+            wrong = await open_incidents(session, team.id)
+            return alerts.stranded(team.name, wrong) if wrong and not team.reachable else None
+        incident = await session.get(Incident, message.record_id)
+        if incident is None:
+            return alerts.gone() if message.ts else None
+        match kind:
+            case Notice.ALERT:
+                return alerts.alert(incident)
+            case Notice.ALERT_OVER:
+                return alerts.over(incident) if await _is_news(session, incident) else None
+        return alerts.reminder(incident) if incident.state is IncidentState.OPEN else None
+
+    @staticmethod
+    async def _identity(session: AsyncSession, kind: Notice, message: Outbox) -> Message | None:
+        found = await session.exec(
+            select(Identity, Mailer).where(Identity.id == message.record_id, Identity.mailer_id == Mailer.id)
+        )
+        pair = found.first()
+        if pair is None:
+            return None
+        row, mailer = pair
+        if kind is Notice.IDENTITY_REPLACED:
+            return identities.replaced(row)
+        if kind is Notice.IDENTITY_VERIFIED:
+            return notices.identity_verified(row, mailer)
+        if not message.key.endswith(f":{row.attempt}"):
+            return identities.superseded(row)
+        return identities.added(row, records_of(row, mailer.region))
+
+
+async def _is_news(session: AsyncSession, incident: Incident) -> bool:
+    """Whether the end of an incident has to be told: that an identity was mended by a person, they know themselves."""
+    if incident.kind is not IncidentKind.IDENTITY_LOST or "members" in incident.detail:
+        return True
+    identity = await session.get(Identity, incident.subject)
+    return identity is not None and identity.state is IdentityState.VERIFIED

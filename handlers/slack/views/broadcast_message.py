@@ -1,0 +1,191 @@
+"""One live message a broadcast: what it waits for, how far it is, and in the end what became of everybody."""
+
+from collections.abc import Mapping
+
+from slack_sdk.models.blocks import Block, ButtonElement, ConfirmObject
+
+from bot.broadcast.reporting.progress import Progress
+from handlers.slack import ids
+from handlers.slack.text import actor, bar, chosen, clean, count, duration, esc
+from handlers.slack.views.blocks import Message, button, buttons, confirm, context, section
+from storage.models import Broadcast
+from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
+
+_REASONS = {
+    PauseReason.PERSON: "somebody pressed Pause",
+    PauseReason.QUOTA: "the daily quota is used up; it goes on by itself as the quota frees",
+    PauseReason.ACCESS: "AWS refused the credentials, or lacks what Mailroom set up there",
+    PauseReason.SENDING: "AWS has paused the account's sending",
+    PauseReason.IDENTITY: "the sender's identity is not verified any more",
+    PauseReason.REPUTATION: "too many bounces or complaints",
+    PauseReason.UNREACHABLE: "the channel could not be reached",
+    PauseReason.LATE: "its start was missed by over an hour",
+    PauseReason.DELETING: "the mailer is being deleted",
+}
+_LABELS = {
+    DeliveryState.SENT: "sent",
+    DeliveryState.DELIVERED: "delivered",
+    DeliveryState.BOUNCED: "bounced",
+    DeliveryState.COMPLAINED: "complained",
+    DeliveryState.FAILED: "failed",
+    DeliveryState.SUPPRESSED: "suppressed, not mailed",
+    DeliveryState.IN_DOUBT: "in doubt: AWS did not say; never sent again by itself",
+    DeliveryState.CANCELLED: "cancelled, not mailed",
+    DeliveryState.SENDING: "being sent",
+    DeliveryState.PENDING: "waiting",
+}
+STATES = {
+    BroadcastState.DRAFT: "draft, not confirmed",
+    BroadcastState.SCHEDULED: "scheduled",
+    BroadcastState.SENDING: "being sent",
+    BroadcastState.PAUSED: "paused",
+    BroadcastState.DONE: "sent",
+    BroadcastState.CANCELLED: "cancelled",
+    BroadcastState.STOPPED: "stopped",
+}
+_WAITING = {DeliveryState.PENDING, DeliveryState.SENDING}
+
+
+def progress(now: Progress) -> Message:
+    """Draw the broadcast as it stands."""
+    broadcast = now.broadcast
+    kind = "Test" if broadcast.kind is SendKind.TEST else "Broadcast"
+    what = f"{kind} “{esc(broadcast.subject, 200)}”"
+    blocks: list[Block] = [section(_headline(broadcast, what))]
+    if broadcast.state not in {BroadcastState.DRAFT, BroadcastState.SCHEDULED}:
+        blocks.append(section(_numbers(now)))
+    if _asks_about_doubts(now):
+        blocks.append(section(_DOUBTS.format(count(now.undecided, "recipient is", "recipients are"))))
+    blocks.append(context(_footnote(now)))
+    if elements := _buttons(now):
+        blocks.append(buttons(*elements))
+    return Message(f"{what}: {broadcast.state}", blocks)
+
+
+_DOUBTS = (
+    "*{} in doubt.* The connection broke before Amazon SES answered, so they have it or they have not. Mailroom leaves "
+    "it at that unless you send again, knowing that some might get it twice."
+)
+_MARKS = {
+    BroadcastState.SCHEDULED: ":alarm_clock:",
+    BroadcastState.SENDING: ":outbox_tray:",
+    BroadcastState.PAUSED: ":double_vertical_bar:",
+    BroadcastState.DONE: ":white_check_mark:",
+    BroadcastState.CANCELLED: ":no_entry_sign:",
+    BroadcastState.STOPPED: ":octagonal_sign:",
+}
+
+
+def _headline(broadcast: Broadcast, what: str) -> str:
+    mark = _MARKS.get(broadcast.state, ":memo:")
+    return f"{mark} *{what}* to {count(broadcast.size, 'recipient')} {_state_words(broadcast)}"
+
+
+_WORDS = {
+    BroadcastState.DRAFT: "is a draft: nobody has confirmed it.",
+    BroadcastState.SENDING: "is being sent.",
+    BroadcastState.DONE: "is done.",
+    BroadcastState.CANCELLED: "was cancelled.",
+}
+
+
+def _state_words(broadcast: Broadcast) -> str:
+    match broadcast.state:
+        case BroadcastState.SCHEDULED:
+            return f"starts {chosen(broadcast.start_at)}." if broadcast.start_at else "is scheduled."
+        case BroadcastState.PAUSED:
+            return f"is paused: {'; '.join(_REASONS[PauseReason(reason)] for reason in broadcast.pause_reasons)}."
+        case BroadcastState.STOPPED:
+            return f"was stopped: {esc(broadcast.error, 300)}"
+    return _WORDS[broadcast.state]
+
+
+def _numbers(now: Progress) -> str:
+    lines = [counts_in_words(now.counts)]
+    if now.broadcast.state in {BroadcastState.SENDING, BroadcastState.PAUSED}:
+        waiting = sum(now.counts.get(state, 0) for state in _WAITING)
+        share = 1 - waiting / now.broadcast.size if now.broadcast.size else 1.0
+        lines.insert(0, f"`{bar(share)}` {share:.0%}")
+    if now.broadcast.state is BroadcastState.SENDING and now.seconds_left:
+        lines.append(f"{now.rate:,.1f} a second, about {duration(now.seconds_left)} left")
+    return "\n".join(lines)
+
+
+def counts_in_words(counts: Mapping[DeliveryState, int]) -> str:
+    """Name every state that somebody is in, with how many they are."""
+    return " · ".join(f"{counts[state]:,} {label}" for state, label in _LABELS.items() if counts.get(state))
+
+
+def _footnote(now: Progress) -> str:
+    broadcast = now.broadcast
+    parts = [f"From {esc(broadcast.from_address)}", f"by {actor(broadcast.confirmed_by or broadcast.created_by)}"]
+    if broadcast.started_at and broadcast.finished_at:
+        parts.append(f"took {duration((broadcast.finished_at - broadcast.started_at).total_seconds())}")
+    return ", ".join(parts)
+
+
+def _in_spite(broadcast: Broadcast) -> ConfirmObject:
+    return confirm(
+        "Go on in spite of the numbers?",
+        f"{clean(broadcast.error, 150)} AWS pauses accounts not far above.",
+        "Resume",
+    )
+
+
+def _ref(broadcast: Broadcast) -> ids.Ref:
+    return ids.Ref(broadcast.team_id, broadcast.id, broadcast.version)
+
+
+def _asks_about_doubts(now: Progress) -> bool:
+    return now.broadcast.state is BroadcastState.DONE and now.broadcast.kind is SendKind.BROADCAST and now.undecided > 0
+
+
+def _buttons(now: Progress) -> list[ButtonElement]:
+    broadcast = now.broadcast
+    if broadcast.kind is SendKind.TEST:
+        return []
+    has_begun = broadcast.started_at is not None
+    get_list = [button(ids.Button.GET_LIST, "Get the list", _ref(broadcast))] if has_begun else []
+    return [*steering(now), *get_list]
+
+
+def resume_button(broadcast: Broadcast) -> ButtonElement:
+    return button(ids.Button.RESUME, "Resume", _ref(broadcast), style="primary")
+
+
+def steering(now: Progress) -> list[ButtonElement]:
+    """Return what a person can decide about it now."""
+    broadcast, ref = now.broadcast, _ref(now.broadcast)
+    match broadcast.state:
+        case BroadcastState.DRAFT:
+            first = button(ids.Button.CHECK_DRAFT, "Check and send", ref, style="primary")
+        case BroadcastState.SCHEDULED:
+            first = button(ids.Button.UNDO, "Undo", ref)
+        case BroadcastState.SENDING:
+            first = button(ids.Button.PAUSE, "Pause", ref)
+        case BroadcastState.PAUSED:
+            first = resume_button(broadcast)
+        case BroadcastState.STOPPED if PauseReason.REPUTATION in broadcast.pause_reasons:
+            first = button(ids.Button.GO_ON, "Resume", ref, confirm=_in_spite(broadcast))
+        case BroadcastState.DONE:
+            return _second_tries(now)
+        case _:
+            return []
+    cancel = button(
+        ids.Button.CANCEL,
+        "Cancel broadcast",
+        ref,
+        style="danger",
+        confirm=confirm("Cancel this broadcast?", "Whoever has not been mailed yet will not be.", "Cancel broadcast"),
+    )
+    return [first, cancel]
+
+
+def _second_tries(now: Progress) -> list[ButtonElement]:
+    ref = _ref(now.broadcast)
+    doubts = [button(ids.Button.LEAVE, "Leave as is", ref), button(ids.Button.SEND_AGAIN, "Send again", ref)]
+    failed = [button(ids.Button.RESEND_FAILED, "Resend failed", ref)]
+    return [
+        *(doubts if _asks_about_doubts(now) else []),
+        *(failed if now.counts.get(DeliveryState.FAILED) else []),
+    ]

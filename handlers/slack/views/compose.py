@@ -1,0 +1,267 @@
+"""Writing a test or a broadcast, and the confirmation before anything goes out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slack_sdk.models.blocks import (
+    Block,
+    DateTimePickerElement,
+    Option,
+    PlainTextObject,
+    RichTextInputElement,
+    StaticSelectElement,
+)
+from slack_sdk.models.blocks.block_elements import FileInputElement
+from slack_sdk.models.views import View
+
+from bot.broadcast.audience.saved import NAME_LIMIT
+from bot.broadcast.broadcasts import Draft, Prepared
+from bot.mailer.readiness.explanations import explain
+from handlers.slack import ids
+from handlers.slack.text import chosen, clean, count, duration, esc
+from handlers.slack.views.blocks import (
+    Message,
+    button,
+    buttons,
+    context,
+    field,
+    form,
+    labelled,
+    page,
+    section,
+    verbatim,
+)
+from storage.models import Audience
+
+TEST_TITLE = "Send a test"
+BROADCAST_TITLE = "New broadcast"
+SUBJECT_LIMIT = 300
+REJECTED_SHOWN = 15
+SAMPLE_SHOWN = 600
+
+
+def write_test_form(ref: ids.Ref, draft: Draft, *, to: str, hint: str, notice: str = "") -> View:
+    return form(
+        ids.Form.SEND_TEST,
+        TEST_TITLE,
+        [
+            field(ids.Input.FROM, "From", initial=draft.from_address, hint=hint, max_length=320),
+            field(
+                ids.Input.TO,
+                "To",
+                initial=to,
+                hint="Up to 50 addresses, with commas between. success@simulator.amazonses.com always works.",
+                multiline=True,
+            ),
+            *_letter(draft),
+        ],
+        submit="Send test",
+        ref=ref,
+        notice=notice,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """What was chosen beside the text. `saved_id` is of a saved audience, `send_at` seconds since the epoch."""
+
+    saved_id: str = ""
+    save_as: str = ""
+    send_at: int | None = None
+
+
+def write_broadcast_form(
+    ref: ids.Ref,
+    draft: Draft,
+    *,
+    hint: str,
+    saved: Sequence[Audience],
+    chosen: Recipients = Recipients(),
+    notice: str = "",
+) -> View:
+    return form(
+        ids.Form.NEW_BROADCAST,
+        BROADCAST_TITLE,
+        [
+            field(ids.Input.FROM, "From", initial=draft.from_address, hint=hint, max_length=320),
+            *_letter(draft),
+            buttons(button(ids.Button.SEND_TEST, "Send a test", ref)),
+            labelled(
+                ids.Input.AUDIENCE,
+                "Audience CSV",
+                FileInputElement(action_id=ids.Input.AUDIENCE, filetypes=["csv", "txt", "tsv"], max_files=1),
+                hint="A CSV with a column of addresses; every other column can be used as {{column}} in the text.",
+                optional=True,
+            ),
+            field(
+                ids.Input.SAVE_AS,
+                "Save audience as",
+                initial=chosen.save_as,
+                hint="A name keeps it for the next time. A name that is taken goes over to the new upload.",
+                optional=True,
+                max_length=NAME_LIMIT,
+            ),
+            *_saved_audiences(saved, chosen.saved_id),
+            labelled(
+                ids.Input.SEND_AT,
+                "Send at",
+                DateTimePickerElement(action_id=ids.Input.SEND_AT, initial_date_time=chosen.send_at),
+                hint="Empty: now, after you have confirmed.",
+                optional=True,
+            ),
+        ],
+        submit="Next",
+        ref=ref,
+        notice=notice,
+    )
+
+
+def _letter(draft: Draft) -> list[Block]:
+    """What a mail says, beside From and To."""
+    return [
+        field(
+            ids.Input.REPLY_TO,
+            "Reply-to",
+            initial=draft.reply_to,
+            hint="Where answers go; empty: to From.",
+            optional=True,
+            max_length=320,
+        ),
+        field(ids.Input.SUBJECT, "Subject", initial=draft.subject, max_length=SUBJECT_LIMIT),
+        field(
+            ids.Input.PREHEADER,
+            "Preheader",
+            initial=draft.preheader,
+            hint="The line that mail programs show after the subject.",
+            optional=True,
+            max_length=SUBJECT_LIMIT,
+        ),
+        labelled(
+            ids.Input.MESSAGE,
+            "Message",
+            RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=dict(draft.body) or None),
+            hint="{{first_name}} is filled from a column of the CSV; {{first_name|there}} has a fallback.",
+        ),
+    ]
+
+
+def _saved_audiences(saved: Sequence[Audience], chosen: str) -> list[Block]:
+    """Offer them; a menu without options is none that Slack would take."""
+    options = {
+        audience.id: Option(
+            value=audience.id, text=PlainTextObject(text=f"{clean(audience.name, NAME_LIMIT)} ({audience.size:,})")
+        )
+        for audience in saved
+    }
+    if not options:
+        return []
+    element = StaticSelectElement(
+        action_id=ids.Input.SAVED_AUDIENCE, options=list(options.values()), initial_option=options.get(chosen)
+    )
+    hint = "Instead of a CSV; /broadcast audiences removes one."
+    return [labelled(ids.Input.SAVED_AUDIENCE, "Saved audience", element, hint=hint, optional=True)]
+
+
+def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent: bool = False) -> View:
+    """Show the numbers, what was rejected, how it reads, and what it does to the quota; nothing has gone out yet.
+
+    `list_sent`: the person has the whole list of what was rejected in a direct message.
+    """
+    broadcast = prepared.broadcast
+    blocks: list[Block] = [
+        verbatim(
+            f"{count(broadcast.size - prepared.suppressed, 'recipient')} will get “{broadcast.subject}” "
+            f"from {broadcast.from_address}."
+        ),
+        verbatim(_counts(prepared)),
+        *_rejected(prepared.audience, list_sent=list_sent),
+        *(section(f":warning: {esc(notice.sentence)}") for notice in explain(prepared.readiness)),
+        *(verbatim(f"⚠️ {remark.sentence}") for remark in prepared.remarks),
+        *([section(timing)] if (timing := _timing(prepared)) else []),
+        *_samples(prepared),
+    ]
+    if not one_click:
+        blocks.append(
+            context(
+                ":warning: This Mailroom has no public address, so “unsubscribe” writes to your reply address. "
+                "Nobody sees those here: record each with `/mailer suppress`."
+            )
+        )
+    scheduled = broadcast.start_at is not None
+    return form(
+        ids.Form.CONFIRM_BROADCAST, "Check and send", blocks, submit="Schedule" if scheduled else "Send now", ref=ref
+    )
+
+
+def confirmed(seconds: float, *, scheduled: bool) -> View:
+    first = (
+        "It is scheduled." if scheduled else f"It starts in {duration(seconds)}; *Undo* is in the channel until then."
+    )
+    return page("On its way", [section(f":white_check_mark: {first} The channel shows how it goes.")])
+
+
+def test_sent(addresses: int) -> View:
+    return page(
+        TEST_TITLE,
+        [section(f":white_check_mark: The test is on its way to {count(addresses, 'address', 'addresses')}.")],
+    )
+
+
+def _counts(prepared: Prepared) -> str:
+    audience = prepared.audience
+    where = f"in the saved audience “{audience.name}”" if audience.name else "in the file"
+    lines = [f"• {count(audience.size, 'address', 'addresses')} {where}"]
+    if audience.duplicates:
+        lines.append(f"• {count(audience.duplicates, 'duplicate')} left out")
+    if audience.invalid:
+        lines.append(f"• {count(audience.invalid, 'invalid row')} left out")
+    if prepared.suppressed:
+        lines.append(f"• {count(prepared.suppressed, 'suppressed address', 'suppressed addresses')} left out")
+    return "\n".join(lines)
+
+
+def _rejected(audience: Audience, *, list_sent: bool) -> list[Block]:
+    shown = audience.rejected[:REJECTED_SHOWN]
+    if not shown:
+        return []
+    lines = [f"line {row['line']}: {clean(str(row['value']), 60)} {clean(str(row['why']), 100)}" for row in shown]
+    if more := audience.invalid + audience.duplicates - len(shown):
+        lines.append(
+            f"and {count(more, 'more row')}" + (": you have them all in a direct message" if list_sent else "")
+        )
+    return [section("*Left out*"), verbatim("\n".join(lines))]
+
+
+def _timing(prepared: Prepared) -> str:
+    start = prepared.broadcast.start_at
+    begins = f"Starts {chosen(start)}. " if start else ""
+    answer = prepared.readiness
+    if answer.confirmations:  # which says how long
+        return begins.rstrip()
+    if answer.duration is None:
+        return f"{begins}How long it takes cannot be told."
+    left = answer.facts.quota_left if answer.facts else None
+    quota = ""
+    if left is not None and left >= answer.size:
+        quota = f" It leaves {left - answer.size:,} of the daily quota; left now: {left:,}."
+    return f"{begins}It takes about {duration(answer.duration.total_seconds())}.{quota}"
+
+
+def draft_waits(prepared: Prepared, ref: ids.Ref) -> Message:
+    """For somebody who closed the form while the audience was read."""
+    what = f"The audience of “{esc(prepared.broadcast.subject, 200)}” is read. Nothing is sent before you confirm."
+    return Message(
+        what, [section(what), buttons(button(ids.Button.CHECK_DRAFT, "Check and send", ref, style="primary"))]
+    )
+
+
+def _samples(prepared: Prepared) -> list[Block]:
+    """Show how it reads, in exactly the characters that the mail has."""
+    return [
+        block
+        for sample in prepared.samples
+        for block in (
+            section(f"*To {esc(sample.address)}*"),
+            verbatim(f"{clean(sample.subject, 200)}\n\n{clean(sample.text.rstrip(), SAMPLE_SHOWN)}"),
+        )
+    ]

@@ -1,0 +1,71 @@
+"""Retrying and replacing an identity that failed: the form, and what came of it."""
+
+from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject
+from slack_sdk.models.views import View
+
+from bot.mailer.identities.dns_records import records_of
+from bot.mailer.identities.recovery import Retried
+from bot.mailer.identities.recovery_state import AlreadyDoneError
+from handlers.slack import ids
+from handlers.slack.text import esc, mention
+from handlers.slack.views.blocks import Message, field, form, labelled, page, said, section
+from handlers.slack.views.identities import added, state_words
+from storage.models import Identity, Mailer
+
+REPLACE_TITLE = "Replace identity"
+MOVE = "Move scheduled broadcasts to the new identity"
+REMOVE = "Remove the old identity at AWS, too"
+
+
+def replace_form(ref: ids.Ref, old: Identity, *, moves: bool, asks: bool, typed: str = "", notice: str = "") -> View:
+    """The form; with `moves` broadcasts wait to be sent from the old one, with `asks` others may use it."""
+    ticks: list[Block] = []
+    if moves:
+        ticks.append(_tick(ids.Input.MOVE_BROADCASTS, MOVE, "Otherwise they are paused."))
+    if asks:
+        hint = "It was in the AWS account before Mailroom, or another channel uses it. Otherwise it is left there."
+        ticks.append(_tick(ids.Input.REMOVE_OLD, REMOVE, hint))
+    return form(
+        ids.Form.REPLACE_IDENTITY,
+        REPLACE_TITLE,
+        [
+            section(f"*{esc(old.name)}* {state_words(old)}. What do you want to send from instead?"),
+            field(
+                ids.Input.IDENTITY,
+                "Email address or domain",
+                initial=typed,
+                placeholder="example.com or hello@example.com",
+                max_length=320,
+            ),
+            *ticks,
+        ],
+        submit="Replace identity",
+        ref=ref,
+        notice=notice,
+    )
+
+
+def retried(result: Retried) -> Message:
+    """Answer whoever pressed the button; what to do next stands in the channel."""
+    name = esc(result.identity.name)
+    if not result.again:
+        return said(f":information_source: *{name}* {state_words(result.identity)}, so it was left as it is.")
+    return said(f":repeat: *{name}* was created again at AWS. What to do for it now stands in the channel.")
+
+
+def replaced(old_name: str, new: Identity, mailer: Mailer) -> View:
+    """The identity that waits now, with its DNS records."""
+    message = added(new, records_of(new, mailer.region))
+    told = section(f"*{esc(new.name)}* takes the place of *{esc(old_name)}*; the channel has been told too.")
+    return page(REPLACE_TITLE, [told, *message.blocks])
+
+
+def too_late(error: AlreadyDoneError) -> Message:
+    """Somebody was faster, or the button is older than what happened since."""
+    who = f" ({mention(error.by)} did it.)" if error.by else ""
+    return said(f":information_source: {esc(error.text)}{who}")
+
+
+def _tick(name: ids.Input, label: str, hint: str) -> Block:
+    option = Option(value="yes", text=PlainTextObject(text=label))
+    return labelled(name, label, CheckboxesElement(action_id=name, options=[option]), hint=hint, optional=True)

@@ -1,0 +1,90 @@
+"""Who is a team admin, and the team's settings."""
+
+from collections.abc import Sequence
+
+from slack_sdk.models.blocks import Block, UserMultiSelectElement
+from slack_sdk.models.views import View
+
+from bot.teams.settings import FROM_NAME_LIMIT, POSTAL_ADDRESS_LIMIT, TeamSettings
+from handlers.slack import ids
+from handlers.slack.text import mention
+from handlers.slack.views.blocks import field, form, labelled, page, section
+
+ADMINS_TITLE = "Team admins"
+SETTINGS_TITLE = "Settings"
+MOST_PEOPLE = 50
+
+
+def admins_form(ref: ids.Ref, appointed: Sequence[str], *, notice: str = "") -> View:
+    return form(
+        ids.Form.ADMINS,
+        ADMINS_TITLE,
+        [
+            section(
+                "Team admins connect and mend the mailer and decide about this team. Owners and admins of the "
+                "workspace are team admins always; here you appoint others."
+            ),
+            _people(ids.Input.ADMINS, "Team admins", appointed),
+        ],
+        submit="Save",
+        ref=ref,
+        notice=notice,
+    )
+
+
+def admins_saved(new: set[str], gone: set[str]) -> View:
+    lines = [f":white_check_mark: {mention(user)} is a team admin now." for user in sorted(new)]
+    lines += [f":wave: {mention(user)} is no team admin any more." for user in sorted(gone)]
+    return page(ADMINS_TITLE, [section("\n".join(lines) or "Nothing was changed.")])
+
+
+def settings_form(ref: ids.Ref, settings: TeamSettings, *, notice: str = "") -> View:
+    return form(
+        ids.Form.SETTINGS,
+        SETTINGS_TITLE,
+        [
+            field(
+                ids.Input.FROM_NAME,
+                "From name",
+                initial=settings.from_name,
+                hint="What mail programs show beside the address.",
+                optional=True,
+                max_length=FROM_NAME_LIMIT,
+            ),
+            field(
+                ids.Input.REPLY_TO,
+                "Reply-to",
+                initial=settings.reply_to,
+                hint="Where answers go, unless a broadcast says otherwise; empty: to From.",
+                optional=True,
+                max_length=320,
+            ),
+            field(
+                ids.Input.POSTAL_ADDRESS,
+                "Postal address",
+                initial=settings.postal_address,
+                hint="At the foot of every broadcast; the law of many countries wants one.",
+                multiline=True,
+                optional=True,
+                max_length=POSTAL_ADDRESS_LIMIT,
+            ),
+            _people(
+                ids.Input.SENDERS,
+                "Who may send",
+                settings.senders,
+                hint="Empty: every member of this channel. Team admins always may.",
+            ),
+        ],
+        submit="Save",
+        ref=ref,
+        notice=notice,
+    )
+
+
+def settings_saved() -> View:
+    return page(SETTINGS_TITLE, [section(":white_check_mark: Saved. What you send from now on goes by it.")])
+
+
+def _people(name: ids.Input, label: str, chosen: Sequence[str], *, hint: str = "") -> Block:
+    element = UserMultiSelectElement(action_id=name, initial_users=list(chosen) or None, max_selected_items=MOST_PEOPLE)
+    return labelled(name, label, element, hint=hint, optional=True)
