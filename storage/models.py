@@ -379,6 +379,9 @@ class Audience(SQLModel, table=True):
     duplicates: int = 0
     invalid: int = 0
     rejected: list[dict[str, Any]] = _json(list)  # the first ones: {"line", "value", "why"}
+    file_name: str = ""
+    file_id: str = ""  # Slack's
+    held_until: datetime | None = _maybe_time()  # somebody is writing to it, and there is no draft yet
     created_by: str
     created_at: datetime = _time()
 

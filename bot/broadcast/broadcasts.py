@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.audience.csv_reader import Member, parse
+from bot.broadcast.audience.csv_reader import Member, Sheet, parse
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
 from bot.broadcast.audience.store import (
     count_suppressed,
@@ -34,6 +34,7 @@ __all__ = ["Broadcasts", "Draft", "Prepared", "Upload"]
 
 SAMPLES = 3  # of how it reads
 IMPORTS = 3  # files read at once; the others wait
+HELD = timedelta(days=1)
 
 
 class Broadcasts(Steering):
@@ -54,10 +55,29 @@ class Broadcasts(Steering):
         self._public_url = public_url
         self._imports = asyncio.Semaphore(IMPORTS)
 
+    async def hold(self, team: Team, by: str, upload: Upload) -> Audience:
+        """Read an audience and hold it, for a day, for the broadcast that this person is going to write to it.
+
+        Raises:
+            BotError: about the file.
+        """
+        async with self._imports:
+            sheet = await asyncio.to_thread(parse, upload.file)
+            return await self._store(team, by, upload, sheet, held_until=self._clock() + HELD)
+
     async def prepare(
-        self, team: Team, by: str, draft: Draft, source: Upload | Audience, start_at: datetime | None
+        self,
+        team: Team,
+        by: str,
+        draft: Draft,
+        source: Upload | Audience,
+        start_at: datetime | None,
+        *,
+        save_as: str = "",
     ) -> Prepared:
-        """Read the audience, unless it is a saved one, and fix the message; nothing goes out before a person confirms.
+        """Read the audience, unless it was before, and fix the message; nothing goes out before a person confirms.
+
+        `save_as`: the name to keep the audience under; none: it gets no other than it has.
 
         Raises:
             BotError: the guard says no, or a field (from, reply_to, subject, preheader, message, audience, save_as,
@@ -70,16 +90,15 @@ class Broadcasts(Steering):
         async def fixed_for(columns: Sequence[str]) -> Fixed:
             return await self._fix(team, draft, addresses, SendKind.BROADCAST, columns)
 
+        name = await self._name(team, save_as)
         if isinstance(source, Audience):
             broadcast = self._row(mailer, source, draft, addresses, await fixed_for(source.columns), by)
             broadcast.start_at = start_at
-            return await self._keep(team, broadcast, source)
-        name = await self._name(team, source.save_as)
+            return await self._keep(team, broadcast, source, name)
         async with self._imports:
             sheet = await asyncio.to_thread(parse, source.file)
             fixed = await fixed_for(sheet.columns)
-            audience = Audience(team_id=team.id, columns=list(sheet.columns), created_by=by, created_at=self._clock())
-            await store_audience(self._db, audience, sheet, source.rejects.add, source.progress)
+            audience = await self._store(team, by, source, sheet)
         broadcast = self._row(mailer, audience, draft, addresses, fixed, by)
         broadcast.start_at = start_at
         try:
@@ -166,6 +185,21 @@ class Broadcasts(Steering):
     ) -> Fixed:
         """Compile the message in a thread: a program may send 100 KB of it, and nobody else waits for that."""
         return await asyncio.to_thread(fix, team, draft, addresses, kind, columns, self._public_url)
+
+    async def _store(
+        self, team: Team, by: str, upload: Upload, sheet: Sheet, held_until: datetime | None = None
+    ) -> Audience:
+        audience = Audience(
+            team_id=team.id,
+            columns=list(sheet.columns),
+            file_name=upload.name,
+            file_id=upload.file_id,
+            held_until=held_until,
+            created_by=by,
+            created_at=self._clock(),
+        )
+        await store_audience(self._db, audience, sheet, upload.rejects.add, upload.progress)
+        return audience
 
     async def _name(self, team: Team, typed: str) -> str:
         """Return the name to save under, known to be free or to be handed over."""

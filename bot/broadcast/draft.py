@@ -37,13 +37,15 @@ class Upload:
     """A CSV to read.
 
     Attributes:
-        save_as: the name to keep it under; may be empty.
+        name: of the file; may be empty.
+        file_id: Slack's, where it is there.
         progress: is told how many rows are read.
         rejects: takes the rows that are left out.
     """
 
     file: BinaryIO
-    save_as: str = ""
+    name: str = ""
+    file_id: str = ""
     progress: Progress = nobody
     rejects: Rejects = field(default_factory=Rejects)
 

@@ -16,6 +16,7 @@ from handlers.slack.flows.status_card import StatusFlow, help_word
 from handlers.slack.flows.suppressions import SuppressFlow
 from handlers.slack.flows.team_settings import TeamFlow
 from handlers.slack.services import Services
+from handlers.slack.use_as_audience import UseAsAudienceFlow
 
 
 def register(listeners: Listeners, services: Services, people: People) -> None:
@@ -28,6 +29,7 @@ def register(listeners: Listeners, services: Services, people: People) -> None:
     team = TeamFlow(services, people)
     team.register(listeners)
     IncidentFlow(services).register(listeners)
+    UseAsAudienceFlow(services).register(listeners)
     reports, audiences = ReportFlow(services), AudienceFlow(services)
     for flow in (connect, identities, production, tests, broadcasts, reports, audiences, api):
         flow.register(listeners)

@@ -41,6 +41,15 @@ class Upload:
     comment: Message | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that somebody gave us; `content` is our copy of it, opened for reading from its start."""
+
+    id: str
+    name: str
+    content: BinaryIO = field(repr=False)
+
+
 _BYTES = {"Content-Type": "application/octet-stream"}
 
 
@@ -58,8 +67,8 @@ class Files:
         self._origin = ("https", SLACK_FILE_HOST) if official else (api.scheme, api.netloc)
         self._token = token
 
-    async def uploaded(self, client: AsyncWebClient, file_id: str, by: str) -> BinaryIO:
-        """Return the content of a file that this person chose in a form, opened for reading from its start.
+    async def uploaded(self, client: AsyncWebClient, file_id: str, by: str) -> Download:
+        """Return a file that this person chose in a form.
 
         The form names it by its id, which may be that of anybody's file: it has to be the person's own.
 
@@ -71,8 +80,8 @@ class Files:
             raise _NOT_YOURS
         return await self._fetch(file)
 
-    async def shared(self, client: AsyncWebClient, file_id: str, channel_id: str) -> BinaryIO:
-        """Return the content of a file that is shared in this channel, whoever uploaded it.
+    async def shared(self, client: AsyncWebClient, file_id: str, channel_id: str) -> Download:
+        """Return a file that is shared in this channel, whoever uploaded it.
 
         Raises:
             BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
@@ -82,7 +91,7 @@ class Files:
             raise _NOT_HERE
         return await self._fetch(file)
 
-    async def _fetch(self, file: Mapping[str, Any]) -> BinaryIO:
+    async def _fetch(self, file: Mapping[str, Any]) -> Download:
         url = str(file.get("url_private_download") or "")
         if urlsplit(url)[:2] != self._origin:
             raise _UNREADABLE
@@ -97,7 +106,7 @@ class Files:
                 raise _UNREADABLE from error
             raise
         content.seek(0)
-        return content
+        return Download(str(file["id"]), str(file.get("name") or ""), content)
 
     async def upload(self, client: AsyncWebClient, upload: Upload, channel_id: str, thread_ts: str | None) -> str:
         """Show the file in a channel, in a direct message or in a thread; return its id.

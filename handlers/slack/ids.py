@@ -21,6 +21,8 @@ class Button(StrEnum):
     NEW_BROADCAST = "send:broadcast:compose"
     CHECK_DRAFT = "broadcast:draft:check"
     REMOVE_AUDIENCE = "audience:saved:remove"
+    WRITE_TO_AUDIENCE = "audience:held:compose"
+    CHOOSE_ANOTHER = "audience:held:drop"
     UNDO = "broadcast:scheduled:undo"
     PAUSE = "broadcast:sending:pause"
     RESUME = "broadcast:paused:resume"
@@ -45,6 +47,7 @@ class Shortcut(StrEnum):
     """callback_id of an entry in the menu of a message."""
 
     WRITE_BROADCAST = "send:message:compose"
+    USE_AS_AUDIENCE = "audience:message:use"
 
 
 class Form(StrEnum):
@@ -59,6 +62,7 @@ class Form(StrEnum):
     SETTINGS = "team:settings:save"
     PRODUCTION = "production:access:submit"
     SEND_TEST = "send:test:submit"
+    CHOOSE_FILE = "audience:message:read"
     NEW_BROADCAST = "send:broadcast:prepare"
     CONFIRM_BROADCAST = "send:broadcast:confirm"
     SEND_AGAIN = "broadcast:doubt:confirm"
@@ -93,6 +97,7 @@ class Input(StrEnum):
     SUBJECT = "subject"
     PREHEADER = "preheader"
     MESSAGE = "message"
+    FILE = "file"
     AUDIENCE = "audience"
     SAVED_AUDIENCE = "saved_audience"
     SAVE_AS = "save_as"

@@ -150,6 +150,7 @@ def _audience() -> Audience:
         id="3" * 32,
         team_id=_REF.team_id,
         name="Newsletter",
+        file_name="june.csv",
         columns=["first_name"],
         size=20_000,
         toward_quota=20_000,
@@ -218,6 +219,12 @@ def _modals() -> dict[str, View]:
         "compose.confirmation": compose.confirmation(_prepared(), _REF, one_click=True),
         "compose.confirmed": compose.confirmed(30, scheduled=False),
         "compose.test_sent": compose.test_sent(2),
+        "compose.choose_file_form": compose.choose_file_form(
+            _REF, {"F0000000001": "june.csv", "F0000000002": "july.csv"}
+        ),
+        "compose.write_broadcast_form, held": compose.write_broadcast_form(
+            _REF, draft, hint="example.com", saved=[], chosen=compose.Recipients(held=_audience())
+        ),
         "compose.write_broadcast_form": compose.write_broadcast_form(
             _REF, draft, hint="example.com", saved=[_audience()]
         ),
@@ -267,6 +274,7 @@ def _messages() -> dict[str, Message]:
         "reports.draft_cancelled": reports.draft_cancelled(_broadcast()),
         "reports.list_asked": reports.list_asked(),
         "reports.list_comes": reports.list_comes(_broadcast(), 20_000, _AT),
+        "compose.audience_is_read": compose.audience_is_read(_REF, _audience()),
         "compose.draft_waits": compose.draft_waits(_prepared(), _REF),
         "status_card.card": status_card.card(_overview()),
         "status_card.help_text": status_card.help_text("/mailer", [("connect", "connects an AWS account")]),

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlmodel import and_, col, delete, func, select, update
+from sqlmodel import and_, col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import forget_audience
@@ -49,6 +49,12 @@ class Audiences:
             raise _not_found()
         return audience
 
+    async def held(self, team: Team, audience_id: str, by: str) -> Audience | None:
+        """Return an audience that this person has read and is writing to; None where it is gone or somebody else's."""
+        this = (Audience.id == audience_id, Audience.team_id == team.id, Audience.created_by == by, Audience.size > 0)
+        async with self._db.read() as session:
+            return (await session.exec(select(Audience).where(*this))).first()
+
     async def named(self, team: Team, name: str) -> Audience:
         """Return the saved audience of this name.
 
@@ -78,7 +84,7 @@ class Audiences:
             session.add(audience)
 
     async def tidy(self, *, alone: bool = False) -> None:
-        """Delete drafts that nobody confirmed within a day, and audiences that neither a name nor a broadcast holds.
+        """Delete drafts that nobody confirmed within a day, and audiences that no name, broadcast or writer holds.
 
         `alone`: no other process uses the database, so that whatever is being read just now was left by a crash.
         """
@@ -87,6 +93,7 @@ class Audiences:
         unused = select(Audience.id).where(
             ~_saved,
             col(Audience.created_at) <= (now if alone else now - _READING_TAKES),
+            or_(col(Audience.size) == 0, func.coalesce(col(Audience.held_until), now) <= now),
             ~select(Broadcast.id).where(Broadcast.audience_id == Audience.id).exists(),
         )
         async with self._db.write() as session:

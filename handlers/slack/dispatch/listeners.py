@@ -220,7 +220,7 @@ class Listeners:
     ) -> None:
         at = from_click(body)
         if at.view_id and (body.get("view") or {}).get("type") == "modal":
-            reply = await self._answer(at, client, permission, handler)
+            reply = await self._answer(at, client, permission, handler, Waiting(client))
             await Answers(client, at, self._teams).click(reply, body["view"])
         else:
             await self._open(at, client, permission, handler, opens)
@@ -229,13 +229,15 @@ class Listeners:
         self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str
     ) -> None:
         """Answer with a message only that person sees, or in a modal that opens within the trigger's three seconds."""
-        answers = Answers(client, at, self._teams)
-        task = self._tasks.start(self._answer(at, client, permission, handler), "answer")
+        answers, shown = Answers(client, at, self._teams), Waiting(client, title=opens)
+        task = self._tasks.start(self._answer(at, client, permission, handler, shown), "answer")
         await asyncio.wait({task}, timeout=self._patience.opening if opens else None)
         if task.done():
             await answers.open(task.result())
             return
         view_id = await answers.open(Modal(waiting(opens, "One moment…")))
+        if view_id:
+            shown.at(view_id)
         reply = await task
         if view_id:  # else they were asked to press once more
             await answers.update(reply, view_id=view_id, title=opens)
@@ -289,9 +291,11 @@ class Listeners:
         except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
             return unexpected(error)
 
-    async def _answer(self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler) -> Reply:
+    async def _answer(
+        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: Waiting
+    ) -> Reply:
         try:
-            return await self._handle(at, client, permission, handler, Waiting(client))
+            return await self._handle(at, client, permission, handler, shown)
         except BotError as error:
             return refusal(error)
         except Exception as error:  # noqa: BLE001 - as above

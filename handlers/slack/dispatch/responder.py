@@ -65,6 +65,10 @@ class Waiting:
                 await asyncio.sleep(_LOOK_SECONDS)
         self.shown = True
 
+    def at(self, view_id: str) -> None:
+        """Know that it is shown, as this view."""
+        self._view_id, self.shown = view_id, True
+
     async def tell(self, text: str) -> None:
         """Show how far it is, at most every few seconds."""
         if self.shown and time.monotonic() >= self._next:

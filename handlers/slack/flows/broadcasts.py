@@ -13,10 +13,17 @@ from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Word
-from handlers.slack.flows.compose import body_of, fresh_overview, hint, starting_point, to_send, typed
+from handlers.slack.flows.compose import (
+    body_of,
+    broadcast_form,
+    fresh_overview,
+    starting_point,
+    to_send,
+    typed,
+    upload_of,
+)
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.services import Services
-from handlers.slack.text import count
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.reports import draft_cancelled
@@ -38,6 +45,8 @@ class BroadcastFlow:
         broadcasts = self._services.broadcasts
         listeners.button(ids.Button.NEW_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE)
         listeners.shortcut(ids.Shortcut.WRITE_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE)
+        listeners.button(ids.Button.WRITE_TO_AUDIENCE, send, self.write_to, opens=views.BROADCAST_TITLE)
+        listeners.button(ids.Button.CHOOSE_ANOTHER, send, self.choose_another)
         listeners.button(ids.Button.CHECK_DRAFT, send, self.check, opens="Check and send")
         listeners.form(Form(ids.Form.NEW_BROADCAST, send, self.prepare, "Reading the audience…", self.redraw))
         listeners.form(Form(ids.Form.CONFIRM_BROADCAST, send, self.confirm, "One moment…"))
@@ -54,29 +63,39 @@ class BroadcastFlow:
         if not overview.answer.allowed:
             return not_ready(overview)
         draft = replace(await starting_point(self._services, call), body=body_of(call.at.message))
-        saved = await self._services.audiences.saved(call.team)
-        return Modal(views.write_broadcast_form(ids.Ref(call.team.id), draft, hint=hint(overview), saved=saved))
+        return Modal(await broadcast_form(self._services, call, draft))
+
+    async def write_to(self, call: Call) -> Reply:
+        """Open the form for an audience whose reader had closed the view that it was to appear in."""
+        overview = await fresh_overview(self._services, call)
+        if not overview.answer.allowed:
+            return not_ready(overview)
+        draft, held = await starting_point(self._services, call), await self._held(call)
+        return Modal(
+            await broadcast_form(
+                self._services, call, draft, views.Recipients(held=held), notice="" if held else _GONE.text
+            )
+        )
+
+    async def choose_another(self, call: Call) -> Reply:
+        """Draw the form without the audience that it holds; what is typed stays."""
+        return Modal(await broadcast_form(self._services, call, typed(call.at.values), _chosen(call)))
 
     async def redraw(self, call: Call, notice: str) -> View:
-        overview = await self._services.overviews.of(call.team)
-        values = call.at.values
-        chosen = views.Recipients(
-            saved_id=values.choice(ids.Input.SAVED_AUDIENCE),
-            save_as=values.text(ids.Input.SAVE_AS),
-            send_at=values.time(ids.Input.SEND_AT),
-        )
-        lost = " Choose the file again: Slack does not keep it." if values.files(ids.Input.AUDIENCE) else ""
-        return views.write_broadcast_form(
-            call.at.ref,
-            typed(values),
-            hint=hint(overview),
-            saved=await self._services.audiences.saved(call.team),
-            chosen=chosen,
-            notice=f"{notice}{lost}",
-        )
+        lost = " Choose the file again: Slack does not keep it." if call.at.values.files(ids.Input.AUDIENCE) else ""
+        chosen = replace(_chosen(call), held=await self._held(call))
+        return await broadcast_form(self._services, call, typed(call.at.values), chosen, notice=f"{notice}{lost}")
+
+    async def _held(self, call: Call) -> Audience | None:
+        return await self._services.audiences.held(call.team, call.at.ref.record_id, call.at.user_id)
 
     async def prepare(self, call: Call) -> Reply:
         values = call.at.values
+        if call.at.ref.record_id:
+            held = await self._held(call)
+            if held is None:
+                raise _GONE
+            return await self._ask(call, held)
         files, saved_id = values.files(ids.Input.AUDIENCE), values.choice(ids.Input.SAVED_AUDIENCE)
         if files and saved_id:
             raise BotError(
@@ -89,7 +108,7 @@ class BroadcastFlow:
                 "AUDIENCE_EMPTY", "Choose a CSV with a column of addresses, or a saved audience.", field="audience"
             )
         csv = await self._services.files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
-        with closing(Upload(csv, values.text(ids.Input.SAVE_AS), partial(_tell, call))) as upload:
+        with closing(upload_of(call, csv)) as upload:
             return await self._ask(call, upload)
 
     async def _ask(self, call: Call, source: Upload | Audience) -> Reply:
@@ -97,7 +116,10 @@ class BroadcastFlow:
         at = call.at.values.time(ids.Input.SEND_AT)
         start_at = datetime.fromtimestamp(at, UTC) if at else None
         draft = await to_send(call)
-        prepared = await self._services.broadcasts.prepare(call.team, call.at.user_id, draft, source, start_at)
+        by, save_as = call.at.user_id, call.at.values.text(ids.Input.SAVE_AS)
+        if call.at.values.choice(ids.Input.SAVED_AUDIENCE):
+            save_as = ""  # it has a name
+        prepared = await self._services.broadcasts.prepare(call.team, by, draft, source, start_at, save_as=save_as)
         sent = False
         if isinstance(source, Upload) and source.rejects.count > views.REJECTED_SHOWN:
             sent = await send_rejects(self._services.files, call, source.rejects)
@@ -129,5 +151,14 @@ class BroadcastFlow:
         return handler
 
 
-async def _tell(call: Call, rows: int) -> None:
-    await call.waiting.tell(f"Reading the audience… {count(rows, 'row')} so far.")
+def _chosen(call: Call) -> views.Recipients:
+    """Return what is chosen in the form beside the text."""
+    values = call.at.values
+    return views.Recipients(
+        saved_id=values.choice(ids.Input.SAVED_AUDIENCE),
+        save_as=values.text(ids.Input.SAVE_AS),
+        send_at=values.time(ids.Input.SEND_AT),
+    )
+
+
+_GONE = BotError("AUDIENCE_GONE", "This audience is no longer there: choose the file again.")

@@ -1,19 +1,25 @@
-"""What writing a test and writing a broadcast share: whether one may, and what was typed."""
+"""What writing a test and writing a broadcast share: whether one may, what was typed, the form, the file."""
 
 from dataclasses import replace
 from html import unescape
 from typing import Any
 
-from bot.broadcast.broadcasts import Draft
+from slack_sdk.models.views import View
+
+from bot.broadcast.broadcasts import Draft, Upload
 from bot.mailer.readiness.overview import Overview
 from bot.mailer.readiness.rules import Blocker, usable
 from handlers.slack import ids
 from handlers.slack.dispatch.interaction import Body, Values
 from handlers.slack.dispatch.listeners import Call
+from handlers.slack.file_transfer import Download
 from handlers.slack.flows.mentions import with_names
 from handlers.slack.services import Services
+from handlers.slack.text import count
+from handlers.slack.views import compose as views
 
 NAMES_IN_HINT = 5
+NOTHING_CHOSEN = views.Recipients()
 
 
 async def fresh_overview(services: Services, call: Call) -> Overview:
@@ -31,6 +37,29 @@ def hint(overview: Overview) -> str:
     names = usable(facts.identities) if facts else ()
     shown = [name if "@" in name else f"any address at {name}" for name in names[:NAMES_IN_HINT]]
     return f"Verified: {', '.join(shown)}" if shown else "Nothing is verified."
+
+
+async def broadcast_form(
+    services: Services, call: Call, draft: Draft, chosen: views.Recipients = NOTHING_CHOSEN, *, notice: str = ""
+) -> View:
+    """Draw the form in which a broadcast is written; AWS is not asked."""
+    return views.write_broadcast_form(
+        ids.Ref(call.team.id, chosen.held.id if chosen.held else ""),
+        draft,
+        hint=hint(await services.overviews.of(call.team)),
+        saved=await services.audiences.saved(call.team),
+        chosen=chosen,
+        notice=notice,
+    )
+
+
+def upload_of(call: Call, file: Download) -> Upload:
+    """Return a file as an audience to read; whoever waits for it sees how far it is."""
+
+    async def tell(rows: int) -> None:
+        await call.waiting.tell(f"Reading the audience… {count(rows, 'row')} so far.")
+
+    return Upload(file.content, file.name, file.id, tell)
 
 
 def typed(values: Values) -> Draft:

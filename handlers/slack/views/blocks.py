@@ -70,9 +70,9 @@ def section(mrkdwn: str, *, accessory: ButtonElement | None = None) -> SectionBl
     return SectionBlock(text=MarkdownTextObject(text=mrkdwn[:3000], verbatim=True), accessory=accessory)
 
 
-def verbatim(text: str) -> SectionBlock:
+def verbatim(text: str, *, accessory: ButtonElement | None = None) -> SectionBlock:
     """Show text letter by letter, where it matters what people typed: no markup counts, and no emoji's name."""
-    return SectionBlock(text=PlainTextObject(text=clean(text, 3000), emoji=False))
+    return SectionBlock(text=PlainTextObject(text=clean(text, 3000), emoji=False), accessory=accessory)
 
 
 def context(mrkdwn: str) -> ContextBlock:

@@ -1,6 +1,6 @@
 """Writing a test or a broadcast, and the confirmation before anything goes out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slack_sdk.models.blocks import (
@@ -35,6 +35,7 @@ from storage.models import Audience
 
 TEST_TITLE = "Send a test"
 BROADCAST_TITLE = "New broadcast"
+AUDIENCE_TITLE = "Use as audience"
 SUBJECT_LIMIT = 300
 REJECTED_SHOWN = 15
 SAMPLE_SHOWN = 600
@@ -63,8 +64,12 @@ def write_test_form(ref: ids.Ref, draft: Draft, *, to: str, hint: str, notice: s
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """What was chosen beside the text. `saved_id` is of a saved audience, `send_at` seconds since the epoch."""
+    """What was chosen beside the text.
 
+    `held` is an audience that is read already, `saved_id` is of a saved one, `send_at` seconds since the epoch.
+    """
+
+    held: Audience | None = None
     saved_id: str = ""
     save_as: str = ""
     send_at: int | None = None
@@ -86,13 +91,7 @@ def write_broadcast_form(
             field(ids.Input.FROM, "From", initial=draft.from_address, hint=hint, max_length=320),
             *_letter(draft),
             buttons(button(ids.Button.SEND_TEST, "Send a test", ref)),
-            labelled(
-                ids.Input.AUDIENCE,
-                "Audience CSV",
-                FileInputElement(action_id=ids.Input.AUDIENCE, filetypes=["csv", "txt", "tsv"], max_files=1),
-                hint="A CSV with a column of addresses; every other column can be used as {{column}} in the text.",
-                optional=True,
-            ),
+            _held(ref, chosen.held) if chosen.held else _upload(),
             field(
                 ids.Input.SAVE_AS,
                 "Save audience as",
@@ -101,7 +100,7 @@ def write_broadcast_form(
                 optional=True,
                 max_length=NAME_LIMIT,
             ),
-            *_saved_audiences(saved, chosen.saved_id),
+            *([] if chosen.held else _saved_audiences(saved, chosen.saved_id)),
             labelled(
                 ids.Input.SEND_AT,
                 "Send at",
@@ -114,6 +113,37 @@ def write_broadcast_form(
         ref=ref,
         notice=notice,
     )
+
+
+def _upload() -> Block:
+    return labelled(
+        ids.Input.AUDIENCE,
+        "Audience CSV",
+        FileInputElement(action_id=ids.Input.AUDIENCE, filetypes=["csv", "txt", "tsv", "gz"], max_files=1),
+        hint="A CSV with a column of addresses; every other column can be used as {{column}} in the text. 10 MB at "
+        "most; a larger file: post it here and use its menu, Use as audience.",
+        optional=True,
+    )
+
+
+def _held(ref: ids.Ref, audience: Audience) -> Block:
+    another = button(ids.Button.CHOOSE_ANOTHER, "Choose another", ids.Ref(ref.team_id))
+    return verbatim(f"Audience: {audience.size:,} from {clean(audience.file_name, 100)} (kept)", accessory=another)
+
+
+def choose_file_form(ref: ids.Ref, names: Mapping[str, str], *, notice: str = "") -> View:
+    """Ask which file of a message is meant; `names` are by Slack's id."""
+    options = [Option(value=key, text=PlainTextObject(text=clean(name, 75))) for key, name in names.items()]
+    element = StaticSelectElement(action_id=ids.Input.FILE, options=options, initial_option=options[0])
+    blocks = [labelled(ids.Input.FILE, "File", element)]
+    return form(ids.Form.CHOOSE_FILE, AUDIENCE_TITLE, blocks, submit="Next", ref=ref, notice=notice)
+
+
+def audience_is_read(ref: ids.Ref, audience: Audience) -> Message:
+    """For somebody who closed the waiting view while the file was read."""
+    what = f"{esc(audience.file_name, 100)} is read: {count(audience.size, 'address', 'addresses')}."
+    write = button(ids.Button.WRITE_TO_AUDIENCE, "New broadcast", ref, style="primary")
+    return Message(what, [section(what), buttons(write)])
 
 
 def _letter(draft: Draft) -> list[Block]:

@@ -39,3 +39,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('team_id', 'user_id', name=op.f('pk_connect_draft'))
     )
     op.create_index(op.f('ix_connect_draft_at'), 'connect_draft', ['at'])
+    with op.batch_alter_table('audience') as batch_op:
+        batch_op.add_column(sa.Column('file_name', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('file_id', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('held_until', sa.DateTime(timezone=True), nullable=True))
+    with op.batch_alter_table('audience') as batch_op:
+        batch_op.alter_column('file_name', server_default=None)
+        batch_op.alter_column('file_id', server_default=None)

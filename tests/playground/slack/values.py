@@ -13,6 +13,8 @@ from .payloads import merged_choice
 from .world import File, Json, View
 
 Upload = Callable[[str, bytes], File]
+FILE_INPUT_BYTES = 10 * 1024 * 1024
+"""docs.slack.dev/reference/block-kit/block-elements/file-input-element: "There is a 10MB file size limit." """
 REQUIRED = "Please complete this required field."
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _URL = re.compile(r"https?://\S+")
@@ -57,7 +59,9 @@ def _files(element: Json, value: Any, upload: Upload) -> list[File]:
     given = value if isinstance(value, list) else [value]
     if len(given) > element.get("max_files", 10):
         raise NotThere(f"at most {element.get('max_files', 10)} files can be added here")
-    for name, _ in given:
+    for name, content in given:
+        if len(content) > FILE_INPUT_BYTES:
+            raise NotThere(f"Slack does not take {name!r}: a file input has a limit of 10 MB")
         ending = name.rsplit(".", 1)[-1].lower()
         if ending not in element.get("filetypes", [ending]):
             raise NotThere(f"Slack does not let {name!r} be chosen: only {', '.join(element['filetypes'])}")

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 
@@ -26,8 +27,8 @@ def audiences(connected: Station) -> Audiences:
 
 
 async def saves(station: Station, name: str, size: int = 3, *, domain: str = "one.example") -> Prepared:
-    upload = Upload(csv(size, domain=domain).file, name)
-    return await station.broadcasts.prepare(station.team, "U1", draft(), upload, None)
+    upload = csv(size, domain=domain)
+    return await station.broadcasts.prepare(station.team, "U1", draft(), upload, None, save_as=name)
 
 
 async def chooses(station: Station, audience: Audience) -> Prepared:
@@ -160,6 +161,51 @@ async def test_of_a_saved_audience_all_of_which_is_suppressed_its_field_is_named
         await chooses(connected, audience)
     assert caught.value.field == "saved_audience"
     assert len(await audiences.saved(connected.team)) == 1
+
+
+# Held for a broadcast that is being written
+
+
+async def holds(station: Station, size: int = 3) -> Audience:
+    return await station.broadcasts.hold(station.team, "U1", replace(csv(size), name="june.csv", file_id="F1"))
+
+
+async def test_an_audience_that_is_held_is_written_to_and_may_get_a_name(
+    connected: Station, audiences: Audiences
+) -> None:
+    held = await audiences.held(connected.team, (await holds(connected)).id, "U1")
+    assert held is not None
+    assert (held.size, held.file_name, held.file_id) == (3, "june.csv", "F1")
+
+    prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), held, None, save_as="Customers")
+
+    assert prepared.broadcast.audience_id == held.id
+    assert [saved.name for saved in await audiences.saved(connected.team)] == ["Customers"]
+
+
+async def test_what_is_held_is_there_for_whoever_read_it_and_for_nobody_else(
+    connected: Station, audiences: Audiences
+) -> None:
+    held, other = await holds(connected), connected.new_team("C2")
+
+    assert await audiences.held(connected.team, held.id, "U2") is None
+    assert await audiences.held(other, held.id, "U1") is None
+    assert await audiences.held(connected.team, "0" * 32, "U1") is None
+
+
+async def test_what_is_held_outlives_a_restart_and_goes_after_a_day_unless_it_is_written_to(
+    connected: Station, audiences: Audiences
+) -> None:
+    held, used = await holds(connected), await holds(connected)
+    connected.clock.advance(timedelta(hours=23).total_seconds())
+    await audiences.tidy(alone=True)
+    assert await stored(connected) == {held.id, used.id}
+    await connected.broadcasts.prepare(connected.team, "U1", draft(), used, None)
+
+    connected.clock.advance(timedelta(hours=2).total_seconds())
+    await audiences.tidy()
+
+    assert await stored(connected) == {used.id}
 
 
 # What a crash or a change of mind leaves behind

@@ -308,3 +308,5 @@ async def test_inputs_take_every_kind_of_value(slack: SlackPlayground, ada: Pers
     assert "Owner: [Ada]" in form.text
     with pytest.raises(NotThere, match="only csv"):
         form.fill("Audience CSV", ("virus.exe", b"x"))
+    with pytest.raises(NotThere, match="limit of 10 MB"):
+        form.fill("Audience CSV", ("people.csv", b"x" * (10 * 1024 * 1024 + 1)))

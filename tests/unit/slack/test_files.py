@@ -36,7 +36,9 @@ class Host:
         if request.path == "/api/files.info":
             if self.error:
                 return web.json_response({"ok": False, "error": self.error})
-            return web.json_response({"ok": True, "file": {"url_private_download": f"{self.url}/file", **self.file}})
+            return web.json_response(
+                {"ok": True, "file": {"id": "F1", "url_private_download": f"{self.url}/file", **self.file}}
+            )
         self.tokens.append(request.headers.get("Authorization", ""))
         answer = self.download(request)
         return answer if isinstance(answer, web.StreamResponse) else await answer
@@ -64,7 +66,8 @@ async def host() -> AsyncIterator[Host]:
 async def fetched(host: Host, *, by: str = ANN, channel: str = "") -> bytes:
     files = Files(f"{host.url}/api/", Secret(TOKEN))
     client = AsyncWebClient(token=TOKEN, base_url=f"{host.url}/api/")
-    with await (files.shared(client, "F1", channel) if channel else files.uploaded(client, "F1", by)) as content:
+    file = await (files.shared(client, "F1", channel) if channel else files.uploaded(client, "F1", by))
+    with file.content as content:
         return content.read()
 
 

@@ -1,0 +1,79 @@
+"""*Use as audience*, in the menu of a message: its CSV is read, and the form opens with it held.
+
+A form takes a file of 10 MB at most (https://docs.slack.dev/reference/block-kit/block-elements/file-input-element), a
+message any.
+"""
+
+from contextlib import closing
+
+from slack_sdk.models.views import View
+
+from bot.errors import BotError
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.interaction import Body
+from handlers.slack.dispatch.listeners import Call, Form, Listeners
+from handlers.slack.flows.compose import broadcast_form, fresh_overview, starting_point, upload_of
+from handlers.slack.outbound.rejected_rows import send_rejects
+from handlers.slack.services import Services
+from handlers.slack.views import compose as views
+from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.status_card import not_ready
+from storage.models import Audience
+
+_ENDINGS = (".csv", ".txt", ".tsv", ".gz")
+
+
+class UseAsAudienceFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def register(self, listeners: Listeners) -> None:
+        send, title = Permission.SEND, views.BROADCAST_TITLE
+        listeners.shortcut(ids.Shortcut.USE_AS_AUDIENCE, send, self.use, opens=title)
+        listeners.form(Form(ids.Form.CHOOSE_FILE, send, self.chosen, "Reading the audience…"))
+
+    async def use(self, call: Call) -> Reply:
+        """Read the file of the message, or ask which."""
+        overview = await fresh_overview(self._services, call)
+        if not overview.answer.allowed:
+            return not_ready(overview)
+        names = _names(call.at.message)
+        if not names:
+            raise _NO_FILE
+        if len(names) > 1:
+            return Modal(views.choose_file_form(ids.Ref(call.team.id), names))
+        return await self._read(call, next(iter(names)))
+
+    async def chosen(self, call: Call) -> Reply:
+        file_id = call.at.values.choice(ids.Input.FILE)
+        if not file_id:
+            raise _NO_FILE
+        return await self._read(call, file_id)
+
+    async def _read(self, call: Call, file_id: str) -> Reply:
+        file = await self._services.files.shared(call.client, file_id, call.team.channel_id)
+        with closing(upload_of(call, file)) as upload:
+            held = await self._services.broadcasts.hold(call.team, call.at.user_id, upload)
+            if upload.rejects.count > views.REJECTED_SHOWN:
+                await send_rejects(self._services.files, call, upload.rejects)
+        return Modal(
+            await self._form(call, held), otherwise=views.audience_is_read(ids.Ref(call.team.id, held.id), held)
+        )
+
+    async def _form(self, call: Call, held: Audience) -> View:
+        draft = await starting_point(self._services, call)
+        return await broadcast_form(self._services, call, draft, views.Recipients(held=held))
+
+
+_NO_FILE = BotError(
+    "NO_AUDIENCE_FILE",
+    "This message has no file that can be an audience.",
+    "Post a CSV, compressed (.gz) or not, and use its menu; save a sheet of Excel or OpenDocument as CSV first.",
+)
+
+
+def _names(message: Body) -> dict[str, str]:
+    """Return the files of a message that may be an audience, by Slack's id; of some Slack does not tell the name."""
+    names = {str(file["id"]): str(file.get("name") or "") for file in message.get("files") or ()}
+    return {key: name for key, name in names.items() if not name or name.lower().endswith(_ENDINGS)}
