@@ -61,11 +61,11 @@ from bot.mailer.identities.dns_records import Resolver
 from bot.mailer.identities.management import Identities
 from bot.mailer.identities.recovery import Mending
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.aws_states import PollIntervals
 from bot.mailer.monitoring.feedback_health import Hearing
 from bot.mailer.monitoring.feedback_probe import SelfTest
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.periodic_jobs import Chores
+from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.mailer.readiness.overview import Overviews
 from bot.metrics import measure
 from bot.scheduler import Scheduler

@@ -46,6 +46,10 @@ class IdentityState(StrEnum):
     GONE = "gone"
 
 
+FAILING = frozenset({IdentityState.FAILED, IdentityState.GONE})
+"""What a person has to mend: by a retry, or by another identity."""
+
+
 class IncidentKind(StrEnum):
     """What can be wrong with a mailer, the most basic first."""
 

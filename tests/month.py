@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from bot.mailer.monitoring.aws_states import PollIntervals
 from bot.mailer.monitoring.facts import ACCESS_CHECK_EVERY
 from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.ses.provisioning import SetUp
 from storage.database import Database
 from storage.models import Identity, Incident, Mailer

@@ -15,8 +15,8 @@ from typing import Any, cast
 from sqlalchemy import Connection
 from sqlmodel import SQLModel, col, func, insert, select, update
 
-from bot.mailer.monitoring.aws_states import PollIntervals
 from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.monitoring.poll_schedule import PollIntervals
 from storage.database import Database
 from storage.models import Identity, Mailer, Poll, Team, new_id
 from storage.states import PollKind

@@ -20,8 +20,8 @@ from bot.broadcast.draft import Draft, Upload
 from bot.broadcast.preflight import Gate
 from bot.mailer.credential_store import Vault
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.aws_states import PollIntervals
 from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.mailer.readiness.overview import Overviews
 from bot.ses.client import SesClients
 from bot.ses.credentials import AwsKey

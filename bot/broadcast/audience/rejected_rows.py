@@ -3,13 +3,17 @@
 import codecs
 import csv
 import io
+import re
 import tempfile
 from typing import BinaryIO, cast
 
 from bot.broadcast.audience.csv_reader import Rejected
-from bot.broadcast.reporting.recipient_export import safe
 
 _IN_MEMORY = 256 * 1024  # bytes; more goes to a temporary file
+
+# A spreadsheet takes for a formula what begins so, in ASCII or in full width, and some split a line where we do not
+# (https://owasp.org/www-community/attacks/CSV_Injection).
+_FORMULA = re.compile(r"""(^|[;,|"\t\r\n])(?=[=+\-@\t\r＝＋－＠])""")
 
 
 class Rejects:
@@ -24,7 +28,7 @@ class Rejects:
             self._file = cast("BinaryIO", tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - `close` closes it
             self._write("line", "value", "why")
         self.count += 1
-        self._write(row.line, safe(row.value), row.why)
+        self._write(row.line, escape_formula(row.value), row.why)
 
     def read(self) -> bytes:
         """Return the whole list, with a byte order mark since spreadsheets want one."""
@@ -41,3 +45,8 @@ class Rejects:
         line = io.StringIO(newline="")
         csv.writer(line).writerow(cells)
         cast("BinaryIO", self._file).write(line.getvalue().encode())
+
+
+def escape_formula(text: str) -> str:
+    """Return the text so that no spreadsheet takes it, or a part of it, for a formula."""
+    return _FORMULA.sub(r"\1'", text)

@@ -6,13 +6,13 @@ It is written a page at a time, so that it takes little memory however many they
 import asyncio
 import csv
 import io
-import re
 from datetime import datetime
 from typing import BinaryIO, NamedTuple
 
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.audience.rejected_rows import escape_formula
 from bot.broadcast.audience.store import BLOCK
 from storage.database import Database
 from storage.models import AudienceBlock, Broadcast
@@ -20,10 +20,6 @@ from storage.models import AudienceBlock, Broadcast
 COLUMNS = ("address", "state", "message_id", "error", "at", "line")
 _delivery = SQLModel.metadata.tables["delivery"]
 _PAGE = 1_000  # rows: what the database says in a few milliseconds
-
-# A spreadsheet takes for a formula what begins so, in ASCII or in full width, and some split a line where we do not
-# (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULA = re.compile(r"""(^|[;,|"\t\r\n])(?=[=+\-@\t\r＝＋－＠])""")
 
 
 async def write_list(db: Database, broadcast: Broadcast, file: BinaryIO) -> int:
@@ -74,9 +70,11 @@ async def _lines(session: AsyncSession, audience_id: str, first: int, last: int)
 
 def _cells(row: _Row) -> tuple[str | int | None, ...]:
     at = row.at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return safe(row.address), row.state, safe(row.message_id or ""), safe(row.error), at, row.line
-
-
-def safe(text: str) -> str:
-    """Return the text so that no spreadsheet takes it, or a part of it, for a formula."""
-    return _FORMULA.sub(r"\1'", text)
+    return (
+        escape_formula(row.address),
+        row.state,
+        escape_formula(row.message_id or ""),
+        escape_formula(row.error),
+        at,
+        row.line,
+    )

@@ -18,10 +18,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.alerts.outbox import Notice, redraw
 from bot.email_addresses import parse_identity
 from bot.errors import BotError
+from bot.mailer.aws_states import identity_state_of
 from bot.mailer.identities.management import establish, read_identity
 from bot.mailer.identities.recovery_state import AlreadyDoneError, Intent, Replaceable, as_seen, used_by_others
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.aws_states import identity_state_of
 from bot.mailer.monitoring.facts import announce_added, managed_of, new_identity, record_identity
 from bot.mailer.monitoring.incident_rules import follow_facts
 from bot.ses.errors import SesError, Trouble

@@ -8,9 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import BotError
 from storage.models import Audit, Identity, Mailer, Team
-from storage.states import IdentityState
-
-FAILING = frozenset({IdentityState.FAILED, IdentityState.GONE})
+from storage.states import FAILING, IdentityState
 
 
 class Intent(StrEnum):

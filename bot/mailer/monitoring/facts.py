@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of, redraw
-from bot.mailer.monitoring.aws_states import identity_state_of, production_of, sending_of
+from bot.mailer.aws_states import identity_state_of, production_of, sending_of
 from bot.mailer.monitoring.incident_rules import follow_facts
 from bot.ses.errors import ASSUME_ROLE, SesError, Trouble
 from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity

@@ -7,7 +7,7 @@ from typing import Final
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import Finding, Wrong, follow
-from bot.mailer.monitoring.aws_states import awaited_until
+from bot.mailer.aws_states import awaited_until
 from bot.mailer.monitoring.feedback_route import way_of
 from bot.mailer.monitoring.reputation_limits import Level, Rates, rates_of
 from storage.models import Identity, Mailer

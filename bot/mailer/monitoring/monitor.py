@@ -16,7 +16,6 @@ from functools import partial
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.aws_states import PollIntervals
 from bot.mailer.monitoring.facts import (
     CONFIRM_AFTER,
     lacks_action,
@@ -33,7 +32,7 @@ from bot.mailer.monitoring.feedback_health import want_test
 from bot.mailer.monitoring.feedback_route import QUEUE_SETTLES, way_of
 from bot.mailer.monitoring.incident_rules import follow_facts
 from bot.mailer.monitoring.poll_fast_path import Known, confirm, is_as_it_was, known_of
-from bot.mailer.monitoring.region_breaker import Regions
+from bot.mailer.monitoring.poll_schedule import PollIntervals, Regions
 from bot.ses.errors import SesError, Trouble
 from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
 from bot.ses.permission_check import AccessReport

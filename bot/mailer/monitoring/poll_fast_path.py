@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.mailer.monitoring.aws_states import identity_state_of
+from bot.mailer.aws_states import identity_state_of
 from bot.mailer.monitoring.incident_rules import wrong
 from bot.ses.operations import AccountFacts, ListedIdentity
 from storage.leases import Claim

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.email_addresses import shown
-from bot.mailer.monitoring.aws_states import awaited_until
+from bot.mailer.aws_states import awaited_until
 from bot.mailer.readiness.rules import Blocker, Confirmation, IdentityFact, MailerFacts, Readiness, SendWarning
 from storage.states import IdentityKind
 

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.mailer.identities.recovery_state import FAILING
 from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.explanations import Notice, Step, notice
 from bot.mailer.readiness.rules import Blocker, Readiness, facts_from, readiness, stale_after
 from storage.models import Identity, Incident, Mailer, Team
-from storage.states import IdentityKind, IdentityState, SendKind
+from storage.states import FAILING, IdentityKind, IdentityState, SendKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Annotated, Generic, Self, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bot.broadcast.reporting.progress import Progress
+from bot.mailer.aws_states import awaited_until
 from bot.mailer.identities.dns_records import records_of
-from bot.mailer.monitoring.aws_states import awaited_until
 from bot.mailer.readiness.explanations import Code, Step, notice
 from bot.mailer.readiness.rules import Blocker, Confirmation, RecipientRule, SendWarning
 from bot.mailer.readiness.rules import Readiness as Decision

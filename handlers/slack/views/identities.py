@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement
 from slack_sdk.models.views import View
 
+from bot.mailer.aws_states import awaited_until
 from bot.mailer.identities.dns_records import DMARC, Finding, Found, Record
 from bot.mailer.identities.recovery_state import Intent
-from bot.mailer.monitoring.aws_states import awaited_until
 from handlers.slack import ids
 from handlers.slack.text import code, esc, mention, when
 from handlers.slack.views.blocks import Message, button, buttons, context, field, form, page, section

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.mailer.monitoring.aws_states import PollIntervals
 from bot.mailer.monitoring.facts import CONFIRM_AFTER, take_refusal
 from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.ses.errors import SesError, Trouble
 from storage import leases
 from storage.database import Database

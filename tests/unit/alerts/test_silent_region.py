@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlmodel import select
 
-from bot.mailer.monitoring.aws_states import PollIntervals
 from bot.mailer.monitoring.monitor import AT_ONCE, Monitor
-from bot.mailer.monitoring.region_breaker import SILENT_AFTER, TRY_EVERY, Regions
+from bot.mailer.monitoring.poll_schedule import SILENT_AFTER, TRY_EVERY, PollIntervals, Regions
 from storage.database import Database
 from storage.models import Incident, Mailer
 from storage.states import IncidentKind

@@ -5,8 +5,9 @@ import io
 
 import pytest
 
+from bot.broadcast.audience.rejected_rows import escape_formula
 from bot.broadcast.reporting import recipient_export
-from bot.broadcast.reporting.recipient_export import COLUMNS, safe, write_list
+from bot.broadcast.reporting.recipient_export import COLUMNS, write_list
 from tests.unit.broadcast.station import Station
 
 
@@ -29,11 +30,11 @@ async def test_everybody_is_in_it_once_with_their_line_page_after_page(
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
 def test_what_begins_like_a_formula_gets_an_apostrophe(start: str) -> None:
-    assert safe(f"{start}1+1") == f"'{start}1+1"
-    assert safe(f"550 no;{start}1+1") == f"550 no;'{start}1+1"
-    assert safe(f'say "{start}1+1"') == f'say "\'{start}1+1"'
+    assert escape_formula(f"{start}1+1") == f"'{start}1+1"
+    assert escape_formula(f"550 no;{start}1+1") == f"550 no;'{start}1+1"
+    assert escape_formula(f'say "{start}1+1"') == f'say "\'{start}1+1"'
 
 
 @pytest.mark.parametrize("text", ["", "ann@elsewhere.test", "550 5.1.1 no such user - really", "1=1"])
 def test_other_text_stays_as_it_is(text: str) -> None:
-    assert safe(text) == text
+    assert escape_formula(text) == text

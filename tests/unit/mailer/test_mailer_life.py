@@ -17,9 +17,9 @@ from bot.alerts.incidents import open_incidents
 from bot.broadcast.identity_dependents import Waiting
 from bot.errors import BotError
 from bot.mailer.identities.recovery import LEASE, Mending
-from bot.mailer.monitoring.aws_states import PollIntervals
 from bot.mailer.monitoring.incident_rules import wrong
 from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.ses.errors import SesError, Trouble
 from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
 from storage import leases

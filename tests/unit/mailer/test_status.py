@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot import unknown_answers
-from bot.mailer.monitoring.aws_states import PollIntervals, awaited_until, identity_state_of, production_of, sending_of
+from bot.mailer.aws_states import awaited_until, identity_state_of, production_of, sending_of
+from bot.mailer.monitoring.poll_schedule import PollIntervals
 from storage.states import IdentityKind, IdentityState, Production, Sending
 
 WARNINGS = logging.WARNING

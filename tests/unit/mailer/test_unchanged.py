@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 from sqlmodel import col, select, update
 
-from bot.mailer.monitoring.aws_states import PollIntervals
 from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.ses.operations import ListedIdentity, Ses
 from storage import leases
 from storage.database import Database

@@ -1,8 +1,11 @@
-"""Which regions of AWS are silent. While one is, hardly anything is asked there, and the others are read on time."""
+"""When a mailer is polled: how often while all is well, and a circuit breaker for each region that does not answer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from storage.states import IdentityState, Production
 
 SILENT_AFTER: Final = 5
 """Looks in a row, whoever's, that AWS did not answer."""
@@ -39,3 +42,21 @@ class Regions:
     def was_silent(self, region: str, now: datetime) -> None:
         looks = self._silent[region].looks if region in self._silent else 0
         self._silent[region] = _Silence(looks + 1, now)
+
+
+@dataclass(frozen=True, slots=True)
+class PollIntervals:
+    """How often a mailer's facts are read again, by what it waits for."""
+
+    pending: timedelta = timedelta(seconds=60)
+    in_review: timedelta = timedelta(seconds=300)
+    healthy: timedelta = timedelta(seconds=600)
+
+    def after(self, production: Production, managed: Iterable[IdentityState]) -> timedelta:
+        """Return the time until the next poll of a mailer with managed identities in these states."""
+        intervals = [self.healthy]
+        if production is Production.IN_REVIEW:
+            intervals.append(self.in_review)
+        if IdentityState.PENDING in managed:
+            intervals.append(self.pending)
+        return min(intervals)

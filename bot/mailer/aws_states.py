@@ -4,8 +4,6 @@ A value that is on no list of AWS's is treated as its most careful neighbour, lo
 word from AWS neither opens a gate nor stops the watch.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot import unknown_answers
@@ -64,24 +62,6 @@ def identity_state_of(verification_status: str, sends: bool) -> IdentityState:
         unknown_answers.answers.met("ses", "GetEmailIdentity", f"verification status {verification_status}")
     state = _VERIFICATIONS.get(verification_status, IdentityState.PENDING)
     return IdentityState.PENDING if state is IdentityState.VERIFIED and not sends else state
-
-
-@dataclass(frozen=True, slots=True)
-class PollIntervals:
-    """How often a mailer's facts are read again, by what it waits for."""
-
-    pending: timedelta = timedelta(seconds=60)
-    in_review: timedelta = timedelta(seconds=300)
-    healthy: timedelta = timedelta(seconds=600)
-
-    def after(self, production: Production, managed: Iterable[IdentityState]) -> timedelta:
-        """Return the time until the next poll of a mailer with managed identities in these states."""
-        intervals = [self.healthy]
-        if production is Production.IN_REVIEW:
-            intervals.append(self.in_review)
-        if IdentityState.PENDING in managed:
-            intervals.append(self.pending)
-        return min(intervals)
 
 
 def awaited_until(kind: IdentityKind, pending_since: datetime) -> datetime:
