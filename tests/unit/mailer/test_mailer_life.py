@@ -91,6 +91,9 @@ class LivingSes:
         sends = status == "SUCCESS"
         return IdentityFacts(name, IdentityKind.DOMAIN, status, sends, "", status, (), "", f"mail.{name}", "", "")
 
+    async def new_identity(self, name: str) -> IdentityFacts:
+        return await self.identity(name)
+
     async def create_identity(self, name: str, _configuration_set: str = "") -> None:
         self._aws.call("ses:CreateEmailIdentity")
         if name in self._aws.statuses:
