@@ -34,37 +34,37 @@ from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryInt
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.alerts.incidents import Incidents
-from bot.api.idempotency import Replies
-from bot.api.queries import Lists
+from bot.api.idempotency import IdempotencyKeys
+from bot.api.queries import ApiQueries
 from bot.api.tokens import ApiTokens
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts
-from bot.broadcast.content.message import Letters
-from bot.broadcast.delivery.dispatcher import Engine
+from bot.broadcast.content.message import PersonalizerCache
+from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.identity_dependents import Waiting
-from bot.broadcast.preflight import Gate
+from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.history import Reports
 from bot.broadcast.resend import Resends
 from bot.dashboard import Dashboard
 from bot.errors import BotError
 from bot.feedback.event_collector import THREADS as FEEDBACK_THREADS
-from bot.feedback.event_collector import WAIT_SECONDS, Feedback
-from bot.feedback.sns_webhook import Notified
+from bot.feedback.event_collector import WAIT_SECONDS, EventCollector
+from bot.feedback.sns_webhook import SnsWebhook
 from bot.logs import configure as configure_logs
 from bot.mailer.connection.connect import Connections
 from bot.mailer.connection.credential_drafts import ConnectDrafts
 from bot.mailer.connection.disconnect import Removal
 from bot.mailer.connection.production_access import ProductionAccess
 from bot.mailer.connection.role_setup import RoleOffers
-from bot.mailer.credential_store import Vault
+from bot.mailer.credential_store import CredentialStore
 from bot.mailer.identities.dns_records import Resolver
 from bot.mailer.identities.management import Identities
-from bot.mailer.identities.recovery import Mending
+from bot.mailer.identities.recovery import IdentityRecovery
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.feedback_health import Hearing
-from bot.mailer.monitoring.feedback_probe import SelfTest
+from bot.mailer.monitoring.feedback_health import FeedbackCheck
+from bot.mailer.monitoring.feedback_probe import FeedbackProbe
 from bot.mailer.monitoring.monitor import Monitor
-from bot.mailer.monitoring.periodic_jobs import Chores
+from bot.mailer.monitoring.periodic_jobs import PeriodicJobs
 from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.mailer.readiness.overview import Overviews
 from bot.metrics import measure
@@ -75,7 +75,7 @@ from bot.ses.live.asker import Asker
 from bot.ses.regions import regions
 from bot.ses.sns_messages import Certificates, Fetch
 from bot.settings import Settings, SettingsError, load
-from bot.suppression.account_list_sync import SuppressedAtAws
+from bot.suppression.account_list_sync import AccountListSync
 from bot.suppression.suppression_list import Suppressions
 from bot.suppression.unsubscribe_links import Key
 from bot.tasks import Tasks
@@ -94,19 +94,19 @@ from handlers.http.metrics import MetricsPage
 from handlers.http.server import MAX_BODY, application
 from handlers.http.sns import SnsMessages, fetch_certificate
 from handlers.http.unsubscribe import UnsubscribePages
-from handlers.slack.dispatch.authorization import Guard
+from handlers.slack.dispatch.authorization import Authorizer
 from handlers.slack.dispatch.http_receiver import Inbound
-from handlers.slack.dispatch.listeners import AS_LONG_AS_SLACK_WAITS, Listeners, Patience
-from handlers.slack.dispatch.user_directory import People
+from handlers.slack.dispatch.listeners import AS_LONG_AS_SLACK_WAITS, AckTimeouts, Listeners
+from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.channel_lifecycle import ChannelLife
 from handlers.slack.flows.home import Home
 from handlers.slack.installation import Installed
 from handlers.slack.live_check import SlackLive
 from handlers.slack.live_samples import samples
-from handlers.slack.outbound.file_renderer import Maker
+from handlers.slack.outbound.file_renderer import FileRenderer
 from handlers.slack.outbound.file_uploader import Uploader
-from handlers.slack.outbound.message_renderer import Drawer
+from handlers.slack.outbound.message_renderer import MessageRenderer
 from handlers.slack.outbound.notifier import Notifier
 from handlers.slack.services import Services
 from handlers.slack.token_checks import check_app_token, check_bot_token
@@ -144,7 +144,7 @@ class Mailroom:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         event_wait: int = WAIT_SECONDS,
         fetch: Fetch = fetch_certificate,
-        patience: Patience = AS_LONG_AS_SLACK_WAITS,
+        patience: AckTimeouts = AS_LONG_AS_SLACK_WAITS,
     ) -> None:
         self.settings = settings
         self.db = Database(settings.database_url, clock=clock) if clock else Database(settings.database_url)
@@ -165,9 +165,9 @@ class Mailroom:
             (1, "channels", self.channel_life.tick),
             (5, "home", self.home.tick),
             (1, "monitor", self.monitor.tick),
-            (5, "mending", self.mending.tick),
+            (5, "mending", self.identity_recovery.tick),
             (1, "feedback", self.feedback.tick),
-            (5, "chores", self.chores.tick),
+            (5, "chores", self.periodic_jobs.tick),
             (1, "connections", self.connections.tick),
             (60, "behind", self._rouse),
             (3600, "forget", self._forget),
@@ -180,11 +180,11 @@ class Mailroom:
 
     def _build_services(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         settings, db, now = self.settings, self.db, self.db.now
-        vault = Vault(self.keys, self.clients)
+        credential_store = CredentialStore(self.keys, self.clients)
         mailers = Mailers(
             db,
             now,
-            vault,
+            credential_store,
             pending_seconds=settings.mailroom_poll_pending_seconds,
             public_url=settings.public_url,
             sleep=sleep,
@@ -202,8 +202,8 @@ class Mailroom:
         )
         self.teams = Teams(db, now)
         self.monitor = Monitor(db, now, mailers, intervals)
-        gate = Gate(mailers, self.monitor, overviews)
-        self.mending = Mending(db, now, mailers, Waiting())
+        preflight = Preflight(mailers, self.monitor, overviews)
+        self.identity_recovery = IdentityRecovery(db, now, mailers, Waiting())
         self.suppressions = Suppressions(db, now, mailers, self._link_keys)
         self.services = Services(
             db=db,
@@ -211,26 +211,26 @@ class Mailroom:
             mailers=mailers,
             overviews=overviews,
             monitor=self.monitor,
-            connections=Connections(db, now, mailers, vault, self.clients, self._forget_credentials, sleep),
+            connections=Connections(db, now, mailers, credential_store, self.clients, self._forget_credentials, sleep),
             drafts=ConnectDrafts(db, now),
             role_offers=RoleOffers(db, self.clients, settings.mailroom_role_template_url),
             removal=Removal(db, now, mailers, self._forget_credentials),
             identities=Identities(db, now, mailers, Resolver(settings.mailroom_dns_server)),
-            mending=self.mending,
+            identity_recovery=self.identity_recovery,
             incidents=Incidents(db, now),
-            hearing=Hearing(db, now, mailers),
+            hearing=FeedbackCheck(db, now, mailers),
             production=ProductionAccess(db, now, mailers),
             team_rules=TeamRules(db, now),
             broadcasts=Broadcasts(
                 db,
                 now,
-                gate,
+                preflight,
                 undo_seconds=settings.mailroom_undo_seconds,
                 test_limit=settings.mailroom_test_limit,
                 public_url=settings.public_url,
             ),
             audiences=Audiences(db, now),
-            resends=Resends(db, now, gate),
+            resends=Resends(db, now, preflight),
             reports=Reports(db, now),
             suppressions=self.suppressions,
             tokens=ApiTokens(db, now),
@@ -238,42 +238,44 @@ class Mailroom:
             public_url=settings.public_url,
             undo_seconds=settings.mailroom_undo_seconds,
         )
-        self.engine = Engine(
+        self.engine = Dispatcher(
             db,
             now,
             mailers,
             self.monitor,
             overviews,
-            Letters(self._link_keys),
+            PersonalizerCache(self._link_keys),
             small_limit=settings.mailroom_small_broadcast_limit,
             sleep=sleep,
         )
 
     def _build_feedback(self, sleep: Callable[[float], Awaitable[None]], event_wait: int, fetch: Fetch) -> None:
         db, now, mailers = self.db, self.db.now, self.services.mailers
-        self.feedback = Feedback(db, now, Vault(self.keys, self.polling_clients), wait_seconds=event_wait)
-        self.notified = Notified(db, now, mailers, self.feedback, Certificates(fetch))
-        self.chores = Chores(
+        self.feedback = EventCollector(
+            db, now, CredentialStore(self.keys, self.polling_clients), wait_seconds=event_wait
+        )
+        self.sns_webhook = SnsWebhook(db, now, mailers, self.feedback, Certificates(fetch))
+        self.periodic_jobs = PeriodicJobs(
             db,
             now,
             {
-                PollKind.SELF_TEST: SelfTest(db, now, mailers),
-                PollKind.SUPPRESSIONS: SuppressedAtAws(db, now, mailers, sleep),
+                PollKind.SELF_TEST: FeedbackProbe(db, now, mailers),
+                PollKind.SUPPRESSIONS: AccountListSync(db, now, mailers, sleep),
             },
         )
 
-    def _build_slack(self, patience: Patience) -> None:
+    def _build_slack(self, patience: AckTimeouts) -> None:
         client = AsyncWebClient(
             token=self.settings.slack_bot_token.reveal(),
             base_url=self.settings.slack_api_url,
             retry_handlers=[AsyncConnectionErrorRetryHandler(interval_calculator=_AT_ONCE)],
         )
-        people, installed = People(self._seconds), Installed(client)
+        people, installed = UserDirectory(self._seconds), Installed(client)
         secret = self.settings.slack_signing_secret.reveal() or None
         self.bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)
         self.listeners = Listeners(
             self.bolt,
-            guard=Guard(people, self.teams, installed),
+            guard=Authorizer(people, self.teams, installed),
             teams=self.teams,
             tasks=self.tasks,
             db=self.db,
@@ -290,8 +292,8 @@ class Mailroom:
         self.home.register(self.listeners)
         self.channel_life = ChannelLife(self.db, self.db.now, client, people, installed)
         self.channel_life.register(self.listeners)
-        self.notifier = Notifier(self.db, self.db.now, client, Drawer(self.services))
-        maker = Maker(self.db, self.db.now)
+        self.notifier = Notifier(self.db, self.db.now, client, MessageRenderer(self.services))
+        maker = FileRenderer(self.db, self.db.now)
         self.uploader = Uploader(self.db, self.db.now, client, self.services.files, maker)
 
     def _api(self) -> web.Application:
@@ -299,12 +301,12 @@ class Mailroom:
         api = Api(
             broadcasts=using.broadcasts,
             audiences=using.audiences,
-            replies=Replies(self.db, self.db.now),
+            idempotency=IdempotencyKeys(self.db, self.db.now),
             db=self.db,
             mailers=using.mailers,
             overviews=using.overviews,
             suppressions=using.suppressions,
-            lists=Lists(self.db),
+            lists=ApiQueries(self.db),
         )
         of_token = Rate(self.db.now, per_second=50, burst=500)
         bytes_of_team = Rate(self.db.now, per_second=100_000, burst=2 * MAX_BODY)
@@ -317,7 +319,7 @@ class Mailroom:
         self._link_keys[:] = await link_keys(self.db, self.keys)
         if self.db.path:
             async with self.db.write() as session:
-                await leases.inherit(session, self.db.now())
+                await leases.reclaim_all(session, self.db.now())
             await self.services.audiences.tidy(alone=True)
 
     async def start(self) -> None:
@@ -327,7 +329,7 @@ class Mailroom:
         inbound = None if self.settings.socket_mode else Inbound(self.bolt)
         checks = {"scheduler": self._check_scheduler, "slack": self._check_slack}
         pages = UnsubscribePages(self.suppressions.whose, self.suppressions.unsubscribe)
-        sns = SnsMessages(self.notified.take) if self.settings.public_url else None
+        sns = SnsMessages(self.sns_webhook.handle) if self.settings.public_url else None
         metrics = MetricsPage(lambda: measure(self.db, self.db.now()), _version(), self._seconds)
         app = application(
             connections=self.connections,
@@ -369,7 +371,7 @@ class Mailroom:
         if self._runner:
             await self._runner.cleanup()
         await self.monitor.stop(0)  # what is under way is looked at again when its lease ends
-        await self.chores.stop(0)
+        await self.periodic_jobs.stop(0)
         await self.engine.stop()
         await self.uploader.stop(FINISH_SECONDS)
         await self.tasks.finish(FINISH_SECONDS)
@@ -397,7 +399,7 @@ class Mailroom:
 
     async def _check_database(self) -> str:
         async with self.db.write() as session:
-            await leases.seen_once(session, "readyz", self.db.now())
+            await leases.mark_processed(session, "readyz", self.db.now())
         return ""
 
     async def _check_scheduler(self) -> str:
@@ -468,8 +470,8 @@ async def examine_live(
     async def sign_in(asked: Wanted) -> AwsSession:
         if asked.region:
             return clients.sign_in("doctor", 0, await asyncio.to_thread(this_machines_key), asked.region, "doctor")
-        vault = Vault(load_keys(settings.mailroom_keys, db.path), clients)
-        return vault.session(await mailer_of(db, asked.team))
+        credential_store = CredentialStore(load_keys(settings.mailroom_keys, db.path), clients)
+        return credential_store.session(await mailer_of(db, asked.team))
 
     async def try_slack(channel_id: str) -> None:
         files = Files(settings.slack_api_url, settings.slack_bot_token)

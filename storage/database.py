@@ -59,7 +59,7 @@ def is_unique_violation(error: IntegrityError) -> bool:
     return code in _SQLITE_UNIQUE or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_UNIQUE
 
 
-def look_soon(session: AsyncSession, tick: str) -> None:
+def wake_after_commit(session: AsyncSession, tick: str) -> None:
     """Have a tick ("outbox", "engine") look for work once this transaction is committed, and not at its next time."""
     session.info.setdefault("ticks", set()).add(tick)
 

@@ -15,7 +15,7 @@ from sqlmodel import col, delete, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.database import insert_into
-from storage.models import Identity, Outbox, Poll, SeenRequest, SendingAccount, UtcDateTime
+from storage.models import Identity, Outbox, Poll, ProcessedRequest, SendingAccount, UtcDateTime
 from storage.states import PollKind
 
 LONGEST_POLL: Final = timedelta(seconds=120)
@@ -174,7 +174,7 @@ async def release(session: AsyncSession, account: str, fence: int) -> bool:
     return await _change(session, held.values(owner="", lease_until=None)) == 1
 
 
-async def inherit(session: AsyncSession, now: datetime) -> None:
+async def reclaim_all(session: AsyncSession, now: datetime) -> None:
     """Take back what a process that died had claimed: for a file that is ours alone, nobody else can be alive.
 
     A claimed poll looks like one that is due soon, so that all of these are looked at now.
@@ -186,9 +186,9 @@ async def inherit(session: AsyncSession, now: datetime) -> None:
     await _change(session, soon.values(due_at=now, fence=Poll.fence + 1))
 
 
-async def seen_once(session: AsyncSession, key: str, now: datetime) -> bool:
+async def mark_processed(session: AsyncSession, key: str, now: datetime) -> bool:
     """Remember the key. False: it was there, so that what it stands for is done already."""
-    row = insert_into(session, SeenRequest).values(key=key, seen_at=now).on_conflict_do_nothing()
+    row = insert_into(session, ProcessedRequest).values(key=key, seen_at=now).on_conflict_do_nothing()
     return await _change(session, row) == 1
 
 
@@ -196,13 +196,13 @@ async def first_seen(session: AsyncSession, keys: Collection[str], now: datetime
     """Remember the keys, and return those that were not there."""
     if not keys:
         return []
-    rows = insert_into(session, SeenRequest).values([{"key": key, "seen_at": now} for key in keys])
-    return list((await session.exec(rows.on_conflict_do_nothing().returning(col(SeenRequest.key)))).scalars())
+    rows = insert_into(session, ProcessedRequest).values([{"key": key, "seen_at": now} for key in keys])
+    return list((await session.exec(rows.on_conflict_do_nothing().returning(col(ProcessedRequest.key)))).scalars())
 
 
 async def forget_seen(session: AsyncSession, before: datetime) -> int:
     """Forget the keys that were seen before this time, and return how many."""
-    return await _change(session, delete(SeenRequest).where(col(SeenRequest.seen_at) < before))
+    return await _change(session, delete(ProcessedRequest).where(col(ProcessedRequest.seen_at) < before))
 
 
 def _held(claim: Claim) -> tuple[Any, ...]:

@@ -484,7 +484,7 @@ class Suppression(SQLModel, table=True):
     created_at: datetime = _time()
 
 
-class SeenRequest(SQLModel, table=True):
+class ProcessedRequest(SQLModel, table=True):
     """What was handled already: Slack deliveries, SNS messages, idempotency keys."""
 
     __tablename__ = "seen_request"

@@ -18,7 +18,7 @@ from sqlmodel import select
 from bot.mailer.monitoring.facts import ACCESS_CHECK_EVERY
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.poll_schedule import PollIntervals
-from bot.ses.provisioning import SetUp
+from bot.ses.provisioning import Provisioned
 from storage.database import Database
 from storage.models import Identity, Incident, Mailer
 from storage.states import Access, IncidentKind
@@ -63,12 +63,12 @@ class Eventful(Monitor):
         self._world = world
         self._until = until
 
-    def _pause(self, mailer: Mailer, managed: Sequence[Identity], passed: SetUp | None) -> timedelta:
+    def _pause(self, mailer: Mailer, managed: Sequence[Identity], passed: Provisioned | None) -> timedelta:
         world, now = self._world, self._world.clock()
         pause = super()._pause(mailer, managed, passed)
         if mailer.access is not Access.OK or mailer.unanswered_since:
             return pause
-        self._regions.answered(mailer.region)  # as the looks that are passed over have found
+        self._regions.record_success(mailer.region)  # as the looks that are passed over have found
         calls = 1 if passed else CALLS_A_LOOK
         clean = (1 - world.faults) ** calls
         while now + pause < self._until and not world.differs(mailer, now + pause):

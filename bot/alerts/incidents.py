@@ -23,13 +23,13 @@ from storage.states import IncidentKind, IncidentState
 REMIND_EVERY: Final = timedelta(hours=24)
 TELL_EVERY: Final = timedelta(hours=24)
 
-TOGETHER: Final = 5
+GROUP_ABOVE: Final = 5
 """Of one kind and at one time: what is more than these begins as one incident."""
 
-BLINDING: Final = frozenset({IncidentKind.ACCESS_LOST, IncidentKind.REGION_OUTAGE})
+INHIBITS: Final = frozenset({IncidentKind.ACCESS_LOST, IncidentKind.REGION_OUTAGE})
 """While one of these lasts nothing else can be seen: neither that it began, nor that it ended."""
 
-TOLD_OTHERWISE: Final = frozenset(
+RESOLVED_SILENTLY: Final = frozenset(
     {
         IncidentKind.PRODUCTION_DENIED,
         IncidentKind.VERIFICATION_FAILED,
@@ -39,14 +39,14 @@ TOLD_OTHERWISE: Final = frozenset(
 )
 """Their end is told by a message of its own ("… is verified"), or is no news."""
 
-WORSE: Final = {IncidentKind.QUOTA_LOW: IncidentKind.QUOTA_USED_UP}
+SUPERSEDED_BY: Final = {IncidentKind.QUOTA_LOW: IncidentKind.QUOTA_USED_UP}
 """What opens no incident while a worse one of the same thing is open."""
 
 _ORDER = {kind: place for place, kind in enumerate(IncidentKind)}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Condition:
     """One thing that is wrong.
 
     Attributes:
@@ -58,11 +58,11 @@ class Finding:
     opens: bool = True
 
 
-Wrong = Mapping[tuple[IncidentKind, str], Finding]
+Wrong = Mapping[tuple[IncidentKind, str], Condition]
 """All that is wrong with a mailer, by kind and subject."""
 
 
-async def follow(session: AsyncSession, mailer: Mailer, wrong: Wrong, now: datetime, *, told: bool = False) -> None:
+async def reconcile(session: AsyncSession, mailer: Mailer, wrong: Wrong, now: datetime, *, told: bool = False) -> None:
     """Open, update and resolve the mailer's incidents until they are what is wrong; remind of those that last.
 
     Args:
@@ -72,7 +72,7 @@ async def follow(session: AsyncSession, mailer: Mailer, wrong: Wrong, now: datet
         now: the time.
         told: the caller tells the channel of what has ended.
     """
-    blind = any(kind in BLINDING for kind, _ in wrong)
+    blind = any(kind in INHIBITS for kind, _ in wrong)
     known: set[tuple[IncidentKind, str]] = set()
     lasts: set[IncidentKind] = set()
     for incident in await open_incidents(session, mailer.team_id, lock=True):
@@ -82,14 +82,14 @@ async def follow(session: AsyncSession, mailer: Mailer, wrong: Wrong, now: datet
         if lasting:
             lasts.add(incident.kind)
             await _go_on(session, incident, _detail(incident.kind, lasting, wrong, incident.detail), now)
-        elif not blind or incident.kind in BLINDING:
-            await _resolve(session, incident, now, told=told or incident.kind in TOLD_OTHERWISE)
+        elif not blind or incident.kind in INHIBITS:
+            await _resolve(session, incident, now, told=told or incident.kind in RESOLVED_SILENTLY)
     new: dict[IncidentKind, list[str]] = defaultdict(list)
     for (kind, subject), finding in wrong.items():
-        if finding.opens and (kind, subject) not in known and WORSE.get(kind) not in lasts | new.keys():
+        if finding.opens and (kind, subject) not in known and SUPERSEDED_BY.get(kind) not in lasts | new.keys():
             new[kind].append(subject)
     for kind, subjects in new.items():
-        for together in [subjects] if len(subjects) > TOGETHER else [[subject] for subject in subjects]:
+        for together in [subjects] if len(subjects) > GROUP_ABOVE else [[subject] for subject in subjects]:
             await _open(session, mailer, kind, together, wrong, now)
 
 
@@ -100,7 +100,7 @@ async def open_incidents(session: AsyncSession, team_id: str, *, lock: bool = Fa
     return sorted(rows, key=lambda row: (_ORDER[row.kind], row.opened_at, row.subject))
 
 
-async def leave(session: AsyncSession, team_id: str, now: datetime) -> None:
+async def close_all(session: AsyncSession, team_id: str, now: datetime) -> None:
     """Have open alerts drawn again, for the last time: their mailer goes, and they go with it."""
     for incident in await open_incidents(session, team_id):
         await announce(session, team_id, Notice.ALERT, incident.id, now=now)

@@ -13,7 +13,7 @@ from sqlalchemy import literal
 from sqlmodel import col, func, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.database import insert_into, look_soon
+from storage.database import insert_into, wake_after_commit
 from storage.models import Outbox, UtcDateTime
 
 
@@ -71,7 +71,7 @@ async def announce(
         not_within: seconds that lie at least between two drawings of a live message.
         reply_to: key of the message under which this one is said, for the whole channel to see.
     """
-    look_soon(session, "outbox")
+    wake_after_commit(session, "outbox")
     await _want(
         session,
         Outbox(
@@ -90,7 +90,7 @@ async def announce(
 
 async def tell(session: AsyncSession, team_id: str, user_id: str, kind: Notice, *, now: datetime, episode: str) -> None:
     """Have a person told something about the team."""
-    look_soon(session, "outbox")
+    wake_after_commit(session, "outbox")
     key = key_of(kind, team_id, f"{episode}:{user_id}")
     row = Outbox(team_id=team_id, key=key, kind=kind, record_id=team_id, user_id=user_id, due_at=now, created_at=now)
     await _want(session, row, again_at=now)
@@ -116,7 +116,7 @@ async def redraw(
 
     With `kind` and `record_id` in `values` they become messages about another record, when theirs goes.
     """
-    look_soon(session, "outbox")
+    wake_after_commit(session, "outbox")
     due_at = func.coalesce(col(Outbox.due_at), literal(now, UtcDateTime))
     about = update(Outbox).where(col(Outbox.record_id).in_(record_ids), col(Outbox.kind).in_(kinds))
     await session.exec(

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.errors import BotError
 from storage import leases
 from storage.database import Database
-from storage.models import SeenRequest, Team
+from storage.models import ProcessedRequest, Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Reply:
 Act = Callable[[AsyncSession], Awaitable[Reply]]
 
 
-class Replies:
+class IdempotencyKeys:
     """Remembers replies for as long as `leases.forget_seen` leaves them: a day at least."""
 
     def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
         self._db = db
         self._clock = clock
 
-    async def once(self, team: Team, key: str, request: bytes, act: Act) -> Reply:
+    async def run_once(self, team: Team, key: str, request: bytes, act: Act) -> Reply:
         """Act, or return the reply from when this key was first used by the team. Without a key always act.
 
         Raises:
@@ -42,21 +42,21 @@ class Replies:
         async with self._db.write() as session:
             if not key:
                 return await act(session)
-            is_new = await leases.seen_once(session, _name(team, key), self._clock())
-            seen = await session.get_one(SeenRequest, _name(team, key), with_for_update=True)
+            is_new = await leases.mark_processed(session, _name(team, key), self._clock())
+            seen = await session.get_one(ProcessedRequest, _name(team, key), with_for_update=True)
             if is_new:
                 _fill(seen, request, await act(session))
                 session.add(seen)
             return _read(seen, request)
 
-    async def earlier(self, team: Team, key: str, request: bytes) -> Reply | None:
+    async def find(self, team: Team, key: str, request: bytes) -> Reply | None:
         """Return the reply from when this key was used before, if it was.
 
         Raises:
             BotError: KEY_REUSED where it came with another request.
         """
         async with self._db.read() as session:
-            seen = await session.get(SeenRequest, _name(team, key)) if key else None
+            seen = await session.get(ProcessedRequest, _name(team, key)) if key else None
         return _read(seen, request) if seen else None
 
     async def keep(self, session: AsyncSession, team: Team, key: str, request: bytes, reply: Reply) -> None:
@@ -68,9 +68,9 @@ class Replies:
         """
         if not key:
             return
-        if not await leases.seen_once(session, _name(team, key), self._clock()):
+        if not await leases.mark_processed(session, _name(team, key), self._clock()):
             raise BotError("ANSWERED", "A request with this Idempotency-Key was answered at the same moment.")
-        seen = await session.get_one(SeenRequest, _name(team, key), with_for_update=True)
+        seen = await session.get_one(ProcessedRequest, _name(team, key), with_for_update=True)
         _fill(seen, request, reply)
         session.add(seen)
 
@@ -83,11 +83,11 @@ def _hash(request: bytes) -> str:
     return hashlib.sha256(request).hexdigest()
 
 
-def _fill(seen: SeenRequest, request: bytes, reply: Reply) -> None:
+def _fill(seen: ProcessedRequest, request: bytes, reply: Reply) -> None:
     seen.request_hash, seen.status, seen.reply = _hash(request), reply.status, reply.body
 
 
-def _read(seen: SeenRequest, request: bytes) -> Reply:
+def _read(seen: ProcessedRequest, request: bytes) -> Reply:
     if seen.request_hash != _hash(request):
         raise BotError("KEY_REUSED", "This Idempotency-Key came with another request before.", "Use a new one.")
     return Reply(seen.status, seen.reply)

@@ -9,7 +9,7 @@ from storage.models import Broadcast, Delivery, Identity, Mailer, Suppression, T
 from storage.states import DeliveryState
 
 
-class Lists:
+class ApiQueries:
     """Every page is at most `limit` rows."""
 
     def __init__(self, db: Database) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.audience.csv_reader import Member, Sheet, parse
+from bot.broadcast.audience.csv_reader import CsvAudience, Member, read_csv
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
 from bot.broadcast.audience.store import (
     count_suppressed,
@@ -16,13 +16,13 @@ from bot.broadcast.audience.store import (
     samples_of,
     store_audience,
 )
-from bot.broadcast.content.message import Fixed
+from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.warnings import remarks
-from bot.broadcast.controls import Also, Steering, as_seen, lock, nothing
-from bot.broadcast.draft import Addresses, Draft, Prepared, Upload, check_start, fix, sample
-from bot.broadcast.preflight import Gate
+from bot.broadcast.controls import AfterChange, BroadcastControls, lock, no_op, require_version
+from bot.broadcast.draft import Addresses, Draft, Prepared, Upload, check_start, compile_draft, sample
+from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.progress import Progress, progress_of
-from bot.broadcast.transitions import move
+from bot.broadcast.transitions import transition
 from bot.email_addresses import counts_toward_quota, parse_addresses
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness, RecipientRule, sandbox_refusals
@@ -37,19 +37,19 @@ IMPORTS = 3  # files read at once; the others wait
 HELD = timedelta(days=1)
 
 
-class Broadcasts(Steering):
+class Broadcasts(BroadcastControls):
     def __init__(
         self,
         db: Database,
         clock: Callable[[], datetime],
-        gate: Gate,
+        preflight: Preflight,
         *,
         undo_seconds: float,
         test_limit: int,
         public_url: str,
     ) -> None:
         """Recipients of a test are at most `test_limit`; without a `public_url` unsubscribing goes by mail."""
-        super().__init__(db, clock, gate)
+        super().__init__(db, clock, preflight)
         self._undo = timedelta(seconds=undo_seconds)
         self._test_limit = test_limit
         self._public_url = public_url
@@ -62,7 +62,7 @@ class Broadcasts(Steering):
             BotError: about the file.
         """
         async with self._imports:
-            sheet = await asyncio.to_thread(parse, upload.file)
+            sheet = await asyncio.to_thread(read_csv, upload.file)
             return await self._store(team, by, upload, sheet, held_until=self._clock() + HELD)
 
     async def prepare(
@@ -85,9 +85,11 @@ class Broadcasts(Steering):
         """
         addresses = Addresses.of(draft)
         start_at = check_start(start_at, self._clock())
-        mailer, _ = await self._gate.ask(team, addresses.sender, SendKind.BROADCAST, 1)  # before a long file is read
+        mailer, _ = await self._preflight.check(
+            team, addresses.sender, SendKind.BROADCAST, 1
+        )  # before a long file is read
 
-        async def fixed_for(columns: Sequence[str]) -> Fixed:
+        async def fixed_for(columns: Sequence[str]) -> CompiledMessage:
             return await self._fix(team, draft, addresses, SendKind.BROADCAST, columns)
 
         name = await self._name(team, save_as)
@@ -96,7 +98,7 @@ class Broadcasts(Steering):
             broadcast.start_at = start_at
             return await self._keep(team, broadcast, source, name)
         async with self._imports:
-            sheet = await asyncio.to_thread(parse, source.file)
+            sheet = await asyncio.to_thread(read_csv, source.file)
             fixed = await fixed_for(sheet.columns)
             audience = await self._store(team, by, source, sheet)
         broadcast = self._row(mailer, audience, draft, addresses, fixed, by)
@@ -113,7 +115,7 @@ class Broadcasts(Steering):
         Raises:
             BotError: NOT_FOUND, ALREADY, or the guard says no.
         """
-        broadcast = as_seen(await self.get(team, broadcast_id), team, version, {BroadcastState.DRAFT})
+        broadcast = require_version(await self.get(team, broadcast_id), team, version, {BroadcastState.DRAFT})
         async with self._db.read() as session:
             audience = await session.get_one(Audience, broadcast.audience_id)
         return await self._numbers(team, broadcast, audience)
@@ -127,7 +129,7 @@ class Broadcasts(Steering):
         addresses = Addresses.of(draft)
         recipients = parse_addresses("\n".join(typed), field="to", limit=self._test_limit)
         size = sum(map(counts_toward_quota, recipients))
-        mailer, answer = await self._gate.ask(team, addresses.sender, SendKind.TEST, size)
+        mailer, answer = await self._preflight.check(team, addresses.sender, SendKind.TEST, size)
         _check_sandbox(answer, recipients)
         fixed = await self._fix(team, draft, addresses, SendKind.TEST, ())
         members = [Member(line, each, []) for line, each in enumerate(recipients, start=1)]
@@ -140,17 +142,19 @@ class Broadcasts(Steering):
             session.add(broadcast)
             await session.flush()
             await create_deliveries(session, broadcast, now)
-            await move(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.test", now=now)
+            await transition(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.test", now=now)
         return broadcast
 
-    async def confirm(self, team: Team, broadcast_id: str, version: int, by: str, *, also: Also = nothing) -> Broadcast:
+    async def confirm(
+        self, team: Team, broadcast_id: str, version: int, by: str, *, also: AfterChange = no_op
+    ) -> Broadcast:
         """Schedule it as it was shown: for the time chosen, else as soon as nobody can undo it any more.
 
         Raises:
             BotError: NOT_FOUND, ALREADY, or the guard says no.
         """
         draft = await self.get(team, broadcast_id)
-        await self._gate.ask(team, draft.from_address, draft.kind, draft.size)
+        await self._preflight.check(team, draft.from_address, draft.kind, draft.size)
         while not await self._deliveries_are_made(team, broadcast_id, version):
             pass
         async with self._db.write() as session:
@@ -159,7 +163,7 @@ class Broadcasts(Steering):
             soonest = now + self._undo
             broadcast.start_at = max(broadcast.start_at or soonest, soonest)
             broadcast.confirmed_by = by
-            await move(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.confirm", now=now)
+            await transition(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.confirm", now=now)
             await also(session, broadcast)
         return broadcast
 
@@ -182,12 +186,12 @@ class Broadcasts(Steering):
 
     async def _fix(
         self, team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str]
-    ) -> Fixed:
+    ) -> CompiledMessage:
         """Compile the message in a thread: a program may send 100 KB of it, and nobody else waits for that."""
-        return await asyncio.to_thread(fix, team, draft, addresses, kind, columns, self._public_url)
+        return await asyncio.to_thread(compile_draft, team, draft, addresses, kind, columns, self._public_url)
 
     async def _store(
-        self, team: Team, by: str, upload: Upload, sheet: Sheet, held_until: datetime | None = None
+        self, team: Team, by: str, upload: Upload, sheet: CsvAudience, held_until: datetime | None = None
     ) -> Audience:
         audience = Audience(
             team_id=team.id,
@@ -226,10 +230,10 @@ class Broadcasts(Steering):
     async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
         async with self._db.read() as session:
             suppressed = await count_suppressed(session, audience)
-            fixed = Fixed.from_json(broadcast.template)
+            fixed = CompiledMessage.from_json(broadcast.template)
             first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
         size = max(1, audience.toward_quota - suppressed)
-        _, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, size)
+        _, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size)
         samples = [sample(fixed, address, values) for address, values in first]
         typed = broadcast.subject, broadcast.preheader, broadcast.body
         largest = max((sample.html_bytes for sample in samples), default=0)
@@ -248,7 +252,7 @@ class Broadcasts(Steering):
         audience: Audience,
         draft: Draft,
         addresses: Addresses,
-        fixed: Fixed,
+        fixed: CompiledMessage,
         by: str,
         kind: SendKind = SendKind.BROADCAST,
     ) -> Broadcast:

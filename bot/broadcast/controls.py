@@ -12,8 +12,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import cancel_pending, count_pending
-from bot.broadcast.preflight import Gate
-from bot.broadcast.transitions import move, wake
+from bot.broadcast.preflight import Preflight
+from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
 from storage.audit import Action
@@ -32,19 +32,19 @@ _ALREADY = {
     BroadcastState.STOPPED: "was stopped already",
 }
 
-Also = Callable[[AsyncSession, Broadcast], Awaitable[None]]
+AfterChange = Callable[[AsyncSession, Broadcast], Awaitable[None]]
 """Something that is done in the transaction of a change, after it."""
 
 
-async def nothing(_session: AsyncSession, _broadcast: Broadcast) -> None:
+async def no_op(_session: AsyncSession, _broadcast: Broadcast) -> None:
     """Do nothing more."""
 
 
-class Steering:
-    def __init__(self, db: Database, clock: Callable[[], datetime], gate: Gate) -> None:
+class BroadcastControls:
+    def __init__(self, db: Database, clock: Callable[[], datetime], preflight: Preflight) -> None:
         self._db = db
         self._clock = clock
-        self._gate = gate
+        self._preflight = preflight
 
     async def get(self, team: Team, broadcast_id: str) -> Broadcast:
         """Raises BotError NOT_FOUND, the same for one that is missing and one of another team."""
@@ -62,7 +62,9 @@ class Steering:
         """
         return await self._end(team, broadcast_id, version, by, "broadcast.undo", {BroadcastState.SCHEDULED})
 
-    async def cancel(self, team: Team, broadcast_id: str, version: int, by: str, *, also: Also = nothing) -> Broadcast:
+    async def cancel(
+        self, team: Team, broadcast_id: str, version: int, by: str, *, also: AfterChange = no_op
+    ) -> Broadcast:
         """End it: whoever is not under way by now gets nothing.
 
         Raises:
@@ -71,7 +73,9 @@ class Steering:
         states = set(BroadcastState) - {BroadcastState.DONE, BroadcastState.CANCELLED}
         return await self._end(team, broadcast_id, version, by, "broadcast.cancel", states, also)
 
-    async def pause(self, team: Team, broadcast_id: str, version: int, by: str, *, also: Also = nothing) -> Broadcast:
+    async def pause(
+        self, team: Team, broadcast_id: str, version: int, by: str, *, also: AfterChange = no_op
+    ) -> Broadcast:
         """Claim nothing more of it until somebody resumes it.
 
         Raises:
@@ -81,7 +85,7 @@ class Steering:
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, pausable)
             reasons = [*broadcast.pause_reasons, PauseReason.PERSON]
-            await move(
+            await transition(
                 session,
                 broadcast,
                 BroadcastState.PAUSED,
@@ -94,7 +98,7 @@ class Steering:
         return broadcast
 
     async def resume(
-        self, team: Team, broadcast_id: str, version: int, by: str, *, admin: bool = False, also: Also = nothing
+        self, team: Team, broadcast_id: str, version: int, by: str, *, admin: bool = False, also: AfterChange = no_op
     ) -> Broadcast:
         """Let it go on, as far as a person can: what waits for the quota goes on if AWS says that some is free.
 
@@ -107,10 +111,10 @@ class Steering:
         async with self._db.read() as session:
             size = await count_pending(session, broadcast_id)
         quota = PauseReason.QUOTA in paused.pause_reasons
-        mailer, answer = await self._gate.ask(team, paused.from_address, paused.kind, size, again=quota)
+        mailer, answer = await self._preflight.check(team, paused.from_address, paused.kind, size, again=quota)
         now = self._clock()
         async with self._db.write() as session:
-            await wake(session, mailer.account_id, mailer.region, now)
+            await schedule_sending(session, mailer.account_id, mailer.region, now)
             broadcast = await lock(
                 session, team, broadcast_id, version, {BroadcastState.PAUSED, BroadcastState.STOPPED}
             )
@@ -120,7 +124,7 @@ class Steering:
             to = BroadcastState.PAUSED if left else BroadcastState.SENDING
             if to is BroadcastState.SENDING and broadcast.start_at and broadcast.start_at > now:
                 to = BroadcastState.SCHEDULED
-            await move(session, broadcast, to, by=by, action="broadcast.resume", now=now, reasons=left)
+            await transition(session, broadcast, to, by=by, action="broadcast.resume", now=now, reasons=left)
             await also(session, broadcast)
         return broadcast
 
@@ -144,13 +148,13 @@ class Steering:
         by: str,
         action: Action,
         states: Collection[BroadcastState],
-        also: Also = nothing,
+        also: AfterChange = no_op,
     ) -> Broadcast:
         now = self._clock()
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, states)
             await cancel_pending(session, broadcast, now)
-            await move(session, broadcast, BroadcastState.CANCELLED, by=by, action=action, now=now)
+            await transition(session, broadcast, BroadcastState.CANCELLED, by=by, action=action, now=now)
             await also(session, broadcast)
         return broadcast
 
@@ -159,10 +163,12 @@ async def lock(
     session: AsyncSession, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState]
 ) -> Broadcast:
     """Return the broadcast for changing it, if it is still as the person saw it."""
-    return as_seen(await session.get(Broadcast, broadcast_id, with_for_update=True), team, version, states)
+    return require_version(await session.get(Broadcast, broadcast_id, with_for_update=True), team, version, states)
 
 
-def as_seen(broadcast: Broadcast | None, team: Team, version: int, states: Collection[BroadcastState]) -> Broadcast:
+def require_version(
+    broadcast: Broadcast | None, team: Team, version: int, states: Collection[BroadcastState]
+) -> Broadcast:
     """Return the broadcast if it is this team's, in one of these states, and as the person saw it.
 
     Raises:

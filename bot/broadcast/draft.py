@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
-from bot.broadcast.audience.rejected_rows import Rejects
+from bot.broadcast.audience.rejected_rows import RejectedRows
 from bot.broadcast.audience.store import Progress, nobody
 from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template, render
-from bot.broadcast.content.message import Fixed, named_address
+from bot.broadcast.content.message import CompiledMessage, named_address
 from bot.broadcast.content.warnings import Remark
 from bot.email_addresses import parse_address
 from bot.errors import BotError
@@ -47,7 +47,7 @@ class Upload:
     name: str = ""
     file_id: str = ""
     progress: Progress = nobody
-    rejects: Rejects = field(default_factory=Rejects)
+    rejects: RejectedRows = field(default_factory=RejectedRows)
 
     def close(self) -> None:
         """Forget our copy."""
@@ -91,9 +91,9 @@ class Addresses:
         return cls(parse_address(draft.from_address, field="from"), reply_to)
 
 
-def fix(
+def compile_draft(
     team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str], public_url: str
-) -> Fixed:
+) -> CompiledMessage:
     """Compile the draft into what SES is given.
 
     Raises:
@@ -107,10 +107,10 @@ def fix(
     if is_test:
         message = replace(message, subject=f"[Test] {message.subject}")
     sender = named_address(team.from_name, addresses.sender)
-    return Fixed(sender, addresses.reply_to, leave_at, public_url, tuple(columns), message)
+    return CompiledMessage(sender, addresses.reply_to, leave_at, public_url, tuple(columns), message)
 
 
-def sample(fixed: Fixed, address: str, values: Sequence[str]) -> Sample:
+def sample(fixed: CompiledMessage, address: str, values: Sequence[str]) -> Sample:
     """Render one recipient's mail, with a link that leads nowhere."""
     url = unsubscribe_url(fixed.public_url, "…") if fixed.public_url else ""
     data = fixed.message.data(dict(zip(fixed.columns, values, strict=False)), url)

@@ -7,9 +7,9 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
-from bot.broadcast.content.message import Fixed
-from bot.broadcast.draft import Addresses, Draft, fix
-from bot.broadcast.pauses import hold
+from bot.broadcast.content.message import CompiledMessage
+from bot.broadcast.draft import Addresses, Draft, compile_draft
+from bot.broadcast.pauses import pause
 from bot.mailer.readiness.rules import covering, fact_of
 from storage import audit
 from storage.models import Broadcast, Identity, Team
@@ -53,10 +53,10 @@ class Waiting:
             if (after := new_sender(before, to)) == before:
                 continue
             team = await session.get_one(Team, broadcast.team_id)
-            old = Fixed.from_json(broadcast.template)
+            old = CompiledMessage.from_json(broadcast.template)
             typed = Draft(after, broadcast.reply_to, broadcast.subject, broadcast.preheader, broadcast.body)
             addresses = Addresses(after, broadcast.reply_to)
-            fixed = fix(team, typed, addresses, broadcast.kind, old.columns, old.public_url)
+            fixed = compile_draft(team, typed, addresses, broadcast.kind, old.columns, old.public_url)
             broadcast.from_address, broadcast.template = after, fixed.to_json()
             broadcast.version += 1
             session.add(broadcast)
@@ -72,10 +72,10 @@ class Waiting:
             )
             await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now)
 
-    async def hold(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
+    async def pause(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
         """Have them wait for a person."""
         free = (each for each in broadcasts if PauseReason.IDENTITY not in each.pause_reasons)
-        await hold(session, free, PauseReason.IDENTITY, now)
+        await pause(session, free, PauseReason.IDENTITY, now)
 
 
 def new_sender(address: str, identity: str) -> str:

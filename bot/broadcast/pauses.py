@@ -9,15 +9,17 @@ from datetime import datetime, timedelta
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, move
+from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker, facts_from
 from storage.models import Broadcast, Chunk, Mailer
 from storage.states import Access, BroadcastState, PauseReason
 
-LOOK = timedelta(seconds=60)  # between two looks at what waits; only stored facts are read
-PROBE = timedelta(minutes=10)  # SES: wait up to 10 minutes after "Daily message quota exceeded", then try again
-BY_ITSELF = timedelta(hours=1)  # after a longer silence a person decides
+RECHECK_EVERY = timedelta(seconds=60)  # between two looks at what waits; only stored facts are read
+QUOTA_RETRY_AFTER = timedelta(
+    minutes=10
+)  # SES: wait up to 10 minutes after "Daily message quota exceeded", then try again
+AUTO_RESUME_WITHIN = timedelta(hours=1)  # after a longer silence a person decides
 ENDS_BY_ITSELF = frozenset({PauseReason.QUOTA, PauseReason.ACCESS, PauseReason.SENDING})
 
 REASON_OF = {
@@ -38,11 +40,11 @@ REASON_OF = {
 """Why a broadcast waits, for every blocker but those that waiting or reading again would not show: no mailer, stale."""
 
 
-async def hold(session: AsyncSession, broadcasts: Iterable[Broadcast], reason: PauseReason, now: datetime) -> None:
+async def pause(session: AsyncSession, broadcasts: Iterable[Broadcast], reason: PauseReason, now: datetime) -> None:
     """Have these broadcasts wait, for one reason more."""
     for broadcast in broadcasts:
         reasons = {*broadcast.pause_reasons, reason.value}
-        await move(
+        await transition(
             session, broadcast, BroadcastState.PAUSED, by=MAILROOM, action="broadcast.hold", now=now, reasons=reasons
         )
 
@@ -54,7 +56,9 @@ async def held_for_access(session: AsyncSession, mailer: Mailer) -> list[Broadca
     return [row for row in rows if PauseReason.ACCESS in row.pause_reasons]
 
 
-async def let_go(session: AsyncSession, account_id: str, region: str, overviews: Overviews, now: datetime) -> bool:
+async def resume_cleared(
+    session: AsyncSession, account_id: str, region: str, overviews: Overviews, now: datetime
+) -> bool:
     """Let go what no longer has to wait; True: something may go on by itself later."""
     waiting = await session.exec(
         select(Broadcast, Mailer)
@@ -74,9 +78,9 @@ async def let_go(session: AsyncSession, account_id: str, region: str, overviews:
         now_held = {REASON_OF[blocker] for blocker in answer.blockers if blocker in REASON_OF}
         left = {reason for reason in reasons if not _is_over(reason, mailer, now_held, since, now)}
         if not left:
-            await move(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.go_on", now=now)
+            await transition(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.go_on", now=now)
         else:
-            more = more or left == {PauseReason.QUOTA} or now - since <= BY_ITSELF
+            more = more or left == {PauseReason.QUOTA} or now - since <= AUTO_RESUME_WITHIN
     return more
 
 
@@ -85,8 +89,8 @@ def _is_over(reason: PauseReason, mailer: Mailer, now_held: set[PauseReason], si
     newer = mailer.checked_at > since
     if reason is PauseReason.QUOTA:
         facts = facts_from(mailer, ())
-        return facts is not None and facts.quota_left != 0 if newer else now - since >= PROBE
-    if not newer or now - since > BY_ITSELF:
+        return facts is not None and facts.quota_left != 0 if newer else now - since >= QUOTA_RETRY_AFTER
+    if not newer or now - since > AUTO_RESUME_WITHIN:
         return False
     if reason is PauseReason.ACCESS:
         return mailer.access is Access.OK and mailer.credentials_at <= since

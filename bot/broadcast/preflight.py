@@ -31,13 +31,13 @@ class NotReadyError(BotError):
         self.readiness = readiness
 
 
-class Gate:
+class Preflight:
     def __init__(self, mailers: Mailers, monitor: Monitor, overviews: Overviews) -> None:
         self._mailers = mailers
         self._monitor = monitor
         self._overviews = overviews
 
-    async def ask(
+    async def check(
         self, team: Team, from_address: str, kind: SendKind, size: int, *, again: bool = False
     ) -> tuple[Mailer, Readiness]:
         """Return the mailer and the guard's yes, with its warnings.

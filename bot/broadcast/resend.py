@@ -15,9 +15,9 @@ from sqlmodel import and_, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
-from bot.broadcast.controls import as_seen, lock
-from bot.broadcast.preflight import Gate
-from bot.broadcast.transitions import move, wake
+from bot.broadcast.controls import lock, require_version
+from bot.broadcast.preflight import Preflight
+from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
 from storage import audit, leases
@@ -57,10 +57,10 @@ class Resend:
 
 
 class Resends:
-    def __init__(self, db: Database, clock: Callable[[], datetime], gate: Gate) -> None:
+    def __init__(self, db: Database, clock: Callable[[], datetime], preflight: Preflight) -> None:
         self._db = db
         self._clock = clock
-        self._gate = gate
+        self._preflight = preflight
 
     async def look(self, team: Team, broadcast_id: str, version: int, what: What) -> Resend:
         """Return what sending these again would do; nothing changes.
@@ -80,7 +80,7 @@ class Resends:
         _, mailer = await self._look(team, broadcast_id, version, what)
         now = self._clock()
         async with self._db.write() as session:
-            await wake(session, mailer.account_id, mailer.region, now)
+            await schedule_sending(session, mailer.account_id, mailer.region, now)
             broadcast = await lock(session, team, broadcast_id, version, _DONE)
             moved = await _put_back(session, broadcast, what, now)
             if not moved:
@@ -88,7 +88,7 @@ class Resends:
             if what is DeliveryState.IN_DOUBT:
                 broadcast.doubts_left_at = now  # of those that are suppressed; new doubts come later than this
                 await _end_doubts(session, broadcast, now)
-            await move(
+            await transition(
                 session, broadcast, BroadcastState.SENDING, by=by, action=_ACTION[what], now=now, recipients=moved
             )
             await leases.schedule(session, PollKind.FEEDBACK, mailer.id, now)
@@ -123,14 +123,14 @@ class Resends:
 
     async def _look(self, team: Team, broadcast_id: str, version: int, what: What) -> tuple[Resend, Mailer]:
         async with self._db.read() as session:
-            broadcast = as_seen(await session.get(Broadcast, broadcast_id), team, version, _DONE)
+            broadcast = require_version(await session.get(Broadcast, broadcast_id), team, version, _DONE)
             size, suppressed = await _count(session, broadcast, what)
             reasons = await _reasons(session, broadcast, what)
         if not size + suppressed:
             raise _nothing(what)
         if not size:
             raise BotError("ALL_SUPPRESSED", "All of them are suppressed by now, so there is nobody to send to.")
-        mailer, answer = await self._gate.ask(team, broadcast.from_address, broadcast.kind, size)
+        mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size)
         if mailer.id != broadcast.mailer_id:
             raise BotError(
                 "MAILER_GONE",

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of
 from storage import audit
-from storage.database import insert_into, look_soon
+from storage.database import insert_into, wake_after_commit
 from storage.models import Broadcast, SendingAccount
 from storage.states import BroadcastState, SendKind
 
@@ -26,7 +26,7 @@ WITHOUT_CONTENT = tuple(defer(inspect(Broadcast).attrs[name].class_attribute) fo
 ENDED = frozenset({BroadcastState.DONE, BroadcastState.CANCELLED, BroadcastState.STOPPED})
 
 
-async def move(
+async def transition(
     session: AsyncSession,
     broadcast: Broadcast,
     to: BroadcastState,
@@ -66,9 +66,9 @@ async def move(
         await announce(session, broadcast.team_id, Notice.CHART, broadcast.id, now=now, reply_to=report)
 
 
-async def wake(session: AsyncSession, account_id: str, region: str, at: datetime) -> None:
+async def schedule_sending(session: AsyncSession, account_id: str, region: str, at: datetime) -> None:
     """Have the account's work looked at by then; sooner stays sooner. Locks the account."""
-    look_soon(session, "engine")
+    wake_after_commit(session, "engine")
     later = col(SendingAccount.work_at).is_(None) | (col(SendingAccount.work_at) > at)
     row = insert_into(session, SendingAccount).values(
         SendingAccount(account_id=account_id, region=region, work_at=at).model_dump()

@@ -10,15 +10,15 @@ from typing import Final
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.feedback.event_processor import record
-from bot.feedback.missing_events import follow_silence
-from bot.feedback.reputation_enforcement import judge
+from bot.feedback.event_processor import process_events
+from bot.feedback.missing_events import detect_missing_events
+from bot.feedback.reputation_enforcement import enforce
 from bot.feedback.ses_events import EventKind, parse
-from bot.mailer.credential_store import Vault
-from bot.mailer.monitoring.feedback_health import heard
-from bot.mailer.monitoring.feedback_route import Way, is_awaited, way_of
+from bot.mailer.credential_store import CredentialStore
+from bot.mailer.monitoring.feedback_health import event_received
+from bot.mailer.monitoring.feedback_route import FeedbackRoute, is_awaited, route_of
 from bot.ses import event_queue
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from storage import leases
 from storage.database import Database
 from storage.models import Broadcast, Mailer
@@ -47,20 +47,25 @@ _HURTS = frozenset({EventKind.BOUNCE, EventKind.COMPLAINT})
 _LIVE = (BroadcastState.SENDING, BroadcastState.PAUSED)
 
 
-class Feedback:
+class EventCollector:
     """Collects for the mailers that sent within 72 hours.
 
-    Args: `vault` opens the way to AWS with clients of its own, so that long polls never keep another call waiting;
+    Args: `credential_store` has clients of its own, so that long polls keep no other call waiting;
     `wait_seconds` is how long one poll waits for the first event.
     """
 
     def __init__(
-        self, db: Database, clock: Callable[[], datetime], vault: Vault, *, wait_seconds: int = WAIT_SECONDS
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        credential_store: CredentialStore,
+        *,
+        wait_seconds: int = WAIT_SECONDS,
     ) -> None:
         self._wait_seconds = wait_seconds
         self._db = db
         self._clock = clock
-        self._vault = vault
+        self._credential_store = credential_store
         self._hurt: set[str] = set()  # ids of mailers to judge
         self._judged: dict[str, datetime] = {}  # when they last were
 
@@ -75,7 +80,7 @@ class Feedback:
             if isinstance(outcome, BaseException):  # it is due again when its lease ends
                 log.error("events could not be collected", exc_info=outcome)
 
-    async def take_in(self, mailer: Mailer, bodies: Iterable[str]) -> None:
+    async def ingest(self, mailer: Mailer, bodies: Iterable[str]) -> None:
         """Write down what SNS's messages from the mailer's topic say, however they came.
 
         One that cannot be written down is passed over, so that it neither keeps the others back nor comes for ever.
@@ -94,7 +99,7 @@ class Feedback:
             # A database that takes this note is well: then the message is at fault, and else it is to come again.
             digest = hashlib.sha256(body.encode(errors="replace")).hexdigest()
             async with self._db.write() as session:
-                await leases.seen_once(session, f"passed over:{mailer.id}:{digest}", self._clock())
+                await leases.mark_processed(session, f"passed over:{mailer.id}:{digest}", self._clock())
             log.exception("a message from the topic of mailer %s cannot be written down and is passed over", mailer.id)
 
     async def _take_in(self, mailer: Mailer, bodies: Iterable[str]) -> None:
@@ -103,8 +108,8 @@ class Feedback:
             return
         now = self._clock()
         async with self._db.write() as session:
-            await record(session, mailer, events, now)
-        await heard(self._db, mailer, now)
+            await process_events(session, mailer, events, now)
+        await event_received(self._db, mailer, now)
         if any(event.kind in _HURTS for event in events):
             self._hurt.add(mailer.id)
         await self._judge()
@@ -113,7 +118,7 @@ class Feedback:
         async with self._db.read() as session:
             mailer = await session.get(Mailer, claim.subject_id)
             last = await _last_sent(session, mailer, self._clock()) if mailer else None
-        if mailer is None or last is None or (way_of(mailer) is Way.NONE and not mailer.heard_at):
+        if mailer is None or last is None or (route_of(mailer) is FeedbackRoute.NONE and not mailer.heard_at):
             async with self._db.write() as session:
                 await leases.end(session, claim)
             return
@@ -127,13 +132,13 @@ class Feedback:
             refused, pause = error, _LATER
         async with self._db.write() as session:
             if refused is None:
-                await follow_silence(session, mailer.id, self._clock())
-            elif refused.trouble is Trouble.MISSING_ACTION:
+                await detect_missing_events(session, mailer.id, self._clock())
+            elif refused.trouble is ErrorKind.MISSING_ACTION:
                 await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, self._clock())
             await leases.finish(session, claim, self._clock() + pause)
 
     async def _empty(self, mailer: Mailer, queue_url: str) -> None:
-        session = self._vault.session(mailer)
+        session = self._credential_store.session(mailer)
         at_once, wait = 1, self._wait_seconds
         for _ in range(ROUNDS):
             receiving = (event_queue.receive(session, queue_url, wait_seconds=wait) for _ in range(at_once))
@@ -141,7 +146,7 @@ class Feedback:
             messages = [message for batch in batches for message in batch]
             if not messages:
                 return
-            await self.take_in(mailer, [message.body for message in messages])
+            await self.ingest(mailer, [message.body for message in messages])
             await asyncio.gather(*(event_queue.delete(session, queue_url, batch) for batch in batches))
             there_is_more = len(messages) == at_once * event_queue.MOST_AT_ONCE
             at_once, wait = (min(2 * at_once, CALLS_AT_ONCE), 0) if there_is_more else (1, self._wait_seconds)
@@ -153,7 +158,7 @@ class Feedback:
         self._hurt -= due
         for mailer_id in sorted(due):
             self._judged[mailer_id] = now
-            await judge(self._db, mailer_id, now)
+            await enforce(self._db, mailer_id, now)
 
 
 async def _last_sent(session: AsyncSession, mailer: Mailer, now: datetime) -> datetime | None:

@@ -85,7 +85,7 @@ class _Row(NamedTuple):
         return _IS_AT.get(self.state)
 
 
-async def record(session: AsyncSession, mailer: Mailer, events: Iterable[Event], now: datetime) -> None:
+async def process_events(session: AsyncSession, mailer: Mailer, events: Iterable[Event], now: datetime) -> None:
     """Write down what events say, each once; one about a broadcast of another mailer says nothing."""
     by_key = {f"event:{mailer.id}:{event.key}": event for event in events}
     about: Mapping[str, list[Event]] = defaultdict(list)

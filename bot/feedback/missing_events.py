@@ -6,7 +6,7 @@ from typing import Final
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.mailer.monitoring.feedback_health import unheard
+from bot.mailer.monitoring.feedback_health import report_missing_events
 from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN, heard_since
 from storage.models import Broadcast, Delivery, Mailer
 from storage.states import Access, DeliveryState
@@ -18,7 +18,7 @@ _COUNTED: Final = 10_000
 """That is bad enough, and counting more would take long."""
 
 
-async def follow_silence(session: AsyncSession, mailer_id: str, now: datetime) -> None:
+async def detect_missing_events(session: AsyncSession, mailer_id: str, now: datetime) -> None:
     """Open the incident where enough mails have gone out, long enough ago, and not one event has come since."""
     mailer = await session.get(Mailer, mailer_id, with_for_update=True)
     until = now - EVENTS_COME_WITHIN
@@ -38,4 +38,4 @@ async def follow_silence(session: AsyncSession, mailer_id: str, now: datetime) -
     )
     mails, since = (await session.exec(select(func.count(), func.min(taken.c.at)).select_from(taken))).one()
     if mails >= ENOUGH:
-        await unheard(session, mailer, mails, since, now)
+        await report_missing_events(session, mailer, mails, since, now)

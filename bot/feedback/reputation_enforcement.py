@@ -6,11 +6,11 @@ from typing import Any
 from sqlmodel import and_, case, col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, move
+from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.feedback.ses_events import PERMANENT
 from bot.mailer.monitoring.facts import managed_of
-from bot.mailer.monitoring.incident_rules import follow_facts
-from bot.mailer.monitoring.reputation_limits import LATELY, Rates
+from bot.mailer.monitoring.incident_rules import reconcile_incidents
+from bot.mailer.monitoring.reputation_limits import WINDOW, Rates
 from storage.database import Database
 from storage.models import Broadcast, Delivery, Mailer
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
@@ -19,16 +19,16 @@ _TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, De
 _RUNNING = (BroadcastState.SENDING, BroadcastState.PAUSED)
 
 
-async def judge(db: Database, mailer_id: str, now: datetime) -> None:
+async def enforce(db: Database, mailer_id: str, now: datetime) -> None:
     """Look at the rates of a mailer and of each of its running broadcasts, and do what follows from them."""
     async with db.write() as session:
-        lately = await _rates(session, col(Broadcast.mailer_id) == mailer_id, col(Delivery.at) > now - LATELY)
+        lately = await _rates(session, col(Broadcast.mailer_id) == mailer_id, col(Delivery.at) > now - WINDOW)
         for broadcast in await _running(session, mailer_id):
             own = await _rates(session, col(Delivery.broadcast_id) == broadcast.id, *_since(broadcast))
             culprit = own if own.must_stop else lately
             if own.must_stop or (lately.must_stop and broadcast.judged_from is None):
                 broadcast.error = f"{culprit.in_words()}."
-                await move(
+                await transition(
                     session,
                     broadcast,
                     BroadcastState.STOPPED,
@@ -44,7 +44,7 @@ async def judge(db: Database, mailer_id: str, now: datetime) -> None:
         mailer.sent_lately, mailer.bounced_lately = lately.sent, lately.bounces
         mailer.complained_lately, mailer.rated_at = lately.complaints, now
         session.add(mailer)
-        await follow_facts(session, mailer, await managed_of(session, mailer.id), now)
+        await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), now)
 
 
 async def _running(session: AsyncSession, mailer_id: str) -> list[Broadcast]:

@@ -8,24 +8,24 @@ from datetime import datetime
 
 from sqlmodel import select
 
-from bot.feedback.event_collector import Feedback
+from bot.feedback.event_collector import EventCollector
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.feedback_health import want_test
+from bot.mailer.monitoring.feedback_health import schedule_probe
 from bot.ses.sns_messages import Certificates, Kind, RefusedError, confirm, read
 from storage import leases
 from storage.database import Database
-from storage.models import Mailer, SeenRequest
+from storage.models import Mailer, ProcessedRequest
 
 log = logging.getLogger(__name__)
 
 
-class Notified:
+class SnsWebhook:
     def __init__(
         self,
         db: Database,
         clock: Callable[[], datetime],
         mailers: Mailers,
-        feedback: Feedback,
+        feedback: EventCollector,
         certificates: Certificates,
     ) -> None:
         self._db = db
@@ -35,7 +35,7 @@ class Notified:
         self._certificates = certificates
         self._confirming = asyncio.Lock()
 
-    async def take(self, connection: str, body: bytes) -> None:
+    async def handle(self, connection: str, body: bytes) -> None:
         """Take a message in; the same one again changes nothing.
 
         Raises:
@@ -50,7 +50,7 @@ class Notified:
         await self._certificates.verify(message, mailer.topic_arn, self._clock())
         match message.kind:
             case Kind.NOTIFICATION:
-                await self._feedback.take_in(mailer, [body.decode()])
+                await self._feedback.ingest(mailer, [body.decode()])
             case Kind.SUBSCRIBED:
                 async with self._confirming:
                     await self._confirm(mailer, message.token)
@@ -61,9 +61,9 @@ class Notified:
         """Confirm a subscription, once however often its message comes."""
         key = f"confirmed:{mailer.id}:{hashlib.sha256(token.encode()).hexdigest()}"
         async with self._db.read() as session:
-            if await session.get(SeenRequest, key):
+            if await session.get(ProcessedRequest, key):
                 return
         await confirm(self._mailers.session(mailer), mailer.topic_arn, token)
         async with self._db.write() as session:
-            await leases.seen_once(session, key, self._clock())
-            await want_test(session, await self._mailers.lock(session, mailer.id), self._clock())
+            await leases.mark_processed(session, key, self._clock())
+            await schedule_probe(session, await self._mailers.lock(session, mailer.id), self._clock())

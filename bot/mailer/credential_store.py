@@ -11,7 +11,7 @@ from storage.states import SignIn
 _FIELD = "credentials"
 
 
-class Vault:
+class CredentialStore:
     def __init__(self, keys: KeyRing, clients: SesClients) -> None:
         self._keys = keys
         self._clients = clients

@@ -9,10 +9,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import open_incidents
 from bot.errors import BotError
-from bot.mailer.credential_store import Vault
+from bot.mailer.credential_store import CredentialStore
 from bot.ses import permission_check
 from bot.ses.client import AwsSession
-from bot.ses.errors import ASSUME_ROLE, SesError, Trouble
+from bot.ses.errors import ASSUME_ROLE, ErrorKind, SesError
 from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport
 from storage.database import Database
@@ -20,15 +20,15 @@ from storage.models import Identity, Incident, Mailer, Team
 from storage.states import Access
 
 _SENTENCES = {
-    Trouble.ACCESS: ("AWS no longer accepts the credentials.", "A team admin can reconnect with /mailer reconnect."),
-    Trouble.MISSING_ACTION: ("The policy in AWS does not allow {action}.", "Add it in IAM, then try again."),
-    Trouble.PRINCIPAL: ("Mailroom's own AWS credentials do not work.", "Whoever runs Mailroom must mend them."),
-    Trouble.THROTTLED: ("AWS is asking us to slow down.", "Please try again in a minute."),
-    Trouble.UNAVAILABLE: ("AWS did not answer.", "Please try again in a minute."),
-    Trouble.NOT_SENT: ("AWS could not be reached.", "Please try again in a minute."),
-    Trouble.LIMIT: ("The AWS account has reached a limit of its own: {text}", "Free some, or ask AWS for more."),
-    Trouble.BAD_REQUEST: ("AWS does not take this: {text}", "Please correct it and try again."),
-    Trouble.NOT_FOUND: ("AWS no longer has this.", "Type /mailer to see how things stand."),
+    ErrorKind.ACCESS: ("AWS no longer accepts the credentials.", "A team admin can reconnect with /mailer reconnect."),
+    ErrorKind.MISSING_ACTION: ("The policy in AWS does not allow {action}.", "Add it in IAM, then try again."),
+    ErrorKind.PRINCIPAL: ("Mailroom's own AWS credentials do not work.", "Whoever runs Mailroom must mend them."),
+    ErrorKind.THROTTLED: ("AWS is asking us to slow down.", "Please try again in a minute."),
+    ErrorKind.UNAVAILABLE: ("AWS did not answer.", "Please try again in a minute."),
+    ErrorKind.NOT_SENT: ("AWS could not be reached.", "Please try again in a minute."),
+    ErrorKind.LIMIT: ("The AWS account has reached a limit of its own: {text}", "Free some, or ask AWS for more."),
+    ErrorKind.BAD_REQUEST: ("AWS does not take this: {text}", "Please correct it and try again."),
+    ErrorKind.NOT_FOUND: ("AWS no longer has this.", "Type /mailer to see how things stand."),
 }
 _ROLE_LOST = (
     "The role no longer lets Mailroom in.",
@@ -38,7 +38,7 @@ _ROLE_LOST = (
 
 def access_lost(action: str) -> tuple[str, str]:
     """Say what a loss of access means, and what mends it, by the action that AWS refused (`Mailer.access_action`)."""
-    return _ROLE_LOST if action == ASSUME_ROLE else _SENTENCES[Trouble.ACCESS]
+    return _ROLE_LOST if action == ASSUME_ROLE else _SENTENCES[ErrorKind.ACCESS]
 
 
 class Mailers:
@@ -48,7 +48,7 @@ class Mailers:
         self,
         db: Database,
         clock: Callable[[], datetime],
-        vault: Vault,
+        credential_store: CredentialStore,
         *,
         pending_seconds: float,
         public_url: str = "",
@@ -58,7 +58,7 @@ class Mailers:
         self._public_url = public_url.rstrip("/")
         self._db = db
         self._clock = clock
-        self._vault = vault
+        self._credential_store = credential_store
         self.pending_interval = timedelta(seconds=pending_seconds)
 
     async def of(self, team: Team) -> Mailer | None:
@@ -127,11 +127,11 @@ class Mailers:
         return mailer
 
     def session(self, mailer: Mailer) -> AwsSession:
-        return self._vault.session(mailer)
+        return self._credential_store.session(mailer)
 
     def ses(self, mailer: Mailer, *, renewed: bool = False) -> Ses:
         """Return this mailer's SES; `renewed` to ask a role anew whether it still lets Mailroom in."""
-        return Ses(self._renewed(mailer) if renewed else self._vault.session(mailer))
+        return Ses(self._renewed(mailer) if renewed else self._credential_store.session(mailer))
 
     async def recheck(self, mailer: Mailer) -> AccessReport:
         """Walk through every permission of the stored credentials, and mend what is set up at AWS.
@@ -152,7 +152,7 @@ class Mailers:
         return f"{self._public_url}/sns/{connection}" if self._public_url else ""
 
     def _renewed(self, mailer: Mailer) -> AwsSession:
-        session = self._vault.session(mailer)
+        session = self._credential_store.session(mailer)
         session.renew()  # that a role's trust was changed shows in a new session only
         return session
 
@@ -162,7 +162,7 @@ class Mailers:
         sentence, step = _SENTENCES.get(
             error.trouble, ("AWS refused this: {text}", "Please try again; the AWS console shows more.")
         )
-        if error.trouble is Trouble.ACCESS:
+        if error.trouble is ErrorKind.ACCESS:
             sentence, step = access_lost(error.action)
         return BotError(
             f"AWS_{error.trouble.value.upper()}",

@@ -20,7 +20,7 @@ import botocore.session
 from botocore.config import Config
 
 from bot.ses.credentials import AwsKey, AwsRole
-from bot.ses.errors import ASSUME_ROLE, AWS_FAILURES, UNKNOWN_KEY_CODES, SesError, Trouble, classify
+from bot.ses.errors import ASSUME_ROLE, AWS_FAILURES, UNKNOWN_KEY_CODES, ErrorKind, SesError, classify
 from storage.sealing import Secret
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ LOOK_AGAIN_SECONDS = 600.0  # for credentials of our own, where there were none:
 NEW_ROLE_WAITS_SECONDS = (2.0,) * 7  # a role made just now may not be known everywhere yet
 EXTERNAL_ID_LENGTH = 32  # letters and digits: 190 bits
 
-_THEIRS = {Trouble.REGION_OFF, Trouble.THROTTLED, Trouble.NOT_SENT}
+_THEIRS = {ErrorKind.REGION_OFF, ErrorKind.THROTTLED, ErrorKind.NOT_SENT}
 
 Assume = Callable[[str | None], Awaitable[object]]
 
@@ -56,7 +56,7 @@ async def prove(assume: Assume, external_id: str, sleep: Callable[[float], Await
         sleep: as asyncio.sleep, in seconds.
 
     Raises:
-        SesError: with Trouble.ACCESS where it does not let Mailroom in.
+        SesError: with ErrorKind.ACCESS where it does not let Mailroom in.
         OpenRoleError: it lets others in.
     """
     for wait in (*NEW_ROLE_WAITS_SECONDS, 0):
@@ -64,14 +64,14 @@ async def prove(assume: Assume, external_id: str, sleep: Callable[[float], Await
             await assume(external_id)
             break
         except SesError as error:
-            if error.trouble is not Trouble.ACCESS or not wait:
+            if error.trouble is not ErrorKind.ACCESS or not wait:
                 raise
         await sleep(wait)
     for wrong in (None, new_external_id()):
         try:
             await assume(wrong)
         except SesError as error:
-            if error.trouble is not Trouble.ACCESS:
+            if error.trouble is not ErrorKind.ACCESS:
                 raise
         else:
             raise OpenRoleError
@@ -135,7 +135,7 @@ class Roles:
                     opened.key = self.assume(role.arn, region, name, role.external_id)
                     opened.renew_at, opened.ends_at = now + FRESH_SECONDS, now + SESSION_SECONDS
                 except SesError as error:
-                    if error.trouble is Trouble.PRINCIPAL:
+                    if error.trouble is ErrorKind.PRINCIPAL:
                         log.warning("Mailroom's own AWS credentials cannot assume roles: %s", error.code)
                     if opened.key is None or error.is_access_loss or now >= opened.ends_at:
                         raise
@@ -146,7 +146,7 @@ class Roles:
         """Open a session, in the region's own STS.
 
         Raises:
-            SesError: Trouble.ACCESS when the role does not let us in. Troubles of our own are Trouble.PRINCIPAL. That
+            SesError: ErrorKind.ACCESS when the role does not let us in. Ours are ErrorKind.PRINCIPAL. That
                 the call failed is never a doubt about another one: it is NOT_SENT, not UNAVAILABLE.
         """
         request: dict[str, Any] = {"RoleArn": arn, "RoleSessionName": name, "DurationSeconds": SESSION_SECONDS}
@@ -205,7 +205,7 @@ class Roles:
         with self._lock:
             try:
                 if self._session.get_credentials() is None:
-                    raise SesError(Trouble.PRINCIPAL, "NoCredentials", ASSUME_ROLE)
+                    raise SesError(ErrorKind.PRINCIPAL, "NoCredentials", ASSUME_ROLE)
                 if region not in self._clients:
                     self._clients[region] = self._session.create_client("sts", region_name=region, config=self._config)
             except AWS_FAILURES as error:  # a profile that is not there, an identity provider that does not answer
@@ -217,5 +217,5 @@ def _whose(error: SesError) -> SesError:
     """Tell what the team's role answered from what is wrong with us, for which no mailer is to lose its access."""
     if error.trouble in _THEIRS or error.code.startswith("AccessDenied"):
         return error
-    trouble = Trouble.NOT_SENT if error.trouble is Trouble.UNAVAILABLE else Trouble.PRINCIPAL
+    trouble = ErrorKind.NOT_SENT if error.trouble is ErrorKind.UNAVAILABLE else ErrorKind.PRINCIPAL
     return SesError(trouble, error.code, error.action, error.text)

@@ -21,7 +21,7 @@ from botocore.credentials import Credentials as Signature
 
 from bot.ses.assume_role import Roles, prove
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
-from bot.ses.errors import AWS_FAILURES, SesError, Trouble, classify
+from bot.ses.errors import AWS_FAILURES, ErrorKind, SesError, classify
 
 T = TypeVar("T")
 
@@ -30,10 +30,10 @@ _signing = threading.local()  # `as_`: the credentials of the call that this thr
 _NOBODY = "nobody"  # whose credentials a client has itself, so that it never looks for those of this machine
 
 WAITS = {
-    Trouble.THROTTLED: (1, 2, 4),  # SES allows one call a second of most management operations (API v1 reference)
-    Trouble.RATE: (1, 2, 4),
-    Trouble.UNAVAILABLE: (1, 2),
-    Trouble.NOT_SENT: (1, 2),
+    ErrorKind.THROTTLED: (1, 2, 4),  # SES allows one call a second of most management operations (API v1 reference)
+    ErrorKind.RATE: (1, 2, 4),
+    ErrorKind.UNAVAILABLE: (1, 2),
+    ErrorKind.NOT_SENT: (1, 2),
 }
 """Seconds before a call is made again that may be: not in the thread, where others would wait as well."""
 
@@ -214,7 +214,7 @@ class AwsSession:
             try:
                 return self._make(key, action, call, once)
             except SesError as error:
-                if error.trouble is not Trouble.EXPIRED or not self._clients.renew(self, expired=key):
+                if error.trouble is not ErrorKind.EXPIRED or not self._clients.renew(self, expired=key):
                     raise
             return self._make(self._clients.key(self), action, call, once)
 

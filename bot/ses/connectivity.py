@@ -3,7 +3,7 @@
 from bot.errors import BotError
 from bot.ses.client import SesClients
 from bot.ses.credentials import AwsKey
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
 from bot.ses.regions import dns_suffix, find_region
 from storage.sealing import Secret
@@ -20,7 +20,7 @@ async def check_reach(clients: SesClients, region: str) -> None:
     try:
         await Ses(clients.sign_in("reach", 1, _STRANGER, region)).account()
     except SesError as error:
-        if error.trouble in {Trouble.NOT_SENT, Trouble.UNAVAILABLE}:
+        if error.trouble in {ErrorKind.NOT_SENT, ErrorKind.UNAVAILABLE}:
             raise BotError(
                 "NO_ANSWER",
                 f"SES does not answer in {region} ({error.code}).",

@@ -30,7 +30,7 @@ AWS_FAILURES = (ClientError, BotoCoreError, ResponseParserError)
 MAX_TEXT = 200
 
 
-class Trouble(StrEnum):
+class ErrorKind(StrEnum):
     """What a failed call means for whoever made it."""
 
     ACCESS = "access"  # the credentials are dead: unknown, inactive, wrong secret; or the role is gone
@@ -56,15 +56,15 @@ class Trouble(StrEnum):
     UNAVAILABLE = "unavailable"  # no answer, or one that settles nothing: it may have been done
 
 
-ACCESS_LOSS = frozenset({Trouble.ACCESS, Trouble.MISSING_ACTION, Trouble.NOT_SIGNED_UP, Trouble.REGION_OFF})
+ACCESS_LOSS = frozenset({ErrorKind.ACCESS, ErrorKind.MISSING_ACTION, ErrorKind.NOT_SIGNED_UP, ErrorKind.REGION_OFF})
 
 ASSUME_ROLE = "sts:AssumeRole"
 
 UNKNOWN_KEY_CODES = frozenset({"UnrecognizedClientException", "UnrecognizedClient", "InvalidClientTokenId"})
 """Also AWS's answer to a key that was made seconds ago and is not known everywhere yet."""
 
-_CODES_OF: dict[Trouble, tuple[str, ...]] = {
-    Trouble.ACCESS: (
+_CODES_OF: dict[ErrorKind, tuple[str, ...]] = {
+    ErrorKind.ACCESS: (
         *UNKNOWN_KEY_CODES,
         "SignatureDoesNotMatch",
         "InvalidSignatureException",
@@ -74,15 +74,15 @@ _CODES_OF: dict[Trouble, tuple[str, ...]] = {
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
     ),
-    Trouble.MISSING_ACTION: ("AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"),
-    Trouble.EXPIRED: ("ExpiredToken", "ExpiredTokenException"),
-    Trouble.CLOCK_SKEW: ("RequestExpired", "RequestTimeTooSkewed"),
-    Trouble.NOT_SIGNED_UP: ("OptInRequired", "SubscriptionRequiredException"),
-    Trouble.REGION_OFF: ("RegionDisabledException",),
-    Trouble.SUSPENDED: ("AccountSuspendedException",),
-    Trouble.PAUSED: ("SendingPausedException",),
-    Trouble.IDENTITY: ("MailFromDomainNotVerifiedException",),
-    Trouble.THROTTLED: (
+    ErrorKind.MISSING_ACTION: ("AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"),
+    ErrorKind.EXPIRED: ("ExpiredToken", "ExpiredTokenException"),
+    ErrorKind.CLOCK_SKEW: ("RequestExpired", "RequestTimeTooSkewed"),
+    ErrorKind.NOT_SIGNED_UP: ("OptInRequired", "SubscriptionRequiredException"),
+    ErrorKind.REGION_OFF: ("RegionDisabledException",),
+    ErrorKind.SUSPENDED: ("AccountSuspendedException",),
+    ErrorKind.PAUSED: ("SendingPausedException",),
+    ErrorKind.IDENTITY: ("MailFromDomainNotVerifiedException",),
+    ErrorKind.THROTTLED: (
         "TooManyRequestsException",
         "ThrottlingException",
         "Throttling",
@@ -93,24 +93,24 @@ _CODES_OF: dict[Trouble, tuple[str, ...]] = {
         "AWS.SimpleQueueService.QueueDeletedRecently",  # for a minute
         "QueueDeletedRecently",
     ),
-    Trouble.LIMIT: (
+    ErrorKind.LIMIT: (
         "LimitExceededException",
         "LimitExceeded",
         "TopicLimitExceeded",
         "SubscriptionLimitExceeded",
         "PackedPolicyTooLarge",
     ),
-    Trouble.REJECTED: ("MessageRejected",),
-    Trouble.NOT_FOUND: (
+    ErrorKind.REJECTED: ("MessageRejected",),
+    ErrorKind.NOT_FOUND: (
         "NotFoundException",
         "NotFound",
         "NoSuchEntity",
         "AWS.SimpleQueueService.NonExistentQueue",
         "QueueDoesNotExist",
     ),
-    Trouble.EXISTS: ("AlreadyExistsException", "QueueAlreadyExists", "QueueNameExists"),
-    Trouble.CONFLICT: ("ConflictException",),
-    Trouble.BAD_REQUEST: (
+    ErrorKind.EXISTS: ("AlreadyExistsException", "QueueAlreadyExists", "QueueNameExists"),
+    ErrorKind.CONFLICT: ("ConflictException",),
+    ErrorKind.BAD_REQUEST: (
         "BadRequestException",
         "InvalidParameter",
         "InvalidInput",
@@ -128,7 +128,7 @@ _CODES_OF: dict[Trouble, tuple[str, ...]] = {
         "InvalidAction",
         "UnknownOperationException",
     ),
-    Trouble.UNAVAILABLE: (
+    ErrorKind.UNAVAILABLE: (
         "ServiceUnavailable",
         "ServiceUnavailableException",
         "InternalError",
@@ -142,7 +142,7 @@ _CODES_OF: dict[Trouble, tuple[str, ...]] = {
 }
 TROUBLE_OF = {code: trouble for trouble, codes in _CODES_OF.items() for code in codes}
 
-_OF_STATUS = {401: Trouble.MISSING_ACTION, 403: Trouble.MISSING_ACTION, 429: Trouble.THROTTLED}
+_OF_STATUS = {401: ErrorKind.MISSING_ACTION, 403: ErrorKind.MISSING_ACTION, 429: ErrorKind.THROTTLED}
 
 # SES says both of these with the codes of throttling; only the text tells them apart.
 _QUOTA_TEXT = re.compile(r"daily (message|sending) quota", re.IGNORECASE)
@@ -165,7 +165,7 @@ class SesError(Exception):
     """
 
     def __init__(
-        self, trouble: Trouble, code: str, action: str, text: str = "", unverified: frozenset[str] = frozenset()
+        self, trouble: ErrorKind, code: str, action: str, text: str = "", unverified: frozenset[str] = frozenset()
     ) -> None:
         super().__init__(f"{action}: {code} ({trouble})")
         self.trouble = trouble
@@ -182,7 +182,7 @@ class SesError(Exception):
     @property
     def maybe_accepted(self) -> bool:
         """Whether AWS may have done it all the same: after a send, the recipients are in doubt."""
-        return self.trouble is Trouble.UNAVAILABLE
+        return self.trouble is ErrorKind.UNAVAILABLE
 
 
 def classify(error: Exception, action: str) -> SesError:
@@ -191,12 +191,12 @@ def classify(error: Exception, action: str) -> SesError:
         return _classify_answer(error, action)
     code = type(error).__name__
     if isinstance(error, ParamValidationError):  # its text repeats what was given: addresses, bodies
-        return SesError(Trouble.BAD_REQUEST, code, action, "refused before the call")
+        return SesError(ErrorKind.BAD_REQUEST, code, action, "refused before the call")
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return SesError(Trouble.ACCESS, code, action, clean(str(error)))
+        return SesError(ErrorKind.ACCESS, code, action, clean(str(error)))
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
-        return SesError(Trouble.NOT_SENT, code, action, clean(str(error)))
-    return SesError(Trouble.UNAVAILABLE, code, action, clean(str(error)))
+        return SesError(ErrorKind.NOT_SENT, code, action, clean(str(error)))
+    return SesError(ErrorKind.UNAVAILABLE, code, action, clean(str(error)))
 
 
 def clean(text: str) -> str:
@@ -226,29 +226,29 @@ def _classify_answer(error: ClientError, action: str) -> SesError:
         service, _, operation = action.partition(":")
         unknown_answers.answers.met(service, operation, clean(code), str(about.get("RequestId") or ""))
     trouble = _trouble(code, text, int(about.get("HTTPStatusCode") or 0), action)
-    if trouble is Trouble.MISSING_ACTION and (named := _NAMED_ACTION.search(text)):
+    if trouble is ErrorKind.MISSING_ACTION and (named := _NAMED_ACTION.search(text)):
         denied = f"{named[1].lower()}:{named[2]}"  # SNS writes its own name in capitals
         action = action if denied.lower() == action.lower() else denied
     return SesError(trouble, clean(code) or "unknown", action, clean(_SIGNED_TEXT.sub("", text)), unverified_in(text))
 
 
-def _trouble(code: str, text: str, status: int, action: str) -> Trouble:
+def _trouble(code: str, text: str, status: int, action: str) -> ErrorKind:
     listed = TROUBLE_OF.get(code)
-    if listed in {Trouble.THROTTLED, Trouble.LIMIT}:
+    if listed in {ErrorKind.THROTTLED, ErrorKind.LIMIT}:
         if _QUOTA_TEXT.search(text):
-            return Trouble.QUOTA
+            return ErrorKind.QUOTA
         if _RATE_TEXT.search(text):
-            return Trouble.RATE
-    if listed is Trouble.ACCESS and _SKEW_TEXT.search(text):
-        return Trouble.CLOCK_SKEW
-    if listed is Trouble.MISSING_ACTION and action == ASSUME_ROLE:
-        return Trouble.ACCESS  # the role, its trust or its ExternalId changed
+            return ErrorKind.RATE
+    if listed is ErrorKind.ACCESS and _SKEW_TEXT.search(text):
+        return ErrorKind.CLOCK_SKEW
+    if listed is ErrorKind.MISSING_ACTION and action == ASSUME_ROLE:
+        return ErrorKind.ACCESS  # the role, its trust or its ExternalId changed
     return listed or _unlisted(code, status)
 
 
-def _unlisted(code: str, status: int) -> Trouble:
+def _unlisted(code: str, status: int) -> ErrorKind:
     """Take a code that is on no list for its most careful neighbour: what is forbidden proves no permission."""
     # A number is botocore's code for a body that is not in AWS's language: a proxy, a load balancer.
     if status >= 500 or status < 400 or not code or code.isdigit():
-        return Trouble.UNAVAILABLE
-    return _OF_STATUS.get(status, Trouble.BAD_REQUEST)
+        return ErrorKind.UNAVAILABLE
+    return _OF_STATUS.get(status, ErrorKind.BAD_REQUEST)

@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryResult, bulk_request, read_results
 from bot.ses.client import AwsSession
-from bot.ses.errors import SesError, Trouble, clean
+from bot.ses.errors import ErrorKind, SesError, clean
 from storage.states import IdentityKind
 
 IDENTITIES_A_PAGE = 1000
@@ -121,7 +121,7 @@ class Ses:
             page = {**page, "NextToken": token}
 
     async def identity(self, name: str) -> IdentityFacts:
-        """Ask for one identity; Trouble.NOT_FOUND when the account has none of that name."""
+        """Ask for one identity; ErrorKind.NOT_FOUND when the account has none of that name."""
         answer = await self._read(
             "ses:GetEmailIdentity", lambda ses: ses.get_email_identity(EmailIdentity=name), "IdentityType"
         )
@@ -146,17 +146,17 @@ class Ses:
             try:
                 return await self.identity(name)
             except SesError as error:
-                if error.trouble is not Trouble.NOT_FOUND:
+                if error.trouble is not ErrorKind.NOT_FOUND:
                     raise
             await self._session.sleep(seconds)
         return await self.identity(name)
 
     async def create_identity(self, name: str, configuration_set: str = "") -> None:
-        """Add an address (AWS mails it a link) or a domain; Trouble.EXISTS when it is there already.
+        """Add an address (AWS mails it a link) or a domain; ErrorKind.EXISTS when it is there already.
 
         Every send of ours names its configuration set. A default one is for whoever sends without naming one: if it
         goes, their calls fail (SES developer guide, "Specifying a configuration set"). So it is only ever another
-        program's, and with one that is not there the call is Trouble.NOT_FOUND.
+        program's, and with one that is not there the call is ErrorKind.NOT_FOUND.
         """
         request = {"EmailIdentity": name}
         if configuration_set:
@@ -190,7 +190,7 @@ class Ses:
                 lambda ses: ses.get_configuration_set_event_destinations(ConfigurationSetName=name),
             )
         except SesError as error:
-            if error.trouble is Trouble.NOT_FOUND:
+            if error.trouble is ErrorKind.NOT_FOUND:
                 return False
             raise
         return True
@@ -198,7 +198,7 @@ class Ses:
     async def apply_for_production(
         self, *, website: str, mail_type: str, language: str, contacts: Sequence[str], use_case: str
     ) -> None:
-        """Open AWS's review of the account; Trouble.CONFLICT while one is open or after a denial.
+        """Open AWS's review of the account; ErrorKind.CONFLICT while one is open or after a denial.
 
         One attempt: a second one would meet the review that the first one opened.
         """
@@ -248,7 +248,7 @@ class Ses:
     async def list_suppressed(self, since: datetime | None, token: str = "") -> tuple[list[Suppressed], str]:
         """List a page of what AWS itself suppresses, put there since then, and the token of the next page.
 
-        AWS keeps this closed in the sandbox: Trouble.BAD_REQUEST.
+        AWS keeps this closed in the sandbox: ErrorKind.BAD_REQUEST.
         """
         page: dict[str, Any] = {"PageSize": SUPPRESSED_A_PAGE}
         if since:
@@ -269,7 +269,7 @@ class Ses:
                 "SuppressedDestination",
             )
         except SesError as error:
-            if error.trouble in {Trouble.NOT_FOUND, Trouble.BAD_REQUEST}:
+            if error.trouble in {ErrorKind.NOT_FOUND, ErrorKind.BAD_REQUEST}:
                 return None
             raise
         return _suppressed(answer["SuppressedDestination"])
@@ -282,7 +282,7 @@ class Ses:
                 lambda ses: ses.delete_suppressed_destination(EmailAddress=address),
             )
         except SesError as error:
-            if error.trouble in {Trouble.NOT_FOUND, Trouble.BAD_REQUEST}:
+            if error.trouble in {ErrorKind.NOT_FOUND, ErrorKind.BAD_REQUEST}:
                 return False
             raise
         return True
@@ -295,7 +295,7 @@ class Ses:
         """
         answer: dict[str, Any] = await self._session.call(action, call)
         if member not in answer:
-            raise SesError(Trouble.UNAVAILABLE, "UnreadableAnswer", action)
+            raise SesError(ErrorKind.UNAVAILABLE, "UnreadableAnswer", action)
         return answer
 
 

@@ -15,9 +15,9 @@ from enum import StrEnum
 from typing import Any
 
 from bot.ses.client import AwsSession
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.permission_probes import Probe, probes, simulate
-from bot.ses.provisioning import Place, SetUp, remove_queue, set_up, tear_down
+from bot.ses.provisioning import Provisioned, ResourceNames, deprovision, provision, remove_queue
 from bot.ses.retries import WAITS, NotYet, Patience, Sleep
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 NEW_KEY_SETTLES_SECONDS = 15  # a key made just now may not be known everywhere yet
 PARALLEL = 3  # SES allows about one management call a second and account
 # Nothing more can be asked.
-_LOST = frozenset({Trouble.ACCESS, Trouble.EXPIRED, Trouble.CLOCK_SKEW, Trouble.NOT_SIGNED_UP, Trouble.REGION_OFF})
+_LOST = frozenset(
+    {ErrorKind.ACCESS, ErrorKind.EXPIRED, ErrorKind.CLOCK_SKEW, ErrorKind.NOT_SIGNED_UP, ErrorKind.REGION_OFF}
+)
 OnStep = Callable[["Step"], None]
 
 
@@ -54,7 +56,7 @@ class AccessReport:
     principal_arn: str
     is_root: bool
     steps: tuple[Step, ...]
-    set_up: SetUp | None
+    set_up: Provisioned | None
     left_over: tuple[str, ...] = ()  # pieces of a failed check that could not be removed
     refusal: SesError | None = None  # the first piece that AWS did not take, though it may be asked for
 
@@ -97,7 +99,7 @@ async def check(
         monotonic: a clock for waiting, in seconds.
 
     Raises:
-        SesError: when nothing can be said: wrong credentials (Trouble.ACCESS), AWS out of reach, …
+        SesError: when nothing can be said: wrong credentials (ErrorKind.ACCESS), AWS out of reach, …
     """
     run = _Check(
         session,
@@ -111,7 +113,7 @@ async def check(
     done = report.set_up
     if done is not None and not done.found:
         if run.lost is not None or not report.passed:
-            report = replace(report, set_up=None, left_over=await tear_down(session, done, made_now=True))
+            report = replace(report, set_up=None, left_over=await deprovision(session, done, made_now=True))
         elif done.queue_url is not None and not (done.queue_works or done.queue_waits):
             left_over = await remove_queue(session, done.queue_url, made_now=True)
             report = replace(report, set_up=replace(done, queue_url=None), left_over=left_over)
@@ -190,9 +192,9 @@ class _Check:
         done = None
         if not is_root and expected_account in {"", account_id}:
             await self._probe_all(arn)
-            place = Place(self._connection, self._session.region, arn.split(":")[1], account_id)
+            place = ResourceNames(self._connection, self._session.region, arn.split(":")[1], account_id)
             if self.lost is None:
-                done = await set_up(place, self._attempt, endpoint)
+                done = await provision(place, self._attempt, endpoint)
         return AccessReport(account_id, arn, is_root, tuple(self._steps.values()), done, refusal=self._refusal)
 
     async def _probe_all(self, arn: str) -> None:
@@ -238,7 +240,7 @@ class _Check:
         call: Callable[[Any], Any],
         *,
         required: bool = True,
-        fine: Trouble | None = None,
+        fine: ErrorKind | None = None,
         not_yet: NotYet | None = None,
     ) -> dict[str, Any] | SesError:
         """Make one call of the set-up (setup.Attempt).
@@ -253,7 +255,7 @@ class _Check:
             outcome = self._judge(error, (action,), required, proof=self._broken or error.trouble is fine)
             if outcome is not Outcome.OK:
                 self._broken = True
-                if error.trouble is Trouble.BAD_REQUEST:
+                if error.trouble is ErrorKind.BAD_REQUEST:
                     self._refusal = self._refusal or error
             return error
         self._decide((action,), required, Outcome.OK)
@@ -264,7 +266,7 @@ class _Check:
         if error.trouble in _LOST:
             self.lost = error
             return Outcome.UNKNOWN
-        if error.trouble is Trouble.MISSING_ACTION:
+        if error.trouble is ErrorKind.MISSING_ACTION:
             named = next((action for action in actions if action.lower() == error.action.lower()), None)
             note = "" if named else f"AWS names {error.action}"
             return self._decide((named or actions[0],), required, Outcome.MISSING, note)

@@ -12,7 +12,7 @@ from operator import methodcaller
 from typing import Any, Protocol
 
 from bot.ses.client import AwsSession
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.retries import NotYet
 
 PREFIX = "mailroom-"
@@ -37,7 +37,7 @@ event is lost; more than 3,600 s it does not take (SNS developer guide, "Amazon 
 
 
 @dataclass(frozen=True)
-class Place:
+class ResourceNames:
     """Where the pieces of one connection stand, and with it their names."""
 
     connection: str
@@ -54,7 +54,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class SetUp:
+class Provisioned:
     configuration_set: str
     topic_arn: str
     queue_url: str | None = None  # None: there is no queue
@@ -66,13 +66,13 @@ class SetUp:
 
 
 # "You must wait at least one second after the queue is created" (CreateQueue, SQS API reference)
-NO_QUEUE_YET = NotYet(lambda error: error.trouble is Trouble.NOT_FOUND, (1, 2, 4))
+NO_QUEUE_YET = NotYet(lambda error: error.trouble is ErrorKind.NOT_FOUND, (1, 2, 4))
 
 _SNS_TEXT = re.compile(r"\b(SNS|topic)\b", re.IGNORECASE)
 
 # SES publishes a message to the topic before it takes it, and the topic's policy was set a moment ago.
 NO_TOPIC_YET = NotYet(
-    lambda error: error.trouble is Trouble.BAD_REQUEST and bool(_SNS_TEXT.search(error.text)), (1, 2, 4, 8)
+    lambda error: error.trouble is ErrorKind.BAD_REQUEST and bool(_SNS_TEXT.search(error.text)), (1, 2, 4, 8)
 )
 
 
@@ -88,12 +88,12 @@ class Attempt(Protocol):
         call: Callable[[Any], Any],
         *,
         required: bool = True,
-        fine: Trouble | None = None,
+        fine: ErrorKind | None = None,
         not_yet: NotYet | None = None,
     ) -> dict[str, Any] | SesError: ...
 
 
-async def set_up(place: Place, attempt: Attempt, endpoint: str = "") -> SetUp:
+async def provision(place: ResourceNames, attempt: Attempt, endpoint: str = "") -> Provisioned:
     """Make every piece that is missing and put every piece right; `endpoint` is told of events where no queue is.
 
     Each action is attempted, whatever became of those before it, so that all that is missing is found in one go.
@@ -103,8 +103,8 @@ async def set_up(place: Place, attempt: Attempt, endpoint: str = "") -> SetUp:
     queue_url, refusals = await _queue(place, attempt)
     works = not refusals
     await _subscriptions(place, attempt, endpoint, with_queue=works)
-    denied = any(error.trouble is Trouble.MISSING_ACTION for error in refusals)
-    return SetUp(
+    denied = any(error.trouble is ErrorKind.MISSING_ACTION for error in refusals)
+    return Provisioned(
         place.name,
         place.arn("sns"),
         queue_url,
@@ -116,8 +116,8 @@ async def set_up(place: Place, attempt: Attempt, endpoint: str = "") -> SetUp:
     )
 
 
-async def tear_down(
-    session: AwsSession, done: SetUp, *, keep_set: bool = False, made_now: bool = False
+async def deprovision(
+    session: AwsSession, done: Provisioned, *, keep_set: bool = False, made_now: bool = False
 ) -> tuple[str, ...]:
     """Remove every piece, the topic with its subscriptions. Returns what could not be removed, and why.
 
@@ -145,7 +145,7 @@ async def _remove_topic(session: AwsSession, arn: str) -> tuple[str, ...]:
 
 
 async def remove_queue(session: AwsSession, url: str, *, made_now: bool = False) -> tuple[str, ...]:
-    """Remove the queue alone. Returns what could not be removed, as `tear_down`.
+    """Remove the queue alone. Returns what could not be removed, as `deprovision`.
 
     `made_now`: that it is not there may only say that AWS does not know it yet.
     """
@@ -160,7 +160,7 @@ async def _remove(
         try:
             await session.call(action, call)
         except SesError as error:
-            if error.trouble is not Trouble.NOT_FOUND:
+            if error.trouble is not ErrorKind.NOT_FOUND:
                 return (f"{piece}: {error}",)
         else:
             break
@@ -169,13 +169,13 @@ async def _remove(
     return ()
 
 
-def topic_policy(place: Place) -> dict[str, Any]:
+def topic_policy(place: ResourceNames) -> dict[str, Any]:
     """Let SES publish to the topic, for this account only (SES developer guide, "SNS topic permissions")."""
     condition = {"StringEquals": {"aws:SourceAccount": place.account_id}}
     return _policy("ses.amazonaws.com", "sns:Publish", place.arn("sns"), condition)
 
 
-def queue_policy(place: Place) -> dict[str, Any]:
+def queue_policy(place: ResourceNames) -> dict[str, Any]:
     """Let the topic put messages into the queue, and nobody else."""
     condition = {"ArnEquals": {"aws:SourceArn": place.arn("sns")}}
     return _policy("sns.amazonaws.com", "sqs:SendMessage", place.arn("sqs"), condition)
@@ -193,11 +193,11 @@ def _policy(service: str, action: str, resource: str, condition: dict[str, Any])
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-async def _topic(place: Place, attempt: Attempt) -> tuple[bool, bool]:
+async def _topic(place: ResourceNames, attempt: Attempt) -> tuple[bool, bool]:
     """Make the topic. Returns whether it was there, and whether it may be now."""
     arn = place.arn("sns")
     seen = await attempt(
-        "sns:GetTopicAttributes", lambda sns: sns.get_topic_attributes(TopicArn=arn), fine=Trouble.NOT_FOUND
+        "sns:GetTopicAttributes", lambda sns: sns.get_topic_attributes(TopicArn=arn), fine=ErrorKind.NOT_FOUND
     )
     made = await attempt("sns:CreateTopic", lambda sns: sns.create_topic(Name=place.name))
     # Signature version 2 is SHA-256; SNS's default is SHA-1.
@@ -213,12 +213,12 @@ async def _topic(place: Place, attempt: Attempt) -> tuple[bool, bool]:
     return found, found or not _is_denied(made)
 
 
-async def _configuration_set(place: Place, attempt: Attempt) -> tuple[bool, bool]:
+async def _configuration_set(place: ResourceNames, attempt: Attempt) -> tuple[bool, bool]:
     """Make the configuration set and its way to the topic. Returns whether it was there, and whether it may be now."""
     made = await attempt(
         "ses:CreateConfigurationSet",
         lambda ses: ses.create_configuration_set(ConfigurationSetName=place.name),
-        fine=Trouble.EXISTS,
+        fine=ErrorKind.EXISTS,
     )
     wanted = {
         "Enabled": True,
@@ -229,7 +229,7 @@ async def _configuration_set(place: Place, attempt: Attempt) -> tuple[bool, bool
     await attempt(
         "ses:CreateConfigurationSetEventDestination",
         lambda ses: ses.create_configuration_set_event_destination(**names),
-        fine=Trouble.EXISTS,
+        fine=ErrorKind.EXISTS,
         not_yet=NO_TOPIC_YET,
     )
     answer = await attempt(
@@ -244,11 +244,11 @@ async def _configuration_set(place: Place, attempt: Attempt) -> tuple[bool, bool
             lambda ses: ses.update_configuration_set_event_destination(**names),
             not_yet=NO_TOPIC_YET,
         )
-    return isinstance(made, SesError) and made.trouble is Trouble.EXISTS, not _is_denied(made)
+    return isinstance(made, SesError) and made.trouble is ErrorKind.EXISTS, not _is_denied(made)
 
 
 def _is_denied(made: dict[str, Any] | SesError) -> bool:
-    return isinstance(made, SesError) and made.trouble is Trouble.MISSING_ACTION
+    return isinstance(made, SesError) and made.trouble is ErrorKind.MISSING_ACTION
 
 
 def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
@@ -260,7 +260,7 @@ def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
     )
 
 
-async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, list[SesError]]:
+async def _queue(place: ResourceNames, attempt: Attempt) -> tuple[str | None, list[SesError]]:
     """Make the queue, and try what collecting from it needs. Returns its URL, and what was refused of it.
 
     Its policy is given when it is made: one that is set later may take a minute to work (SetQueueAttributes, SQS API
@@ -271,20 +271,20 @@ async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, list[SesEr
         "sqs:CreateQueue",
         lambda sqs: sqs.create_queue(QueueName=place.name, Attributes=attributes),
         required=False,
-        fine=Trouble.EXISTS,
+        fine=ErrorKind.EXISTS,
     )
-    if isinstance(made, SesError) and made.trouble is Trouble.EXISTS:  # somebody changed its attributes
+    if isinstance(made, SesError) and made.trouble is ErrorKind.EXISTS:  # somebody changed its attributes
         made = await attempt("sqs:CreateQueue", lambda sqs: sqs.create_queue(QueueName=place.name), required=False)
     if isinstance(made, SesError):
         return None, [made]
     url: str = made["QueueUrl"]
     refused = []
-    calls: list[tuple[str, Callable[[Any], Any], Trouble | None]] = [
+    calls: list[tuple[str, Callable[[Any], Any], ErrorKind | None]] = [
         ("SetQueueAttributes", lambda sqs: sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes), None),
         ("GetQueueAttributes", lambda sqs: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"]), None),
         # Seen for no time at all: a message that is there is collected as if nobody had looked.
         ("ReceiveMessage", lambda sqs: sqs.receive_message(QueueUrl=url, VisibilityTimeout=0, WaitTimeSeconds=0), None),
-        ("DeleteMessage", lambda sqs: sqs.delete_message(QueueUrl=url, ReceiptHandle="none"), Trouble.BAD_REQUEST),
+        ("DeleteMessage", lambda sqs: sqs.delete_message(QueueUrl=url, ReceiptHandle="none"), ErrorKind.BAD_REQUEST),
     ]
     for name, call, fine in calls:
         answer = await attempt(f"sqs:{name}", call, required=False, fine=fine, not_yet=NO_QUEUE_YET)
@@ -293,18 +293,18 @@ async def _queue(place: Place, attempt: Attempt) -> tuple[str | None, list[SesEr
     return url, refused
 
 
-async def _subscriptions(place: Place, attempt: Attempt, endpoint: str, *, with_queue: bool) -> None:
+async def _subscriptions(place: ResourceNames, attempt: Attempt, endpoint: str, *, with_queue: bool) -> None:
     """Tell the queue, or the endpoint, of what the topic hears. SNS gives an existing subscription back.
 
     An address that SNS does not take is no missing permission: that nothing comes from there is noticed elsewhere.
     """
     topic = place.arn("sns")
-    fine: Trouble | None = None
+    fine: ErrorKind | None = None
     if with_queue:
         arn, protocol, told = topic, "sqs", place.arn("sqs")
     elif endpoint:
-        arn, protocol, told, fine = topic, endpoint.partition(":")[0], endpoint, Trouble.BAD_REQUEST
+        arn, protocol, told, fine = topic, endpoint.partition(":")[0], endpoint, ErrorKind.BAD_REQUEST
     else:  # with nobody to tell, the right to subscribe is still asked for, at a topic that is not there
-        arn, protocol, told, fine = f"{topic}-none", "sqs", place.arn("sqs"), Trouble.NOT_FOUND
+        arn, protocol, told, fine = f"{topic}-none", "sqs", place.arn("sqs"), ErrorKind.NOT_FOUND
     request = {"TopicArn": arn, "Protocol": protocol, "Endpoint": told, "ReturnSubscriptionArn": True}
     await attempt("sns:Subscribe", methodcaller("subscribe", **request), fine=fine)

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.ses.client import AwsSession
-from bot.ses.errors import UNKNOWN_KEY_CODES, SesError, Trouble
+from bot.ses.errors import UNKNOWN_KEY_CODES, ErrorKind, SesError
 
 THROTTLE_WAITS_SECONDS = (1, 2, 4, 4, 4)  # before a call that was refused for now is made again
 LOSS_WAITS_SECONDS = (1, 2)  # before one that got no answer is
 KEY_WAIT_SECONDS = 2
 
 WAITS = {
-    Trouble.THROTTLED: THROTTLE_WAITS_SECONDS,
-    Trouble.RATE: THROTTLE_WAITS_SECONDS,
-    Trouble.UNAVAILABLE: LOSS_WAITS_SECONDS,
-    Trouble.NOT_SENT: LOSS_WAITS_SECONDS,
+    ErrorKind.THROTTLED: THROTTLE_WAITS_SECONDS,
+    ErrorKind.RATE: THROTTLE_WAITS_SECONDS,
+    ErrorKind.UNAVAILABLE: LOSS_WAITS_SECONDS,
+    ErrorKind.NOT_SENT: LOSS_WAITS_SECONDS,
 }
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -45,7 +45,7 @@ class Patience:
         Raises:
             SesError: when it fails, and no waiting helps.
         """
-        tries: Counter[Trouble] = Counter()
+        tries: Counter[ErrorKind] = Counter()
         while True:
             try:
                 return await self._session.call(action, call, once=True)

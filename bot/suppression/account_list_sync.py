@@ -32,7 +32,7 @@ _BETWEEN_PAGES = 1.0  # seconds: AWS allows about one such call a second
 _REASONS: Final = {"BOUNCE": SuppressionReason.BOUNCE, "COMPLAINT": SuppressionReason.COMPLAINT}
 
 
-class SuppressedAtAws:
+class AccountListSync:
     """A chore (chores.py): once a day, when a mailer is connected, when production opens, and after a silence."""
 
     def __init__(

@@ -18,8 +18,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from bot.email_addresses import address_key
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
-from bot.ses.errors import SesError, Trouble
-from bot.suppression.unsubscribe_links import Key, Recipient, read_token
+from bot.ses.errors import ErrorKind, SesError
+from bot.suppression.unsubscribe_links import Key, LinkSubject, read_token
 from storage import audit
 from storage.database import Database, insert_into
 from storage.models import Delivery, Suppression, Team, new_id
@@ -104,11 +104,11 @@ class Suppressions:
         self._mailers = mailers
         self._keys = keys
 
-    def whose(self, token: str) -> Recipient | None:
+    def whose(self, token: str) -> LinkSubject | None:
         """Return whose unsubscribe link this is; None: we did not make it."""
         return read_token(self._keys, token)
 
-    async def unsubscribe(self, recipient: Recipient) -> None:
+    async def unsubscribe(self, recipient: LinkSubject) -> None:
         """Suppress the recipient of a link, before the next claim."""
         async with self._db.write() as session:
             delivery = await session.get(Delivery, (recipient.broadcast_id, recipient.seq))
@@ -168,7 +168,7 @@ class Suppressions:
             try:
                 return AtAws.LIFTED if await ses.lift_suppressed(address) else AtAws.NOT_LISTED
             except SesError as error:
-                if error.trouble is not Trouble.MISSING_ACTION:
+                if error.trouble is not ErrorKind.MISSING_ACTION:
                     raise
                 return AtAws.NOT_ALLOWED if await ses.get_suppressed(address) else AtAws.NOT_LISTED
         except SesError as error:

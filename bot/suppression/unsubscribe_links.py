@@ -19,7 +19,7 @@ TEST_SEQ = 0  # stands in the link of a test, which is nobody's: recipients are 
 
 
 @dataclass(frozen=True, slots=True)
-class Recipient:
+class LinkSubject:
     """The delivery that a link belongs to. Team and broadcast are ids as `storage.models.new_id` makes them."""
 
     team_id: str
@@ -32,7 +32,7 @@ class Recipient:
         return self.seq == TEST_SEQ
 
 
-def make_token(keys: Sequence[Key], recipient: Recipient) -> str:
+def make_token(keys: Sequence[Key], recipient: LinkSubject) -> str:
     """Return a URL-safe token for a recipient, signed with the first key: 72 characters with a key id of two."""
     key_id, key = keys[0]
     claim = (
@@ -44,7 +44,7 @@ def make_token(keys: Sequence[Key], recipient: Recipient) -> str:
     return urlsafe_b64encode(_mac(key, claim) + claim).rstrip(b"=").decode()
 
 
-def read_token(keys: Sequence[Key], token: str) -> Recipient | None:
+def read_token(keys: Sequence[Key], token: str) -> LinkSubject | None:
     """Return whom a token is for, or None for one that no key of ours has signed, in time that tells nothing."""
     signed = _decode(token)
     mac, claim = signed[:_MAC_BYTES], signed[_MAC_BYTES:]
@@ -52,7 +52,7 @@ def read_token(keys: Sequence[Key], token: str) -> Recipient | None:
     broadcast, seq, key_id = rest[:_ID_BYTES], rest[_ID_BYTES : _ID_BYTES + _SEQ_BYTES], rest[_ID_BYTES + _SEQ_BYTES :]
     for known_id, key in keys:
         if hmac.compare_digest(mac, _mac(key, claim)) and known_id.encode() == key_id:
-            return Recipient(team.hex(), broadcast.hex(), int.from_bytes(seq))
+            return LinkSubject(team.hex(), broadcast.hex(), int.from_bytes(seq))
     return None
 
 

@@ -95,7 +95,7 @@ class Teams:
         async with self._db.write() as session:
             row = await session.get_one(Team, team.id, with_for_update=True)
             await reachability.workspace_back(session, row.slack_team_id, now=now)
-            await reachability.back_in_touch(session, row, now=now)
+            await reachability.mark_reachable(session, row, now=now)
             await reachability.describe(
                 session, row, name=channel.name, private=channel.private, shared=channel.shared, now=now
             )

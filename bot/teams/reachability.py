@@ -11,7 +11,7 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
-from bot.broadcast.pauses import hold
+from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from storage import audit, leases
 from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team
@@ -43,7 +43,7 @@ def wait_until(team: Team, now: datetime, *, direct: bool) -> datetime | None:
     return now + LOOK_AGAIN
 
 
-async def lost_touch(session: AsyncSession, team: Team, why: str, *, now: datetime) -> bool:
+async def mark_unreachable(session: AsyncSession, team: Team, why: str, *, now: datetime) -> bool:
     """Remember that the channel is out of reach; its messages wait.
 
     Args:
@@ -65,7 +65,7 @@ async def lost_touch(session: AsyncSession, team: Team, why: str, *, now: dateti
     return True
 
 
-async def back_in_touch(session: AsyncSession, team: Team, *, now: datetime) -> bool:
+async def mark_reachable(session: AsyncSession, team: Team, *, now: datetime) -> bool:
     """Remember that the channel is in reach, and have what waited delivered at once; return whether that is news."""
     row = await _locked(session, team)
     if row.reachable:
@@ -77,7 +77,7 @@ async def back_in_touch(session: AsyncSession, team: Team, *, now: datetime) -> 
     return True
 
 
-async def look_soon(session: AsyncSession, team: Team, *, now: datetime) -> None:
+async def schedule_check(session: AsyncSession, team: Team, *, now: datetime) -> None:
     """Have Slack asked how the channel is, unless the app is no longer in its workspace."""
     if team.unreachable_why not in WORKSPACE_GONE:
         await leases.schedule(session, PollKind.CHANNEL, team.id, now)
@@ -131,7 +131,7 @@ async def describe(session: AsyncSession, team: Team, *, name: str, private: boo
     audit.record(session, team.id, audit.MAILROOM, "team.described", now=now, before=before, after=after)
 
 
-async def renumber(session: AsyncSession, workspace: str, old: str, new: str, *, now: datetime) -> Team | None:
+async def change_channel_id(session: AsyncSession, workspace: str, old: str, new: str, *, now: datetime) -> Team | None:
     """Move the team to the channel's new id, its messages with it; None where no team has the old one."""
     team = (
         await session.exec(
@@ -169,7 +169,7 @@ async def _pause_all(session: AsyncSession, workspace: str, now: datetime) -> No
         .with_for_update(of=Broadcast)
     )
     going = [each for each in await session.exec(live) if PauseReason.UNREACHABLE not in each.pause_reasons]
-    await hold(session, going, PauseReason.UNREACHABLE, now)
+    await pause(session, going, PauseReason.UNREACHABLE, now)
 
 
 async def _mailers_in(session: AsyncSession, workspace: str) -> list[str]:

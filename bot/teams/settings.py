@@ -64,7 +64,7 @@ class TeamSettings:
 
     @property
     def mark(self) -> int:
-        return mark(repr(asdict(self)))
+        return etag(repr(asdict(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class TeamRules:
         async with self._db.write() as session:
             await session.get_one(Team, team.id, with_for_update=True)
             before = await _admins(session, team)
-            if mark(repr(before)) != seen:
+            if etag(repr(before)) != seen:
                 raise ChangedMeanwhileError
             new, gone = set(users) - set(before), set(before) - set(users)
             if not new | gone:
@@ -156,7 +156,7 @@ class TeamRules:
             return History(rows, dict((await session.exec(about)).all()), dict((await session.exec(tokens)).all()))
 
 
-def mark(shown: str) -> int:
+def etag(shown: str) -> int:
     """Return a number that is another one for another text, and fits the version of a form."""
     return zlib.crc32(shown.encode()) % 1_000_000_000
 

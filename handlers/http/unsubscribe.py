@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from bot.suppression.unsubscribe_links import Recipient
+from bot.suppression.unsubscribe_links import LinkSubject
 
-Whose = Callable[[str], Recipient | None]
-Unsubscribe = Callable[[Recipient], Awaitable[None]]
+Whose = Callable[[str], LinkSubject | None]
+Unsubscribe = Callable[[LinkSubject], Awaitable[None]]
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -60,7 +60,7 @@ class UnsubscribePages:
         return _without_effect(recipient) or _html(_DONE, 200)
 
 
-def _without_effect(recipient: Recipient | None) -> web.Response | None:
+def _without_effect(recipient: LinkSubject | None) -> web.Response | None:
     """Return the page of a link that takes nobody off."""
     if recipient is None:
         return _html(_WRONG, 404)

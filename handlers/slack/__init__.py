@@ -1,7 +1,7 @@
 """Everything that is Slack: listeners in, views and notices out."""
 
-from handlers.slack.dispatch.listeners import Listeners, Word
-from handlers.slack.dispatch.user_directory import People
+from handlers.slack.dispatch.listeners import Listeners, Subcommand
+from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.flows.alerts import IncidentFlow
 from handlers.slack.flows.api_tokens import ApiFlow
 from handlers.slack.flows.audiences import AudienceFlow
@@ -19,7 +19,7 @@ from handlers.slack.services import Services
 from handlers.slack.use_as_audience import UseAsAudienceFlow
 
 
-def register(listeners: Listeners, services: Services, people: People) -> None:
+def register(listeners: Listeners, services: Services, people: UserDirectory) -> None:
     """Register every command, button and form, one flow after the other."""
     status, connect, identities = StatusFlow(services), ConnectFlow(services), IdentityFlow(services)
     production, suppress = ProductionFlow(services), SuppressFlow(services)
@@ -39,6 +39,6 @@ def register(listeners: Listeners, services: Services, people: People) -> None:
     _command(listeners, "/broadcast", [*broadcasts.words(), *tests.words(), *reports.words(), *audiences.words()])
 
 
-def _command(listeners: Listeners, name: str, words: list[Word]) -> None:
+def _command(listeners: Listeners, name: str, words: list[Subcommand]) -> None:
     helping = help_word(name, words)
     listeners.command(name, [*words, helping], unknown=helping)

@@ -12,8 +12,8 @@ from bot.broadcast.resend import Resend
 from bot.dashboard import Standing
 from bot.errors import BotError
 from bot.mailer.identities.dns_records import Finding, Found, records_of
-from bot.mailer.identities.recovery import Retried
-from bot.mailer.identities.recovery_state import AlreadyDoneError
+from bot.mailer.identities.recovery import RetryOutcome
+from bot.mailer.identities.recovery_state import StaleActionError
 from bot.mailer.readiness.overview import Overview
 from bot.mailer.readiness.rules import facts_from, readiness
 from bot.ses.cloudformation import RoleOffer
@@ -260,8 +260,8 @@ def _messages() -> dict[str, Message]:
         "identities.added": identities.added(identity, records_of(identity, mailer.region)),
         "identities.replaced": identities.replaced(identity),
         "identities.superseded": identities.superseded(identity),
-        "identity_recovery.retried": identity_recovery.retried(Retried(identity, again=True)),
-        "identity_recovery.too_late": identity_recovery.too_late(AlreadyDoneError("Somebody was faster.", _SOMEBODY)),
+        "identity_recovery.retried": identity_recovery.retried(RetryOutcome(identity, again=True)),
+        "identity_recovery.too_late": identity_recovery.too_late(StaleActionError("Somebody was faster.", _SOMEBODY)),
         "notices.account_shared": notices.account_shared(mailer, _team(), [_team()]),
         "notices.applied": notices.applied(),
         "notices.connected": notices.connected(mailer),

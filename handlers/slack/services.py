@@ -16,9 +16,9 @@ from bot.mailer.connection.disconnect import Removal
 from bot.mailer.connection.production_access import ProductionAccess
 from bot.mailer.connection.role_setup import RoleOffers
 from bot.mailer.identities.management import Identities
-from bot.mailer.identities.recovery import Mending
+from bot.mailer.identities.recovery import IdentityRecovery
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.feedback_health import Hearing
+from bot.mailer.monitoring.feedback_health import FeedbackCheck
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
 from bot.suppression.suppression_list import Suppressions
@@ -39,9 +39,9 @@ class Services:
     role_offers: RoleOffers
     removal: Removal
     identities: Identities
-    mending: Mending
+    identity_recovery: IdentityRecovery
     incidents: Incidents
-    hearing: Hearing
+    hearing: FeedbackCheck
     production: ProductionAccess
     team_rules: TeamRules
     broadcasts: Broadcasts

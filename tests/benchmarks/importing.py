@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.broadcast.audience.csv_reader import parse
+from bot.broadcast.audience.csv_reader import read_csv
 from bot.broadcast.audience.store import store_audience
 from storage.models import Audience
 from tests.benchmarks.measure import Measured, at_most_times, grows, say, spending
@@ -36,7 +36,7 @@ async def _import(made: Rig, file: Path, size: int) -> tuple[float, float]:
     async with made.db.write() as session:
         session.add(team)
     with file.open("rb") as upload, spending() as spent:
-        sheet = parse(upload)
+        sheet = read_csv(upload)
         audience = Audience(team_id=team.id, columns=list(sheet.columns), created_by="U1", created_at=now)
         await store_audience(made.db, audience, sheet)
     with file.open(newline="") as upload, spending() as bare:

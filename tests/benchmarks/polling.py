@@ -127,7 +127,7 @@ def _rows(made: Rig, size: int) -> Iterator[tuple[_Row, ...]]:
     identity = identity_row(first, DOMAIN, now, verification_status="SUCCESS").model_dump()
     for number in range(1, size + 1):
         team_id, mailer_id = new_id(), new_id()
-        sealed = made.vault.seal(key(number), team_id=team_id, mailer_id=mailer_id)
+        sealed = made.credential_store.seal(key(number), team_id=team_id, mailer_id=mailer_id)
         account = {"account_id": f"{number:012d}", "connection": mailer_id, "credentials": sealed}
         due_at = now + EVERY * (1 + number / size)
         yield (

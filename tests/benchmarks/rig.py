@@ -14,11 +14,11 @@ from botocore.config import Config
 from sqlmodel import col, func, select
 
 from bot.broadcast.broadcasts import Broadcasts
-from bot.broadcast.content.message import Letters
-from bot.broadcast.delivery.dispatcher import Engine
+from bot.broadcast.content.message import PersonalizerCache
+from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.draft import Draft, Upload
-from bot.broadcast.preflight import Gate
-from bot.mailer.credential_store import Vault
+from bot.broadcast.preflight import Preflight
+from bot.mailer.credential_store import CredentialStore
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.poll_schedule import PollIntervals
@@ -79,19 +79,21 @@ class Rig:
         self.db = db
         self.clients = SesClients()
         self.keys = keys
-        self.vault = Vault(self.keys, self.clients)
-        self.mailers = Mailers(db, db.now, self.vault, pending_seconds=60)
+        self.credential_store = CredentialStore(self.keys, self.clients)
+        self.mailers = Mailers(db, db.now, self.credential_store, pending_seconds=60)
         self.monitor = Monitor(db, db.now, self.mailers, PollIntervals())
         self.overviews = Overviews(self.mailers, db.now, small_limit=50, healthy_seconds=600)
-        gate = Gate(self.mailers, self.monitor, self.overviews)
+        preflight = Preflight(self.mailers, self.monitor, self.overviews)
         self.broadcasts = Broadcasts(
-            db, db.now, gate, undo_seconds=0, test_limit=50, public_url="https://mail.example.net"
+            db, db.now, preflight, undo_seconds=0, test_limit=50, public_url="https://mail.example.net"
         )
 
-    def engine(self) -> Engine:
+    def engine(self) -> Dispatcher:
         gc.freeze()  # as `app.serve` does once all is built
-        letters = Letters(self.keys.derive("unsubscribe"))
-        return Engine(self.db, self.db.now, self.mailers, self.monitor, self.overviews, letters, small_limit=50)
+        personalizers = PersonalizerCache(self.keys.derive("unsubscribe"))
+        return Dispatcher(
+            self.db, self.db.now, self.mailers, self.monitor, self.overviews, personalizers, small_limit=50
+        )
 
     def team(self, number: int) -> Team:
         return Team(
@@ -108,7 +110,7 @@ class Rig:
         """Store a team and its mailer in an AWS account of its own, with the facts that the local SES has for it."""
         now, mailer_id = self.db.now(), new_id()
         team = self.team(number)
-        sealed = self.vault.seal(key(number), team_id=team.id, mailer_id=mailer_id)
+        sealed = self.credential_store.seal(key(number), team_id=team.id, mailer_id=mailer_id)
         mailer = mailer_row(team, now, id=mailer_id, account_id=f"{number:012d}", region=REGION, credentials=sealed)
         async with self.db.write() as session:
             session.add(team)

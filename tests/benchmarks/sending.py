@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from bot.broadcast.content.message import Addressee, Letters
+from bot.broadcast.content.message import PersonalizerCache, Recipient
 from bot.ses.bulk_send import bulk_request
 from storage.models import Broadcast
 from tests.benchmarks.measure import (
@@ -78,14 +78,19 @@ class _Loops:
     @classmethod
     async def of(cls, made: Rig, broadcast: Broadcast, url: str) -> _Loops:
         """Take the request that Mailroom itself would make for the first recipients."""
-        letters = Letters(made.keys.derive("unsubscribe"))
-        letter = await made.db.run(lambda connection: letters.of(connection, broadcast))
+        personalizers = PersonalizerCache(made.keys.derive("unsubscribe"))
+        personalizer = await made.db.run(lambda connection: personalizers.of(connection, broadcast))
         people = [
-            Addressee(seq, f"r{seq}@c1.example", [f"r{seq}@c1.example", f"Name {seq}", "Springfield", f"{seq:08x}"])
+            Recipient(seq, f"r{seq}@c1.example", [f"r{seq}@c1.example", f"Name {seq}", "Springfield", f"{seq:08x}"])
             for seq in range(1, CHUNK + 1)
         ]
-        entries, tags = letter.entries(people), letter.tags("0" * 32)
-        return cls(url, bulk_request(letter.fixed.sender, letter.reply_to, "mailroom", letter.template, entries, tags))
+        entries, tags = personalizer.entries(people), personalizer.tags("0" * 32)
+        return cls(
+            url,
+            bulk_request(
+                personalizer.fixed.sender, personalizer.reply_to, "mailroom", personalizer.template, entries, tags
+            ),
+        )
 
     def bulk(self, size: int) -> float:
         """Return µs of CPU for each recipient, with calls of 50."""

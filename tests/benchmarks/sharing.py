@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sqlmodel import col, func, select
 
-from bot.broadcast.delivery.dispatcher import Engine
+from bot.broadcast.delivery.dispatcher import Dispatcher
 from storage.models import Broadcast
 from storage.states import BroadcastState
 from tests.benchmarks.measure import Measured, at_most_times, say
@@ -40,7 +40,7 @@ async def fairness(scale: float) -> Sequence[Measured]:
     return [at_most_times("fairness", min(beside), "seconds", min(alone), 1.5)]
 
 
-async def _rounds(made: Rig, engine: Engine, teams: int) -> list[float]:
+async def _rounds(made: Rig, engine: Dispatcher, teams: int) -> list[float]:
     """Return how many seconds it took, each time, until all small broadcasts were done."""
     took = []
     for number in range(1, ROUNDS + 1):

@@ -243,7 +243,7 @@ async def test_whatever_is_only_read_changes_nothing(world: World, program: Prog
     await world.sends()
     async with world.bot.db.read() as session:
         made = (await session.exec(select(Broadcast))).one()
-    link = unsubscribe_links.make_token(world.bot._link_keys, unsubscribe_links.Recipient(made.team_id, made.id, 1))
+    link = unsubscribe_links.make_token(world.bot._link_keys, unsubscribe_links.LinkSubject(made.team_id, made.id, 1))
     paths = [path for path, methods in description["paths"].items() if "get" in methods]
     paths += ["/api/v1/openapi.json", "/api/docs", "/healthz", "/metrics", f"/u/{link}"]  # /readyz tries a write
     await program.get("/mailer")  # when it was used last is kept once a minute

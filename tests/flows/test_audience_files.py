@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from handlers.slack.dispatch.listeners import Patience
+from handlers.slack.dispatch.listeners import AckTimeouts
 from tests.databases import Clock
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground
@@ -218,7 +218,7 @@ async def test_an_audience_that_was_held_for_a_day_is_asked_for_again_and_nothin
 @pytest.fixture
 async def hasty(aws: AwsPlayground, database_url: str, clock: Clock) -> AsyncIterator[World]:
     """A world in which every modal shows its waiting view at once."""
-    async with open_world(aws, database_url, clock, patience=Patience(opening=0, submission=0)) as built:
+    async with open_world(aws, database_url, clock, patience=AckTimeouts(opening=0, submission=0)) as built:
         await built.is_open()
         yield built
 

@@ -314,7 +314,7 @@ async def test_a_running_broadcast_is_finished_while_the_channel_is_out_of_reach
     async with world.bot.db.write() as session:
         broadcast = (await session.exec(select(Broadcast))).one()
         assert broadcast.state == "sending"
-        await reachability.lost_touch(session, await the_team(world), "is_archived", now=world.clock())
+        await reachability.mark_unreachable(session, await the_team(world), "is_archived", now=world.clock())
 
     await world.bot.engine.idle()
 

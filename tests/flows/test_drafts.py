@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from handlers.slack.dispatch.listeners import Patience
+from handlers.slack.dispatch.listeners import AckTimeouts
 from storage.models import Audience, Broadcast
 from storage.states import BroadcastState
 from tests.databases import Clock
@@ -88,7 +88,7 @@ async def test_a_saved_audience_that_somebody_removed_meanwhile_is_refused_in_it
 @pytest.fixture
 async def hasty(aws: AwsPlayground, database_url: str, clock: Clock) -> AsyncIterator[World]:
     """A world in which every submission shows its waiting view at once."""
-    async with open_world(aws, database_url, clock, patience=Patience(opening=25, submission=0)) as built:
+    async with open_world(aws, database_url, clock, patience=AckTimeouts(opening=25, submission=0)) as built:
         await built.is_open()
         yield built
 

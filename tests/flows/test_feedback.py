@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import select
 
-from bot.feedback.event_processor import record
+from bot.feedback.event_processor import process_events
 from bot.feedback.ses_events import Event, EventKind, parse
 from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression
 from storage.states import ChunkState, DeliveryState
@@ -184,7 +184,7 @@ async def test_an_event_about_another_mailers_broadcast_says_nothing(world: Worl
     stranger = Mailer(**mailer.model_dump() | {"id": "somebody-elses"})
 
     async with world.bot.db.write() as session:
-        await record(session, stranger, [event], world.clock())
+        await process_events(session, stranger, [event], world.clock())
 
     assert await states(world) == before
     assert await suppressed(world) == {}

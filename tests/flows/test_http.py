@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlmodel import select
 
 from bot import unknown_answers
-from storage.models import SeenRequest
+from storage.models import ProcessedRequest
 from tests.databases import Databases
 from tests.flows.program import counted, make_token
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
@@ -246,7 +246,7 @@ async def test_a_signed_request_that_is_sent_again_has_one_effect(world: World) 
 
     assert len(world.ada.reads(world.news)) == 1
     async with world.bot.db.read() as session:
-        keys = [row.key for row in await session.exec(select(SeenRequest))]
+        keys = [row.key for row in await session.exec(select(ProcessedRequest))]
     assert any(first.payload["trigger_id"] in key for key in keys)
 
 

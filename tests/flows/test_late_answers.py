@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from handlers.slack.dispatch.listeners import Patience
+from handlers.slack.dispatch.listeners import AckTimeouts
 from tests.databases import Clock
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground
 
-IMPATIENT = Patience(opening=0.2, submission=0.2, slow=0)
+IMPATIENT = AckTimeouts(opening=0.2, submission=0.2, slow=0)
 LONG = 3600  # seconds after which what is known of AWS is too old to send on
 BAD_FILE = b"first_name,<!channel>\nAnn,Bonn\n"
 

@@ -15,7 +15,7 @@ from sqlmodel import SQLModel, col, select
 from app import Mailroom, manifest
 from bot.ses.sns_messages import Fetch
 from bot.settings import Settings
-from handlers.slack.dispatch.listeners import Patience
+from handlers.slack.dispatch.listeners import AckTimeouts
 from storage.models import Outbox
 from storage.sealing import KeyRing, Secret
 from tests.databases import Clock
@@ -31,7 +31,7 @@ from tests.playground.slack.world import Channel
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
 SOME_ROUNDS = 20
-ENDLESS = Patience(
+ENDLESS = AckTimeouts(
     opening=25, submission=25, slow=25
 )  # busy as a machine may be, nothing is late unless a test wants it
 SIMULATOR = "success@simulator.amazonses.com"
@@ -80,7 +80,7 @@ class World:
     async def settle(self) -> None:
         """Let everything that is due now happen: looks at AWS, mail, messages."""
         await self.bot.tasks.idle()
-        await self.bot.mending.tick()
+        await self.bot.identity_recovery.tick()
         await self.bot.channel_life.tick()
         await self.bot.monitor.tick()
         await self.bot.monitor.idle()
@@ -93,8 +93,8 @@ class World:
     async def does_its_chores(self, seconds: float = 0) -> None:
         """Let time pass, and the chores of a mailer be done: its self-test, reading what AWS suppresses."""
         self.clock.advance(seconds)
-        await self.bot.chores.tick()
-        await self.bot.chores.idle()
+        await self.bot.periodic_jobs.tick()
+        await self.bot.periodic_jobs.idle()
         await self.settle()
 
     async def says_what_it_has_to(self) -> None:
@@ -273,7 +273,7 @@ async def open_world(
     clock: Clock,
     *,
     socket_mode: bool = False,
-    patience: Patience = ENDLESS,
+    patience: AckTimeouts = ENDLESS,
     **settings: Any,
 ) -> AsyncIterator[World]:
     """Start the bot between a Slack, this AWS and a DNS."""

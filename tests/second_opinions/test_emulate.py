@@ -111,7 +111,7 @@ async def test_a_channel_connects_composes_and_sends(
     assert {"auth.test", "users.info", "conversations.info", "chat.postMessage", "chat.update"} <= called
     assert {"views.open", "views.update", "views.publish"} <= called
     assert {"files.info", "files.getUploadURLExternal", "files.completeUploadExternal"} <= called  # the last: the chart
-    asked_on_purpose = ("views.update", "hash_conflict")  # whether Slack has the acknowledgement yet (`Waiting`)
+    asked_on_purpose = ("views.update", "hash_conflict")  # whether Slack has the acknowledgement yet (`ProgressView`)
     assert [one for one in slack.refused if one != asked_on_purpose] == []
 
 

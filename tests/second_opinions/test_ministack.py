@@ -19,12 +19,12 @@ from bot.ses.assume_role import OpenRoleError, new_external_id
 from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryOutcome
 from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsKey, AwsRole
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.event_queue import delete, receive
 from bot.ses.iam_policy import policy
 from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport, check
-from bot.ses.provisioning import DELIVERY_POLICY, Place, queue_policy, tear_down
+from bot.ses.provisioning import DELIVERY_POLICY, ResourceNames, deprovision, queue_policy
 from storage.sealing import Secret
 from tests.playground.aws import Key, Mail
 from tests.playground.aws.delivery import delays
@@ -137,7 +137,7 @@ async def test_a_wrong_secret_and_an_unknown_key_are_lost_access(stack: Ministac
     for wrong in (replace(key, secret_access_key="x" * 40), replace(key, access_key_id="AKIAIOSFODNN7EXAMPLE")):
         with pytest.raises(SesError) as caught:
             await Ses(signed_in(clients, wrong)).account()
-        assert caught.value.trouble is Trouble.ACCESS
+        assert caught.value.trouble is ErrorKind.ACCESS
 
 
 # Roles
@@ -198,7 +198,7 @@ async def test_a_role_with_another_external_id_is_lost_access(stack: Ministack, 
     role = AwsRole(trusting(stack, new_external_id()), new_external_id())
     with pytest.raises(SesError) as caught:
         await Ses(own_clients.sign_in("mailer", 1, role, REGION, CONNECTION)).account_id()
-    assert caught.value.trouble is Trouble.ACCESS
+    assert caught.value.trouble is ErrorKind.ACCESS
 
 
 # Mail
@@ -244,7 +244,7 @@ async def test_mail_goes_out_its_events_come_back_and_everything_is_taken_down(
         (results[0].message_id, EventKind.DELIVERY),
         (results[1].message_id, EventKind.BOUNCE),
     }
-    assert await tear_down(session, report.set_up) == ()
+    assert await deprovision(session, report.set_up) == ()
     assert everything_made(stack) == []
 
 
@@ -291,7 +291,7 @@ async def test_an_identity_without_a_verification_status_is_read_by_its_flag(
 
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:{NAME}"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}"
-PLACE = Place(CONNECTION, REGION, "aws", ACCOUNT)
+PLACE = ResourceNames(CONNECTION, REGION, "aws", ACCOUNT)
 OURS = queue_policy(PLACE)["Statement"][0]
 
 

@@ -104,7 +104,9 @@ def test_the_words_of_the_commands_and_the_scopes_are_all_there() -> None:
     trees = [ast.parse(path.read_text()) for path in (ROOT / "handlers" / "slack").rglob("*.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     words = {
-        ast.literal_eval(call.args[0]) for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Word"
+        ast.literal_eval(call.args[0])
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == "Subcommand"
     }
     manifest = yaml.safe_load((ROOT / "manifest.yml").read_text())
 

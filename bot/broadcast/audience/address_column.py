@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from bot.broadcast.content.merge_tags import field_name
+from bot.broadcast.content.merge_tags import normalize_column
 from bot.email_addresses import InvalidNameError, address_in
 
 Record = tuple[int, list[str]]
@@ -20,7 +20,7 @@ _NEARLY_EMPTY = 0.2  # beside another column
 def _folded(title: str) -> str:
     """Return a name without case, accents and signs; `E-Mail` and `e mail` are `email`."""
     letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", title).casefold())
-    name = field_name("".join(letter for letter in letters if unicodedata.category(letter) != "Mn"))
+    name = normalize_column("".join(letter for letter in letters if unicodedata.category(letter) != "Mn"))
     return re.sub(r"(?<![^\W_])e_(?=mail|post)", "e", name)
 
 

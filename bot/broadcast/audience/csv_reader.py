@@ -13,14 +13,14 @@ from typing import BinaryIO, NamedTuple
 
 from bot.broadcast.audience.address_column import Certainty, Record, is_address
 from bot.broadcast.audience.csv_dialect import not_csv, separator, strange_separator
-from bot.broadcast.audience.deduplication import Seen
+from bot.broadcast.audience.deduplication import AddressDeduplicator
 from bot.broadcast.audience.header_detection import ANY, Candidate, Choice, Table, ambiguous, no_addresses, table_of
 from bot.broadcast.audience.status_column import Marks
-from bot.broadcast.audience.text_decoding import refuse, text_lines
+from bot.broadcast.audience.text_decoding import text_lines, upload_error
 from bot.email_addresses import LOCAL_LIMIT, InvalidNameError, address_in, is_plain_address, shown
 from bot.errors import BotError
 
-__all__ = ["Candidate", "Choice", "Limits", "Member", "RejectReason", "Rejected", "Sheet", "parse"]
+__all__ = ["Candidate", "Choice", "CsvAudience", "Limits", "Member", "RejectReason", "Rejected", "read_csv"]
 
 _SAMPLE = 1_000  # rows, to find the header and the columns by what they hold
 _SAMPLE_CELLS = 500_000
@@ -68,7 +68,7 @@ class Rejected(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class CsvAudience:
     """A file whose header is read; iterating reads the rows, once.
 
     Attributes:
@@ -92,7 +92,7 @@ class Sheet:
         return self.rows
 
 
-def parse(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) -> Sheet:
+def read_csv(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) -> CsvAudience:
     """Read the header of a CSV and return its rows as an iterator.
 
     Raises:
@@ -108,7 +108,7 @@ def parse(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) -> Sh
     records = _records(chain(start, lines), delimiter)
     sample = list(_first(records))
     if not sample:
-        raise refuse("AUDIENCE_EMPTY", "The file is empty: upload a CSV with a column of addresses.")
+        raise upload_error("AUDIENCE_EMPTY", "The file is empty: upload a CSV with a column of addresses.")
     if _is_pasted_list(sample):
         records = _one_a_row(chain(sample, records))
         sample = list(_first(records))
@@ -125,7 +125,7 @@ def parse(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) -> Sh
     if ahead and table.has_empty_columns and file.seekable():
         table.look_for_values(everything())
         rest = islice(everything(), len(sample), None)
-    return _sheet(table, rest, delimiter, limits, choice, Seen(expected))
+    return _sheet(table, rest, delimiter, limits, choice, AddressDeduplicator(expected))
 
 
 def _bytes_of(file: BinaryIO) -> int:
@@ -199,12 +199,12 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
     except csv.Error as error:
         if "field larger" in str(error) and reader.line_num == start:
             sentence = f"Line {start} has a huge value: take it out and upload again."
-            raise refuse("AUDIENCE_NOT_CSV", sentence, line=start) from None
+            raise upload_error("AUDIENCE_NOT_CSV", sentence, line=start) from None
         raise _unclosed_quote(start) from None
 
 
 def _unclosed_quote(line: int) -> BotError:
-    return refuse(
+    return upload_error(
         "AUDIENCE_QUOTE",
         f"A quote in line {line} is not closed, or stands inside a value: close it, or write it twice, and upload "
         "the file again.",
@@ -212,7 +212,9 @@ def _unclosed_quote(line: int) -> BotError:
     )
 
 
-def _sheet(table: Table, rest: Iterator[Record], delimiter: str, limits: Limits, choice: Choice, seen: Seen) -> Sheet:
+def _sheet(
+    table: Table, rest: Iterator[Record], delimiter: str, limits: Limits, choice: Choice, seen: AddressDeduplicator
+) -> CsvAudience:
     keep, left_out = table.kept(choice.needs, limits.kept)
     marks = Marks(table.titles, table.at, table.rows, keep=choice.keep_marked)
     reading = _Reading(len(table.titles), table.at, keep, delimiter, limits, seen, marks)
@@ -220,7 +222,7 @@ def _sheet(table: Table, rest: Iterator[Record], delimiter: str, limits: Limits,
         Rejected(line, shown(" ".join(cells), _SHOWN), "stands above the header", RejectReason.INVALID)
         for line, cells in table.above
     )
-    return Sheet(
+    return CsvAudience(
         columns=tuple(table.names[position] for position in keep),
         address_column=table.names[table.at],
         candidates=table.candidates,
@@ -241,7 +243,7 @@ class _Reading:
     keep: Sequence[int]
     delimiter: str
     limits: Limits
-    seen: Seen
+    seen: AddressDeduplicator
     marks: Marks
 
 
@@ -251,7 +253,7 @@ def _rows(records: Iterator[Record], reading: _Reading) -> Iterator[Member | Rej
     keep = reading.keep if len(reading.keep) < width else None
     for count, (line, cells) in enumerate(records, start=1):
         if count > limits.rows:
-            raise refuse("AUDIENCE_TOO_MANY_ROWS", f"The file has over {limits.rows:,} rows: split it.")
+            raise upload_error("AUDIENCE_TOO_MANY_ROWS", f"The file has over {limits.rows:,} rows: split it.")
         if len(cells) != width:
             _level(cells, width)
         text = "".join(cells)

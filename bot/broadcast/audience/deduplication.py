@@ -5,7 +5,7 @@ from array import array
 _FIRST_SLOTS = 1 << 12  # a power of two, as are all later sizes
 
 
-class Seen:
+class AddressDeduplicator:
     """Remembers on which line each key came first: an open-addressing hash table in two flat arrays.
 
     It keeps Python's 64-bit keyed hash (SipHash) of a key, not the key: in one file of thirty million with a million

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bot.broadcast.audience.address_column import CONTAINS, PLAIN, VAGUE, Certainty, Record, is_address, judge, named
-from bot.broadcast.audience.text_decoding import refuse
-from bot.broadcast.content.merge_tags import column_names, field_name
+from bot.broadcast.audience.text_decoding import upload_error
+from bot.broadcast.content.merge_tags import column_names, normalize_column
 from bot.email_addresses import shown
 from bot.errors import BotError
 
@@ -130,11 +130,11 @@ def _table(sample: Sequence[Record], above: int, limit: int, *, has_header: bool
     line, first = sample[above]
     rows = sample[above + has_header :]
     if has_header and not rows:
-        raise refuse("AUDIENCE_HEADER_ONLY", "The file has a header and no rows: add the recipients below it.")
+        raise upload_error("AUDIENCE_HEADER_ONLY", "The file has a header and no rows: add the recipients below it.")
     usual = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
     width = len(first) if has_header else usual
     if width > limit:
-        raise refuse(
+        raise upload_error(
             "AUDIENCE_TOO_MANY_COLUMNS", f"The file has {width:,} columns: leave out all but {limit:,} of them."
         )
     titles = list(first) if has_header else [""] * width
@@ -163,7 +163,7 @@ def _candidate(table: Table, position: int) -> Candidate:
 
 
 def _choose(table: Table, wanted: str) -> None:
-    name = field_name(wanted)
+    name = normalize_column(wanted)
     for position, title in enumerate(table.titles):
         if name in {table.names[position], f"column_{position + 1}"} or title == wanted.strip():
             break
@@ -188,12 +188,14 @@ def _position(table: Table, candidate: Candidate) -> int:
 
 def no_addresses(table: Table) -> BotError:
     names = _listed(table.titles) or "no names"
-    return refuse("AUDIENCE_NO_ADDRESS_COLUMN", f"No column holds addresses ({names}): name the right one “email”.")
+    return upload_error(
+        "AUDIENCE_NO_ADDRESS_COLUMN", f"No column holds addresses ({names}): name the right one “email”."
+    )
 
 
 def ambiguous(table: Table) -> BotError:
     names = _listed([each.title for each in table.candidates])
-    error = refuse(
+    error = upload_error(
         "AUDIENCE_AMBIGUOUS", f"Several columns may hold the addresses ({names}): say which in address_column."
     )
     error.candidates = [each.name for each in table.candidates]

@@ -16,7 +16,7 @@ _IN_MEMORY = 256 * 1024  # bytes; more goes to a temporary file
 _FORMULA = re.compile(r"""(^|[;,|"\t\r\n])(?=[=+\-@\t\r＝＋－＠])""")
 
 
-class Rejects:
+class RejectedRows:
     """Grows as the upload is read; what it holds is gone when it is closed."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.broadcast.audience.address_column import Record
-from bot.broadcast.content.merge_tags import field_name
+from bot.broadcast.content.merge_tags import normalize_column
 
 # As other mailers, and people, write it; without hyphens and underscores.
 _UNSUBSCRIBED = {
@@ -35,7 +35,7 @@ class Marks:
         self._columns = [
             (position, title, _YES if is_flag else _MARKED)
             for position, title in enumerate(titles)
-            for is_flag in [field_name(title) in _FLAGS]
+            for is_flag in [normalize_column(title) in _FLAGS]
             if position != address_at and (is_flag or _is_status(position, title, rows))
         ]
 

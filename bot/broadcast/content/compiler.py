@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
-from bot.broadcast.content.merge_tags import Merge, split_merges
-from bot.broadcast.content.renderers import html_of, text_of
+from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
+from bot.broadcast.content.renderers import render_html, render_text
 from bot.broadcast.content.rich_text import Block, Inline, inlines, read_rich_text
-from bot.broadcast.content.ses_template import CONTROLS, Place, Rendered, Source, Template, render
+from bot.broadcast.content.ses_template import CONTROLS, EscapeContext, Rendered, Template, TemplateWriter, render
 from bot.email_addresses import shown
 from bot.errors import BotError
 from bot.suppression.unsubscribe_links import unsubscribe_mailto
@@ -70,14 +70,14 @@ def compile_template(
     blocks = read_rich_text(body)
     if not blocks:
         raise BotError("BODY_EMPTY", "The message is empty: type what it should say.", field="message")
-    _check_fields(split_merges(subject), columns, "subject")
-    _check_fields(split_merges(preheader), columns, "preheader")
+    _check_fields(parse_merge_tags(subject), columns, "subject")
+    _check_fields(parse_merge_tags(preheader), columns, "preheader")
     for inline in inlines(blocks):
         _check_whole(inline)
-    source = Source(show_names=columns is None)
+    source = TemplateWriter(show_names=columns is None)
     html, text = _html(subject, preheader, blocks, footer, source), _text(blocks, footer, source)
     _check_fields(source.merges, columns, "message")
-    template = Template(source.write(subject, Place.SUBJECT), html, text, source.slots)
+    template = Template(source.write(subject, EscapeContext.SUBJECT), html, text, source.slots)
     size = len(json.dumps([template.subject, template.html, template.text]))
     if size > TEMPLATE_LIMIT:
         raise BotError(
@@ -100,9 +100,9 @@ def _check_line(text: str, limit: int, field: str) -> None:
         )
 
 
-def _check_fields(parts: Iterable[str | Merge], columns: Sequence[str] | None, field: str) -> None:
+def _check_fields(parts: Iterable[str | MergeTag], columns: Sequence[str] | None, field: str) -> None:
     """Refuse a field in another program's syntax, and one that nothing would fill; a fallback is something."""
-    merges = [part for part in parts if isinstance(part, Merge)]
+    merges = [part for part in parts if isinstance(part, MergeTag)]
     for merge in merges:
         if meant := merge.meant:
             raise BotError(
@@ -133,9 +133,9 @@ def _some(names: Sequence[str], limit: int) -> str:
 
 def _check_whole(content: Inline) -> None:
     """Refuse a field of which only a part is bold or linked: it would go out as typed."""
-    seen = Counter(split_merges("".join(run.text for run in content)))
-    seen.subtract(part for run in content for part in split_merges(run.text))
-    split = [part.field for part, count in seen.items() if count > 0 and isinstance(part, Merge)]
+    seen = Counter(parse_merge_tags("".join(run.text for run in content)))
+    seen.subtract(part for run in content for part in parse_merge_tags(run.text))
+    split = [part.field for part, count in seen.items() if count > 0 and isinstance(part, MergeTag)]
     if split:
         raise BotError(
             "FIELD_SPLIT",
@@ -144,38 +144,38 @@ def _check_whole(content: Inline) -> None:
         )
 
 
-def _html(subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: Source) -> str:
-    hidden = f'<div style="{_HIDDEN}">{source.write(preheader, Place.HTML_FLAT)}</div>\n' if preheader else ""
-    lines = [_html_way_out(footer, source), source.literal(footer.postal_address, Place.HTML)]
+def _html(subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: TemplateWriter) -> str:
+    hidden = f'<div style="{_HIDDEN}">{source.write(preheader, EscapeContext.HTML_FLAT)}</div>\n' if preheader else ""
+    lines = [_html_way_out(footer, source), source.literal(footer.postal_address, EscapeContext.HTML)]
     below = "\n".join(f'<div dir="auto">{line}</div>' for line in lines if line)
     return (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{source.write(subject, Place.HTML_FLAT)}</title>\n</head>\n"
+        f"<title>{source.write(subject, EscapeContext.HTML_FLAT)}</title>\n</head>\n"
         f'<body style="{_BODY}">\n{hidden}<div style="{_COLUMN}">\n'
-        f"{html_of(blocks, source)}\n"
+        f"{render_html(blocks, source)}\n"
         f'<div style="{_FOOTER}">{below}</div>\n</div>\n</body>\n</html>\n'
     )
 
 
-def _html_way_out(footer: Footer, source: Source) -> str:
+def _html_way_out(footer: Footer, source: TemplateWriter) -> str:
     match footer.unsubscribe:
         case Unsubscribe.LINK:
-            target = source.unsubscribe(Place.HTML)
+            target = source.unsubscribe(EscapeContext.HTML)
         case Unsubscribe.MAIL:
-            target = source.literal(unsubscribe_mailto(footer.reply_to), Place.HREF)
+            target = source.literal(unsubscribe_mailto(footer.reply_to), EscapeContext.HREF)
     return f'<a href="{target}" style="color:#666">Unsubscribe</a>'
 
 
-def _text(blocks: Sequence[Block], footer: Footer, source: Source) -> str:
-    lines = [_text_way_out(footer, source), source.literal(footer.postal_address, Place.TEXT)]
+def _text(blocks: Sequence[Block], footer: Footer, source: TemplateWriter) -> str:
+    lines = [_text_way_out(footer, source), source.literal(footer.postal_address, EscapeContext.TEXT)]
     below = "\n".join(line for line in lines if line)
-    return f"{text_of(blocks, source)}\n\n--\n{below}\n"
+    return f"{render_text(blocks, source)}\n\n--\n{below}\n"
 
 
-def _text_way_out(footer: Footer, source: Source) -> str:
+def _text_way_out(footer: Footer, source: TemplateWriter) -> str:
     match footer.unsubscribe:
         case Unsubscribe.LINK:
-            return f"Unsubscribe: {source.unsubscribe(Place.TEXT)}"
+            return f"Unsubscribe: {source.unsubscribe(EscapeContext.TEXT)}"
         case Unsubscribe.MAIL:
-            return source.literal(f"Unsubscribe: send a mail to {footer.reply_to} that says so", Place.TEXT)
+            return source.literal(f"Unsubscribe: send a mail to {footer.reply_to} that says so", EscapeContext.TEXT)

@@ -17,7 +17,7 @@ _QUOTES = "'\"“”‘’„«»"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Merge:
+class MergeTag:
     """A place that a column's value fills, or the fallback where a recipient has none."""
 
     field: str
@@ -25,7 +25,7 @@ class Merge:
     typed: str = dataclasses.field(default="", compare=False)  # between the braces
 
     @property
-    def meant(self) -> "Merge | None":
+    def meant(self) -> "MergeTag | None":
         """What is meant by a fallback in another program's syntax; None for one in ours."""
         if other := _OTHER_FALLBACK.search(self.typed):
             name, fallback = self.typed[: other.start()].partition("|")[0], self.typed[other.end() :]
@@ -33,10 +33,10 @@ class Merge:
             name, fallback = self.field, self.fallback
         else:
             return None
-        return Merge(field_name(name), fallback.strip().removesuffix(")").strip(f"{_QUOTES} "))
+        return MergeTag(normalize_column(name), fallback.strip().removesuffix(")").strip(f"{_QUOTES} "))
 
 
-def field_name(text: str) -> str:
+def normalize_column(text: str) -> str:
     """Return the name by which a column is known: `First name` is `first_name`, `Company (legal)` `company_legal`."""
     return re.sub(r"[\W_]+", "_", _visible(text).casefold()).strip("_")
 
@@ -50,7 +50,7 @@ def column_names(header: Sequence[str]) -> tuple[str, ...]:
     """Return a name for each column: a nameless one is `column_3`, a second `name` is `name_2`."""
     names: dict[str, int] = {}  # with how many have wanted each
     for position, cell in enumerate(header, start=1):
-        wanted = name = field_name(cell) or f"column_{position}"
+        wanted = name = normalize_column(cell) or f"column_{position}"
         while name in names:
             names[wanted] += 1
             name = f"{wanted}_{names[wanted]}"
@@ -58,19 +58,19 @@ def column_names(header: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def split_merges(text: str) -> list[str | Merge]:
+def parse_merge_tags(text: str) -> list[str | MergeTag]:
     """Return the literal parts of a text and the markers between them.
 
     A column's name as its header has it, with or without a fallback, between exactly two braces is a marker. What no
     name begins with (`{{#if x}}`, `{{> x}}`, `{{.X}}`), or stands in other braces (`{{{x}}}`), is text.
     """
-    parts: list[str | Merge] = []
+    parts: list[str | MergeTag] = []
     end = 0
     for marker in _MARKER.finditer(text):
         name, _, fallback = marker[1].partition("|")
-        if not field_name(name) or _NO_NAME.match(_visible(name).lstrip()):
+        if not normalize_column(name) or _NO_NAME.match(_visible(name).lstrip()):
             continue
-        parts += [text[end : marker.start()], Merge(field_name(name), fallback.strip(), marker[1].strip())]
+        parts += [text[end : marker.start()], MergeTag(normalize_column(name), fallback.strip(), marker[1].strip())]
         end = marker.end()
     parts.append(text[end:])
     return [part for part in parts if part]

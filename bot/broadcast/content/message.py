@@ -13,7 +13,14 @@ from sqlmodel import SQLModel
 
 from bot.broadcast.content.ses_template import Template
 from bot.ses.bulk_send import BulkEntry, BulkTemplate
-from bot.suppression.unsubscribe_links import TEST_SEQ, Key, Recipient, make_token, unsubscribe_headers, unsubscribe_url
+from bot.suppression.unsubscribe_links import (
+    TEST_SEQ,
+    Key,
+    LinkSubject,
+    make_token,
+    unsubscribe_headers,
+    unsubscribe_url,
+)
 from storage.models import Broadcast
 from storage.states import SendKind
 
@@ -29,14 +36,14 @@ _broadcast = SQLModel.metadata.tables["broadcast"]
 
 
 @dataclass(frozen=True, slots=True)
-class Addressee:
+class Recipient:
     seq: int
     address: str
     fields: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class CompiledMessage:
     """What every mail of a broadcast shares, as it stands in the database.
 
     `reply_to` may be empty; `leave_at` is where a recipient without a link asks to be taken off.
@@ -60,7 +67,7 @@ class Fixed:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Fixed":
+    def from_json(cls, stored: Mapping[str, Any]) -> "CompiledMessage":
         return cls(
             stored["sender"],
             stored["reply_to"],
@@ -82,10 +89,12 @@ def named_address(name: str, address: str) -> str:
     return f"{Header(visible, 'utf-8', maxlinelen=_ENCODED_WORD).encode(linesep='')} <{address}>"
 
 
-class Letter:
+class Personalizer:
     """Fills one broadcast for its recipients."""
 
-    def __init__(self, team_id: str, broadcast_id: str, kind: SendKind, fixed: Fixed, keys: Sequence[Key]) -> None:
+    def __init__(
+        self, team_id: str, broadcast_id: str, kind: SendKind, fixed: CompiledMessage, keys: Sequence[Key]
+    ) -> None:
         self.fixed = fixed
         self.template = BulkTemplate(fixed.message.subject, fixed.message.html, fixed.message.text)
         self._team_id = team_id
@@ -102,7 +111,7 @@ class Letter:
         """Return what every mail of one call carries, so that SES's events can be matched."""
         return {"attempt": attempt, "broadcast": self._broadcast_id, "team": self._team_id}
 
-    def entries(self, addressees: Sequence[Addressee]) -> list[BulkEntry]:
+    def entries(self, addressees: Sequence[Recipient]) -> list[BulkEntry]:
         """Return the entries of one call: of these recipients as many from the start as fit into it, at least one."""
         entries: list[BulkEntry] = []
         room = self._room
@@ -114,7 +123,7 @@ class Letter:
             entries.append(entry)
         return entries
 
-    def _entry(self, addressee: Addressee) -> BulkEntry:
+    def _entry(self, addressee: Recipient) -> BulkEntry:
         values = dict(zip(self.fixed.columns, addressee.fields, strict=False))
         url = self._link(addressee)
         headers = unsubscribe_headers(url=url, reply_to=self.fixed.leave_at)
@@ -122,22 +131,22 @@ class Letter:
             headers["X-Mailroom-Test"] = "1"
         return BulkEntry(addressee.address, json.dumps(self.fixed.message.data(values, url)), headers)
 
-    def _link(self, addressee: Addressee) -> str:
+    def _link(self, addressee: Recipient) -> str:
         if not self.fixed.public_url:
             return ""
         seq = TEST_SEQ if self._kind is SendKind.TEST else addressee.seq
-        recipient = Recipient(self._team_id, self._broadcast_id, seq)
+        recipient = LinkSubject(self._team_id, self._broadcast_id, seq)
         return unsubscribe_url(self.fixed.public_url, make_token(self._keys, recipient))
 
 
-class Letters:
+class PersonalizerCache:
     """The letters of the broadcasts that were sent last. Once confirmed, only the sender of one may still change."""
 
     def __init__(self, unsubscribe_keys: Sequence[Key]) -> None:
         self._keys = unsubscribe_keys
-        self._kept: OrderedDict[tuple[str, str], Letter] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], Personalizer] = OrderedDict()
 
-    def of(self, connection: Connection, broadcast: Broadcast) -> Letter:
+    def of(self, connection: Connection, broadcast: Broadcast) -> Personalizer:
         key = broadcast.id, broadcast.from_address
         letter = self._kept.pop(key, None) or self._read(connection, broadcast)
         self._kept[key] = letter
@@ -145,6 +154,8 @@ class Letters:
             self._kept.popitem(last=False)
         return letter
 
-    def _read(self, connection: Connection, broadcast: Broadcast) -> Letter:
+    def _read(self, connection: Connection, broadcast: Broadcast) -> Personalizer:
         stored = connection.execute(select(_broadcast.c.template).where(_broadcast.c.id == broadcast.id)).scalar_one()
-        return Letter(broadcast.team_id, broadcast.id, broadcast.kind, Fixed.from_json(stored), self._keys)
+        return Personalizer(
+            broadcast.team_id, broadcast.id, broadcast.kind, CompiledMessage.from_json(stored), self._keys
+        )

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
-from bot.broadcast.content.merge_tags import split_merges
+from bot.broadcast.content.merge_tags import parse_merge_tags
 from bot.broadcast.content.rich_text import Block, Code, Inline, Item, List, Paragraph, Quote, Run
-from bot.broadcast.content.ses_template import Place, Source, keep_spaces
+from bot.broadcast.content.ses_template import EscapeContext, TemplateWriter, keep_spaces
 from bot.email_addresses import shown
 from bot.errors import BotError
 
@@ -37,7 +37,7 @@ def link_target(url: str) -> str:
             field="message",
         )
     url = _ENCODED_MARKER.sub(lambda marker: unquote(marker[0]), url)
-    first, *rest = split_merges(url) or [""]
+    first, *rest = parse_merge_tags(url) or [""]
     plain = "".join(part if isinstance(part, str) else "x" for part in (first, *rest))
     field_fits = isinstance(first, str) and (not rest or _FIELD_MAY_FOLLOW.match(first))
     if not (field_fits and plain.isprintable() and _TARGET.fullmatch(plain)):
@@ -61,24 +61,24 @@ def _why(plain: str, *, field_fits: bool) -> str:
     return "it has no domain. Type it in full, like https://example.com."
 
 
-def html_of(blocks: Sequence[Block], source: Source) -> str:
+def render_html(blocks: Sequence[Block], source: TemplateWriter) -> str:
     """Return the blocks as HTML; each has the direction of its own first letter."""
     return "\n".join(_html_block(block, source) for block in blocks)
 
 
-def _html_block(block: Block, source: Source) -> str:
+def _html_block(block: Block, source: TemplateWriter) -> str:
     match block:
         case Paragraph(content):
             return f'<p dir="auto" style="margin:0 0 16px">{_html(content, source)}</p>'
         case Quote(content):
             return f'<blockquote dir="auto" style="{_QUOTE}">{_html(content, source)}</blockquote>'
         case Code(content):
-            return f'<pre dir="auto" style="{_CODE}">{_html(content, source, Place.HTML_FLAT)}</pre>'
+            return f'<pre dir="auto" style="{_CODE}">{_html(content, source, EscapeContext.HTML_FLAT)}</pre>'
         case List():
             return _html_list(block, source, "margin:0 0 16px")
 
 
-def _html_list(block: List, source: Source, style: str = "margin:0") -> str:
+def _html_list(block: List, source: TemplateWriter, style: str = "margin:0") -> str:
     tag = "ol" if block.ordered else "ul"
     start = f' start="{block.start}"' if block.ordered and block.start != 1 else ""
     items = "".join(
@@ -88,8 +88,8 @@ def _html_list(block: List, source: Source, style: str = "margin:0") -> str:
     return f'<{tag}{start} dir="auto" style="{style}">\n{items}</{tag}>'
 
 
-def _html(content: Inline, source: Source, place: Place = Place.HTML) -> str:
-    runs = content if place is Place.HTML_FLAT else _with_spaces(content)
+def _html(content: Inline, source: TemplateWriter, place: EscapeContext = EscapeContext.HTML) -> str:
+    runs = content if place is EscapeContext.HTML_FLAT else _with_spaces(content)
     return "".join(_html_run(run, source, place) for run in runs)
 
 
@@ -101,18 +101,18 @@ def _with_spaces(content: Inline) -> Iterator[Run]:
         before = run.text[-1:]
 
 
-def _html_run(run: Run, source: Source, place: Place) -> str:
+def _html_run(run: Run, source: TemplateWriter, place: EscapeContext) -> str:
     text = source.write(run.text, place)
     for style in run.styles:
         text = f"<{_TAGS[style]}>{text}</{_TAGS[style]}>"
-    return f'<a href="{source.write(link_target(run.url), Place.HREF)}">{text}</a>' if run.url else text
+    return f'<a href="{source.write(link_target(run.url), EscapeContext.HREF)}">{text}</a>' if run.url else text
 
 
-def text_of(blocks: Sequence[Block], source: Source) -> str:
+def render_text(blocks: Sequence[Block], source: TemplateWriter) -> str:
     return "\n\n".join(_text_block(block, source) for block in blocks)
 
 
-def _text_block(block: Block, source: Source) -> str:
+def _text_block(block: Block, source: TemplateWriter) -> str:
     match block:
         case Quote(content):
             return "> " + _text(content, source).replace("\n", "\n> ")
@@ -122,23 +122,23 @@ def _text_block(block: Block, source: Source) -> str:
             return _text(content, source)
 
 
-def _text_list(block: List, source: Source) -> str:
+def _text_list(block: List, source: TemplateWriter) -> str:
     marks = (f"{block.start + count}. " if block.ordered else "- " for count in range(len(block.items)))
     return "\n".join(_text_item(mark, item, source) for mark, item in zip(marks, block.items, strict=True))
 
 
-def _text_item(mark: str, item: Item, source: Source) -> str:
+def _text_item(mark: str, item: Item, source: TemplateWriter) -> str:
     inner = (_text_list(each, source) for each in item.lists)
     return mark + "\n".join((_text(item.content, source), *inner)).replace("\n", "\n" + " " * len(mark))
 
 
-def _text(content: Inline, source: Source) -> str:
+def _text(content: Inline, source: TemplateWriter) -> str:
     return "".join(_text_run(run, source) for run in content)
 
 
-def _text_run(run: Run, source: Source) -> str:
-    text = source.write(run.text, Place.TEXT)
+def _text_run(run: Run, source: TemplateWriter) -> str:
+    text = source.write(run.text, EscapeContext.TEXT)
     target = link_target(run.url).removeprefix("mailto:") if run.url else ""
     if not target or target == run.text:
         return text
-    return f"{text} ({source.write(target, Place.TEXT_LINK)})"
+    return f"{text} ({source.write(target, EscapeContext.TEXT_LINK)})"

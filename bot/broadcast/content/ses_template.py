@@ -14,7 +14,7 @@ from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from bot.broadcast.content.merge_tags import Merge, split_merges
+from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 
 UNSUBSCRIBE = ""  # in place of a column's name: the recipient's own link. No column is nameless
 _SUBJECT_VALUE_LIMIT = 200  # characters
@@ -23,11 +23,11 @@ _UNFIT = re.compile(rf"(?![\n\t]){CONTROLS.pattern}")
 _SPECIAL = re.compile(r"[{}\\]")  # Handlebars reads a backslash before braces, too
 _SPECIAL_NAMES = {"{": "lb", "}": "rb", "\\": "bs"}
 _EXTRA_SPACE = re.compile(r"(?<=[ \n]) ")
-_CALM = re.compile(r"[A-Za-z0-9._~-]{1,200}")  # the same in every place, escaped or not
+_SAFE = re.compile(r"[A-Za-z0-9._~-]{1,200}")  # the same in every place, escaped or not
 _VARIABLE = re.compile(r"\{\{(\w+)\}\}")
 
 
-class Place(StrEnum):
+class EscapeContext(StrEnum):
     """Where in a message a text stands, which decides how it is escaped."""
 
     SUBJECT = "subject"
@@ -39,11 +39,11 @@ class Place(StrEnum):
     LITERAL = "literal"  # a brace or backslash, always itself
 
 
-class Slot(NamedTuple):
+class Variable(NamedTuple):
     """A variable of the template, and what fills it."""
 
     variable: str
-    place: Place
+    place: EscapeContext
     field: str
     fallback: str
 
@@ -82,12 +82,12 @@ def _for_flat_html(value: str) -> str:
     return escape(clean(value))
 
 
-_ESCAPES: Mapping[Place, Callable[[str], str]] = {
-    Place.SUBJECT: _for_subject,
-    Place.TEXT: clean,
-    Place.HTML: _for_html,
-    Place.HTML_FLAT: _for_flat_html,
-    Place.HREF: _for_link,
+_ESCAPES: Mapping[EscapeContext, Callable[[str], str]] = {
+    EscapeContext.SUBJECT: _for_subject,
+    EscapeContext.TEXT: clean,
+    EscapeContext.HTML: _for_html,
+    EscapeContext.HTML_FLAT: _for_flat_html,
+    EscapeContext.HREF: _for_link,
 }
 
 
@@ -106,7 +106,7 @@ class Template:
     subject: str
     html: str
     text: str
-    slots: tuple[Slot, ...]
+    slots: tuple[Variable, ...]
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ class Template:
     def _plan(self) -> _Plan:
         plan = _Plan({}, [], {})
         for variable, place, field, fallback in self.slots:
-            if place is Place.LITERAL:
+            if place is EscapeContext.LITERAL:
                 plan.constants[variable] = fallback
             elif field == UNSUBSCRIBE:
                 plan.ways_out.append((variable, _ESCAPES[place]))
@@ -133,7 +133,7 @@ class Template:
             data[variable] = escaped(unsubscribe_url)
         for field, uses in fields.items():
             value = member_fields.get(field, "").strip()
-            if _CALM.fullmatch(value):
+            if _SAFE.fullmatch(value):
                 for variable, _, _ in uses:
                     data[variable] = value
             else:
@@ -161,7 +161,10 @@ class Template:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Template":
-        slots = (Slot(variable, Place(place), field, fallback) for variable, place, field, fallback in stored["slots"])
+        slots = (
+            Variable(variable, EscapeContext(place), field, fallback)
+            for variable, place, field, fallback in stored["slots"]
+        )
         return cls(stored["subject"], stored["html"], stored["text"], tuple(slots))
 
 
@@ -183,7 +186,7 @@ def _fill(source: str, data: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-class Source:
+class TemplateWriter:
     """Writes template source, and keeps account of the variables it takes.
 
     Attributes:
@@ -193,48 +196,48 @@ class Source:
     def __init__(self, *, show_names: bool = False) -> None:
         """`show_names`: where the columns are not known yet, a field without a fallback shows its name."""
         self._show_names = show_names
-        self._slots: dict[tuple[Place, str, str], Slot] = {}
-        self.merges: list[Merge] = []
+        self._slots: dict[tuple[EscapeContext, str, str], Variable] = {}
+        self.merges: list[MergeTag] = []
 
     @property
-    def slots(self) -> tuple[Slot, ...]:
+    def slots(self) -> tuple[Variable, ...]:
         return tuple(self._slots.values())
 
-    def write(self, text: str, place: Place) -> str:
+    def write(self, text: str, place: EscapeContext) -> str:
         """Return a typed text as source for a place: markers become variables, and all else stays what it is."""
         return "".join(
             self.literal(part, place) if isinstance(part, str) else self._merge(part, place)
-            for part in split_merges(text)
+            for part in parse_merge_tags(text)
         )
 
-    def unsubscribe(self, place: Place) -> str:
+    def unsubscribe(self, place: EscapeContext) -> str:
         """Return the variable that holds the recipient's own link."""
         return self._variable(place, UNSUBSCRIBE, "")
 
-    def literal(self, text: str, place: Place) -> str:
+    def literal(self, text: str, place: EscapeContext) -> str:
         """Return a text as source for a place, whatever markers it seems to hold."""
         text = clean(text)
-        if place in {Place.HREF, Place.TEXT_LINK}:
+        if place in {EscapeContext.HREF, EscapeContext.TEXT_LINK}:
             text = _SPECIAL.sub(lambda found: quote(found[0]), text)
-        if place in {Place.HTML, Place.HTML_FLAT, Place.HREF}:
+        if place in {EscapeContext.HTML, EscapeContext.HTML_FLAT, EscapeContext.HREF}:
             text = escape(text)
-        if place is Place.HTML:
+        if place is EscapeContext.HTML:
             text = text.replace("\n", "<br>\n")
         return _SPECIAL.sub(lambda found: self._special(found[0]), text)
 
     def _special(self, character: str) -> str:
         name = _SPECIAL_NAMES[character]
-        slot = Slot(name, Place.LITERAL, "", character)
-        self._slots.setdefault((Place.LITERAL, "", character), slot)
+        slot = Variable(name, EscapeContext.LITERAL, "", character)
+        self._slots.setdefault((EscapeContext.LITERAL, "", character), slot)
         return f"{{{{{name}}}}}"
 
-    def _merge(self, merge: Merge, place: Place) -> str:
+    def _merge(self, merge: MergeTag, place: EscapeContext) -> str:
         self.merges.append(merge)
         fallback = merge.fallback or (f"[{merge.field}]" if self._show_names else "")
         # In a link of the plain text the value is the same as in the HTML's: only what stands around it differs.
-        return self._variable(Place.HREF if place is Place.TEXT_LINK else place, merge.field, fallback)
+        return self._variable(EscapeContext.HREF if place is EscapeContext.TEXT_LINK else place, merge.field, fallback)
 
-    def _variable(self, place: Place, field: str, fallback: str) -> str:
-        slot = Slot(f"v{len(self._slots)}", place, field, fallback)
+    def _variable(self, place: EscapeContext, field: str, fallback: str) -> str:
+        slot = Variable(f"v{len(self._slots)}", place, field, fallback)
         slot = self._slots.setdefault((place, field, fallback), slot)
         return f"{{{{{slot.variable}}}}}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from bot.broadcast.content.merge_tags import field_name, split_merges
+from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
 from bot.broadcast.content.rich_text import emoji_without_a_letter, inlines, read_rich_text
 from bot.broadcast.content.ses_template import Template
 from bot.email_addresses import shown
@@ -88,7 +88,7 @@ def _other_syntax(texts: Iterable[str], columns: Sequence[str]) -> Iterator[Rema
     by_name = {column.replace("_", ""): column for column in columns}
     found: dict[str, str] = {}
     for text in texts:
-        for part in split_merges(text):
+        for part in parse_merge_tags(text):
             for place in _OTHER_PLACES.finditer(part if isinstance(part, str) else ""):
                 if column := _column(place[place.lastindex or 0], by_name):
                     found.setdefault(place[0], column)
@@ -104,7 +104,7 @@ def _column(typed: str, by_name: Mapping[str, str]) -> str:
     """Return the column that a name of another program stands for, or nothing: `#if city`, `.Subscriber.FirstName`."""
     name = re.split(r"[|:]", typed.strip(), maxsplit=1)[0]
     for candidate in (name, name.rpartition(".")[2], (name.split() or [""])[-1]):
-        key = field_name(candidate).replace("_", "")
+        key = normalize_column(candidate).replace("_", "")
         if column := by_name.get(_MAILCHIMP.get(key, key)) or by_name.get(key):
             return column
     return ""

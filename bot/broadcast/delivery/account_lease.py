@@ -8,7 +8,7 @@ from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
-from bot.broadcast.pauses import LOOK, let_go
+from bot.broadcast.pauses import RECHECK_EVERY, resume_cleared
 from bot.mailer.readiness.overview import Overviews
 from storage import leases
 from storage.models import Broadcast, Chunk, Delivery, Mailer, SendingAccount
@@ -21,7 +21,7 @@ _NO_ANSWER = "The sender stopped before it had Amazon SES's answer."
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class AccountLease:
     """A sending account that is ours while its fence is this one."""
 
     id: str
@@ -30,17 +30,17 @@ class Held:
     fence: int
 
 
-async def take(session: AsyncSession, account: SendingAccount, owner: str, now: datetime) -> Held | None:
+async def acquire(session: AsyncSession, account: SendingAccount, owner: str, now: datetime) -> AccountLease | None:
     """Take an account that nobody holds; every call that an earlier holder left open is in doubt from then on."""
     fence = await leases.acquire(session, account.id, owner, now=now, lease=LEASE)
     if fence is None:
         return None
-    held = Held(account.id, account.account_id, account.region, fence)
-    await doubt_calling(session, held.id, below=fence, now=now)
+    held = AccountLease(account.id, account.account_id, account.region, fence)
+    await mark_in_doubt(session, held.id, below=fence, now=now)
     return held
 
 
-async def doubt_calling(session: AsyncSession, account: str, *, below: int, now: datetime) -> None:
+async def mark_in_doubt(session: AsyncSession, account: str, *, below: int, now: datetime) -> None:
     """Put every call in doubt that was begun under a lower fence and has no result."""
     calling = (Chunk.sending_account_id == account, Chunk.state == ChunkState.CALLING, Chunk.fence < below)
     found = (
@@ -57,12 +57,12 @@ async def doubt_calling(session: AsyncSession, account: str, *, below: int, now:
         await announce(session, team, Notice.BROADCAST, broadcast, now=now)
 
 
-async def leave(session: AsyncSession, held: Held, overviews: Overviews, now: datetime) -> None:
+async def release(session: AsyncSession, held: AccountLease, overviews: Overviews, now: datetime) -> None:
     """Give the account back, with the time at which there is something to do again."""
     ours = (col(SendingAccount.id) == held.id, col(SendingAccount.fence) == held.fence)
     if (await session.exec(select(SendingAccount.id).where(*ours).with_for_update())).first() is None:
         return
-    later = await let_go(session, held.account_id, held.region, overviews, now)
+    later = await resume_cleared(session, held.account_id, held.region, overviews, now)
     sending = (
         select(Broadcast.id)
         .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
@@ -72,5 +72,5 @@ async def leave(session: AsyncSession, held: Held, overviews: Overviews, now: da
             Broadcast.state == BroadcastState.SENDING,
         )
     )
-    work_at = now if (await session.exec(sending.limit(1))).first() else now + LOOK if later else None
+    work_at = now if (await session.exec(sending.limit(1))).first() else now + RECHECK_EVERY if later else None
     await session.exec(update(SendingAccount).where(*ours).values(owner="", lease_until=None, work_at=work_at))

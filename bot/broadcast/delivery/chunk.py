@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
-from bot.broadcast.content.message import Letter
-from bot.broadcast.delivery.account_lease import Held
+from bot.broadcast.content.message import Personalizer
+from bot.broadcast.delivery.account_lease import AccountLease
 from bot.ses.bulk_send import BulkEntry
 from bot.ses.operations import Ses
 from storage.models import Mailer
@@ -14,7 +14,7 @@ from storage.states import PauseReason
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ClaimedChunk:
     """What one SendBulkEmail is going to carry. The id of the chunk is its attempt tag.
 
     `has_first_tries`: not all of them are recipients who were put aside before.
@@ -23,20 +23,20 @@ class Call:
     chunk_id: str
     broadcast_id: str
     team_id: str
-    held: Held
+    held: AccountLease
     mailer: Mailer = field(repr=False)
     ses: Ses = field(repr=False)
-    letter: Letter = field(repr=False)
+    personalizer: Personalizer = field(repr=False)
     seqs: Sequence[int]
     entries: Sequence[BulkEntry] = field(repr=False)
     has_first_tries: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class Claimed:
     """Calls that go now; `next_at` is when the account may be called again, `at_once` how many may be under way."""
 
-    calls: Sequence[Call]
+    calls: Sequence[ClaimedChunk]
     next_at: datetime
     at_once: int
 
@@ -47,7 +47,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Stale:
+class FactsStale:
     """What is known of this mailer is too old to send on: it must be read again first."""
 
     mailer: Mailer
@@ -62,7 +62,7 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class Drained:
     """Nothing of this broadcast is left to be claimed, and none of our calls is under way."""
 
     broadcast_id: str
@@ -77,4 +77,4 @@ class Idle(Enum):
     LOST = auto()  # the lease is somebody else's
 
 
-Step = Calls | Wait | Stale | Blocked | Over | Idle
+Step = Claimed | Wait | FactsStale | Blocked | Drained | Idle

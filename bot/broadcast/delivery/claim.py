@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, and_, col, func, or_
 
 from bot.broadcast.audience.store import fields_of
-from bot.broadcast.content.message import Addressee, Letters
-from bot.broadcast.delivery.account_lease import LEASE, Held
-from bot.broadcast.delivery.chunk import Blocked, Call, Calls, Idle, Over, Stale, Step, Wait
-from bot.broadcast.delivery.fault_isolation import AGAIN_AFTER, Blame
-from bot.broadcast.delivery.rate_limit import Pace, calls_at_once, calls_together, chunk_limit
+from bot.broadcast.content.message import PersonalizerCache, Recipient
+from bot.broadcast.delivery.account_lease import LEASE, AccountLease
+from bot.broadcast.delivery.chunk import Blocked, Claimed, ClaimedChunk, Drained, FactsStale, Idle, Step, Wait
+from bot.broadcast.delivery.fault_isolation import RETRY_DELAY, FaultIsolator
+from bot.broadcast.delivery.rate_limit import RateLimiter, calls_at_once, calls_together, chunk_limit
 from bot.broadcast.pauses import REASON_OF
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.email_addresses import counts_toward_quota
@@ -111,23 +111,30 @@ class _Row(NamedTuple):
     suppression: str | None
 
 
-class Claimer:
+class ChunkClaimer:
     """Claims what goes next for one account, from each of its broadcasts in turn."""
 
     def __init__(
-        self, held: Held, mailers: Mailers, overviews: Overviews, letters: Letters, blame: Blame, *, small_limit: int
+        self,
+        held: AccountLease,
+        mailers: Mailers,
+        overviews: Overviews,
+        personalizers: PersonalizerCache,
+        isolator: FaultIsolator,
+        *,
+        small_limit: int,
     ) -> None:
         self._held = held
         self._mailers = mailers
         self._overviews = overviews
-        self._letters = letters
-        self._blame = blame
+        self._personalizers = personalizers
+        self._isolator = isolator
         self._small_and_one = small_limit + 1  # tells a small broadcast from a larger one
         self._last = ""  # the broadcast that had its turn
         self._carried = 0  # recipients, the call that went last
         self._resting: dict[str, datetime] = {}  # broadcasts of which only those put aside are left, and until when
 
-    def next(self, connection: Connection, now: datetime, *, airborne: int, room: int) -> Step:
+    def claim(self, connection: Connection, now: datetime, *, airborne: int, room: int) -> Step:
         """Claim what may go now.
 
         Args:
@@ -157,11 +164,11 @@ class Claimer:
                 connection, broadcast, mailer, rows, pace, room, now
             )
 
-    def _hold_on(self, connection: Connection, now: datetime) -> Pace | None:
+    def _hold_on(self, connection: Connection, now: datetime) -> RateLimiter | None:
         """Renew the lease and return the pace; None where the lease was lost."""
         renewed = {"account": self._held.id, "our_fence": self._held.fence, "until": now + LEASE}
         row = connection.execute(_RENEW, renewed).first()
-        return Pace(*row) if row else None
+        return RateLimiter(*row) if row else None
 
     def _turn(self, session: Session, now: datetime) -> tuple[Broadcast, Mailer] | None:
         """Lock the broadcast that comes after the one before; one that rests only where there is no other."""
@@ -176,19 +183,19 @@ class Claimer:
     def _pending(self, connection: Connection, broadcast: Broadcast, most: int, now: datetime) -> list[_Row]:
         """Read the next recipients that are due, each with its suppression where there is one by now."""
         of_broadcast = {"broadcast": broadcast.id, "team": broadcast.team_id, "most": max(most, self._small_and_one)}
-        return [_Row(*row) for row in connection.execute(_PENDING, {**of_broadcast, "put_aside_by": now - AGAIN_AFTER})]
+        return [_Row(*row) for row in connection.execute(_PENDING, {**of_broadcast, "put_aside_by": now - RETRY_DELAY})]
 
-    def _nothing_left(self, connection: Connection, broadcast: Broadcast, airborne: int) -> Over | Idle:
+    def _nothing_left(self, connection: Connection, broadcast: Broadcast, airborne: int) -> Drained | Idle:
         put_aside_at = connection.execute(_PUT_ASIDE, {"broadcast": broadcast.id}).scalar()
         if put_aside_at is not None:
-            self._resting[broadcast.id] = put_aside_at + AGAIN_AFTER
+            self._resting[broadcast.id] = put_aside_at + RETRY_DELAY
             return Idle.AGAIN
         under_way = connection.execute(_UNDER_WAY, {"broadcast": broadcast.id}).first()
-        return Idle.AIRBORNE if under_way and airborne else Over(broadcast.id)
+        return Idle.AIRBORNE if under_way and airborne else Drained(broadcast.id)
 
     def _admit(
         self, session: Session, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], now: datetime
-    ) -> Stale | Blocked | Idle | None:
+    ) -> FactsStale | Blocked | Idle | None:
         """Ask the guard, and leave out whom the team never mails again. None: the others may be claimed.
 
         Only the identities that speak for the From address are read: the others do not change the answer.
@@ -204,7 +211,7 @@ class Claimer:
             size=sum(counts_toward_quota(row.address) for row in rows),
         )
         if Blocker.FACTS_STALE in answer.blockers:
-            return Stale(mailer)
+            return FactsStale(mailer)
         if answer.blockers:
             return Blocked(broadcast.id, REASON_OF[answer.blockers[0]])
         left_out = [{"broadcast": broadcast.id, "left_out": row.seq, "now": now} for row in rows if row.suppression]
@@ -218,10 +225,10 @@ class Claimer:
         broadcast: Broadcast,
         mailer: Mailer,
         rows: Sequence[_Row],
-        pace: Pace,
+        pace: RateLimiter,
         room: int,
         now: datetime,
-    ) -> Calls | Wait:
+    ) -> Claimed | Wait:
         """Write down that these are about to be sent, unless they are too many so soon after a smaller call."""
         calls = self._calls(connection, broadcast, mailer, rows, room)
         if seconds := pace.wait(now, len(calls[0].seqs) - self._carried, mailer.max_send_rate):
@@ -230,33 +237,33 @@ class Claimer:
         connection.execute(_chunk.insert(), [self._intent(call, now) for call in calls])
         for call in calls:
             claimed = {"broadcast": broadcast.id, "first": call.seqs[0], "last": call.seqs[-1]}
-            written = {**claimed, "chunk": call.chunk_id, "now": now, "put_aside_by": now - AGAIN_AFTER}
+            written = {**claimed, "chunk": call.chunk_id, "now": now, "put_aside_by": now - RETRY_DELAY}
             if connection.execute(_CLAIM, written).rowcount != len(call.seqs):
                 raise RuntimeError("a delivery changed while its broadcast was locked")
         share, next_at = pace.take(sum(len(call.seqs) for call in calls), mailer.max_send_rate, now)
         connection.execute(_ADVANCE, {"account": self._held.id, "new_share": share, "next_at": next_at})
-        return Calls(calls, next_at, calls_at_once(mailer.max_send_rate))
+        return Claimed(calls, next_at, calls_at_once(mailer.max_send_rate))
 
     def _calls(
         self, connection: Connection, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], room: int
-    ) -> list[Call]:
+    ) -> list[ClaimedChunk]:
         """Make the calls, each with as many as it can carry."""
         limit = chunk_limit(mailer.max_send_rate)
         chosen = [row for row in rows if not row.suppression][: room * limit]
         fields = fields_of(connection, broadcast.audience_id, (row.seq for row in chosen))
         put_aside = {row.seq for row in chosen if row.retries}
-        left = [Addressee(row.seq, row.address, fields[row.seq]) for row in chosen]
-        letter, ses = self._letters.of(connection, broadcast), self._mailers.ses(mailer)
-        calls: list[Call] = []
+        left = [Recipient(row.seq, row.address, fields[row.seq]) for row in chosen]
+        personalizer, ses = self._personalizers.of(connection, broadcast), self._mailers.ses(mailer)
+        calls: list[ClaimedChunk] = []
         while left and len(calls) < room:
-            entries = letter.entries(left[: self._blame.carries(broadcast.id, left, limit)])
+            entries = personalizer.entries(left[: self._isolator.max_batch(broadcast.id, left, limit)])
             seqs = [addressee.seq for addressee in left[: len(entries)]]
             left = left[len(entries) :]
-            about = (new_id(), broadcast.id, broadcast.team_id, self._held, mailer, ses, letter)
-            calls.append(Call(*about, seqs, entries, has_first_tries=not put_aside.issuperset(seqs)))
+            about = (new_id(), broadcast.id, broadcast.team_id, self._held, mailer, ses, personalizer)
+            calls.append(ClaimedChunk(*about, seqs, entries, has_first_tries=not put_aside.issuperset(seqs)))
         return calls
 
-    def _intent(self, call: Call, now: datetime) -> dict[str, Any]:
+    def _intent(self, call: ClaimedChunk, now: datetime) -> dict[str, Any]:
         return {
             "id": call.chunk_id,
             "broadcast_id": call.broadcast_id,

@@ -6,22 +6,22 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import is_any
-from bot.broadcast.delivery.account_lease import Held, doubt_calling
+from bot.broadcast.delivery.account_lease import AccountLease, mark_in_doubt
 from bot.broadcast.delivery.chunk import Blocked
-from bot.broadcast.pauses import hold
-from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, move
+from bot.broadcast.pauses import pause
+from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from storage.models import Broadcast, SendingAccount
 from storage.states import BroadcastState, DeliveryState
 
 
-async def hold_back(session: AsyncSession, blocked: Blocked, now: datetime) -> None:
+async def pause_blocked(session: AsyncSession, blocked: Blocked, now: datetime) -> None:
     """Have it wait for what the guard misses."""
     broadcast = await _lock(session, blocked.broadcast_id)
     if broadcast is not None:
-        await hold(session, [broadcast], blocked.reason, now)
+        await pause(session, [broadcast], blocked.reason, now)
 
 
-async def end(session: AsyncSession, held: Held, broadcast_id: str, now: datetime) -> None:
+async def complete_broadcast(session: AsyncSession, held: AccountLease, broadcast_id: str, now: datetime) -> None:
     """End a broadcast of which nothing is left. What is said to be under way, and is not by us, is in doubt first."""
     ours = (col(SendingAccount.id) == held.id, col(SendingAccount.fence) == held.fence)
     if (await session.exec(select(SendingAccount.id).where(*ours).with_for_update())).first() is None:
@@ -30,9 +30,9 @@ async def end(session: AsyncSession, held: Held, broadcast_id: str, now: datetim
     if broadcast is None or await is_any(session, broadcast_id, {DeliveryState.PENDING}):
         return
     if await is_any(session, broadcast_id, {DeliveryState.SENDING}):
-        await doubt_calling(session, held.id, below=held.fence + 1, now=now)
+        await mark_in_doubt(session, held.id, below=held.fence + 1, now=now)
     else:
-        await move(session, broadcast, BroadcastState.DONE, by=MAILROOM, action="broadcast.finish", now=now)
+        await transition(session, broadcast, BroadcastState.DONE, by=MAILROOM, action="broadcast.finish", now=now)
 
 
 async def _lock(session: AsyncSession, broadcast_id: str) -> Broadcast | None:

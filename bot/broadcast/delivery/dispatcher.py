@@ -9,10 +9,10 @@ from typing import Final
 from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
 
-from bot.broadcast.content.message import Letters
-from bot.broadcast.delivery.account_lease import take
-from bot.broadcast.delivery.worker import Sender, Tools
-from bot.broadcast.transitions import MAILROOM, move, wake
+from bot.broadcast.content.message import PersonalizerCache
+from bot.broadcast.delivery.account_lease import acquire
+from bot.broadcast.delivery.worker import DeliveryWorker, WorkerDeps
+from bot.broadcast.transitions import MAILROOM, schedule_sending, transition
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
@@ -29,12 +29,12 @@ STOP_SECONDS = 25.0  # a call takes at most 23
 _AT_ONCE = 100
 
 
-class Engine:
+class Dispatcher:
     """Every replica has one; a lease decides which of them sends for an account.
 
     Args:
         db, clock, mailers, monitor, overviews: as everywhere.
-        letters: fills broadcasts for their recipients.
+        personalizers: fills broadcasts for their recipients.
         small_limit: `MAILROOM_SMALL_BROADCAST_LIMIT`.
         sleep: how to wait for the next call that fits the pace.
     """
@@ -46,14 +46,14 @@ class Engine:
         mailers: Mailers,
         monitor: Monitor,
         overviews: Overviews,
-        letters: Letters,
+        personalizers: PersonalizerCache,
         *,
         small_limit: int,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._db = db
         self._clock = clock
-        self._tools = Tools(db, clock, mailers, monitor, overviews, letters, small_limit, sleep)
+        self._tools = WorkerDeps(db, clock, mailers, monitor, overviews, personalizers, small_limit, sleep)
         self._owner = secrets.token_hex(8)
         self._stopping = asyncio.Event()
         self._tasks = Tasks()
@@ -91,18 +91,18 @@ class Engine:
         now = self._clock()
         async with self._db.write() as session:
             if account_id and region:
-                await wake(session, account_id, region, now)
+                await schedule_sending(session, account_id, region, now)
             due = select(Broadcast, Team).join(Team).where(col(Broadcast.id) == broadcast_id, *_is_due(now))
             found = (await session.exec(due.with_for_update(of=Broadcast))).first()
             if found is None:
                 return
             broadcast, team = found
             if broadcast.mailer_id is None:
-                await move(
+                await transition(
                     session, broadcast, BroadcastState.CANCELLED, by=MAILROOM, action="broadcast.cancel", now=now
                 )
             elif reason := _why_not(broadcast, team, now):
-                await move(
+                await transition(
                     session,
                     broadcast,
                     BroadcastState.PAUSED,
@@ -112,15 +112,17 @@ class Engine:
                     reasons=[reason],
                 )
             else:
-                await move(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.start", now=now)
+                await transition(
+                    session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.start", now=now
+                )
                 await leases.schedule(session, PollKind.FEEDBACK, broadcast.mailer_id, now)
 
     async def _send(self, account: SendingAccount) -> None:
         try:
             async with self._db.write() as session:
-                held = await take(session, account, self._owner, self._clock())
+                held = await acquire(session, account, self._owner, self._clock())
             if held is not None:
-                await Sender(self._tools, held, self._stopping).work()
+                await DeliveryWorker(self._tools, held, self._stopping).work()
         finally:
             del self._senders[account.id]
 

@@ -21,9 +21,9 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import is_any
-from bot.broadcast.content.message import Addressee
-from bot.broadcast.delivery.chunk import Call
-from bot.broadcast.delivery.send_result import Answer
+from bot.broadcast.content.message import Recipient
+from bot.broadcast.delivery.chunk import ClaimedChunk
+from bot.broadcast.delivery.send_result import SendResult
 from bot.ses.bulk_send import EntryOutcome
 from storage.models import Delivery
 from storage.states import DeliveryState
@@ -31,10 +31,10 @@ from storage.states import DeliveryState
 MOST_TRIES: Final = 5
 """Calls that may fail transiently for one recipient."""
 
-AGAIN_AFTER: Final = timedelta(seconds=60)
+RETRY_DELAY: Final = timedelta(seconds=60)
 """For so long a recipient who was put aside waits, and the others have the calls to themselves."""
 
-MOST_ALONE: Final = 3
+ISOLATED_REFUSALS_TO_STOP: Final = 3
 """Recipients in a row that AWS may refuse, each alone, while it has taken nobody of their broadcast."""
 
 MOST_FAILED: Final = 100
@@ -53,14 +53,14 @@ class _Seen:
     failed: int = 0
 
 
-class Blame:
+class FaultIsolator:
     """What the answers to the calls of one account have taught so far."""
 
     def __init__(self) -> None:
         self._seen: defaultdict[str, _Seen] = defaultdict(_Seen)
         self._region_works = True
 
-    def carries(self, broadcast_id: str, addressees: Sequence[Addressee], limit: int) -> int:
+    def max_batch(self, broadcast_id: str, addressees: Sequence[Recipient], limit: int) -> int:
         """Return how many of these, from the start, may go in one call: the limit, and less where some are suspect."""
         seen = self._seen.get(broadcast_id)
         if seen is None or not seen.limits:
@@ -71,7 +71,7 @@ class Blame:
                 return number
         return limit
 
-    def judge(self, call: Call, answer: Answer) -> Answer:
+    def observe(self, call: ClaimedChunk, answer: SendResult) -> SendResult:
         """Learn from an answer, and return it with what follows from all of them."""
         if answer.is_transient:
             if len(call.seqs) > 1 and call.has_first_tries:
@@ -96,7 +96,7 @@ class Blame:
         self._seen.pop(broadcast_id, None)
 
 
-def _halve(seen: _Seen, call: Call, answer: Answer) -> None:
+def _halve(seen: _Seen, call: ClaimedChunk, answer: SendResult) -> None:
     if answer.is_refused:
         seen.limits |= dict.fromkeys(call.seqs, max(1, len(call.seqs) // 2))
     elif answer.error is None:
@@ -108,7 +108,7 @@ def _hopeless(reason: str) -> str:
     return f"Amazon SES refuses nearly every recipient, the last one for this reason: {reason}"
 
 
-async def single_out(session: AsyncSession, call: Call, answer: Answer) -> Answer:
+async def decide_isolated(session: AsyncSession, call: ClaimedChunk, answer: SendResult) -> SendResult:
     """Decide on a recipient that AWS refused alone: failed, put aside for now, or no more at fault than all the others.
 
     The caller has the broadcast locked.
@@ -120,7 +120,9 @@ async def single_out(session: AsyncSession, call: Call, answer: Answer) -> Answe
         outcome = EntryOutcome.FAILED
     elif await is_any(session, broadcast, {DeliveryState.SENDING}, col(Delivery.seq) != call.seqs[0]):
         outcome = EntryOutcome.TRANSIENT  # what is under way may yet be taken
-    elif answer.alone < MOST_ALONE and await is_any(session, broadcast, {DeliveryState.PENDING}, Delivery.retries == 0):
+    elif answer.alone < ISOLATED_REFUSALS_TO_STOP and await is_any(
+        session, broadcast, {DeliveryState.PENDING}, Delivery.retries == 0
+    ):
         outcome = EntryOutcome.TRANSIENT
     else:
         outcome = EntryOutcome.STOP

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from secrets import SystemRandom
 
-CUT = 0.7
+BACKPRESSURE_FACTOR = 0.7
 """What is left of the share after AWS found it too fast."""
 
 # SES counts recipients in any second, and two calls may travel at different speeds: what is left free takes that up.
@@ -23,7 +23,7 @@ _random = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RateLimiter:
     """The share of AWS's rate that is used, and when the next call fits; None: never used yet.
 
     It is a share, so that a rate that AWS raises or lowers counts at once.

@@ -4,33 +4,33 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.broadcast.delivery.chunk import Call
+from bot.broadcast.delivery.chunk import ClaimedChunk
 from bot.ses.bulk_send import EntryOutcome, EntryResult, names_sender
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 
 log = logging.getLogger(__name__)
 
 _OUTCOME_OF = {
-    Trouble.UNAVAILABLE: EntryOutcome.IN_DOUBT,
-    Trouble.QUOTA: EntryOutcome.QUOTA,
-    Trouble.LIMIT: EntryOutcome.QUOTA,  # SES's code for the quota, too, with a text of its own
-    Trouble.PAUSED: EntryOutcome.PAUSED,
-    Trouble.SUSPENDED: EntryOutcome.SUSPENDED,
-    Trouble.IDENTITY: EntryOutcome.IDENTITY,
-    Trouble.RATE: EntryOutcome.RETRY,
-    Trouble.THROTTLED: EntryOutcome.RETRY,
-    Trouble.NOT_SENT: EntryOutcome.RETRY,
-    Trouble.EXPIRED: EntryOutcome.RETRY,
-    Trouble.PRINCIPAL: EntryOutcome.RETRY,
-    Trouble.CLOCK_SKEW: EntryOutcome.RETRY,
-    Trouble.BAD_REQUEST: EntryOutcome.REFUSED,
-    Trouble.REJECTED: EntryOutcome.REFUSED,
+    ErrorKind.UNAVAILABLE: EntryOutcome.IN_DOUBT,
+    ErrorKind.QUOTA: EntryOutcome.QUOTA,
+    ErrorKind.LIMIT: EntryOutcome.QUOTA,  # SES's code for the quota, too, with a text of its own
+    ErrorKind.PAUSED: EntryOutcome.PAUSED,
+    ErrorKind.SUSPENDED: EntryOutcome.SUSPENDED,
+    ErrorKind.IDENTITY: EntryOutcome.IDENTITY,
+    ErrorKind.RATE: EntryOutcome.RETRY,
+    ErrorKind.THROTTLED: EntryOutcome.RETRY,
+    ErrorKind.NOT_SENT: EntryOutcome.RETRY,
+    ErrorKind.EXPIRED: EntryOutcome.RETRY,
+    ErrorKind.PRINCIPAL: EntryOutcome.RETRY,
+    ErrorKind.CLOCK_SKEW: EntryOutcome.RETRY,
+    ErrorKind.BAD_REQUEST: EntryOutcome.REFUSED,
+    ErrorKind.REJECTED: EntryOutcome.REFUSED,
 }
 _FINAL = frozenset({EntryOutcome.SENT, EntryOutcome.FAILED, EntryOutcome.IN_DOUBT})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SendResult:
     """One result for each entry, and the error where the call as a whole failed.
 
     What blame.py makes of it:
@@ -71,14 +71,14 @@ class Answer:
         """What only another look at all that the mailer needs can tell; it also puts back what is missing at AWS."""
         if EntryOutcome.SET_UP in self.outcomes:
             code = next(each.status for each in self.results if each.outcome is EntryOutcome.SET_UP)
-            return SesError(Trouble.MISSING_ACTION, code, "ses:CreateConfigurationSet")
+            return SesError(ErrorKind.MISSING_ACTION, code, "ses:CreateConfigurationSet")
         return self.error if self.error and self.error.is_access_loss else None
 
     @property
     def too_fast(self) -> bool:
         """Whether AWS asked us to slow down."""
         if self.error:
-            return self.error.trouble in {Trouble.RATE, Trouble.THROTTLED}
+            return self.error.trouble in {ErrorKind.RATE, ErrorKind.THROTTLED}
         return EntryOutcome.RETRY in self.outcomes or self.excused
 
     @property
@@ -87,30 +87,32 @@ class Answer:
         return self.too_fast or (self.error is not None and not self.is_refused)
 
 
-async def send(call: Call) -> Answer:
+async def send_chunk(call: ClaimedChunk) -> SendResult:
     """Make the one call. Whatever happens, there is an answer for each entry."""
     try:
         results = await call.ses.send_bulk(
-            sender=call.letter.fixed.sender,
-            reply_to=call.letter.reply_to,
+            sender=call.personalizer.fixed.sender,
+            reply_to=call.personalizer.reply_to,
             configuration_set=call.mailer.configuration_set,
-            template=call.letter.template,
+            template=call.personalizer.template,
             entries=call.entries,
-            tags=call.letter.tags(call.chunk_id),
+            tags=call.personalizer.tags(call.chunk_id),
         )
     except SesError as error:
-        return Answer([EntryResult(_outcome_of(error, call), error.code, error=error.text)] * len(call.entries), error)
+        return SendResult(
+            [EntryResult(_outcome_of(error, call), error.code, error=error.text)] * len(call.entries), error
+        )
     except Exception:  # a fault of ours, perhaps after the mail went: so it is in doubt
         log.exception("the call of chunk %s ended with an error of ours", call.chunk_id)
-        return Answer([EntryResult(EntryOutcome.IN_DOUBT, "", error="internal error")] * len(call.entries))
-    return Answer(results)
+        return SendResult([EntryResult(EntryOutcome.IN_DOUBT, "", error="internal error")] * len(call.entries))
+    return SendResult(results)
 
 
-def _outcome_of(error: SesError, call: Call) -> EntryOutcome:
+def _outcome_of(error: SesError, call: ClaimedChunk) -> EntryOutcome:
     """Say what the refusal of a whole call means: SES refuses a sender that way, or for each entry."""
     if error.is_access_loss:
         return EntryOutcome.RETRY
-    if names_sender(error.unverified, call.letter.fixed.sender):
+    if names_sender(error.unverified, call.personalizer.fixed.sender):
         return EntryOutcome.IDENTITY
     if f"Configuration set <{call.mailer.configuration_set}> does not exist".lower() in error.text.lower():
         return EntryOutcome.SET_UP

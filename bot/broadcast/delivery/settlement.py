@@ -13,13 +13,13 @@ from sqlmodel import SQLModel, col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
-from bot.broadcast.delivery.chunk import Call
-from bot.broadcast.delivery.fault_isolation import MOST_TRIES, single_out
-from bot.broadcast.delivery.rate_limit import CUT
-from bot.broadcast.delivery.send_result import Answer
-from bot.broadcast.pauses import hold
-from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, move
-from bot.mailer.monitoring.facts import CONFIRM_AFTER, take_refusal
+from bot.broadcast.delivery.chunk import ClaimedChunk
+from bot.broadcast.delivery.fault_isolation import MOST_TRIES, decide_isolated
+from bot.broadcast.delivery.rate_limit import BACKPRESSURE_FACTOR
+from bot.broadcast.delivery.send_result import SendResult
+from bot.broadcast.pauses import pause
+from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
+from bot.mailer.monitoring.facts import CONFIRM_AFTER, apply_refusal
 from bot.ses.bulk_send import EntryOutcome
 from bot.ses.errors import SesError
 from storage import leases
@@ -45,7 +45,7 @@ _END_CHUNK = (
 )
 
 
-class _Writing(NamedTuple):
+class _DeliveryUpdates(NamedTuple):
     """Writes the states of those deliveries of a chunk that are still in one of some states; made once, like _CLAIM."""
 
     sent: Update
@@ -53,7 +53,7 @@ class _Writing(NamedTuple):
     again: Update  # one more of its retries, up to a number; with MOST_TRIES it has failed
 
     @classmethod
-    def where(cls, *states: DeliveryState) -> "_Writing":
+    def where(cls, *states: DeliveryState) -> "_DeliveryUpdates":
         still = _delivery.update().where(
             _delivery.c.broadcast_id == bindparam("broadcast"),
             _delivery.c.seq == bindparam("at_seq"),
@@ -77,11 +77,13 @@ class _Writing(NamedTuple):
         return cls(sent, others, again)
 
 
-_ON_TIME = _Writing.where(DeliveryState.SENDING)
-_LATE = _Writing.where(DeliveryState.SENDING, DeliveryState.IN_DOUBT)
+_ON_TIME = _DeliveryUpdates.where(DeliveryState.SENDING)
+_LATE = _DeliveryUpdates.where(DeliveryState.SENDING, DeliveryState.IN_DOUBT)
 
 
-async def record(session: AsyncSession, call: Call, answer: Answer, *, now: datetime, rest: float, tell: bool) -> None:
+async def record_result(
+    session: AsyncSession, call: ClaimedChunk, answer: SendResult, *, now: datetime, rest: float, tell: bool
+) -> None:
     """Write down what became of every entry, and what follows for the broadcast and its account.
 
     Recording twice changes nothing, and so does recording after the lease was lost, apart from what is certain: an
@@ -104,17 +106,21 @@ async def record(session: AsyncSession, call: Call, answer: Answer, *, now: date
     cancelled = broadcast is not None and broadcast.state is BroadcastState.CANCELLED
     back = DeliveryState.CANCELLED if cancelled else DeliveryState.PENDING
     if broadcast is not None:
-        answer = await single_out(session, call, answer)
+        answer = await decide_isolated(session, call, answer)
     connection = await session.connection()
-    on_time = await connection.run_sync(settle, call, answer, now, back)
+    on_time = await connection.run_sync(settle_chunk, call, answer, now, back)
     if broadcast is not None and on_time:
-        await _follow(session, call, answer, broadcast, now)
+        await _apply_consequences(session, call, answer, broadcast, now)
     if tell:
         await announce(session, call.team_id, Notice.BROADCAST, call.broadcast_id, now=now, not_within=TOLD_EVERY)
 
 
-def settle(
-    connection: Connection, call: Call, answer: Answer, now: datetime, back: DeliveryState = DeliveryState.PENDING
+def settle_chunk(
+    connection: Connection,
+    call: ClaimedChunk,
+    answer: SendResult,
+    now: datetime,
+    back: DeliveryState = DeliveryState.PENDING,
 ) -> bool:
     """End the chunk and write the state of each delivery; by itself it is enough where nothing else follows.
 
@@ -146,7 +152,7 @@ def settle(
     return on_time
 
 
-def _end_chunk(connection: Connection, call: Call, answer: Answer, now: datetime) -> bool:
+def _end_chunk(connection: Connection, call: ClaimedChunk, answer: SendResult, now: datetime) -> bool:
     unknown = answer.outcomes == {EntryOutcome.IN_DOUBT}
     ended = {
         "chunk": call.chunk_id,
@@ -157,46 +163,52 @@ def _end_chunk(connection: Connection, call: Call, answer: Answer, now: datetime
     return bool(connection.execute(_END_CHUNK, ended).rowcount)
 
 
-async def _slow_down(session: AsyncSession, call: Call, until: datetime, *, cut: bool) -> None:
+async def _slow_down(session: AsyncSession, call: ClaimedChunk, until: datetime, *, cut: bool) -> None:
     held = (col(SendingAccount.id) == call.held.id, col(SendingAccount.fence) == call.held.fence)
     share = col(SendingAccount.share)
-    slower = update(SendingAccount).where(*held).values(next_send_at=until, share=share * CUT if cut else share)
+    slower = (
+        update(SendingAccount)
+        .where(*held)
+        .values(next_send_at=until, share=share * BACKPRESSURE_FACTOR if cut else share)
+    )
     await session.exec(slower)
 
 
-async def _follow(session: AsyncSession, call: Call, answer: Answer, broadcast: Broadcast, now: datetime) -> None:
+async def _apply_consequences(
+    session: AsyncSession, call: ClaimedChunk, answer: SendResult, broadcast: Broadcast, now: datetime
+) -> None:
     """Hold or stop what AWS will not take any more."""
     outcomes = answer.outcomes
     stop = next((each.reason for each in answer.results if each.outcome is EntryOutcome.STOP), answer.hopeless)
     if stop and broadcast.state in _RUNNING:
         broadcast.error = stop
-        await move(session, broadcast, BroadcastState.STOPPED, by=MAILROOM, action="broadcast.stop", now=now)
+        await transition(session, broadcast, BroadcastState.STOPPED, by=MAILROOM, action="broadcast.stop", now=now)
     if EntryOutcome.IDENTITY in outcomes and broadcast.state is BroadcastState.SENDING:
-        await hold(session, [broadcast], PauseReason.IDENTITY, now)
+        await pause(session, [broadcast], PauseReason.IDENTITY, now)
     if EntryOutcome.QUOTA in outcomes:
-        await hold(session, await _of_account(session, call), PauseReason.QUOTA, now)
+        await pause(session, await _of_account(session, call), PauseReason.QUOTA, now)
     if outcomes & {EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
-        await hold(session, await _of_account(session, call), PauseReason.SENDING, now)
+        await pause(session, await _of_account(session, call), PauseReason.SENDING, now)
     if answer.lost_access:
         await _suspect(session, call, answer.lost_access, now)
     if outcomes & {EntryOutcome.IDENTITY, EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
         await leases.schedule(session, PollKind.ACCOUNT, call.mailer.id, now)
 
 
-async def _suspect(session: AsyncSession, call: Call, error: SesError, now: datetime) -> None:
+async def _suspect(session: AsyncSession, call: ClaimedChunk, error: SesError, now: datetime) -> None:
     """Hold what the mailer sends until the monitor has asked AWS in another way."""
     mailer = await session.get(Mailer, call.mailer.id, with_for_update=True)
     if mailer is None or mailer.version != call.mailer.version:  # reconnected meanwhile: that was the old key
         return
     if mailer.access is Access.OK:
-        confirms = take_refusal(mailer, Access.SUSPECT, error, now)
+        confirms = apply_refusal(mailer, Access.SUSPECT, error, now)
         session.add(mailer)
         await leases.schedule(session, confirms, mailer.id, now + CONFIRM_AFTER)
     running = [each for each in await _of_account(session, call) if each.mailer_id == mailer.id]
-    await hold(session, running, PauseReason.ACCESS, now)
+    await pause(session, running, PauseReason.ACCESS, now)
 
 
-async def _of_account(session: AsyncSession, call: Call) -> Sequence[Broadcast]:
+async def _of_account(session: AsyncSession, call: ClaimedChunk) -> Sequence[Broadcast]:
     """Lock every broadcast that is sending through this AWS account."""
     found = await session.exec(
         select(Broadcast)

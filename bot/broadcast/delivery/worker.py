@@ -10,16 +10,16 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from bot.broadcast.content.message import Letters
-from bot.broadcast.delivery.account_lease import Held, leave
-from bot.broadcast.delivery.chunk import Blocked, Call, Calls, Idle, Over, Stale, Step, Wait
-from bot.broadcast.delivery.claim import Claimer
-from bot.broadcast.delivery.completion import end, hold_back
-from bot.broadcast.delivery.fault_isolation import Blame
+from bot.broadcast.content.message import PersonalizerCache
+from bot.broadcast.delivery.account_lease import AccountLease, release
+from bot.broadcast.delivery.chunk import Blocked, Claimed, ClaimedChunk, Drained, FactsStale, Idle, Step, Wait
+from bot.broadcast.delivery.claim import ChunkClaimer
+from bot.broadcast.delivery.completion import complete_broadcast, pause_blocked
+from bot.broadcast.delivery.fault_isolation import FaultIsolator
 from bot.broadcast.delivery.rate_limit import backoff
-from bot.broadcast.delivery.send_result import Answer, send
-from bot.broadcast.delivery.settlement import record, settle
-from bot.broadcast.pauses import LOOK, let_go
+from bot.broadcast.delivery.send_result import SendResult, send_chunk
+from bot.broadcast.delivery.settlement import record_result, settle_chunk
+from bot.broadcast.pauses import RECHECK_EVERY, resume_cleared
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
@@ -35,7 +35,7 @@ _TELL_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class WorkerDeps:
     """What every sender works with."""
 
     db: Database
@@ -43,7 +43,7 @@ class Tools:
     mailers: Mailers
     monitor: Monitor
     overviews: Overviews
-    letters: Letters
+    personalizers: PersonalizerCache
     small_limit: int
     sleep: Callable[[float], Awaitable[None]]
 
@@ -52,8 +52,8 @@ class Tools:
 class _Landed:
     """A call that came back; `rest` is how many seconds to leave the account alone."""
 
-    call: Call
-    answer: Answer
+    call: ClaimedChunk
+    answer: SendResult
     rest: float
     written: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -63,14 +63,14 @@ class _Landed:
         return not (self.rest or self.answer.has_consequences)
 
 
-class Sender:
-    def __init__(self, tools: Tools, held: Held, stopping: asyncio.Event) -> None:
+class DeliveryWorker:
+    def __init__(self, tools: WorkerDeps, held: AccountLease, stopping: asyncio.Event) -> None:
         self._tools = tools
         self._held = held
         self._stopping = stopping
-        self._blame = Blame()
-        self._claimer = Claimer(
-            held, tools.mailers, tools.overviews, tools.letters, self._blame, small_limit=tools.small_limit
+        self._isolator = FaultIsolator()
+        self._claimer = ChunkClaimer(
+            held, tools.mailers, tools.overviews, tools.personalizers, self._isolator, small_limit=tools.small_limit
         )
         self._calls: set[asyncio.Task[None]] = set()
         self._airborne = 0  # those of them that AWS has not answered
@@ -96,7 +96,7 @@ class Sender:
             for call in self._calls:  # none is left, unless somebody does not want to wait for them any more
                 call.cancel()
             async with self._tools.db.write() as session:
-                await leave(session, self._held, self._tools.overviews, self._tools.clock())
+                await release(session, self._held, self._tools.overviews, self._tools.clock())
 
     async def _turn(self) -> bool:
         """Do the next thing. False: there is nothing left to do, or the account is somebody else's now."""
@@ -145,39 +145,39 @@ class Sender:
         async with self._tools.db.write() as session:
             for each in landed:
                 told = each.call.broadcast_id in tell
-                await record(session, each.call, each.answer, now=now, rest=each.rest, tell=told)
+                await record_result(session, each.call, each.answer, now=now, rest=each.rest, tell=told)
             if look:
-                await let_go(session, self._held.account_id, self._held.region, self._tools.overviews, now)
+                await resume_cleared(session, self._held.account_id, self._held.region, self._tools.overviews, now)
         self._told |= dict.fromkeys(tell, now)
-        self._look_at = now + LOOK if look else self._look_at
+        self._look_at = now + RECHECK_EVERY if look else self._look_at
         return Idle.AGAIN
 
     def _in_one_go(
         self, connection: Connection, landed: Sequence[_Landed], now: datetime, airborne: int, room: int
     ) -> Step:
         for each in landed:
-            settle(connection, each.call, each.answer, now)
-        return self._claimer.next(connection, now, airborne=airborne, room=room) if room else Idle.AGAIN
+            settle_chunk(connection, each.call, each.answer, now)
+        return self._claimer.claim(connection, now, airborne=airborne, room=room) if room else Idle.AGAIN
 
     async def _take(self, step: Step) -> bool:
         now = self._tools.clock()
         match step:
-            case Calls():
+            case Claimed():
                 self._next_at = min(step.next_at, now + _LONGEST_REST)
                 self._most_at_once = step.at_once
                 for call in step.calls:
                     self._start(call)
             case Wait(seconds):
                 self._next_at = min(now + timedelta(seconds=seconds), now + _LONGEST_REST)
-            case Stale(mailer):
+            case FactsStale(mailer):
                 self._unread = mailer
             case Blocked():
                 async with self._tools.db.write() as session:
-                    await hold_back(session, step, now)
-            case Over(broadcast_id):
-                self._blame.forget(broadcast_id)
+                    await pause_blocked(session, step, now)
+            case Drained(broadcast_id):
+                self._isolator.forget(broadcast_id)
                 async with self._tools.db.write() as session:
-                    await end(session, self._held, broadcast_id, now)
+                    await complete_broadcast(session, self._held, broadcast_id, now)
             case Idle.LOST:
                 return False
             case Idle.NOTHING if not self._airborne:
@@ -186,16 +186,16 @@ class Sender:
                 await self._lands()
         return True
 
-    def _start(self, call: Call) -> None:
+    def _start(self, call: ClaimedChunk) -> None:
         self._airborne += 1
         task = asyncio.create_task(self._fly(call), name=f"chunk {call.chunk_id}")
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    async def _fly(self, call: Call) -> None:
+    async def _fly(self, call: ClaimedChunk) -> None:
         """Make the call; done when its result is written down."""
         try:
-            answer = self._blame.judge(call, await send(call))
+            answer = self._isolator.observe(call, await send_chunk(call))
             landed = _Landed(call, answer, self._learn(call, answer))
             self._landed.append(landed)
         finally:
@@ -203,7 +203,7 @@ class Sender:
             self._news.set()
         await landed.written.wait()
 
-    def _learn(self, call: Call, answer: Answer) -> float:
+    def _learn(self, call: ClaimedChunk, answer: SendResult) -> float:
         """Take a lesson from the answer: how many calls at once, how long to rest (seconds), what to read first."""
         if EntryOutcome.IN_DOUBT in answer.outcomes:
             self._unread = call.mailer  # an outage must not put one chunk after the other in doubt

@@ -14,13 +14,19 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
-from bot.mailer.connection.credential_input import AlreadyConnectedError, Typed, open_role, refusal, require_passed
+from bot.mailer.connection.credential_input import (
+    AlreadyConnectedError,
+    CredentialInput,
+    explain_rejection,
+    open_role,
+    require_passed,
+)
 from bot.mailer.connection.shared_accounts import share_account
-from bot.mailer.credential_store import Vault
+from bot.mailer.credential_store import CredentialStore
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.facts import next_walk, record_listing, take_account, take_report
-from bot.mailer.monitoring.feedback_health import want_test
-from bot.mailer.monitoring.incident_rules import follow_facts
+from bot.mailer.monitoring.facts import apply_account, apply_report, next_walk, record_listing
+from bot.mailer.monitoring.feedback_health import schedule_probe
+from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from bot.ses import permission_check
 from bot.ses.assume_role import OpenRoleError
 from bot.ses.client import AwsSession, SesClients
@@ -28,7 +34,7 @@ from bot.ses.credentials import AwsRole
 from bot.ses.errors import ASSUME_ROLE, SesError
 from bot.ses.operations import AccountFacts, ListedIdentity, Ses
 from bot.ses.permission_check import AccessReport, OnStep, Outcome, Step
-from bot.ses.provisioning import SetUp, tear_down
+from bot.ses.provisioning import Provisioned, deprovision
 from storage import audit, leases
 from storage.database import Database, is_unique_violation
 from storage.models import Mailer, Team, new_id
@@ -41,9 +47,9 @@ Check = Callable[[], Awaitable[AccessReport]]
 class _Checked:
     """Credentials that passed, and what AWS says of the account they belong to."""
 
-    typed: Typed
+    typed: CredentialInput
     report: AccessReport
-    set_up: SetUp
+    set_up: Provisioned
     account: AccountFacts
     listed: list[ListedIdentity]
 
@@ -56,7 +62,7 @@ class Connections:
         db: Database,
         clock: Callable[[], datetime],
         mailers: Mailers,
-        vault: Vault,
+        credential_store: CredentialStore,
         clients: SesClients,
         forget: Callable[[str], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -64,7 +70,7 @@ class Connections:
         self._db = db
         self._clock = clock
         self._mailers = mailers
-        self._vault = vault
+        self._credential_store = credential_store
         self._clients = clients
         self._forget = forget
         self._sleep = sleep
@@ -78,7 +84,9 @@ class Connections:
         if (mailer := await self._mailers.of(team)) is not None:
             raise AlreadyConnectedError(mailer)
 
-    async def connect(self, team: Team, typed: Typed, by: str, on_step: OnStep) -> tuple[Mailer, AccessReport]:
+    async def connect(
+        self, team: Team, typed: CredentialInput, by: str, on_step: OnStep
+    ) -> tuple[Mailer, AccessReport]:
         """Check the credentials action by action; store them and tell the channel, when everything required is there.
 
         Raises:
@@ -103,7 +111,7 @@ class Connections:
             except IntegrityError as error:
                 if not is_unique_violation(error):
                     raise
-                await tear_down(session, checked.set_up, made_now=True)
+                await deprovision(session, checked.set_up, made_now=True)
                 await self.require_free(team)
                 raise
         except BaseException:
@@ -111,7 +119,9 @@ class Connections:
             raise
         return mailer, checked.report
 
-    async def reconnect(self, team: Team, typed: Typed, by: str, on_step: OnStep) -> tuple[Mailer, AccessReport]:
+    async def reconnect(
+        self, team: Team, typed: CredentialInput, by: str, on_step: OnStep
+    ) -> tuple[Mailer, AccessReport]:
         """Give the mailer new credentials for the same account and region; everything else stays.
 
         Raises:
@@ -147,7 +157,7 @@ class Connections:
         async with self._db.write() as writing:
             row = await self._mailers.lock(writing, mailer.id)
             row.version += 1
-            row.credentials = self._vault.seal(typed.credentials, team_id=team.id, mailer_id=row.id)
+            row.credentials = self._credential_store.seal(typed.credentials, team_id=team.id, mailer_id=row.id)
             row.sign_in = typed.credentials.kind
             row.credentials_at, row.connected_by = now, by
             await self._take(writing, row, checked, now)
@@ -169,7 +179,7 @@ class Connections:
         return self._clock().timestamp()
 
     async def _check(
-        self, session: AwsSession, typed: Typed, run: Check, on_step: OnStep, account_id: str = ""
+        self, session: AwsSession, typed: CredentialInput, run: Check, on_step: OnStep, account_id: str = ""
     ) -> _Checked:
         ses = Ses(session)
         try:
@@ -179,7 +189,7 @@ class Connections:
             set_up = require_passed(report, account_id)
             account, listed = await asyncio.gather(ses.account(), ses.identities())
         except SesError as error:
-            raise refusal(error) from error
+            raise explain_rejection(error) from error
         except OpenRoleError as error:
             raise open_role() from error
         return _Checked(typed, report, set_up, account, listed)
@@ -202,7 +212,7 @@ class Connections:
             account_id=checked.report.account_id,
             region=checked.typed.region,
             principal_arn=checked.report.principal_arn,
-            credentials=self._vault.seal(checked.typed.credentials, team_id=team.id, mailer_id=mailer_id),
+            credentials=self._credential_store.seal(checked.typed.credentials, team_id=team.id, mailer_id=mailer_id),
             sign_in=checked.typed.credentials.kind,
             credentials_at=now,
             connected_by=by,
@@ -233,14 +243,14 @@ class Connections:
             )
 
     async def _take(self, session: AsyncSession, mailer: Mailer, checked: _Checked, now: datetime) -> None:
-        take_report(mailer, checked.report, checked.set_up, now, self._mailers.endpoint_of(mailer.connection))
-        take_account(mailer, checked.account, now)
+        apply_report(mailer, checked.report, checked.set_up, now, self._mailers.endpoint_of(mailer.connection))
+        apply_account(mailer, checked.account, now)
         mailer.unanswered_since = None
         session.add(mailer)
         managed = await record_listing(session, mailer, checked.listed, now)
-        await follow_facts(session, mailer, managed, now, told=True)
+        await reconcile_incidents(session, mailer, managed, now, told=True)
         await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
         await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, now + next_walk(checked.set_up), postpone=True)
-        await want_test(session, mailer, now)
+        await schedule_probe(session, mailer, now)
         for kind in (PollKind.FEEDBACK, PollKind.SUPPRESSIONS):
             await leases.schedule(session, kind, mailer.id, now)

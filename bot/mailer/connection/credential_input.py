@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
-from bot.ses.errors import ASSUME_ROLE, UNKNOWN_KEY_CODES, SesError, Trouble
+from bot.ses.errors import ASSUME_ROLE, UNKNOWN_KEY_CODES, ErrorKind, SesError
 from bot.ses.permission_check import AccessReport
-from bot.ses.provisioning import SetUp
+from bot.ses.provisioning import Provisioned
 from bot.ses.regions import find_region
 from storage.models import Mailer
 from storage.sealing import Secret
@@ -45,14 +45,14 @@ class AlreadyConnectedError(BotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class CredentialInput:
     """What was typed into the form, checked for its shape only."""
 
     region: str
     credentials: Credentials
 
     @classmethod
-    def key(cls, region: str, access_key_id: str, secret: Secret) -> "Typed":
+    def key(cls, region: str, access_key_id: str, secret: Secret) -> "CredentialInput":
         """Refuse what cannot be a key, before AWS is asked.
 
         Raises:
@@ -83,7 +83,7 @@ class Typed:
         return cls(region, AwsKey(access_key_id, secret))
 
     @classmethod
-    def role(cls, region: str, arn: str, external_id: str) -> "Typed":
+    def role(cls, region: str, arn: str, external_id: str) -> "CredentialInput":
         """Refuse what cannot be a role of this region's partition. The ExternalId is never one that was typed.
 
         Raises:
@@ -112,7 +112,7 @@ def noun(report: AccessReport) -> str:
     return "role" if ":assumed-role/" in report.principal_arn else "key"
 
 
-def require_passed(report: AccessReport, account_id: str) -> SetUp:
+def require_passed(report: AccessReport, account_id: str) -> Provisioned:
     """Return what was set up, if the credentials may do everything; `account_id` is the one wanted, or empty.
 
     Raises:
@@ -150,18 +150,18 @@ def require_passed(report: AccessReport, account_id: str) -> SetUp:
     return report.set_up
 
 
-def refusal(error: SesError) -> BotError:
+def explain_rejection(error: SesError) -> BotError:
     """Say what AWS's refusal means for credentials that were just typed."""
     nothing = "Nothing was stored."
     match error.trouble:
-        case Trouble.ACCESS if error.action == ASSUME_ROLE:
+        case ErrorKind.ACCESS if error.action == ASSUME_ROLE:
             return BotError(
                 "ROLE_REFUSED",
                 f"This role does not let Mailroom in with this channel's External ID. {nothing}",
                 "Make it with the template shown here; a role made just now may take a minute.",
                 field="role_arn",
             )
-        case Trouble.ACCESS if error.code in UNKNOWN_KEY_CODES:
+        case ErrorKind.ACCESS if error.code in UNKNOWN_KEY_CODES:
             return BotError(
                 "WRONG_KEY",
                 "AWS does not know this access key ID in this region: it is mistyped or switched off, "
@@ -169,21 +169,21 @@ def refusal(error: SesError) -> BotError:
                 "Copy it again from IAM › Users › Security credentials, and look at the region.",
                 field="access_key_id",
             )
-        case Trouble.ACCESS:
+        case ErrorKind.ACCESS:
             return BotError(
                 "WRONG_KEY",
                 f"The secret access key does not belong to this access key ID. {nothing}",
                 "Copy both again, or make a new key.",
                 field="secret_access_key",
             )
-        case Trouble.REGION_OFF | Trouble.NOT_SIGNED_UP | Trouble.NOT_SENT:
+        case ErrorKind.REGION_OFF | ErrorKind.NOT_SIGNED_UP | ErrorKind.NOT_SENT:
             return BotError(
                 "REGION",
                 f"Amazon SES does not answer for this account in this region. {nothing}",
                 "Switch the region on in AWS, or choose another one.",
                 field="region",
             )
-        case Trouble.CLOCK_SKEW:
+        case ErrorKind.CLOCK_SKEW:
             return BotError(
                 "CLOCK", f"AWS says that this server's clock is wrong. {nothing}", "Whoever runs Mailroom must set it."
             )

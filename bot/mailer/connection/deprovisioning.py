@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from bot.mailer.identities.management import read_identity
 from bot.ses.client import AwsSession
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
-from bot.ses.provisioning import SetUp, tear_down
+from bot.ses.provisioning import Provisioned, deprovision
 from storage.models import Identity, Mailer
 
 
@@ -30,7 +30,7 @@ async def leave_aws(
                 await ses.delete_identity(row.name)
                 continue
             except SesError as error:
-                if error.trouble is Trouble.NOT_FOUND:
+                if error.trouble is ErrorKind.NOT_FOUND:
                     continue
                 left.append(f"{row.name}: {error.code}")
         if row.managed or row.added_by:
@@ -39,10 +39,10 @@ async def leave_aws(
             except SesError as error:
                 left.append(f"default configuration set of {row.name}: {error.code}")
                 needed = True
-    set_up = SetUp(mailer.configuration_set, mailer.topic_arn, mailer.queue_url, mailer.queue_url is not None)
+    set_up = Provisioned(mailer.configuration_set, mailer.topic_arn, mailer.queue_url, mailer.queue_url is not None)
     if needed:
         left.append(f"configuration set {mailer.configuration_set}, by which other programs may still send")
-    return left + list(await tear_down(session, set_up, keep_set=needed))
+    return left + list(await deprovision(session, set_up, keep_set=needed))
 
 
 async def _let_go(ses: Ses, name: str, configuration_set: str) -> None:

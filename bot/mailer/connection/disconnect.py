@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.alerts.incidents import leave
+from bot.alerts.incidents import close_all
 from bot.alerts.outbox import Notice, announce
 from bot.mailer.connection.deprovisioning import leave_aws
 from bot.mailer.connection.shared_accounts import leave_account
@@ -45,7 +45,7 @@ class Removal:
             row = await self._mailers.lock(session, mailer.id)
             for kind in set(PollKind) - {PollKind.CHANNEL}:
                 await leases.drop(session, kind, row.id)
-            await leave(session, team.id, now)
+            await close_all(session, team.id, now)
             await leave_account(session, row, now)
             await announce(session, team.id, Notice.DELETED, row.id, now=now)
             audit.record(

@@ -10,7 +10,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import record_account
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import AccountFacts, Ses
 from storage import audit, leases
 from storage.database import Database
@@ -107,7 +107,7 @@ class ProductionAccess:
                 use_case=application.use_case,
             )
         except SesError as error:
-            if error.trouble is Trouble.CONFLICT:
+            if error.trouble is ErrorKind.CONFLICT:
                 raise BotError(
                     "CONFLICT",
                     "AWS already has an application of this account, open or denied, and takes no second one here.",

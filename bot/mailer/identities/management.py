@@ -13,7 +13,7 @@ from bot.errors import BotError
 from bot.mailer.identities.dns_records import Finding, Lookup, look_up, records_of
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import announce_added, new_identity, record_identity
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import IdentityFacts, Ses
 from bot.ses.provisioning import PREFIX
 from storage import audit, leases
@@ -133,9 +133,9 @@ async def _create(ses: Ses, name: str, configuration_set: str) -> bool:
     try:
         await ses.create_identity(name, configuration_set)
     except SesError as error:
-        if error.trouble is Trouble.NOT_FOUND and configuration_set:
+        if error.trouble is ErrorKind.NOT_FOUND and configuration_set:
             return await _create(ses, name, "")
-        if error.trouble is not Trouble.EXISTS:
+        if error.trouble is not ErrorKind.EXISTS:
             raise
         return False
     return True
@@ -151,6 +151,6 @@ async def read_identity(ses: Ses, name: str) -> IdentityFacts | None:
     try:
         return await ses.identity(name)
     except SesError as error:
-        if error.trouble is Trouble.NOT_FOUND:
+        if error.trouble is ErrorKind.NOT_FOUND:
             return None
         raise

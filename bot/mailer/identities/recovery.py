@@ -20,11 +20,11 @@ from bot.email_addresses import parse_identity
 from bot.errors import BotError
 from bot.mailer.aws_states import identity_state_of
 from bot.mailer.identities.management import establish, read_identity
-from bot.mailer.identities.recovery_state import AlreadyDoneError, Intent, Replaceable, as_seen, used_by_others
+from bot.mailer.identities.recovery_state import Intent, ReplacementOptions, StaleActionError, as_seen, used_by_others
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import announce_added, managed_of, new_identity, record_identity
-from bot.mailer.monitoring.incident_rules import follow_facts
-from bot.ses.errors import SesError, Trouble
+from bot.mailer.monitoring.incident_rules import reconcile_incidents
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import IdentityFacts, Ses
 from storage import audit, leases
 from storage.database import Database
@@ -37,7 +37,14 @@ LEASE = timedelta(minutes=5)  # longer than the slowest way through: seven calls
 AT_ONCE = 20
 _ACTION: dict[Intent, audit.Action] = {Intent.RETRY: "identity.retry", Intent.REPLACE: "identity.replace"}
 _PASSING = frozenset(
-    {Trouble.THROTTLED, Trouble.UNAVAILABLE, Trouble.NOT_SENT, Trouble.EXPIRED, Trouble.CLOCK_SKEW, Trouble.RATE}
+    {
+        ErrorKind.THROTTLED,
+        ErrorKind.UNAVAILABLE,
+        ErrorKind.NOT_SENT,
+        ErrorKind.EXPIRED,
+        ErrorKind.CLOCK_SKEW,
+        ErrorKind.RATE,
+    }
 )
 
 
@@ -52,30 +59,30 @@ class Dependents(Protocol):
     ) -> None:
         """Have them sent from the identity of this name."""
 
-    async def hold(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
+    async def pause(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
         """Have them wait for a person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retried:
+class RetryOutcome:
     """`again`: it was created at AWS once more; else it had recovered meanwhile, and was kept."""
 
     identity: Identity
     again: bool
 
 
-class Mending:
+class IdentityRecovery:
     def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, dependents: Dependents) -> None:
         self._db = db
         self._clock = clock
         self._mailers = mailers
         self._dependents = dependents
 
-    async def retry(self, team: Team, identity_id: str, version: int, by: str) -> Retried:
+    async def retry(self, team: Team, identity_id: str, version: int, by: str) -> RetryOutcome:
         """Delete the identity at AWS and create it again with its settings, unless it has recovered meanwhile.
 
         Raises:
-            AlreadyDoneError: it is no longer as the person saw it.
+            StaleActionError: it is no longer as the person saw it.
             BotError: NOT_FOUND, no working mailer, or AWS's refusal. UNDER_WAY: it goes on by itself.
         """
         mailer = await self._mailers.working(team)
@@ -87,26 +94,26 @@ class Mending:
         except SesError as error:
             raise self._mailers.explain(error) from error
         if facts is not None and not _failed(facts):
-            return Retried(await self._keep(team, mailer, row, facts), again=False)
+            return RetryOutcome(await self._keep(team, mailer, row, facts), again=False)
         detail = {
             "by": by,
             "configuration_set": default,
             "mail_from": facts.mail_from_domain if facts else row.mail_from_domain,
         }
         held = await self._begin(team, mailer, row, Intent.RETRY, detail)
-        return Retried(await self._carry_out(mailer, held), again=True)
+        return RetryOutcome(await self._carry_out(mailer, held), again=True)
 
-    async def replaceable(self, team: Team, identity_id: str, version: int) -> Replaceable:
+    async def replaceable(self, team: Team, identity_id: str, version: int) -> ReplacementOptions:
         """Return what the form has to ask.
 
         Raises:
-            AlreadyDoneError, BotError: as `retry`.
+            StaleActionError, BotError: as `retry`.
         """
         mailer = await self._mailers.working(team)
         row = await self._as_seen(team, identity_id, version)
         async with self._db.write() as session:  # it locks what it counts
             waiting = len(await self._dependents.of(session, row))
-            return Replaceable(row, await used_by_others(session, team, mailer, row.name), waiting)
+            return ReplacementOptions(row, await used_by_others(session, team, mailer, row.name), waiting)
 
     async def replace(
         self, team: Team, identity_id: str, version: int, typed: str, by: str, *, move: bool, remove: bool | None
@@ -117,7 +124,7 @@ class Mending:
         the old one goes at AWS, too; None: nobody was asked, since nobody else seemed to use it.
 
         Raises:
-            AlreadyDoneError, BotError: as `retry`; with the field `identity` about the new name.
+            StaleActionError, BotError: as `retry`; with the field `identity` about the new name.
         """
         name = parse_identity(typed).name
         mailer = await self._mailers.working(team)
@@ -251,7 +258,7 @@ class Mending:
             if wanted["move"]:
                 await self._dependents.move(session, waiting, new.name, by=wanted["by"], now=now)
             else:
-                await self._dependents.hold(session, waiting, now=now)
+                await self._dependents.pause(session, waiting, now=now)
             about_new = {"kind": Notice.IDENTITY_REPLACED, "record_id": new.id}
             await redraw(session, [old.id], [Notice.IDENTITY_ADDED], now, **about_new)
             if wanted["remove"]:
@@ -295,7 +302,7 @@ async def _still_held(session: AsyncSession, held: Identity) -> Identity:
     """Return the row for changing it, if it is still ours: each claim has a due time of its own."""
     row = await session.get(Identity, held.id, with_for_update=True)
     if row is None or row.intent_due_at != held.intent_due_at:
-        raise AlreadyDoneError(f"{held.name} was taken care of by somebody else meanwhile.")
+        raise StaleActionError(f"{held.name} was taken care of by somebody else meanwhile.")
     return row
 
 
@@ -313,7 +320,7 @@ async def _in_place_of(session: AsyncSession, mailer: Mailer, old: Identity, now
 async def _tell(session: AsyncSession, mailer: Mailer, now: datetime) -> None:
     """Have the alerts of the mailer drawn as things stand now."""
     await session.flush()
-    await follow_facts(session, mailer, await managed_of(session, mailer.id), now)
+    await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), now)
 
 
 def _let_go(row: Identity) -> None:
@@ -334,5 +341,5 @@ async def _delete(ses: Ses, name: str) -> None:
     try:
         await ses.delete_identity(name)
     except SesError as error:
-        if error.trouble is not Trouble.NOT_FOUND:
+        if error.trouble is not ErrorKind.NOT_FOUND:
             raise

@@ -24,7 +24,7 @@ _UNDER_WAY = {
 }
 
 
-class AlreadyDoneError(BotError):
+class StaleActionError(BotError):
     """Somebody was faster. `by` is who, where that is known."""
 
     def __init__(self, sentence: str, by: str = "", next_step: str = "") -> None:
@@ -33,7 +33,7 @@ class AlreadyDoneError(BotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Replaceable:
+class ReplacementOptions:
     """What somebody should know before replacing an identity: who else uses it, and what waits to be sent from it."""
 
     identity: Identity
@@ -51,12 +51,12 @@ async def as_seen(session: AsyncSession, team: Team, row: Identity | None, versi
     if row is None or row.team_id != team.id or not row.managed:
         raise BotError("NOT_FOUND", "This identity is no longer here.", "Type /mailer to see which ones are.")
     if row.intent:
-        raise AlreadyDoneError(_UNDER_WAY[Intent(row.intent)].format(name=row.name), row.intent_detail["by"])
+        raise StaleActionError(_UNDER_WAY[Intent(row.intent)].format(name=row.name), row.intent_detail["by"])
     if row.state not in FAILING:
         by = await _who_retried(session, row) if row.attempt > 1 else ""
-        raise AlreadyDoneError(f"{row.name} is {row.state.replace('_', ' ')} by now, so nothing was done.", by)
+        raise StaleActionError(f"{row.name} is {row.state.replace('_', ' ')} by now, so nothing was done.", by)
     if row.version != version:
-        raise AlreadyDoneError(
+        raise StaleActionError(
             f"Things have changed for {row.name} since this message was drawn, so nothing was done.",
             next_step="Use the buttons of /mailer.",
         )

@@ -12,11 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of, redraw
 from bot.mailer.aws_states import identity_state_of, production_of, sending_of
-from bot.mailer.monitoring.incident_rules import follow_facts
-from bot.ses.errors import ASSUME_ROLE, SesError, Trouble
+from bot.mailer.monitoring.incident_rules import reconcile_incidents
+from bot.ses.errors import ASSUME_ROLE, ErrorKind, SesError
 from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity
 from bot.ses.permission_check import AccessReport
-from bot.ses.provisioning import SetUp
+from bot.ses.provisioning import Provisioned
 from storage import leases
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, PollKind, Production
@@ -31,7 +31,7 @@ SET_UP_AGAIN = timedelta(minutes=3)
 """After a walk that could not bring up the queue, though nothing forbids it."""
 
 
-def take_account(mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
+def apply_account(mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
     """Copy the facts of `GetAccount` and derive the states."""
     mailer.production_access = facts.production_access
     mailer.review_status = facts.review_status
@@ -46,7 +46,7 @@ def take_account(mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
     mailer.checked_at = now
 
 
-def take_access(mailer: Mailer, access: Access, now: datetime, *, code: str = "", action: str = "") -> None:
+def apply_access(mailer: Mailer, access: Access, now: datetime, *, code: str = "", action: str = "") -> None:
     """Write down whether the credentials work, and since when: a loss began with the refusal that made it suspect."""
     if (mailer.access is Access.OK) is not (access is Access.OK):
         mailer.access_since = now
@@ -55,14 +55,14 @@ def take_access(mailer: Mailer, access: Access, now: datetime, *, code: str = ""
     mailer.access_action = action
 
 
-def take_refusal(mailer: Mailer, access: Access, error: SesError, now: datetime) -> PollKind:
+def apply_refusal(mailer: Mailer, access: Access, error: SesError, now: datetime) -> PollKind:
     """Write down that AWS refused the credentials, or one action; return the look that can tell more.
 
     An action that is missing is named, and only the walk through every permission can say that it is there again.
     """
-    named = error.trouble is Trouble.MISSING_ACTION or error.action == ASSUME_ROLE
-    take_access(mailer, access, now, code=error.code, action=error.action if named else "")
-    return PollKind.ACCESS_CHECK if error.trouble is Trouble.MISSING_ACTION else PollKind.ACCOUNT
+    named = error.trouble is ErrorKind.MISSING_ACTION or error.action == ASSUME_ROLE
+    apply_access(mailer, access, now, code=error.code, action=error.action if named else "")
+    return PollKind.ACCESS_CHECK if error.trouble is ErrorKind.MISSING_ACTION else PollKind.ACCOUNT
 
 
 def lacks_action(mailer: Mailer) -> bool:
@@ -70,12 +70,12 @@ def lacks_action(mailer: Mailer) -> bool:
     return mailer.access_action not in {"", ASSUME_ROLE}
 
 
-def next_walk(set_up: SetUp) -> timedelta:
+def next_walk(set_up: Provisioned) -> timedelta:
     """Return when to walk again through every permission after a walk that passed."""
     return SET_UP_AGAIN if set_up.queue_waits else ACCESS_CHECK_EVERY
 
 
-def take_report(mailer: Mailer, report: AccessReport, set_up: SetUp, now: datetime, endpoint: str) -> None:
+def apply_report(mailer: Mailer, report: AccessReport, set_up: Provisioned, now: datetime, endpoint: str) -> None:
     """Write down a walk through every permission that found all that is required.
 
     `endpoint` is the address that SNS can tell of events, where there is one.
@@ -86,13 +86,13 @@ def take_report(mailer: Mailer, report: AccessReport, set_up: SetUp, now: dateti
     mailer.endpoint = "" if mailer.queue_url else endpoint
     mailer.missing_optional = list(report.missing_optional)
     mailer.access_checked_at = now
-    take_access(mailer, Access.OK, now)
+    apply_access(mailer, Access.OK, now)
 
 
 async def record_account(session: AsyncSession, mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
     """Write what `GetAccount` said and tell the channel where broadcasts are open now."""
     before = mailer.production
-    take_account(mailer, facts, now)
+    apply_account(mailer, facts, now)
     session.add(mailer)
     if mailer.production is not before and mailer.production is Production.GRANTED:
         await announce(session, mailer.team_id, Notice.GRANTED, mailer.id, now=now)
@@ -113,12 +113,12 @@ async def record_listing(
     for entry in listed:
         row = rows.pop(entry.name, None) or new_identity(mailer, entry.name, now)
         state = identity_state_of(entry.verification_status, entry.sending_enabled)
-        if await _enter(session, row, state, now, sends=entry.sending_enabled):
+        if await _set_state(session, row, state, now, sends=entry.sending_enabled):
             changed.append(row)
         row.verification_status = entry.verification_status
     for row in rows.values():
         if row.managed:
-            if await _enter(session, row, IdentityState.GONE, now, sends=False):
+            if await _set_state(session, row, IdentityState.GONE, now, sends=False):
                 changed.append(row)
         else:
             await session.delete(row)
@@ -149,10 +149,10 @@ async def record_identity(session: AsyncSession, row: Identity, facts: IdentityF
         row.mail_from_domain = facts.mail_from_domain
         row.mail_from_status = facts.mail_from_status
         state = identity_state_of(facts.verification_status, facts.verified_for_sending)
-    if await _enter(session, row, state, now, sends=facts is not None and facts.verified_for_sending):
+    if await _set_state(session, row, state, now, sends=facts is not None and facts.verified_for_sending):
         await _redraw_added(session, [row], now)
         mailer = await session.get_one(Mailer, row.mailer_id)
-        await follow_facts(session, mailer, await managed_of(session, mailer.id), now)
+        await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), now)
 
 
 def new_identity(mailer: Mailer, name: str, now: datetime) -> Identity:
@@ -186,7 +186,7 @@ async def _redraw_added(session: AsyncSession, rows: Sequence[Identity], now: da
         await redraw(session, [row.id for row in rows], [Notice.IDENTITY_ADDED], now)
 
 
-async def _enter(session: AsyncSession, row: Identity, state: IdentityState, now: datetime, *, sends: bool) -> bool:
+async def _set_state(session: AsyncSession, row: Identity, state: IdentityState, now: datetime, *, sends: bool) -> bool:
     """Take over the state; return whether that changes what the channel is shown."""
     if row.intent:  # somebody is at it, and what was read may be half the way
         return False

@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import managed_of
-from bot.mailer.monitoring.incident_rules import follow_facts
+from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from storage import audit, leases
 from storage.database import Database
 from storage.models import Mailer, Team
@@ -17,7 +17,7 @@ from storage.states import PollKind
 _OFTEN_ENOUGH: Final = timedelta(seconds=10)
 
 
-async def heard(db: Database, mailer: Mailer, now: datetime) -> None:
+async def event_received(db: Database, mailer: Mailer, now: datetime) -> None:
     """Write down that an event came. After a silence AWS's own list tells what was missed."""
     if mailer.heard_at and now - mailer.heard_at < _OFTEN_ENOUGH and not mailer.unheard:
         return
@@ -29,25 +29,25 @@ async def heard(db: Database, mailer: Mailer, now: datetime) -> None:
         session.add(row)
         if row.unheard:
             row.unheard, row.unheard_since = 0, None
-            await follow_facts(session, row, await managed_of(session, row.id), now)
+            await reconcile_incidents(session, row, await managed_of(session, row.id), now)
             await leases.schedule(session, PollKind.SUPPRESSIONS, row.id, now)
 
 
-async def unheard(session: AsyncSession, row: Mailer, mails: int, since: datetime, now: datetime) -> None:
+async def report_missing_events(session: AsyncSession, row: Mailer, mails: int, since: datetime, now: datetime) -> None:
     """Write down that nothing came of so many mails. The mailer's row is locked."""
     row.unheard, row.unheard_since = mails, since
     session.add(row)
-    await follow_facts(session, row, await managed_of(session, row.id), now)
+    await reconcile_incidents(session, row, await managed_of(session, row.id), now)
 
 
-async def want_test(session: AsyncSession, row: Mailer, at: datetime) -> None:
+async def schedule_probe(session: AsyncSession, row: Mailer, at: datetime) -> None:
     """Have the simulator mailed anew. The mailer's row is locked."""
     row.tested_at, row.self_tests = None, 0
     session.add(row)
     await leases.schedule(session, PollKind.SELF_TEST, row.id, at)
 
 
-class Hearing:
+class FeedbackCheck:
     """What people do about it."""
 
     def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers) -> None:

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.feedback_health import unheard
-from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN, QUEUE_SETTLES, Way, heard_since, way_of
+from bot.mailer.monitoring.feedback_health import report_missing_events
+from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN, QUEUE_SETTLES, FeedbackRoute, heard_since, route_of
 from bot.mailer.readiness.rules import fact_of
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
 from bot.ses.sns_messages import subscribe
 from storage import leases
@@ -28,11 +28,11 @@ TRIES: Final = 2
 _IDENTITY_COMES: Final = timedelta(seconds=60)
 _AT_ITS_PACE: Final = timedelta(seconds=15)  # the account's rate may be one mail a second, and others want it, too
 _LATER: Final = timedelta(minutes=10)
-_TOO_FAST = frozenset({Trouble.RATE, Trouble.THROTTLED})
+_TOO_FAST = frozenset({ErrorKind.RATE, ErrorKind.THROTTLED})
 _MAY_SEND = frozenset({Sending.ENABLED, Sending.PROBATION})
 
 
-class SelfTest:
+class FeedbackProbe:
     """A chore (chores.py), from the moment a mailer is connected until an event has come, or none does."""
 
     def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers) -> None:
@@ -43,7 +43,7 @@ class SelfTest:
     async def __call__(self, claim: leases.Claim, mailer: Mailer) -> None:
         now = self._clock()
         tested_at = mailer.tested_at
-        if way_of(mailer) is Way.NONE or (tested_at and heard_since(mailer, tested_at)):
+        if route_of(mailer) is FeedbackRoute.NONE or (tested_at and heard_since(mailer, tested_at)):
             async with self._db.write() as session:
                 await leases.end(session, claim)
         elif tested_at and now - tested_at < EVENTS_COME_WITHIN:
@@ -70,7 +70,7 @@ class SelfTest:
         now = self._clock()
         session = self._mailers.session(mailer)
         try:
-            if way_of(mailer) is Way.ENDPOINT:  # which SNS asks to confirm, unless it has
+            if route_of(mailer) is FeedbackRoute.ENDPOINT:  # which SNS asks to confirm, unless it has
                 await subscribe(session, mailer.topic_arn, mailer.endpoint)
             await Ses(session).mail_simulator(sender, mailer.configuration_set)
         except SesError as error:
@@ -88,7 +88,7 @@ class SelfTest:
         async with self._db.write() as session:
             row = await session.get(Mailer, claim.subject_id, with_for_update=True)
             if row is not None and row.tested_at and await leases.end(session, claim):
-                await unheard(session, row, row.self_tests, row.tested_at, now)
+                await report_missing_events(session, row, row.self_tests, row.tested_at, now)
 
     async def _again(self, claim: leases.Claim, at: datetime) -> None:
         async with self._db.write() as session:

@@ -13,17 +13,17 @@ QUEUE_SETTLES: Final = timedelta(seconds=60)
 """For so long the policy of a new queue may not be known everywhere (SetQueueAttributes, SQS API reference)."""
 
 
-class Way(StrEnum):
+class FeedbackRoute(StrEnum):
     QUEUE = "queue"
     ENDPOINT = "endpoint"
     NONE = ""
 
 
-def way_of(mailer: Mailer) -> Way:
+def route_of(mailer: Mailer) -> FeedbackRoute:
     """The queue wherever the policy allows one: it keeps events for 14 days, SNS tries an endpoint for an hour."""
     if mailer.queue_url:
-        return Way.QUEUE
-    return Way.ENDPOINT if mailer.endpoint else Way.NONE
+        return FeedbackRoute.QUEUE
+    return FeedbackRoute.ENDPOINT if mailer.endpoint else FeedbackRoute.NONE
 
 
 def is_being_set_up(mailer: Mailer) -> bool:

@@ -6,9 +6,9 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.incidents import Finding, Wrong, follow
+from bot.alerts.incidents import Condition, Wrong, reconcile
 from bot.mailer.aws_states import awaited_until
-from bot.mailer.monitoring.feedback_route import way_of
+from bot.mailer.monitoring.feedback_route import route_of
 from bot.mailer.monitoring.reputation_limits import Level, Rates, rates_of
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, IncidentKind, Production, Sending
@@ -28,10 +28,10 @@ _SENDING = {
     Sending.PAUSED: IncidentKind.SENDING_PAUSED,
     Sending.PROBATION: IncidentKind.PROBATION,
 }
-_Found = Iterator[tuple[tuple[IncidentKind, str], Finding]]
+_Found = Iterator[tuple[tuple[IncidentKind, str], Condition]]
 
 
-def wrong(mailer: Mailer, identities: Iterable[Identity], now: datetime) -> Wrong:
+def detect_conditions(mailer: Mailer, identities: Iterable[Identity], now: datetime) -> Wrong:
     """Return what is wrong. `identities` are the managed ones; the subject of theirs is their id.
 
     Without access, or while AWS is silent, that is all that can be said: a thousand identities that cannot be read are
@@ -43,38 +43,38 @@ def wrong(mailer: Mailer, identities: Iterable[Identity], now: datetime) -> Wron
             "code": mailer.access_error,
             "action": mailer.access_action,
         }
-        return {(IncidentKind.ACCESS_LOST, ""): Finding(detail)}
+        return {(IncidentKind.ACCESS_LOST, ""): Condition(detail)}
     if mailer.unanswered_since and now - mailer.unanswered_since >= OUTAGE_AFTER:
         since = mailer.unanswered_since.isoformat()
-        return {(IncidentKind.REGION_OUTAGE, mailer.region): Finding({"since": since, "region": mailer.region})}
+        return {(IncidentKind.REGION_OUTAGE, mailer.region): Condition({"since": since, "region": mailer.region})}
     found = dict(_of_account(mailer)) | dict(_of_reputation(rates_of(mailer, now))) | dict(_of_events(mailer))
     for identity in identities:
         found.update(_of_identity(identity, now))
     return found
 
 
-async def follow_facts(
+async def reconcile_incidents(
     session: AsyncSession, mailer: Mailer, managed: Iterable[Identity], now: datetime, *, told: bool = False
 ) -> None:
     """Bring the mailer's incidents in line with its facts, in the transaction that has changed them.
 
     The mailer's row is locked in it. `told` is as for `incidents.follow`.
     """
-    await follow(session, mailer, wrong(mailer, managed, now), now, told=told)
+    await reconcile(session, mailer, detect_conditions(mailer, managed, now), now, told=told)
 
 
 def _of_account(mailer: Mailer) -> _Found:
     if mailer.sending in _SENDING:
-        yield (_SENDING[mailer.sending], ""), Finding({"status": mailer.enforcement_status})
+        yield (_SENDING[mailer.sending], ""), Condition({"status": mailer.enforcement_status})
     if mailer.production is Production.DENIED:
-        yield (IncidentKind.PRODUCTION_DENIED, ""), Finding({"case": mailer.review_case_id})
+        yield (IncidentKind.PRODUCTION_DENIED, ""), Condition({"case": mailer.review_case_id})
     if mailer.max_24_hour_send > 0:
         share = mailer.sent_last_24_hours / mailer.max_24_hour_send
         numbers = {"sent": int(mailer.sent_last_24_hours), "limit": int(mailer.max_24_hour_send)}
         if share >= LOW:
-            yield (IncidentKind.QUOTA_USED_UP, ""), Finding(numbers, opens=share >= 1)
+            yield (IncidentKind.QUOTA_USED_UP, ""), Condition(numbers, opens=share >= 1)
         if share >= LOW_ENDS:
-            yield (IncidentKind.QUOTA_LOW, ""), Finding(numbers, opens=share >= LOW)
+            yield (IncidentKind.QUOTA_LOW, ""), Condition(numbers, opens=share >= LOW)
 
 
 def _of_reputation(rates: Rates) -> _Found:
@@ -84,13 +84,13 @@ def _of_reputation(rates: Rates) -> _Found:
     ):
         if level is not Level.FINE:
             detail = {"count": count, "sent": rates.sent, "stops": level is Level.STOP}
-            yield (kind, ""), Finding(detail, opens=level >= Level.WARN)
+            yield (kind, ""), Condition(detail, opens=level >= Level.WARN)
 
 
 def _of_events(mailer: Mailer) -> _Found:
     if mailer.unheard and mailer.unheard_since:
-        detail = {"count": mailer.unheard, "since": mailer.unheard_since.isoformat(), "way": way_of(mailer).value}
-        yield (IncidentKind.EVENTS_MISSING, ""), Finding(detail)
+        detail = {"count": mailer.unheard, "since": mailer.unheard_since.isoformat(), "way": route_of(mailer).value}
+        yield (IncidentKind.EVENTS_MISSING, ""), Condition(detail)
 
 
 def _of_identity(row: Identity, now: datetime) -> _Found:
@@ -104,7 +104,7 @@ def _of_identity(row: Identity, now: datetime) -> _Found:
             "intent": row.intent,
             "version": row.version,
         }
-        yield (IncidentKind.IDENTITY_LOST if lost else IncidentKind.VERIFICATION_FAILED, row.id), Finding(detail)
+        yield (IncidentKind.IDENTITY_LOST if lost else IncidentKind.VERIFICATION_FAILED, row.id), Condition(detail)
     elif row.state is IdentityState.PENDING and row.pending_since:
         until = awaited_until(row.kind, row.pending_since)
         if now >= until - ENDING[row.kind]:
@@ -115,4 +115,4 @@ def _of_identity(row: Identity, now: datetime) -> _Found:
                 "until": until.isoformat(),
                 "version": row.version,
             }
-            yield (IncidentKind.VERIFICATION_ENDING, row.id), Finding(detail)
+            yield (IncidentKind.VERIFICATION_ENDING, row.id), Condition(detail)

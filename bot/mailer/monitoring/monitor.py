@@ -18,25 +18,25 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import (
     CONFIRM_AFTER,
+    apply_access,
+    apply_refusal,
+    apply_report,
     lacks_action,
     managed_of,
     next_walk,
     record_account,
     record_identity,
     record_listing,
-    take_access,
-    take_refusal,
-    take_report,
 )
-from bot.mailer.monitoring.feedback_health import want_test
-from bot.mailer.monitoring.feedback_route import QUEUE_SETTLES, way_of
-from bot.mailer.monitoring.incident_rules import follow_facts
-from bot.mailer.monitoring.poll_fast_path import Known, confirm, is_as_it_was, known_of
-from bot.mailer.monitoring.poll_schedule import PollIntervals, Regions
-from bot.ses.errors import SesError, Trouble
+from bot.mailer.monitoring.feedback_health import schedule_probe
+from bot.mailer.monitoring.feedback_route import QUEUE_SETTLES, route_of
+from bot.mailer.monitoring.incident_rules import reconcile_incidents
+from bot.mailer.monitoring.poll_fast_path import MailerSnapshot, is_unchanged, known_of, touch
+from bot.mailer.monitoring.poll_schedule import PollIntervals, RegionBreaker
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
 from bot.ses.permission_check import AccessReport
-from bot.ses.provisioning import SetUp
+from bot.ses.provisioning import Provisioned
 from bot.tasks import Tasks
 from storage import leases
 from storage.database import Database
@@ -52,7 +52,7 @@ YOUNG = 5  # intervals of what is pending, minutes as a rule: new credentials ar
 JITTER = 0.15  # of an interval, always downwards: promises count whole intervals
 IN_FULL = 20  # identities that are read one by one in one look: AWS allows about one such call a second
 
-_SILENCE = frozenset({Trouble.UNAVAILABLE, Trouble.NOT_SENT})
+_SILENCE = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.NOT_SENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Monitor:
         self._clock = clock
         self._mailers = mailers
         self._intervals = intervals
-        self._regions = Regions()
+        self._regions = RegionBreaker()
         self._polls = Tasks()
         self._under_way = 0
 
@@ -122,9 +122,9 @@ class Monitor:
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
             managed = await self._record(session, row, seen)
-            await follow_facts(session, row, managed, self._clock())
+            await reconcile_incidents(session, row, managed, self._clock())
 
-    async def _poll(self, claim: leases.Claim, known: Known | None) -> None:
+    async def _poll(self, claim: leases.Claim, known: MailerSnapshot | None) -> None:
         self._under_way += 1
         try:
             if known is None:
@@ -132,9 +132,9 @@ class Monitor:
                     await leases.drop(session, claim.kind, claim.subject_id)
                 return
             result, now = await self._ask(claim.kind, known.mailer, known.managed), self._clock()
-            if isinstance(result, _Seen) and is_as_it_was(known, result.account, result.listed, now):
+            if isinstance(result, _Seen) and is_unchanged(known, result.account, result.listed, now):
                 due_at = now + self._pause(known.mailer, known.managed, None)
-                await self._db.run(partial(confirm, claim=claim, known=known, now=now, due_at=due_at))
+                await self._db.run(partial(touch, claim=claim, known=known, now=now, due_at=due_at))
                 return
             with contextlib.suppress(_OvertakenError):
                 await self._keep(claim, known.mailer, result)
@@ -147,12 +147,12 @@ class Monitor:
             if row is None or row.version != mailer.version:  # reconnected or deleted meanwhile: this was the old key
                 return
             managed = await self._take(session, claim.kind, row, result)
-            await follow_facts(session, row, managed, self._clock())
+            await reconcile_incidents(session, row, managed, self._clock())
             passed = result.set_up if isinstance(result, AccessReport) and result.passed else None
             if not await leases.finish(session, claim, self._clock() + self._pause(row, managed, passed)):
                 raise _OvertakenError  # and nothing of this look is kept
 
-    def _pause(self, mailer: Mailer, managed: Sequence[Identity], passed: SetUp | None) -> timedelta:
+    def _pause(self, mailer: Mailer, managed: Sequence[Identity], passed: Provisioned | None) -> timedelta:
         """Say when to look again; `passed` is what a walk through every permission found, with nothing refused."""
         pause = self._interval(mailer, managed)
         if mailer.access is Access.SUSPECT:
@@ -168,8 +168,8 @@ class Monitor:
 
     async def _ask(self, kind: PollKind, mailer: Mailer, managed: Sequence[Identity]) -> _Result:
         now = self._clock()
-        if not self._regions.may_ask(mailer.region, now):
-            return SesError(Trouble.UNAVAILABLE, "SilentRegion", "")
+        if not self._regions.allows(mailer.region, now):
+            return SesError(ErrorKind.UNAVAILABLE, "SilentRegion", "")
         result: _Result
         try:
             if kind is PollKind.ACCESS_CHECK:
@@ -182,9 +182,9 @@ class Monitor:
         except SesError as error:
             result = error
         if isinstance(result, SesError) and result.trouble in _SILENCE:
-            self._regions.was_silent(mailer.region, now)
+            self._regions.record_failure(mailer.region, now)
         else:
-            self._regions.answered(mailer.region)
+            self._regions.record_success(mailer.region)
         return result
 
     async def _look(self, ses: Ses, managed: Sequence[Identity]) -> _Seen:
@@ -203,7 +203,7 @@ class Monitor:
         try:
             return await ses.identity(name)
         except SesError as error:
-            if error.trouble is Trouble.NOT_FOUND:
+            if error.trouble is ErrorKind.NOT_FOUND:
                 return None
             raise
 
@@ -229,15 +229,15 @@ class Monitor:
         self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], report: AccessReport
     ) -> None:
         if report.missing:
-            error = SesError(Trouble.MISSING_ACTION, "AccessDenied", ", ".join(report.missing))
+            error = SesError(ErrorKind.MISSING_ACTION, "AccessDenied", ", ".join(report.missing))
             await self._refused(session, kind, mailer, managed, error)
         elif report.set_up is not None and report.passed:
             if mailer.access is not Access.OK:  # whoever waits for it wants facts that are newer than the refusal
                 await leases.schedule(session, PollKind.ACCOUNT, mailer.id, self._clock())
-            before = way_of(mailer)
-            take_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
-            if mailer.unheard or way_of(mailer) is not before:
-                await want_test(session, mailer, self._clock() + QUEUE_SETTLES)
+            before = route_of(mailer)
+            apply_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
+            if mailer.unheard or route_of(mailer) is not before:
+                await schedule_probe(session, mailer, self._clock() + QUEUE_SETTLES)
 
     async def _refused(
         self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError
@@ -246,19 +246,19 @@ class Monitor:
         now = self._clock()
         wait = min(self._interval(mailer, managed), CONFIRM_AFTER)
         if mailer.access is Access.OK:
-            confirms = take_refusal(mailer, Access.SUSPECT, error, now)
+            confirms = apply_refusal(mailer, Access.SUSPECT, error, now)
             if confirms is not kind:
                 await leases.schedule(session, confirms, mailer.id, now + wait)
         elif mailer.access is Access.LOST or (
             now - mailer.access_since >= wait * (1 - JITTER) and not self._is_young(mailer, now)
         ):
-            take_refusal(mailer, Access.LOST, error, now)
+            apply_refusal(mailer, Access.LOST, error, now)
 
     async def _record(self, session: AsyncSession, mailer: Mailer, seen: _Seen) -> Sequence[Identity]:
         now = self._clock()
         mailer.unanswered_since = None
         if not lacks_action(mailer):
-            take_access(mailer, Access.OK, now)
+            apply_access(mailer, Access.OK, now)
         await record_account(session, mailer, seen.account, now)
         managed = await record_listing(session, mailer, seen.listed, now)
         for row in managed:

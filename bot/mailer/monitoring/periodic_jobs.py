@@ -14,15 +14,15 @@ from storage.states import PollKind
 AT_ONCE: Final = 8
 PATIENCE: Final = 5.0  # seconds that a tick waits for what it has started
 
-Chore = Callable[[leases.Claim, Mailer], Awaitable[None]]
+Job = Callable[[leases.Claim, Mailer], Awaitable[None]]
 """Does what is due, and says by the claim when it is due again, or that it is not (`leases.finish`, `leases.end`)."""
 
 
-class Chores:
-    def __init__(self, db: Database, clock: Callable[[], datetime], chores: Mapping[PollKind, Chore]) -> None:
+class PeriodicJobs:
+    def __init__(self, db: Database, clock: Callable[[], datetime], jobs: Mapping[PollKind, Job]) -> None:
         self._db = db
         self._clock = clock
-        self._chores = chores
+        self._jobs = jobs
         self._tasks = Tasks()
         self._under_way = 0
 
@@ -31,7 +31,7 @@ class Chores:
         free = AT_ONCE - self._under_way
         async with self._db.write() as session:
             claims = await leases.claim_due(
-                session, self._chores, now=self._clock(), lease=leases.LONGEST_POLL, limit=free
+                session, self._jobs, now=self._clock(), lease=leases.LONGEST_POLL, limit=free
             )
         started = [self._tasks.start(self._do(claim), f"{claim.kind} of {claim.subject_id}") for claim in claims]
         if started:
@@ -51,7 +51,7 @@ class Chores:
             async with self._db.read() as session:
                 mailer = await session.get(Mailer, claim.subject_id)
             if mailer is not None:
-                await self._chores[claim.kind](claim, mailer)
+                await self._jobs[claim.kind](claim, mailer)
             else:
                 async with self._db.write() as session:
                     await leases.end(session, claim)

@@ -9,7 +9,7 @@ from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.mailer.aws_states import identity_state_of
-from bot.mailer.monitoring.incident_rules import wrong
+from bot.mailer.monitoring.incident_rules import detect_conditions
 from bot.ses.operations import AccountFacts, ListedIdentity
 from storage.leases import Claim
 from storage.models import Identity, Incident, Mailer
@@ -52,7 +52,7 @@ _CONFIRM_IDENTITIES = (
 
 
 @dataclass(slots=True)
-class Known:
+class MailerSnapshot:
     """A mailer as it stood when a look at it began."""
 
     mailer: Mailer
@@ -64,9 +64,9 @@ class Known:
         return [row for row in self.identities if row.managed]
 
 
-async def known_of(session: AsyncSession, ids: Collection[str]) -> dict[str, Known]:
+async def known_of(session: AsyncSession, ids: Collection[str]) -> dict[str, MailerSnapshot]:
     """Read these mailers, by their ids."""
-    known = {row.id: Known(row) for row in await session.exec(select(Mailer).where(col(Mailer.id).in_(ids)))}
+    known = {row.id: MailerSnapshot(row) for row in await session.exec(select(Mailer).where(col(Mailer.id).in_(ids)))}
     for identity in await session.exec(select(Identity).where(col(Identity.mailer_id).in_(ids))):
         known[identity.mailer_id].identities.append(identity)
     teams = [one.mailer.team_id for one in known.values()]
@@ -77,7 +77,7 @@ async def known_of(session: AsyncSession, ids: Collection[str]) -> dict[str, Kno
     return known
 
 
-def is_as_it_was(known: Known, account: AccountFacts, listed: Sequence[ListedIdentity], now: datetime) -> bool:
+def is_unchanged(known: MailerSnapshot, account: AccountFacts, listed: Sequence[ListedIdentity], now: datetime) -> bool:
     """Whether nothing follows from what AWS said: no state, no incident and no word to the channel changes.
 
     The number of mails sent, which changes all the time, is taken over into `known`.
@@ -99,7 +99,7 @@ def is_as_it_was(known: Known, account: AccountFacts, listed: Sequence[ListedIde
     if len(stood) != len(known.identities) or stood != says:
         return False
     mailer.sent_last_24_hours = account.sent_last_24_hours
-    return not wrong(mailer, known.managed, now)
+    return not detect_conditions(mailer, known.managed, now)
 
 
 def _is_settled(row: Identity) -> bool:
@@ -109,7 +109,7 @@ def _is_settled(row: Identity) -> bool:
     return row.state is not IdentityState.VERIFIED or row.verified_at == row.state_since
 
 
-def confirm(connection: Connection, claim: Claim, known: Known, now: datetime, due_at: datetime) -> None:
+def touch(connection: Connection, claim: Claim, known: MailerSnapshot, now: datetime, due_at: datetime) -> None:
     """Write down that all was so at `now`, and look again at `due_at`; at once where the mailer has changed meanwhile.
 
     Nothing is written where the claim was lost, as somebody wants another look.

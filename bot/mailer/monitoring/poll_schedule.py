@@ -20,13 +20,13 @@ class _Silence:
     tried_at: datetime
 
 
-class Regions:
+class RegionBreaker:
     """A breaker a region. A refusal is an answer, too: only silence counts."""
 
     def __init__(self) -> None:
         self._silent: dict[str, _Silence] = {}
 
-    def may_ask(self, region: str, now: datetime) -> bool:
+    def allows(self, region: str, now: datetime) -> bool:
         """Return whether to look there now; of a silent region one look tries whether it is back."""
         silence = self._silent.get(region)
         if silence is None or silence.looks < SILENT_AFTER:
@@ -36,10 +36,10 @@ class Regions:
         silence.tried_at = now
         return True
 
-    def answered(self, region: str) -> None:
+    def record_success(self, region: str) -> None:
         self._silent.pop(region, None)
 
-    def was_silent(self, region: str, now: datetime) -> None:
+    def record_failure(self, region: str, now: datetime) -> None:
         looks = self._silent[region].looks if region in self._silent else 0
         self._silent[region] = _Silence(looks + 1, now)
 

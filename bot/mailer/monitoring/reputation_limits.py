@@ -11,7 +11,7 @@ from typing import Final
 
 from storage.models import Mailer
 
-LATELY: Final = timedelta(hours=24)
+WINDOW: Final = timedelta(hours=24)
 ENOUGH_SENT: Final = 200
 """Below it a share says nothing."""
 
@@ -27,7 +27,7 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Threshold:
     """From which share, and from how many, one warns and stops."""
 
     warn: float
@@ -45,8 +45,8 @@ class Line:
         return Level.FADING if share >= self.warn * WARNING_ENDS else Level.FINE
 
 
-BOUNCES: Final = Line(warn=0.025, stop=0.05, enough=10)
-COMPLAINTS: Final = Line(warn=0.001, stop=0.003, enough=3)
+BOUNCES: Final = Threshold(warn=0.025, stop=0.05, enough=10)
+COMPLAINTS: Final = Threshold(warn=0.001, stop=0.003, enough=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,6 @@ class Rates:
 
 def rates_of(mailer: Mailer, now: datetime) -> Rates:
     """Return the mailer's rates over its last 24 hours; none where nothing was heard in that time."""
-    if mailer.rated_at is None or now - mailer.rated_at > LATELY:
+    if mailer.rated_at is None or now - mailer.rated_at > WINDOW:
         return Rates()
     return Rates(mailer.sent_lately, mailer.bounced_lately, mailer.complained_lately)

@@ -3,7 +3,7 @@
 import botocore.session
 
 from bot.ses.credentials import AwsKey
-from bot.ses.errors import AWS_FAILURES, SesError, Trouble, classify
+from bot.ses.errors import AWS_FAILURES, ErrorKind, SesError, classify
 from storage.sealing import Secret
 
 
@@ -19,6 +19,6 @@ def own_key() -> AwsKey:
     except AWS_FAILURES as error:
         raise classify(error, "sts:GetCallerIdentity") from None
     if frozen is None or frozen.access_key is None or frozen.secret_key is None:
-        raise SesError(Trouble.PRINCIPAL, "NoCredentials", "sts:GetCallerIdentity")
+        raise SesError(ErrorKind.PRINCIPAL, "NoCredentials", "sts:GetCallerIdentity")
     token = Secret(frozen.token) if frozen.token else None
     return AwsKey(frozen.access_key, Secret(frozen.secret_key), token)

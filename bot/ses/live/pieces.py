@@ -11,9 +11,9 @@ from operator import methodcaller
 from typing import Any, Final
 
 from bot.observations import Observation
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.live.asker import Answer, Asker
-from bot.ses.provisioning import DESTINATION, EVENT_TYPES, Place, queue_policy, topic_policy
+from bot.ses.provisioning import DESTINATION, EVENT_TYPES, ResourceNames, queue_policy, topic_policy
 
 SETTLES_WITHIN: Final = 60.0
 """Seconds: "up to 60 seconds for the attributes to propagate" (SQS API reference, SetQueueAttributes)."""
@@ -48,14 +48,14 @@ class Workshop:
         async with self._stack:
             identity = (await self._make("sts:GetCallerIdentity", methodcaller("get_caller_identity"))).body
             partition, account = str(identity["Arn"]).split(":")[1], str(identity["Account"])
-            place = Place(f"doctor-{secrets.token_hex(6)}", self._asker.session.region, partition, account)
+            place = ResourceNames(f"doctor-{secrets.token_hex(6)}", self._asker.session.region, partition, account)
             queue_url = await self._queue(place)
             await self._topic(place)
             await self._configuration_set(place)
             await self._until("SES's message to a new topic is in the queue", lambda: self._validated(queue_url))
             yield Pieces(place.name, queue_url)
 
-    async def _queue(self, place: Place) -> str:
+    async def _queue(self, place: ResourceNames) -> str:
         policy = {"Policy": json.dumps(queue_policy(place))}
         create = methodcaller("create_queue", QueueName=place.name, Attributes=policy)
         url = str((await self._make("sqs:CreateQueue", create)).body["QueueUrl"])
@@ -64,7 +64,7 @@ class Workshop:
         await self._must("a new queue is there", "sqs:GetQueueAttributes", look)
         return url
 
-    async def _topic(self, place: Place) -> None:
+    async def _topic(self, place: ResourceNames) -> None:
         arn = place.arn("sns")
         await self._make("sns:CreateTopic", methodcaller("create_topic", Name=place.name))
         self._later("topic", "sns:DeleteTopic", methodcaller("delete_topic", TopicArn=arn))
@@ -73,7 +73,7 @@ class Workshop:
         queue = {"TopicArn": arn, "Protocol": "sqs", "Endpoint": place.arn("sqs")}
         await self._make("sns:Subscribe", methodcaller("subscribe", **queue))
 
-    async def _configuration_set(self, place: Place) -> None:
+    async def _configuration_set(self, place: ResourceNames) -> None:
         named = {"ConfigurationSetName": place.name}
         await self._make("ses:CreateConfigurationSet", methodcaller("create_configuration_set", **named))
         self._later(
@@ -88,7 +88,7 @@ class Workshop:
     async def _make(self, action: str, call: Callable[[Any], Any]) -> Answer:
         answer = await self._asker.ask(action, call)
         if answer.code:
-            raise SesError(Trouble.BAD_REQUEST, answer.code, action)
+            raise SesError(ErrorKind.BAD_REQUEST, answer.code, action)
         return answer
 
     def _later(self, piece: str, action: str, call: Callable[[Any], Any]) -> None:
@@ -106,7 +106,7 @@ class Workshop:
 
     async def _must(self, name: str, action: str, call: Callable[[Any], Any]) -> None:
         if not await self._until(name, lambda: self._refusal(action, call)):
-            raise SesError(Trouble.UNAVAILABLE, "not settled", action)
+            raise SesError(ErrorKind.UNAVAILABLE, "not settled", action)
 
     async def _refusal(self, action: str, call: Callable[[Any], Any]) -> str:
         """What AWS says against it; nothing once it is taken."""

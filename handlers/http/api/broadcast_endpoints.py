@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.api.idempotency import Replies, Reply
+from bot.api.idempotency import IdempotencyKeys, Reply
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
-from bot.broadcast.controls import Also
+from bot.broadcast.controls import AfterChange
 from bot.errors import BotError
 from bot.mailer.readiness.explanations import notice
 from handlers.http.api import requests, responses
@@ -33,7 +33,7 @@ class Sending:
 
     broadcasts: Broadcasts
     audiences: Audiences
-    replies: Replies
+    idempotency: IdempotencyKeys
 
     def sending_routes(self) -> list[Route[Any]]:
         none, changed = requests.NoInput, {200: responses.Broadcast}
@@ -51,7 +51,7 @@ class Sending:
         """Prepare it and confirm it; of what is refused nothing stays."""
         bearer, given = asked.bearer, asked.input
 
-        async def send(also: Also) -> None:
+        async def send(also: AfterChange) -> None:
             source = await self._source(asked)
             draft = Draft(given.sender, given.reply_to, given.subject, given.preheader, _rich_text(given.message))
             prepared = await self.broadcasts.prepare(bearer.team, bearer.actor, draft, source, given.send_at)
@@ -81,15 +81,15 @@ class Sending:
         return await self.broadcasts.get(asked.bearer.team, asked.named)
 
     async def _steer(self, asked: Asked[Any], change: Callable[..., Awaitable[rows.Broadcast]]) -> Reply:
-        async def act(also: Also) -> None:
+        async def act(also: AfterChange) -> None:
             row = await self.broadcast_of(asked)
             await change(asked.bearer.team, row.id, row.version, asked.bearer.actor, also=also)
 
         return await self._once(asked, act)
 
-    async def _once(self, asked: Asked[Any], act: Callable[[Also], Awaitable[None]], status: int = 200) -> Reply:
+    async def _once(self, asked: Asked[Any], act: Callable[[AfterChange], Awaitable[None]], status: int = 200) -> Reply:
         """Act, and keep the reply in the same transaction; what was answered before is answered the same."""
-        seen = partial(self.replies.earlier, asked.bearer.team, asked.key, asked.raw)
+        seen = partial(self.idempotency.find, asked.bearer.team, asked.key, asked.raw)
         if earlier := await seen():
             return earlier
         replies: list[Reply] = []
@@ -98,7 +98,7 @@ class Sending:
             progress = await self.broadcasts.progress(session, broadcast.id)
             if progress is not None:
                 replies.append(reply(responses.Broadcast.with_progress(progress), status))
-                await self.replies.keep(session, asked.bearer.team, asked.key, asked.raw, replies[-1])
+                await self.idempotency.keep(session, asked.bearer.team, asked.key, asked.raw, replies[-1])
 
         try:
             await act(answer)

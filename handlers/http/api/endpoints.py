@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.api.idempotency import Reply
-from bot.api.queries import Lists
+from bot.api.queries import ApiQueries
 from bot.email_addresses import parse_address, parse_identity
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
@@ -43,7 +43,7 @@ class Api(Sending):
     mailers: Mailers
     overviews: Overviews
     suppressions: Suppressions
-    lists: Lists
+    lists: ApiQueries
 
     def routes(self) -> list[Route[Any]]:
         none, page, address = requests.NoInput, requests.PageInput, requests.AddressInput
@@ -169,7 +169,7 @@ class Api(Sending):
             row, new = await self.suppressions.record(session, bearer.team, address, bearer.actor)
             return reply(responses.Suppression.of(row), 201 if new else 200)
 
-        return await self.replies.once(bearer.team, asked.key, asked.raw, act)
+        return await self.idempotency.run_once(bearer.team, asked.key, asked.raw, act)
 
     async def lift(self, asked: Asked[requests.AddressInput]) -> Reply:
         address = parse_address(asked.input.address)

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import BotError
 from bot.teams.directory import Teams
 from handlers.slack.dispatch.interaction import Interaction
-from handlers.slack.dispatch.user_directory import People, Person
+from handlers.slack.dispatch.user_directory import Person, UserDirectory
 from handlers.slack.installation import Installed
 from storage.models import Team
 
@@ -24,10 +24,10 @@ class Permission(StrEnum):
     ADMINISTER = "administer"  # everything else: team admins
 
 
-class Guard:
+class Authorizer:
     """Decides from Slack's own facts about the person, and from whom the team appointed."""
 
-    def __init__(self, people: People, teams: Teams, installed: Installed) -> None:
+    def __init__(self, people: UserDirectory, teams: Teams, installed: Installed) -> None:
         self._people = people
         self._teams = teams
         self._installed = installed

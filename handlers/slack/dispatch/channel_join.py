@@ -15,7 +15,7 @@ _INVITE = BotError(
 )
 
 
-async def enter(client: AsyncWebClient, at: Interaction) -> Channel:
+async def join_channel(client: AsyncWebClient, at: Interaction) -> Channel:
     """Return the channel, with the bot in it.
 
     Its name comes from `conversations.info`: a command's `channel_name` is "privategroup" in private channels.

@@ -6,7 +6,7 @@ from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
-from handlers.slack.dispatch.authorization import Guard, Permission
+from handlers.slack.dispatch.authorization import Authorizer, Permission
 from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.responder import unexpected
 from handlers.slack.views.blocks import home, refusal
@@ -15,7 +15,7 @@ Show = Callable[[Interaction, AsyncWebClient], Awaitable[View]]
 
 
 class Publisher:
-    def __init__(self, guard: Guard, show: Show) -> None:
+    def __init__(self, guard: Authorizer, show: Show) -> None:
         self._guard = guard
         self._show = show
 

@@ -19,7 +19,7 @@ from bot.tasks import Tasks
 from bot.teams.directory import Teams
 from handlers.slack import ids
 from handlers.slack.dispatch import channel_join
-from handlers.slack.dispatch.authorization import Guard, Permission
+from handlers.slack.dispatch.authorization import Authorizer, Permission
 from handlers.slack.dispatch.event import EventHandler, from_event, from_opening
 from handlers.slack.dispatch.home_publisher import Publisher, Show
 from handlers.slack.dispatch.interaction import (
@@ -30,7 +30,7 @@ from handlers.slack.dispatch.interaction import (
     from_shortcut,
     from_submission,
 )
-from handlers.slack.dispatch.responder import Answers, Waiting, unexpected
+from handlers.slack.dispatch.responder import ProgressView, Responder, unexpected
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Message, Modal, Reply, refusal, waiting
 from storage import leases
@@ -39,7 +39,7 @@ from storage.models import Team
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class AckTimeouts:
     """Seconds until a waiting view stands in for an answer."""
 
     opening: float = 1.0  # a trigger lives 3 s
@@ -47,7 +47,7 @@ class Patience:
     slow: float = 1.0  # of a slow form: what is wrong in a field is still shown there
 
 
-AS_LONG_AS_SLACK_WAITS = Patience()
+AS_LONG_AS_SLACK_WAITS = AckTimeouts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ class Call:
     at: Interaction
     team: Team
     client: AsyncWebClient
-    waiting: Waiting
+    waiting: ProgressView
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Subcommand:
     """One word of a slash command: matching and help both come from it. `opens` is the title of its modal."""
 
     word: str
@@ -106,11 +106,11 @@ class Listeners:
         self,
         app: AsyncApp,
         *,
-        guard: Guard,
+        guard: Authorizer,
         teams: Teams,
         tasks: Tasks,
         db: Database,
-        patience: Patience = AS_LONG_AS_SLACK_WAITS,
+        patience: AckTimeouts = AS_LONG_AS_SLACK_WAITS,
     ) -> None:
         self._app = app
         self._guard = guard
@@ -120,7 +120,7 @@ class Listeners:
         self._patience = patience
         self.registered: list[Registered] = []
 
-    def command(self, name: str, words: list[Word], unknown: Word) -> None:
+    def command(self, name: str, words: list[Subcommand], unknown: Subcommand) -> None:
         """Register a slash command: its words, and what answers to any other."""
         by_word = {word.word: word for word in words}
         for word in {*words, unknown}:
@@ -180,7 +180,7 @@ class Listeners:
                 await next_()
                 return
             async with self._db.write() as session:
-                if await leases.seen_once(session, event.key, self._db.now()):
+                if await leases.mark_processed(session, event.key, self._db.now()):
                     await handler(session, event)
             await next_()
 
@@ -220,8 +220,8 @@ class Listeners:
     ) -> None:
         at = from_click(body)
         if at.view_id and (body.get("view") or {}).get("type") == "modal":
-            reply = await self._answer(at, client, permission, handler, Waiting(client))
-            await Answers(client, at, self._teams).click(reply, body["view"])
+            reply = await self._answer(at, client, permission, handler, ProgressView(client))
+            await Responder(client, at, self._teams).click(reply, body["view"])
         else:
             await self._open(at, client, permission, handler, opens)
 
@@ -229,7 +229,7 @@ class Listeners:
         self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str
     ) -> None:
         """Answer with a message only that person sees, or in a modal that opens within the trigger's three seconds."""
-        answers, shown = Answers(client, at, self._teams), Waiting(client, title=opens)
+        answers, shown = Responder(client, at, self._teams), ProgressView(client, title=opens)
         task = self._tasks.start(self._answer(at, client, permission, handler, shown), "answer")
         await asyncio.wait({task}, timeout=self._patience.opening if opens else None)
         if task.done():
@@ -245,7 +245,7 @@ class Listeners:
     async def _submitted(self, ack: AsyncAck, body: Body, client: AsyncWebClient, form: Form) -> None:
         at = from_submission(body)
         title = str(body["view"]["title"]["text"])
-        shown = Waiting(client, at.view_id, title)
+        shown = ProgressView(client, at.view_id, title)
         task = self._tasks.start(self._submit(at, client, form, shown), "submission")
         await asyncio.wait({task}, timeout=self._patience.slow if form.slow else self._patience.submission)
         result = task.result() if task.done() else None
@@ -259,31 +259,38 @@ class Listeners:
         match result:
             case BotError() as error:  # about no field: the form again, with what was typed
                 redrawn = await self._redraw(error, at, client, form)
-                await ack(response_action="update", view=redrawn or Answers.as_view(refusal(error), title))
+                await ack(response_action="update", view=redrawn or Responder.as_view(refusal(error), title))
             case Modal(view=view):
                 await ack(response_action="update", view=view)
             case Message() as message:
-                await ack(response_action="update", view=Answers.as_view(message, title))
+                await ack(response_action="update", view=Responder.as_view(message, title))
             case None:
                 await ack()
 
     async def _late(
-        self, task: asyncio.Task[Reply | BotError], at: Interaction, client: AsyncWebClient, form: Form, shown: Waiting
+        self,
+        task: asyncio.Task[Reply | BotError],
+        at: Interaction,
+        client: AsyncWebClient,
+        form: Form,
+        shown: ProgressView,
     ) -> None:
         await shown.begin(waiting(shown.title, form.waiting), at.view_hash)
         result = await task
         if isinstance(result, BotError):
             redrawn = await self._redraw(result, at, client, form)
             result = Modal(redrawn, otherwise=esc(result.text)) if redrawn else refusal(result)
-        await Answers(client, at, self._teams).update(result, view_id=at.view_id, title=shown.title)
+        await Responder(client, at, self._teams).update(result, view_id=at.view_id, title=shown.title)
 
     async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
         if form.redraw is None or error.code in {"NOT_ALLOWED", "NOT_FOUND", "NO_MAILER", "CHANGED"}:
             return None
         team = await self._teams.get(at.ref.team_id, at.workspace)
-        return await form.redraw(Call(at, team, client, Waiting(client)), error.text)
+        return await form.redraw(Call(at, team, client, ProgressView(client)), error.text)
 
-    async def _submit(self, at: Interaction, client: AsyncWebClient, form: Form, shown: Waiting) -> Reply | BotError:
+    async def _submit(
+        self, at: Interaction, client: AsyncWebClient, form: Form, shown: ProgressView
+    ) -> Reply | BotError:
         try:
             return await self._handle(at, client, form.permission, form.submit, shown)
         except BotError as error:
@@ -292,7 +299,7 @@ class Listeners:
             return unexpected(error)
 
     async def _answer(
-        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: Waiting
+        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: ProgressView
     ) -> Reply:
         try:
             return await self._handle(at, client, permission, handler, shown)
@@ -303,10 +310,10 @@ class Listeners:
 
     async def _first_time(self, key: str) -> bool:
         async with self._db.write() as session:
-            return await leases.seen_once(session, key, self._db.now())
+            return await leases.mark_processed(session, key, self._db.now())
 
     async def _handle(
-        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: Waiting
+        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: ProgressView
     ) -> Reply:
         if not await self._first_time(at.key):
             return None
@@ -317,7 +324,7 @@ class Listeners:
             team = await self._teams.find(at.workspace, at.channel_id)
         await self._guard.authorize(client, at, team, permission)
         if team is None:
-            team = await self._teams.create(await channel_join.enter(client, at), created_by=at.user_id)
+            team = await self._teams.create(await channel_join.join_channel(client, at), created_by=at.user_id)
         elif at.kind == "command" and not (team.reachable and team.private == at.private):
-            team = await self._teams.entered(team, await channel_join.enter(client, at))
+            team = await self._teams.entered(team, await channel_join.join_channel(client, at))
         return await handler(Call(at, team, client, shown))

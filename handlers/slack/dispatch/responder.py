@@ -35,7 +35,7 @@ def unexpected(error: Exception) -> Message:
     )
 
 
-class Waiting:
+class ProgressView:
     """The view that stands in for an answer: once it is shown, long work can say in it how far it is.
 
     Slack sets no end to how long an open modal may be updated; whoever has closed it misses nothing.
@@ -81,7 +81,7 @@ class Waiting:
             await self._client.views_update(view_id=self._view_id, view=view)
 
 
-class Answers:
+class Responder:
     def __init__(self, client: AsyncWebClient, at: Interaction, teams: Teams) -> None:
         self._client = client
         self._at = at
@@ -92,7 +92,7 @@ class Answers:
         if isinstance(reply, Message) and self._at.at_home:
             reply = Modal(self.as_view(reply, "Mailroom"))
         if isinstance(reply, Message):
-            await self._whisper(reply)
+            await self._send_ephemeral(reply)
         elif isinstance(reply, Modal):
             try:
                 show = self._client.views_push if reply.above else self._client.views_open
@@ -101,7 +101,7 @@ class Answers:
             except SlackApiError as error:
                 if code_of(error) not in {"expired_trigger_id", "exchanged_trigger_id"}:
                     raise
-                await self._whisper(_TOO_LATE)
+                await self._send_ephemeral(_TOO_LATE)
         return ""
 
     async def click(self, reply: Reply, view: Body) -> None:
@@ -126,14 +126,14 @@ class Answers:
                 return
             if code not in {"not_found", "view_not_found"}:
                 raise
-            await self._whisper(reply.for_the_absent if isinstance(reply, Modal) else reply)
+            await self._send_ephemeral(reply.for_the_absent if isinstance(reply, Modal) else reply)
 
     @staticmethod
     def as_view(message: Message, title: str) -> View:
         blocks: Sequence[Block] = message.blocks
         return page(title, blocks)
 
-    async def _whisper(self, message: Message) -> None:
+    async def _send_ephemeral(self, message: Message) -> None:
         if not message.text:
             return
         if self._at.response_url:

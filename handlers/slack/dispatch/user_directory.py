@@ -27,7 +27,7 @@ class Person:
         return bool(self.team_id) and self.team_id in homes and not self.stranger
 
 
-class People:
+class UserDirectory:
     """Looks people and channel members up, with a bounded memory of five minutes.
 
     Raises whatever the Slack client raises: who cannot be looked up is nobody.

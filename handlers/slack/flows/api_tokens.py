@@ -2,7 +2,7 @@
 
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Listeners, Word
+from handlers.slack.dispatch.listeners import Call, Listeners, Subcommand
 from handlers.slack.services import Services
 from handlers.slack.views import api_tokens as views
 from handlers.slack.views.blocks import Modal, Reply
@@ -13,9 +13,9 @@ class ApiFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Subcommand]:
         return [
-            Word("api", "tokens for programs of yours", Permission.ADMINISTER, self.open, opens=views.TITLE),
+            Subcommand("api", "tokens for programs of yours", Permission.ADMINISTER, self.open, opens=views.TITLE),
         ]
 
     def register(self, listeners: Listeners) -> None:

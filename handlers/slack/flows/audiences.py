@@ -2,7 +2,7 @@
 
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Listeners, Word
+from handlers.slack.dispatch.listeners import Call, Listeners, Subcommand
 from handlers.slack.services import Services
 from handlers.slack.views import audiences as views
 from handlers.slack.views.blocks import Modal, Reply
@@ -12,9 +12,11 @@ class AudienceFlow:
     def __init__(self, services: Services) -> None:
         self._audiences = services.audiences
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Subcommand]:
         return [
-            Word("audiences", "the saved audiences, and removing one", Permission.SEND, self.open, opens=views.TITLE)
+            Subcommand(
+                "audiences", "the saved audiences, and removing one", Permission.SEND, self.open, opens=views.TITLE
+            )
         ]
 
     def register(self, listeners: Listeners) -> None:

@@ -12,7 +12,7 @@ from bot.broadcast.broadcasts import Prepared, Upload
 from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Word
+from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Subcommand
 from handlers.slack.flows.compose import (
     body_of,
     broadcast_form,
@@ -37,8 +37,8 @@ class BroadcastFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def words(self) -> list[Word]:
-        return [Word("", "write to an audience", Permission.SEND, self.open, opens=views.BROADCAST_TITLE)]
+    def words(self) -> list[Subcommand]:
+        return [Subcommand("", "write to an audience", Permission.SEND, self.open, opens=views.BROADCAST_TITLE)]
 
     def register(self, listeners: Listeners) -> None:
         send = Permission.SEND

@@ -19,7 +19,7 @@ from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.dispatch.event import Event
 from handlers.slack.dispatch.interaction import Body
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.user_directory import People
+from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.installation import Installed
 from storage import leases
 from storage.database import Database
@@ -42,7 +42,7 @@ class ChannelLife:
         db: Database,
         clock: Callable[[], datetime],
         client: AsyncWebClient,
-        people: People,
+        people: UserDirectory,
         installed: Installed,
     ) -> None:
         self._db = db
@@ -83,7 +83,7 @@ class ChannelLife:
     async def _changed(self, session: AsyncSession, event: Event) -> None:
         team = await team_at(session, event.workspace, event.channel_id, self._clock())
         if team is not None:
-            await reachability.look_soon(session, team, now=self._clock())
+            await reachability.schedule_check(session, team, now=self._clock())
 
     async def _member(self, session: AsyncSession, event: Event) -> None:
         self._people.forget(str(event.body["user"]))
@@ -92,9 +92,9 @@ class ChannelLife:
 
     async def _renumbered(self, session: AsyncSession, event: Event) -> None:
         old, new = str(event.body["old_channel_id"]), str(event.body["new_channel_id"])
-        team = await reachability.renumber(session, event.workspace, old, new, now=self._clock())
+        team = await reachability.change_channel_id(session, event.workspace, old, new, now=self._clock())
         if team is not None:
-            await reachability.look_soon(session, team, now=self._clock())
+            await reachability.schedule_check(session, team, now=self._clock())
 
     async def _revoked(self, session: AsyncSession, event: Event) -> None:
         if event.body.get("tokens", {}).get("bot"):  # others are people's, which Mailroom has none of
@@ -123,7 +123,7 @@ class ChannelLife:
             return
         async with self._db.write() as session:
             if why in reachability.WORKSPACE_GONE:
-                await reachability.lost_touch(session, team, why, now=self._clock())
+                await reachability.mark_unreachable(session, team, why, now=self._clock())
             else:
                 log.info("Slack did not say how a channel is: %s", why)
                 await leases.finish(session, claim, self._clock() + UNANSWERED)
@@ -136,9 +136,9 @@ class ChannelLife:
             if team.channel_id != seen.channel_id or not await leases.finish(session, claim, now + pause):
                 return  # something has happened since: another look is due
             if why:
-                await reachability.lost_touch(session, team, why, now=now)
+                await reachability.mark_unreachable(session, team, why, now=now)
             else:
-                await reachability.back_in_touch(session, team, now=now)
+                await reachability.mark_reachable(session, team, now=now)
             if channel:
                 await reachability.describe(
                     session,

@@ -7,12 +7,12 @@ from slack_sdk.models.views import View
 
 from bot.errors import BotError
 from bot.mailer.connection.credential_drafts import key_id, role_arn
-from bot.mailer.connection.credential_input import AccessRefusedError, AlreadyConnectedError, Typed
+from bot.mailer.connection.credential_input import AccessRefusedError, AlreadyConnectedError, CredentialInput
 from bot.ses.permission_check import AccessReport, OnStep, Step
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Word
-from handlers.slack.dispatch.responder import Waiting
+from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
+from handlers.slack.dispatch.responder import ProgressView
 from handlers.slack.services import Services
 from handlers.slack.text import esc
 from handlers.slack.views import connect as views
@@ -23,19 +23,21 @@ from storage.states import SignIn
 
 REDRAW_SECONDS = 1.0  # between two drawings of the ticks
 
-Run = Callable[[Team, Typed, str, OnStep], Awaitable[tuple[Mailer, AccessReport]]]
+Run = Callable[[Team, CredentialInput, str, OnStep], Awaitable[tuple[Mailer, AccessReport]]]
 
 
 class ConnectFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Subcommand]:
         admin = Permission.ADMINISTER
         return [
-            Word("connect", "connect this channel to Amazon SES", admin, self.open, opens=views.CONNECT_TITLE),
-            Word("reconnect", "give the mailer a new key or role", admin, self.reopen, opens=views.RECONNECT_TITLE),
-            Word("delete", "delete the mailer of this channel", admin, self.ask_delete, opens=views.DELETE_TITLE),
+            Subcommand("connect", "connect this channel to Amazon SES", admin, self.open, opens=views.CONNECT_TITLE),
+            Subcommand(
+                "reconnect", "give the mailer a new key or role", admin, self.reopen, opens=views.RECONNECT_TITLE
+            ),
+            Subcommand("delete", "delete the mailer of this channel", admin, self.ask_delete, opens=views.DELETE_TITLE),
         ]
 
     def register(self, listeners: Listeners) -> None:
@@ -100,13 +102,15 @@ class ConnectFlow:
     async def _seen(self, call: Call) -> Mailer:
         return await self._services.mailers.as_seen(call.team, call.at.ref.record_id, call.at.ref.version)
 
-    async def _typed(self, call: Call) -> Typed:
+    async def _typed(self, call: Call) -> CredentialInput:
         values = call.at.values
         region = values.choice(ids.Input.REGION)
         if values.choice(ids.Input.SIGN_IN) == SignIn.ROLE:
             offer = await self._services.role_offers.required(call.team)
-            return Typed.role(region, values.text(ids.Input.ROLE_ARN), offer.external_id)
-        return Typed.key(region, values.text(ids.Input.ACCESS_KEY_ID), values.secret(ids.Input.SECRET_ACCESS_KEY))
+            return CredentialInput.role(region, values.text(ids.Input.ROLE_ARN), offer.external_id)
+        return CredentialInput.key(
+            region, values.text(ids.Input.ACCESS_KEY_ID), values.secret(ids.Input.SECRET_ACCESS_KEY)
+        )
 
     async def _draft(self, call: Call) -> Draft:
         """What stands in the form that is open; the secret is left out."""
@@ -164,7 +168,7 @@ class ConnectFlow:
         return Modal(views.deleted(left), otherwise="The mailer was deleted.")
 
 
-async def _draw_ticks(waiting: Waiting, title: str, steps: list[Step]) -> None:
+async def _draw_ticks(waiting: ProgressView, title: str, steps: list[Step]) -> None:
     """Show each answer of AWS about as it comes, until cancelled."""
     drawn = 0
     while True:

@@ -15,7 +15,7 @@ from bot.dashboard import Dashboard
 from bot.teams.directory import Teams
 from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.user_directory import People
+from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.views.home import dashboard
 from storage.models import Team
 
@@ -38,7 +38,7 @@ class Home:
         self,
         dashboard: Dashboard,
         teams: Teams,
-        people: People,
+        people: UserDirectory,
         clock: Callable[[], datetime],
         *,
         one_click: bool,

@@ -5,7 +5,7 @@ from slack_sdk.models.views import View
 from bot.mailer.identities.dns_records import records_of
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Word
+from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
 from handlers.slack.services import Services
 from handlers.slack.text import esc
 from handlers.slack.views import identities as views
@@ -16,9 +16,9 @@ class IdentityFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Subcommand]:
         return [
-            Word(
+            Subcommand(
                 "identity",
                 "add an address or a domain to send from",
                 Permission.ADMINISTER,

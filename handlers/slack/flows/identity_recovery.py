@@ -2,7 +2,7 @@
 
 from slack_sdk.models.views import View
 
-from bot.mailer.identities.recovery_state import AlreadyDoneError
+from bot.mailer.identities.recovery_state import StaleActionError
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Listeners
@@ -25,16 +25,18 @@ class MendingFlow:
     async def retry(self, call: Call) -> Reply:
         ref = call.at.ref
         try:
-            result = await self._services.mending.retry(call.team, ref.record_id, ref.version, call.at.user_id)
-        except AlreadyDoneError as error:
+            result = await self._services.identity_recovery.retry(
+                call.team, ref.record_id, ref.version, call.at.user_id
+            )
+        except StaleActionError as error:
             return views.too_late(error)
         return views.retried(result)
 
     async def open(self, call: Call) -> Reply:
         ref = call.at.ref
         try:
-            old = await self._services.mending.replaceable(call.team, ref.record_id, ref.version)
-        except AlreadyDoneError as error:
+            old = await self._services.identity_recovery.replaceable(call.team, ref.record_id, ref.version)
+        except StaleActionError as error:
             return views.too_late(error)
         return Modal(views.replace_form(ref, old.identity, moves=old.waiting > 0, asks=old.asks))
 
@@ -54,7 +56,7 @@ class MendingFlow:
         ref, values = call.at.ref, call.at.values
         try:
             old = await self._services.identities.get(call.team, ref.record_id)
-            new = await self._services.mending.replace(
+            new = await self._services.identity_recovery.replace(
                 call.team,
                 ref.record_id,
                 ref.version,
@@ -63,7 +65,7 @@ class MendingFlow:
                 move=values.ticked(ids.Input.MOVE_BROADCASTS),
                 remove=values.ticked(ids.Input.REMOVE_OLD) if ids.Input.REMOVE_OLD in values else None,
             )
-        except AlreadyDoneError as error:
+        except StaleActionError as error:
             return views.too_late(error)
         mailer = await self._services.mailers.required(call.team)
         otherwise = f"{esc(new.name)} takes the place of {esc(old.name)}."

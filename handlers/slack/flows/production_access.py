@@ -6,7 +6,7 @@ from bot.email_addresses import parse_addresses
 from bot.mailer.connection.production_access import CONTACTS_LIMIT, Application
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Word
+from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
 from handlers.slack.services import Services
 from handlers.slack.views import production_access as views
 from handlers.slack.views.blocks import Modal, Reply, page, section
@@ -16,9 +16,9 @@ class ProductionFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Subcommand]:
         return [
-            Word(
+            Subcommand(
                 "production",
                 "apply for production access, so that mail may go to anybody",
                 Permission.ADMINISTER,

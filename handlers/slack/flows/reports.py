@@ -5,7 +5,7 @@ from typing import Final
 from bot.broadcast.resend import What
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Word
+from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Subcommand
 from handlers.slack.services import Services
 from handlers.slack.views import reports as views
 from handlers.slack.views.blocks import Modal, Reply
@@ -20,8 +20,8 @@ class ReportFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def words(self) -> list[Word]:
-        return [Word("list", "the last broadcasts, and what can be done about them", Permission.SEE, self.page)]
+    def words(self) -> list[Subcommand]:
+        return [Subcommand("list", "the last broadcasts, and what can be done about them", Permission.SEE, self.page)]
 
     def register(self, listeners: Listeners) -> None:
         send = Permission.SEND

@@ -6,7 +6,7 @@ from bot.email_addresses import parse_addresses
 from bot.mailer.readiness.rules import Blocker
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Word
+from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
 from handlers.slack.flows.compose import fresh_overview, hint, starting_point, to_send, typed
 from handlers.slack.services import Services
 from handlers.slack.views import compose as views
@@ -20,9 +20,9 @@ class SendTestFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Subcommand]:
         return [
-            Word("test", "send a test to a few addresses", Permission.SEND, self.open, opens=views.TEST_TITLE),
+            Subcommand("test", "send a test to a few addresses", Permission.SEND, self.open, opens=views.TEST_TITLE),
         ]
 
     def register(self, listeners: Listeners) -> None:

@@ -1,7 +1,7 @@
 """`/mailer`: the status card, and help."""
 
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Word
+from handlers.slack.dispatch.listeners import Call, Subcommand
 from handlers.slack.services import Services
 from handlers.slack.views.blocks import Reply
 from handlers.slack.views.status_card import card, help_text
@@ -11,15 +11,15 @@ class StatusFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def words(self) -> list[Word]:
-        return [Word("", "how things stand, and the next step", Permission.SEE, self.show)]
+    def words(self) -> list[Subcommand]:
+        return [Subcommand("", "how things stand, and the next step", Permission.SEE, self.show)]
 
     async def show(self, call: Call) -> Reply:
         overview = await self._services.overviews.of(call.team)
         return card(overview, one_click=bool(self._services.public_url))
 
 
-def help_word(command: str, words: list[Word]) -> Word:
+def help_word(command: str, words: list[Subcommand]) -> Subcommand:
     """Return the word that lists all words; it also answers to one that is none of them."""
     listed = [*((word.word, word.help) for word in words), ("help", "this list")]
 
@@ -27,4 +27,4 @@ def help_word(command: str, words: list[Word]) -> Word:
         first = call.at.words[0] if call.at.words else ""
         return help_text(command, listed, unknown="" if first.lower() in {"", "help"} else first)
 
-    return Word("help", "this list", Permission.SEE, handler)
+    return Subcommand("help", "this list", Permission.SEE, handler)

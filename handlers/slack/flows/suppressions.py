@@ -2,7 +2,7 @@
 
 from bot.email_addresses import parse_address
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Word
+from handlers.slack.dispatch.listeners import Call, Subcommand
 from handlers.slack.services import Services
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Reply, said
@@ -12,9 +12,9 @@ class SuppressFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Subcommand]:
         return [
-            Word(
+            Subcommand(
                 "suppress",
                 "never mail an address again, as in: /mailer suppress ann@example.com",
                 Permission.ADMINISTER,

@@ -6,11 +6,11 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.models.views import View
 
 from bot.errors import BotError
-from bot.teams.settings import ChangedMeanwhileError, TeamSettings, mark
+from bot.teams.settings import ChangedMeanwhileError, TeamSettings, etag
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Word
-from handlers.slack.dispatch.user_directory import People
+from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
+from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.services import Services
 from handlers.slack.views import team_settings as views
 from handlers.slack.views.audit_log import history
@@ -20,22 +20,22 @@ SHOWN = 20
 
 
 class TeamFlow:
-    def __init__(self, services: Services, people: People) -> None:
+    def __init__(self, services: Services, people: UserDirectory) -> None:
         self._rules = services.team_rules
         self._people = people
 
-    def words(self) -> list[Word]:
+    def words(self) -> list[Subcommand]:
         admin = Permission.ADMINISTER
         return [
-            Word("admins", "appoint and dismiss team admins", admin, self.open_admins, opens=views.ADMINS_TITLE),
-            Word(
+            Subcommand("admins", "appoint and dismiss team admins", admin, self.open_admins, opens=views.ADMINS_TITLE),
+            Subcommand(
                 "settings",
                 "From name, reply address, postal address, who may send",
                 admin,
                 self.open_settings,
                 opens=views.SETTINGS_TITLE,
             ),
-            Word("audit", "what was done last, and by whom", admin, self.audit),
+            Subcommand("audit", "what was done last, and by whom", admin, self.audit),
         ]
 
     def register(self, listeners: Listeners) -> None:
@@ -79,7 +79,7 @@ class TeamFlow:
 
     async def _admins(self, call: Call, notice: str = "") -> View:
         appointed = await self._rules.admins(call.team)
-        return views.admins_form(ids.Ref(call.team.id, version=mark(repr(appointed))), appointed, notice=notice)
+        return views.admins_form(ids.Ref(call.team.id, version=etag(repr(appointed))), appointed, notice=notice)
 
     async def _refuse_unfit(self, call: Call, users: Iterable[str], field: ids.Input) -> None:
         """Refuse whom the guard would refuse anyway, so that nobody believes that they may."""

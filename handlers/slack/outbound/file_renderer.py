@@ -22,7 +22,7 @@ from storage.states import IdentityState
 LOOK_EVERY = timedelta(seconds=30)
 
 
-class Maker:
+class FileRenderer:
     def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
         self._db = db
         self._clock = clock

@@ -16,7 +16,7 @@ from storage.models import Identity, Incident, Mailer, Outbox, Team
 from storage.states import IdentityState, IncidentKind, IncidentState
 
 
-class Drawer:
+class MessageRenderer:
     def __init__(self, services: Services) -> None:
         self._services = services
 

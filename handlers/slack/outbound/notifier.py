@@ -153,7 +153,7 @@ class Notifier:
         now = self._clock()
         log.warning("the message %s waits: %s", row.key, why)
         async with self._db.write() as session:
-            await reachability.lost_touch(session, team, why, now=now)
+            await reachability.mark_unreachable(session, team, why, now=now)
             if row.kind == Notice.ALERT and why in reachability.CHANNEL_GONE:
                 await tell_in_person(session, team, now)
             await leases.finish_message(session, row, now=now, retry_at=now + reachability.LOOK_AGAIN, last_error=why)

@@ -7,7 +7,7 @@ from io import BytesIO
 from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 
-from bot.broadcast.audience.rejected_rows import Rejects
+from bot.broadcast.audience.rejected_rows import RejectedRows
 from handlers.slack.dispatch.listeners import Call
 from handlers.slack.file_transfer import Files, Upload
 from handlers.slack.text import count
@@ -16,7 +16,7 @@ from handlers.slack.views.blocks import said
 log = logging.getLogger(__name__)
 
 
-async def send_rejects(files: Files, call: Call, rejects: Rejects) -> bool:
+async def send_rejects(files: Files, call: Call, rejects: RejectedRows) -> bool:
     """Return whether the person has them. They are kept nowhere: who does not get them now uploads again."""
     what = said(
         f":inbox_tray: {count(rejects.count, 'row')} of your upload were left out; the file names each line and why. "

@@ -133,14 +133,14 @@ def _who(incident: Incident) -> str:
 
 
 def _actions(incident: Incident) -> list[Block]:
-    elements = _mending(incident)
+    elements = _recovery_buttons(incident)
     if incident.state is IncidentState.OPEN:
         ref = ids.Ref(incident.team_id, incident.id, incident.version)
         elements.append(button(ids.Button.ACKNOWLEDGE, "Acknowledge", ref))
     return [buttons(*elements)] if elements else []
 
 
-def _mending(incident: Incident) -> list[ButtonElement]:
+def _recovery_buttons(incident: Incident) -> list[ButtonElement]:
     """What mends it, or, where that is somebody else's work, what sees that it is done."""
     mailer = ids.Ref(incident.team_id, incident.mailer_id or "")
     identity = ids.Ref(incident.team_id, incident.subject, incident.detail.get("version", 0))

@@ -4,8 +4,8 @@ from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextO
 from slack_sdk.models.views import View
 
 from bot.mailer.identities.dns_records import records_of
-from bot.mailer.identities.recovery import Retried
-from bot.mailer.identities.recovery_state import AlreadyDoneError
+from bot.mailer.identities.recovery import RetryOutcome
+from bot.mailer.identities.recovery_state import StaleActionError
 from handlers.slack import ids
 from handlers.slack.text import esc, mention
 from handlers.slack.views.blocks import Message, field, form, labelled, page, said, section
@@ -45,7 +45,7 @@ def replace_form(ref: ids.Ref, old: Identity, *, moves: bool, asks: bool, typed:
     )
 
 
-def retried(result: Retried) -> Message:
+def retried(result: RetryOutcome) -> Message:
     """Answer whoever pressed the button; what to do next stands in the channel."""
     name = esc(result.identity.name)
     if not result.again:
@@ -60,7 +60,7 @@ def replaced(old_name: str, new: Identity, mailer: Mailer) -> View:
     return page(REPLACE_TITLE, [told, *message.blocks])
 
 
-def too_late(error: AlreadyDoneError) -> Message:
+def too_late(error: StaleActionError) -> Message:
     """Somebody was faster, or the button is older than what happened since."""
     who = f" ({mention(error.by)} did it.)" if error.by else ""
     return said(f":information_source: {esc(error.text)}{who}")

@@ -6,7 +6,7 @@ from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
 
 from bot.mailer.mailers import access_lost
-from bot.mailer.monitoring.feedback_route import Way, is_being_set_up, way_of
+from bot.mailer.monitoring.feedback_route import FeedbackRoute, is_being_set_up, route_of
 from bot.mailer.readiness.explanations import Step
 from bot.mailer.readiness.overview import Item, Overview, checklist
 from bot.mailer.readiness.rules import Blocker
@@ -39,7 +39,7 @@ _SENDING = {
     Sending.PROBATION: ":warning: AWS has put the account on probation",
     Sending.SHUT_DOWN: ":x: AWS has shut down sending",
 }
-_WAYS = {Way.QUEUE: "the queue at AWS", Way.ENDPOINT: "SNS"}
+_WAYS = {FeedbackRoute.QUEUE: "the queue at AWS", FeedbackRoute.ENDPOINT: "SNS"}
 _STEPS = {
     Step.CONNECT: (ids.Button.CONNECT, "Connect"),
     Step.RECONNECT: (ids.Button.RECONNECT, "Reconnect"),
@@ -106,14 +106,14 @@ def _access(mailer: Mailer) -> str:
 
 def _feedback(mailer: Mailer) -> str:
     """Whether bounces and complaints are seen."""
-    way = way_of(mailer)
+    way = route_of(mailer)
     if mailer.unheard:
         return ":x: SES tells nothing of the mails it took: bounces and complaints are not seen"
-    if way is Way.NONE and is_being_set_up(mailer):
+    if way is FeedbackRoute.NONE and is_being_set_up(mailer):
         return (
             ":hourglass_flowing_sand: Being set up: the queue at AWS is not ready yet. It is tried again within minutes"
         )
-    if way is Way.NONE:
+    if way is FeedbackRoute.NONE:
         return ":warning: Not set up: the policy has no SQS, so bounces and complaints are not seen"
     if mailer.heard_at:
         return f":white_check_mark: Works, by {_WAYS[way]}: the last event came {when(mailer.heard_at)}"

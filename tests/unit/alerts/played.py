@@ -9,20 +9,20 @@ from typing import cast
 
 from sqlmodel import col, func, select
 
-from bot.mailer.credential_store import Vault
+from bot.mailer.credential_store import CredentialStore
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
 from bot.ses.permission_check import AccessReport, Outcome, Step
-from bot.ses.provisioning import SetUp
+from bot.ses.provisioning import Provisioned
 from storage.database import Database
 from storage.models import Mailer, Poll
 from storage.states import IdentityKind, PollKind
 from tests.databases import Clock
 from tests.unit.alerts.rows import identity_row, mailer_row, team_row
 
-FAULTS = (Trouble.UNAVAILABLE, Trouble.NOT_SENT, Trouble.THROTTLED)
+FAULTS = (ErrorKind.UNAVAILABLE, ErrorKind.NOT_SENT, ErrorKind.THROTTLED)
 SEND = "ses:SendBulkEmail"
 LOOKS = (PollKind.ACCOUNT, PollKind.ACCESS_CHECK)
 Span = tuple[datetime, datetime]
@@ -56,13 +56,13 @@ class World:
         self.calls[mailer.region] += 1
         self.calls[action] += 1
         if self.outage and mailer.region == self.outage[0] and self.outage[1] <= self.clock() < self.outage[2]:
-            raise SesError(Trouble.UNAVAILABLE, "503", action)
+            raise SesError(ErrorKind.UNAVAILABLE, "503", action)
         if mailer.id in self.fails_next or self.random.random() < self.faults:
             self.fails_next.discard(mailer.id)
             self.calls["faults"] += 1
             raise SesError(self.random.choice(FAULTS), "Fault", action)
         if self.during(self.dead, mailer):
-            raise SesError(Trouble.ACCESS, "UnrecognizedClientException", action)
+            raise SesError(ErrorKind.ACCESS, "UnrecognizedClientException", action)
 
 
 class PlayedSes:
@@ -102,7 +102,7 @@ class PlayedMailers(Mailers):
     """Leads to the played AWS instead of the real one."""
 
     def __init__(self, db: Database, world: World) -> None:
-        super().__init__(db, world.clock, cast("Vault", None), pending_seconds=60)
+        super().__init__(db, world.clock, cast("CredentialStore", None), pending_seconds=60)
         self._world = world
 
     def ses(self, mailer: Mailer, *, renewed: bool = False) -> Ses:  # noqa: ARG002 - as in the real one
@@ -112,7 +112,9 @@ class PlayedMailers(Mailers):
         self._world.call(mailer, "sts:GetCallerIdentity")
         missing = self._world.during(self._world.denied, mailer)
         step = Step(SEND, required=True, outcome=Outcome.MISSING if missing else Outcome.OK)
-        return AccessReport(mailer.account_id, mailer.principal_arn, False, (step,), SetUp("set", "topic", None, False))
+        return AccessReport(
+            mailer.account_id, mailer.principal_arn, False, (step,), Provisioned("set", "topic", None, False)
+        )
 
 
 async def stored(db: Database, now: datetime, regions: Iterable[str]) -> list[Mailer]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from bot.alerts.incidents import open_incidents
-from bot.mailer.monitoring.incident_rules import follow_facts
+from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from storage.database import Database
 from storage.models import Identity, Incident, Mailer, Outbox, Team
 from storage.states import IdentityKind, IdentityState, Production
@@ -83,7 +83,7 @@ class Watched:
                 setattr(mailer, name, value)
             session.add(mailer)
             managed = (await session.exec(select(Identity).where(Identity.mailer_id == mailer.id))).all()
-            await follow_facts(session, mailer, managed, now, told=told)
+            await reconcile_incidents(session, mailer, managed, now, told=told)
 
     async def change(self, *names: str, **facts: Any) -> None:
         """Change facts of these identities."""

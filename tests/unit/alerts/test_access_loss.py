@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.mailer.monitoring.facts import CONFIRM_AFTER, take_refusal
+from bot.mailer.monitoring.facts import CONFIRM_AFTER, apply_refusal
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.poll_schedule import PollIntervals
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from storage import leases
 from storage.database import Database
 from storage.models import Mailer, Poll
@@ -122,8 +122,8 @@ async def test_a_denied_send_has_every_permission_looked_at(
 ) -> None:
     async with db.write() as session:  # as the engine writes it down
         row = await session.get_one(Mailer, mailer.id, with_for_update=True)
-        denied = SesError(Trouble.MISSING_ACTION, "AccessDeniedException", SEND)
-        assert take_refusal(row, Access.SUSPECT, denied, clock()) is PollKind.ACCESS_CHECK
+        denied = SesError(ErrorKind.MISSING_ACTION, "AccessDeniedException", SEND)
+        assert apply_refusal(row, Access.SUSPECT, denied, clock()) is PollKind.ACCESS_CHECK
         session.add(row)
 
     assert (await look(PollKind.ACCESS_CHECK, 30)).access is Access.OK

@@ -14,9 +14,9 @@ from hypothesis.stateful import (
 )
 from sqlmodel import select
 
-from bot.alerts.incidents import BLINDING, WORSE, Incidents
+from bot.alerts.incidents import INHIBITS, SUPERSEDED_BY, Incidents
 from bot.errors import BotError
-from bot.mailer.monitoring.incident_rules import wrong
+from bot.mailer.monitoring.incident_rules import detect_conditions
 from storage.models import Identity, Incident, Mailer
 from storage.states import Access, IdentityState, IncidentState, Production, Sending
 from tests.databases import Databases
@@ -114,9 +114,11 @@ class IncidentLife(DatabaseMachine):
         incidents = self.run(self.watched.open())
         open_things = {(one.kind, thing) for one in incidents for thing in one.detail.get("members", [one.subject])}
         kinds = {kind for kind, _ in open_things}
-        begins = {thing for thing, finding in found.items() if finding.opens and WORSE.get(thing[0]) not in kinds}
+        begins = {
+            thing for thing, finding in found.items() if finding.opens and SUPERSEDED_BY.get(thing[0]) not in kinds
+        }
         assert begins <= open_things
-        if not kinds & BLINDING:
+        if not kinds & INHIBITS:
             assert open_things <= found.keys()
 
     async def all_incidents(self) -> list[Incident]:
@@ -126,7 +128,7 @@ class IncidentLife(DatabaseMachine):
     async def found(self) -> Any:
         async with self.db.read() as session:
             mailer = (await session.exec(select(Mailer))).one()
-            return wrong(mailer, (await session.exec(select(Identity))).all(), self.clock())
+            return detect_conditions(mailer, (await session.exec(select(Identity))).all(), self.clock())
 
 
 def test_incidents_follow_the_facts_in_any_order(databases: Databases) -> None:

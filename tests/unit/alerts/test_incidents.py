@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
-from bot.alerts.incidents import TOGETHER, Incidents
+from bot.alerts.incidents import GROUP_ABOVE, Incidents
 from bot.errors import BotError
-from bot.mailer.monitoring.incident_rules import OUTAGE_AFTER, follow_facts, wrong
+from bot.mailer.monitoring.incident_rules import OUTAGE_AFTER, detect_conditions, reconcile_incidents
 from storage.database import Database
 from storage.models import Audit, Incident, Outbox
 from storage.states import Access, IdentityState, IncidentKind, IncidentState, Production, Sending
@@ -53,7 +53,7 @@ K = IncidentKind
     ],
 )
 def test_what_is_wrong_with_an_account(facts: dict[str, Any], opens: list[K]) -> None:
-    found = wrong(mailer_row(TEAM, NOW, **facts), [], NOW)
+    found = detect_conditions(mailer_row(TEAM, NOW, **facts), [], NOW)
 
     assert [kind for (kind, _), finding in found.items() if finding.opens] == opens
 
@@ -76,7 +76,7 @@ def test_what_is_wrong_with_an_account(facts: dict[str, Any], opens: list[K]) ->
 def test_what_is_wrong_with_an_identity(name: str, facts: dict[str, Any], kinds: list[K]) -> None:
     identity = identity_row(MAILER, name, NOW, **facts)
 
-    assert list(wrong(MAILER, [identity], NOW)) == [(kind, identity.id) for kind in kinds]
+    assert list(detect_conditions(MAILER, [identity], NOW)) == [(kind, identity.id) for kind in kinds]
 
 
 @pytest.fixture
@@ -206,10 +206,10 @@ async def test_what_fails_together_is_one_incident(watched: Watched, clock: Cloc
 
 
 async def test_a_few_that_fail_are_an_incident_each_with_their_own_buttons(watched: Watched, clock: Clock) -> None:
-    await watched.change(*watched.names[:TOGETHER], state=IdentityState.FAILED)
+    await watched.change(*watched.names[:GROUP_ABOVE], state=IdentityState.FAILED)
     await watched.follow(clock())
 
-    assert sorted(incident.detail["name"] for incident in await watched.open()) == sorted(watched.names[:TOGETHER])
+    assert sorted(incident.detail["name"] for incident in await watched.open()) == sorted(watched.names[:GROUP_ABOVE])
 
 
 async def test_the_quota_does_not_flap_at_its_thresholds(watched: Watched, clock: Clock) -> None:
@@ -283,7 +283,7 @@ async def test_the_incident_and_its_message_come_in_one_transaction(watched: Wat
         async with watched.db.write() as session:
             mailer = await session.get_one(type(watched.mailer), watched.mailer.id, with_for_update=True)
             mailer.access = Access.LOST
-            await follow_facts(session, mailer, [], clock())
+            await reconcile_incidents(session, mailer, [], clock())
             raise ZeroDivisionError
 
     async with watched.db.read() as session:

@@ -72,13 +72,13 @@ async def doubts(session: AsyncSession, _team: Team, held: Outbox) -> Did:
 
 
 async def loses_touch(session: AsyncSession, team: Team, held: Outbox) -> Did:
-    await reachability.lost_touch(session, team, "is_archived", now=held.created_at)
+    await reachability.mark_unreachable(session, team, "is_archived", now=held.created_at)
     await leases.finish_message(session, held, now=held.created_at, retry_at=held.created_at + reachability.LOOK_AGAIN)
     return Did()
 
 
 async def comes_back(session: AsyncSession, team: Team, held: Outbox) -> Did:
-    await reachability.back_in_touch(session, team, now=held.created_at)
+    await reachability.mark_reachable(session, team, now=held.created_at)
     return Did()  # and one more of the fence where the message was behind
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel import select
 
 from bot.mailer.monitoring.monitor import AT_ONCE, Monitor
-from bot.mailer.monitoring.poll_schedule import SILENT_AFTER, TRY_EVERY, PollIntervals, Regions
+from bot.mailer.monitoring.poll_schedule import SILENT_AFTER, TRY_EVERY, PollIntervals, RegionBreaker
 from storage.database import Database
 from storage.models import Incident, Mailer
 from storage.states import IncidentKind
@@ -18,26 +18,26 @@ MINUTES = 25
 
 
 def test_a_region_is_silent_after_a_few_looks_in_a_row_whoever_looked() -> None:
-    regions = Regions()
+    regions = RegionBreaker()
     for _ in range(SILENT_AFTER - 1):
-        regions.was_silent("eu-west-1", NOW)
-    regions.answered("eu-west-1")
+        regions.record_failure("eu-west-1", NOW)
+    regions.record_success("eu-west-1")
     for _ in range(SILENT_AFTER):
-        assert regions.may_ask("eu-west-1", NOW)
-        regions.was_silent("eu-west-1", NOW)
+        assert regions.allows("eu-west-1", NOW)
+        regions.record_failure("eu-west-1", NOW)
 
-    assert not regions.may_ask("eu-west-1", NOW)
-    assert regions.may_ask("us-east-1", NOW)
+    assert not regions.allows("eu-west-1", NOW)
+    assert regions.allows("us-east-1", NOW)
 
 
 def test_of_a_silent_region_one_look_in_a_while_tries_whether_it_is_back() -> None:
-    regions = Regions()
+    regions = RegionBreaker()
     for _ in range(SILENT_AFTER):
-        regions.was_silent("eu-west-1", NOW)
+        regions.record_failure("eu-west-1", NOW)
 
-    assert [regions.may_ask("eu-west-1", NOW + TRY_EVERY) for _ in range(3)] == [True, False, False]
-    regions.answered("eu-west-1")
-    assert regions.may_ask("eu-west-1", NOW + TRY_EVERY)
+    assert [regions.allows("eu-west-1", NOW + TRY_EVERY) for _ in range(3)] == [True, False, False]
+    regions.record_success("eu-west-1")
+    assert regions.allows("eu-west-1", NOW + TRY_EVERY)
 
 
 async def test_an_outage_is_one_alert_a_team_costs_few_calls_and_delays_nobody_else(db: Database, clock: Clock) -> None:

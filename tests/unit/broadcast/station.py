@@ -13,11 +13,11 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
 from bot.broadcast.broadcasts import Broadcasts
-from bot.broadcast.content.message import Letters
-from bot.broadcast.delivery.dispatcher import Engine
+from bot.broadcast.content.message import PersonalizerCache
+from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.draft import Draft, Upload
-from bot.broadcast.preflight import Gate
-from bot.mailer.credential_store import Vault
+from bot.broadcast.preflight import Preflight
+from bot.mailer.credential_store import CredentialStore
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.poll_schedule import PollIntervals
@@ -72,15 +72,15 @@ class Station:
     def __init__(self, db: Database, clock: Clock, aws: AwsPlayground, clients: SesClients) -> None:
         self.db, self.clock, self.aws = db, clock, aws
         self.keys = KeyRing.generate()
-        self.vault = Vault(self.keys, clients)
+        self.credential_store = CredentialStore(self.keys, clients)
         self.ses = aws.ses(ACCOUNT, REGION)
         self.ses.configuration_sets[SET] = ConfigurationSet(SET)
         self.key = aws.create_key(ACCOUNT)
-        self.mailers = Mailers(db, clock, self.vault, pending_seconds=60)
+        self.mailers = Mailers(db, clock, self.credential_store, pending_seconds=60)
         self.monitor = Monitor(db, clock, self.mailers, PollIntervals())
         self.overviews = Overviews(self.mailers, clock, small_limit=50, healthy_seconds=600)
-        self.gate = Gate(self.mailers, self.monitor, self.overviews)
-        self.broadcasts = Broadcasts(db, clock, self.gate, undo_seconds=30, test_limit=50, public_url=PUBLIC_URL)
+        self.preflight = Preflight(self.mailers, self.monitor, self.overviews)
+        self.broadcasts = Broadcasts(db, clock, self.preflight, undo_seconds=30, test_limit=50, public_url=PUBLIC_URL)
         self.team = self.new_team("C1")
         self.between_calls: Hook | None = None  # run whenever the engine rests
         self.patient = True  # AWS answers before any time passes
@@ -97,7 +97,7 @@ class Station:
         now = self.clock()
         mailer_id = new_id()
         key = AwsKey(self.key.access_key_id, Secret(self.key.secret_access_key))
-        sealed = self.vault.seal(key, team_id=team.id, mailer_id=mailer_id)
+        sealed = self.credential_store.seal(key, team_id=team.id, mailer_id=mailer_id)
         mailer = mailer_row(
             team, now, id=mailer_id, account_id=ACCOUNT, region=REGION, credentials=sealed, configuration_set=SET
         )
@@ -108,14 +108,14 @@ class Station:
         await self.monitor.refresh(mailer)
         return mailer
 
-    def engine(self, db: Database | None = None) -> Engine:
+    def engine(self, db: Database | None = None) -> Dispatcher:
         """Another process, on the same database unless one is given."""
         db = db or self.db
-        mailers = Mailers(db, self.clock, self.vault, pending_seconds=60)
+        mailers = Mailers(db, self.clock, self.credential_store, pending_seconds=60)
         monitor = Monitor(db, self.clock, mailers, PollIntervals())
         overviews = Overviews(mailers, self.clock, small_limit=50, healthy_seconds=600)
-        letters = Letters(self.keys.derive("unsubscribe"))
-        return Engine(db, self.clock, mailers, monitor, overviews, letters, small_limit=50, sleep=self.sleep)
+        personalizers = PersonalizerCache(self.keys.derive("unsubscribe"))
+        return Dispatcher(db, self.clock, mailers, monitor, overviews, personalizers, small_limit=50, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         """Let AWS answer, then let the time pass at once."""
@@ -138,14 +138,14 @@ class Station:
         self.clock.advance(30)
         return broadcast
 
-    async def run(self, engine: Engine | None = None) -> Engine:
+    async def run(self, engine: Dispatcher | None = None) -> Dispatcher:
         """Tick once, and let every sender work until it has nothing left to do."""
         engine = engine or self.engine()
         await engine.tick()
         await engine.idle()
         return engine
 
-    async def run_for(self, rests: int) -> Engine:
+    async def run_for(self, rests: int) -> Dispatcher:
         """Let a sender work until it has rested so often, then stop it."""
         engine = self.engine()
         left = rests
@@ -161,7 +161,7 @@ class Station:
         self.between_calls = None
         return self.engine()
 
-    async def later(self, engine: Engine, seconds: float, *, step: float = 60) -> None:
+    async def later(self, engine: Dispatcher, seconds: float, *, step: float = 60) -> None:
         """Let time pass, with a tick and a look at AWS every so often."""
         end = self.clock() + timedelta(seconds=seconds)
         while self.clock() < end:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.broadcast.audience.csv_reader import Choice, Limits, Member, Rejected, RejectReason, Sheet, parse
-from bot.broadcast.content.merge_tags import column_names, field_name
+from bot.broadcast.audience.csv_reader import Choice, CsvAudience, Limits, Member, Rejected, RejectReason, read_csv
+from bot.broadcast.content.merge_tags import column_names, normalize_column
 from bot.email_addresses import address_key
 from bot.errors import BotError
 
@@ -21,9 +21,9 @@ LIMITS = Limits()
 LINE_ENDS = ["\n", "\r\n", "\r"]
 
 
-def read(text: str | bytes, limits: Limits = LIMITS) -> tuple[Sheet, list[Member], list[Rejected]]:
+def read(text: str | bytes, limits: Limits = LIMITS) -> tuple[CsvAudience, list[Member], list[Rejected]]:
     data = text.encode() if isinstance(text, str) else text
-    sheet = parse(io.BytesIO(data), limits)
+    sheet = read_csv(io.BytesIO(data), limits)
     rows = [*sheet]
     return (
         sheet,
@@ -73,7 +73,7 @@ def test_duplicates_are_found_whatever_the_spelling(spelling: str) -> None:
 )
 def test_the_address_column_is_found_by_name_or_by_what_is_in_it(header: str) -> None:
     sheet, members, _ = read(f"Name,{header}\nAnn,ann@example.com\n")
-    assert sheet.address_column == field_name(header)
+    assert sheet.address_column == normalize_column(header)
     assert members[0].address == "ann@example.com"
 
 
@@ -93,7 +93,7 @@ def test_what_a_column_holds_counts_more_than_its_name_and_is_asked_about() -> N
     data = "email,other\nnobody,ann@example.com\n"
     error = refusal(data)
     assert (error.code, error.candidates) == ("AUDIENCE_AMBIGUOUS", ["other", "email"])
-    sheet = parse(io.BytesIO(data.encode()), choice=Choice(can_ask=True))
+    sheet = read_csv(io.BytesIO(data.encode()), choice=Choice(can_ask=True))
     assert (sheet.address_column, len([*sheet])) == ("other", 1)
 
 
@@ -337,7 +337,7 @@ class Endless(io.RawIOBase):
 def drain(file: Endless, limits: Limits) -> BotError:
     stream: BinaryIO = file  # type: ignore[assignment]  # of a file, only read() is used
     with pytest.raises(BotError) as refused:
-        for _ in parse(stream, limits):
+        for _ in read_csv(stream, limits):
             pass
     return refused.value
 
@@ -366,13 +366,13 @@ def test_an_endless_record_of_many_lines_is_refused_long_before_the_limit(start:
 
 def test_huge_rows_are_not_all_held_to_find_the_address_column() -> None:
     file = Endless(b"email\n", b"a@example.com" + b",ab" * 30_000 + b"\n")
-    parse(file)  # type: ignore[arg-type]  # of a file, only read() is used
+    read_csv(file)  # type: ignore[arg-type]  # of a file, only read() is used
     assert file.taken <= 4 * 1024**2
 
 
 def test_rows_are_read_only_as_they_are_taken() -> None:
     file = Endless(b"email\n", b"ann@example.com\n")
-    sheet = parse(file)  # type: ignore[arg-type]  # of a file, only read() is used
+    sheet = read_csv(file)  # type: ignore[arg-type]  # of a file, only read() is used
     rows: Iterator[Member | Rejected] = iter(sheet)
     assert isinstance(next(rows), Member)
     assert file.taken == 64 * 1024

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
-from bot.broadcast.audience.csv_reader import parse
+from bot.broadcast.audience.csv_reader import read_csv
 from bot.broadcast.audience.saved import NAME_LIMIT, SAVED_LIMIT, Audiences
 from bot.broadcast.audience.store import BLOCK, store_audience
 from bot.broadcast.draft import Prepared, Upload
@@ -217,7 +217,7 @@ async def test_what_a_crash_in_the_middle_of_an_import_leaves_is_gone_after_the_
     dying = MortalDatabase(database_url, connected.clock, dies_at=3)
     audience = Audience(team_id=connected.team.id, columns=["email"], created_by="U1", created_at=connected.clock())
     with pytest.raises(OperationalError):
-        await store_audience(dying, audience, parse(csv(25_000).file))
+        await store_audience(dying, audience, read_csv(csv(25_000).file))
     await dying.stop()
     async with connected.db.read() as session:
         left = await session.get_one(Audience, audience.id)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.broadcast.content.compiler import Footer, Template, Unsubscribe, compile_template, render
-from bot.broadcast.content.merge_tags import Merge, column_names, split_merges
+from bot.broadcast.content.merge_tags import MergeTag, column_names, parse_merge_tags
 from bot.broadcast.content.ses_template import Rendered, clean
 from bot.broadcast.content.warnings import remarks
 from bot.errors import BotError
@@ -651,7 +651,7 @@ TYPED = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text
 
 @given(TYPED)
 def test_text_without_fields_is_mailed_as_typed(value: str) -> None:
-    if any(isinstance(part, Merge) for part in split_merges(value)):
+    if any(isinstance(part, MergeTag) for part in parse_merge_tags(value)):
         return
     message = f"a{value}z"
     rendered = mail(body({"type": "rich_text_preformatted", "elements": [text(message)]}))
@@ -662,7 +662,7 @@ def test_text_without_fields_is_mailed_as_typed(value: str) -> None:
 @given(TYPED, TYPED, TYPED)
 def test_no_value_adds_a_tag_an_attribute_or_a_line_to_the_subject(name: str, city: str, fallback: str) -> None:
     fallback = re.sub(r"[{}\n]", "", fallback)
-    if Merge("first_name", fallback.strip(), f"first_name|{fallback}").meant:
+    if MergeTag("first_name", fallback.strip(), f"first_name|{fallback}").meant:
         return
     message = body(
         section(text("Hi {{first_name|" + fallback + "}} "), link("https://example.com/?c={{city}}", "{{city}}")),
@@ -686,8 +686,8 @@ def test_no_value_adds_a_tag_an_attribute_or_a_line_to_the_subject(name: str, ci
 
 @given(st.text("{}|ab_ #/>!\\\n", max_size=30))
 def test_parts_and_markers_put_together_again_are_the_text(value: str) -> None:
-    literal = "".join(part for part in split_merges(value) if isinstance(part, str))
-    markers = [part for part in split_merges(value) if isinstance(part, Merge)]
+    literal = "".join(part for part in parse_merge_tags(value) if isinstance(part, str))
+    markers = [part for part in parse_merge_tags(value) if isinstance(part, MergeTag)]
     assert len(literal) <= len(value)
     assert (literal == value) is not bool(markers)
     for marker in markers:

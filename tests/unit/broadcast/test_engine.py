@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from bot.broadcast.transitions import wake
+from bot.broadcast.transitions import schedule_sending
 from bot.suppression.suppression_list import suppress
 from bot.suppression.unsubscribe_links import read_token
 from storage.database import Database
@@ -240,7 +240,7 @@ async def test_several_may_wake_an_account_that_is_new_at_the_same_moment(db: Da
 
     async def wakes(at: datetime) -> None:
         async with db.write() as session:
-            await wake(session, "000000000001", "eu-west-1", at)
+            await schedule_sending(session, "000000000001", "eu-west-1", at)
 
     await asyncio.gather(*map(wakes, [soon, sooner, soon, soon]))
     async with db.read() as session:

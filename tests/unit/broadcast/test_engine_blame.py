@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 
 from bot.broadcast.delivery.account_lease import LEASE
-from bot.broadcast.delivery.dispatcher import Engine
-from bot.broadcast.delivery.fault_isolation import AGAIN_AFTER, MOST_FAILED, MOST_TRIES
+from bot.broadcast.delivery.dispatcher import Dispatcher
+from bot.broadcast.delivery.fault_isolation import MOST_FAILED, MOST_TRIES, RETRY_DELAY
 from bot.broadcast.resend import Resends
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState
@@ -67,7 +67,7 @@ async def test_a_transient_failure_is_tried_again_and_holds_nobody_up(connected:
     assert connected.nobody_twice()
     assert (await connected.account()).share == 1
     first, second, third = tries(connected, 5)
-    assert min(second - first, third - second) >= AGAIN_AFTER
+    assert min(second - first, third - second) >= RETRY_DELAY
     others = [mail.at for mail in connected.aws.mails if mail.to != ("r5@c1.example",)]
     assert (max(others) - start).total_seconds() <= 60 / 14 / 0.97
 
@@ -86,7 +86,7 @@ async def test_a_lasting_transient_failure_fails_after_a_few_tries_whatever_rest
     assert (await connected.account()).share == 1
     connected.ses.refused.clear()
     connected.ses.refuse("r5@*", TRANSIENT, times=1)
-    resends = Resends(connected.db, connected.clock, connected.gate)
+    resends = Resends(connected.db, connected.clock, connected.preflight)
     await connected.monitor.refresh(await mailer_of(connected))
     version = (await connected.broadcast(broadcast.id)).version
     await resends.send(connected.team, broadcast.id, version, DeliveryState.FAILED, "U1")
@@ -169,7 +169,7 @@ async def test_a_process_killed_while_it_looks_for_who_is_at_fault(
     connected.ses.refuse("r3@*", BAD, "Illegal address.")
     broadcast = await connected.confirmed(30)
     db = MortalDatabase(database_url, clock, dies_at=at)
-    engine: Engine = connected.engine(db)
+    engine: Dispatcher = connected.engine(db)
     await engine.tick()
     await db.died.wait()
     await kill(engine)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bot.broadcast.delivery.account_lease import LEASE
-from bot.broadcast.delivery.dispatcher import Engine
+from bot.broadcast.delivery.dispatcher import Dispatcher
 from storage.models import Broadcast
 from storage.states import BroadcastState, ChunkState, DeliveryState
 from tests.databases import Clock
@@ -23,7 +23,7 @@ CHUNKS = [0, 1, 2]  # 14, 14, 12 recipients
 SENT, PENDING, IN_DOUBT = DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.IN_DOUBT
 
 
-async def kill(engine: Engine) -> None:
+async def kill(engine: Dispatcher) -> None:
     """End a process without a word: its database is dead already, so nothing it does now has an effect."""
     tasks = [*engine._senders.values(), *(task for task in asyncio.all_tasks() if task.get_name().startswith("chunk "))]
     for task in tasks:

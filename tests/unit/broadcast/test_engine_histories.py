@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.broadcast.delivery.account_lease import LEASE
-from bot.broadcast.delivery.dispatcher import Engine
+from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.errors import BotError
 from bot.suppression.suppression_list import suppress
 from storage.models import Broadcast
@@ -25,7 +25,7 @@ class History:
     def __init__(self, station: Station, broadcast: Broadcast, events: list[str]) -> None:
         self.station, self.broadcast = station, broadcast
         self.events = list(events)
-        self.engines: list[Engine] = [station.engine()]
+        self.engines: list[Dispatcher] = [station.engine()]
 
     async def next(self) -> None:
         if not self.events:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from bot.broadcast.delivery.dispatcher import Engine
+from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.mailer.monitoring.facts import CONFIRM_AFTER
 from storage.models import Broadcast, Mailer, Poll
 from storage.states import Access, BroadcastState, DeliveryState, PauseReason, PollKind
@@ -27,7 +27,7 @@ async def held(station: Station, broadcast: Broadcast) -> list[str]:
     return row.pause_reasons
 
 
-async def start(station: Station, size: int = 30, *, then: Callable[[], object]) -> tuple[Broadcast, Engine]:
+async def start(station: Station, size: int = 30, *, then: Callable[[], object]) -> tuple[Broadcast, Dispatcher]:
     """Run a broadcast, and do something at AWS after its first call."""
     broadcast = await station.confirmed(size)
 

@@ -13,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import delete, select
 
 from bot import unknown_answers
-from bot.feedback.event_collector import Feedback
-from bot.feedback.event_processor import record
-from bot.feedback.missing_events import ENOUGH, follow_silence
+from bot.feedback.event_collector import EventCollector
+from bot.feedback.event_processor import process_events
+from bot.feedback.missing_events import ENOUGH, detect_missing_events
 from bot.feedback.ses_events import LONGEST_ID, Event, EventKind, parse
-from bot.mailer.credential_store import Vault
-from bot.mailer.monitoring.feedback_health import heard
+from bot.mailer.credential_store import CredentialStore
+from bot.mailer.monitoring.feedback_health import event_received
 from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN
 from bot.ses.client import SesClients
 from bot.ses.errors import MAX_TEXT
@@ -103,7 +103,7 @@ class Sent:
             session.add_all([row, chunk])
             await session.flush()
             for event in events:
-                await record(session, self.watched.mailer, [event], self.clock())
+                await process_events(session, self.watched.mailer, [event], self.clock())
             await session.refresh(row)
             return row.state
 
@@ -114,7 +114,7 @@ class Sent:
     async def listens(self) -> list[IncidentKind]:
         """Look for a silence, as the poll does; what is wrong then."""
         async with self.db.write() as session:
-            await follow_silence(session, self.watched.mailer.id, self.clock())
+            await detect_missing_events(session, self.watched.mailer.id, self.clock())
         return [incident.kind for incident in await self.watched.open()]
 
 
@@ -174,7 +174,7 @@ async def test_an_event_of_an_earlier_attempt_settles_no_later_one(
     """What was in doubt was sent again; then the first mail of the two bounces after all."""
     await sent.store(1, state)
     async with sent.db.write() as session:
-        await record(session, sent.watched.mailer, [sent.event(kind)._replace(attempt="earlier")], sent.clock())
+        await process_events(session, sent.watched.mailer, [sent.event(kind)._replace(attempt="earlier")], sent.clock())
     async with sent.db.read() as session:
         assert (await session.get_one(Delivery, (sent.broadcast_id, 0))).state is state
     assert bool(await suppressed(sent.db)) is (kind in REASONS), "it is the same address all the same"
@@ -188,8 +188,8 @@ async def test_what_a_mail_server_says_is_kept_as_one_short_visible_line(sent: S
     said = "550 <!channel> \0\r\n\u202e\ud800" + "x" * 6_000
     event["bounce"]["bouncedRecipients"] = [{"diagnosticCode": said}]
     envelope["Message"] = json.dumps(event)
-    feedback = Feedback(sent.db, sent.clock, Vault(KeyRing.generate(), SesClients()))
-    await feedback.take_in(await sent.mailer(), [json.dumps(envelope)])
+    feedback = EventCollector(sent.db, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
+    await feedback.ingest(await sent.mailer(), [json.dumps(envelope)])
     async with sent.db.read() as session:
         error = (await session.get_one(Delivery, (sent.broadcast_id, 0))).error
     assert error.startswith("Permanent, General: 550 <!channel> x")
@@ -202,7 +202,7 @@ async def test_only_what_lasts_is_suppressed(sent: Sent) -> None:
     events = [sent.event(K.BOUNCE, 0), sent.event(K.COMPLAINT, 1), *harmless, sent.event(K.REJECT, 3)]
     async with sent.db.write() as session:
         for event in events:
-            await record(session, sent.watched.mailer, [event], sent.clock())
+            await process_events(session, sent.watched.mailer, [event], sent.clock())
     async with sent.db.read() as session:
         rows = await session.exec(select(Suppression))
         assert {row.address: row.reason for row in rows} == {"r0@else.test": "bounce", "r1@else.test": "complaint"}
@@ -213,10 +213,10 @@ async def test_an_event_that_comes_again_does_not_undo_what_a_person_decided(sen
     event = sent.event(K.BOUNCE)
     for _ in range(2):
         async with sent.db.write() as session:
-            await record(session, sent.watched.mailer, [event], sent.clock())
+            await process_events(session, sent.watched.mailer, [event], sent.clock())
             await session.exec(delete(Suppression))  # somebody knows that the address is right
     async with sent.db.write() as session:
-        await record(session, sent.watched.mailer, [event], sent.clock())
+        await process_events(session, sent.watched.mailer, [event], sent.clock())
     async with sent.db.read() as session:
         assert (await session.exec(select(Suppression))).all() == []
 
@@ -225,7 +225,7 @@ async def test_nobody_is_suppressed_whom_the_broadcast_was_not_for(sent: Sent) -
     await sent.store(1, S.SENT)
     events = [sent.event(kind)._replace(address="ceo@victim.test") for kind in (K.BOUNCE, K.COMPLAINT)]
     async with sent.db.write() as session:
-        await record(session, sent.watched.mailer, events, sent.clock())
+        await process_events(session, sent.watched.mailer, events, sent.clock())
     assert await suppressed(sent.db) == {}
 
 
@@ -269,8 +269,8 @@ async def test_a_message_that_cannot_be_written_down_keeps_no_other_back(
     sent: Sent, caplog: pytest.LogCaptureFixture
 ) -> None:
     await sent.store(10, S.SENT, topic_arn="t")
-    feedback = Feedback(sent.db, sent.clock, Vault(KeyRing.generate(), SesClients()))
-    await feedback.take_in(await sent.mailer(), bounces_of(sent, 10))
+    feedback = EventCollector(sent.db, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
+    await feedback.ingest(await sent.mailer(), bounces_of(sent, 10))
     assert set(await suppressed(sent.db)) == {f"r{seq}@else.test" for seq in range(10) if seq != 3}
     assert [record.getMessage() for record in caplog.records] == [
         f"a message from the topic of mailer {sent.watched.mailer.id} cannot be written down and is passed over"
@@ -281,12 +281,12 @@ async def test_where_the_database_is_away_no_message_is_passed_over(sent: Sent, 
     await sent.store(1, S.SENT, topic_arn="t")
     gone = MortalDatabase(database_url, sent.clock, dies_at=1)
     try:
-        feedback = Feedback(gone, sent.clock, Vault(KeyRing.generate(), SesClients()))
+        feedback = EventCollector(gone, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
         with pytest.raises(OperationalError):
-            await feedback.take_in(await sent.mailer(), bounces_of(sent, 1))
+            await feedback.ingest(await sent.mailer(), bounces_of(sent, 1))
     finally:
         await gone.stop()
-    await Feedback(sent.db, sent.clock, Vault(KeyRing.generate(), SesClients())).take_in(
+    await EventCollector(sent.db, sent.clock, CredentialStore(KeyRing.generate(), SesClients())).ingest(
         await sent.mailer(), bounces_of(sent, 1)
     )
     assert await suppressed(sent.db) == {"r0@else.test": "bounce"}
@@ -307,7 +307,7 @@ async def test_enough_mails_long_enough_ago_without_one_event_are_an_incident(se
 
     async with sent.db.write() as session:
         await leases.drop(session, PollKind.SUPPRESSIONS, sent.watched.mailer.id)
-    await heard(sent.db, await sent.mailer(), sent.clock())
+    await event_received(sent.db, await sent.mailer(), sent.clock())
     assert await sent.watched.open() == []
     async with sent.db.read() as session:
         polls = {row.kind: row.due_at for row in await session.exec(select(Poll))}

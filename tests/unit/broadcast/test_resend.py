@@ -8,7 +8,7 @@ from sqlmodel import col, select, update
 
 from bot.broadcast.resend import Resend, Resends
 from bot.errors import BotError
-from bot.feedback.event_processor import record
+from bot.feedback.event_processor import process_events
 from bot.feedback.ses_events import Event, EventKind
 from bot.suppression.suppression_list import suppress
 from storage.models import Audit, Broadcast, Delivery, Mailer
@@ -53,7 +53,7 @@ async def suppressed(station: Station, address: str) -> None:
 
 
 def resends(station: Station) -> Resends:
-    return Resends(station.db, station.clock, station.gate)
+    return Resends(station.db, station.clock, station.preflight)
 
 
 async def again(station: Station, broadcast: Broadcast, what: Any, by: str = "U1") -> Broadcast:
@@ -106,7 +106,7 @@ async def test_what_an_event_has_settled_meanwhile_is_not_sent_again(connected: 
     async with connected.db.write() as session:
         mailer = (await session.exec(select(Mailer))).one()
         event = Event("e1", EventKind.SEND, "m1", str(settled.chunk_id), broadcast.id, settled.address)
-        await record(session, mailer, [event], connected.clock())
+        await process_events(session, mailer, [event], connected.clock())
 
     await again(connected, broadcast, IN_DOUBT)
     await connected.run()

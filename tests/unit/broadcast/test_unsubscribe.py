@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.suppression.unsubscribe_links import (
-    Recipient,
+    LinkSubject,
     make_token,
     read_token,
     unsubscribe_headers,
@@ -15,13 +15,13 @@ from bot.suppression.unsubscribe_links import (
 from storage.models import new_id
 
 KEYS = [("k2", b"2" * 32), ("k1", b"1" * 32)]
-ANN = Recipient(new_id(), new_id(), 7)
+ANN = LinkSubject(new_id(), new_id(), 7)
 URL_SAFE = set(string.ascii_letters + string.digits + "-_")
 
 
 @given(st.binary(min_size=16, max_size=16), st.binary(min_size=16, max_size=16), st.integers(0, 2**32 - 1))
 def test_a_token_is_short_url_safe_and_reads_back(team: bytes, broadcast: bytes, seq: int) -> None:
-    recipient = Recipient(team.hex(), broadcast.hex(), seq)
+    recipient = LinkSubject(team.hex(), broadcast.hex(), seq)
     token = make_token(KEYS, recipient)
     assert len(token) == 72
     assert set(token) <= URL_SAFE
@@ -63,7 +63,7 @@ def test_anything_else_is_no_token(token: str) -> None:
 
 
 def test_a_recipient_cannot_be_moved_to_another_team() -> None:
-    tokens = {make_token(KEYS, Recipient(new_id(), ANN.broadcast_id, ANN.seq)) for _ in range(50)}
+    tokens = {make_token(KEYS, LinkSubject(new_id(), ANN.broadcast_id, ANN.seq)) for _ in range(50)}
     assert len({token[:20] for token in tokens}) == 50
 
 

@@ -16,11 +16,11 @@ from sqlmodel import col, select
 from bot.alerts.incidents import open_incidents
 from bot.broadcast.identity_dependents import Waiting
 from bot.errors import BotError
-from bot.mailer.identities.recovery import LEASE, Mending
-from bot.mailer.monitoring.incident_rules import wrong
+from bot.mailer.identities.recovery import LEASE, IdentityRecovery
+from bot.mailer.monitoring.incident_rules import detect_conditions
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.poll_schedule import PollIntervals
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
 from storage import leases
 from storage.database import Database
@@ -59,7 +59,7 @@ class AtAws:
         if self.before:
             raise self.before.pop()
         if not self.key_works:
-            raise SesError(Trouble.ACCESS, "UnrecognizedClientException", action)
+            raise SesError(ErrorKind.ACCESS, "UnrecognizedClientException", action)
 
     def done(self) -> None:
         if self.after:
@@ -86,7 +86,7 @@ class LivingSes:
     async def identity(self, name: str) -> IdentityFacts:
         self._aws.call("ses:GetEmailIdentity")
         if name not in self._aws.statuses:
-            raise SesError(Trouble.NOT_FOUND, "NotFoundException", "ses:GetEmailIdentity")
+            raise SesError(ErrorKind.NOT_FOUND, "NotFoundException", "ses:GetEmailIdentity")
         status = self._aws.statuses[name]
         sends = status == "SUCCESS"
         return IdentityFacts(name, IdentityKind.DOMAIN, status, sends, "", status, (), "", f"mail.{name}", "", "")
@@ -97,14 +97,14 @@ class LivingSes:
     async def create_identity(self, name: str, _configuration_set: str = "") -> None:
         self._aws.call("ses:CreateEmailIdentity")
         if name in self._aws.statuses:
-            raise SesError(Trouble.EXISTS, "AlreadyExistsException", "ses:CreateEmailIdentity")
+            raise SesError(ErrorKind.EXISTS, "AlreadyExistsException", "ses:CreateEmailIdentity")
         self._aws.statuses[name] = "PENDING"
         self._aws.done()
 
     async def delete_identity(self, name: str) -> None:
         self._aws.call("ses:DeleteEmailIdentity")
         if self._aws.statuses.pop(name, None) is None:
-            raise SesError(Trouble.NOT_FOUND, "NotFoundException", "ses:DeleteEmailIdentity")
+            raise SesError(ErrorKind.NOT_FOUND, "NotFoundException", "ses:DeleteEmailIdentity")
         self._aws.deleted[name] += 1
         self._aws.done()
 
@@ -120,9 +120,9 @@ class LivingMailers(PlayedMailers):
 
 FAULTS = st.sampled_from(
     [
-        SesError(Trouble.UNAVAILABLE, "503", "ses:Any"),
-        SesError(Trouble.NOT_SENT, "EndpointConnectionError", "ses:Any"),
-        SesError(Trouble.THROTTLED, "ThrottlingException", "ses:Any"),
+        SesError(ErrorKind.UNAVAILABLE, "503", "ses:Any"),
+        SesError(ErrorKind.NOT_SENT, "EndpointConnectionError", "ses:Any"),
+        SesError(ErrorKind.THROTTLED, "ThrottlingException", "ses:Any"),
         KilledError(),
     ]
 )
@@ -150,7 +150,7 @@ class MailerLife(DatabaseMachine):
         """Another process takes over; all that the last one knew is in the database."""
         mailers = LivingMailers(self.db, self.clock, self.aws)
         self.monitor = Monitor(self.db, self.clock, mailers, PollIntervals())
-        self.mending = Mending(self.db, self.clock, mailers, Waiting())
+        self.mending = IdentityRecovery(self.db, self.clock, mailers, Waiting())
 
     async def stored(self) -> tuple[Mailer, dict[str, Identity]]:
         async with self.db.read() as session:
@@ -238,7 +238,9 @@ class MailerLife(DatabaseMachine):
     async def compare(self, mailer: Mailer, rows: dict[str, Identity]) -> None:
         async with self.db.read() as session:
             found = await open_incidents(session, mailer.team_id)
-        assert {(one.kind, one.subject) for one in found} == wrong(mailer, rows.values(), self.clock()).keys()
+        assert {(one.kind, one.subject) for one in found} == detect_conditions(
+            mailer, rows.values(), self.clock()
+        ).keys()
 
     @invariant()
     def moves(self) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from bot.mailer.monitoring.reputation_limits import BOUNCES, COMPLAINTS, Level, Line, Rates
+from bot.mailer.monitoring.reputation_limits import BOUNCES, COMPLAINTS, Level, Rates, Threshold
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from bot.mailer.monitoring.reputation_limits import BOUNCES, COMPLAINTS, Level, 
         (COMPLAINTS, 3, 4000, Level.FINE),
     ],
 )
-def test_the_lines_are_where_they_were_promised(line: Line, count: int, sent: int, level: Level) -> None:
+def test_the_lines_are_where_they_were_promised(line: Threshold, count: int, sent: int, level: Level) -> None:
     assert line.level(count, sent) is level
 
 

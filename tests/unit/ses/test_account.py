@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.ses import operations
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import ListedIdentity, Ses
 from storage.states import IdentityKind
 from tests.playground.aws import AwsPlayground
@@ -49,7 +49,7 @@ async def test_a_second_application_meets_a_conflict_and_is_one_call(aws: AwsPla
         await ses.apply_for_production(
             website="https://example.com", mail_type="MARKETING", language="EN", contacts=[], use_case=""
         )
-    assert caught.value.trouble is Trouble.CONFLICT
+    assert caught.value.trouble is ErrorKind.CONFLICT
     (call,) = aws.calls_of("ses:PutAccountDetails")
     assert "AdditionalContactEmailAddresses" not in call.params
 
@@ -88,7 +88,7 @@ async def test_an_identity_from_its_creation_to_its_end(aws: AwsPlayground, ses:
     await ses.set_mail_from("example.com", "mail.example.com")
     with pytest.raises(SesError) as caught:
         await ses.identity("example.com")
-    assert caught.value.trouble is Trouble.NOT_FOUND  # for a moment AWS may not know it
+    assert caught.value.trouble is ErrorKind.NOT_FOUND  # for a moment AWS may not know it
     facts = await ses.new_identity("example.com")
     assert facts.kind is IdentityKind.DOMAIN
     assert (facts.verification_status, facts.verified_for_sending) == ("PENDING", False)
@@ -99,7 +99,7 @@ async def test_an_identity_from_its_creation_to_its_end(aws: AwsPlayground, ses:
 
     with pytest.raises(SesError) as caught:
         await ses.create_identity("example.com", "mailroom-1")
-    assert caught.value.trouble is Trouble.EXISTS
+    assert caught.value.trouble is ErrorKind.EXISTS
 
     await ses.clear_configuration_set("example.com")
     aws.ses().fail("example.com", "HOST_NOT_FOUND")
@@ -110,7 +110,7 @@ async def test_an_identity_from_its_creation_to_its_end(aws: AwsPlayground, ses:
     await ses.delete_identity("example.com")
     with pytest.raises(SesError) as caught:
         await ses.identity("example.com")
-    assert caught.value.trouble is Trouble.NOT_FOUND
+    assert caught.value.trouble is ErrorKind.NOT_FOUND
 
 
 async def test_an_address_keeps_its_at_sign_on_the_way(aws: AwsPlayground, ses: Ses) -> None:
@@ -138,4 +138,4 @@ async def test_a_dead_key_is_an_access_loss_in_every_method(aws: AwsPlayground, 
         with pytest.raises(SesError) as caught:
             await call
         assert caught.value.is_access_loss
-        assert caught.value.trouble is Trouble.ACCESS
+        assert caught.value.trouble is ErrorKind.ACCESS

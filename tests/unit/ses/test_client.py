@@ -15,7 +15,7 @@ import pytest
 from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryOutcome, EntryResult
 from bot.ses.client import SesClients
 from bot.ses.credentials import AwsKey
-from bot.ses.errors import SesError, Trouble
+from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
 from storage.sealing import Secret
 from tests.playground.aws import AwsPlayground, How
@@ -39,17 +39,17 @@ async def send(ses: Ses, *addresses: str, configuration_set: str = "mailroom-1")
 @pytest.mark.parametrize(
     ("how", "trouble", "in_doubt"),
     [
-        (How.HANG, Trouble.UNAVAILABLE, True),
-        (How.CLOSE_AFTER, Trouble.UNAVAILABLE, True),
-        (How.UNAVAILABLE, Trouble.UNAVAILABLE, True),
-        (How.REFUSE, Trouble.UNAVAILABLE, True),
-        (How.THROTTLE, Trouble.THROTTLED, False),
-        ("InternalFailure", Trouble.UNAVAILABLE, True),
-        ("LimitExceededException", Trouble.LIMIT, False),
+        (How.HANG, ErrorKind.UNAVAILABLE, True),
+        (How.CLOSE_AFTER, ErrorKind.UNAVAILABLE, True),
+        (How.UNAVAILABLE, ErrorKind.UNAVAILABLE, True),
+        (How.REFUSE, ErrorKind.UNAVAILABLE, True),
+        (How.THROTTLE, ErrorKind.THROTTLED, False),
+        ("InternalFailure", ErrorKind.UNAVAILABLE, True),
+        ("LimitExceededException", ErrorKind.LIMIT, False),
     ],
 )
 async def test_a_send_is_one_post_whatever_happens(
-    aws: AwsPlayground, monkeypatch: pytest.MonkeyPatch, how: str, trouble: Trouble, in_doubt: bool
+    aws: AwsPlayground, monkeypatch: pytest.MonkeyPatch, how: str, trouble: ErrorKind, in_doubt: bool
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
     monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
@@ -69,7 +69,7 @@ async def test_a_send_that_no_server_took_is_not_in_doubt(aws: AwsPlayground, si
     aws.go_away()
     with pytest.raises(SesError) as caught:
         await send(ses, "a@example.org")
-    assert caught.value.trouble is Trouble.NOT_SENT
+    assert caught.value.trouble is ErrorKind.NOT_SENT
     assert not caught.value.maybe_accepted
 
 
@@ -97,7 +97,7 @@ async def test_what_is_throttled_for_long_is_given_up(aws: AwsPlayground, sign_i
     fault = aws.fail("ses:GetAccount", How.THROTTLE, times=None)
     with pytest.raises(SesError) as caught:
         await Ses(sign_in(aws.create_key())).account()
-    assert caught.value.trouble is Trouble.THROTTLED
+    assert caught.value.trouble is ErrorKind.THROTTLED
     assert (fault.hits, ticker.seconds) == (4, 7)
 
 
@@ -158,7 +158,7 @@ async def test_facts_are_not_read_from_an_answer_cut_off(monkeypatch: pytest.Mon
         for read in (ses.account(), ses.identities(), ses.identity("example.com"), ses.get_suppressed("a@example.org")):
             with pytest.raises(SesError) as caught:
                 await read
-            assert caught.value.trouble is Trouble.UNAVAILABLE
+            assert caught.value.trouble is ErrorKind.UNAVAILABLE
             assert not caught.value.is_access_loss
 
 

@@ -20,7 +20,7 @@ from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ses.errors import MAX_TEXT, TROUBLE_OF, SesError, Trouble, classify, clean
+from bot.ses.errors import MAX_TEXT, TROUBLE_OF, ErrorKind, SesError, classify, clean
 
 
 def answer(code: str, text: str = "", status: int = 400, action: str = "ses:SendBulkEmail") -> SesError:
@@ -34,74 +34,74 @@ def answer(code: str, text: str = "", status: int = 400, action: str = "ses:Send
 @pytest.mark.parametrize(
     ("code", "status", "trouble"),
     [
-        ("UnrecognizedClientException", 403, Trouble.ACCESS),
-        ("InvalidClientTokenId", 403, Trouble.ACCESS),
-        ("SignatureDoesNotMatch", 403, Trouble.ACCESS),
-        ("InvalidSignatureException", 403, Trouble.ACCESS),
-        ("InvalidSecurity", 403, Trouble.ACCESS),
-        ("MissingAuthenticationTokenException", 403, Trouble.ACCESS),
-        ("ExpiredTokenException", 403, Trouble.EXPIRED),
-        ("ExpiredToken", 403, Trouble.EXPIRED),
-        ("RequestExpired", 400, Trouble.CLOCK_SKEW),
-        ("AccessDeniedException", 403, Trouble.MISSING_ACTION),
-        ("AccessDenied", 403, Trouble.MISSING_ACTION),
-        ("AuthorizationError", 403, Trouble.MISSING_ACTION),
-        ("OptInRequired", 403, Trouble.NOT_SIGNED_UP),
-        ("RegionDisabledException", 403, Trouble.REGION_OFF),
-        ("AccountSuspendedException", 400, Trouble.SUSPENDED),
-        ("SendingPausedException", 400, Trouble.PAUSED),
-        ("MailFromDomainNotVerifiedException", 400, Trouble.IDENTITY),
-        ("MessageRejected", 400, Trouble.REJECTED),
-        ("TooManyRequestsException", 429, Trouble.THROTTLED),
-        ("ThrottlingException", 400, Trouble.THROTTLED),
-        ("Throttling", 400, Trouble.THROTTLED),
-        ("ConcurrentModificationException", 500, Trouble.THROTTLED),
-        ("LimitExceededException", 400, Trouble.LIMIT),
-        ("NotFoundException", 404, Trouble.NOT_FOUND),
-        ("NotFound", 404, Trouble.NOT_FOUND),
-        ("AWS.SimpleQueueService.NonExistentQueue", 400, Trouble.NOT_FOUND),
-        ("AlreadyExistsException", 400, Trouble.EXISTS),
-        ("ConflictException", 409, Trouble.CONFLICT),
-        ("BadRequestException", 400, Trouble.BAD_REQUEST),
-        ("InvalidParameter", 400, Trouble.BAD_REQUEST),
-        ("MalformedPolicyDocument", 400, Trouble.BAD_REQUEST),
-        ("PackedPolicyTooLarge", 400, Trouble.LIMIT),
-        ("ServiceUnavailable", 503, Trouble.UNAVAILABLE),
-        ("InternalError", 500, Trouble.UNAVAILABLE),
-        ("InternalFailure", 500, Trouble.UNAVAILABLE),
+        ("UnrecognizedClientException", 403, ErrorKind.ACCESS),
+        ("InvalidClientTokenId", 403, ErrorKind.ACCESS),
+        ("SignatureDoesNotMatch", 403, ErrorKind.ACCESS),
+        ("InvalidSignatureException", 403, ErrorKind.ACCESS),
+        ("InvalidSecurity", 403, ErrorKind.ACCESS),
+        ("MissingAuthenticationTokenException", 403, ErrorKind.ACCESS),
+        ("ExpiredTokenException", 403, ErrorKind.EXPIRED),
+        ("ExpiredToken", 403, ErrorKind.EXPIRED),
+        ("RequestExpired", 400, ErrorKind.CLOCK_SKEW),
+        ("AccessDeniedException", 403, ErrorKind.MISSING_ACTION),
+        ("AccessDenied", 403, ErrorKind.MISSING_ACTION),
+        ("AuthorizationError", 403, ErrorKind.MISSING_ACTION),
+        ("OptInRequired", 403, ErrorKind.NOT_SIGNED_UP),
+        ("RegionDisabledException", 403, ErrorKind.REGION_OFF),
+        ("AccountSuspendedException", 400, ErrorKind.SUSPENDED),
+        ("SendingPausedException", 400, ErrorKind.PAUSED),
+        ("MailFromDomainNotVerifiedException", 400, ErrorKind.IDENTITY),
+        ("MessageRejected", 400, ErrorKind.REJECTED),
+        ("TooManyRequestsException", 429, ErrorKind.THROTTLED),
+        ("ThrottlingException", 400, ErrorKind.THROTTLED),
+        ("Throttling", 400, ErrorKind.THROTTLED),
+        ("ConcurrentModificationException", 500, ErrorKind.THROTTLED),
+        ("LimitExceededException", 400, ErrorKind.LIMIT),
+        ("NotFoundException", 404, ErrorKind.NOT_FOUND),
+        ("NotFound", 404, ErrorKind.NOT_FOUND),
+        ("AWS.SimpleQueueService.NonExistentQueue", 400, ErrorKind.NOT_FOUND),
+        ("AlreadyExistsException", 400, ErrorKind.EXISTS),
+        ("ConflictException", 409, ErrorKind.CONFLICT),
+        ("BadRequestException", 400, ErrorKind.BAD_REQUEST),
+        ("InvalidParameter", 400, ErrorKind.BAD_REQUEST),
+        ("MalformedPolicyDocument", 400, ErrorKind.BAD_REQUEST),
+        ("PackedPolicyTooLarge", 400, ErrorKind.LIMIT),
+        ("ServiceUnavailable", 503, ErrorKind.UNAVAILABLE),
+        ("InternalError", 500, ErrorKind.UNAVAILABLE),
+        ("InternalFailure", 500, ErrorKind.UNAVAILABLE),
     ],
 )
-def test_each_code_of_aws_has_its_class(code: str, status: int, trouble: Trouble) -> None:
+def test_each_code_of_aws_has_its_class(code: str, status: int, trouble: ErrorKind) -> None:
     assert answer(code, "Something.", status).trouble is trouble
 
 
 def test_no_code_stands_under_two_classes() -> None:
-    assert set(TROUBLE_OF.values()) < set(Trouble)
-    assert answer("BrandNewThing", status=503).trouble is Trouble.UNAVAILABLE
-    assert answer("BrandNewThing", status=400).trouble is Trouble.BAD_REQUEST
+    assert set(TROUBLE_OF.values()) < set(ErrorKind)
+    assert answer("BrandNewThing", status=503).trouble is ErrorKind.UNAVAILABLE
+    assert answer("BrandNewThing", status=400).trouble is ErrorKind.BAD_REQUEST
 
 
 def test_a_code_on_no_list_is_taken_for_its_most_careful_neighbour() -> None:
-    assert answer("BrandNewThing", status=403).trouble is Trouble.MISSING_ACTION
-    assert answer("BrandNewThing", status=401).trouble is Trouble.MISSING_ACTION
-    assert answer("BrandNewThing", status=429).trouble is Trouble.THROTTLED
-    assert answer("BrandNewThing", status=301).trouble is Trouble.UNAVAILABLE
+    assert answer("BrandNewThing", status=403).trouble is ErrorKind.MISSING_ACTION
+    assert answer("BrandNewThing", status=401).trouble is ErrorKind.MISSING_ACTION
+    assert answer("BrandNewThing", status=429).trouble is ErrorKind.THROTTLED
+    assert answer("BrandNewThing", status=301).trouble is ErrorKind.UNAVAILABLE
 
 
 @pytest.mark.parametrize(
     "code", ["ThrottlingException", "Throttling", "TooManyRequestsException", "LimitExceededException"]
 )
 def test_quota_and_rate_share_codes_and_differ_in_text(code: str) -> None:
-    assert answer(code, "Daily message quota exceeded.").trouble is Trouble.QUOTA
-    assert answer(code, "Daily sending quota exceeded").trouble is Trouble.QUOTA
-    assert answer(code, "Maximum sending rate exceeded.").trouble is Trouble.RATE
+    assert answer(code, "Daily message quota exceeded.").trouble is ErrorKind.QUOTA
+    assert answer(code, "Daily sending quota exceeded").trouble is ErrorKind.QUOTA
+    assert answer(code, "Maximum sending rate exceeded.").trouble is ErrorKind.RATE
 
 
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException"])
 @pytest.mark.parametrize("text", ["Signature expired: 20261124T090000Z is now earlier", "Signature not yet current: 1"])
 def test_a_signature_out_of_time_is_the_clock_and_no_loss(code: str, text: str) -> None:
     error = answer(code, text, 403)
-    assert error.trouble is Trouble.CLOCK_SKEW
+    assert error.trouble is ErrorKind.CLOCK_SKEW
     assert not error.is_access_loss
 
 
@@ -129,13 +129,13 @@ def test_a_denial_keeps_our_spelling_of_the_action() -> None:
 
 
 def test_a_role_that_cannot_be_assumed_is_lost_access() -> None:
-    assert answer("AccessDenied", status=403, action="sts:AssumeRole").trouble is Trouble.ACCESS
+    assert answer("AccessDenied", status=403, action="sts:AssumeRole").trouble is ErrorKind.ACCESS
 
 
 @pytest.mark.parametrize(("code", "status"), [("404", 404), ("403", 403), ("502", 502), ("", 200), ("", 400)])
 def test_an_answer_that_is_not_in_aws_words_settles_nothing(code: str, status: int) -> None:
     error = answer(code, "<html>", status)
-    assert error.trouble is Trouble.UNAVAILABLE
+    assert error.trouble is ErrorKind.UNAVAILABLE
     assert error.maybe_accepted
 
 
@@ -145,20 +145,20 @@ URL = "https://email.eu-west-1.amazonaws.com/"
 @pytest.mark.parametrize(
     ("failure", "trouble"),
     [
-        (EndpointConnectionError(endpoint_url=URL), Trouble.NOT_SENT),
-        (ConnectTimeoutError(endpoint_url=URL), Trouble.NOT_SENT),
-        (ReadTimeoutError(endpoint_url=URL), Trouble.UNAVAILABLE),
-        (ConnectionClosedError(endpoint_url=URL), Trouble.UNAVAILABLE),
-        (SSLError(endpoint_url=URL, error=ValueError("bad certificate")), Trouble.UNAVAILABLE),
-        (ProxyConnectionError(proxy_url=URL), Trouble.UNAVAILABLE),
-        (ResponseParserError("truncated"), Trouble.UNAVAILABLE),
-        (BotoCoreError(), Trouble.UNAVAILABLE),
-        (NoCredentialsError(), Trouble.ACCESS),
-        (PartialCredentialsError(provider="env", cred_var="secret"), Trouble.ACCESS),
-        (ParamValidationError(report="Invalid length for To, value: secret@example.com"), Trouble.BAD_REQUEST),
+        (EndpointConnectionError(endpoint_url=URL), ErrorKind.NOT_SENT),
+        (ConnectTimeoutError(endpoint_url=URL), ErrorKind.NOT_SENT),
+        (ReadTimeoutError(endpoint_url=URL), ErrorKind.UNAVAILABLE),
+        (ConnectionClosedError(endpoint_url=URL), ErrorKind.UNAVAILABLE),
+        (SSLError(endpoint_url=URL, error=ValueError("bad certificate")), ErrorKind.UNAVAILABLE),
+        (ProxyConnectionError(proxy_url=URL), ErrorKind.UNAVAILABLE),
+        (ResponseParserError("truncated"), ErrorKind.UNAVAILABLE),
+        (BotoCoreError(), ErrorKind.UNAVAILABLE),
+        (NoCredentialsError(), ErrorKind.ACCESS),
+        (PartialCredentialsError(provider="env", cred_var="secret"), ErrorKind.ACCESS),
+        (ParamValidationError(report="Invalid length for To, value: secret@example.com"), ErrorKind.BAD_REQUEST),
     ],
 )
-def test_each_failure_before_an_answer_has_its_class(failure: Exception, trouble: Trouble) -> None:
+def test_each_failure_before_an_answer_has_its_class(failure: Exception, trouble: ErrorKind) -> None:
     error = classify(failure, "ses:SendBulkEmail")
     assert error.trouble is trouble
     assert error.code == type(failure).__name__
@@ -167,13 +167,13 @@ def test_each_failure_before_an_answer_has_its_class(failure: Exception, trouble
 
 
 def test_only_an_answer_that_never_came_leaves_a_send_in_doubt() -> None:
-    doubtful = {trouble for trouble in Trouble if SesError(trouble, "Code", "ses:SendBulkEmail").maybe_accepted}
-    assert doubtful == {Trouble.UNAVAILABLE}
+    doubtful = {trouble for trouble in ErrorKind if SesError(trouble, "Code", "ses:SendBulkEmail").maybe_accepted}
+    assert doubtful == {ErrorKind.UNAVAILABLE}
 
 
 def test_throttling_the_network_and_outages_are_no_loss_of_access() -> None:
-    losses = {trouble for trouble in Trouble if SesError(trouble, "Code", "ses:GetAccount").is_access_loss}
-    assert losses == {Trouble.ACCESS, Trouble.MISSING_ACTION, Trouble.NOT_SIGNED_UP, Trouble.REGION_OFF}
+    losses = {trouble for trouble in ErrorKind if SesError(trouble, "Code", "ses:GetAccount").is_access_loss}
+    assert losses == {ErrorKind.ACCESS, ErrorKind.MISSING_ACTION, ErrorKind.NOT_SIGNED_UP, ErrorKind.REGION_OFF}
 
 
 def test_what_should_have_been_signed_is_not_kept() -> None:

@@ -11,7 +11,7 @@ from bot.ses.bulk_send import BulkEntry, BulkTemplate
 from bot.ses.client import AwsSession
 from bot.ses.operations import Ses
 from bot.ses.permission_check import check, recheck
-from bot.ses.provisioning import EVENT_TYPES, Place, SetUp, queue_policy, topic_policy
+from bot.ses.provisioning import EVENT_TYPES, Provisioned, ResourceNames, queue_policy, topic_policy
 from tests.playground.aws import ACCOUNT, AwsPlayground
 from tests.unit.ses.conftest import REGION, SignIn
 
@@ -27,7 +27,7 @@ def session(aws: AwsPlayground, sign_in: SignIn) -> AwsSession:
     return sign_in(aws.create_key())
 
 
-async def connect(session: AwsSession) -> SetUp:
+async def connect(session: AwsSession) -> Provisioned:
     report = await check(session, CONNECTION)
     assert report.set_up is not None
     return report.set_up
@@ -174,7 +174,9 @@ async def test_what_somebody_changed_or_removed_is_mended(aws: AwsPlayground, se
 async def test_a_new_queue_has_its_policy_from_the_start(aws: AwsPlayground, session: AwsSession) -> None:
     await connect(session)
     (made,) = aws.calls_of("sqs:CreateQueue")
-    assert json.loads(made.params["Attributes"]["Policy"]) == queue_policy(Place(CONNECTION, REGION, "aws", ACCOUNT))
+    assert json.loads(made.params["Attributes"]["Policy"]) == queue_policy(
+        ResourceNames(CONNECTION, REGION, "aws", ACCOUNT)
+    )
     assert made.params["Attributes"]["MessageRetentionPeriod"] == "1209600"
 
 
@@ -196,7 +198,7 @@ async def test_a_second_set_up_makes_nothing_twice(session: AwsSession) -> None:
 
 
 def test_arns_are_of_the_partition_of_the_account() -> None:
-    place = Place(CONNECTION, "us-gov-west-1", "aws-us-gov", ACCOUNT)
+    place = ResourceNames(CONNECTION, "us-gov-west-1", "aws-us-gov", ACCOUNT)
     assert place.arn("sns") == f"arn:aws-us-gov:sns:us-gov-west-1:{ACCOUNT}:{NAME}"
     assert topic_policy(place)["Statement"][0]["Resource"] == place.arn("sns")
     assert queue_policy(place)["Statement"][0]["Resource"] == place.arn("sqs")

@@ -10,27 +10,27 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import SQLModel, insert, select
 
-from storage.database import Database, StorageError, is_unique_violation, look_soon, utc_now
-from storage.models import SeenRequest, SendingAccount, Team, TeamAdmin
+from storage.database import Database, StorageError, is_unique_violation, utc_now, wake_after_commit
+from storage.models import ProcessedRequest, SendingAccount, Team, TeamAdmin
 from tests.databases import Databases
 
 CANARY = "wJalrXUtnFEMI"
 
 
-def _seen(db: Database, key: str = "a") -> SeenRequest:
-    return SeenRequest(key=key, seen_at=db.now())
+def _seen(db: Database, key: str = "a") -> ProcessedRequest:
+    return ProcessedRequest(key=key, seen_at=db.now())
 
 
 async def _keys(db: Database) -> list[str]:
     async with db.read() as session:
-        return [*await session.exec(select(SeenRequest.key).order_by(SeenRequest.key))]
+        return [*await session.exec(select(ProcessedRequest.key).order_by(ProcessedRequest.key))]
 
 
 async def test_what_a_writer_wrote_a_reader_sees_in_utc(db: Database) -> None:
     async with db.write() as session:
         session.add(_seen(db))
     async with db.read() as session:
-        (row,) = await session.exec(select(SeenRequest))
+        (row,) = await session.exec(select(ProcessedRequest))
     assert (row.key, row.seen_at, row.seen_at.utcoffset()) == ("a", db.now(), timedelta())
 
 
@@ -65,10 +65,10 @@ async def test_a_cancelled_writer_leaves_nothing_and_makes_room_for_the_next(db:
 
 async def test_a_reader_keeps_its_snapshot_while_others_write(db: Database) -> None:
     async with db.read() as reader:
-        assert (await reader.exec(select(SeenRequest))).all() == []
+        assert (await reader.exec(select(ProcessedRequest))).all() == []
         async with db.write() as session:
             session.add(_seen(db))
-        assert (await reader.exec(select(SeenRequest))).all() == []
+        assert (await reader.exec(select(ProcessedRequest))).all() == []
     assert await _keys(db) == ["a"]
 
 
@@ -312,11 +312,11 @@ async def test_a_tick_is_woken_by_what_is_committed_and_by_nothing_else(db: Data
     db.wake = woken.append
     with pytest.raises(ZeroDivisionError):
         async with db.write() as session:
-            look_soon(session, "outbox")
+            wake_after_commit(session, "outbox")
             raise ZeroDivisionError
     assert woken == []
     async with db.write() as session:
-        look_soon(session, "outbox")
-        look_soon(session, "outbox")
+        wake_after_commit(session, "outbox")
+        wake_after_commit(session, "outbox")
         assert woken == []
     assert woken == ["outbox"]

@@ -240,7 +240,7 @@ async def test_a_sending_account_that_is_not_there_is_nobodys(db: Database) -> N
 async def test_of_twenty_deliveries_of_one_request_one_is_new(db: Database) -> None:
     async def see() -> bool:
         async with db.write() as session:
-            return await leases.seen_once(session, "event", db.now())
+            return await leases.mark_processed(session, "event", db.now())
 
     assert sorted(await asyncio.gather(*(see() for _ in range(20)))) == [False] * 19 + [True]
 
@@ -248,21 +248,21 @@ async def test_of_twenty_deliveries_of_one_request_one_is_new(db: Database) -> N
 async def test_a_request_whose_work_failed_is_new_again(db: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         async with db.write() as session:
-            assert await leases.seen_once(session, "event", db.now())
+            assert await leases.mark_processed(session, "event", db.now())
             _ = 1 / 0
     async with db.write() as session:
-        assert await leases.seen_once(session, "event", db.now())
+        assert await leases.mark_processed(session, "event", db.now())
 
 
 async def test_old_requests_are_forgotten(db: Database, clock: Clock) -> None:
     async with db.write() as session:
-        await leases.seen_once(session, "old", db.now())
+        await leases.mark_processed(session, "old", db.now())
     limit = clock.advance(600)
     async with db.write() as session:
-        await leases.seen_once(session, "new", db.now())
+        await leases.mark_processed(session, "new", db.now())
         assert await leases.forget_seen(session, limit) == 1
-        assert await leases.seen_once(session, "old", db.now())
-        assert not await leases.seen_once(session, "new", db.now())
+        assert await leases.mark_processed(session, "old", db.now())
+        assert not await leases.mark_processed(session, "new", db.now())
 
 
 async def test_what_a_dead_process_had_claimed_is_due_at_once_and_its_late_answer_counts_for_nothing(
@@ -275,7 +275,7 @@ async def test_what_a_dead_process_had_claimed_is_due_at_once_and_its_late_answe
         (claim,) = await leases.claim_due(session, [PollKind.ACCOUNT], now=clock(), lease=leases.LONGEST_POLL, limit=10)
 
     async with db.write() as session:
-        await leases.inherit(session, clock())
+        await leases.reclaim_all(session, clock())
 
     async with db.write() as session:
         assert not await leases.finish(session, claim, clock() + timedelta(hours=1))
