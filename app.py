@@ -1,37 +1,16 @@
-"""Mailroom's composition root and command line: the only place where things are built.
-
-python app.py                the bot
-python app.py doctor         look at all that a start needs, and say what to do about what is found
-python app.py doctor --live  try a real AWS account and a real Slack, step by step (--help says more)
-python app.py manifest       the Slack app's manifest, as JSON
-python app.py migrate        bring the database up to date, and end
-python app.py new-key        a sealing key for MAILROOM_KEYS
-python app.py role-template  the CloudFormation template of a team's IAM role
-python app.py rotate-keys    seal everything with the newest key
-"""
+"""Mailroom's composition root: the only place where things are built. `python app.py --help` names the commands."""
 
 import asyncio
-import contextlib
-import gc
-import json
 import logging
-import signal
 import sys
-import time
 import tomllib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import yaml
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
-from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryIntervalCalculator
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.alerts.incidents import Incidents
 from bot.api.idempotency import IdempotencyKeys
@@ -46,11 +25,9 @@ from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.history import Reports
 from bot.broadcast.resend import Resends
 from bot.dashboard import Dashboard
-from bot.errors import BotError
 from bot.feedback.event_collector import THREADS as FEEDBACK_THREADS
 from bot.feedback.event_collector import WAIT_SECONDS, EventCollector
 from bot.feedback.sns_webhook import SnsWebhook
-from bot.logs import configure as configure_logs
 from bot.mailer.connection.connect import Connections
 from bot.mailer.connection.credential_drafts import ConnectDrafts
 from bot.mailer.connection.disconnect import Removal
@@ -69,12 +46,9 @@ from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.mailer.readiness.overview import Overviews
 from bot.metrics import measure
 from bot.scheduler import Scheduler
-from bot.ses.client import AwsSession, SesClients
-from bot.ses.cloudformation import template
-from bot.ses.live.asker import Asker
-from bot.ses.regions import regions
+from bot.ses.client import SesClients
 from bot.ses.sns_messages import Certificates, Fetch
-from bot.settings import Settings, SettingsError, load
+from bot.settings import Settings, SettingsError
 from bot.suppression.account_list_sync import AccountListSync
 from bot.suppression.suppression_list import Suppressions
 from bot.suppression.unsubscribe_links import Key
@@ -82,8 +56,7 @@ from bot.tasks import Tasks
 from bot.teams.directory import Teams
 from bot.teams.settings import TeamRules
 from handlers import slack
-from handlers.cli.doctor import Doctor, Finding
-from handlers.cli.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
+from handlers.cli.commands import main
 from handlers.http.api.endpoints import Api
 from handlers.http.api.endpoints import application as api_application
 from handlers.http.api.rate_limit import PerAddress, Rate
@@ -102,26 +75,23 @@ from handlers.slack.file_transfer import Files
 from handlers.slack.flows.channel_lifecycle import ChannelLife
 from handlers.slack.flows.home import Home
 from handlers.slack.installation import Installed
-from handlers.slack.live_check import SlackLive
-from handlers.slack.live_samples import samples
 from handlers.slack.outbound.file_renderer import FileRenderer
 from handlers.slack.outbound.file_uploader import Uploader
 from handlers.slack.outbound.message_renderer import MessageRenderer
 from handlers.slack.outbound.notifier import Notifier
 from handlers.slack.services import Services
-from handlers.slack.token_checks import check_app_token, check_bot_token
+from handlers.slack.web_client import web_client
 from storage import leases
-from storage.database import Database, StorageError
-from storage.key_rotation import check_keys, rotate
+from storage.database import Database
+from storage.key_rotation import check_keys
 from storage.link_keys import link_keys
-from storage.sealing import KeyRing, load_keys
+from storage.sealing import load_keys
 from storage.states import PollKind
 
 log = logging.getLogger("mailroom")
 
 FINISH_SECONDS = 25.0  # a send under way has 20 s to be answered
 REMEMBER_REQUESTS = timedelta(days=1)
-_AT_ONCE = FixedValueRetryIntervalCalculator(0.1)  # seconds; a modal has three in all to be opened
 
 
 class Mailroom:
@@ -265,11 +235,7 @@ class Mailroom:
         )
 
     def _build_slack(self, patience: AckTimeouts) -> None:
-        client = AsyncWebClient(
-            token=self.settings.slack_bot_token.reveal(),
-            base_url=self.settings.slack_api_url,
-            retry_handlers=[AsyncConnectionErrorRetryHandler(interval_calculator=_AT_ONCE)],
-        )
+        client = web_client(self.settings)
         people, installed = UserDirectory(self._seconds), Installed(client)
         secret = self.settings.slack_signing_secret.reveal() or None
         self.bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)
@@ -413,147 +379,10 @@ class Mailroom:
         return "" if connected else "Socket Mode is not connected"
 
 
-async def serve(settings: Settings, *, clock: Callable[[], datetime] | None = None) -> None:
-    """Run until SIGTERM or SIGINT. `clock` as for Mailroom."""
-    mailroom = Mailroom(settings, clock=clock)
-    ending = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, ending.set)
-    try:
-        regions()  # read now, since botocore's file of them takes longer than a click may wait
-        await mailroom.start()
-        gc.freeze()  # what has been built stays: going through all of it again and again stops everything for 0.2 s
-        mailroom.scheduler.start()
-        await ending.wait()
-    finally:
-        await mailroom.stop()
-
-
-async def with_database(settings: Settings, work: str) -> None:
-    """Do one piece of work on the database, and end."""
-    db = Database(settings.database_url)
-    keys = load_keys(settings.mailroom_keys, db.path)
-    await db.start()
-    try:
-        await check_keys(db, keys)
-        if work == "rotate-keys":
-            print(f"{await rotate(db, keys)} sealed values now use the newest key")  # noqa: T201 - a command's answer
-    finally:
-        await db.stop()
-
-
-async def examine(settings: Settings) -> list[Finding]:
-    """Look at all that a start needs."""
-    db, clients = Database(settings.database_url), SesClients()
-    client = AsyncWebClient(token=settings.slack_bot_token.reveal(), base_url=settings.slack_api_url)
-    slack_checks = {"Slack": partial(check_bot_token, client, manifest()["oauth_config"]["scopes"]["bot"])}
-    if settings.socket_mode:
-        slack_checks["Socket Mode"] = partial(check_app_token, client, settings.slack_app_token.reveal())
-    try:
-        return await Doctor(settings, db, clients, slack_checks).examine()
-    finally:
-        clients.close()
-        await db.stop()
-
-
-async def examine_live(
-    settings: Settings,
-    asked: Wanted,
-    page: Page,
-    ask: Ask,
-    *,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> int:
-    """Try AWS and Slack as they are; the exit code. Stopped by a signal, it takes away what it has made."""
-    db, clients = Database(settings.database_url), SesClients()
-
-    async def sign_in(asked: Wanted) -> AwsSession:
-        if asked.region:
-            return clients.sign_in("doctor", 0, await asyncio.to_thread(this_machines_key), asked.region, "doctor")
-        credential_store = CredentialStore(load_keys(settings.mailroom_keys, db.path), clients)
-        return credential_store.session(await mailer_of(db, asked.team))
-
-    async def try_slack(channel_id: str) -> None:
-        files = Files(settings.slack_api_url, settings.slack_bot_token)
-        await SlackLive(
-            AsyncWebClient(token=settings.slack_bot_token.reveal(), base_url=settings.slack_api_url),
-            files,
-            samples(),
-            page.say,
-            app_token=settings.slack_app_token.reveal(),
-            scopes=manifest()["oauth_config"]["scopes"]["bot"],
-            sleep=sleep,
-        ).run(channel_id)
-
-    if task := asyncio.current_task():
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # SIGINT does so by itself
-    ways = Ways(sign_in, lambda session: Asker(session, sleep), clients.assume, try_slack)
-    doctor = LiveDoctor(asked, page, ask, ways, time.monotonic)
-    try:
-        return await doctor.run()
-    except asyncio.CancelledError:
-        page.line("Stopped; what was made was taken away again.")
-        return 1
-    except BotError as error:
-        page.line(error.text)
-        return 1
-    finally:
-        clients.close()
-        await db.stop()
-
-
-def _doctor(arguments: list[str]) -> int:
-    if arguments[:1] == ["--live"]:
-        asked, settings = wanted(arguments[1:]), load()
-        page = Page(Path(f"doctor-live-{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"), print)
-        code = asyncio.run(examine_live(settings, asked, page, input))
-        page.line(f"All of it is in {page.path}: no secret and no address is in it, and it may go into a bug report.")
-        return code
-    if arguments:
-        print(__doc__, file=sys.stderr)  # noqa: T201 - a command's answer
-        return 2
-    findings = asyncio.run(examine(load()))
-    print(*findings, sep="\n")  # noqa: T201 - a command's answer
-    return 0 if all(one.well for one in findings) else 1
-
-
 def _version() -> str:
     project = (Path(__file__).parent / "pyproject.toml").read_text()
     return str(tomllib.loads(project)["project"]["version"])
 
 
-def manifest() -> dict[str, Any]:
-    """Read `manifest.yml`."""
-    return dict(yaml.safe_load((Path(__file__).parent / "manifest.yml").read_text()))
-
-
-def main(arguments: list[str]) -> int:
-    """Run a command; return the exit code."""
-    command = arguments[0] if arguments else "run"
-    try:
-        if command == "manifest":
-            print(json.dumps(manifest(), indent=2))  # noqa: T201 - a command's answer
-        elif command == "new-key":
-            print(KeyRing.generate().export().reveal())  # noqa: T201 - a command's answer
-        elif command == "role-template":
-            print(template(), end="")  # noqa: T201 - a command's answer
-        elif command == "doctor":
-            return _doctor(arguments[1:])
-        elif command in {"migrate", "rotate-keys"}:
-            asyncio.run(with_database(load(), command))
-        elif command == "run":
-            settings = load()
-            configure_logs(settings.log_level, settings.log_format)
-            with contextlib.suppress(KeyboardInterrupt):
-                asyncio.run(serve(settings))
-        else:
-            print(__doc__, file=sys.stderr)  # noqa: T201 - a command's answer
-            return 2
-    except (SettingsError, StorageError, ValueError) as error:
-        print(f"Mailroom cannot start: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], Mailroom))

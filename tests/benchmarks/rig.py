@@ -89,7 +89,7 @@ class Rig:
         )
 
     def engine(self) -> Dispatcher:
-        gc.freeze()  # as `app.serve` does once all is built
+        gc.freeze()  # as `commands.serve` does once all is built
         personalizers = PersonalizerCache(self.keys.derive("unsubscribe"))
         return Dispatcher(
             self.db, self.db.now, self.mailers, self.monitor, self.overviews, personalizers, small_limit=50

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from app import examine, main, manifest
+from app import Mailroom
 from bot.settings import Settings
+from handlers.cli.commands import examine, main
+from handlers.slack.manifest import manifest
 from storage.sealing import KeyRing, Secret
 from tests.databases import Clock
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
@@ -103,5 +105,5 @@ def test_without_settings_it_says_which_one(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
 
-    assert main(["doctor"]) == 1
+    assert main(["doctor"], Mailroom) == 1
     assert "SLACK_BOT_TOKEN is missing" in capsys.readouterr().err

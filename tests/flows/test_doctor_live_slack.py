@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from app import manifest
 from bot.observations import Observation
 from handlers.slack.file_transfer import Files
 from handlers.slack.live_check import Samples, SlackLive
 from handlers.slack.live_samples import samples
+from handlers.slack.manifest import manifest
 from storage.sealing import Secret
 from tests.databases import Clock
 from tests.playground.slack import SlackPlayground

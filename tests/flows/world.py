@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel, col, select
 
-from app import Mailroom, manifest
+from app import Mailroom
 from bot.ses.sns_messages import Fetch
 from bot.settings import Settings
 from handlers.slack.dispatch.listeners import AckTimeouts
+from handlers.slack.manifest import manifest
 from storage.models import Outbox
 from storage.sealing import KeyRing, Secret
 from tests.databases import Clock

@@ -1,7 +1,7 @@
 """The bot as a process that starts fast enough to be killed again and again.
 
-Each one is forked from a process that has imported everything and done nothing else. From there on it is `app.serve`
-with settings of its own, and a kill is a kill -9.
+Each one is forked from a process that has imported everything and done nothing else. From there on it is `serve` of the
+command line with settings of its own, and a kill is a kill -9.
 """
 
 import asyncio
@@ -12,9 +12,10 @@ import sys
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from app import serve
+from app import Mailroom
 from bot.logs import configure as configure_logs
 from bot.settings import load
+from handlers.cli.commands import serve
 from tests.playground.clock import SharedClock
 from tests.playground.stage import Bot
 
@@ -54,4 +55,5 @@ def _run(environment: dict[str, str], log: Path) -> None:
     settings = load()
     configure_logs(settings.log_level, settings.log_format)
     shared = environment.get("CHAOS_CLOCK")
-    asyncio.run(serve(settings, clock=SharedClock(Path(shared)) if shared else None))
+    clock = SharedClock(Path(shared)) if shared else None
+    asyncio.run(serve(lambda: Mailroom(settings, clock=clock)))

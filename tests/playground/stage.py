@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from app import manifest
+from handlers.slack.manifest import manifest
 from tests.playground.aws import AwsPlayground
 from tests.playground.dns import DnsPlayground
 from tests.playground.slack import SlackPlayground

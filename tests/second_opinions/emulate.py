@@ -19,7 +19,7 @@ import aiohttp
 import yaml
 from aiohttp import web
 
-from app import manifest
+from handlers.slack.manifest import manifest
 from tests.playground.slack.delivery import Kind, encoded, signed_headers
 from tests.playground.slack.inputs import merged, state_values
 from tests.playground.stage import free_port

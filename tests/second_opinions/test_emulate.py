@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app import Mailroom, manifest
+from app import Mailroom
 from bot.settings import Settings
+from handlers.slack.manifest import manifest
 from storage.sealing import Secret
 from tests.databases import Clock
 from tests.flows.world import ACCOUNT, ENDLESS, KEYS, REGION, certificates_of

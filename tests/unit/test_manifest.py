@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 import app
 from bot.settings import Settings
 from handlers.slack.dispatch.listeners import Registered
+from handlers.slack.manifest import manifest
 from storage.sealing import Secret
 
 ROOT = Path(__file__).parents[2]
@@ -68,11 +69,11 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> list[Registered]:
 
 
 def bot_scopes() -> set[str]:
-    return set(app.manifest()["oauth_config"]["scopes"]["bot"])
+    return set(manifest()["oauth_config"]["scopes"]["bot"])
 
 
 def events() -> set[str]:
-    return set(app.manifest()["settings"]["event_subscriptions"]["bot_events"])
+    return set(manifest()["settings"]["event_subscriptions"]["bot_events"])
 
 
 def methods_called() -> set[str]:
@@ -88,7 +89,7 @@ def test_every_command_is_in_the_manifest_and_every_one_in_the_manifest_is_answe
 ) -> None:
     answered = {listener.id.split()[0] for listener in registered if listener.kind == "command"}
 
-    assert answered == {command["command"] for command in app.manifest()["features"]["slash_commands"]}
+    assert answered == {command["command"] for command in manifest()["features"]["slash_commands"]}
 
 
 def test_every_event_is_in_the_manifest_and_every_one_in_the_manifest_is_heard(registered: list[Registered]) -> None:
@@ -98,7 +99,7 @@ def test_every_event_is_in_the_manifest_and_every_one_in_the_manifest_is_heard(r
 def test_every_shortcut_is_in_the_manifest_and_every_one_in_the_manifest_is_answered(
     registered: list[Registered],
 ) -> None:
-    shortcuts = {shortcut["callback_id"] for shortcut in app.manifest()["features"].get("shortcuts", [])}
+    shortcuts = {shortcut["callback_id"] for shortcut in manifest()["features"].get("shortcuts", [])}
 
     assert {listener.id for listener in registered if listener.kind == "shortcut"} == shortcuts
 
@@ -125,19 +126,19 @@ def test_scopes_are_quoted_since_a_colon_means_something_in_yaml() -> None:
 
 def test_the_texts_fit_what_slack_allows() -> None:
     """https://docs.slack.dev/reference/app-manifest"""
-    shown: dict[str, Any] = app.manifest()["display_information"]
+    shown: dict[str, Any] = manifest()["display_information"]
 
     assert len(shown["name"]) <= 35
     assert len(shown["description"]) <= 140
     assert 174 <= len(shown["long_description"]) <= 4000
-    for command in app.manifest()["features"]["slash_commands"]:
+    for command in manifest()["features"]["slash_commands"]:
         assert len(command["command"]) <= 32
         assert len(command["description"]) <= 2000
         assert len(command["usage_hint"]) <= 1000
 
 
 def test_the_words_of_a_command_are_in_its_usage_hint(registered: list[Registered]) -> None:
-    for command in app.manifest()["features"]["slash_commands"]:
+    for command in manifest()["features"]["slash_commands"]:
         offered = set(re.findall(r"\w+", command["usage_hint"]))
         words = {listener.id.partition(" ")[2] for listener in registered if listener.id.startswith(command["command"])}
         assert offered <= words, command["command"]
@@ -155,4 +156,4 @@ def test_the_manifest_command_and_the_hook_of_the_slack_cli_print_it_as_json() -
         [sys.executable, *arguments], cwd=ROOT, capture_output=True, check=True, text=True
     )
 
-    assert json.loads(printed.stdout) == app.manifest()
+    assert json.loads(printed.stdout) == manifest()

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-import app
+from app import Mailroom
 from bot.logs import OURS
 from bot.settings import Settings, load
+from handlers.cli.commands import main
 
 GOOD = {"SLACK_BOT_TOKEN": "xoxb-1-good", "SLACK_APP_TOKEN": "xapp-1-good"}
 HIDDEN = "h1dden"  # part of every value that must not be printed
@@ -39,7 +40,7 @@ def start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     def run(**settings: str) -> tuple[int, str]:
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
-        code = app.main([])
+        code = main([], Mailroom)
         printed = capsys.readouterr()
         assert printed.out == ""
         return code, printed.err

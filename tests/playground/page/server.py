@@ -19,7 +19,7 @@ from typing import Self
 import aiohttp
 from aiohttp import web
 
-from app import manifest
+from handlers.slack.manifest import manifest
 from tests.playground.page.desk import Desk
 from tests.playground.page.panel import panel
 from tests.playground.page.switches import SWITCHES, Account

@@ -1,0 +1,192 @@
+"""The command line: the bot, and what an operator does beside it."""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import json
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+from bot.errors import BotError
+from bot.logs import configure as configure_logs
+from bot.mailer.credential_store import CredentialStore
+from bot.scheduler import Scheduler
+from bot.ses.client import AwsSession, SesClients
+from bot.ses.cloudformation import template
+from bot.ses.live.asker import Asker
+from bot.ses.regions import regions
+from bot.settings import Settings, SettingsError, load
+from handlers.cli.doctor import Doctor, Finding
+from handlers.cli.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
+from handlers.slack.file_transfer import Files
+from handlers.slack.live_check import SlackLive
+from handlers.slack.live_samples import samples
+from handlers.slack.manifest import bot_scopes, manifest
+from handlers.slack.token_checks import check_app_token, check_bot_token
+from handlers.slack.web_client import web_client
+from storage.database import Database, StorageError
+from storage.key_rotation import check_keys, rotate
+from storage.sealing import KeyRing, load_keys
+
+COMMANDS: Final = {
+    "run": "the bot; also where no command is given",
+    "doctor": "look at all that a start needs, and say what to do about what is found; "
+    "with --live, try a real AWS account and a real Slack, step by step (--live --help says more)",
+    "manifest": "the Slack app's manifest, as JSON",
+    "migrate": "bring the database up to date, and end",
+    "new-key": "a sealing key for MAILROOM_KEYS",
+    "role-template": "the CloudFormation template of a team's IAM role",
+    "rotate-keys": "seal everything with the newest key",
+}
+
+
+class Service(Protocol):
+    """What `run` runs."""
+
+    scheduler: Scheduler
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+def main(arguments: Sequence[str], build: Callable[[Settings], Service]) -> int:
+    """Run a command; return the exit code. A command that does not exist ends the program with 2 and the usage."""
+    parser = argparse.ArgumentParser(
+        prog="app.py", description="Broadcast email on a team's own Amazon SES, from Slack."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, what in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what)
+        if name == "doctor":
+            command.add_argument("--live", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    chosen = parser.parse_args(arguments)
+    try:
+        return _run(chosen, build)
+    except (SettingsError, StorageError, ValueError) as error:
+        print(f"Mailroom cannot start: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
+        return 1
+
+
+def _run(chosen: argparse.Namespace, build: Callable[[Settings], Service]) -> int:
+    match chosen.command:
+        case "manifest":
+            print(json.dumps(manifest(), indent=2))  # noqa: T201 - a command's answer
+        case "new-key":
+            print(KeyRing.generate().export().reveal())  # noqa: T201 - a command's answer
+        case "role-template":
+            print(template(), end="")  # noqa: T201 - a command's answer
+        case "doctor":
+            return _doctor() if chosen.live is None else _doctor_live(chosen.live)
+        case "migrate":
+            asyncio.run(with_database(load()))
+        case "rotate-keys":
+            sealed = asyncio.run(with_database(load(), rotate))
+            print(f"{sealed} sealed values now use the newest key")  # noqa: T201 - a command's answer
+        case _:
+            settings = load()
+            configure_logs(settings.log_level, settings.log_format)
+            with contextlib.suppress(KeyboardInterrupt):
+                asyncio.run(serve(partial(build, settings)))
+    return 0
+
+
+async def serve(build: Callable[[], Service]) -> None:
+    """Run until SIGTERM or SIGINT."""
+    service = build()
+    ending = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, ending.set)
+    try:
+        regions()  # read now, since botocore's file of them takes longer than a click may wait
+        await service.start()
+        gc.freeze()  # what has been built stays: going through all of it again and again stops everything for 0.2 s
+        service.scheduler.start()
+        await ending.wait()
+    finally:
+        await service.stop()
+
+
+async def with_database(settings: Settings, work: Callable[[Database, KeyRing], Awaitable[int]] | None = None) -> int:
+    """Bring the database up to date and do one piece of work on it; return what that returns."""
+    db = Database(settings.database_url)
+    keys = load_keys(settings.mailroom_keys, db.path)
+    await db.start()
+    try:
+        await check_keys(db, keys)
+        return await work(db, keys) if work else 0
+    finally:
+        await db.stop()
+
+
+def _doctor() -> int:
+    findings = asyncio.run(examine(load()))
+    print(*findings, sep="\n")  # noqa: T201 - a command's answer
+    return 0 if all(one.well for one in findings) else 1
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at all that a start needs."""
+    db, clients = Database(settings.database_url), SesClients()
+    slack_checks = {"Slack": partial(check_bot_token, web_client(settings), bot_scopes())}
+    if settings.socket_mode:
+        slack_checks["Socket Mode"] = partial(check_app_token, web_client(settings), settings.slack_app_token.reveal())
+    try:
+        return await Doctor(settings, db, clients, slack_checks).examine()
+    finally:
+        clients.close()
+        await db.stop()
+
+
+def _doctor_live(arguments: Sequence[str]) -> int:
+    asked, settings = wanted(arguments), load()
+    page = Page(Path(f"doctor-live-{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"), print)
+    code = asyncio.run(examine_live(settings, asked, page, input))
+    page.line(f"All of it is in {page.path}: no secret and no address is in it, and it may go into a bug report.")
+    return code
+
+
+async def examine_live(settings: Settings, asked: Wanted, page: Page, ask: Ask) -> int:
+    """Try AWS and Slack as they are; the exit code. Stopped by a signal, it takes away what it has made."""
+    db, clients = Database(settings.database_url), SesClients()
+
+    async def sign_in(asked: Wanted) -> AwsSession:
+        if asked.region:
+            return clients.sign_in("doctor", 0, await asyncio.to_thread(this_machines_key), asked.region, "doctor")
+        credential_store = CredentialStore(load_keys(settings.mailroom_keys, db.path), clients)
+        return credential_store.session(await mailer_of(db, asked.team))
+
+    async def try_slack(channel_id: str) -> None:
+        live = SlackLive(
+            web_client(settings),
+            Files(settings.slack_api_url, settings.slack_bot_token),
+            samples(),
+            page.say,
+            app_token=settings.slack_app_token.reveal(),
+            scopes=bot_scopes(),
+            sleep=asyncio.sleep,
+        )
+        await live.run(channel_id)
+
+    if task := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # SIGINT does so by itself
+    ways = Ways(sign_in, lambda session: Asker(session, asyncio.sleep), clients.assume, try_slack)
+    doctor = LiveDoctor(asked, page, ask, ways, time.monotonic)
+    try:
+        return await doctor.run()
+    except asyncio.CancelledError:
+        page.line("Stopped; what was made was taken away again.")
+        return 1
+    except BotError as error:
+        page.line(error.text)
+        return 1
+    finally:
+        clients.close()
+        await db.stop()

@@ -1,0 +1,18 @@
+"""The Slack app's manifest, `manifest.yml` (https://docs.slack.dev/reference/app-manifest)."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_FILE = Path(__file__).parents[2] / "manifest.yml"
+
+
+def manifest() -> dict[str, Any]:
+    """Read it."""
+    return dict(yaml.safe_load(_FILE.read_text()))
+
+
+def bot_scopes() -> list[str]:
+    """Return the scopes that the app asks for."""
+    return list(manifest()["oauth_config"]["scopes"]["bot"])
