@@ -13,10 +13,14 @@ from storage.states import BroadcastState
 from tests.databases import Clock
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground
+from tests.playground.aws.outbox import Mail
+from tests.playground.slack.driver import Seen
+from tests.playground.slack.posting import content, post
 from tests.playground.slack.surfaces import Modal
 
 HOSTILE = "<!channel> Kunden & <https://evil.test|click>"
 SHORTCUT = "Write a broadcast"
+ONE = b"email\nann@elsewhere.test\n"
 
 
 async def next_page(world: World, modal: Modal, **fields: Any) -> None:
@@ -175,43 +179,213 @@ async def test_a_test_goes_out_from_the_composer_as_it_would_read_and_nothing_ty
 # A message made a draft
 
 
-async def test_a_message_becomes_a_draft_with_its_formatting(world: World) -> None:
-    await world.is_open()
-    said = world.bob.says(world.news, f"Dear *all*, meet {world.ada.name}")
-    said.message.blocks[0]["elements"][0]["elements"].append({"type": "user", "user_id": world.ada.id})
+def text(value: str, *styles: str) -> dict[str, Any]:
+    return {"type": "text", "text": value} | ({"style": dict.fromkeys(styles, True)} if styles else {})
 
+
+def part(kind: str, *elements: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": f"rich_text_{kind}", "elements": list(elements), **more}
+
+
+async def drafts(world: World, said: Seen) -> Modal:
+    """Choose *Write a broadcast* in the menu of a message."""
+    while (top := world.bob.top_modal) is not None:
+        await top.close()
     await world.bob.uses_shortcut(SHORTCUT, said)
     await world.bot.tasks.idle()
-    modal = await world.bob.modal("New broadcast")
-    assert modal.value("Message")["elements"] == said.message.blocks[0]["elements"]
-    modal.fill("From", "hello@acme.test")
-    modal.fill("Subject", "Spring news")
-    modal.fill("Audience CSV", ("people.csv", b"email\nann@elsewhere.test\n"))
-    await modal.submit()
-    await world.bot.tasks.idle()
+    return await world.bob.modal("New broadcast")
+
+
+def posted(world: World, text: str = "", blocks: list[dict[str, Any]] | None = None) -> Seen:
+    """A message of another app."""
+    message = post(world.slack.world, world.news, world.news.workspace, *content(text, blocks))
+    return Seen(message, world.slack)
+
+
+async def mailed(world: World, modal: Modal) -> Mail:
+    """Send what the form begins with."""
+    await next_page(world, modal, Message=modal.value("Message"), **{"Audience CSV": ("people.csv", ONE)})
     await world.confirms(modal)
     await world.passes(31)
+    return world.aws.mails[-1]
 
-    (mail,) = world.aws.mails
-    assert "@Ada" in (mail.text or "")
-    assert world.ada.id not in (mail.text or "")
+
+FORMATTED = [
+    part(
+        "section",
+        text("Dear "),
+        text("all", "bold"),
+        text(", meet "),
+        {"type": "user", "user_id": "ADA", "style": {"bold": True}},
+        text(" "),
+        {"type": "emoji", "name": "smile"},
+        {"type": "emoji", "name": "acme-logo"},
+    ),
+    part("list", part("section", text("one")), part("section", text("two")), style="ordered", offset=3),
+    part("quote", {"type": "link", "url": "https://acme.test/sale", "text": "our shop"}),
+    part("preformatted", text("code")),
+]
+
+
+async def test_a_message_becomes_a_draft_with_its_formatting(world: World) -> None:
+    """Slack has members in a message that an input does not take, and cannot submit a mention that stands in one."""
+    await world.is_open()
+    FORMATTED[0]["elements"][3]["user_id"] = world.ada.id
+
+    said = world.bob.says(world.news, "", rich=FORMATTED)
+    modal = await drafts(world, said)
+
+    assert "display_url" in str(said.message.blocks)
+    assert modal.value("Message")["elements"] == [
+        part(
+            "section",
+            text("Dear "),
+            text("all", "bold"),
+            text(", meet "),
+            text("@Ada", "bold"),
+            text(" "),
+            {"type": "emoji", "name": "smile", "unicode": "1f604"},
+            {"type": "emoji", "name": "acme-logo"},
+        ),
+        part("list", part("section", text("one")), part("section", text("two")), style="ordered", indent=0, offset=3),
+        part("quote", {"type": "link", "url": "https://acme.test/sale", "text": "our shop"}),
+        part("preformatted", text("code")),
+    ]
+    assert "Left out" not in modal.text
+    mail = await mailed(world, modal)
+    assert (mail.text or "").startswith(
+        "Dear all, meet @Ada \N{SMILING FACE WITH OPEN MOUTH AND SMILING EYES}:acme-logo:"
+    )
+    assert "<strong>@Ada</strong>" in (mail.html or "")
+    assert '<a href="https://acme.test/sale">our shop</a>' in (mail.html or "")
 
 
 @OVER_HTTP
-async def test_a_message_of_an_app_becomes_a_draft_of_its_text_and_an_empty_one_an_empty_draft(world: World) -> None:
+async def test_what_was_typed_is_given_back_as_the_input_takes_it(world: World) -> None:
+    """In the form above that sends a test, and where the form is drawn again: Slack has added to it here too."""
     await world.is_open()
-    card = await world.asks(world.bob, "/mailer", "You can send broadcasts")
-    card.message.text = "Sales &amp; more &lt;now&gt;"
+    FORMATTED[0]["elements"][3]["user_id"] = world.ada.id
+    composer = await world.opens(world.bob, "/broadcast", "New broadcast")
+    composer.fill("From", "hello@acme.test")
+    composer.fill("Subject", "Spring news")
+    composer.fill("Message", {"type": "rich_text", "elements": FORMATTED})
 
-    for text, expected in {"Sales &amp; more &lt;now&gt;": "Sales & more <now>", "": None}.items():
-        card.message.text = text
-        while (top := world.bob.top_modal) is not None:
-            await top.close()
-        await world.bob.uses_shortcut(SHORTCUT, card)
-        await world.bot.tasks.idle()
-        modal = await world.bob.modal("New broadcast")
-        value = modal.value("Message")
-        assert (value["elements"][0]["elements"][0]["text"] if value else None) == expected
+    await composer.press("Send a test")
+    await world.bot.tasks.idle()
+    test = await world.bob.modal("Send a test")
+    test.fill("To", "ann@elsewhere.test")
+    await test.submit()
+    await world.settle()
+
+    assert "on its way to 1 address" in test.text
+    assert "@Ada" in (world.aws.mails[0].text or "")
+
+
+@OVER_HTTP
+async def test_where_slack_does_not_take_the_formatting_the_form_opens_with_the_text(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.is_open()
+    said = world.bob.says(world.news, "", rich=[*FORMATTED[1:], part("section", {"type": "user", "user_id": "U404"})])
+    world.slack.fail("views.open", error="invalid_arguments")
+
+    modal = await drafts(world, said)
+
+    assert "Slack did not take the formatting of this message: here is its text." in modal.text
+    (shown,) = modal.value("Message")["elements"]
+    assert [element["type"] for element in shown["elements"] if element["type"] != "text"] == ["user"]
+    lines = "".join(element.get("text", "@") for element in shown["elements"]).split("\n")
+    assert lines[:4] == ["4. one", "5. two", "our shop (https://acme.test/sale)", "code"]
+    assert "did not take the formatting of a message" in caplog.text
+
+
+@OVER_HTTP
+async def test_a_form_that_slack_refuses_for_another_reason_is_not_opened_again(world: World) -> None:
+    await world.is_open()
+    before = len(world.slack.calls_of("views.open"))
+    world.slack.fail("views.open", error="invalid_arguments")
+
+    await world.bob.types(world.news, "/broadcast")
+    await world.bot.tasks.idle()
+
+    assert len(world.slack.calls_of("views.open")) == before + 1
+
+
+MARKED_UP = """*Spring sale*: <https://acme.test/a_b|our _shop_> &amp; <!here> _today_ ~1 &lt; 2~ :smile:
+&gt; Hello <@ADA>, {{first_name|there}}
+```x = *y*
+```2*3*4 snake_case_name `*code*` <mailto:a@acme.test|a@acme.test> <!date^1|tomorrow> *open"""
+
+
+@OVER_HTTP
+async def test_a_message_of_an_app_becomes_a_draft_of_what_it_shows(world: World) -> None:
+    await world.is_open()
+
+    modal = await drafts(world, posted(world, MARKED_UP.replace("ADA", world.ada.id)))
+
+    assert modal.value("Message")["elements"] == [
+        part(
+            "section",
+            text("Spring sale", "bold"),
+            text(": "),
+            {"type": "link", "url": "https://acme.test/a_b", "text": "our _shop_"},
+            text(" & "),
+            {"type": "broadcast", "range": "here"},
+            text(" "),
+            text("today", "italic"),
+            text(" "),
+            text("1 < 2", "strike"),
+            text(" "),
+            {"type": "emoji", "name": "smile"},
+        ),
+        part("quote", text("Hello "), text("@Ada"), text(", {{first_name|there}}")),
+        part("preformatted", text("x = *y*")),
+        part(
+            "section",
+            text("2*3*4 snake_case_name "),
+            text("*code*", "code"),
+            text(" "),
+            {"type": "link", "url": "mailto:a@acme.test"},
+            text(" "),
+            text("tomorrow"),
+            text(" *open"),
+        ),
+    ]
+    mail = await mailed(world, modal)
+    assert (mail.text or "").startswith("Spring sale: our _shop_ (https://acme.test/a_b) & @here today")
+    assert (await drafts(world, posted(world, "", [{"type": "divider"}]))).value("Message") is None
+
+
+@OVER_HTTP
+async def test_what_of_a_message_a_mail_cannot_have_is_named(world: World) -> None:
+    await world.is_open()
+    picture = {"type": "image", "image_url": "https://acme.test/a.png", "alt_text": "a chart"}
+    button = {"type": "button", "text": {"type": "plain_text", "text": "Open"}}
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": "Sales & more"}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "Up by *4 %*"}, "accessory": picture},
+        {"type": "section", "fields": [{"type": "plain_text", "text": "*North*"}, {"type": "mrkdwn", "text": "7"}]},
+        {"type": "context", "elements": [picture, {"type": "mrkdwn", "text": "as of today"}]},
+        {"type": "divider"},
+        picture,
+        {"type": "actions", "elements": [button, {**button, "action_id": "b"}]},
+    ]
+
+    modal = await drafts(world, posted(world, "Sales", blocks))
+
+    assert modal.value("Message")["elements"] == [
+        part("section", text("Sales & more", "bold")),
+        part("section", text("Up by "), text("4 %", "bold")),
+        part("section", text("*North*")),
+        part("section", text("7")),
+        part("section", text("as of today")),
+    ]
+    assert "A mail cannot have all of this message. Left out: 3 pictures, 1 divider, 2 buttons." in modal.text
+
+    file = ("chart.png", b"\x89PNG")
+    modal = await drafts(world, world.bob.says(world.news, "See the chart", files=[file, ("a.csv", b"a")]))
+    assert modal.value("Message")["elements"] == [part("section", text("See the chart"))]
+    assert "Left out: 1 picture, 1 file." in modal.text
 
 
 @OVER_SOCKET_MODE

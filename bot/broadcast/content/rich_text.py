@@ -7,6 +7,7 @@ the text it carries.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -96,7 +97,7 @@ def _runs(elements: Iterable[Mapping[str, Any]]) -> Iterator[Run]:
     for element in elements:
         style = element.get("style") or {}
         run = Run(
-            text=_text(element).replace("\r\n", "\n").replace("\r", "\n"),
+            text=text_of(element).replace("\r\n", "\n").replace("\r", "\n"),
             styles=tuple(name for name in STYLES if style.get(name)),
             url=element.get("url", "") if element["type"] == "link" else "",
         )
@@ -104,7 +105,8 @@ def _runs(elements: Iterable[Mapping[str, Any]]) -> Iterator[Run]:
             yield run
 
 
-def _text(element: Mapping[str, Any]) -> str:
+def text_of(element: Mapping[str, Any]) -> str:
+    """Return what an element says; nothing where it carries no text."""
     match element["type"]:
         case "link":
             return str(element.get("text") or element["url"])
@@ -114,10 +116,10 @@ def _text(element: Mapping[str, Any]) -> str:
             return f"{'#' if kind == 'channel' else '@'}{element[f'{kind}_id']}"
         case "broadcast":
             return f"@{element['range']}"
-        case "color":
-            return str(element["value"])
+        case "date" if not element.get("fallback"):
+            return f"{datetime.fromtimestamp(element['timestamp'], UTC):%Y-%m-%d %H:%M} UTC"
         case _:
-            return str(element.get("text") or element.get("fallback") or "")
+            return str(element.get("text") or element.get("fallback") or element.get("value") or "")  # of a colour
 
 
 def _emoji(element: Mapping[str, Any]) -> str:

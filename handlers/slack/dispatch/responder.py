@@ -5,18 +5,21 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.teams.directory import Teams
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.dispatch.interaction import Body, Interaction
 from handlers.slack.views.blocks import Message, Modal, Reply, page, said, waiting
+from handlers.slack.views.rich_text import in_plain_text
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +99,7 @@ class Responder:
         elif isinstance(reply, Modal):
             try:
                 show = self._client.views_push if reply.above else self._client.views_open
-                opened = await show(trigger_id=self._at.trigger_id, view=reply.view)
+                opened = await _shown(partial(show, trigger_id=self._at.trigger_id), reply.view)
                 return str(opened["view"]["id"])
             except SlackApiError as error:
                 if code_of(error) not in {"expired_trigger_id", "exchanged_trigger_id"}:
@@ -119,7 +122,7 @@ class Responder:
             return
         view = reply.view if isinstance(reply, Modal) else self.as_view(reply, title)
         try:
-            await self._client.views_update(view_id=view_id, view=view, hash=view_hash or None)
+            await _shown(partial(self._client.views_update, view_id=view_id, hash=view_hash or None), view)
         except SlackApiError as error:
             code = code_of(error)
             if code == "hash_conflict":  # somebody has drawn it again since: theirs is newer
@@ -142,3 +145,15 @@ class Responder:
             return
         team = await self._teams.get(self._at.ref.team_id, self._at.workspace)
         await self._client.chat_postEphemeral(channel=team.channel_id, user=self._at.user_id, **message.payload())
+
+
+async def _shown(show: Callable[..., Awaitable[AsyncSlackResponse]], view: View) -> AsyncSlackResponse:
+    """Show a view; where Slack refuses it, and it begins with what somebody wrote, with the plain text of that."""
+    try:
+        return await show(view=view)
+    except SlackApiError as error:
+        plainer = in_plain_text(view) if code_of(error) == "invalid_arguments" else None
+        if plainer is None:
+            raise
+        log.warning("Slack did not take the formatting of a message: %r", error.response.get("response_metadata"))
+        return await show(view=plainer)

@@ -14,7 +14,6 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Subcommand
 from handlers.slack.flows.compose import (
-    body_of,
     broadcast_form,
     fresh_overview,
     starting_point,
@@ -22,6 +21,7 @@ from handlers.slack.flows.compose import (
     typed,
     upload_of,
 )
+from handlers.slack.flows.message_content import content_of
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.services import Services
 from handlers.slack.views import compose as views
@@ -62,8 +62,10 @@ class BroadcastFlow:
         overview = await fresh_overview(self._services, call)
         if not overview.answer.allowed:
             return not_ready(overview)
-        draft = replace(await starting_point(self._services, call), body=body_of(call.at.message))
-        return Modal(await broadcast_form(self._services, call, draft))
+        said = content_of(call.at.message)
+        draft = replace(await starting_point(self._services, call), body=said.body)
+        notice = f"A mail cannot have all of this message. Left out: {said.left_out}." if said.left_out else ""
+        return Modal(await broadcast_form(self._services, call, draft, notice=notice))
 
     async def write_to(self, call: Call) -> Reply:
         """Open the form for an audience whose reader had closed the view that it was to appear in."""

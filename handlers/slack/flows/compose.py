@@ -1,8 +1,6 @@
 """What writing a test and writing a broadcast share: whether one may, what was typed, the form, the file."""
 
 from dataclasses import replace
-from html import unescape
-from typing import Any
 
 from slack_sdk.models.views import View
 
@@ -10,10 +8,10 @@ from bot.broadcast.broadcasts import Draft, Upload
 from bot.mailer.readiness.overview import Overview
 from bot.mailer.readiness.rules import Blocker, usable
 from handlers.slack import ids
-from handlers.slack.dispatch.interaction import Body, Values
+from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.listeners import Call
 from handlers.slack.file_transfer import Download
-from handlers.slack.flows.mentions import with_names
+from handlers.slack.flows.mentions import with_known_names, with_names
 from handlers.slack.services import Services
 from handlers.slack.text import count
 from handlers.slack.views import compose as views
@@ -45,7 +43,7 @@ async def broadcast_form(
     """Draw the form in which a broadcast is written; AWS is not asked."""
     return views.write_broadcast_form(
         ids.Ref(call.team.id, chosen.held.id if chosen.held else ""),
-        draft,
+        await to_begin_with(call, draft),
         hint=hint(await services.overviews.of(call.team)),
         saved=await services.audiences.saved(call.team),
         chosen=chosen,
@@ -78,13 +76,9 @@ async def to_send(call: Call) -> Draft:
     return replace(draft, body=await with_names(call.client, draft.body, call.team.channel_id))
 
 
-def body_of(message: Body) -> dict[str, Any]:
-    """Return a message as rich text: as it was typed, or the text of one that was not typed in Slack's editor."""
-    rich = [block for block in message.get("blocks") or () if block.get("type") == "rich_text"]
-    elements = [element for block in rich for element in block["elements"]]
-    if not elements and (text := unescape(str(message.get("text") or "")).strip()):
-        elements = [{"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}]
-    return {"type": "rich_text", "elements": elements} if elements else {}
+async def to_begin_with(call: Call, draft: Draft) -> Draft:
+    """Return a draft for a form to begin with."""
+    return replace(draft, body=await with_known_names(call.client, draft.body, call.team.channel_id))
 
 
 async def starting_point(services: Services, call: Call) -> Draft:

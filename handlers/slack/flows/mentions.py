@@ -1,7 +1,8 @@
 """The people and channels that a message mentions, as names: Slack gives them by ids, and a mail has none."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -31,8 +32,8 @@ async def with_names(client: AsyncWebClient, body: Mapping[str, Any], own_channe
             f"The message mentions {len(mentioned)} people and channels: type all but {LOOKED_UP} as text.",
             field=ids.Input.MESSAGE,
         )
-    names = {(kind, key): await _name(client, kind, key, own_channel) for kind, key in mentioned}
-    unnamed = Counter(kind for (kind, _), name in names.items() if not name)
+    names = await _names(client, mentioned, own_channel)
+    unnamed = Counter(kind for kind, key in mentioned if (kind, key) not in names)
     if unnamed:
         what = " and ".join(count(unnamed[kind], *nouns) for kind, nouns in _KINDS.items() if unnamed[kind])
         raise BotError(
@@ -42,6 +43,26 @@ async def with_names(client: AsyncWebClient, body: Mapping[str, Any], own_channe
             field=ids.Input.MESSAGE,
         )
     return _replaced(body, names)
+
+
+async def with_known_names(client: AsyncWebClient, body: Mapping[str, Any], own_channel: str) -> dict[str, Any]:
+    """Return it for a form to begin with: mentions that have no name stay, and are refused in their field.
+
+    The others have to go: Slack's client cannot submit a form that begins with a mention, until something is typed
+    (https://github.com/slackapi/bolt-python/issues/1003, https://github.com/slackapi/bolt-js/issues/2266).
+    """
+    mentioned = dict.fromkeys(_mentioned(body))
+    names = await _names(client, mentioned, own_channel) if len(mentioned) <= LOOKED_UP else {}
+    return _replaced(body, names)
+
+
+async def _names(
+    client: AsyncWebClient, mentioned: Iterable[tuple[str, str]], own_channel: str
+) -> dict[tuple[str, str], str]:
+    """Return the names that there are."""
+    mentions = [*mentioned]
+    names = await asyncio.gather(*(_name(client, kind, key, own_channel) for kind, key in mentions))
+    return {mention: name for mention, name in zip(mentions, names, strict=True) if name}
 
 
 async def _name(client: AsyncWebClient, kind: str, key: str, own_channel: str) -> str:
@@ -67,9 +88,13 @@ def _mentioned(element: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _replaced(element: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    if (kind := str(element.get("type"))) in _KINDS:
+    kind = str(element.get("type"))
+    if kind in _KINDS:
+        name = names.get((kind, str(element[f"{kind}_id"])))
+        if name is None:
+            return dict(element)
         style = {"style": element["style"]} if element.get("style") else {}
-        return {"type": "text", "text": names[kind, str(element[f"{kind}_id"])], **style}
+        return {"type": "text", "text": name, **style}
     if not element.get("elements"):
         return dict(element)
     return {**element, "elements": [_replaced(inner, names) for inner in element["elements"]]}

@@ -7,7 +7,7 @@ from bot.mailer.readiness.rules import Blocker
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
-from handlers.slack.flows.compose import fresh_overview, hint, starting_point, to_send, typed
+from handlers.slack.flows.compose import fresh_overview, hint, starting_point, to_begin_with, to_send, typed
 from handlers.slack.services import Services
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
@@ -46,7 +46,8 @@ class SendTestFlow:
     async def _form(self, call: Call, ref: ids.Ref, *, to: str, notice: str = "") -> View:
         """Draw the form with what is typed; AWS is not asked."""
         overview = await self._services.overviews.of(call.team)
-        return views.write_test_form(ref, typed(call.at.values), to=to, hint=hint(overview), notice=notice)
+        draft = await to_begin_with(call, typed(call.at.values))
+        return views.write_test_form(ref, draft, to=to, hint=hint(overview), notice=notice)
 
     async def send(self, call: Call) -> Reply:
         addresses = parse_addresses(call.at.values.text(ids.Input.TO), field=ids.Input.TO)

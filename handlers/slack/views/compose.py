@@ -31,6 +31,7 @@ from handlers.slack.views.blocks import (
     section,
     verbatim,
 )
+from handlers.slack.views.rich_text import accepted
 from storage.models import Audience
 
 TEST_TITLE = "Send a test"
@@ -169,7 +170,7 @@ def _letter(draft: Draft) -> list[Block]:
         labelled(
             ids.Input.MESSAGE,
             "Message",
-            RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=dict(draft.body) or None),
+            RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=accepted(draft.body) or None),
             hint="{{first_name}} is filled from a column of the CSV; {{first_name|there}} has a fallback.",
         ),
     ]

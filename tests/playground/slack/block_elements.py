@@ -33,7 +33,7 @@ from .block_objects import (
     options,
     text,
 )
-from .block_rich_text import RICH_TEXT
+from .block_rich_text import INITIAL_RICH_TEXT
 
 _ID = string(1, 255)
 _ACTION: dict[str, Check] = {"action_id": _ID}
@@ -140,7 +140,7 @@ ELEMENTS: dict[str, Check] = {
         _number_fits,
     ),
     "rich_text_input": shape(
-        {}, {**_TYPED, "initial_value": RICH_TEXT, "min_lines": integer(1, 100), "max_lines": integer(1, 100)}
+        {}, {**_TYPED, "initial_value": INITIAL_RICH_TEXT, "min_lines": integer(1, 100), "max_lines": integer(1, 100)}
     ),
     "file_input": shape({}, {**_ACTION, "filetypes": items(string(1, 100), 1, 100), "max_files": integer(1, 10)}),
     "workflow_button": shape(

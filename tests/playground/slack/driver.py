@@ -12,11 +12,12 @@ import aiohttp
 from . import finding
 from .call import ApiError
 from .delivery import Kind, NotAcked
+from .editor import as_slack_keeps, rich_text
 from .inputs import Inputs, merged
 from .posting import content, post
 from .render import message_lines, text_of
 from .surfaces import Home, InvalidAck, Modal
-from .values import converted, rich_text
+from .values import converted
 from .world import Channel, File, Json, Message, Role, User, View, Workspace
 
 if TYPE_CHECKING:
@@ -152,12 +153,17 @@ class Person:
         *,
         thread_ts: str | None = None,
         files: Iterable[File | tuple[str, bytes]] = (),
+        rich: list[Json] | None = None,
     ) -> Seen:
-        """An ordinary message; Slack gives it a rich text block. `files` are uploaded with it, or shared again."""
+        """An ordinary message; Slack gives it a rich text block. `files` are uploaded with it, or shared again.
+
+        `rich` is what was formatted: the elements of that block, as the editor has them.
+        """
         self._must_be_in(channel)
         workspace = channel.workspace
         given = [file if isinstance(file, File) else self.slack.upload(self.user, workspace, *file) for file in files]
-        _, blocks = content(text, [rich_text(text)] if text else [], has_files=bool(given))
+        written = [{"type": "rich_text", "elements": rich}] if rich else [rich_text(text)] if text else []
+        blocks = [as_slack_keeps(block) for block in content(text, written, has_files=bool(given))[1]]
         message = post(
             self.slack.world, channel, workspace, text, blocks, author=self.id, thread_ts=thread_ts, files=given
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import Any
 
+from .editor import TROUBLE, as_slack_keeps, mentions_somebody, rich_text
 from .finding import NotThere, find_option
 from .inputs import inputs_of, is_many
 from .payloads import merged_choice
@@ -20,12 +21,6 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _URL = re.compile(r"https?://\S+")
 
 
-def rich_text(text: str) -> Json:
-    """Plain paragraphs as Slack's editor hands them over: one section, its lines kept."""
-    parts = [{"type": "text", "text": text}] if text else []
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": parts}]}
-
-
 def converted(element: Json, value: Any, upload: Upload, more: list[Json] | None = None) -> Any:
     """`value` as the input holds it. None empties an input."""
     kind = element["type"]
@@ -34,7 +29,7 @@ def converted(element: Json, value: Any, upload: Upload, more: list[Json] | None
     if kind == "file_input":
         return _files(element, value, upload)
     if kind == "rich_text_input":
-        return rich_text(value) if isinstance(value, str) else value
+        return as_slack_keeps(rich_text(value) if isinstance(value, str) else value)
     if kind in {"checkboxes", "radio_buttons"} or "static_select" in kind or "external_select" in kind:
         labels = [value] if isinstance(value, str) else list(value)
         return merged_choice(element, [find_option(element, label, more or []) for label in labels])
@@ -84,6 +79,8 @@ def client_errors(view: View) -> dict[str, str]:
         problem = None
         if _is_empty(element, value):
             problem = None if block.get("optional") else REQUIRED
+        elif value == element.get("initial_value") and mentions_somebody(value):
+            problem = TROUBLE
         elif isinstance(value, str):
             problem = _text_problem(element, value)
         elif len(value if isinstance(value, list) else [value]) > element.get("max_selected_items", 100):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.playground.slack.blocks import MESSAGE_CHARACTERS, characters_of_message, check_message, check_view
 
-from .block_corpus import INVALID, VALID, message
+from .block_corpus import INVALID, VALID, message, rich
 from .second_opinions import blockkit_refuses, slackblocks_refuses
-from .slack_app import section
+from .slack_app import field, modal, plain, section
 
 Json = dict[str, Any]
 
@@ -39,6 +39,26 @@ def test_what_slack_refuses_is_refused_with_a_pointer(name: str) -> None:
     assert found
     for problem in found:
         assert re.fullmatch(r"\[ERROR\] .+ \[json-pointer:(/blocks|/view)(/\w+)*\]", problem)
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        {"type": "user", "user_id": "U1", "style": {"unlink": False}},
+        {"type": "link", "url": "https://x.io", "is_slack_url": False},
+        {"type": "emoji", "name": "acme-logo", "display_team_id": "T1"},
+    ],
+)
+def test_an_input_begins_with_less_than_a_message_holds(element: Json) -> None:
+    begins = rich({"type": "rich_text_section", "elements": [element]})
+    form = modal(
+        "New",
+        field("Message", "m", {"type": "rich_text_input", "action_id": "a", "initial_value": begins}),
+        submit=plain("Next"),
+    )
+
+    (problem,) = check_view(form, "modal")
+    assert "invalid additional property" in problem
 
 
 def test_the_libraries_find_nothing_that_is_missed_here() -> None:

@@ -6,6 +6,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.playground.slack import Channel, InvalidAck, NotAcked, NotSeen, NotThere, Person, SlackPlayground
+from tests.playground.slack.editor import rich_text
 from tests.playground.slack.posting import edit
 from tests.playground.slack.views import push
 
@@ -259,6 +260,23 @@ async def test_a_message_shortcut_brings_the_message(app: TinyApp, ada: Person, 
     (body,) = app.payloads("shortcut")
     assert body["message"]["text"] == "Hello *all*"
     assert body["message"]["blocks"][0]["type"] == "rich_text"
+
+
+async def test_a_form_that_begins_with_a_mention_is_not_submitted_before_something_is_typed(
+    app: TinyApp, slack: SlackPlayground, ada: Person, news: Channel
+) -> None:
+    begins = rich_text("Hello ")
+    begins["elements"][0]["elements"].append({"type": "user", "user_id": ada.id})
+    message = {"type": "rich_text_input", "action_id": "a", "initial_value": begins}
+    form = modal("New", field("Message", "m", message), submit=plain("Next"), callback_id="form")
+    view = push(slack.world, form, ada.id, news.workspace, None)
+    opened = await ada.modal("New")
+
+    await opened.submit()
+    assert view.errors == {"m": "We had some trouble connecting. Try again?"}
+    opened.fill("Message", "Hello")
+    await opened.submit()
+    assert len(app.payloads("submitted")) == 1
 
 
 async def test_everything_at_once_reaches_the_app_twice_when_slack_repeats_itself(
