@@ -35,6 +35,7 @@ from bot.mailer.connection.production_access import ProductionAccess
 from bot.mailer.connection.role_setup import RoleOffers
 from bot.mailer.credential_store import CredentialStore
 from bot.mailer.identities.dns_records import Resolver
+from bot.mailer.identities.feedback_forwarding import FeedbackForwarding
 from bot.mailer.identities.management import Identities
 from bot.mailer.identities.recovery import IdentityRecovery
 from bot.mailer.mailers import Mailers
@@ -189,6 +190,7 @@ class Mailroom:
             identity_recovery=self.identity_recovery,
             incidents=Incidents(db, now),
             hearing=FeedbackCheck(db, now, mailers),
+            forwarding=FeedbackForwarding(db, now, mailers, sleep),
             production=ProductionAccess(db, now, mailers),
             team_rules=TeamRules(db, now),
             broadcasts=Broadcasts(
@@ -231,6 +233,7 @@ class Mailroom:
             {
                 PollKind.SELF_TEST: FeedbackProbe(db, now, mailers),
                 PollKind.SUPPRESSIONS: AccountListSync(db, now, mailers, sleep),
+                PollKind.FORWARDING: self.services.forwarding,
             },
         )
 

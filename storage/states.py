@@ -151,4 +151,5 @@ class PollKind(StrEnum):
     FEEDBACK = "feedback"  # the events of a mailer that sent lately
     SELF_TEST = "self_test"  # whether events come back at all
     SUPPRESSIONS = "suppressions"  # the account's own list at AWS
+    FORWARDING = "forwarding"  # AWS's own mails about bounces and complaints
     CHANNEL = "channel"  # how a team's channel is, as Slack sees it

@@ -49,6 +49,13 @@ STATEMENTS = (
         optional=True,
     ),
     Statement(
+        "MailroomForwarding",
+        "switch off AWS's own mails about bounces and complaints, which Mailroom is told by events",
+        "*",
+        _actions("ses", "PutEmailIdentityFeedbackAttributes"),
+        optional=True,
+    ),
+    Statement(
         "MailroomSend",
         "send mail",
         "*",

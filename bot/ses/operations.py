@@ -20,6 +20,7 @@ from storage.states import IdentityKind
 IDENTITIES_A_PAGE = 1000
 SUPPRESSED_A_PAGE = 1000
 NEW_IDENTITY_WAITS = (1, 2, 4)  # seconds
+FEEDBACK_FORWARDING = "ses:PutEmailIdentityFeedbackAttributes"
 SIMULATOR = "success@simulator.amazonses.com"  # SES developer guide, "mailbox simulator"
 
 
@@ -63,6 +64,7 @@ class IdentityFacts:
     mail_from_domain: str
     mail_from_status: str
     configuration_set: str
+    feedback_forwarding: bool  # bounces and complaints are mailed to the sender, too
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class Ses:
             mail_from_domain=mail_from.get("MailFromDomain", ""),
             mail_from_status=clean(mail_from.get("MailFromDomainStatus", "")),
             configuration_set=answer.get("ConfigurationSetName", ""),
+            feedback_forwarding=bool(answer.get("FeedbackForwardingStatus", True)),
         )
 
     async def new_identity(self, name: str) -> IdentityFacts:
@@ -180,6 +183,19 @@ class Ses:
         await self._session.call(
             "ses:PutEmailIdentityConfigurationSetAttributes",
             lambda ses: ses.put_email_identity_configuration_set_attributes(EmailIdentity=name),
+        )
+
+    async def set_feedback_forwarding(self, name: str, *, enabled: bool) -> None:
+        """Have bounces and complaints of the identity's mail sent to its sender, or not.
+
+        AWS wants one way of hearing of them, and an event destination is one: what is sent without any is mailed about
+        even while this is off, so that no program loses the only news it has (SES API v2,
+        PutEmailIdentityFeedbackAttributes; SES developer guide, "identity owner notifications"). API v1 still asks for
+        SNS topics of the identity itself before it can be off; v2 does not say so.
+        """
+        await self._session.call(
+            FEEDBACK_FORWARDING,
+            lambda ses: ses.put_email_identity_feedback_attributes(EmailIdentity=name, EmailForwardingEnabled=enabled),
         )
 
     async def has_configuration_set(self, name: str) -> bool:

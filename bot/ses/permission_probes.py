@@ -78,6 +78,11 @@ def probes() -> tuple[Probe, ...]:
             lambda ses: ses.delete_suppressed_destination(EmailAddress=address),
             required=False,
         ),
+        Probe(
+            ("ses:PutEmailIdentityFeedbackAttributes",),
+            lambda ses: ses.put_email_identity_feedback_attributes(EmailIdentity=domain, EmailForwardingEnabled=True),
+            required=False,
+        ),
     )
 
 

@@ -14,6 +14,7 @@ class Button(StrEnum):
     CREATE_ROLE = "connection:role:create"
     ADD_IDENTITY = "identity:new:add"
     CHECK_NOW = "identity:pending:check"
+    DISABLE_FORWARDING = "identity:adopted:disable_forwarding"
     RETRY = "identity:failed:retry"
     REPLACE = "identity:failed:replace"
     APPLY = "production:access:apply"

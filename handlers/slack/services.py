@@ -15,6 +15,7 @@ from bot.mailer.connection.credential_drafts import ConnectDrafts
 from bot.mailer.connection.disconnect import Removal
 from bot.mailer.connection.production_access import ProductionAccess
 from bot.mailer.connection.role_setup import RoleOffers
+from bot.mailer.identities.feedback_forwarding import FeedbackForwarding
 from bot.mailer.identities.management import Identities
 from bot.mailer.identities.recovery import IdentityRecovery
 from bot.mailer.mailers import Mailers
@@ -42,6 +43,7 @@ class Services:
     identity_recovery: IdentityRecovery
     incidents: Incidents
     hearing: FeedbackCheck
+    forwarding: FeedbackForwarding
     production: ProductionAccess
     team_rules: TeamRules
     broadcasts: Broadcasts

@@ -252,5 +252,5 @@ class Connections:
         await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
         await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, now + next_walk(checked.set_up), postpone=True)
         await schedule_probe(session, mailer, now)
-        for kind in (PollKind.FEEDBACK, PollKind.SUPPRESSIONS):
+        for kind in (PollKind.FEEDBACK, PollKind.SUPPRESSIONS, PollKind.FORWARDING):
             await leases.schedule(session, kind, mailer.id, now)

@@ -33,6 +33,7 @@ async def leave_aws(
                 if error.trouble is ErrorKind.NOT_FOUND:
                     continue
                 left.append(f"{row.name}: {error.code}")
+        left += await _forward_again(ses, row)
         if row.managed or row.added_by:
             try:
                 await _let_go(ses, row.name, mailer.configuration_set)
@@ -43,6 +44,18 @@ async def leave_aws(
     if needed:
         left.append(f"configuration set {mailer.configuration_set}, by which other programs may still send")
     return left + list(await deprovision(session, set_up, keep_set=needed))
+
+
+async def _forward_again(ses: Ses, row: Identity) -> list[str]:
+    """Put back AWS's mails about bounces and complaints, where Mailroom switched them off."""
+    if not row.forwarding_disabled:
+        return []
+    try:
+        await ses.set_feedback_forwarding(row.name, enabled=True)
+    except SesError as error:
+        if error.trouble is not ErrorKind.NOT_FOUND:
+            return [f"feedback forwarding of {row.name}, which stays off: {error.code}"]
+    return []
 
 
 async def _let_go(ses: Ses, name: str, configuration_set: str) -> None:

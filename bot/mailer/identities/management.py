@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import select
@@ -111,12 +111,12 @@ async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str, *, lock: 
 
 
 async def establish(
-    ses: Ses, name: str, configuration_set: str = "", mail_from: str = ""
+    ses: Ses, name: str, configuration_set: str = "", mail_from: str = "", *, forwarding: bool = True
 ) -> tuple[IdentityFacts, bool]:
     """Create the identity at AWS, or take it as it is where it is there; give a domain a MAIL FROM where it has none.
 
-    `configuration_set` is the default that another program gave it before. Returns what AWS then says of it, and
-    whether it was created.
+    `configuration_set` is the default that another program gave it before; without `forwarding` somebody had switched
+    off AWS's mails about bounces and complaints. Returns what AWS then says of it, and whether it was created.
     """
     created = await _create(ses, name, configuration_set)
     facts = await (ses.new_identity(name) if created else ses.identity(name))
@@ -125,7 +125,20 @@ async def establish(
     if facts.kind is IdentityKind.DOMAIN and not facts.mail_from_domain:
         await ses.set_mail_from(name, mail_from or f"{MAIL_FROM_LABEL}.{name}")
         facts = await ses.identity(name)
+    if facts.feedback_forwarding and not forwarding:
+        facts = await _without_forwarding(ses, facts)
     return facts, created
+
+
+async def _without_forwarding(ses: Ses, facts: IdentityFacts) -> IdentityFacts:
+    """Switch it off where the policy allows that: it is an optional action, and what needs it must not fail."""
+    try:
+        await ses.set_feedback_forwarding(facts.name, enabled=False)
+    except SesError as error:
+        if error.trouble not in {ErrorKind.MISSING_ACTION, ErrorKind.BAD_REQUEST}:
+            raise
+        return facts
+    return replace(facts, feedback_forwarding=False)
 
 
 async def _create(ses: Ses, name: str, configuration_set: str) -> bool:

@@ -99,6 +99,7 @@ class IdentityRecovery:
             "by": by,
             "configuration_set": default,
             "mail_from": facts.mail_from_domain if facts else row.mail_from_domain,
+            "forwarding": row.forwarding_disabled or (facts or row).feedback_forwarding,
         }
         held = await self._begin(team, mailer, row, Intent.RETRY, detail)
         return RetryOutcome(await self._carry_out(mailer, held), again=True)
@@ -225,7 +226,9 @@ class IdentityRecovery:
             settings = held.intent_detail
             others = settings["configuration_set"]
             default = "" if others == mailer.configuration_set else others  # ours was one, once
-            facts, _ = await establish(ses, held.name, default, settings["mail_from"])
+            facts, _ = await establish(
+                ses, held.name, default, settings["mail_from"], forwarding=settings.get("forwarding", True)
+            )
         now = self._clock()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
@@ -233,6 +236,7 @@ class IdentityRecovery:
             _let_go(row)
             row.attempt += 1
             row.verified_at = None
+            row.forwarding_disabled = row.forwarding_disabled and not facts.feedback_forwarding
             await record_identity(session, row, facts, now)
             await announce_added(session, row, now)
             await redraw(session, [row.id], [Notice.IDENTITY_ADDED], now)
@@ -265,7 +269,8 @@ class IdentityRecovery:
                 await session.delete(old)
             else:
                 _let_go(old)
-                old.managed = False
+                old.managed, old.forwarding_consent_by = False, ""
+                await leases.schedule(session, PollKind.FORWARDING, mailer.id, now)
             await _tell(session, mailer, now)
             await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
         return new

@@ -148,6 +148,7 @@ async def record_identity(session: AsyncSession, row: Identity, facts: IdentityF
         row.dkim_zone = facts.dkim_zone
         row.mail_from_domain = facts.mail_from_domain
         row.mail_from_status = facts.mail_from_status
+        row.feedback_forwarding = facts.feedback_forwarding
         state = identity_state_of(facts.verification_status, facts.verified_for_sending)
     if await _set_state(session, row, state, now, sends=facts is not None and facts.verified_for_sending):
         await _redraw_added(session, [row], now)
@@ -208,5 +209,6 @@ async def _set_state(session: AsyncSession, row: Identity, state: IdentityState,
     if state is IdentityState.VERIFIED and is_new:
         episode = str(int(now.timestamp()))
         await announce(session, row.team_id, Notice.IDENTITY_VERIFIED, row.id, now=now, episode=episode)
-        await leases.schedule(session, PollKind.SELF_TEST, row.mailer_id, now)
+        for kind in (PollKind.SELF_TEST, PollKind.FORWARDING):
+            await leases.schedule(session, kind, row.mailer_id, now)
     return True

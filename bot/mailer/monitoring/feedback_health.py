@@ -25,6 +25,8 @@ async def event_received(db: Database, mailer: Mailer, now: datetime) -> None:
         row = await session.get(Mailer, mailer.id, with_for_update=True)
         if row is None:
             return
+        if row.heard_at is None or row.unheard:
+            await leases.schedule(session, PollKind.FORWARDING, row.id, now)
         row.heard_at, row.self_tests = now, 0
         session.add(row)
         if row.unheard:
@@ -38,6 +40,7 @@ async def report_missing_events(session: AsyncSession, row: Mailer, mails: int, 
     row.unheard, row.unheard_since = mails, since
     session.add(row)
     await reconcile_incidents(session, row, await managed_of(session, row.id), now)
+    await leases.schedule(session, PollKind.FORWARDING, row.id, now)
 
 
 async def schedule_probe(session: AsyncSession, row: Mailer, at: datetime) -> None:

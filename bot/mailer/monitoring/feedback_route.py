@@ -26,6 +26,11 @@ def route_of(mailer: Mailer) -> FeedbackRoute:
     return FeedbackRoute.ENDPOINT if mailer.endpoint else FeedbackRoute.NONE
 
 
+def events_arrive(mailer: Mailer) -> bool:
+    """Whether SES's events have come, and nothing says that they no longer do."""
+    return route_of(mailer) is not FeedbackRoute.NONE and mailer.heard_at is not None and not mailer.unheard
+
+
 def is_being_set_up(mailer: Mailer) -> bool:
     """Whether the queue is allowed and does not work yet; it is tried again within minutes."""
     return mailer.queue_url is None and not any(action.startswith("sqs:") for action in mailer.missing_optional)

@@ -238,6 +238,7 @@ class Monitor:
             apply_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
             if mailer.unheard or route_of(mailer) is not before:
                 await schedule_probe(session, mailer, self._clock() + QUEUE_SETTLES)
+            await leases.schedule(session, PollKind.FORWARDING, mailer.id, self._clock())
 
     async def _refused(
         self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError

@@ -9,7 +9,7 @@ from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
 from handlers.slack.services import Services
 from handlers.slack.text import esc
 from handlers.slack.views import identities as views
-from handlers.slack.views.blocks import Modal, Reply, page, section
+from handlers.slack.views.blocks import Modal, Reply, page, said, section
 
 
 class IdentityFlow:
@@ -30,6 +30,7 @@ class IdentityFlow:
     def register(self, listeners: Listeners) -> None:
         listeners.button(ids.Button.ADD_IDENTITY, Permission.ADMINISTER, self.open, opens=views.ADD_TITLE)
         listeners.button(ids.Button.CHECK_NOW, Permission.SEE, self.check, opens="Check now")
+        listeners.button(ids.Button.DISABLE_FORWARDING, Permission.ADMINISTER, self.disable_forwarding)
         listeners.form(
             Form(ids.Form.ADD_IDENTITY, Permission.ADMINISTER, self.add, "Asking AWS to add it…", self.redraw)
         )
@@ -57,3 +58,7 @@ class IdentityFlow:
     async def check(self, call: Call) -> Reply:
         checked = await self._services.identities.check(call.team, call.at.ref.record_id)
         return Modal(views.checked(checked.identity, checked.findings))
+
+    async def disable_forwarding(self, call: Call) -> Reply:
+        row = await self._services.forwarding.consent(call.team, call.at.ref.record_id, call.at.user_id)
+        return said(f":no_bell: AWS's mails about bounces and complaints of *{esc(row.name)}* are being switched off.")

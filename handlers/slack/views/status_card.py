@@ -5,18 +5,20 @@ from collections.abc import Iterable
 from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
 
+from bot.mailer.identities.feedback_forwarding import needs_consent
 from bot.mailer.mailers import access_lost
 from bot.mailer.monitoring.feedback_route import FeedbackRoute, is_being_set_up, route_of
 from bot.mailer.readiness.explanations import Step
 from bot.mailer.readiness.overview import Item, Overview, checklist
 from bot.mailer.readiness.rules import Blocker
+from bot.ses.operations import FEEDBACK_FORWARDING
 from handlers.slack import ids
 from handlers.slack.text import bar, code, count, esc, when
 from handlers.slack.views.alerts import headline
 from handlers.slack.views.blocks import Message, button, buttons, context, header, page, section
 from handlers.slack.views.connect import place
 from handlers.slack.views.identities import check_button, line, mend_buttons
-from storage.models import Mailer
+from storage.models import Identity, Mailer
 from storage.states import Access, Production, Sending
 
 IDENTITIES_SHOWN = 10
@@ -40,6 +42,12 @@ _SENDING = {
     Sending.SHUT_DOWN: ":x: AWS has shut down sending",
 }
 _WAYS = {FeedbackRoute.QUEUE: "the queue at AWS", FeedbackRoute.ENDPOINT: "SNS"}
+_WITHOUT = {
+    "ses:GetSuppressedDestination": "nobody can see whether AWS itself suppresses an address",
+    "ses:ListSuppressedDestinations": "what AWS itself suppresses is not known here",
+    "ses:DeleteSuppressedDestination": "an address that is no longer suppressed here may stay so at AWS",
+    FEEDBACK_FORWARDING: "AWS mails every bounce and complaint to the From address, too",
+}
 _STEPS = {
     Step.CONNECT: (ids.Button.CONNECT, "Connect"),
     Step.RECONNECT: (ids.Button.RECONNECT, "Reconnect"),
@@ -90,8 +98,10 @@ def card(overview: Overview, *, one_click: bool = True) -> Message:
             section(f"*Identities*\n{_identities(overview)}"),
             *_failing(overview),
             *_shaky(overview),
+            *_forwarding(mailer, overview.managed),
             section(f"*Daily quota*\n{quota(mailer)}"),
             section(f"*Feedback*\n{_feedback(mailer)}"),
+            *_missing_optional(mailer),
             context(_footnote(mailer, one_click=one_click)),
             *_next(overview),
         ],
@@ -218,6 +228,40 @@ def _shaky(overview: Overview) -> list[Block]:
             buttons(check_button(row, primary=False)),
         )
     ]
+
+
+def _forwarding(mailer: Mailer, managed: Iterable[Identity]) -> list[Block]:
+    """Each adopted identity whose mails about bounces a person may let Mailroom switch off."""
+    asked = [row for row in managed if needs_consent(mailer, row)]
+    return [
+        block
+        for row in asked[:FAILING_SHOWN]
+        for block in (
+            section(
+                f":incoming_envelope: AWS mails every bounce and complaint of *{esc(row.name)}* to the address that a "
+                "mail came from, too. Mailroom hears of them by events, so these mails can be switched off at AWS. The "
+                "identity was there before Mailroom: say yes only if no other program reads them. *Delete mailer* "
+                "switches them on again."
+            ),
+            buttons(
+                button(
+                    ids.Button.DISABLE_FORWARDING, "Switch these mails off", ids.Ref(row.team_id, row.id, row.version)
+                )
+            ),
+        )
+    ]
+
+
+def _missing_optional(mailer: Mailer) -> list[Block]:
+    """What the policy could allow and does not, and what that means; the queue has its own words under *Feedback*."""
+    lines = [f"{code(action)}: {_WITHOUT[action]}" for action in mailer.missing_optional if action in _WITHOUT]
+    if not lines:
+        return []
+    how = (
+        "All else works. To allow it, give the user or role in IAM the policy of Mailroom's README again; it is looked "
+        "at once a day."
+    )
+    return [section("\n".join((":information_source: *Optional permissions that are missing*", *lines, how)))]
 
 
 def _next(overview: Overview) -> list[Block]:

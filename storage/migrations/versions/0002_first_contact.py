@@ -24,8 +24,19 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('identity') as batch_op:
         batch_op.add_column(sa.Column('sends', sa.Boolean(), nullable=False, server_default=sa.true()))
+        batch_op.add_column(sa.Column('feedback_forwarding', sa.Boolean(), nullable=False, server_default=sa.true()))
+        batch_op.add_column(sa.Column('forwarding_disabled', sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column('forwarding_consent_by', sa.String(), nullable=False, server_default=''))
     with op.batch_alter_table('identity') as batch_op:
         batch_op.alter_column('sends', server_default=None)
+        batch_op.alter_column('feedback_forwarding', server_default=None)
+        batch_op.alter_column('forwarding_disabled', server_default=None)
+        batch_op.alter_column('forwarding_consent_by', server_default=None)
+    with op.batch_alter_table('poll') as batch_op:
+        batch_op.drop_constraint(op.f('ck_poll_kind'), type_='check')
+        batch_op.create_check_constraint(op.f('ck_poll_kind'), sa.column('kind').in_([
+            'account', 'access_check', 'feedback', 'self_test', 'suppressions', 'forwarding', 'channel',
+        ]))
     op.create_table('connect_draft',
     sa.Column('team_id', sa.String(), nullable=False),
     sa.Column('user_id', sa.String(), nullable=False),

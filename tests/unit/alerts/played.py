@@ -95,6 +95,7 @@ class PlayedSes:
             mail_from_domain="",
             mail_from_status="",
             configuration_set="",
+            feedback_forwarding=True,
         )
 
 

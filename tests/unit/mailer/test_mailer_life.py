@@ -89,7 +89,8 @@ class LivingSes:
             raise SesError(ErrorKind.NOT_FOUND, "NotFoundException", "ses:GetEmailIdentity")
         status = self._aws.statuses[name]
         sends = status == "SUCCESS"
-        return IdentityFacts(name, IdentityKind.DOMAIN, status, sends, "", status, (), "", f"mail.{name}", "", "")
+        mail_from = f"mail.{name}"
+        return IdentityFacts(name, IdentityKind.DOMAIN, status, sends, "", status, (), "", mail_from, "", "", True)
 
     async def new_identity(self, name: str) -> IdentityFacts:
         return await self.identity(name)

@@ -156,6 +156,7 @@ async def test_all_that_is_missing_is_named_at_once(aws: AwsPlayground, sign_in:
     assert report.missing_optional == (
         "ses:ListSuppressedDestinations",
         "ses:DeleteSuppressedDestination",
+        "ses:PutEmailIdentityFeedbackAttributes",
         "sqs:CreateQueue",
     )
 
@@ -263,6 +264,12 @@ async def test_suppression_is_optional(aws: AwsPlayground, sign_in: SignIn) -> N
         "ses:ListSuppressedDestinations",
         "ses:DeleteSuppressedDestination",
     )
+
+
+async def test_switching_off_feedback_forwarding_is_optional(aws: AwsPlayground, sign_in: SignIn) -> None:
+    report = await check(sign_in(aws.create_key(deny=["ses:PutEmailIdentityFeedbackAttributes"])), CONNECTION)
+    assert report.passed
+    assert report.missing_optional == ("ses:PutEmailIdentityFeedbackAttributes",)
 
 
 async def test_a_root_key_is_refused_before_anything_else(aws: AwsPlayground, sign_in: SignIn) -> None:

@@ -46,7 +46,7 @@ LOOKED_AT = {"SendRawEmail": "SendEmail", "SendBulkTemplatedEmail": "SendBulkEma
 def test_each_action_of_the_policy_is_called_somewhere() -> None:
     """A call that only tries whether it is allowed is no reason to be allowed it."""
     bot = ROOT / "bot"
-    trying = {bot / "ses" / "probes.py", *(bot / "ses" / "live").glob("*.py")}
+    trying = {bot / "ses" / "permission_probes.py", *(bot / "ses" / "live").glob("*.py")}
     source = "\n".join(path.read_text() for path in sorted(set(bot.rglob("*.py")) - trying))
     names = {action.partition(":")[2] for statement in STATEMENTS for action in statement.actions}
     names -= {"SimulatePrincipalPolicy"}  # which is what trying is
