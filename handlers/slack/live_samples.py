@@ -17,6 +17,7 @@ from bot.mailer.identities.recovery_state import StaleActionError
 from bot.mailer.readiness.overview import Overview
 from bot.mailer.readiness.rules import facts_from, readiness
 from bot.ses.cloudformation import RoleOffer
+from bot.ses.operations import FEEDBACK_FORWARDING
 from bot.ses.permission_check import AccessReport, Outcome, Step
 from bot.teams.settings import History, TeamSettings
 from handlers.slack import ids
@@ -83,7 +84,7 @@ def _mailer() -> Mailer:
         connected_at=_AT,
         configuration_set="mailroom-0",
         topic_arn="arn:aws:sns:eu-west-1:111122223333:mailroom-0",
-        missing_optional=["sqs:CreateQueue"],
+        missing_optional=["sqs:CreateQueue", FEEDBACK_FORWARDING],
         access_since=_AT,
         access_checked_at=_AT,
         max_24_hour_send=50_000,
