@@ -236,7 +236,6 @@ class IdentityRecovery:
             _let_go(row)
             row.attempt += 1
             row.verified_at = None
-            row.forwarding_disabled = row.forwarding_disabled and not facts.feedback_forwarding
             await record_identity(session, row, facts, now)
             await announce_added(session, row, now)
             await redraw(session, [row.id], [Notice.IDENTITY_ADDED], now)
