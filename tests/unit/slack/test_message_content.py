@@ -66,9 +66,9 @@ def test_markup_is_read_as_slack_shows_it(markup: str, shown: list[str]) -> None
 
 @given(st.text("ab *_~`<>|:&;\n@#!"))
 def test_no_letter_of_what_an_app_wrote_is_lost(markup: str) -> None:
-    letters = [char for char in markup if char in "ab"]
+    written = [char for char in markup if char in "ab"]
     read = read_mrkdwn(markup)
 
     assert [element["type"] for element in read if not element["elements"]] == []
     if not any(sign in markup for sign in "<:&"):  # of a link its label is shown
-        assert [char for text in said({"elements": read}) for char in text if char in "ab"] == personalizers
+        assert [char for text in said({"elements": read}) for char in text if char in "ab"] == written
