@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.csv_reader import CsvAudience, Member, read_csv
+from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
 from bot.broadcast.audience.store import (
     count_suppressed,
@@ -17,7 +19,7 @@ from bot.broadcast.audience.store import (
     store_audience,
 )
 from bot.broadcast.content.message import CompiledMessage
-from bot.broadcast.content.warnings import remarks
+from bot.broadcast.content.warnings import gaps, remarks
 from bot.broadcast.controls import AfterChange, BroadcastControls, lock, no_op, require_version
 from bot.broadcast.draft import Addresses, Draft, Prepared, Upload, check_start, compile_draft, sample
 from bot.broadcast.preflight import Preflight
@@ -27,7 +29,7 @@ from bot.email_addresses import counts_toward_quota, parse_addresses
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness, RecipientRule, sandbox_refusals
 from storage.database import Database
-from storage.models import Audience, Broadcast, Mailer, Team
+from storage.models import Audience, Broadcast, Delivery, Mailer, Team
 from storage.states import BroadcastState, SendKind
 
 __all__ = ["Broadcasts", "Draft", "Prepared", "Upload"]
@@ -62,7 +64,7 @@ class Broadcasts(BroadcastControls):
             BotError: about the file.
         """
         async with self._imports:
-            sheet = await asyncio.to_thread(read_csv, upload.file)
+            sheet = await asyncio.to_thread(_read, upload)
             return await self._store(team, by, upload, sheet, held_until=self._clock() + HELD)
 
     async def prepare(
@@ -98,7 +100,7 @@ class Broadcasts(BroadcastControls):
             broadcast.start_at = start_at
             return await self._keep(team, broadcast, source, name)
         async with self._imports:
-            sheet = await asyncio.to_thread(read_csv, source.file)
+            sheet = await asyncio.to_thread(_read, source, draft)
             fixed = await fixed_for(sheet.columns)
             audience = await self._store(team, by, source, sheet)
         broadcast = self._row(mailer, audience, draft, addresses, fixed, by)
@@ -109,16 +111,54 @@ class Broadcasts(BroadcastControls):
             await forget_audience(self._db, audience.id)
             raise
 
+    async def audience_of(self, team: Team, broadcast_id: str, version: int) -> Audience:
+        """Return the audience of a draft.
+
+        Raises:
+            BotError: NOT_FOUND or ALREADY.
+        """
+        broadcast = require_version(await self.get(team, broadcast_id), team, version, {BroadcastState.DRAFT})
+        async with self._db.read() as session:
+            return await session.get_one(Audience, broadcast.audience_id)
+
+    async def read_again(self, team: Team, broadcast_id: str, version: int, upload: Upload) -> Prepared:
+        """Read the file of a draft again, as somebody wants it read; the draft gets the audience that comes of it.
+
+        A name that the audience has goes over to the new one.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, the guard says no, or about the file or a field; the draft stays as it was.
+        """
+        old = await self.audience_of(team, broadcast_id, version)
+        broadcast = await self.get(team, broadcast_id)
+        draft = Draft.of(broadcast)
+        async with self._imports:
+            sheet = await asyncio.to_thread(_read, upload, draft)
+            fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, sheet.columns)
+            audience = await self._store(team, old.created_by, upload, sheet)
+        changes = {"audience_id": audience.id, "size": audience.size, "template": fixed.to_json()}
+        try:
+            broadcast.sqlmodel_update(changes)
+            prepared = await self._with_recipients(team, broadcast, audience)
+            async with self._db.write() as session:
+                if name := (await session.get_one(Audience, old.id)).name:  # first: it locks the team
+                    await save_as(session, team, audience, name, old.created_by, self._clock())
+                draft_row = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
+                await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == broadcast_id))
+                draft_row.sqlmodel_update({**changes, "version": version + 1})
+        except BaseException:
+            await forget_audience(self._db, audience.id)
+            raise
+        return replace(prepared, broadcast=draft_row)
+
     async def prepared(self, team: Team, broadcast_id: str, version: int) -> Prepared:
         """Return a draft that waits to be confirmed, with its numbers as they are now.
 
         Raises:
             BotError: NOT_FOUND, ALREADY, or the guard says no.
         """
-        broadcast = require_version(await self.get(team, broadcast_id), team, version, {BroadcastState.DRAFT})
-        async with self._db.read() as session:
-            audience = await session.get_one(Audience, broadcast.audience_id)
-        return await self._numbers(team, broadcast, audience)
+        audience = await self.audience_of(team, broadcast_id, version)
+        return await self._numbers(team, await self.get(team, broadcast_id), audience)
 
     async def prepare_test(self, team: Team, by: str, draft: Draft, typed: Sequence[str]) -> Broadcast:
         """Send to a few addresses typed by hand, at once.
@@ -202,7 +242,14 @@ class Broadcasts(BroadcastControls):
             created_by=by,
             created_at=self._clock(),
         )
-        await store_audience(self._db, audience, sheet, upload.rejects.add, upload.progress)
+        await store_audience(
+            self._db,
+            audience,
+            sheet,
+            upload.rejects.add,
+            upload.progress,
+            lambda: ImportSummary.of(sheet).to_json(),
+        )
         return audience
 
     async def _name(self, team: Team, typed: str) -> str:
@@ -213,18 +260,22 @@ class Broadcasts(BroadcastControls):
         return name
 
     async def _keep(self, team: Team, broadcast: Broadcast, audience: Audience, name: str = "") -> Prepared:
-        saved = audience.name != ""
+        prepared = await self._with_recipients(team, broadcast, audience)
+        async with self._db.write() as session:
+            if name:  # first: it locks the team
+                await save_as(session, team, audience, name, broadcast.created_by, self._clock())
+            session.add(broadcast)
+        return prepared
+
+    async def _with_recipients(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
+        """Return a draft with its numbers, and raise BotError where it has nobody whom the team may mail."""
         prepared = await self._numbers(team, broadcast, audience)
         if prepared.suppressed == audience.size:
             raise BotError(
                 "AUDIENCE_NO_RECIPIENTS",
                 "Every address in it is suppressed: they unsubscribed, complained or bounced before.",
-                field="saved_audience" if saved else "audience",
+                field="saved_audience" if audience.name else "audience",
             )
-        async with self._db.write() as session:
-            if name:  # first: it locks the team
-                await save_as(session, team, audience, name, broadcast.created_by, self._clock())
-            session.add(broadcast)
         return prepared
 
     async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
@@ -237,8 +288,13 @@ class Broadcasts(BroadcastControls):
         samples = [sample(fixed, address, values) for address, values in first]
         typed = broadcast.subject, broadcast.preheader, broadcast.body
         largest = max((sample.html_bytes for sample in samples), default=0)
-        worth_knowing = remarks(*typed, fixed.message, audience.columns, largest)
-        return Prepared(broadcast, audience, samples, worth_knowing, suppressed, answer)
+        summary = ImportSummary.from_json(audience.import_summary)
+        worth_knowing = [
+            *summary.remarks(),
+            *gaps(fixed.message, audience.columns, audience.empty_values, audience.size),
+            *remarks(*typed, fixed.message, audience.columns, largest),
+        ]
+        return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer)
 
     async def _deliveries_are_made(self, team: Team, broadcast_id: str, version: int) -> bool:
         """Make the next deliveries of a draft; whoever else confirms it at the same moment helps."""
@@ -272,6 +328,11 @@ class Broadcasts(BroadcastControls):
             created_by=by,
             created_at=self._clock(),
         )
+
+
+def _read(upload: Upload, draft: Draft | None = None) -> CsvAudience:
+    """Read the header of a file; the columns that a draft names are kept though they hold nothing."""
+    return read_csv(upload.file, choice=replace(upload.choice, needs=draft.columns if draft else ()))
 
 
 def _check_sandbox(answer: Readiness, recipients: Sequence[str]) -> None:

@@ -5,10 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
+from bot.broadcast.audience.header_detection import ANY, Choice
+from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.rejected_rows import RejectedRows
 from bot.broadcast.audience.store import Progress, nobody
 from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template, render
+from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.message import CompiledMessage, named_address
+from bot.broadcast.content.rich_text import typed_texts
 from bot.broadcast.content.warnings import Remark
 from bot.email_addresses import parse_address
 from bot.errors import BotError
@@ -31,6 +35,18 @@ class Draft:
     preheader: str
     body: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, broadcast: Broadcast) -> "Draft":
+        """Return it as it was typed."""
+        typed = broadcast.from_address, broadcast.reply_to, broadcast.subject, broadcast.preheader
+        return cls(*typed, broadcast.body)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that its text names."""
+        texts = [self.subject, self.preheader, *typed_texts(self.body)]
+        return [part.field for text in texts for part in parse_merge_tags(text) if isinstance(part, MergeTag)]
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -39,6 +55,7 @@ class Upload:
     Attributes:
         name: of the file; may be empty.
         file_id: Slack's, where it is there.
+        choice: what somebody has said about it.
         progress: is told how many rows are read.
         rejects: takes the rows that are left out.
     """
@@ -46,6 +63,7 @@ class Upload:
     file: BinaryIO
     name: str = ""
     file_id: str = ""
+    choice: Choice = ANY
     progress: Progress = nobody
     rejects: RejectedRows = field(default_factory=RejectedRows)
 
@@ -71,6 +89,7 @@ class Prepared:
 
     broadcast: Broadcast
     audience: Audience
+    summary: ImportSummary
     samples: Sequence[Sample]
     remarks: Sequence[Remark]
     suppressed: int

@@ -15,8 +15,8 @@ from handlers.slack.flows.sample_send import SendTestFlow
 from handlers.slack.flows.status_card import StatusFlow, help_word
 from handlers.slack.flows.suppressions import SuppressFlow
 from handlers.slack.flows.team_settings import TeamFlow
+from handlers.slack.flows.use_as_audience import UseAsAudienceFlow
 from handlers.slack.services import Services
-from handlers.slack.use_as_audience import UseAsAudienceFlow
 
 
 def register(listeners: Listeners, services: Services, people: UserDirectory) -> None:

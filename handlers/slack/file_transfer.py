@@ -91,6 +91,17 @@ class Files:
             raise _NOT_HERE
         return await self._fetch(file)
 
+    async def again(self, client: AsyncWebClient, file_id: str, by: str, channel_id: str) -> Download:
+        """Return a file that this person chose in a form, or in this channel in the menu of a message.
+
+        Raises:
+            BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
+        """
+        file = await _look_up(client, file_id)
+        if file is None or (file.get("user") != by and channel_id not in _channels_of(file)):
+            raise _NOT_HERE
+        return await self._fetch(file)
+
     async def _fetch(self, file: Mapping[str, Any]) -> Download:
         url = str(file.get("url_private_download") or "")
         if urlsplit(url)[:2] != self._origin:

@@ -103,6 +103,8 @@ class Input(StrEnum):
     SAVED_AUDIENCE = "saved_audience"
     SAVE_AS = "save_as"
     SEND_AT = "send_at"
+    ADDRESS_COLUMN = "address_column"
+    LEAVE_OUT = "leave_out"
 
 
 @dataclass(frozen=True, slots=True)

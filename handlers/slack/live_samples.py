@@ -5,6 +5,9 @@ from typing import Final
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.audience.header_detection import Candidate
+from bot.broadcast.audience.import_summary import ImportSummary
+from bot.broadcast.audience.status_column import Marked
 from bot.broadcast.draft import Draft, Prepared, Sample
 from bot.broadcast.reporting.history import ReportPage
 from bot.broadcast.reporting.progress import Progress
@@ -168,11 +171,23 @@ def _progress() -> Progress:
     return Progress(_broadcast(), counts, 14, 857, 0, (), "Acme <hello@example.com>")
 
 
+def _summary() -> ImportSummary:
+    first = Candidate("primary_email", "Primary Email", "ann@example.com")
+    second = Candidate("secondary_email", "Secondary Email", "ann@example.org")
+    return ImportSummary(first.name, (first, second), marked=Marked(2, ["unsubscribed"], ["Status"]))
+
+
 def _prepared() -> Prepared:
     facts = facts_from(_mailer(), [_identity()])
     answer = readiness(facts, "hello@example.com", SendKind.BROADCAST, 20_000, _AT)
     return Prepared(
-        _broadcast(), _audience(), [Sample("ann@example.com", "Spring news", "Hello Ann", 900)], [], 12, answer
+        _broadcast(),
+        _audience(),
+        _summary(),
+        [Sample("ann@example.com", "Spring news", "Hello Ann", 900)],
+        [],
+        12,
+        answer,
     )
 
 
@@ -219,6 +234,7 @@ def _modals() -> dict[str, View]:
         "reports.send_again_form": reports.send_again_form(_REF, _resend()),
         "compose.confirmation": compose.confirmation(_prepared(), _REF, one_click=True),
         "compose.confirmed": compose.confirmed(30, scheduled=False),
+        "compose.not_read_again": compose.not_read_again(_broadcast(), BotError("FILE_UNREADABLE", "It is gone.")),
         "compose.test_sent": compose.test_sent(2),
         "compose.choose_file_form": compose.choose_file_form(
             _REF, {"F0000000001": "june.csv", "F0000000002": "july.csv"}

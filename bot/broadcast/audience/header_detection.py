@@ -1,5 +1,6 @@
 """The first rows of a file as a table: what stands above the header, the header, and which columns are kept."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from bot.errors import BotError
 _HEADERS = 10  # rows in which the header is looked for
 _NAMED = 10  # columns in one sentence
 _EXAMPLE = 60  # characters
+_NUMBERED = re.compile(r"Column \d+")
 
 
 class Candidate(NamedTuple):
@@ -22,6 +24,11 @@ class Candidate(NamedTuple):
     name: str
     title: str
     example: str
+
+    @property
+    def choice(self) -> str:
+        """How to ask for it: without a header a name goes from one column to another, and its number stays."""
+        return normalize_column(self.title) if _NUMBERED.fullmatch(self.title) else self.name
 
 
 @dataclass(frozen=True, slots=True)

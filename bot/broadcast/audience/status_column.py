@@ -1,6 +1,7 @@
 """Rows that say of themselves that they must not be mailed: `unsubscribed` or `cleaned` in a column `Status`."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bot.broadcast.audience.address_column import Record
 from bot.broadcast.content.merge_tags import normalize_column
@@ -21,6 +22,15 @@ _FLAGS = {
 }
 _YES = {"1", "x", "y", "yes", "true", "t", "on", "ja", "oui", "si", "sí", "sim", "wahr", "vrai"}
 _WORDS_SHOWN = 3
+
+
+class Marked(NamedTuple):
+    """How many rows are marked, with which words, in columns of which titles; and whether they are `kept`."""
+
+    rows: int = 0
+    words: Sequence[str] = ()
+    titles: Sequence[str] = ()
+    kept: bool = False
 
 
 class Marks:
@@ -54,8 +64,8 @@ class Marks:
                 return word
         return ""
 
-    def to_json(self) -> dict[str, object]:
-        return {"count": self.count, "words": [*self._words], "in": [*self._titles], "kept": self.keep}
+    def result(self) -> Marked:
+        return Marked(self.count, [*self._words], [*self._titles], self.keep)
 
 
 def _is_status(position: int, title: str, rows: Sequence[Record]) -> bool:

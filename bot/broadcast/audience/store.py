@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, TableValuedAlias, bindparam, collate, literal, text, true
@@ -68,23 +68,27 @@ class _Reading:
     audience: Audience
     reject: Reject
 
+    marked: int = 0
+
     @property
     def rows(self) -> int:
-        return self.audience.size + self.audience.duplicates + self.audience.invalid
+        return self.audience.size + self.audience.duplicates + self.audience.invalid + self.marked
 
     def blocks(self, rows: Iterable[Member | Rejected]) -> Iterator[dict[str, Any]]:
         members = self._members(rows)
         while block := list(islice(members, BLOCK)):
             first_seq = self.audience.size + 1
             self.audience.size += len(block)
-            addresses = [member.address for member in block]
+            addresses, fields = [member.address for member in block], [member.fields for member in block]
             self.audience.toward_quota += count_toward_quota(addresses)
+            empty = (values.count("") for values in zip(*fields, strict=True))
+            self.audience.empty_values = list(map(sum, zip_longest(self.audience.empty_values, empty, fillvalue=0)))
             yield {
                 "audience_id": self.audience.id,
                 "first_seq": first_seq,
                 "addresses": _json(addresses),
                 "lines": _json([member.line for member in block]),
-                "fields": _json([member.fields for member in block]),
+                "fields": _json(fields),
             }
 
     def _members(self, rows: Iterable[Member | Rejected]) -> Iterator[Member]:
@@ -98,6 +102,8 @@ class _Reading:
         audience = self.audience
         if row.reason is RejectReason.DUPLICATE:
             audience.duplicates += 1
+        elif row.reason is RejectReason.MARKED:
+            self.marked += 1
         else:
             audience.invalid += 1
         if len(audience.rejected) < _REJECTED_KEPT:
@@ -111,10 +117,12 @@ async def store_audience(
     rows: Iterable[Member | Rejected],
     reject: Reject = forget,
     progress: Progress = nobody,
+    summary: Callable[[], dict[str, Any]] = dict,
 ) -> None:
     """Store an upload as it is read, some rows a transaction; nothing of it stays when it cannot be read to its end.
 
-    Until then the size that is stored is 0, so that what a crash leaves behind can be told (`Audiences.tidy`).
+    `summary` is asked, once all is read, how it was. Until then the size that is stored is 0, so that what a crash
+    leaves behind can be told (`Audiences.tidy`).
 
     Raises:
         BotError: what reading the rows raises, and AUDIENCE_NO_RECIPIENTS.
@@ -129,6 +137,7 @@ async def store_audience(
                 await (await session.connection()).execute(_INSERT, batch)
             await progress(reading.rows)
         _refuse_nobody(audience)
+        audience.import_summary = summary()
         async with db.write() as session:
             stored = await session.get_one(Audience, audience.id, with_for_update=True)
             stored.sqlmodel_update(audience)

@@ -80,6 +80,13 @@ def inlines(blocks: Iterable[Block | Item]) -> Iterator[Inline]:
                 yield from inlines(block.lists)
 
 
+def typed_texts(body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was typed between two ends of a line, and the addresses of links."""
+    for content in inlines(read_rich_text(body)):
+        yield "".join(run.text for run in content)
+        yield from (run.url for run in content if run.url)
+
+
 def _blocks(element: Mapping[str, Any]) -> Iterator[Block]:
     content = tuple(_runs(element.get("elements", ())))
     if element["type"] == "rich_text_preformatted":

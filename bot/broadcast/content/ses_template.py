@@ -113,6 +113,11 @@ class Template:
         """The columns it needs."""
         return tuple(self._plan.fields)
 
+    @property
+    def without_fallback(self) -> tuple[str, ...]:
+        """The columns that leave a hole in the mail of whoever has no value."""
+        return tuple(field for field, uses in self._plan.fields.items() if not all(fallback for *_, fallback in uses))
+
     @cached_property
     def _plan(self) -> _Plan:
         plan = _Plan({}, [], {})
@@ -140,16 +145,6 @@ class Template:
                 for variable, escaped, fallback in uses:
                     data[variable] = escaped(value) if value else fallback
         return data
-
-    def gaps(self, member_fields: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the columns that would leave a hole in this recipient's mail: empty, and without a fallback."""
-        return tuple(
-            dict.fromkeys(
-                slot.field
-                for slot in self.slots
-                if slot.field and not slot.fallback and not member_fields.get(slot.field, "").strip()
-            )
-        )
 
     def to_json(self) -> dict[str, Any]:
         return {

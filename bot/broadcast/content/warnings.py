@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
-from bot.broadcast.content.rich_text import emoji_without_a_letter, inlines, read_rich_text
+from bot.broadcast.content.rich_text import emoji_without_a_letter, typed_texts
 from bot.broadcast.content.ses_template import Template
 from bot.email_addresses import shown
 
@@ -25,6 +25,8 @@ class RemarkCode(StrEnum):
     FIELD_NO_COLUMN = "FIELD_NO_COLUMN"
     OTHER_SYNTAX = "OTHER_SYNTAX"
     MAIL_CLIPPED = "MAIL_CLIPPED"
+    FIELD_GAPS = "FIELD_GAPS"
+    MARKED_ROWS = "MARKED_ROWS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,22 @@ def remarks(
     """
     return [
         *_no_column(template, columns),
-        *_other_syntax([subject, preheader, *_typed(body)], columns),
+        *_other_syntax([subject, preheader, *typed_texts(body)], columns),
         *_emoji(body),
         *_clipped(html_bytes),
     ]
+
+
+def gaps(template: Template, columns: Sequence[str], empty_values: Sequence[int], size: int) -> Iterator[Remark]:
+    """Say of how many recipients a field has no value, where nothing takes its place."""
+    empty = dict(zip(columns, empty_values, strict=False))
+    holes = [(field, empty[field]) for field in template.without_fallback if empty.get(field)]
+    for field, count in holes[:NAMED]:
+        yield Remark(
+            RemarkCode.FIELD_GAPS,
+            f"{count:,} of {size:,} have no {shown(field, 40)}: nothing stands in its place. "
+            f"{{{{{shown(field, 40)}|…}}}} has a fallback.",
+        )
 
 
 def _no_column(template: Template, columns: Sequence[str]) -> Iterator[Remark]:
@@ -76,12 +90,6 @@ def _clipped(html_bytes: int) -> Iterator[Remark]:
             f"The mail has {html_bytes / 1000:,.0f} KB as HTML, and Gmail cuts off what is beyond 102 KB, the "
             "unsubscribe link too: shorten it.",
         )
-
-
-def _typed(body: Mapping[str, Any]) -> Iterator[str]:
-    for content in inlines(read_rich_text(body)):
-        yield "".join(run.text for run in content)
-        yield from (run.url for run in content if run.url)
 
 
 def _other_syntax(texts: Iterable[str], columns: Sequence[str]) -> Iterator[Remark]:

@@ -6,6 +6,7 @@ A program sees no dialog, so what a person would have to agree to it names in `a
 import io
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.api.idempotency import IdempotencyKeys, Reply
+from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
 from bot.broadcast.controls import AfterChange
@@ -54,7 +56,8 @@ class Sending:
         async def send(also: AfterChange) -> None:
             source = await self._source(asked)
             draft = Draft(given.sender, given.reply_to, given.subject, given.preheader, _rich_text(given.message))
-            prepared = await self.broadcasts.prepare(bearer.team, bearer.actor, draft, source, given.send_at)
+            with closing(source) if isinstance(source, Upload) else nullcontext():
+                prepared = await self.broadcasts.prepare(bearer.team, bearer.actor, draft, source, given.send_at)
             made = prepared.broadcast
             try:
                 _check_accepted(prepared, given)
@@ -113,7 +116,8 @@ class Sending:
         if bool(given.audience) == bool(given.saved_audience):
             raise Refusal.invalid("audience", "Give either audience, as CSV, or the name of a saved_audience.")
         if given.audience:
-            return Upload(io.BytesIO(given.audience.encode()))
+            choice = Choice(given.address_column, keep_marked=given.keep_marked_rows)
+            return Upload(io.BytesIO(given.audience.encode()), choice=choice)
         try:
             return await self.audiences.named(asked.bearer.team, given.saved_audience)
         except BotError as error:

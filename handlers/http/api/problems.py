@@ -55,6 +55,10 @@ class Problem(BaseModel):
     errors: list[InvalidParameter]
     blockers: list[Blocker]
     """Why the guard does not let it be sent, most basic first."""
+    candidates: list[str]
+    """Names of columns that could be meant, best first."""
+    line: int | None
+    """Of the audience, where it is about one line."""
 
 
 class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
@@ -68,6 +72,8 @@ class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
         *,
         errors: Sequence[InvalidParameter] = (),
         blockers: Sequence[Blocker] = (),
+        candidates: Sequence[str] = (),
+        line: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(code)
@@ -79,6 +85,8 @@ class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
             detail=detail,
             errors=list(errors),
             blockers=list(blockers),
+            candidates=list(candidates),
+            line=line,
         )
         self.headers = headers or {}
 
@@ -121,7 +129,7 @@ def _of_bot_error(error: BotError) -> Refusal:
     named = [InvalidParameter(parameter=error.field, detail=error.text)] if error.field else []
     if isinstance(error, NotReadyError):
         return Refusal(409, error.code, error.text, errors=named, blockers=error.readiness.blockers)
-    return Refusal(status, error.code, error.text, errors=named)
+    return Refusal(status, error.code, error.text, errors=named, candidates=error.candidates, line=error.line)
 
 
 def _of_http(error: web.HTTPException) -> Refusal:

@@ -64,6 +64,10 @@ class BroadcastInput(Input):
     `{{first_name|there}}` has a fallback."""
     audience: str = ""
     """A CSV with a column of addresses; instead of `saved_audience`. The whole request is at most 1 MB."""
+    address_column: str = Field(default="", max_length=1000)
+    """The column of `audience` that holds the addresses; needed where several may."""
+    keep_marked_rows: bool = False
+    """Mail also the rows that say of themselves that they are unsubscribed or cleaned."""
     saved_audience: str = Field(default="", max_length=200)
     """The name of a saved audience; instead of `audience`."""
     send_at: AwareDatetime | None = None

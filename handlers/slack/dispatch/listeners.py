@@ -148,16 +148,21 @@ class Listeners:
 
         self._app.shortcut(str(shortcut))(listen)
 
-    def choice(self, name: ids.Input, permission: Permission, handler: Handler) -> None:
-        """Register an input of a modal that is drawn anew as soon as it changes."""
-        self._action("choice", name, permission, handler, opens="")
+    def choice(self, name: ids.Input, permission: Permission, handler: Handler, *, waiting: str = "") -> None:
+        """Register an input of a modal that is drawn anew as soon as it changes.
 
-    def _action(self, kind: str, action: str, permission: Permission, handler: Handler, opens: str) -> None:
+        `waiting` is what stands in its place where that takes a while.
+        """
+        self._action("choice", name, permission, handler, waiting=waiting)
+
+    def _action(
+        self, kind: str, action: str, permission: Permission, handler: Handler, opens: str = "", waiting: str = ""
+    ) -> None:
         self.registered.append(Registered(kind, action, permission))
 
         async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
             await ack()
-            self._start(self._clicked(body, client, permission, handler, opens))
+            self._start(self._clicked(body, client, permission, handler, opens, waiting))
 
         self._app.action(str(action))(listen)
 
@@ -216,14 +221,24 @@ class Listeners:
         self._tasks.start(work, "interaction")
 
     async def _clicked(
-        self, body: Body, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str
+        self, body: Body, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str, what: str
     ) -> None:
         at = from_click(body)
-        if at.view_id and (body.get("view") or {}).get("type") == "modal":
-            reply = await self._answer(at, client, permission, handler, ProgressView(client))
-            await Responder(client, at, self._teams).click(reply, body["view"])
-        else:
+        if not at.view_id or (body.get("view") or {}).get("type") != "modal":
             await self._open(at, client, permission, handler, opens)
+            return
+        answers, shown = (
+            Responder(client, at, self._teams),
+            ProgressView(client, title=str(body["view"]["title"]["text"])),
+        )
+        task = self._tasks.start(self._answer(at, client, permission, handler, shown), "answer")
+        await asyncio.wait({task}, timeout=self._patience.opening if what else None)
+        if task.done():
+            await answers.click(task.result(), body["view"])
+            return
+        shown.at(at.view_id)
+        await shown.draw(waiting(shown.title, what))
+        await answers.update(await task, view_id=at.view_id, title=shown.title)
 
     async def _open(
         self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str

@@ -8,12 +8,15 @@ from functools import partial
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.audience.header_detection import Choice
+from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.broadcasts import Prepared, Upload
 from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Subcommand
 from handlers.slack.flows.compose import (
+    READING,
     broadcast_form,
     fresh_overview,
     starting_point,
@@ -48,7 +51,9 @@ class BroadcastFlow:
         listeners.button(ids.Button.WRITE_TO_AUDIENCE, send, self.write_to, opens=views.BROADCAST_TITLE)
         listeners.button(ids.Button.CHOOSE_ANOTHER, send, self.choose_another)
         listeners.button(ids.Button.CHECK_DRAFT, send, self.check, opens="Check and send")
-        listeners.form(Form(ids.Form.NEW_BROADCAST, send, self.prepare, "Reading the audience…", self.redraw))
+        listeners.form(Form(ids.Form.NEW_BROADCAST, send, self.prepare, READING, self.redraw))
+        for choice in (ids.Input.ADDRESS_COLUMN, ids.Input.LEAVE_OUT):
+            listeners.choice(choice, send, self.read_again, waiting=READING)
         listeners.form(Form(ids.Form.CONFIRM_BROADCAST, send, self.confirm, "One moment…"))
         listeners.button(ids.Button.UNDO, send, self._changing(broadcasts.undo))
         listeners.button(ids.Button.PAUSE, send, self._changing(broadcasts.pause))
@@ -122,22 +127,48 @@ class BroadcastFlow:
         if call.at.values.choice(ids.Input.SAVED_AUDIENCE):
             save_as = ""  # it has a name
         prepared = await self._services.broadcasts.prepare(call.team, by, draft, source, start_at, save_as=save_as)
-        sent = False
-        if isinstance(source, Upload) and source.rejects.count > views.REJECTED_SHOWN:
-            sent = await send_rejects(self._services.files, call, source.rejects)
-        ref = ids.Ref(call.team.id, prepared.broadcast.id, prepared.broadcast.version)
-        return Modal(self._confirmation(prepared, ref, list_sent=sent), otherwise=views.draft_waits(prepared, ref))
+        return await self._confirmation(call, prepared, source if isinstance(source, Upload) else None)
 
     async def check(self, call: Call) -> Reply:
         """Show what waits to be confirmed to somebody who closed the form meanwhile."""
-        prepared = await self._services.broadcasts.prepared(call.team, call.at.ref.record_id, call.at.ref.version)
-        return Modal(self._confirmation(prepared, call.at.ref))
+        ref = call.at.ref
+        prepared = await self._services.broadcasts.prepared(call.team, ref.record_id, ref.version)
+        return await self._confirmation(call, prepared)
 
-    def _confirmation(self, prepared: Prepared, ref: ids.Ref, *, list_sent: bool = False) -> View:
-        return views.confirmation(prepared, ref, one_click=bool(self._services.public_url), list_sent=list_sent)
+    async def read_again(self, call: Call) -> Reply:
+        """Read the file of a draft as somebody now wants it; where that cannot be it says why, and the draft stays."""
+        ref, broadcasts = call.at.ref, self._services.broadcasts
+        try:
+            audience = await broadcasts.audience_of(call.team, ref.record_id, ref.version)
+            wanted = _wanted(call, ImportSummary.from_json(audience.import_summary))
+            by, channel = audience.created_by, call.team.channel_id
+            file = await self._services.files.again(call.client, audience.file_id, by, channel)
+            with closing(upload_of(call, file, wanted)) as upload:
+                prepared = await broadcasts.read_again(call.team, ref.record_id, ref.version, upload)
+                return await self._confirmation(call, prepared, upload)
+        except BotError as error:
+            broadcast = await broadcasts.get(call.team, ref.record_id)
+            return Modal(views.not_read_again(broadcast, error), otherwise=error.text)
+
+    async def _confirmation(self, call: Call, prepared: Prepared, upload: Upload | None = None) -> Modal:
+        """Show a draft to be confirmed; the rows of its upload that do not fit in come in a direct message."""
+        sent = False
+        if upload and upload.rejects.count > views.REJECTED_SHOWN:
+            sent = await send_rejects(self._services.files, call, upload.rejects)
+        ref = ids.Ref(call.team.id, prepared.broadcast.id, prepared.broadcast.version)
+        view = views.confirmation(prepared, ref, one_click=bool(self._services.public_url), list_sent=sent)
+        return Modal(view, otherwise=views.draft_waits(prepared, ref))
 
     async def confirm(self, call: Call) -> Reply:
         ref = call.at.ref
+        audience = await self._services.broadcasts.audience_of(call.team, ref.record_id, ref.version)
+        summary = ImportSummary.from_json(audience.import_summary)
+        if _wanted(call, summary) != Choice(summary.choice, summary.marked.kept, can_ask=True):
+            raise BotError(
+                "STILL_READING",
+                "The file is still being read as you chose: look at the numbers first, then press again.",
+                field=ids.Input.ADDRESS_COLUMN if summary.candidates else ids.Input.LEAVE_OUT,
+            )
         broadcast = await self._services.broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
         seconds = (broadcast.start_at - self._services.clock()).total_seconds() if broadcast.start_at else 0.0
         scheduled = seconds > self._services.undo_seconds
@@ -151,6 +182,15 @@ class BroadcastFlow:
             return None if changed.confirmed_by else draft_cancelled(changed)
 
         return handler
+
+
+def _wanted(call: Call, summary: ImportSummary) -> Choice:
+    """Return how a file is to be read, by what is chosen in *Check and send*, where it was read like this."""
+    values = call.at.values
+    column = values.choice(ids.Input.ADDRESS_COLUMN) or summary.choice
+    asked = ids.Input.LEAVE_OUT in values
+    keep_marked = not values.ticked(ids.Input.LEAVE_OUT) if asked else summary.marked.kept
+    return Choice(column, keep_marked, can_ask=True)
 
 
 def _chosen(call: Call) -> views.Recipients:

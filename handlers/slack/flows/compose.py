@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.broadcasts import Draft, Upload
 from bot.mailer.readiness.overview import Overview
 from bot.mailer.readiness.rules import Blocker, usable
@@ -16,7 +17,9 @@ from handlers.slack.services import Services
 from handlers.slack.text import count
 from handlers.slack.views import compose as views
 
+READING = "Reading the audience…"
 NAMES_IN_HINT = 5
+FIRST = Choice(can_ask=True)  # how a file is read before somebody has seen what comes of it
 NOTHING_CHOSEN = views.Recipients()
 
 
@@ -51,13 +54,13 @@ async def broadcast_form(
     )
 
 
-def upload_of(call: Call, file: Download) -> Upload:
+def upload_of(call: Call, file: Download, choice: Choice = FIRST) -> Upload:
     """Return a file as an audience to read; whoever waits for it sees how far it is."""
 
     async def tell(rows: int) -> None:
-        await call.waiting.tell(f"Reading the audience… {count(rows, 'row')} so far.")
+        await call.waiting.tell(f"{READING} {count(rows, 'row')} so far.")
 
-    return Upload(file.content, file.name, file.id, tell)
+    return Upload(file.content, file.name, file.id, choice, tell)
 
 
 def typed(values: Values) -> Draft:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from slack_sdk.models.blocks import (
     Block,
+    CheckboxesElement,
     DateTimePickerElement,
     Option,
     PlainTextObject,
@@ -14,8 +15,10 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.blocks.block_elements import FileInputElement
 from slack_sdk.models.views import View
 
+from bot.broadcast.audience.header_detection import Candidate
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.broadcast.broadcasts import Draft, Prepared
+from bot.errors import BotError
 from bot.mailer.readiness.explanations import explain
 from handlers.slack import ids
 from handlers.slack.text import chosen, clean, count, duration, esc
@@ -32,14 +35,18 @@ from handlers.slack.views.blocks import (
     verbatim,
 )
 from handlers.slack.views.rich_text import accepted
-from storage.models import Audience
+from storage.models import Audience, Broadcast
+from storage.states import BroadcastState
 
 TEST_TITLE = "Send a test"
 BROADCAST_TITLE = "New broadcast"
+CHECK_TITLE = "Check and send"
 AUDIENCE_TITLE = "Use as audience"
 SUBJECT_LIMIT = 300
 REJECTED_SHOWN = 15
 SAMPLE_SHOWN = 600
+OPTIONS, VALUE = 100, 150  # Slack's limits: options of a menu, characters of the value of one
+LEAVE_OUT = "Leave out rows marked unsubscribed or cleaned"
 
 
 def write_test_form(ref: ids.Ref, draft: Draft, *, to: str, hint: str, notice: str = "") -> View:
@@ -205,7 +212,8 @@ def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent
             f"from {broadcast.from_address}."
         ),
         verbatim(_counts(prepared)),
-        *_rejected(prepared.audience, list_sent=list_sent),
+        *_choices(prepared),
+        *_rejected(prepared, list_sent=list_sent),
         *(section(f":warning: {esc(notice.sentence)}") for notice in explain(prepared.readiness)),
         *(verbatim(f"⚠️ {remark.sentence}") for remark in prepared.remarks),
         *([section(timing)] if (timing := _timing(prepared)) else []),
@@ -220,8 +228,18 @@ def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent
         )
     scheduled = broadcast.start_at is not None
     return form(
-        ids.Form.CONFIRM_BROADCAST, "Check and send", blocks, submit="Schedule" if scheduled else "Send now", ref=ref
+        ids.Form.CONFIRM_BROADCAST, CHECK_TITLE, blocks, submit="Schedule" if scheduled else "Send now", ref=ref
     )
+
+
+def not_read_again(broadcast: Broadcast, error: BotError) -> View:
+    """Say why a file was not read in another way; a page of its own, since Slack keeps what was chosen in the form."""
+    blocks: list[Block] = [section(f":warning: {esc(error.text)}")]
+    if broadcast.state is BroadcastState.DRAFT:
+        ref = ids.Ref(broadcast.team_id, broadcast.id, broadcast.version)
+        blocks.append(section("The audience is as it was read before."))
+        blocks.append(buttons(button(ids.Button.CHECK_DRAFT, CHECK_TITLE, ref, style="primary")))
+    return page(CHECK_TITLE, blocks)
 
 
 def confirmed(seconds: float, *, scheduled: bool) -> View:
@@ -246,17 +264,53 @@ def _counts(prepared: Prepared) -> str:
         lines.append(f"• {count(audience.duplicates, 'duplicate')} left out")
     if audience.invalid:
         lines.append(f"• {count(audience.invalid, 'invalid row')} left out")
+    marked = prepared.summary.marked
+    if marked.rows and not marked.kept:
+        lines.append(f"• {count(marked.rows, 'marked row')} left out")
+    if prepared.summary.columns_left_out:
+        lines.append(f"• {count(prepared.summary.columns_left_out, 'column')} left out")
     if prepared.suppressed:
         lines.append(f"• {count(prepared.suppressed, 'suppressed address', 'suppressed addresses')} left out")
     return "\n".join(lines)
 
 
-def _rejected(audience: Audience, *, list_sent: bool) -> list[Block]:
+def _choices(prepared: Prepared) -> list[Block]:
+    """Offer to read the file in another way, where there is one."""
+    summary, blocks = prepared.summary, list[Block]()
+    if summary.header:
+        blocks.append(verbatim(summary.header))
+    if not prepared.audience.file_id:
+        return blocks
+    options = {each.choice: _column(each) for each in summary.candidates if len(each.choice) <= VALUE}
+    if options:
+        menu = StaticSelectElement(
+            action_id=ids.Input.ADDRESS_COLUMN,
+            options=list(options.values())[:OPTIONS],
+            initial_option=options.get(summary.choice),
+        )
+        hint = "Another choice reads the file again."
+        blocks.append(labelled(ids.Input.ADDRESS_COLUMN, "Address column", menu, hint=hint, at_once=True))
+    if summary.marked.rows:
+        tick = Option(value="yes", text=PlainTextObject(text=LEAVE_OUT))
+        ticked = None if summary.marked.kept else [tick]
+        boxes = CheckboxesElement(action_id=ids.Input.LEAVE_OUT, options=[tick], initial_options=ticked)
+        blocks.append(labelled(ids.Input.LEAVE_OUT, "Marked rows", boxes, optional=True, at_once=True))
+    return blocks
+
+
+def _column(candidate: Candidate) -> Option:
+    example = f" ({candidate.example})" if candidate.example else ""
+    return Option(value=candidate.choice, text=PlainTextObject(text=clean(f"{candidate.title}{example}", 75)))
+
+
+def _rejected(prepared: Prepared, *, list_sent: bool) -> list[Block]:
+    audience, marked = prepared.audience, prepared.summary.marked
     shown = audience.rejected[:REJECTED_SHOWN]
     if not shown:
         return []
     lines = [f"line {row['line']}: {clean(str(row['value']), 60)} {clean(str(row['why']), 100)}" for row in shown]
-    if more := audience.invalid + audience.duplicates - len(shown):
+    left_out = audience.invalid + audience.duplicates + (0 if marked.kept else marked.rows)
+    if more := left_out - len(shown):
         lines.append(
             f"and {count(more, 'more row')}" + (": you have them all in a direct message" if list_sent else "")
         )
@@ -281,9 +335,7 @@ def _timing(prepared: Prepared) -> str:
 def draft_waits(prepared: Prepared, ref: ids.Ref) -> Message:
     """For somebody who closed the form while the audience was read."""
     what = f"The audience of “{esc(prepared.broadcast.subject, 200)}” is read. Nothing is sent before you confirm."
-    return Message(
-        what, [section(what), buttons(button(ids.Button.CHECK_DRAFT, "Check and send", ref, style="primary"))]
-    )
+    return Message(what, [section(what), buttons(button(ids.Button.CHECK_DRAFT, CHECK_TITLE, ref, style="primary"))])
 
 
 def _samples(prepared: Prepared) -> list[Block]:

@@ -51,9 +51,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_connect_draft_at'), 'connect_draft', ['at'])
     with op.batch_alter_table('audience') as batch_op:
+        batch_op.add_column(sa.Column('empty_values', sa.JSON(), nullable=False, server_default='[]'))
+        batch_op.add_column(sa.Column('import_summary', sa.JSON(), nullable=False, server_default='{}'))
         batch_op.add_column(sa.Column('file_name', sa.String(), nullable=False, server_default=''))
         batch_op.add_column(sa.Column('file_id', sa.String(), nullable=False, server_default=''))
         batch_op.add_column(sa.Column('held_until', sa.DateTime(timezone=True), nullable=True))
     with op.batch_alter_table('audience') as batch_op:
+        batch_op.alter_column('empty_values', server_default=None)
+        batch_op.alter_column('import_summary', server_default=None)
         batch_op.alter_column('file_name', server_default=None)
         batch_op.alter_column('file_id', server_default=None)

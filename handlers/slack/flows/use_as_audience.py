@@ -13,7 +13,7 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Body
 from handlers.slack.dispatch.listeners import Call, Form, Listeners
-from handlers.slack.flows.compose import broadcast_form, fresh_overview, starting_point, upload_of
+from handlers.slack.flows.compose import READING, broadcast_form, fresh_overview, starting_point, upload_of
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.services import Services
 from handlers.slack.views import compose as views
@@ -31,7 +31,7 @@ class UseAsAudienceFlow:
     def register(self, listeners: Listeners) -> None:
         send, title = Permission.SEND, views.BROADCAST_TITLE
         listeners.shortcut(ids.Shortcut.USE_AS_AUDIENCE, send, self.use, opens=title)
-        listeners.form(Form(ids.Form.CHOOSE_FILE, send, self.chosen, "Reading the audience…"))
+        listeners.form(Form(ids.Form.CHOOSE_FILE, send, self.chosen, READING))
 
     async def use(self, call: Call) -> Reply:
         """Read the file of the message, or ask which."""
