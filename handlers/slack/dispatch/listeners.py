@@ -227,18 +227,16 @@ class Listeners:
         if not at.view_id or (body.get("view") or {}).get("type") != "modal":
             await self._open(at, client, permission, handler, opens)
             return
-        answers, shown = (
-            Responder(client, at, self._teams),
-            ProgressView(client, title=str(body["view"]["title"]["text"])),
-        )
+        answers, title = Responder(client, at, self._teams), str(body["view"]["title"]["text"])
+        shown = ProgressView(client, title=title)
         task = self._tasks.start(self._answer(at, client, permission, handler, shown), "answer")
         await asyncio.wait({task}, timeout=self._patience.opening if what else None)
         if task.done():
             await answers.click(task.result(), body["view"])
             return
         shown.at(at.view_id)
-        await shown.draw(waiting(shown.title, what))
-        await answers.update(await task, view_id=at.view_id, title=shown.title)
+        await shown.draw(waiting(title, what))
+        await answers.update(await task, view_id=at.view_id, title=title)
 
     async def _open(
         self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
 from bot.broadcast.audience.csv_reader import read_csv
+from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import NAME_LIMIT, SAVED_LIMIT, Audiences
 from bot.broadcast.audience.store import BLOCK, store_audience
 from bot.broadcast.draft import Prepared, Upload
@@ -206,6 +207,85 @@ async def test_what_is_held_outlives_a_restart_and_goes_after_a_day_unless_it_is
     await audiences.tidy()
 
     assert await stored(connected) == {used.id}
+
+
+# Read again, in another way
+
+WORK_AND_HOME = "work,private\n" + "".join(f"r{number}@work.test,r{number}@home.test\n" for number in range(1, 4))
+HOME = {f"r{number}@home.test" for number in range(1, 4)}
+
+
+def both(column: str = "") -> Upload:
+    return Upload(BytesIO(WORK_AND_HOME.encode()), "june.csv", "F1", Choice(column, can_ask=True))
+
+
+async def prepares(station: Station, name: str = "") -> Prepared:
+    text = draft("Hello")
+    return await station.broadcasts.prepare(station.team, "U1", text, both(), None, save_as=name)
+
+
+async def again(station: Station, prepared: Prepared, column: str = "private") -> Prepared:
+    this = prepared.broadcast.id, prepared.broadcast.version
+    return await station.broadcasts.read_again(station.team, *this, both(column))
+
+
+async def test_a_draft_gets_the_audience_that_was_read_again_and_so_does_the_name(
+    connected: Station, audiences: Audiences
+) -> None:
+    first = await prepares(connected, "Customers")
+
+    second = await again(connected, first)
+
+    assert second.summary.address_column == "private"
+    assert [saved.id for saved in await audiences.saved(connected.team)] == [second.audience.id]
+    with pytest.raises(BotError, match="has changed since"):
+        await confirm(connected, first)
+    await audiences.tidy(alone=True)
+    assert await stored(connected) == {second.audience.id}
+    assert await addresses_of(connected, (await confirm(connected, second)).id) == HOME
+
+
+async def test_what_was_made_of_a_draft_by_a_confirmation_that_broke_off_goes_with_its_audience(
+    connected: Station,
+) -> None:
+    first = await prepares(connected)
+    this = connected.team, first.broadcast.id, first.broadcast.version
+    assert await connected.broadcasts._deliveries_are_made(*this)
+
+    second = await again(connected, first)
+
+    assert await addresses_of(connected, (await confirm(connected, second)).id) == HOME
+
+
+async def test_a_draft_whose_file_cannot_be_read_so_stays_as_it_was(connected: Station) -> None:
+    first = await prepares(connected)
+    async with connected.db.write() as session:
+        for address in sorted(HOME):
+            reason, now = SuppressionReason.COMPLAINT, connected.clock()
+            await suppress(session, connected.team.id, address, reason, source="", now=now)
+
+    for column, code in {"private": "AUDIENCE_NO_RECIPIENTS", "nothing": "UNKNOWN_COLUMN"}.items():
+        with pytest.raises(BotError, match=code):
+            await again(connected, first, column)
+
+    assert await stored(connected) == {first.audience.id}
+    await confirm(connected, first)
+    with pytest.raises(BotError, match="is scheduled already"):
+        await again(connected, first)
+
+
+async def test_of_two_who_have_a_draft_read_again_at_once_one_has_it_and_nobody_is_in_both(connected: Station) -> None:
+    first = await prepares(connected)
+
+    outcomes = await asyncio.gather(
+        *(again(connected, first, column) for column in ("private", "work")), return_exceptions=True
+    )
+
+    (won,) = [outcome for outcome in outcomes if isinstance(outcome, Prepared)]
+    assert [type(outcome) for outcome in outcomes].count(BotError) == 1
+    confirmed = await confirm(connected, won)
+    assert len(await addresses_of(connected, confirmed.id)) == 3
+    assert confirmed.audience_id == won.audience.id
 
 
 # What a crash or a change of mind leaves behind

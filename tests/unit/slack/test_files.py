@@ -112,6 +112,28 @@ async def test_a_file_that_only_the_bot_sees_elsewhere_is_not_read(host: Host, s
     assert host.asked == ["/api/files.info"]
 
 
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        ({"user": ANN, "channels": [VAULT]}, True),
+        ({"user": BOB, "channels": [NEWS]}, True),
+        ({"user": BOB, "groups": [VAULT]}, False),
+        ({"user": BOB}, False),
+    ],
+)
+async def test_a_file_is_read_again_as_it_was_come_by(host: Host, file: dict[str, Any], read: bool) -> None:
+    host.file = {"size": len(CSV), **file}
+    files = Files(f"{host.url}/api/", Secret(TOKEN))
+    client = AsyncWebClient(token=TOKEN, base_url=f"{host.url}/api/")
+    if read:
+        with (await files.again(client, "F1", ANN, NEWS)).content as content:
+            assert content.read() == CSV
+    else:
+        with pytest.raises(BotError, match="FILE_UNREADABLE"):
+            await files.again(client, "F1", ANN, NEWS)
+        assert host.tokens == []
+
+
 @pytest.mark.parametrize("spoofed", ["{other}/file", "https://files.slack.com/file", "//127.0.0.1/file", "/file", ""])
 async def test_the_token_goes_to_no_other_host(host: Host, spoofed: str) -> None:
     async with serving(Host()) as other:
