@@ -1,4 +1,4 @@
-"""A writer changes only rows that it holds: those it has read locked, and those it has made.
+"""A writer changes only rows that it holds, those it has read locked and those it has made, and moves none illegally.
 
 PostgreSQL lets others write between a plain read and the change that follows from it (READ COMMITTED), and what they
 wrote is lost then. SQLite, which has one writer, hides that. So a session that is about to store such a change refuses,
@@ -12,6 +12,8 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.context import QueryContext
 from sqlmodel import Session, SQLModel
 
+from storage import transitions
+
 _HELD = "held"
 
 
@@ -20,7 +22,7 @@ class NotHeldError(RuntimeError):
 
 
 class WriterSession(Session):
-    """Refuses to change or delete a row that it does not hold."""
+    """Refuses to change or delete a row that it does not hold, or to move one to a state it may not go to."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -29,6 +31,7 @@ class WriterSession(Session):
 
 @event.listens_for(WriterSession, "before_flush")
 def _check(session: Session, *_: Any) -> None:
+    transitions.check(session.dirty)
     held = session.info[_HELD]
     for row in (*session.dirty, *session.deleted):
         if inspect(row).identity_key not in held and (row in session.deleted or session.is_modified(row)):

@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 from storage.database import Database
+from tests.triggers import triggers
 
 # Losing a test's database at a power cut is no loss, and each commit is some milliseconds faster.
 _FAST = "\nfsync = off\nfull_page_writes = off\nsynchronous_commit = off\nautovacuum = off\nmax_connections = 200\n"
@@ -196,8 +197,13 @@ def _memory() -> Path | None:
 
 
 async def _migrate(url: str) -> None:
+    """Bring it up to date, with triggers that refuse illegal moves."""
     database = Database(url)
     await database.start()
+    async with database.write() as session:
+        connection = await session.connection()
+        for statement in triggers(connection.dialect.name):
+            await connection.exec_driver_sql(statement)
     await database.stop()
 
 

@@ -97,11 +97,15 @@ class Sent:
     async def play(self, events: list[Event]) -> DeliveryState:
         """Let the events come, from a delivery in doubt on; what it ends as."""
         async with self.db.write() as session:
-            row = await session.get_one(Delivery, (self.broadcast_id, 0), with_for_update=True)
-            chunk = await session.get_one(Chunk, self.chunk_id, with_for_update=True)
-            row.state, chunk.state = S.IN_DOUBT, ChunkState.IN_DOUBT
-            session.add_all([row, chunk])
-            await session.flush()
+            old = await session.get_one(Delivery, (self.broadcast_id, 0), with_for_update=True)
+            called = await session.get_one(Chunk, self.chunk_id, with_for_update=True)
+            for gone in (old, called):
+                await session.delete(gone)
+                await session.flush()
+            row = Delivery(**old.model_dump() | {"state": S.IN_DOUBT})
+            for made in (Chunk(**called.model_dump() | {"state": ChunkState.IN_DOUBT}), row):
+                session.add(made)
+                await session.flush()
             for event in events:
                 await process_events(session, self.watched.mailer, [event], self.clock())
             await session.refresh(row)

@@ -322,6 +322,7 @@ async def test_what_waits_for_the_quota_goes_on_by_itself_unless_aws_says_that_s
 
 async def test_only_an_admin_resumes_what_bounces_stopped(connected: Station) -> None:
     broadcast = await connected.confirmed(3)
+    await connected.change(broadcast, state=BroadcastState.SENDING)
     await connected.change(broadcast, state=BroadcastState.STOPPED, pause_reasons=["reputation"])
     with pytest.raises(BotError, match="ADMINS_ONLY"):
         await connected.broadcasts.resume(connected.team, broadcast.id, broadcast.version, "U1")
