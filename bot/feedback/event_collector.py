@@ -66,19 +66,14 @@ class EventCollector:
         self._db = db
         self._clock = clock
         self._credential_store = credential_store
-        self._hurt: set[str] = set()  # ids of mailers to judge
-        self._judged: dict[str, datetime] = {}  # when they last were
 
     async def tick(self) -> None:
-        """Collect for every mailer that is due."""
-        await self._judge()
-        async with self._db.write() as session:
-            claims = await leases.claim_due(
-                session, [PollKind.FEEDBACK], now=self._clock(), lease=leases.LONGEST_POLL, limit=AT_ONCE
-            )
-        for outcome in await asyncio.gather(*map(self._collect, claims), return_exceptions=True):
+        """Judge and collect for every mailer that is due."""
+        claims = await self._claim(PollKind.REPUTATION, PollKind.FEEDBACK)
+        work = [self._judge(each) if each.kind is PollKind.REPUTATION else self._collect(each) for each in claims]
+        for outcome in await asyncio.gather(*work, return_exceptions=True):
             if isinstance(outcome, BaseException):  # it is due again when its lease ends
-                log.error("events could not be collected", exc_info=outcome)
+                log.error("events could not be collected or judged", exc_info=outcome)
 
     async def ingest(self, mailer: Mailer, bodies: Iterable[str]) -> None:
         """Write down what SNS's messages from the mailer's topic say, however they came.
@@ -107,12 +102,15 @@ class EventCollector:
         if not events:
             return
         now = self._clock()
+        hurts = any(event.kind in _HURTS for event in events)
         async with self._db.write() as session:
             await process_events(session, mailer, events, now)
+            if hurts:
+                await _want_judgement(session, mailer.id, now)
         await event_received(self._db, mailer, now)
-        if any(event.kind in _HURTS for event in events):
-            self._hurt.add(mailer.id)
-        await self._judge()
+        if hurts:
+            for claim in await self._claim(PollKind.REPUTATION):
+                await self._judge(claim)
 
     async def _collect(self, claim: leases.Claim) -> None:
         async with self._db.read() as session:
@@ -151,14 +149,21 @@ class EventCollector:
             there_is_more = len(messages) == at_once * event_queue.MOST_AT_ONCE
             at_once, wait = (min(2 * at_once, CALLS_AT_ONCE), 0) if there_is_more else (1, self._wait_seconds)
 
-    async def _judge(self) -> None:
-        """Judge the mailers that bounces or complaints have hurt, each now and then only: it counts a day's mails."""
-        now = self._clock()
-        due = {each for each in self._hurt if each not in self._judged or now - self._judged[each] >= _JUDGED_EVERY}
-        self._hurt -= due
-        for mailer_id in sorted(due):
-            self._judged[mailer_id] = now
-            await enforce(self._db, mailer_id, now)
+    async def _judge(self, claim: leases.Claim) -> None:
+        await enforce(self._db, claim.subject_id, self._clock())
+        async with self._db.write() as session:
+            await leases.end(session, claim)
+
+    async def _claim(self, *kinds: PollKind) -> list[leases.Claim]:
+        async with self._db.write() as session:
+            return await leases.claim_due(session, kinds, now=self._clock(), lease=leases.LONGEST_POLL, limit=AT_ONCE)
+
+
+async def _want_judgement(session: AsyncSession, mailer_id: str, now: datetime) -> None:
+    """Have the mailer judged, now and then only: it counts a day's mails."""
+    last = (await session.exec(select(Mailer.rated_at).where(Mailer.id == mailer_id))).first()
+    due_at = max(now, last + _JUDGED_EVERY) if last else now
+    await leases.schedule(session, PollKind.REPUTATION, mailer_id, due_at)
 
 
 async def _last_sent(session: AsyncSession, mailer: Mailer, now: datetime) -> datetime | None:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice
 from storage.database import Database
 from storage.models import Broadcast, Delivery, Mailer, Outbox, Team
 from storage.states import BroadcastState, DeliveryState
@@ -32,7 +31,7 @@ class Total:
         left: still to be sent.
         unfinished: broadcasts that are not done.
         unheard: mailed, and no event has come back to a team that gets events.
-        unsaid: messages about broadcasts that the channels do not have yet.
+        unsaid: messages and files that the channels do not have yet.
     """
 
     recipients: int
@@ -131,7 +130,7 @@ class Books:
             rows = await _rows(session, unfinished=False)
             hears = select(Broadcast.id).join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
             heard_of = set(await session.exec(hears.where(col(Mailer.queue_url).is_not(None))))
-            unsaid = select(func.count()).where(Outbox.kind == Notice.BROADCAST, col(Outbox.due_at).is_not(None))
+            unsaid = select(func.count()).where(col(Outbox.due_at).is_not(None))
             to_say = (await session.exec(unsaid)).one()
             going = select(func.count()).where(Broadcast.state != BroadcastState.DONE, Broadcast.confirmed_by != "")
             unfinished = (await session.exec(going)).one()

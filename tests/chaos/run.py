@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from random import Random
 
 from storage.sealing import KeyRing
 from tests.chaos.books import Books, BooksError, Total
+from tests.chaos.channels import Channels, Said
 from tests.chaos.havoc import A_MINUTE, BULK, Blow, Havoc
 from tests.chaos.team import Team
 from tests.databases import Databases
@@ -18,6 +20,7 @@ from tests.playground.forked import ForkedBot
 from tests.playground.stage import Bot, Stage, free_port, stage
 
 TEAMS = 8
+ACCOUNTS = 7  # the last two teams share one
 SIZES = (60, 200)  # of a broadcast
 LITTLE = 30  # recipients left, at which a team confirms the next broadcast
 LOST_REPLIES = 0.1  # of the calls; half of these are accepted
@@ -26,9 +29,9 @@ PATIENCE = 20  # of people, in seconds
 REST_SECONDS = 180.0
 TELL_SECONDS = 15.0
 _SETTINGS = {
-    "MAILROOM_POLL_PENDING_SECONDS": "600",
-    "MAILROOM_POLL_REVIEW_SECONDS": "600",
-    "MAILROOM_POLL_HEALTHY_SECONDS": "600",
+    "MAILROOM_POLL_PENDING_SECONDS": "60",
+    "MAILROOM_POLL_REVIEW_SECONDS": "60",
+    "MAILROOM_POLL_HEALTHY_SECONDS": "60",
     "MAILROOM_UNDO_SECONDS": "0",
     "PUBLIC_URL": "",  # so that a team without a queue hears of nothing
 }
@@ -39,30 +42,36 @@ class Result:
     """What the line of a database says."""
 
     total: Total
-    kills: int
-    stalls: int
+    done: Counter[Blow]
     lost_replies: int
     reported: int  # in doubt, as the channels' reports have it
     listed: int  # in doubt, as the API lists them
+    said: Said
 
     def line(self, kind: str) -> str:
         total = self.total
         return (
-            f"chaos {kind}: recipients {total.recipients}, kills {self.kills}, stalls {self.stalls}, "
+            f"chaos {kind}: recipients {total.recipients}, kills {self.done[Blow.KILL]}, "
+            f"stalls {self.done[Blow.STALL]}, "
             f"lost replies {self.lost_replies}, duplicates {total.duplicates}, lost {total.lost}, "
-            f"in doubt {self.reported} listed {self.listed}"
+            f"in doubt {self.reported} listed {self.listed}, messages {self.said.messages}, twice {self.said.twice}"
         )
 
     @property
     def is_right(self) -> bool:
         total = self.total
-        return not total.duplicates and not total.lost and self.reported == self.listed == total.in_doubt
+        right = not total.duplicates and not total.lost and self.reported == self.listed == total.in_doubt
+        return right and self.said.twice <= self.done.total()
 
 
 class Run:
-    def __init__(self, kind: str, on: Stage, havoc: Havoc, sizes: Random) -> None:
-        self._kind, self._on, self._havoc, self._sizes = kind, on, havoc, sizes
-        self._teams = [Team.new(on, number, hears_back=number % 4 == 0) for number in range(1, TEAMS + 1)]
+    def __init__(self, kind: str, on: Stage, havoc: Havoc, channels: Channels, sizes: Random, changes: Random) -> None:
+        self._kind, self._on, self._havoc, self._channels = kind, on, havoc, channels
+        self._sizes, self._changes = sizes, changes
+        self._teams = [
+            Team.new(on, number, account=f"{min(number, ACCOUNTS):012d}", hears_back=number % 4 == 0)
+            for number in range(1, TEAMS + 1)
+        ]
         self._lost_replies: list[Fault] = []
         self._few = asyncio.Semaphore(AT_ONCE)
         self._began = self._told = time.monotonic()
@@ -76,13 +85,14 @@ class Run:
         for number, blow in enumerate(blows):
             self._tell(f"{number} of {len(blows)} blows, {self._on.aws.mail_count} mails")
             await self._keep_sending()
+            self._changes.choice(self._teams).changes_at_aws(self._changes)
             await self._havoc.strike(blow)
         for fault in self._lost_replies:
             self._on.aws.heal(fault)
         total = await self._comes_to_rest()
-        done = self._havoc.done
         hits = sum(fault.hits for fault in self._lost_replies)
-        return Result(total, done[Blow.KILL], done[Blow.STALL], hits, await self._reported(), await self._listed())
+        in_doubt = await self._reported(), await self._listed()
+        return Result(total, self._havoc.done, hits, *in_doubt, await self._channels.check())
 
     async def _keep_sending(self) -> None:
         unsent = await self._havoc.books.unsent()
@@ -106,7 +116,7 @@ class Run:
             self._tell(f"coming to rest: {waits}, {total.unsaid} to say")
             await asyncio.sleep(1)
             if second % 10 == 9:
-                self._havoc.clock.advance(A_MINUTE)
+                self._havoc.clock.advance(10 * A_MINUTE)  # until a chart waits for nothing any more
         raise BooksError(f"it does not come to rest: {total}")
 
     async def _reported(self) -> int:
@@ -138,7 +148,7 @@ async def prepared(kind: str, databases: Databases, random: Random) -> AsyncIter
     keys = KeyRing.generate().export().reveal()
     with AwsPlayground(clock) as aws:
         aws.faults.random.seed(random.random())
-        sizes, blows = Random(random.random()), Random(random.random())  # noqa: S311 - apart, so that each repeats
+        sizes, changes, blows = (Random(random.random()) for _ in range(3))  # noqa: S311 - apart, so that each repeats
         own = {"MAILROOM_KEYS": keys, "CHAOS_CLOCK": str(clock.file), **_SETTINGS}
         async with stage(url, started_aws=aws, bot_class=ForkedBot, **own) as on:
             on.slack.patience = on.slack.delivery.ack_seconds = PATIENCE
@@ -149,7 +159,8 @@ async def prepared(kind: str, databases: Databases, random: Random) -> AsyncIter
                 await bots[1].start()
             havoc = Havoc(bots, aws, Books(url, aws), clock, databases, blows)
             try:
-                yield Run(kind, on, havoc, sizes), bots
+                channels = Channels(on.slack, on.bot.environment, clock)
+                yield Run(kind, on, havoc, channels, sizes, changes), bots
             finally:
                 for bot in bots:
                     await bot.kill()

@@ -4,6 +4,8 @@ import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from random import Random
 from typing import Any
 
 import aiohttp
@@ -39,16 +41,20 @@ class Team:
     token: str = ""
     tried: int = 0  # broadcasts
 
+    @property
+    def other_domain(self) -> str:
+        """Nobody sends from it, so that anything may become of it."""
+        return f"team-{self.number}.test"
+
     @classmethod
-    def new(cls, on: Stage, number: int, *, hears_back: bool) -> "Team":
+    def new(cls, on: Stage, number: int, *, account: str, hears_back: bool) -> "Team":
         admin = on.slack.person(f"Admin {number}", role="admin")
-        account = f"{number:012d}"
         key = on.aws.create_key(account, deny=() if hears_back else ("sqs:*",))
         channel = on.slack.channel(f"team-{number}", people=[admin])
         return cls(on, number, hears_back, admin, channel, on.aws.ses(account, REGION), key)
 
     async def connects(self) -> None:
-        """Connect the channel to its AWS account, and make a token for the API."""
+        """Connect the channel to its AWS account, add an identity, and make a token for the API."""
         self.ses.verify(DOMAIN)
         self.ses.grant_production(quota=10_000_000, rate=RATE)
         self.ses.refused_share, self.ses.names_others = REFUSED_WHOLE, True
@@ -56,7 +62,19 @@ class Team:
         for number in AWAY:
             self.ses.outcome(f"p{number}@elsewhere.test", "OUT_OF_OFFICE")
         await self._patiently(self._submits_key)
+        await self._patiently(self._adds_identity)
         await self._patiently(self._makes_token)
+
+    def changes_at_aws(self, random: Random) -> None:
+        """Have AWS find something else of the identity or of the account; nothing waits for it."""
+        changes = [
+            partial(self.ses.verify, self.other_domain),
+            partial(self.ses.fail, self.other_domain),
+            partial(self.ses.temporary_failure, self.other_domain),
+            partial(self.ses.enforcement, "PROBATION"),
+            partial(self.ses.enforcement, "HEALTHY"),
+        ]
+        random.choice(changes)()
 
     async def sends(self, size: int) -> None:
         """Confirm a broadcast to so many."""
@@ -76,6 +94,12 @@ class Team:
         modal.fill("Secret access key", self.key.secret_access_key)
         await modal.submit()
         await self.admin.sees(self.channel, "Connected to AWS account")
+
+    async def _adds_identity(self) -> None:
+        modal = await self._opens("/mailer identity", "Add identity", "Email address or domain")
+        modal.fill("Email address or domain", self.other_domain)
+        await modal.submit()
+        await self.admin.sees(self.channel, f"Put these records into the DNS of {self.other_domain}")
 
     async def _makes_token(self) -> None:
         modal = await self._opens("/mailer api", "API tokens", "Create token")

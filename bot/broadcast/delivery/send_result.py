@@ -1,8 +1,9 @@
 """One call in one attempt, and what its answer says of each of its recipients."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.broadcast.delivery.chunk import ClaimedChunk
 from bot.ses.bulk_send import EntryOutcome, EntryResult, names_sender
@@ -26,6 +27,7 @@ _OUTCOME_OF = {
     ErrorKind.BAD_REQUEST: EntryOutcome.REFUSED,
     ErrorKind.REJECTED: EntryOutcome.REFUSED,
 }
+_OF_ACCOUNT = frozenset({EntryOutcome.QUOTA, EntryOutcome.PAUSED, EntryOutcome.SUSPENDED})
 _FINAL = frozenset({EntryOutcome.SENT, EntryOutcome.FAILED, EntryOutcome.IN_DOUBT})
 
 
@@ -57,6 +59,11 @@ class SendResult:
         return bool(self.hopeless) or not self.outcomes <= _FINAL
 
     @property
+    def concerns_account(self) -> bool:
+        """Whether other broadcasts of the account have to wait as well."""
+        return self.lost_access is not None or bool(self.outcomes & _OF_ACCOUNT)
+
+    @property
     def is_refused(self) -> bool:
         """Whether AWS refused the call for what is in it, be it one recipient or what all of them share."""
         return EntryOutcome.REFUSED in self.outcomes
@@ -85,6 +92,21 @@ class SendResult:
     def troubled(self) -> bool:
         """Whether AWS had better be left alone for a while."""
         return self.too_fast or (self.error is not None and not self.is_refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A call that came back; `rest` is how many seconds to leave the account alone."""
+
+    call: ClaimedChunk
+    answer: SendResult
+    rest: float
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing follows from it but the states of its recipients."""
+        return not (self.rest or self.answer.has_consequences)
 
 
 async def send_chunk(call: ClaimedChunk) -> SendResult:

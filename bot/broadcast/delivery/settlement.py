@@ -4,11 +4,11 @@ What AWS provably did not take goes back to `pending`; what it may have taken is
 itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Update, bindparam, case, literal, or_
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, case, literal, or_
 from sqlmodel import SQLModel, col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,7 +16,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.broadcast.delivery.chunk import ClaimedChunk
 from bot.broadcast.delivery.fault_isolation import MOST_TRIES, decide_isolated
 from bot.broadcast.delivery.rate_limit import BACKPRESSURE_FACTOR
-from bot.broadcast.delivery.send_result import SendResult
+from bot.broadcast.delivery.send_result import Landed, SendResult
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.mailer.monitoring.facts import CONFIRM_AFTER, apply_refusal
@@ -82,27 +82,43 @@ _LATE = _DeliveryUpdates.where(DeliveryState.SENDING, DeliveryState.IN_DOUBT)
 
 
 async def record_result(
-    session: AsyncSession, call: ClaimedChunk, answer: SendResult, *, now: datetime, rest: float, tell: bool
+    session: AsyncSession, landed: Iterable[Landed], *, now: datetime, tell: Collection[str] = ()
 ) -> None:
-    """Write down what became of every entry, and what follows for the broadcast and its account.
+    """Write down what became of every entry of these calls, and what follows for their broadcasts and their account.
 
     Recording twice changes nothing, and so does recording after the lease was lost, apart from what is certain: an
-    entry in doubt that was sent.
-
-    Args:
-        session: the transaction.
-        call: what was claimed.
-        answer: what AWS said.
-        now: the time.
-        rest: seconds to leave the account alone; 0 where all is well.
-        tell: have the progress drawn again.
+    entry in doubt that was sent. `tell` are broadcasts of which the progress is drawn again.
     """
-    if rest:
-        await _slow_down(session, call, now + timedelta(seconds=rest), cut=answer.too_fast)
-    broadcast = None
-    if answer.has_consequences:
-        lock = select(Broadcast).where(Broadcast.id == call.broadcast_id).with_for_update()
-        broadcast = (await session.exec(lock.options(*WITHOUT_CONTENT))).first()
+    in_order = sorted(landed, key=lambda each: each.call.broadcast_id)
+    for each in in_order:
+        if each.rest:
+            await _slow_down(session, each.call, now + timedelta(seconds=each.rest), cut=each.answer.too_fast)
+    broadcasts = await _lock(session, in_order)
+    for each in in_order:
+        await _record(session, each.call, each.answer, broadcasts, now)
+        if (told := each.call.broadcast_id) in tell:
+            await announce(session, each.call.team_id, Notice.BROADCAST, told, now=now, not_within=TOLD_EVERY)
+
+
+async def _lock(session: AsyncSession, landed: Iterable[Landed]) -> Mapping[str, Broadcast]:
+    """Lock what may have to wait or stop, all at once and by id, as everybody does who locks several broadcasts."""
+    grave = [each for each in landed if each.answer.has_consequences]
+    if not grave:
+        return {}
+    wanted: list[ColumnElement[bool]] = [col(Broadcast.id).in_({each.call.broadcast_id for each in grave})]
+    if any(each.answer.concerns_account for each in grave):
+        held = grave[0].call.held
+        mailers = select(Mailer.id).where(Mailer.account_id == held.account_id, Mailer.region == held.region)
+        wanted.append(and_(col(Broadcast.state) == BroadcastState.SENDING, col(Broadcast.mailer_id).in_(mailers)))
+    rows = select(Broadcast).where(or_(*wanted)).order_by(Broadcast.id).options(*WITHOUT_CONTENT).with_for_update()
+    return {row.id: row for row in await session.exec(rows)}
+
+
+async def _record(
+    session: AsyncSession, call: ClaimedChunk, answer: SendResult, broadcasts: Mapping[str, Broadcast], now: datetime
+) -> None:
+    """Write down one call; `broadcasts` are those that may have to wait or stop."""
+    broadcast = broadcasts.get(call.broadcast_id) if answer.has_consequences else None
     cancelled = broadcast is not None and broadcast.state is BroadcastState.CANCELLED
     back = DeliveryState.CANCELLED if cancelled else DeliveryState.PENDING
     if broadcast is not None:
@@ -110,9 +126,7 @@ async def record_result(
     connection = await session.connection()
     on_time = await connection.run_sync(settle_chunk, call, answer, now, back)
     if broadcast is not None and on_time:
-        await _apply_consequences(session, call, answer, broadcast, now)
-    if tell:
-        await announce(session, call.team_id, Notice.BROADCAST, call.broadcast_id, now=now, not_within=TOLD_EVERY)
+        await _apply_consequences(session, call, answer, broadcast, broadcasts, now)
 
 
 def settle_chunk(
@@ -175,7 +189,12 @@ async def _slow_down(session: AsyncSession, call: ClaimedChunk, until: datetime,
 
 
 async def _apply_consequences(
-    session: AsyncSession, call: ClaimedChunk, answer: SendResult, broadcast: Broadcast, now: datetime
+    session: AsyncSession,
+    call: ClaimedChunk,
+    answer: SendResult,
+    broadcast: Broadcast,
+    broadcasts: Mapping[str, Broadcast],
+    now: datetime,
 ) -> None:
     """Hold or stop what AWS will not take any more."""
     outcomes = answer.outcomes
@@ -186,16 +205,18 @@ async def _apply_consequences(
     if EntryOutcome.IDENTITY in outcomes and broadcast.state is BroadcastState.SENDING:
         await pause(session, [broadcast], PauseReason.IDENTITY, now)
     if EntryOutcome.QUOTA in outcomes:
-        await pause(session, await _of_account(session, call), PauseReason.QUOTA, now)
+        await pause(session, _going(broadcasts), PauseReason.QUOTA, now)
     if outcomes & {EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
-        await pause(session, await _of_account(session, call), PauseReason.SENDING, now)
+        await pause(session, _going(broadcasts), PauseReason.SENDING, now)
     if answer.lost_access:
-        await _suspect(session, call, answer.lost_access, now)
+        await _suspect(session, call, answer.lost_access, broadcasts, now)
     if outcomes & {EntryOutcome.IDENTITY, EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
         await leases.schedule(session, PollKind.ACCOUNT, call.mailer.id, now)
 
 
-async def _suspect(session: AsyncSession, call: ClaimedChunk, error: SesError, now: datetime) -> None:
+async def _suspect(
+    session: AsyncSession, call: ClaimedChunk, error: SesError, broadcasts: Mapping[str, Broadcast], now: datetime
+) -> None:
     """Hold what the mailer sends until the monitor has asked AWS in another way."""
     mailer = await session.get(Mailer, call.mailer.id, with_for_update=True)
     if mailer is None or mailer.version != call.mailer.version:  # reconnected meanwhile: that was the old key
@@ -204,22 +225,9 @@ async def _suspect(session: AsyncSession, call: ClaimedChunk, error: SesError, n
         confirms = apply_refusal(mailer, Access.SUSPECT, error, now)
         session.add(mailer)
         await leases.schedule(session, confirms, mailer.id, now + CONFIRM_AFTER)
-    running = [each for each in await _of_account(session, call) if each.mailer_id == mailer.id]
+    running = [each for each in _going(broadcasts) if each.mailer_id == mailer.id]
     await pause(session, running, PauseReason.ACCESS, now)
 
 
-async def _of_account(session: AsyncSession, call: ClaimedChunk) -> Sequence[Broadcast]:
-    """Lock every broadcast that is sending through this AWS account."""
-    found = await session.exec(
-        select(Broadcast)
-        .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
-        .where(
-            Mailer.account_id == call.held.account_id,
-            Mailer.region == call.held.region,
-            Broadcast.state == BroadcastState.SENDING,
-        )
-        .order_by(Broadcast.id)
-        .options(*WITHOUT_CONTENT)
-        .with_for_update(of=Broadcast)
-    )
-    return found.all()
+def _going(broadcasts: Mapping[str, Broadcast]) -> list[Broadcast]:
+    return [each for each in broadcasts.values() if each.state is BroadcastState.SENDING]

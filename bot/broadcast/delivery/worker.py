@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -17,7 +17,7 @@ from bot.broadcast.delivery.claim import ChunkClaimer
 from bot.broadcast.delivery.completion import complete_broadcast, pause_blocked
 from bot.broadcast.delivery.fault_isolation import FaultIsolator
 from bot.broadcast.delivery.rate_limit import backoff
-from bot.broadcast.delivery.send_result import SendResult, send_chunk
+from bot.broadcast.delivery.send_result import Landed, SendResult, send_chunk
 from bot.broadcast.delivery.settlement import record_result, settle_chunk
 from bot.broadcast.pauses import RECHECK_EVERY, resume_cleared
 from bot.errors import BotError
@@ -48,21 +48,6 @@ class WorkerDeps:
     sleep: Callable[[float], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Landed:
-    """A call that came back; `rest` is how many seconds to leave the account alone."""
-
-    call: ClaimedChunk
-    answer: SendResult
-    rest: float
-    written: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing follows from it but the states of its recipients."""
-        return not (self.rest or self.answer.has_consequences)
-
-
 class DeliveryWorker:
     def __init__(self, tools: WorkerDeps, held: AccountLease, stopping: asyncio.Event) -> None:
         self._tools = tools
@@ -74,7 +59,7 @@ class DeliveryWorker:
         )
         self._calls: set[asyncio.Task[None]] = set()
         self._airborne = 0  # those of them that AWS has not answered
-        self._landed: list[_Landed] = []  # the others: until they are written down, what they brought stands here only
+        self._landed: list[Landed] = []  # the others: until they are written down, what they brought stands here only
         self._news = asyncio.Event()  # one has landed
         self._at_once = self._most_at_once = 1  # calls that may be under way; more of them while all goes well
         self._failures = 0  # of AWS, in a row
@@ -132,7 +117,7 @@ class DeliveryWorker:
             each.written.set()
         return step
 
-    async def _transaction(self, landed: Sequence[_Landed], *, claims: bool) -> Step:
+    async def _transaction(self, landed: Sequence[Landed], *, claims: bool) -> Step:
         """Do in one go what is done all the time, and in a session what is rare."""
         now = self._tools.clock()
         tell = {each.call.broadcast_id for each in landed} - {
@@ -143,9 +128,7 @@ class DeliveryWorker:
             airborne, room = self._airborne, self._at_once - self._airborne if claims else 0
             return await self._tools.db.run(lambda using: self._in_one_go(using, landed, now, airborne, room))
         async with self._tools.db.write() as session:
-            for each in landed:
-                told = each.call.broadcast_id in tell
-                await record_result(session, each.call, each.answer, now=now, rest=each.rest, tell=told)
+            await record_result(session, landed, now=now, tell=tell)
             if look:
                 await resume_cleared(session, self._held.account_id, self._held.region, self._tools.overviews, now)
         self._told |= dict.fromkeys(tell, now)
@@ -153,7 +136,7 @@ class DeliveryWorker:
         return Idle.AGAIN
 
     def _in_one_go(
-        self, connection: Connection, landed: Sequence[_Landed], now: datetime, airborne: int, room: int
+        self, connection: Connection, landed: Sequence[Landed], now: datetime, airborne: int, room: int
     ) -> Step:
         for each in landed:
             settle_chunk(connection, each.call, each.answer, now)
@@ -196,7 +179,7 @@ class DeliveryWorker:
         """Make the call; done when its result is written down."""
         try:
             answer = self._isolator.observe(call, await send_chunk(call))
-            landed = _Landed(call, answer, self._learn(call, answer))
+            landed = Landed(call, answer, self._learn(call, answer))
             self._landed.append(landed)
         finally:
             self._airborne -= 1

@@ -35,7 +35,7 @@ def upgrade() -> None:
     with op.batch_alter_table('poll') as batch_op:
         batch_op.drop_constraint(op.f('ck_poll_kind'), type_='check')
         batch_op.create_check_constraint(op.f('ck_poll_kind'), sa.column('kind').in_([
-            'account', 'access_check', 'feedback', 'self_test', 'suppressions', 'forwarding', 'channel',
+            'account', 'access_check', 'feedback', 'reputation', 'self_test', 'suppressions', 'forwarding', 'channel',
         ]))
     op.create_table('connect_draft',
     sa.Column('team_id', sa.String(), nullable=False),

@@ -296,6 +296,22 @@ async def test_where_the_database_is_away_no_message_is_passed_over(sent: Sent, 
     assert await suppressed(sent.db) == {"r0@else.test": "bounce"}
 
 
+async def test_bounces_are_judged_by_the_next_process_where_one_died_before_it_did(
+    sent: Sent, database_url: str
+) -> None:
+    await sent.store(1, S.SENT, topic_arn="t")
+    dying = MortalDatabase(database_url, sent.clock, dies_at=2)  # when the event is written down
+    try:
+        feedback = EventCollector(dying, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
+        with pytest.raises(OperationalError):
+            await feedback.ingest(await sent.mailer(), bounces_of(sent, 1))
+    finally:
+        await dying.stop()
+    assert await suppressed(sent.db) == {"r0@else.test": "bounce"}
+    await EventCollector(sent.db, sent.clock, CredentialStore(KeyRing.generate(), SesClients())).tick()
+    assert (await sent.mailer()).bounced_lately == 1
+
+
 # Silence
 
 
