@@ -112,6 +112,18 @@ async def test_nobody_is_asked_before_events_arrive_or_where_they_are_off(world:
     assert card.buttons.count(SWITCH_OFF) == 1
 
 
+@OVER_HTTP
+async def test_what_somebody_switches_off_at_aws_is_asked_about_no_longer(world: World) -> None:
+    await has_adopted(world)
+    await world.asks(world.ada, "/mailer", QUESTION)
+    world.ses.identities["acme.test"].forwards_feedback = False
+    await world.passes(DAY)
+    await world.does_its_chores()
+    assert SWITCH_OFF not in (await world.asks(world.ada, "/mailer", "As AWS told us")).buttons
+    assert not (await row(world)).forwarding_disabled
+    assert not switched(world)
+
+
 @OVER_SOCKET_MODE
 async def test_deleting_the_mailer_puts_back_what_was_on_and_nothing_else(world: World) -> None:
     await has_adopted(world)

@@ -47,7 +47,7 @@ def _is_unwanted(mailer: Mailer, row: Identity) -> bool:
 
 
 def _is_due(mailer: Mailer, row: Identity) -> bool:
-    """Whether AWS has to be asked. Where it was off already, somebody may have switched it on since."""
+    """Whether AWS has to be told. Where it was off already, somebody may have switched it on since."""
     if row.intent or row.state is IdentityState.GONE:
         return False
     if _is_unwanted(mailer, row):
@@ -121,12 +121,15 @@ class FeedbackForwarding:
     async def _bring_all_in_line(self, claim: leases.Claim, mailer: Mailer) -> None:
         ses = self._mailers.ses(mailer)
         for row in await self._mailers.identities(mailer):
-            if _is_due(mailer, row):
+            if _is_due(mailer, row) or needs_consent(mailer, row):
                 await self._bring_in_line(claim, ses, mailer, row)
                 await self._sleep(_BETWEEN_CALLS)
 
     async def _bring_in_line(self, claim: leases.Claim, ses: Ses, mailer: Mailer, row: Identity) -> None:
-        """Switch one off or on. That Mailroom is at it is stored first: what it began, it must be able to undo."""
+        """Switch one off or on, or see whether there is anything to ask a person about.
+
+        That Mailroom is at it is stored first: what it began, it must be able to undo.
+        """
         enabled = not _is_unwanted(mailer, row)
         if not row.forwarding_disabled:
             facts = await read_identity(ses, row.name)
@@ -135,6 +138,8 @@ class FeedbackForwarding:
             if not facts.feedback_forwarding:
                 await self._store(claim, row, enabled=False, by_us=False)
                 return
+        if needs_consent(mailer, row):
+            return
         await self._store(claim, row, enabled=True, by_us=True)
         try:
             await ses.set_feedback_forwarding(row.name, enabled=enabled)
