@@ -240,8 +240,8 @@ class AwsSession:
         """Prove that a role lets in nobody but this team; of a key there is nothing to prove.
 
         Raises:
-            SesError: as `role.prove`.
-            OpenRoleError: as `role.prove`.
+            SesError: as `assume_role.prove`.
+            OpenRoleError: as `assume_role.prove`.
         """
         if isinstance(role := self.credentials, AwsRole):
             await prove(lambda external_id: self._clients.assume(self, role, external_id), role.external_id, sleep)

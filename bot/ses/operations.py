@@ -143,6 +143,15 @@ class Ses:
             feedback_forwarding=bool(answer.get("FeedbackForwardingStatus", True)),
         )
 
+    async def find_identity(self, name: str) -> IdentityFacts | None:
+        """Ask for one identity; None when the account has none of that name."""
+        try:
+            return await self.identity(name)
+        except SesError as error:
+            if error.trouble is ErrorKind.NOT_FOUND:
+                return None
+            raise
+
     async def new_identity(self, name: str) -> IdentityFacts:
         """Ask for one created a moment ago, which AWS may not know everywhere yet."""
         for seconds in NEW_IDENTITY_WAITS:

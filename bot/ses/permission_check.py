@@ -1,7 +1,7 @@
 """Whether credentials may do all that Mailroom needs, action by action, with the set-up made on the way.
 
-Asked of IAM's simulator where that is allowed, else found out by calls that do no harm (probes.py). What the simulator
-denies is still tried: it knows nothing of resource policies. What it allows is believed.
+Asked of IAM's simulator where that is allowed, else found out by calls that do no harm: `permission_probes.py`. What
+the simulator denies is still tried: it knows nothing of resource policies. What it allows is believed.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ class _Check:
         fine: ErrorKind | None = None,
         not_yet: NotYet | None = None,
     ) -> dict[str, Any] | SesError:
-        """Make one call of the set-up (setup.Attempt).
+        """Make one call of the set-up (provisioning.Attempt).
 
         Where a call before it failed, a refusal over what is not there proves the right to ask, as in a probe.
         """

@@ -33,7 +33,7 @@ _REASONS: Final = {"BOUNCE": SuppressionReason.BOUNCE, "COMPLAINT": SuppressionR
 
 
 class AccountListSync:
-    """A chore (chores.py): once a day, when a mailer is connected, when production opens, and after a silence."""
+    """A job (periodic_jobs.py): once a day, when a mailer is connected, when production opens, and after a silence."""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ _FINAL = frozenset({EntryOutcome.SENT, EntryOutcome.FAILED, EntryOutcome.IN_DOUB
 class SendResult:
     """One result for each entry, and the error where the call as a whole failed.
 
-    What blame.py makes of it:
+    What `FaultIsolator` makes of it:
 
     Attributes:
         excused: what is transient of it is not counted against the recipients; where AWS said so, it is unwell.

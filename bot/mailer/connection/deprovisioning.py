@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from bot.mailer.identities.management import read_identity
 from bot.ses.client import AwsSession
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
@@ -60,6 +59,6 @@ async def _forward_again(ses: Ses, row: Identity) -> list[str]:
 
 async def _let_go(ses: Ses, name: str, configuration_set: str) -> None:
     """See to it that nobody's mail from the identity needs our configuration set; it was its default, once."""
-    facts = await read_identity(ses, name)
+    facts = await ses.find_identity(name)
     if facts is not None and facts.configuration_set == configuration_set:
         await ses.clear_configuration_set(name)

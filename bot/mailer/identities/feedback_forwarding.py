@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.errors import BotError
-from bot.mailer.identities.management import read_identity
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.feedback_route import events_arrive
 from bot.ses.errors import ErrorKind, SesError
@@ -132,7 +131,7 @@ class FeedbackForwarding:
         """
         enabled = not _is_unwanted(mailer, row)
         if not row.forwarding_disabled:
-            facts = await read_identity(ses, row.name)
+            facts = await ses.find_identity(row.name)
             if facts is None:
                 return
             if not facts.feedback_forwarding:

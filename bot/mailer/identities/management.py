@@ -95,7 +95,7 @@ class Identities:
 
     async def _read(self, mailer: Mailer, name: str) -> IdentityFacts | None:
         try:
-            return await read_identity(self._mailers.ses(mailer), name)
+            return await self._mailers.ses(mailer).find_identity(name)
         except SesError as error:
             raise self._mailers.explain(error) from error
 
@@ -157,13 +157,3 @@ async def _create(ses: Ses, name: str, configuration_set: str) -> bool:
 async def is_dead(ses: Ses, configuration_set: str) -> bool:
     """Whether it is one that a mailer made and took away again."""
     return configuration_set.startswith(PREFIX) and not await ses.has_configuration_set(configuration_set)
-
-
-async def read_identity(ses: Ses, name: str) -> IdentityFacts | None:
-    """Return what AWS says of an identity; None where it has none of that name."""
-    try:
-        return await ses.identity(name)
-    except SesError as error:
-        if error.trouble is ErrorKind.NOT_FOUND:
-            return None
-        raise

@@ -19,7 +19,7 @@ from bot.alerts.outbox import Notice, redraw
 from bot.email_addresses import parse_identity
 from bot.errors import BotError
 from bot.mailer.aws_states import identity_state_of
-from bot.mailer.identities.management import establish, read_identity
+from bot.mailer.identities.management import establish
 from bot.mailer.identities.recovery_state import Intent, ReplacementOptions, StaleActionError, as_seen, used_by_others
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import announce_added, managed_of, new_identity, record_identity
@@ -89,7 +89,7 @@ class IdentityRecovery:
         row = await self._as_seen(team, identity_id, version)
         ses = self._mailers.ses(mailer)
         try:
-            facts = await read_identity(ses, row.name)
+            facts = await ses.find_identity(row.name)
             default = await _default_set(ses, facts)
         except SesError as error:
             raise self._mailers.explain(error) from error
@@ -139,7 +139,7 @@ class IdentityRecovery:
                 "ASK_FIRST", f"Another channel began to use {old.identity.name} just now.", "Open the form again."
             )
         try:
-            there = await read_identity(self._mailers.ses(mailer), name)
+            there = await self._mailers.ses(mailer).find_identity(name)
         except SesError as error:
             raise self._mailers.explain(error, field="identity") from error
         detail = {"by": by, "name": name, "adopted": there is not None, "move": move, "remove": remove is not False}
@@ -219,7 +219,7 @@ class IdentityRecovery:
 
     async def _verify_anew(self, ses: Ses, mailer: Mailer, held: Identity) -> Identity:
         async with self._step(held, first=True):
-            facts = await read_identity(ses, held.name)
+            facts = await ses.find_identity(held.name)
             if facts is not None and _failed(facts):
                 await _delete(ses, held.name)
         async with self._step(held):

@@ -33,7 +33,7 @@ _MAY_SEND = frozenset({Sending.ENABLED, Sending.PROBATION})
 
 
 class FeedbackProbe:
-    """A chore (chores.py), from the moment a mailer is connected until an event has come, or none does."""
+    """A job (periodic_jobs.py), from the moment a mailer is connected until an event has come, or none does."""
 
     def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers) -> None:
         self._db = db

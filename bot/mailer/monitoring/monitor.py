@@ -196,16 +196,7 @@ class Monitor:
             if row.state is IdentityState.PENDING or states.get(row.name) not in {None, row.verification_status}
         ]
         some = random.sample(changing, min(len(changing), IN_FULL))
-        return _Seen(account, listed, {name: await self._in_full(ses, name) for name in some})
-
-    @staticmethod
-    async def _in_full(ses: Ses, name: str) -> IdentityFacts | None:
-        try:
-            return await ses.identity(name)
-        except SesError as error:
-            if error.trouble is ErrorKind.NOT_FOUND:
-                return None
-            raise
+        return _Seen(account, listed, {name: await ses.find_identity(name) for name in some})
 
     async def _take(self, session: AsyncSession, kind: PollKind, mailer: Mailer, result: _Result) -> Sequence[Identity]:
         if isinstance(result, _Seen):

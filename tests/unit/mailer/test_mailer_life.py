@@ -92,6 +92,14 @@ class LivingSes:
         mail_from = f"mail.{name}"
         return IdentityFacts(name, IdentityKind.DOMAIN, status, sends, "", status, (), "", mail_from, "", "", True)
 
+    async def find_identity(self, name: str) -> IdentityFacts | None:
+        try:
+            return await self.identity(name)
+        except SesError as error:
+            if error.trouble is ErrorKind.NOT_FOUND:
+                return None
+            raise
+
     async def new_identity(self, name: str) -> IdentityFacts:
         return await self.identity(name)
 
