@@ -63,7 +63,7 @@ class Teams:
             found = await session.exec(select(Team).where(Team.id == team_id, Team.slack_team_id == workspace))
             team = found.first()
         if team is None:
-            raise BotError("NOT_FOUND", "What this button or form belongs to is no longer there.", "Type `/mailer`.")
+            raise BotError("NOT_FOUND", "What this button or form belongs to is no longer there.", "Type /mailer.")
         return team
 
     async def create(self, channel: Channel, created_by: str) -> Team:

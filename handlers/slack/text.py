@@ -1,10 +1,12 @@
 """The one place where text from people and from AWS becomes text for Slack.
 
 Slack reads `& < >` as markup and nothing else may be escaped
-(https://docs.slack.dev/messaging/formatting-message-text#escaping). Control and bidirectional characters are dropped,
-so that nothing can be made to read as what it is not.
+(https://docs.slack.dev/messaging/formatting-message-text#escaping): a mark that would format, at the beginning or the
+end of a word, becomes a character that looks like it. Control and bidirectional characters are dropped, so that
+nothing can be made to read as what it is not.
 """
 
+import re
 import unicodedata
 from datetime import datetime
 
@@ -12,6 +14,8 @@ from storage.audit import API_TOKEN
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_LOOK_ALIKES = str.maketrans("*_~`", "∗ˍ∼ˋ")
+_FORMATS = re.compile(r"(?<![^\W_])[*_~`](?=\S)|(?<=\S)[*_~`](?![^\W_])")  # not within a word: first_name
 BAR_WIDTH = 20
 
 
@@ -26,13 +30,23 @@ def clean(text: str, limit: int = 2000) -> str:
 
 
 def esc(text: str, limit: int = 2000) -> str:
-    """Return the text for a `mrkdwn` place, so that it can neither ping nor link nor close a tag."""
-    return clean(text, limit).translate(_ESCAPES)
+    """Return the text for a `mrkdwn` place, so that it can neither ping nor link nor format nor close a tag."""
+    return _FORMATS.sub(lambda mark: mark[0].translate(_LOOK_ALIKES), clean(text, limit).translate(_ESCAPES))
 
 
 def code(text: str, limit: int = 300) -> str:
-    """Return the text as inline code; backticks cannot stand in it."""
-    return f"`{esc(text, limit).replace('`', 'ˋ')}`"
+    """Return the text as inline code, letter by letter; but backticks cannot stand in it."""
+    return f"`{in_code(text, limit)}`"
+
+
+def code_block(text: str, limit: int = 2900) -> str:
+    """Return the text as a block of code, as above."""
+    return f"```{in_code(text, limit)}```"
+
+
+def in_code(text: str, limit: int) -> str:
+    """Return the text for a place between backticks."""
+    return clean(text, limit).translate(_ESCAPES).replace("`", "ˋ")
 
 
 def mention(user_id: str) -> str:

@@ -1,14 +1,17 @@
 """What people type and what AWS says is shown as it is, and never pings the channel, forges a link or closes a tag."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from handlers.slack.text import code
+from handlers.slack.text import code, esc
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 
 HOSTILE = "<!channel> <@U0000000001> <https://evil.test|Log in> & &lt;"
 BIDI = "\u202e\u2066\u200f"  # what turns text round: mailed as typed, never shown in Slack
+FORMATTED = " *bold* _italic_ ~struck~ `code`"  # is mailed as typed too, and shown with characters that look like it
+SHOWN = " ∗bold∗ ˍitalicˍ ∼struck∼ ˋcodeˋ"
 MARKS = ("<!channel", "<@U0000000001", "<https://evil", "<!here", "<#C")
 
 
@@ -48,8 +51,14 @@ def told(world: World) -> list[Any]:
 
 
 def forged(world: World) -> list[str]:
-    """What Slack would take for a mention or a link of ours."""
-    return [text for text in marked_up(told(world)) if any(mark in text for mark in MARKS)]
+    """What Slack would take for a mention, a link or words in bold of ours."""
+    outside_code = re.compile(r"`[^`]*`")
+    return [
+        text
+        for text in marked_up(told(world))
+        if any(mark in text for mark in MARKS)
+        or any(word in outside_code.sub("", text) for word in FORMATTED.split()[:-1])
+    ]
 
 
 def turned_round(world: World) -> list[str]:
@@ -73,6 +82,15 @@ def test_the_scan_finds_what_is_not_escaped() -> None:
 
 def test_no_backtick_ends_code() -> None:
     assert code("a`b<!here>") == "`aˋb&lt;!here&gt;`"
+    assert code("_dmarc ses:*") == "`_dmarc ses:*`"
+
+
+def test_a_mark_that_formats_becomes_one_that_does_not_and_others_stay() -> None:
+    assert esc(FORMATTED) == SHOWN
+    assert esc("*a b* (_c_) __d__") == "∗a b∗ (ˍcˍ) ˍˍdˍˍ"
+    assert esc("2 * 3, {{first_name}}, ann_lee@acme.test, ~ 5, ses:*") == (
+        "2 * 3, {{first_name}}, ann_lee@acme.test, ~ 5, ses:∗"
+    )
 
 
 @OVER_HTTP
@@ -91,33 +109,35 @@ async def test_nothing_that_is_typed_or_uploaded_becomes_markup(world: World) ->
         '"<!channel>@elsewhere.test",Nobody,x\n'
         '<https://evil.test|ben@elsewhere.test>,"`<!here>`",x\n'
     )
-    modal = await world.composes(csv.encode(), subject=HOSTILE + BIDI, message=f"Dear {{{{first_name}}}}, {HOSTILE}")
+    modal = await world.composes(
+        csv.encode(), subject=HOSTILE + BIDI + FORMATTED, message=f"Dear {{{{first_name}}}}, {HOSTILE}"
+    )
     assert modal.title == "Check and send"
     assert f"Dear {HOSTILE}, {HOSTILE}" in modal.text
     assert HOSTILE in modal.text
     await modal.submit()
     await world.settle()
-    message = await world.bob.sees(world.news, HOSTILE)
+    message = await world.bob.sees(world.news, HOSTILE + SHOWN)
     await world.passes(31)
     assert "is done" in message.text
     unknown = await world.composes(csv.encode(), message="Dear {{nobody}}")
     assert "it has email, first_name, channel" in unknown.errors["Message"]
 
     assert (forged(world), turned_round(world), linked_by_slack(world)) == ([], [], [])
-    assert {mail.subject for mail in world.aws.mails} == {HOSTILE + BIDI}
+    assert {mail.subject for mail in world.aws.mails} == {HOSTILE + BIDI + FORMATTED}
 
 
 @OVER_SOCKET_MODE
 async def test_nothing_that_aws_says_becomes_markup(world: World) -> None:
     await world.connects()
-    world.aws.fail("ses:CreateEmailIdentity", "BadRequestException", message=HOSTILE + BIDI)
+    world.aws.fail("ses:CreateEmailIdentity", "BadRequestException", message=HOSTILE + BIDI + FORMATTED)
     identity = await world.opens(world.ada, "/mailer identity", "Add identity")
     identity.fill("Email address or domain", "acme.test")
     await identity.submit()
     assert HOSTILE in identity.errors["Email address or domain"]
     await identity.submit()
-    world.ses.fail("acme.test", HOSTILE + BIDI)
-    world.ses.deny_production(HOSTILE + BIDI)
+    world.ses.fail("acme.test", HOSTILE + BIDI + FORMATTED)
+    world.ses.deny_production(HOSTILE + BIDI + FORMATTED)
     await world.passes(600)
     await world.bob.sees(world.news, "AWS denied production access")
     assert HOSTILE[:10] in (await world.asks(world.bob, "/mailer", "Production access")).text
@@ -125,7 +145,7 @@ async def test_nothing_that_aws_says_becomes_markup(world: World) -> None:
     world.ses.verify("shop.test")
     world.ses.grant_production()
     await world.passes(600)
-    world.aws.fail("ses:SendBulkEmail", "BadRequestException", None, message=HOSTILE + BIDI)
+    world.aws.fail("ses:SendBulkEmail", "BadRequestException", None, message=HOSTILE + BIDI + FORMATTED)
     message = await world.sends(sender="hello@shop.test")
     assert "was stopped" in message.text
     assert HOSTILE in message.text

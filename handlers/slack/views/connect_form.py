@@ -20,7 +20,7 @@ from bot.ses.iam_policy import THIS_USER, policy_json
 from bot.ses.permission_check import AccessReport
 from bot.ses.regions import regions
 from handlers.slack import ids
-from handlers.slack.text import code, esc
+from handlers.slack.text import code, esc, in_code
 from handlers.slack.views.blocks import buttons, field, form, labelled, section
 from handlers.slack.views.permission_results import ticks
 from storage.states import SignIn
@@ -186,7 +186,7 @@ def _refused(report: AccessReport) -> list[Block]:
 def code_blocks(text: str) -> Sequence[Block]:
     """Show a text as code, cut at line ends where Slack's limit of a section wants it."""
     parts: list[str] = [""]
-    for line in esc(text, len(text)).splitlines(keepends=True):
+    for line in in_code(text, len(text)).splitlines(keepends=True):
         if len(parts[-1]) + len(line) > CODE_LIMIT:
             parts.append("")
         parts[-1] += line

@@ -9,7 +9,7 @@ from bot.mailer.aws_states import awaited_until
 from bot.mailer.identities.dns_records import DMARC, Finding, Found, Record
 from bot.mailer.identities.recovery_state import Intent
 from handlers.slack import ids
-from handlers.slack.text import code, esc, mention, when
+from handlers.slack.text import code, code_block, esc, mention, when
 from handlers.slack.views.blocks import Message, button, buttons, context, field, form, page, section
 from storage.models import Identity
 from storage.states import IdentityKind, IdentityState
@@ -148,12 +148,12 @@ def record_blocks(records: Sequence[Record]) -> list[Block]:
 
 def _record(record: Record) -> str:
     """A record with the labels that the forms of registrars have."""
-    lines = [f"*{esc(record.purpose)}* · {record.type}", f"Name ```{esc(record.name)}```"]
+    lines = [f"*{esc(record.purpose)}* · {record.type}", f"Name {code_block(record.name)}"]
     if record.purpose == DMARC and record.name.count(".") > 2:  # `_dmarc`, and more than a domain and its ending
         lines.append("Only if no domain above this one has a DMARC record, which holds here too.")
     if record.priority:
         lines.append(f"Priority `{record.priority}`")
-    return "\n".join([*lines, f"Value ```{esc(record.target)}```"])
+    return "\n".join([*lines, f"Value {code_block(record.target)}"])
 
 
 def checked(row: Identity, findings: Sequence[Finding]) -> View:
