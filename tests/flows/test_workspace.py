@@ -145,7 +145,9 @@ async def test_who_was_deactivated_is_refused_after_five_minutes_at_the_latest(w
 
 
 @OVER_HTTP
-async def test_a_click_for_which_slack_names_two_channels_does_nothing(world: World) -> None:
+async def test_a_click_for_which_slack_names_two_channels_does_nothing_and_says_so(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     await world.is_open()
     message = await world.confirms(await world.composes())
     other = world.slack.channel("other", people=[world.bob], bot_in=True)
@@ -156,6 +158,10 @@ async def test_a_click_for_which_slack_names_two_channels_does_nothing(world: Wo
     await world.bot.tasks.idle()
 
     assert await world.everything_stored() == stored
+    said = await world.bob.sees(world.news, "Slack named two different channels for this click, so nothing was done.")
+    assert said.ephemeral
+    (record,) = [record for record in caplog.records if "MISMATCH" in record.message]
+    assert record.exc_info is None
 
 
 @OVER_HTTP

@@ -6,6 +6,7 @@ supervised tasks, since an exception right after an `ack()` would swallow that a
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,12 +31,14 @@ from handlers.slack.dispatch.interaction import (
     from_shortcut,
     from_submission,
 )
-from handlers.slack.dispatch.responder import ProgressView, Responder, unexpected
+from handlers.slack.dispatch.responder import ProgressView, Responder, unexpected, whisper
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Message, Modal, Reply, refusal, waiting
 from storage import leases
 from storage.database import Database
 from storage.models import Team
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,13 @@ class Listeners:
     async def _clicked(
         self, body: Body, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str, what: str
     ) -> None:
-        at = from_click(body)
+        try:
+            at = from_click(body)
+        except BotError as error:
+            log.warning("a click was refused: %s", error)
+            if response_url := body.get("response_url"):
+                await whisper(str(response_url), refusal(error))
+            return
         if not at.view_id or (body.get("view") or {}).get("type") != "modal":
             await self._open(at, client, permission, handler, opens)
             return

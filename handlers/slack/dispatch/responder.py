@@ -38,6 +38,12 @@ def unexpected(error: Exception) -> Message:
     )
 
 
+async def whisper(response_url: str, message: Message) -> None:
+    """Say it to one person, in answer to what they did."""
+    webhook = AsyncWebhookClient(response_url)
+    await webhook.send(response_type="ephemeral", replace_original=message.replaces, **message.payload())
+
+
 class ProgressView:
     """The view that stands in for an answer: once it is shown, long work can say in it how far it is.
 
@@ -140,8 +146,7 @@ class Responder:
         if not message.text:
             return
         if self._at.response_url:
-            webhook = AsyncWebhookClient(self._at.response_url)
-            await webhook.send(response_type="ephemeral", replace_original=message.replaces, **message.payload())
+            await whisper(self._at.response_url, message)
             return
         team = await self._teams.get(self._at.ref.team_id, self._at.workspace)
         await self._client.chat_postEphemeral(channel=team.channel_id, user=self._at.user_id, **message.payload())
