@@ -234,7 +234,8 @@ async def test_an_app_that_may_not_upload_says_what_mends_it(world: World) -> No
 
     await presses(world, message, "Get the list", world.bob)
 
-    await world.bob.sees(world.bob.dm, "the app lacks the scope files:write: install it again")
+    told = await world.bob.sees(world.bob.dm, "the app lacks the scope files:write: install it again")
+    assert "The list of “Spring news”" in told.text
     assert not files_in(world, world.bob)
 
 

@@ -21,7 +21,7 @@ from bot.teams import reachability
 from handlers.slack.api_errors import FAILURES, RATE_LIMITED, code_of, passes, retry_after
 from handlers.slack.file_transfer import Files, Upload
 from handlers.slack.outbound.notifier import LONGEST_WAIT
-from handlers.slack.views.blocks import Message
+from handlers.slack.views.blocks import Message, section
 from storage import leases
 from storage.database import Database
 from storage.models import Outbox, Team
@@ -87,8 +87,6 @@ class Uploader:
             await self._bring(row)
         except NotYet as early:
             await self._finish(row, retry_at=self._clock() + early.wait)
-        except SlackApiError as error:
-            await self._refused(row, error)
         except (ClientError, TimeoutError, OSError) as error:
             await self._fail(row, code_of(error))
         finally:
@@ -99,10 +97,14 @@ class Uploader:
         if upload is None:
             await self._finish(row)
             return
-        with upload.content:
-            channel_id, thread_ts = await self._place(row, upload.comment)
-            await self._files.upload(self._client, upload, channel_id, thread_ts)
-        await self._finish(row, attempts=0, last_error="")
+        try:
+            with upload.content:
+                channel_id, thread_ts = await self._place(row, upload.comment)
+                await self._files.upload(self._client, upload, channel_id, thread_ts)
+        except SlackApiError as error:
+            await self._refused(row, error, upload.comment)
+        else:
+            await self._finish(row, attempts=0, last_error="")
 
     async def _place(self, row: Outbox, comment: Message | None) -> tuple[str, str | None]:
         """Return where the file goes: under a message in the channel, or to a person, who is told of it first."""
@@ -119,7 +121,7 @@ class Uploader:
             await self._finish(row, retry_at=row.due_at, channel_id=row.channel_id, ts=row.ts)
         return row.channel_id, None
 
-    async def _refused(self, row: Outbox, error: SlackApiError) -> None:
+    async def _refused(self, row: Outbox, error: SlackApiError, comment: Message | None) -> None:
         code = code_of(error)
         if passes(code):
             wait = retry_after(error) if code == RATE_LIMITED else 0
@@ -129,16 +131,17 @@ class Uploader:
         else:
             log.warning("Slack does not take the file %s: %s", row.key, code)
             await self._finish(row, last_error=code)
-            await self._confess(row, code)
+            await self._confess(row, code, comment)
 
-    async def _confess(self, row: Outbox, code: str) -> None:
-        """Tell whoever waits for it that it does not come, in the message that announced it."""
-        if not row.user_id:
+    async def _confess(self, row: Outbox, code: str, comment: Message | None) -> None:
+        """Tell whoever waits for it that it does not come, below what announced it."""
+        if not row.user_id or comment is None:
             return
         why = "the app lacks the scope files:write: install it again" if code == "missing_scope" else code
         with suppress(*FAILURES):
             text = f":warning: Slack did not take the file ({why}). Ask for it again once that is mended."
-            await self._client.chat_update(channel=row.channel_id, ts=row.ts, text=text, blocks=[])
+            told = Message(text, [*comment.blocks, section(text)])
+            await self._client.chat_update(channel=row.channel_id, ts=row.ts, **told.payload())
 
     async def _fail(self, row: Outbox, why: str, *, wait: timedelta = timedelta()) -> None:
         log.info("the file %s is tried again: %s", row.key, why)
