@@ -9,6 +9,7 @@ from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.csv_reader import CsvAudience, Member, read_csv
+from bot.broadcast.audience.import_limits import ImportLimits
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
 from bot.broadcast.audience.store import (
@@ -22,6 +23,7 @@ from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.warnings import gaps, remarks
 from bot.broadcast.controls import AfterChange, BroadcastControls, lock, no_op, require_version
 from bot.broadcast.draft import Addresses, Draft, Prepared, Upload, check_start, compile_draft, sample
+from bot.broadcast.open_limits import check_drafts, check_live
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.progress import Progress, progress_of
 from bot.broadcast.transitions import transition
@@ -35,7 +37,6 @@ from storage.states import BroadcastState, SendKind
 __all__ = ["Broadcasts", "Draft", "Prepared", "Upload"]
 
 SAMPLES = 3  # of how it reads
-IMPORTS = 3  # files read at once; the others wait
 HELD = timedelta(days=1)
 
 
@@ -55,7 +56,7 @@ class Broadcasts(BroadcastControls):
         self._undo = timedelta(seconds=undo_seconds)
         self._test_limit = test_limit
         self._public_url = public_url
-        self._imports = asyncio.Semaphore(IMPORTS)
+        self.imports = ImportLimits()
 
     async def hold(self, team: Team, by: str, upload: Upload) -> Audience:
         """Read an audience and hold it, for a day, for the broadcast that this person is going to write to it.
@@ -63,7 +64,7 @@ class Broadcasts(BroadcastControls):
         Raises:
             BotError: about the file.
         """
-        async with self._imports:
+        async with self.imports.turn(team.id, waits=upload.waits):
             sheet = await asyncio.to_thread(_read, upload)
             return await self._store(team, by, upload, sheet, held_until=self._clock() + HELD)
 
@@ -87,6 +88,8 @@ class Broadcasts(BroadcastControls):
         """
         addresses = Addresses.of(draft)
         start_at = check_start(start_at, self._clock())
+        async with self._db.read() as session:
+            await check_drafts(session, team)
         mailer, _ = await self._preflight.check(
             team, addresses.sender, SendKind.BROADCAST, 1
         )  # before a long file is read
@@ -99,7 +102,7 @@ class Broadcasts(BroadcastControls):
             broadcast = self._row(mailer, source, draft, addresses, await fixed_for(source.columns), by)
             broadcast.start_at = start_at
             return await self._keep(team, broadcast, source, name)
-        async with self._imports:
+        async with self.imports.turn(team.id, waits=source.waits):
             sheet = await asyncio.to_thread(_read, source, draft)
             fixed = await fixed_for(sheet.columns)
             audience = await self._store(team, by, source, sheet)
@@ -132,7 +135,7 @@ class Broadcasts(BroadcastControls):
         old = await self.audience_of(team, broadcast_id, version)
         broadcast = await self.get(team, broadcast_id)
         draft = Draft.of(broadcast)
-        async with self._imports:
+        async with self.imports.turn(team.id, waits=upload.waits):
             sheet = await asyncio.to_thread(_read, upload, draft)
             fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, sheet.columns)
             audience = await self._store(team, old.created_by, upload, sheet)
@@ -141,7 +144,8 @@ class Broadcasts(BroadcastControls):
             broadcast.sqlmodel_update(changes)
             prepared = await self._with_recipients(team, broadcast, audience)
             async with self._db.write() as session:
-                if name := (await session.get_one(Audience, old.id)).name:  # first: it locks the team
+                await _lock_team(session, team)
+                if name := (await session.get_one(Audience, old.id)).name:
                     await save_as(session, team, audience, name, old.created_by, self._clock())
                 draft_row = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
                 await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == broadcast_id))
@@ -179,6 +183,8 @@ class Broadcasts(BroadcastControls):
         broadcast = self._row(mailer, audience, draft, addresses, fixed, by, SendKind.TEST)
         broadcast.confirmed_by, broadcast.start_at = by, now
         async with self._db.write() as session:
+            await _lock_team(session, team)
+            await check_live(session, team)
             session.add(broadcast)
             await session.flush()
             await create_deliveries(session, broadcast, now)
@@ -193,12 +199,15 @@ class Broadcasts(BroadcastControls):
         Raises:
             BotError: NOT_FOUND, ALREADY, or the guard says no.
         """
+        await self.check_room(team)
         draft = await self.get(team, broadcast_id)
         await self._preflight.check(team, draft.from_address, draft.kind, draft.size)
         while not await self._deliveries_are_made(team, broadcast_id, version):
             pass
         async with self._db.write() as session:
+            await _lock_team(session, team)
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
+            await check_live(session, team)
             now = self._clock()
             soonest = now + self._undo
             broadcast.start_at = max(broadcast.start_at or soonest, soonest)
@@ -206,6 +215,11 @@ class Broadcasts(BroadcastControls):
             await transition(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.confirm", now=now)
             await also(session, broadcast)
         return broadcast
+
+    async def check_room(self, team: Team) -> None:
+        """Raise BotError TOO_MANY_BROADCASTS where one more could not be confirmed."""
+        async with self._db.read() as session:
+            await check_live(session, team)
 
     async def discard(self, draft: Broadcast) -> None:
         """Forget a draft that nobody is going to confirm."""
@@ -262,7 +276,9 @@ class Broadcasts(BroadcastControls):
     async def _keep(self, team: Team, broadcast: Broadcast, audience: Audience, name: str = "") -> Prepared:
         prepared = await self._with_recipients(team, broadcast, audience)
         async with self._db.write() as session:
-            if name:  # first: it locks the team
+            await _lock_team(session, team)
+            await check_drafts(session, team)
+            if name:
                 await save_as(session, team, audience, name, broadcast.created_by, self._clock())
             session.add(broadcast)
         return prepared
@@ -328,6 +344,11 @@ class Broadcasts(BroadcastControls):
             created_by=by,
             created_at=self._clock(),
         )
+
+
+async def _lock_team(session: AsyncSession, team: Team) -> None:
+    """Lock the team, before any of its broadcasts is."""
+    await session.get_one(Team, team.id, with_for_update=True)
 
 
 def _read(upload: Upload, draft: Draft | None = None) -> CsvAudience:

@@ -57,6 +57,7 @@ class Upload:
         file_id: Slack's, where it is there.
         choice: what somebody has said about it.
         progress: is told how many rows are read.
+        waits: for its turn, as long as that takes.
         rejects: takes the rows that are left out.
     """
 
@@ -65,6 +66,7 @@ class Upload:
     file_id: str = ""
     choice: Choice = ANY
     progress: Progress = nobody
+    waits: bool = True
     rejects: RejectedRows = field(default_factory=RejectedRows)
 
     def close(self) -> None:

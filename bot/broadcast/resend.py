@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.controls import lock, require_version
+from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
@@ -82,6 +83,7 @@ class Resends:
         async with self._db.write() as session:
             await schedule_sending(session, mailer.account_id, mailer.region, now)
             broadcast = await lock(session, team, broadcast_id, version, _DONE)
+            await check_live(session, team)
             moved = await _put_back(session, broadcast, what, now)
             if not moved:
                 raise _nothing(what)

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from storage.models import Audit, Broadcast
+from bot.broadcast.open_limits import LIVE
+from storage.models import Audit, Broadcast, Team
 from tests.flows.program import PROBLEM, Got, Program
 from tests.flows.test_broadcast import people, the_broadcast
 from tests.flows.world import OVER_HTTP, UNDO_SECONDS, World
@@ -172,3 +173,38 @@ async def test_a_saved_audience_and_a_later_start(world: World, program: Program
     assert len(world.aws.mails) == 2
     await world.passes(3700)
     assert len(world.aws.mails) == 4
+
+
+@OVER_HTTP
+async def test_while_an_audience_of_the_channel_is_read_a_program_is_told_to_come_again(
+    world: World, program: Program
+) -> None:
+    await world.is_open()
+    async with world.bot.db.read() as session:
+        team = (await session.exec(select(Team))).one()
+    imports = world.bot.services.broadcasts.imports
+    imports.patience = 0
+
+    async with imports.turn(team.id, waits=True):
+        refused = await create(program, "k1")
+
+    assert (refused.status, refused.json["code"]) == (429, "IMPORT_UNDER_WAY")
+    assert refused.headers["Retry-After"] == "5"
+    assert await drafts(world) == 0
+    assert (await create(program, "k1")).status == 201
+
+
+@OVER_HTTP
+async def test_a_program_cannot_have_more_broadcasts_open_than_a_channel_may(world: World, program: Program) -> None:
+    await world.is_open()
+    made = await create(program)
+    async with world.bot.db.write() as session:
+        row = await session.get_one(Broadcast, made.json["id"])
+        for _ in range(LIVE - 1):
+            session.add(Broadcast(**row.model_dump(exclude={"id"})))
+
+    refused = await create(program)
+
+    assert (refused.status, refused.json["code"]) == (409, "TOO_MANY_BROADCASTS")
+    assert "100 broadcasts that are scheduled, being sent or paused" in refused.json["detail"]
+    assert await drafts(world) == LIVE

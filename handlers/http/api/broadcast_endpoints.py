@@ -54,6 +54,7 @@ class Sending:
         bearer, given = asked.bearer, asked.input
 
         async def send(also: AfterChange) -> None:
+            await self.broadcasts.check_room(bearer.team)
             source = await self._source(asked)
             draft = Draft(given.sender, given.reply_to, given.subject, given.preheader, _rich_text(given.message))
             with closing(source) if isinstance(source, Upload) else nullcontext():
@@ -117,7 +118,7 @@ class Sending:
             raise Refusal.invalid("audience", "Give either audience, as CSV, or the name of a saved_audience.")
         if given.audience:
             choice = Choice(given.address_column, keep_marked=given.keep_marked_rows)
-            return Upload(io.BytesIO(given.audience.encode()), choice=choice)
+            return Upload(io.BytesIO(given.audience.encode()), choice=choice, waits=False)
         try:
             return await self.audiences.named(asked.bearer.team, given.saved_audience)
         except BotError as error:

@@ -28,9 +28,14 @@ _STATUSES = {  # of a BotError's code; all others are about the input: 422
     "NOT_FOUND": 404,
     "ADMINS_ONLY": 403,
     "ALREADY": 409,
+    "IMPORT_UNDER_WAY": 429,
     "SUPPRESSION_STAYS": 409,
+    "TOO_MANY_BROADCASTS": 409,
     "WAITING": 409,
 }
+
+
+_RETRY_AFTER = "5"  # seconds
 
 
 class InvalidParameter(BaseModel):
@@ -129,7 +134,15 @@ def _of_bot_error(error: BotError) -> Refusal:
     named = [InvalidParameter(parameter=error.field, detail=error.text)] if error.field else []
     if isinstance(error, NotReadyError):
         return Refusal(409, error.code, error.text, errors=named, blockers=error.readiness.blockers)
-    return Refusal(status, error.code, error.text, errors=named, candidates=error.candidates, line=error.line)
+    return Refusal(
+        status,
+        error.code,
+        error.text,
+        errors=named,
+        candidates=error.candidates,
+        line=error.line,
+        headers={"Retry-After": _RETRY_AFTER} if status == 429 else None,
+    )
 
 
 def _of_http(error: web.HTTPException) -> Refusal:

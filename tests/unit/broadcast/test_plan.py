@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Awaitable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from bot.broadcast.broadcasts import IMPORTS
+from bot.broadcast.audience.import_limits import AT_ONCE
+from bot.broadcast.broadcasts import Prepared
 from bot.broadcast.draft import Upload
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Confirmation
@@ -94,12 +96,41 @@ async def test_only_some_files_are_read_at_once_and_the_others_wait(connected: S
             await connected.broadcasts.last_sender(connected.team)
         inside -= 1
 
-    uploads = [Upload(csv(3).file, progress=progress) for _ in range(3 * IMPORTS)]
+    teams = [connected.team, *(connected.new_team(f"C{number}") for number in range(2, 2 + 2 * AT_ONCE))]
+    for team in teams[1:]:
+        await connected.connect(team)
     prepared = await asyncio.gather(
-        *(connected.broadcasts.prepare(connected.team, "U1", draft(), upload, None) for upload in uploads)
+        *(
+            connected.broadcasts.prepare(team, "U1", draft(), Upload(csv(3).file, progress=progress), None)
+            for team in teams
+        )
     )
-    assert [one.broadcast.size for one in prepared] == [3] * len(uploads)
-    assert most == IMPORTS
+    assert [one.broadcast.size for one in prepared] == [3] * len(teams)
+    assert most == AT_ONCE
+
+
+async def test_of_a_team_one_file_is_read_at_once_and_a_program_does_not_wait_for_long(connected: Station) -> None:
+    inside, most = 0, 0
+
+    async def progress(_: int) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await connected.broadcasts.last_sender(connected.team)
+        inside -= 1
+
+    def prepare(*, waits: bool) -> Awaitable[Prepared]:
+        upload = Upload(csv(3).file, progress=progress, waits=waits)
+        return connected.broadcasts.prepare(connected.team, "U1", draft(), upload, None)
+
+    prepared = await asyncio.gather(*(prepare(waits=True) for _ in range(3)))
+    assert (len(prepared), most) == (3, 1)
+
+    connected.broadcasts.imports.patience = 0
+    async with connected.broadcasts.imports.turn(connected.team.id, waits=True):
+        with pytest.raises(BotError, match="IMPORT_UNDER_WAY"):
+            await prepare(waits=False)
+    assert (await prepare(waits=False)).broadcast.size == 3
 
 
 async def test_one_of_the_samples_shows_what_is_said_to_who_has_no_value(connected: Station) -> None:

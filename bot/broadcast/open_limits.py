@@ -1,0 +1,39 @@
+"""How many broadcasts a team may have open, so that no program fills the database with them."""
+
+from collections.abc import Collection
+
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.errors import BotError
+from storage.models import Broadcast, Team
+from storage.states import BroadcastState
+
+DRAFTS, LIVE = 200, 100
+_LIVE = {BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED}
+
+
+async def check_drafts(session: AsyncSession, team: Team) -> None:
+    """Raise BotError TOO_MANY_BROADCASTS where one more draft would be too many.
+
+    Whoever is about to add one has the team locked, so that of two who take the last place one is refused.
+    """
+    if await _count(session, team, {BroadcastState.DRAFT}) >= DRAFTS:
+        raise _too_many(f"{DRAFTS} drafts", "Send or cancel one: `/broadcast list` has them.")
+
+
+async def check_live(session: AsyncSession, team: Team) -> None:
+    """The same for one more that is scheduled, being sent or paused."""
+    if await _count(session, team, _LIVE) >= LIVE:
+        raise _too_many(
+            f"{LIVE} broadcasts that are scheduled, being sent or paused", "Wait until one is done, or cancel one."
+        )
+
+
+async def _count(session: AsyncSession, team: Team, states: Collection[BroadcastState]) -> int:
+    counted = select(func.count()).where(Broadcast.team_id == team.id, col(Broadcast.state).in_(states))
+    return (await session.exec(counted)).one()
+
+
+def _too_many(what: str, next_step: str) -> BotError:
+    return BotError("TOO_MANY_BROADCASTS", f"This channel has {what}, which is all it can have.", next_step)
