@@ -109,7 +109,7 @@ async def finish_message(
 ) -> bool:
     """Record that the message is shown as it was wanted when it was claimed, or is to be tried again at `retry_at`.
 
-    Where it was wanted anew meanwhile, it is due at once. `values` are further columns (`ts`, `last_error`, …).
+    Where it was wanted again meanwhile, it is due at once. `values` are further columns (`ts`, `last_error`, …).
     False: the claim was lost, and nothing is recorded.
     """
     values["claims"] = 0

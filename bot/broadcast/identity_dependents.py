@@ -46,7 +46,7 @@ class Waiting:
     ) -> None:
         """Have them sent from the new identity: the same local part at a domain, else the address itself.
 
-        The message is compiled anew, since it may name the sender: with the team's settings of today.
+        The message is compiled again, since it may name the sender: with the team's settings of today.
         """
         for broadcast in broadcasts:
             before = broadcast.from_address

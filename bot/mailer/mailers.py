@@ -130,7 +130,7 @@ class Mailers:
         return self._credential_store.session(mailer)
 
     def ses(self, mailer: Mailer, *, renewed: bool = False) -> Ses:
-        """Return this mailer's SES; `renewed` to ask a role anew whether it still lets Mailroom in."""
+        """Return this mailer's SES; `renewed` to ask a role again whether it still lets Mailroom in."""
         return Ses(self._renewed(mailer) if renewed else self._credential_store.session(mailer))
 
     async def recheck(self, mailer: Mailer) -> AccessReport:

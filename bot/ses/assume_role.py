@@ -185,7 +185,7 @@ class Roles:
                     opened.key = None
 
     def renew(self, owner: str, version: int) -> None:
-        """Have the next call ask the role anew whether it still lets Mailroom in."""
+        """Have the next call ask the role again whether it still lets Mailroom in."""
         opened = self._opened.get((owner, version))
         if opened is not None:
             opened.renew_at = 0

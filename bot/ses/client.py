@@ -112,7 +112,7 @@ class SesClients:
     ) -> AwsSession:
         """Call AWS as `owner` (a mailer's id, or a connection that is being checked) in one region.
 
-        `version` is that of the owner's credentials: with another one, a role is assumed anew. Its sessions are named
+        `version` is that of the owner's credentials: with another one, a role is assumed again. Its sessions are named
         after the `connection` in the logs of the team's account.
         """
         return AwsSession(self, owner, version, credentials, region, f"mailroom-{connection}")
@@ -153,7 +153,7 @@ class SesClients:
         return self._roles.key(session.owner, session.version, session.credentials, session.region, session.name)
 
     def renew(self, session: AwsSession, expired: AwsKey | None = None) -> bool:
-        """Have a role asked anew at the next call, in any case where its credentials have expired; say if it is one."""
+        """Have a role asked again at the next call, in any case where its credentials have expired; say if it is one."""
         if isinstance(session.credentials, AwsKey):
             return False
         if expired is None:
@@ -233,7 +233,7 @@ class AwsSession:
         await self._clients.sleep(seconds)
 
     def renew(self) -> None:
-        """Have a role asked anew at the next call whether it still lets Mailroom in; a key is always asked."""
+        """Have a role asked again at the next call whether it still lets Mailroom in; a key is always asked."""
         self._clients.renew(self)
 
     async def prove(self, sleep: Callable[[float], Awaitable[None]]) -> None:

@@ -60,7 +60,7 @@ class AccountListSync:
             await leases.finish(session, claim, self._clock() + pause)
 
     async def _read(self, claim: leases.Claim, mailer: Mailer, began: datetime) -> bool:
-        """Read every page, and remember up to when. False: somebody else has taken it over, or wants it anew."""
+        """Read every page, and remember up to when. False: somebody else has taken it over, or wants another run."""
         ses, token = self._mailers.ses(mailer), ""
         since = mailer.suppressions_at - _OVERLAP if mailer.suppressions_at else None
         while True:

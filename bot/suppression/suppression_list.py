@@ -1,7 +1,7 @@
 """Addresses a team never mails again. They stay when the mailer goes.
 
 AWS has a list of its own, of addresses that bounced or complained. What is lifted here is lifted there too, or the next
-mail to it would be kept back and suppress it anew.
+mail to it would be kept back and suppress it again.
 """
 
 import logging

@@ -101,7 +101,7 @@ class Tour:
         return sum(mail.subject == subject for mail in self.on.aws.mails)
 
     async def is_read_again(self) -> None:
-        """Wait until the bot has read the account anew, from start to end."""
+        """Wait until the bot has read the account once more, from start to end."""
         seen = len(self.on.aws.calls_of("ses:GetAccount"))
         await until(lambda: len(self.on.aws.calls_of("ses:GetAccount")) >= seen + 2)
 
@@ -148,7 +148,7 @@ async def missing_sns(t: Tour) -> None:
     assert not t.on.slack.messages(t.news)
 
 
-@step("The policy is mended in IAM, and the key checked anew: every permission is ticked, the channel is told")
+@step("The policy is mended in IAM, and the key is checked again: every permission is ticked, the channel is told")
 async def connects(t: Tour) -> None:
     t.on.aws.set_permissions(t.key)
     await asyncio.sleep(t.on.aws.rules.permissions_seconds)  # IAM's own delay
@@ -429,7 +429,7 @@ async def verification_fails(t: Tour) -> None:
     assert t.alert.buttons == ["Retry verification", "Replace identity", "Acknowledge"]
 
 
-@step("Retry verification: deleted and created anew at AWS, with new records to publish")
+@step("Retry verification: deleted and created again at AWS, with new records to publish")
 async def retries(t: Tour) -> None:
     await t.closes(t.ada)
     old = t.on.ses.identities["shop.test"].tokens

@@ -8,7 +8,7 @@
   for however long, no try counts.
 - Where nearly all fail, each by itself, the broadcast stops before it has used up its audience.
 
-What was learnt stands in memory only, and is learnt anew after a restart.
+What was learnt stands in memory only, and is learnt again after a restart.
 """
 
 from collections import defaultdict

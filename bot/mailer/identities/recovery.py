@@ -1,4 +1,4 @@
-"""Mending an identity that failed: verified anew under its own name, or replaced by another one.
+"""Recovery of an identity that failed: verified again under its own name, or replaced by another one.
 
 What is going to be done is stored before anything is taken away at AWS. Every step looks first, so that it can be done
 again; what a process that died has left is carried out by `tick`, of whichever process comes first.

@@ -44,7 +44,7 @@ async def report_missing_events(session: AsyncSession, row: Mailer, mails: int, 
 
 
 async def schedule_probe(session: AsyncSession, row: Mailer, at: datetime) -> None:
-    """Have the simulator mailed anew. The mailer's row is locked."""
+    """Have the simulator mailed again. The mailer's row is locked."""
     row.tested_at, row.self_tests = None, 0
     session.add(row)
     await leases.schedule(session, PollKind.SELF_TEST, row.id, at)

@@ -20,7 +20,7 @@ class Publisher:
         self._show = show
 
     async def publish(self, at: Interaction, client: AsyncWebClient) -> None:
-        """Decide anew what this person may see, and show it; raises whatever the Slack client raises."""
+        """Decide what this person may see, and show it; raises whatever the Slack client raises."""
         await client.views_publish(user_id=at.user_id, view=await self._view(at, client))
 
     async def _view(self, at: Interaction, client: AsyncWebClient) -> View:

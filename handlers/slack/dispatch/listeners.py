@@ -152,7 +152,7 @@ class Listeners:
         self._app.shortcut(str(shortcut))(listen)
 
     def choice(self, name: ids.Input, permission: Permission, handler: Handler, *, waiting: str = "") -> None:
-        """Register an input of a modal that is drawn anew as soon as it changes.
+        """Register an input of a modal that is drawn again as soon as it changes.
 
         `waiting` is what stands in its place where that takes a while.
         """
@@ -198,7 +198,7 @@ class Listeners:
         self._app.event(name, middleware=[commit])(acknowledged)
 
     def home(self, show: Show) -> Publisher:
-        """Register the App Home, its opening and the turning of its pages; return what publishes it anew."""
+        """Register the App Home, its opening and the turning of its pages; return what publishes it again."""
         self.registered.append(Registered("event", "app_home_opened", Permission.SEE))
         publisher = Publisher(self._guard, show)
 

@@ -73,7 +73,7 @@ class Uploader:
         await self._tasks.idle()
 
     async def stop(self, seconds: float) -> None:
-        """Finish what can be finished; the rest is begun anew by whoever comes next."""
+        """Finish what can be finished; the rest is begun again by whoever comes next."""
         await self._tasks.finish(seconds)
 
     async def _deliver(self, row: Outbox) -> None:

@@ -116,7 +116,7 @@ def added(row: Identity, records: Sequence[Record]) -> Message:
 
 
 def superseded(row: Identity) -> Message:
-    """What becomes of a live message when the identity was created anew, with other DNS records."""
+    """What becomes of a live message when the identity was created again, with other DNS records."""
     text = f"The verification of {row.name} was started again"
     return Message(esc(text), [section(f":repeat: {esc(text)}: what to do for it stands in a newer message below.")])
 
