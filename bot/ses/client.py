@@ -153,7 +153,7 @@ class SesClients:
         return self._roles.key(session.owner, session.version, session.credentials, session.region, session.name)
 
     def renew(self, session: AwsSession, expired: AwsKey | None = None) -> bool:
-        """Have a role asked again at the next call, in any case where its credentials have expired; say if it is one."""
+        """Have a role asked again at the next call, however fresh its session; return whether it is a role."""
         if isinstance(session.credentials, AwsKey):
             return False
         if expired is None:

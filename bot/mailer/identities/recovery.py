@@ -214,10 +214,10 @@ class IdentityRecovery:
         """Do what is stored, from wherever it was left; return the identity that now waits."""
         ses = self._mailers.ses(mailer)
         if held.intent == Intent.RETRY:
-            return await self._verify_anew(ses, mailer, held)
+            return await self._verify_again(ses, mailer, held)
         return await self._put_in_place(ses, mailer, held)
 
-    async def _verify_anew(self, ses: Ses, mailer: Mailer, held: Identity) -> Identity:
+    async def _verify_again(self, ses: Ses, mailer: Mailer, held: Identity) -> Identity:
         async with self._step(held, first=True):
             facts = await ses.find_identity(held.name)
             if facts is not None and _failed(facts):
