@@ -76,6 +76,18 @@ async def test_where_nothing_tells_columns_apart_the_person_is_asked_and_may_cha
 
 
 @OVER_HTTP
+async def test_of_more_columns_than_a_menu_takes_the_best_are_offered(world: World) -> None:
+    await world.is_open()
+    names = [f"{number} {'x' * 200 if number == 7 else ''}" for number in range(150)]
+    csv = ",".join(names) + "\n" + ",".join(f"c{number}@a.test" for number in range(150)) + "\n"
+
+    modal = await world.composes(csv.encode())
+    await chooses(world, modal, COLUMN, "42 (c42@a.test)")
+
+    assert "To c42@a.test" in modal.text
+
+
+@OVER_HTTP
 async def test_where_one_column_alone_can_be_meant_nothing_is_asked(world: World) -> None:
     await world.is_open()
     modal = await world.composes()

@@ -12,6 +12,7 @@ from bot.broadcast.content.warnings import Remark, RemarkCode
 from bot.email_addresses import shown
 
 NOTHING = Marked()
+CANDIDATES = 100  # that are kept, as many as a menu of Slack's has options
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class ImportSummary:
     @classmethod
     def of(cls, sheet: CsvAudience) -> "ImportSummary":
         """Return it of a sheet that is read to its end."""
-        candidates = () if sheet.certainty is Certainty.SURE else sheet.candidates
+        candidates = () if sheet.certainty is Certainty.SURE else sheet.candidates[:CANDIDATES]
         return cls(sheet.address_column, candidates, sheet.header, sheet.left_out, sheet.marks.result())
 
     @property

@@ -45,7 +45,7 @@ AUDIENCE_TITLE = "Use as audience"
 SUBJECT_LIMIT = 300
 REJECTED_SHOWN = 15
 SAMPLE_SHOWN = 600
-OPTIONS, VALUE = 100, 150  # Slack's limits: options of a menu, characters of the value of one
+OPTION_VALUE = 150  # characters, which is Slack's limit
 LEAVE_OUT = "Leave out rows marked unsubscribed or cleaned"
 
 
@@ -281,11 +281,11 @@ def _choices(prepared: Prepared) -> list[Block]:
         blocks.append(verbatim(summary.header))
     if not prepared.audience.file_id:
         return blocks
-    options = {each.choice: _column(each) for each in summary.candidates if len(each.choice) <= VALUE}
+    options = {each.choice: _column(each) for each in summary.candidates if len(each.choice) <= OPTION_VALUE}
     if options:
         menu = StaticSelectElement(
             action_id=ids.Input.ADDRESS_COLUMN,
-            options=list(options.values())[:OPTIONS],
+            options=list(options.values()),
             initial_option=options.get(summary.choice),
         )
         hint = "Another choice reads the file again."
