@@ -50,7 +50,7 @@ class BroadcastFlow:
         listeners.shortcut(ids.Shortcut.WRITE_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE)
         listeners.button(ids.Button.WRITE_TO_AUDIENCE, send, self.write_to, opens=views.BROADCAST_TITLE)
         listeners.button(ids.Button.CHOOSE_ANOTHER, send, self.choose_another)
-        listeners.button(ids.Button.CHECK_DRAFT, send, self.check, opens="Check and send")
+        listeners.button(ids.Button.CHECK_DRAFT, send, self.check, opens=views.CHECK_TITLE)
         listeners.form(Form(ids.Form.NEW_BROADCAST, send, self.prepare, READING, self.redraw))
         for choice in (ids.Input.ADDRESS_COLUMN, ids.Input.LEAVE_OUT):
             listeners.choice(choice, send, self.read_again, waiting=READING)

@@ -76,4 +76,4 @@ _NO_FILE = BotError(
 def _names(message: Body) -> dict[str, str]:
     """Return the files of a message that may be an audience, by Slack's id; of some Slack does not tell the name."""
     names = {str(file["id"]): str(file.get("name") or "") for file in message.get("files") or ()}
-    return {key: name for key, name in names.items() if not name or name.lower().endswith(_ENDINGS)}
+    return {key: name or key for key, name in names.items() if not name or name.lower().endswith(_ENDINGS)}
