@@ -14,6 +14,7 @@ from bot.teams import reachability
 from handlers.slack.dispatch.event import Event
 from storage.models import Audit, Broadcast, Installation, Mailer, Outbox, Team
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.playground.slack.delivery import Kind
 
 Act = Callable[[World], Awaitable[None]]
 
@@ -87,6 +88,20 @@ async def test_events_that_come_twice_change_nothing_more(world: World, way: str
     async with world.bot.db.read() as session:
         moves = await session.exec(select(Audit.after).where(Audit.action == "team.reach").order_by(col(Audit.id)))
         assert [after["reachable"] for after in moves] == [False, True]
+
+
+@OVER_HTTP
+async def test_an_event_that_slack_delivers_again_does_not_undo_what_came_after_it(world: World) -> None:
+    await world.is_connected()
+    await world.slack.event({"type": "app_uninstalled"})
+    (removed,) = [each for each in world.slack.deliveries if each.kind is Kind.EVENT and "app_uninst" in str(each.body)]
+    assert (await the_team(world)).unreachable_why == "app_uninstalled"
+    await world.bot.channel_life.start()  # installed again
+    await world.bot.channel_life.tick()
+
+    await world.slack.redeliver(removed)
+
+    assert (await the_team(world)).reachable
 
 
 @OVER_SOCKET_MODE

@@ -236,6 +236,28 @@ async def test_what_slack_has_not_signed_is_refused_and_has_no_effect(
 
 
 @OVER_HTTP
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", "ssl_check=1&token=x&command=/mailer&text=connect&trigger_id=1.2.3"),
+        ("application/json", '{"type": "url_verification", "challenge": "x", "event": {"type": "app_uninstalled"}}'),
+    ],
+)
+async def test_slacks_own_trials_of_an_address_are_no_way_round_the_signature(
+    world: World, http: aiohttp.ClientSession, kind: str, body: str
+) -> None:
+    before = await world.everything_stored()
+
+    async with http.post("/slack/events", data=body, headers={"Content-Type": kind}) as answer:
+        assert answer.status in {200, 401}
+        assert "challenge" not in await answer.text()
+    await world.bot.tasks.idle()
+
+    assert await world.everything_stored() == before
+    assert world.bob.reads(world.news) == []
+
+
+@OVER_HTTP
 async def test_a_signed_request_that_is_sent_again_has_one_effect(world: World) -> None:
     await world.ada.types(world.news, "/mailer suppress ann@elsewhere.test")
     await world.ada.sees(world.news, "never mailed again")

@@ -36,6 +36,27 @@ def test_unsafe_code_does_not_pass_the_check() -> None:
     assert [rule for rule in PLANTED if f" {rule} " not in found] == []
 
 
+SECRET = re.compile(
+    r"(?!AKIA(?:IOSFODNN7EXAMPLE|0{16}|A{16}))AKIA[A-Z0-9]{16}|xox[abeoprs]-[0-9A-Za-z-]{20,}|xapp-[0-9A-Za-z-]{20,}"
+    r"|BEGIN [A-Z ]*PRIVATE KEY|\bmr_[\w-]{40,}"
+)
+PLANTED_SECRETS = ["AKIA" + "Z7Q2" * 4, "xoxb-" + "1234567890-" * 3, "xapp-1-" + "A0B1C2" * 4, "mr_" + "aB3" * 14]
+
+
+def test_no_secret_is_committed() -> None:
+    texts = {
+        str(path.relative_to(ROOT)): path.read_bytes().decode(errors="ignore")
+        for path in ROOT.rglob("*.*")
+        if path.suffix in {".py", ".md", ".yml", ".toml", ".txt", ".json", ".csv", ".ts"}
+        and not {"node_modules", "__pycache__"} & {*path.parts}
+        and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+    }
+
+    assert [secret for secret in PLANTED_SECRETS if not SECRET.search(f"token = {secret}")] == []
+    assert len(texts) > 300
+    assert [name for name, text in texts.items() if SECRET.search(text)] == []
+
+
 def test_text_that_slack_reads_for_markup_is_made_in_one_place() -> None:
     holders = {
         str(path.relative_to(ROOT))

@@ -122,10 +122,15 @@ async def test_a_team_sees_and_removes_only_its_own(connected: Station, audience
     audience = (await saves(connected, "Customers")).audience
 
     assert await audiences.saved(other) == []
-    for attempt in (audiences.get(other, audience.id), audiences.remove(other, audience.id, "U9")):
+    for attempt in (
+        audiences.get(other, audience.id),
+        audiences.named(other, "Customers"),
+        audiences.remove(other, audience.id, "U9"),
+    ):
         with pytest.raises(BotError, match="NOT_FOUND"):
             await attempt
     assert [saved.id for saved in await audiences.saved(connected.team)] == [audience.id]
+    assert (await audiences.named(connected.team, "Customers")).id == audience.id
 
 
 @pytest.mark.parametrize("name", ["x" * (NAME_LIMIT + 1), "zero\u200bwidth", "bell\a", "\u202eevil"])
