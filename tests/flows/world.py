@@ -278,6 +278,7 @@ async def open_world(
     **settings: Any,
 ) -> AsyncIterator[World]:
     """Start the bot between a Slack, this AWS and a DNS."""
+    own: dict[str, Any] = {"port": 0, "mailroom_keys": KEYS} | settings
     async with SlackPlayground(clock, manifest=MANIFEST, patience=30, ack_seconds=30) as slack, DnsPlayground() as dns:
         host, port = dns.address
         bot = Mailroom(
@@ -289,7 +290,7 @@ async def open_world(
                 slack_api_url=slack.api_url,
                 database_url=database_url,
                 mailroom_dns_server=f"{host}:{port}",
-                **{"port": 0, "mailroom_keys": KEYS} | settings,
+                **own,
             ),
             clock=clock,
             sleep=clock.sleep,
