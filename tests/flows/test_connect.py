@@ -271,3 +271,23 @@ async def test_deleting_wants_the_channel_name_and_then_the_channel_is_free(worl
     assert await stored_mailers(world) == []
     assert "acme.test" not in world.ses.identities
     await world.connects()
+
+
+async def test_of_a_deleted_mailer_no_credentials_stay_and_who_must_not_be_mailed_does(world: World) -> None:
+    key = await world.is_connected()
+    await world.adds("acme.test")
+    await world.ada.types(world.news, "/mailer suppress ann@elsewhere.test")
+    await world.bot.tasks.idle()
+    sealed = repr((await stored_mailers(world))[0].credentials)
+    assert any(sealed in row for row in (await world.everything_stored())["mailer"])
+
+    modal = await world.opens(world.ada, "/mailer delete", "Delete mailer")
+    modal.fill("Type the channel name", "news")
+    await modal.submit()
+    await world.settle()
+
+    stored = await world.everything_stored()
+    secrets = (sealed, key.access_key_id, key.secret_access_key)
+    assert [row for rows in stored.values() for row in rows if any(each in row for each in secrets)] == []
+    assert (stored["mailer"], stored["identity"]) == ([], [])
+    assert "ann@elsewhere.test" in str(stored["suppression"])

@@ -229,11 +229,17 @@ class World:
         return modal
 
     async def everything_stored(self) -> dict[str, list[str]]:
-        """Every row of every table but the memory of requests, to tell whether anything has changed."""
+        """Every row of every table but the memory of requests, to tell whether anything has changed.
+
+        A row's own repr leaves out the middle of what is long.
+        """
         async with self.bot.db.read() as session:
             tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "seen_request"]
             connection = await session.connection()
-            return {table.name: sorted(map(repr, await connection.execute(table.select()))) for table in tables}
+            return {
+                table.name: sorted(repr(tuple(row)) for row in await connection.execute(table.select()))
+                for table in tables
+            }
 
     async def is_open(self, *names: str, quota: int = 50_000, rate: float = 50) -> None:
         """Connect to an account that has all a broadcast needs: these names verified, and production access."""
