@@ -171,6 +171,23 @@ async def test_a_member_sends_a_broadcast_to_an_uploaded_csv(page: Page) -> None
     await expect(page.locator("#aws-mails")).to_contain_text("Spring news to ben@elsewhere.test")
 
 
+async def test_a_csv_that_is_posted_becomes_the_audience_by_the_menu_of_its_message(page: Page) -> None:
+    await page.get_by_label("You are").select_option("bob")
+    audience = b"email\nann@elsewhere.test\nben@elsewhere.test\n"
+    await page.get_by_label("File to post").set_input_files(
+        {"name": "june.csv", "mimeType": "text/csv", "buffer": audience}
+    )
+    await presses(page, "Send")
+    message = newest(page, "june.csv")
+    await message.get_by_text("More").click()
+    await every_control_has_a_name(page)
+    await presses(message, "Use as audience")
+    await expect(modal(page, "New broadcast")).to_contain_text("Audience: 2 from june.csv (kept)")
+    await presses(modal(page, "New broadcast"), "Choose another")
+    await expect(modal(page, "New broadcast").get_by_label("Audience CSV")).to_be_visible()
+    await page.keyboard.press("Escape")
+
+
 async def test_the_unsubscribe_page_works_without_scripts(page: Page, browser: Browser) -> None:
     mail = page.locator("#aws-mails details", has_text="ann@elsewhere.test")
     await mail.locator("summary").click()

@@ -33,13 +33,18 @@ class Desk:
             "say": self._say,
             "home": self._home,
             "press": self._press,
+            "shortcut": self._shortcut,
             "set": self._set,
             "submit": self._submit,
             "close": self._close,
         }
 
     async def _say(self, who: Person, form: Form) -> None:
-        await who.types(self._slack.world.channels[form["place"]], form["text"])
+        channel, file = self._slack.world.channels[form["place"]], form.get("file")
+        if isinstance(file, FileField) and file.filename:
+            who.says(channel, form["text"], files=[(file.filename, file.file.read())])
+        else:
+            await who.types(channel, form["text"])
 
     async def _home(self, who: Person, _form: Form) -> None:
         await self._slack.events.home_opened(who.user, who.workspace)
@@ -54,6 +59,11 @@ class Desk:
                 await self._act(who, surface, (block, element), option, f"presses [{label}]")
                 return
         raise NotThere("this button is not there any more")
+
+    async def _shortcut(self, who: Person, form: Form) -> None:
+        message = self._surface(who, form)
+        if isinstance(message, Seen):
+            await who.uses_shortcut(form["value"], message)
 
     async def _set(self, who: Person, form: Form) -> None:
         """An input that tells the app as soon as it changes."""

@@ -166,6 +166,12 @@ const doings = {
     if (button.dataset.url) window.open(button.dataset.url, "_blank", "noopener");
     await act("press", pointed(button));
   },
+  "[data-shortcut]": (button) => {
+    const body = pointed(button);
+    body.set("value", button.dataset.shortcut);
+    button.closest("details").open = false;
+    act("shortcut", body);
+  },
   "[data-copy]": async (button) => {
     const field = by(button.dataset.copy);
     field.select();
@@ -186,6 +192,7 @@ document.addEventListener("change", (event) => {
   const changed = event.target;
   if (changed.tagName === "SELECT") changed.dataset.touched = "yes";
   if (changed === as) look();
+  else if (changed.id === "file") text.required = !changed.files.length;
   else if ("submits" in changed.dataset) changed.form.requestSubmit();
   else if ("atOnce" in changed.dataset && changed.form?.dataset.surface) act("set", pointed(changed));
 });
@@ -198,6 +205,7 @@ document.addEventListener("submit", async (event) => {
     const body = new FormData(form);
     body.set("place", place);
     form.reset();
+    text.required = true;
     log.scrollTop = log.scrollHeight;
     if (!(await act("say", body)) && !text.value) text.value = body.get("text");
   } else if (form.dataset.surface) {

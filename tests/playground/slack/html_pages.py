@@ -54,7 +54,10 @@ def channel_heading(channel: Channel) -> str:
 
 
 def messages(slack: SlackPlayground, channel: Channel, viewer: Person, files: str = "") -> str:
-    """A channel as `viewer` has it before them, threads under their first message; `files` is where files are had."""
+    """A channel as `viewer` has it before them, threads under their first message.
+
+    `files` is where files are had; there each message has its menu, too.
+    """
     shown = slack.world.visible_messages(channel, viewer.id)
     thread_starts = {m.ts for m in shown if not m.thread_ts}
     rows: list[str] = []
@@ -62,14 +65,15 @@ def messages(slack: SlackPlayground, channel: Channel, viewer: Person, files: st
         if message.thread_ts in thread_starts:
             continue
         replies = [m for m in shown if m.thread_ts == message.ts]
-        inner = "".join(_item(slack.world, reply, files) for reply in replies)
+        inner = "".join(_item(slack, reply, files) for reply in replies)
         thread = f'<ol class="thread" aria-label="Thread">{inner}</ol>' if replies else ""
-        rows.append(_item(slack.world, message, files, thread=thread))
-        rows += [_item(slack.world, r, files, copy="replied to a thread") for r in replies if r.broadcast]
+        rows.append(_item(slack, message, files, thread=thread))
+        rows += [_item(slack, r, files, copy="replied to a thread") for r in replies if r.broadcast]
     return "".join(rows)
 
 
-def _item(world: World, message: Message, files: str, *, thread: str = "", copy: str = "") -> str:
+def _item(slack: SlackPlayground, message: Message, files: str, *, thread: str = "", copy: str = "") -> str:
+    world = slack.world
     author = world.display(message.author)
     moment = datetime.fromtimestamp(float(message.ts), UTC)
     badge = '<span class="badge">APP</span>' if message.by_bot else ""
@@ -85,8 +89,20 @@ def _item(world: World, message: Message, files: str, *, thread: str = "", copy:
         f'<div class="{avatar}" aria-hidden="true">{escape(author[:1])}</div>'
         f'<article aria-label="Message from {name}">{only}{said}<p class="who"><strong>{name}</strong>'
         f'{badge} <time datetime="{moment.isoformat()}">{moment:%H:%M}</time>{edited}</p>'
-        f"{_content(world, message, f'{id_}-', files)}</article>{thread}</li>"
+        f"{_content(world, message, f'{id_}-', files)}{_menu(slack, id_, name) if files and not only else ''}"
+        f"</article>{thread}</li>"
     )
+
+
+def _menu(slack: SlackPlayground, id_: str, author: str) -> str:
+    """The app's entries in the menu of a message."""
+    entries = "".join(
+        f'<button type="button" class="button default" id="{id_}-{escape(callback_id)}" '
+        f'data-shortcut="{escape(callback_id)}">{escape(name)}</button>'
+        for name, callback_id in slack.shortcuts.items()
+    )
+    more = f'More<span class="aside"> actions for the message from {author}</span>'
+    return f'<details class="menu" id="menu-{id_}"><summary>{more}</summary>{entries}</details>' if entries else ""
 
 
 def _content(world: World, message: Message, prefix: str, files: str) -> str:
