@@ -7,6 +7,7 @@ stop everything else.
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -36,6 +37,10 @@ WAITS = {
     ErrorKind.NOT_SENT: (1, 2),
 }
 """Seconds before a call is made again that may be: not in the thread, where others would wait as well."""
+
+JITTER = 0.5
+"""The share of a wait that may be added: what else calls once a second would else be met again at each try
+(https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html)."""
 
 _MODELS = {"ses": "sesv2"}  # botocore's name of a service, where it is not the prefix of its IAM actions
 
@@ -226,7 +231,7 @@ class AwsSession:
                 waits = () if once else WAITS.get(error.trouble, ())
                 if tries >= len(waits):
                     raise
-            await self._clients.sleep(waits[tries])
+            await self._clients.sleep(waits[tries] * random.uniform(1, 1 + JITTER))  # noqa: S311 - hides nothing
             tries += 1
 
     async def sleep(self, seconds: float) -> None:

@@ -36,6 +36,8 @@ EMOJI = {
     "wastebasket": "🗑️",
     "memo": "📝",
     "bell": "🔔",
+    "no_bell": "🔕",
+    "incoming_envelope": "📨",
     "wave": "👋",
     "repeat": "🔁",
     "leftwards_arrow_with_hook": "↩️",
