@@ -14,7 +14,8 @@ from app import Mailroom
 from bot.alerts.outbox import FILES, Notice
 from bot.settings import Settings
 from handlers.slack.outbound.message_renderer import MessageRenderer
-from storage.models import Outbox
+from storage.models import Incident, Outbox
+from storage.states import IncidentKind
 from tests.chaos.books import BooksError
 from tests.playground.clock import SharedClock
 from tests.playground.slack import SlackPlayground
@@ -90,7 +91,8 @@ class Channels:
         drawn = await self._draw(session, row)
         message = there.get((row.channel_id, row.ts))
         if message is None:
-            return f"{row.key} is said nowhere" if drawn or row.ts else ""
+            missing = row.ts or (drawn and not await _was_no_news(session, row))
+            return f"{row.key} is said nowhere" if missing else ""
         shown = _as_sent(message)
         if kind not in _LIVE:
             return "" if _digest(shown) == row.drawn else f"{row.key} was another one:\n{self._slack.text_of(message)}"
@@ -112,6 +114,17 @@ class Channels:
             each.channel is message.channel and each.ts > message.ts and _about(each) == _about(message)
             for each in again
         )
+
+
+async def _was_no_news(session: AsyncSession, row: Outbox) -> bool:
+    """Tell whether the end of an alert may not have been worth saying when it was due: a person was at the identity.
+
+    By now that identity may be verified, and it would be drawn.
+    """
+    if row.kind != Notice.ALERT_OVER:
+        return False
+    incident = await session.get(Incident, row.record_id)
+    return incident is not None and incident.kind is IncidentKind.IDENTITY_LOST and "members" not in incident.detail
 
 
 def _is_file(message: Message, rows: Sequence[Outbox], booked: Mapping[_Place, Outbox]) -> bool:
