@@ -117,9 +117,9 @@ class Channels:
 
 
 async def _was_no_news(session: AsyncSession, row: Outbox) -> bool:
-    """Tell whether the end of an alert may not have been worth saying when it was due: a person was at the identity.
+    """Tell whether the end of an alert may not have been worth saying when it was due: the identity was pending then.
 
-    By now that identity may be verified, and it would be drawn.
+    Once it is verified, that is said in a message of its own; and by now the end would be drawn.
     """
     if row.kind != Notice.ALERT_OVER:
         return False
