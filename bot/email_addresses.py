@@ -13,7 +13,7 @@ import email_validator
 from email_validator import EmailNotValidError, validate_email
 
 from bot.address_extraction import addresses_in, bare
-from bot.errors import BotError
+from bot.errors import BotError, Code
 from storage.states import IdentityKind
 
 # The library's documented switch: reserved names such as *.test and *.invalid are left to SES, and to the DNS.
@@ -30,6 +30,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u20
 _ENTRY = re.compile(r'(?:"[^"\n]*"|[^,;\n])+')  # a name in quotes may hold a comma
 
 ADDRESS_LIMIT, LOCAL_LIMIT, DOMAIN_LIMIT, LABEL_LIMIT = 254, 64, 253, 63
+
+
+class AddressCode(Code):
+    """Why an address or an identity is not taken as typed."""
+
+    ADDRESS_INVALID = "ADDRESS_INVALID"
+    TOO_MANY_ADDRESSES = "TOO_MANY_ADDRESSES"
+    IDENTITY_INVALID = "IDENTITY_INVALID"
 
 
 class InvalidNameError(ValueError):
@@ -160,11 +168,11 @@ def parse_address(typed: str, *, field: str = "address") -> str:
     """
     typed = typed.strip()
     if not typed:
-        raise BotError("ADDRESS_INVALID", "Type an email address, like news@example.com.", field=field)
+        raise BotError(AddressCode.ADDRESS_INVALID, "Type an email address, like news@example.com.", field=field)
     try:
         return address_in(typed)
     except InvalidNameError as error:
-        raise BotError("ADDRESS_INVALID", f"“{shown(typed)}” {error.why}.", field=field) from None
+        raise BotError(AddressCode.ADDRESS_INVALID, f"“{shown(typed)}” {error.why}.", field=field) from None
 
 
 def parse_addresses(typed: str, *, field: str = "to", limit: int = 50) -> tuple[str, ...]:
@@ -175,10 +183,12 @@ def parse_addresses(typed: str, *, field: str = "to", limit: int = 50) -> tuple[
     """
     entries = [entry for part in _ENTRY.findall(typed) if (entry := part.strip()) and entry.strip(",;")]
     if not entries:
-        raise BotError("ADDRESS_INVALID", "Type at least one address, like ann@example.com.", field=field)
+        raise BotError(AddressCode.ADDRESS_INVALID, "Type at least one address, like ann@example.com.", field=field)
     if len(entries) > limit:
         raise BotError(
-            "TOO_MANY_ADDRESSES", f"That is {len(entries)} addresses: take out {len(entries) - limit}.", field=field
+            AddressCode.TOO_MANY_ADDRESSES,
+            f"That is {len(entries)} addresses: take out {len(entries) - limit}.",
+            field=field,
         )
     found: dict[str, str] = {}
     complaints: list[str] = []
@@ -190,7 +200,7 @@ def parse_addresses(typed: str, *, field: str = "to", limit: int = 50) -> tuple[
         else:
             found.setdefault(address_key(address), address)
     if complaints:
-        raise BotError("ADDRESS_INVALID", " ".join(complaints), field=field)
+        raise BotError(AddressCode.ADDRESS_INVALID, " ".join(complaints), field=field)
     return tuple(found.values())
 
 
@@ -205,7 +215,7 @@ def parse_identity(typed: str, *, field: str = "identity") -> IdentityName:
         return _identity(typed)
     except InvalidNameError as error:
         sentence = f"“{shown(typed)}” {error.why}." if typed else f"{error.why}."
-        raise BotError("IDENTITY_INVALID", sentence, field=field) from None
+        raise BotError(AddressCode.IDENTITY_INVALID, sentence, field=field) from None
 
 
 def _identity(typed: str) -> IdentityName:

@@ -1,13 +1,33 @@
 """The one kind of error a person is shown: what happened, and what to do next."""
 
 from collections.abc import Sequence
+from enum import StrEnum
+from typing import Self
+
+
+class Code(StrEnum):
+    """What is wrong. Each package has an enum of its own codes.
+
+    The value goes to logs and to users of the API, and stays as it is. A code that always means the same sentence has
+    it here, with its next step; every other code gets its sentence where it is raised.
+    """
+
+    sentence: str
+    next_step: str
+
+    def __new__(cls, value: str, sentence: str = "", next_step: str = "") -> Self:
+        code = str.__new__(cls, value)
+        code._value_ = value
+        code.sentence = sentence
+        code.next_step = next_step
+        return code
 
 
 class BotError(Exception):
     """Something a person can act on.
 
     Attributes:
-        code: stable, in capitals, for tests, logs and the API.
+        code: what is wrong, for tests, logs and the API.
         sentence: what happened, in one sentence.
         next_step: what to do about it, in one sentence; may be empty.
         field: the modal input it is about (`region`, `address`, …), where there is one.
@@ -15,7 +35,8 @@ class BotError(Exception):
         line: of a file, where it is about one.
     """
 
-    def __init__(self, code: str, sentence: str, next_step: str = "", *, field: str = "") -> None:
+    def __init__(self, code: Code, sentence: str = "", next_step: str = "", *, field: str = "") -> None:
+        sentence, next_step = sentence or code.sentence, next_step or code.next_step
         super().__init__(f"{code}: {sentence}")
         self.code = code
         self.sentence = sentence

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.alerts.codes import AlertCode
 from bot.alerts.outbox import Notice, announce, key_of, tell
 from bot.errors import BotError
 from storage import audit
@@ -139,11 +140,11 @@ class Incidents:
         async with self._db.write() as session:
             incident = await session.get(Incident, incident_id, with_for_update=True)
             if incident is None or incident.team_id != team.id:
-                raise BotError("NOT_FOUND", "This alert is no longer there.", "Type /mailer to see how things stand.")
+                raise BotError(AlertCode.NOT_FOUND)
             if incident.state is IncidentState.RESOLVED:
-                raise BotError("ALREADY", "This is over already, so there is nothing to acknowledge.")
+                raise BotError(AlertCode.NOT_OPEN, "This is over already, so there is nothing to acknowledge.")
             if incident.state is IncidentState.ACKNOWLEDGED:
-                raise BotError("ALREADY", "Somebody has acknowledged this already; the alert says who.")
+                raise BotError(AlertCode.NOT_OPEN, "Somebody has acknowledged this already; the alert says who.")
             incident.state, incident.acknowledged_by = IncidentState.ACKNOWLEDGED, by
             await _change(session, incident, now)
             audit.record(session, team.id, by, "incident.acknowledge", now=now, subject=incident.id)

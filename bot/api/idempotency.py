@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.api.codes import ApiCode
 from bot.errors import BotError
 from storage import leases
 from storage.database import Database
@@ -69,7 +70,7 @@ class IdempotencyKeys:
         if not key:
             return
         if not await leases.mark_processed(session, _name(team, key), self._clock()):
-            raise BotError("ANSWERED", "A request with this Idempotency-Key was answered at the same moment.")
+            raise BotError(ApiCode.ANSWERED)
         seen = await session.get_one(ProcessedRequest, _name(team, key), with_for_update=True)
         _fill(seen, request, reply)
         session.add(seen)
@@ -89,5 +90,5 @@ def _fill(seen: ProcessedRequest, request: bytes, reply: Reply) -> None:
 
 def _read(seen: ProcessedRequest, request: bytes) -> Reply:
     if seen.request_hash != _hash(request):
-        raise BotError("KEY_REUSED", "This Idempotency-Key came with another request before.", "Use a new one.")
+        raise BotError(ApiCode.KEY_REUSED)
     return Reply(seen.status, seen.reply)

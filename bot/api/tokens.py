@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.api.codes import ApiCode
 from bot.errors import BotError
 from storage import audit
 from storage.database import Database
@@ -65,9 +66,11 @@ class ApiTokens:
             await session.get(Team, team.id, with_for_update=True)  # of two clicks one comes second
             tokens = await _tokens(session, team)
             if newest != (tokens[0].id if tokens else ""):
-                raise BotError("ALREADY", "A token was made or revoked meanwhile, so none was made now.", "Look again.")
+                raise BotError(ApiCode.TOKENS_CHANGED)
             if len(tokens) >= TOKENS_LIMIT:
-                raise BotError("TOO_MANY_TOKENS", f"A channel has at most {TOKENS_LIMIT} tokens.", "Revoke one first.")
+                raise BotError(
+                    ApiCode.TOO_MANY_TOKENS, f"A channel has at most {TOKENS_LIMIT} tokens.", "Revoke one first."
+                )
             row = ApiToken(
                 team_id=team.id, name=f"{token[:_SHOWN]}…", token_hash=_hash(token), created_by=by, created_at=now
             )

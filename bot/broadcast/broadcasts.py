@@ -19,6 +19,7 @@ from bot.broadcast.audience.store import (
     samples_of,
     store_audience,
 )
+from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.warnings import gaps, remarks
 from bot.broadcast.controls import AfterChange, BroadcastControls, lock, no_op, require_version
@@ -288,8 +289,7 @@ class Broadcasts(BroadcastControls):
         prepared = await self._numbers(team, broadcast, audience)
         if prepared.suppressed == audience.size:
             raise BotError(
-                "AUDIENCE_NO_RECIPIENTS",
-                "Every address in it is suppressed: they unsubscribed, complained or bounced before.",
+                BroadcastCode.AUDIENCE_NO_RECIPIENTS,
                 field="saved_audience" if audience.name else "audience",
             )
         return prepared
@@ -362,7 +362,7 @@ def _check_sandbox(answer: Readiness, recipients: Sequence[str]) -> None:
         return
     if refused := sandbox_refusals(recipients, answer.facts.identities):
         raise BotError(
-            "SANDBOX_RECIPIENTS",
+            BroadcastCode.SANDBOX_RECIPIENTS,
             f"In the SES sandbox mail goes only to verified addresses and to the mailbox simulator, so not to "
             f"{', '.join(refused)}.",
             "Take them out, or apply for production access.",

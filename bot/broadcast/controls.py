@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import cancel_pending, count_pending
+from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
@@ -177,10 +178,12 @@ def require_version(
     if broadcast is None or broadcast.team_id != team.id:
         raise _not_found()
     if broadcast.state not in states:
-        raise BotError("ALREADY", f"This broadcast {_ALREADY[broadcast.state]}, so nothing was changed.")
+        raise BotError(
+            BroadcastCode.STATE_CHANGED, f"This broadcast {_ALREADY[broadcast.state]}, so nothing was changed."
+        )
     if broadcast.version != version:
         raise BotError(
-            "ALREADY",
+            BroadcastCode.STATE_CHANGED,
             "This broadcast has changed since this message was drawn, so nothing was done.",
             "Look at its message in the channel, and press again if you still want it.",
         )
@@ -191,21 +194,23 @@ def _left_to_wait_for(broadcast: Broadcast, team: Team, answer: Readiness, *, ad
     """Return the reasons that a person's Resume leaves; raise BotError where it would change nothing."""
     reasons = {PauseReason(reason) for reason in broadcast.pause_reasons}
     if broadcast.state is BroadcastState.STOPPED and reasons != {PauseReason.REPUTATION}:
-        raise BotError("ALREADY", f"This broadcast was stopped for good: {broadcast.error}")
+        raise BotError(BroadcastCode.STATE_CHANGED, f"This broadcast was stopped for good: {broadcast.error}")
     if PauseReason.REPUTATION in reasons and not admin:
-        raise BotError("ADMINS_ONLY", "Bounces or complaints stopped this broadcast: only a team admin can resume it.")
+        raise BotError(BroadcastCode.ADMINS_ONLY)
     if PauseReason.UNREACHABLE in reasons and not team.reachable:
         raise BotError(
-            "WAITING",
+            BroadcastCode.WAITING,
             "Mailroom cannot speak in the channel, so this broadcast waits.",
             "Invite Mailroom to the channel again, or unarchive it; then resume.",
         )
     used_up = answer.facts is not None and answer.facts.quota_left == 0
     left = reasons & ({PauseReason.QUOTA, PauseReason.DELETING} if used_up else {PauseReason.DELETING})
     if left == reasons:
-        raise BotError("WAITING", "The daily quota is used up: this broadcast goes on by itself as it frees.")
+        raise BotError(
+            BroadcastCode.WAITING, "The daily quota is used up: this broadcast goes on by itself as it frees."
+        )
     return left
 
 
 def _not_found() -> BotError:
-    return BotError("NOT_FOUND", "This broadcast is no longer there.")
+    return BotError(BroadcastCode.NOT_FOUND)

@@ -9,6 +9,7 @@ from bot.broadcast.audience.header_detection import ANY, Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.rejected_rows import RejectedRows
 from bot.broadcast.audience.store import Progress, nobody
+from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template, render
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.message import CompiledMessage, named_address
@@ -148,7 +149,7 @@ def check_start(start_at: datetime | None, now: datetime) -> datetime | None:
     if start_at is None or now - _JUST_NOW <= start_at <= now:
         return None
     if start_at < now:
-        raise BotError("SEND_AT_PAST", "This time is past: choose a later one, or none to send now.", field="send_at")
+        raise BotError(BroadcastCode.SEND_AT_PAST, field="send_at")
     if start_at - now > _LATEST:
-        raise BotError("SEND_AT_FAR", "This is more than a year away: choose a nearer time.", field="send_at")
+        raise BotError(BroadcastCode.SEND_AT_FAR, field="send_at")
     return start_at

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.codes import BroadcastCode
 from bot.errors import BotError
 from storage.models import Broadcast, Team
 from storage.states import BroadcastState
@@ -36,4 +37,4 @@ async def _count(session: AsyncSession, team: Team, states: Collection[Broadcast
 
 
 def _too_many(what: str, next_step: str) -> BotError:
-    return BotError("TOO_MANY_BROADCASTS", f"This channel has {what}, which is all it can have.", next_step)
+    return BotError(BroadcastCode.TOO_MANY_BROADCASTS, f"This channel has {what}, which is all it can have.", next_step)

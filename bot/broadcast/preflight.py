@@ -27,7 +27,7 @@ class NotReadyError(BotError):
         specific = [code for code in readiness.blockers if code is not Blocker.NO_VERIFIED_IDENTITY]
         code = (specific or readiness.blockers)[0]
         sentence = notice(code, readiness).sentence
-        super().__init__(code.value, sentence, field="from" if code in _OF_FROM else "")
+        super().__init__(code, sentence, field="from" if code in _OF_FROM else "")
         self.readiness = readiness
 
 

@@ -15,6 +15,7 @@ from sqlmodel import and_, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
+from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.controls import lock, require_version
 from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
@@ -131,13 +132,11 @@ class Resends:
         if not size + suppressed:
             raise _nothing(what)
         if not size:
-            raise BotError("ALL_SUPPRESSED", "All of them are suppressed by now, so there is nobody to send to.")
+            raise BotError(BroadcastCode.ALL_SUPPRESSED)
         mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size)
         if mailer.id != broadcast.mailer_id:
             raise BotError(
-                "MAILER_GONE",
-                "The mailer that sent this broadcast was deleted, so nothing of it can be sent again.",
-                "Send a new one; “Get the list” names who did not get this one.",
+                BroadcastCode.MAILER_GONE,
             )
         return Resend(broadcast, size, suppressed, reasons, answer), mailer
 
@@ -199,4 +198,4 @@ async def _end_doubts(session: AsyncSession, broadcast: Broadcast, now: datetime
 
 
 def _nothing(what: What) -> BotError:
-    return BotError("ALREADY", f"{_NOTHING[what]}, so nothing was done.")
+    return BotError(BroadcastCode.STATE_CHANGED, f"{_NOTHING[what]}, so nothing was done.")

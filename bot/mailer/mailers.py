@@ -1,4 +1,4 @@
-"""Finding a team's mailer, opening its way to AWS, and putting AWS's refusals into words."""
+"""Finding a team's mailer, and opening its way to AWS."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,36 +9,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import open_incidents
 from bot.errors import BotError
+from bot.mailer.aws_errors import access_lost
+from bot.mailer.codes import MailerCode
 from bot.mailer.credential_store import CredentialStore
 from bot.ses import permission_check
 from bot.ses.client import AwsSession
-from bot.ses.errors import ASSUME_ROLE, ErrorKind, SesError
 from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport
 from storage.database import Database
 from storage.models import Identity, Incident, Mailer, Team
 from storage.states import Access
-
-_SENTENCES = {
-    ErrorKind.ACCESS: ("AWS no longer accepts the credentials.", "A team admin can reconnect with /mailer reconnect."),
-    ErrorKind.MISSING_ACTION: ("The policy in AWS does not allow {action}.", "Add it in IAM, then try again."),
-    ErrorKind.PRINCIPAL: ("Mailroom's own AWS credentials do not work.", "Whoever runs Mailroom must mend them."),
-    ErrorKind.THROTTLED: ("AWS is asking us to slow down.", "Please try again in a minute."),
-    ErrorKind.UNAVAILABLE: ("AWS did not answer.", "Please try again in a minute."),
-    ErrorKind.NOT_SENT: ("AWS could not be reached.", "Please try again in a minute."),
-    ErrorKind.LIMIT: ("The AWS account has reached a limit of its own: {text}", "Free some, or ask AWS for more."),
-    ErrorKind.BAD_REQUEST: ("AWS does not take this: {text}", "Please correct it and try again."),
-    ErrorKind.NOT_FOUND: ("AWS no longer has this.", "Type /mailer to see how things stand."),
-}
-_ROLE_LOST = (
-    "The role no longer lets Mailroom in.",
-    "A team admin can mend its trust policy in AWS, or reconnect with /mailer reconnect.",
-)
-
-
-def access_lost(action: str) -> tuple[str, str]:
-    """Say what a loss of access means, and what mends it, by the action that AWS refused (`Mailer.access_action`)."""
-    return _ROLE_LOST if action == ASSUME_ROLE else _SENTENCES[ErrorKind.ACCESS]
 
 
 class Mailers:
@@ -85,7 +65,7 @@ class Mailers:
         mailer = await self.of(team)
         if mailer is None:
             raise BotError(
-                "NO_MAILER", "This channel has no Amazon SES account connected.", "Start with /mailer connect."
+                MailerCode.NO_MAILER, "This channel has no Amazon SES account connected.", "Start with /mailer connect."
             )
         return mailer
 
@@ -98,9 +78,7 @@ class Mailers:
         mailer = await self.required(team)
         if (mailer.id, mailer.version) != (mailer_id, version):
             raise BotError(
-                "CHANGED",
-                "The mailer was deleted or reconnected while this form was open, so nothing was done.",
-                "Type /mailer to see how it stands now.",
+                MailerCode.CHANGED,
             )
         return mailer
 
@@ -112,7 +90,7 @@ class Mailers:
         """
         mailer = await self.required(team)
         if mailer.access is Access.LOST:
-            raise BotError("ACCESS_LOST", *access_lost(mailer.access_action))
+            raise BotError(MailerCode.ACCESS_LOST, *access_lost(mailer.access_action))
         return mailer
 
     async def lock(self, session: AsyncSession, mailer_id: str) -> Mailer:
@@ -123,7 +101,7 @@ class Mailers:
         """
         mailer = await session.get(Mailer, mailer_id, with_for_update=True)
         if mailer is None:
-            raise BotError("NO_MAILER", "The mailer was deleted meanwhile, so nothing was done.")
+            raise BotError(MailerCode.NO_MAILER, "The mailer was deleted meanwhile, so nothing was done.")
         return mailer
 
     def session(self, mailer: Mailer) -> AwsSession:
@@ -155,18 +133,3 @@ class Mailers:
         session = self._credential_store.session(mailer)
         session.renew()  # that a role's trust was changed shows in a new session only
         return session
-
-    @staticmethod
-    def explain(error: SesError, *, field: str = "") -> BotError:
-        """Put what AWS said into a sentence and a next step."""
-        sentence, step = _SENTENCES.get(
-            error.trouble, ("AWS refused this: {text}", "Please try again; the AWS console shows more.")
-        )
-        if error.trouble is ErrorKind.ACCESS:
-            sentence, step = access_lost(error.action)
-        return BotError(
-            f"AWS_{error.trouble.value.upper()}",
-            sentence.format(action=error.action or "this", text=error.text or error.code),
-            step,
-            field=field,
-        )

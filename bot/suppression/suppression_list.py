@@ -19,6 +19,7 @@ from bot.email_addresses import address_key
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.ses.errors import ErrorKind, SesError
+from bot.suppression.codes import SuppressionCode
 from bot.suppression.unsubscribe_links import Key, LinkSubject, read_token
 from storage import audit
 from storage.database import Database, insert_into
@@ -180,7 +181,7 @@ async def _liftable(session: AsyncSession, team: Team, address: str, *, lock: bo
     found = _of(team.id, address)
     row = (await session.exec(found.with_for_update() if lock else found)).first()
     if row is None:
-        raise BotError("NOT_FOUND", "This address is not suppressed.")
+        raise BotError(SuppressionCode.NOT_FOUND)
     if row.reason in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT}:
-        raise BotError("SUPPRESSION_STAYS", "The recipient unsubscribed or complained, and that stays.")
+        raise BotError(SuppressionCode.SUPPRESSION_STAYS)
     return row

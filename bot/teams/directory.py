@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import BotError
 from bot.teams import reachability
+from bot.teams.codes import TeamCode
 from storage import leases
 from storage.database import Database, is_unique_violation
 from storage.models import Team, TeamAdmin
@@ -63,7 +64,7 @@ class Teams:
             found = await session.exec(select(Team).where(Team.id == team_id, Team.slack_team_id == workspace))
             team = found.first()
         if team is None:
-            raise BotError("NOT_FOUND", "What this button or form belongs to is no longer there.", "Type /mailer.")
+            raise BotError(TeamCode.NOT_FOUND)
         return team
 
     async def create(self, channel: Channel, created_by: str) -> Team:

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import parse_address
 from bot.errors import BotError
+from bot.teams.codes import TeamCode
 from storage import audit
 from storage.database import Database
 from storage.models import ApiToken, Audit, Broadcast, Team, TeamAdmin
@@ -27,9 +28,7 @@ class ChangedMeanwhileError(BotError):
 
     def __init__(self) -> None:
         super().__init__(
-            "CHANGED",
-            "Somebody else changed this while your form was open, so nothing of yours was saved.",
-            "Here is how it stands now.",
+            TeamCode.CHANGED,
         )
 
 
@@ -54,10 +53,12 @@ class TeamSettings:
         """
         name, postal = " ".join(self.from_name.split()), self.postal_address.strip()
         if not name.isprintable() or len(name) > FROM_NAME_LIMIT:
-            raise BotError("FROM_NAME", f"A name is at most {FROM_NAME_LIMIT} visible characters.", field="from_name")
+            raise BotError(
+                TeamCode.FROM_NAME, f"A name is at most {FROM_NAME_LIMIT} visible characters.", field="from_name"
+            )
         if len(postal) > POSTAL_ADDRESS_LIMIT:
             raise BotError(
-                "POSTAL_ADDRESS", f"Shorten it to {POSTAL_ADDRESS_LIMIT} characters.", field="postal_address"
+                TeamCode.POSTAL_ADDRESS, f"Shorten it to {POSTAL_ADDRESS_LIMIT} characters.", field="postal_address"
             )
         reply_to = parse_address(self.reply_to, field="reply_to") if self.reply_to.strip() else ""
         return TeamSettings(name, reply_to, postal, tuple(sorted(set(self.senders))))

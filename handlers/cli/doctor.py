@@ -11,6 +11,7 @@ from bot.errors import BotError
 from bot.ses.client import SesClients
 from bot.ses.connectivity import check_reach
 from bot.settings import Settings
+from handlers.cli.codes import CliCode
 from storage.database import Database, StorageError
 from storage.key_rotation import fit
 from storage.models import Mailer
@@ -72,10 +73,7 @@ class Doctor:
             return f"{mode}; without PUBLIC_URL recipients unsubscribe by mail, which nobody here sees"
         if not settings.mailroom_proxies and _is_loopback(settings.host):
             raise BotError(
-                "PROXIES",
-                "PUBLIC_URL is set and HOST is of this machine only: a proxy stands in front, and the API takes all "
-                "callers for one.",
-                "Set MAILROOM_PROXIES to how many proxies of yours there are.",
+                CliCode.PROXIES,
             )
         return f"{mode}; links in mails lead to PUBLIC_URL"
 
@@ -90,9 +88,7 @@ class Doctor:
         if not self._settings.mailroom_keys and not _exists(self._db.path, ".keys"):
             if self._is_new:
                 return "there are none yet; the first start makes them"
-            raise BotError(
-                "KEYS", "The file with the keys, beside that of the database, is missing.", "Put its copy back."
-            )
+            raise BotError(CliCode.KEYS)
         keys = load_keys(self._settings.mailroom_keys, self._db.path)
         if self._is_new or await fit(self._db, keys):
             return f"the newest is {keys.newest}"
@@ -111,7 +107,7 @@ class Doctor:
         lost = sum(access is Access.LOST for _, access in standing)
         if lost:
             raise BotError(
-                "ACCESS_LOST",
+                CliCode.MAILERS_WITHOUT_ACCESS,
                 f"{lost} of {len(standing)} have lost access to AWS.",
                 "Their channels were told, and can reconnect.",
             )

@@ -25,6 +25,7 @@ from bot.ses.live.nothing_sent import NothingSent
 from bot.ses.live.own_key import own_key
 from bot.ses.live.sending import OneMail, Simulator
 from bot.ses.operations import Ses
+from handlers.cli.codes import CliCode
 from storage.database import Database
 from storage.models import Mailer, Team
 from storage.states import IdentityKind
@@ -94,7 +95,7 @@ def this_machines_key() -> AwsKey:
         return own_key()
     except SesError as error:
         raise BotError(
-            "NO_CREDENTIALS",
+            CliCode.NO_CREDENTIALS,
             f"This machine has no AWS credentials that can be used ({error.code}).",
             "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a channel that is connected with --team.",
         ) from error
@@ -112,7 +113,11 @@ async def mailer_of(db: Database, channel: str) -> Mailer:
         found = list(await session.exec(of.where((col(Team.channel_id) == name) | (col(Team.name) == name))))
     if len(found) != 1:
         what = "has a mailer" if not found else "has that name alone"
-        raise BotError("NO_MAILER", f"No channel {channel} {what}.", "Give the channel's id (C…), from its details.")
+        raise BotError(
+            CliCode.CHANNEL_WITHOUT_MAILER,
+            f"No channel {channel} {what}.",
+            "Give the channel's id (C…), from its details.",
+        )
     return found[0]
 
 

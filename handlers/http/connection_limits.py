@@ -14,6 +14,7 @@ from typing import cast
 
 from aiohttp import web
 
+from handlers.http.api.codes import ProblemCode
 from handlers.http.api.problems import HEADERS, Refusal
 from handlers.http.api.rate_limit import network_of
 
@@ -166,7 +167,7 @@ class _Connection(web.RequestHandler):
         if status != 400:
             return super().handle_error(request, status, exc, message)
         log.info("a request that is not HTTP was refused: %s", type(exc).__name__)
-        answer = Refusal(400, "BAD_REQUEST", "This cannot be read as HTTP.", headers=HEADERS).response()
+        answer = Refusal(400, ProblemCode.BAD_REQUEST, "This cannot be read as HTTP.", headers=HEADERS).response()
         answer.force_close()
         return answer
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from handlers.http.api.codes import ProblemCode
 from handlers.http.api.problems import HEADERS, Refusal, as_problems
 from handlers.http.api.rate_limit import PerAddress
 from handlers.http.api.routing import MOUNTED
@@ -82,7 +83,9 @@ async def _without_controls(
     """Refuse control characters (PostgreSQL takes no NUL) and bytes that are no UTF-8 in any path and any query."""
     given = (request.path, *request.query.keys(), *request.query.values())
     if any(unicodedata.category(character) in {"Cc", "Cs"} for text in given for character in text):
-        raise Refusal(400, "BAD_REQUEST", "The address of this request holds a character that nobody can see.")
+        raise Refusal(
+            400, ProblemCode.BAD_REQUEST, "The address of this request holds a character that nobody can see."
+        )
     return await handler(request)
 
 

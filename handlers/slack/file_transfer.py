@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
 from handlers.slack.api_errors import code_of
+from handlers.slack.codes import SlackCode
 from handlers.slack.ids import Input
 from handlers.slack.views.blocks import Message
 from storage.sealing import Secret
@@ -177,7 +178,7 @@ def _channels_of(file: Mapping[str, Any]) -> set[str]:
 
 
 def _unreadable(sentence: str, next_step: str) -> BotError:
-    return BotError("FILE_UNREADABLE", sentence, next_step, field=Input.AUDIENCE)
+    return BotError(SlackCode.FILE_UNREADABLE, sentence, next_step, field=Input.AUDIENCE)
 
 
 _GONE = {"file_not_found", "file_deleted", "not_visible", "no_permission"}
@@ -187,7 +188,7 @@ _NOT_YOURS = _unreadable(
 )
 _NOT_HERE = _unreadable("This file is gone, or not shared in this channel.", "Post it here, and use that message.")
 _TOO_LARGE = BotError(
-    "FILE_TOO_LARGE",
+    SlackCode.FILE_TOO_LARGE,
     f"The file is larger than {MAX_BYTES // 1024**2} MB.",
     "Leave out columns that you do not need, or split it into several broadcasts.",
     field=Input.AUDIENCE,

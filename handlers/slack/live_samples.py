@@ -22,8 +22,10 @@ from bot.mailer.readiness.rules import facts_from, readiness
 from bot.ses.cloudformation import RoleOffer
 from bot.ses.operations import FEEDBACK_FORWARDING
 from bot.ses.permission_check import AccessReport, Outcome, Step
+from bot.teams.codes import TeamCode
 from bot.teams.settings import History, TeamSettings
 from handlers.slack import ids
+from handlers.slack.codes import SlackCode
 from handlers.slack.live_check import Samples
 from handlers.slack.views import (
     alerts,
@@ -234,7 +236,9 @@ def _modals() -> dict[str, View]:
         "reports.send_again_form": reports.send_again_form(_REF, _resend()),
         "compose.confirmation": compose.confirmation(_prepared(), _REF, one_click=True),
         "compose.confirmed": compose.confirmed(30, scheduled=False),
-        "compose.not_read_again": compose.not_read_again(_broadcast(), BotError("FILE_UNREADABLE", "It is gone.")),
+        "compose.not_read_again": compose.not_read_again(
+            _broadcast(), BotError(SlackCode.FILE_UNREADABLE, "It is gone.")
+        ),
         "compose.test_sent": compose.test_sent(2),
         "compose.choose_file_form": compose.choose_file_form(
             _REF, {"F0000000001": "june.csv", "F0000000002": "july.csv"}
@@ -270,7 +274,7 @@ def _messages() -> dict[str, Message]:
         "alerts.gone": alerts.gone(),
         "alerts.stranded": alerts.stranded("news", [_incident(IncidentKind.ACCESS_LOST)]),
         "broadcast_message.progress": broadcast_message.progress(_progress()),
-        "blocks.refusal": blocks.refusal(BotError("NOT_FOUND", "It is not there any more.", "Look at /mailer.")),
+        "blocks.refusal": blocks.refusal(BotError(TeamCode.NOT_FOUND, "It is not there any more.", "Look at /mailer.")),
         "blocks.said": blocks.said("Nothing was changed."),
         "connect.already": connect.already(mailer, _REF),
         "audit_log.history": audit_log.history(History([audit], {}, {})),

@@ -7,6 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
 from handlers.slack.api_errors import code_of
+from handlers.slack.codes import SlackCode
 
 
 async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> str:
@@ -19,7 +20,7 @@ async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> st
         answer = await client.auth_test()
     except SlackApiError as error:
         raise BotError(
-            "TOKEN",
+            SlackCode.TOKEN,
             f"Slack refuses SLACK_BOT_TOKEN ({code_of(error)}).",
             "Copy it again from OAuth & Permissions; reinstall the app where it was removed.",
         ) from error
@@ -27,7 +28,7 @@ async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> st
     missing = set(scopes) - {scope.strip() for scope in has.split(",")}
     if missing:
         raise BotError(
-            "SCOPES",
+            SlackCode.SCOPES,
             f"The app was installed without the scopes {', '.join(sorted(missing))}.",
             "Take over manifest.yml in the app's settings, then install it again.",
         )
@@ -44,7 +45,7 @@ async def check_app_token(client: AsyncWebClient, token: str) -> str:
         await client.apps_connections_open(app_token=token)
     except SlackApiError as error:
         raise BotError(
-            "APP_TOKEN",
+            SlackCode.APP_TOKEN,
             f"Slack refuses SLACK_APP_TOKEN ({code_of(error)}).",
             "Make one with the scope connections:write under Basic Information, and switch Socket Mode on.",
         ) from error

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bot.broadcast.audience.address_column import is_address, named
+from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.text_decoding import upload_error
 from bot.email_addresses import InvalidNameError, normal_address
 from bot.errors import BotError
@@ -48,7 +49,7 @@ def separator(lines: list[str]) -> str:
 
 def not_csv(what: str) -> BotError:
     return upload_error(
-        "AUDIENCE_NOT_CSV", f"The file is {what}: save it as CSV (in Excel “CSV UTF-8”) and upload that."
+        AudienceCode.AUDIENCE_NOT_CSV, f"The file is {what}: save it as CSV (in Excel “CSV UTF-8”) and upload that."
     )
 
 

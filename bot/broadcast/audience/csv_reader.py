@@ -12,6 +12,7 @@ from os import SEEK_END
 from typing import BinaryIO, NamedTuple
 
 from bot.broadcast.audience.address_column import Certainty, Record, is_address
+from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.csv_dialect import not_csv, separator, strange_separator
 from bot.broadcast.audience.deduplication import AddressDeduplicator
 from bot.broadcast.audience.header_detection import ANY, Candidate, Choice, Table, ambiguous, no_addresses, table_of
@@ -108,7 +109,7 @@ def read_csv(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) ->
     records = _records(chain(start, lines), delimiter)
     sample = list(_first(records))
     if not sample:
-        raise upload_error("AUDIENCE_EMPTY", "The file is empty: upload a CSV with a column of addresses.")
+        raise upload_error(AudienceCode.AUDIENCE_EMPTY)
     if _is_pasted_list(sample):
         records = _one_a_row(chain(sample, records))
         sample = list(_first(records))
@@ -199,13 +200,13 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
     except csv.Error as error:
         if "field larger" in str(error) and reader.line_num == start:
             sentence = f"Line {start} has a huge value: take it out and upload again."
-            raise upload_error("AUDIENCE_NOT_CSV", sentence, line=start) from None
+            raise upload_error(AudienceCode.AUDIENCE_NOT_CSV, sentence, line=start) from None
         raise _unclosed_quote(start) from None
 
 
 def _unclosed_quote(line: int) -> BotError:
     return upload_error(
-        "AUDIENCE_QUOTE",
+        AudienceCode.AUDIENCE_QUOTE,
         f"A quote in line {line} is not closed, or stands inside a value: close it, or write it twice, and upload "
         "the file again.",
         line=line,
@@ -253,7 +254,9 @@ def _rows(records: Iterator[Record], reading: _Reading) -> Iterator[Member | Rej
     keep = reading.keep if len(reading.keep) < width else None
     for count, (line, cells) in enumerate(records, start=1):
         if count > limits.rows:
-            raise upload_error("AUDIENCE_TOO_MANY_ROWS", f"The file has over {limits.rows:,} rows: split it.")
+            raise upload_error(
+                AudienceCode.AUDIENCE_TOO_MANY_ROWS, f"The file has over {limits.rows:,} rows: split it."
+            )
         if len(cells) != width:
             _level(cells, width)
         text = "".join(cells)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bot.broadcast.audience.address_column import CONTAINS, PLAIN, VAGUE, Certainty, Record, is_address, judge, named
+from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.text_decoding import upload_error
 from bot.broadcast.content.merge_tags import column_names, normalize_column
 from bot.email_addresses import shown
@@ -137,12 +138,13 @@ def _table(sample: Sequence[Record], above: int, limit: int, *, has_header: bool
     line, first = sample[above]
     rows = sample[above + has_header :]
     if has_header and not rows:
-        raise upload_error("AUDIENCE_HEADER_ONLY", "The file has a header and no rows: add the recipients below it.")
+        raise upload_error(AudienceCode.AUDIENCE_HEADER_ONLY)
     usual = Counter(len(cells) for _, cells in rows).most_common(1)[0][0]
     width = len(first) if has_header else usual
     if width > limit:
         raise upload_error(
-            "AUDIENCE_TOO_MANY_COLUMNS", f"The file has {width:,} columns: leave out all but {limit:,} of them."
+            AudienceCode.AUDIENCE_TOO_MANY_COLUMNS,
+            f"The file has {width:,} columns: leave out all but {limit:,} of them.",
         )
     titles = list(first) if has_header else [""] * width
     table = Table(sample[:above], has_header, line, titles, rows)
@@ -176,7 +178,7 @@ def _choose(table: Table, wanted: str) -> None:
             break
     else:
         raise BotError(
-            "UNKNOWN_COLUMN",
+            AudienceCode.UNKNOWN_COLUMN,
             f"The file has no column {shown(wanted, 40)}: it has {_listed(table.names)}.",
             field="address_column",
         )
@@ -196,14 +198,15 @@ def _position(table: Table, candidate: Candidate) -> int:
 def no_addresses(table: Table) -> BotError:
     names = _listed(table.titles) or "no names"
     return upload_error(
-        "AUDIENCE_NO_ADDRESS_COLUMN", f"No column holds addresses ({names}): name the right one “email”."
+        AudienceCode.AUDIENCE_NO_ADDRESS_COLUMN, f"No column holds addresses ({names}): name the right one “email”."
     )
 
 
 def ambiguous(table: Table) -> BotError:
     names = _listed([each.title for each in table.candidates])
     error = upload_error(
-        "AUDIENCE_AMBIGUOUS", f"Several columns may hold the addresses ({names}): say which in address_column."
+        AudienceCode.AUDIENCE_AMBIGUOUS,
+        f"Several columns may hold the addresses ({names}): say which in address_column.",
     )
     error.candidates = [each.name for each in table.candidates]
     return error

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
+from bot.broadcast.audience.codes import AudienceCode
 from bot.errors import BotError
 
 AT_ONCE = 3
@@ -35,9 +36,7 @@ class ImportLimits:
             async with asyncio.timeout(None if waits else self.patience):
                 await lock.acquire()
         except TimeoutError:
-            raise BotError(
-                "IMPORT_UNDER_WAY", "Another audience of this channel is being read just now.", "Try again when it is."
-            ) from None
+            raise BotError(AudienceCode.IMPORT_UNDER_WAY) from None
         try:
             async with self._all:
                 yield

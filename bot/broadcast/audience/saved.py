@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlmodel import and_, col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.store import forget_audience
 from bot.errors import BotError
 from storage import audit
@@ -113,7 +114,9 @@ def audience_name(typed: str) -> str:
     if not name:
         return ""
     if len(name) > NAME_LIMIT or not name.isprintable() or not _key(name):
-        raise BotError("AUDIENCE_NAME", f"A name is at most {NAME_LIMIT} visible characters.", field="save_as")
+        raise BotError(
+            AudienceCode.AUDIENCE_NAME, f"A name is at most {NAME_LIMIT} visible characters.", field="save_as"
+        )
     return name
 
 
@@ -122,7 +125,7 @@ async def check_room(session: AsyncSession, team: Team, name: str) -> None:
     others = select(func.count()).where(Audience.team_id == team.id, _saved, col(Audience.name_key) != _key(name))
     if (await session.exec(others)).one() >= SAVED_LIMIT:
         raise BotError(
-            "AUDIENCES_FULL",
+            AudienceCode.AUDIENCES_FULL,
             f"This channel has {SAVED_LIMIT} saved audiences, which is all it can have.",
             "Remove one with /broadcast audiences, or use its name.",
             field="save_as",
@@ -147,4 +150,4 @@ def _key(name: str) -> str:
 
 
 def _not_found() -> BotError:
-    return BotError("NOT_FOUND", "This saved audience is no longer there: choose another.", field="saved_audience")
+    return BotError(AudienceCode.NOT_FOUND, field="saved_audience")

@@ -17,6 +17,7 @@ from sqlalchemy import select as select_rows
 from sqlmodel import SQLModel, and_, case, col, delete, func, insert, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.csv_reader import Member, Rejected, RejectReason
 from bot.email_addresses import count_toward_quota
 from bot.errors import BotError
@@ -156,7 +157,9 @@ def _refuse_nobody(audience: Audience) -> None:
         return
     first = audience.rejected[0] if audience.rejected else None
     why = f": line {first['line']} {first['why']}" if first else ""
-    raise BotError("AUDIENCE_NO_RECIPIENTS", f"The file has no address that can be mailed{why}.", field="audience")
+    raise BotError(
+        AudienceCode.AUDIENCE_NO_RECIPIENTS, f"The file has no address that can be mailed{why}.", field="audience"
+    )
 
 
 def fields_of(connection: Connection, audience_id: str, seqs: Iterable[int]) -> dict[int, list[str]]:

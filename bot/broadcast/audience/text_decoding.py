@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol, cast
 
+from bot.broadcast.audience.codes import AudienceCode
 from bot.errors import BotError
 
 _BLOCK = 64 * 1024
@@ -43,7 +44,7 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def upload_error(code: str, sentence: str, *, line: int | None = None) -> BotError:
+def upload_error(code: AudienceCode, sentence: str = "", *, line: int | None = None) -> BotError:
     error = BotError(code, sentence, field="audience")
     error.line = line
     return error
@@ -78,14 +79,16 @@ def text_lines(file: Readable, byte_limit: int, unpacked_limit: int) -> Iterator
         yield from lines
         line += len(lines)
         if len(rest) > _LINE_LIMIT:
-            raise upload_error("AUDIENCE_NOT_CSV", f"Line {line} does not end: save the file as CSV and upload that.")
+            raise upload_error(
+                AudienceCode.AUDIENCE_NOT_CSV, f"Line {line} does not end: save the file as CSV and upload that."
+            )
         if not block:
             return
         block = file.read(_BLOCK)
         size += len(block)
         if size > byte_limit:
             raise upload_error(
-                "AUDIENCE_TOO_LARGE",
+                AudienceCode.AUDIENCE_TOO_LARGE,
                 f"The file is larger than {byte_limit // 1024**2} MB: split it, or leave out columns.",
             )
 
@@ -118,7 +121,7 @@ class _Unpacked:
             return self._unpacked.read(size)
         except (EOFError, OSError, zlib.error):
             sentence = "The compressed file is cut off or damaged: compress it again, or upload the CSV itself."
-            raise upload_error("AUDIENCE_NOT_CSV", sentence) from None
+            raise upload_error(AudienceCode.AUDIENCE_NOT_CSV, sentence) from None
 
 
 def _refuse_other_files(head: bytes) -> None:
@@ -126,7 +129,7 @@ def _refuse_other_files(head: bytes) -> None:
     if what := next(kinds, ""):
         if head.startswith(_ZIP):
             what = next((named for name, named in _ZIPPED if name in head), what)
-        raise upload_error("AUDIENCE_NOT_CSV", f"The file is {what}: save it as CSV and upload that.")
+        raise upload_error(AudienceCode.AUDIENCE_NOT_CSV, f"The file is {what}: save it as CSV and upload that.")
 
 
 def _encoding(head: bytes) -> tuple[str, bytes]:
@@ -147,5 +150,5 @@ def _split(text: str) -> Iterator[str]:
 
 def _not_utf8(line: int) -> BotError:
     return upload_error(
-        "AUDIENCE_ENCODING", f"Line {line} is not UTF-8 text: save the file as “CSV UTF-8” and upload that."
+        AudienceCode.AUDIENCE_ENCODING, f"Line {line} is not UTF-8 text: save the file as “CSV UTF-8” and upload that."
     )

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
+from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.renderers import render_html, render_text
 from bot.broadcast.content.rich_text import Block, Inline, inlines, read_rich_text
@@ -64,12 +65,12 @@ def compile_template(
     """
     subject, preheader = subject.strip(), preheader.strip()
     if not subject:
-        raise BotError("SUBJECT_EMPTY", "Type a subject.", field="subject")
+        raise BotError(ContentCode.SUBJECT_EMPTY, field="subject")
     _check_line(subject, SUBJECT_LIMIT, "subject")
     _check_line(preheader, PREHEADER_LIMIT, "preheader")
     blocks = read_rich_text(body)
     if not blocks:
-        raise BotError("BODY_EMPTY", "The message is empty: type what it should say.", field="message")
+        raise BotError(ContentCode.BODY_EMPTY, field="message")
     _check_fields(parse_merge_tags(subject), columns, "subject")
     _check_fields(parse_merge_tags(preheader), columns, "preheader")
     for inline in inlines(blocks):
@@ -81,7 +82,7 @@ def compile_template(
     size = len(json.dumps([template.subject, template.html, template.text]))
     if size > TEMPLATE_LIMIT:
         raise BotError(
-            "MESSAGE_TOO_LARGE",
+            ContentCode.MESSAGE_TOO_LARGE,
             f"The message is {size // 1000} KB as HTML and text together, and Amazon SES leaves room for "
             f"{TEMPLATE_LIMIT // 1000} KB: shorten it.",
             field="message",
@@ -92,11 +93,13 @@ def compile_template(
 def _check_line(text: str, limit: int, field: str) -> None:
     if CONTROLS.search(text):
         raise BotError(
-            "NOT_ONE_LINE", f"The {field} has a line break or invisible characters in it: take them out.", field=field
+            ContentCode.NOT_ONE_LINE,
+            f"The {field} has a line break or invisible characters in it: take them out.",
+            field=field,
         )
     if len(text) > limit:
         raise BotError(
-            "TOO_LONG", f"The {field} has {len(text)} characters: shorten it to {limit} at most.", field=field
+            ContentCode.TOO_LONG, f"The {field} has {len(text)} characters: shorten it to {limit} at most.", field=field
         )
 
 
@@ -106,7 +109,7 @@ def _check_fields(parts: Iterable[str | MergeTag], columns: Sequence[str] | None
     for merge in merges:
         if meant := merge.meant:
             raise BotError(
-                "FIELD_SYNTAX",
+                ContentCode.FIELD_SYNTAX,
                 f"{{{{{shown(merge.typed)}}}}} has its fallback as another program writes it.",
                 f"Write {{{{{meant.field}{'|' * bool(meant.fallback)}{shown(meant.fallback)}}}}}.",
                 field=field,
@@ -119,7 +122,7 @@ def _check_fields(parts: Iterable[str | MergeTag], columns: Sequence[str] | None
         there = f"it has {_some(columns, 20)}" if columns else "it has none"
         nearest = get_close_matches(next(iter(unknown))[:100], columns, 1)
         raise BotError(
-            "UNKNOWN_FIELD",
+            ContentCode.UNKNOWN_FIELD,
             f"The audience has no column for {named}: {there}.",
             f"Did you mean {{{{{nearest[0]}}}}}?" if nearest else "",
             field=field,
@@ -138,7 +141,7 @@ def _check_whole(content: Inline) -> None:
     split = [part.field for part, count in seen.items() if count > 0 and isinstance(part, MergeTag)]
     if split:
         raise BotError(
-            "FIELD_SPLIT",
+            ContentCode.FIELD_SPLIT,
             f"Only a part of {{{{{split[0]}}}}} is formatted: format all of it, braces included, or none.",
             field="message",
         )

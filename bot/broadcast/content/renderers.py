@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
+from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.merge_tags import parse_merge_tags
 from bot.broadcast.content.rich_text import Block, Code, Inline, Item, List, Paragraph, Quote, Run
 from bot.broadcast.content.ses_template import EscapeContext, TemplateWriter, keep_spaces
@@ -32,7 +33,7 @@ def link_target(url: str) -> str:
     refused = f"The link {shown(url)} cannot go into a mail"
     if len(url) > LINK_LIMIT:
         raise BotError(
-            "LINK_REFUSED",
+            ContentCode.LINK_REFUSED,
             f"{refused}: it has {len(url):,} characters. Shorten it to {LINK_LIMIT:,} at most.",
             field="message",
         )
@@ -41,7 +42,9 @@ def link_target(url: str) -> str:
     plain = "".join(part if isinstance(part, str) else "x" for part in (first, *rest))
     field_fits = isinstance(first, str) and (not rest or _FIELD_MAY_FOLLOW.match(first))
     if not (field_fits and plain.isprintable() and _TARGET.fullmatch(plain)):
-        raise BotError("LINK_REFUSED", f"{refused}: {_why(plain, field_fits=bool(field_fits))}", field="message")
+        raise BotError(
+            ContentCode.LINK_REFUSED, f"{refused}: {_why(plain, field_fits=bool(field_fits))}", field="message"
+        )
     return url
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from sqlmodel import col, func, select
 
 from bot.alerts.outbox import Notice, key_of
+from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.reporting.progress import Progress, progress_of
 from bot.errors import BotError
 from storage import audit
@@ -50,7 +51,7 @@ class Reports:
         async with self._db.read() as session:
             found = await progress_of(session, broadcast_id, self._clock())
         if found is None or found.broadcast.team_id != team.id:
-            raise BotError("NOT_FOUND", "This broadcast is no longer there.")
+            raise BotError(BroadcastCode.NOT_FOUND)
         return found
 
     async def ask_for_list(self, team: Team, broadcast_id: str, by: str) -> Broadcast:

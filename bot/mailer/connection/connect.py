@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
+from bot.mailer.connection.codes import ConnectionCode
 from bot.mailer.connection.credential_input import (
     AlreadyConnectedError,
     CredentialInput,
@@ -130,7 +131,7 @@ class Connections:
         mailer = await self._mailers.required(team)
         if typed.region != mailer.region:
             raise BotError(
-                "OTHER_REGION",
+                ConnectionCode.OTHER_REGION,
                 f"This mailer is in {mailer.region}, and reconnecting keeps it there.",
                 "For another region delete the mailer and connect again.",
                 field="region",

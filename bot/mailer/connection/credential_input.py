@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from bot.errors import BotError
-from bot.mailer.mailers import Mailers
+from bot.mailer.aws_errors import explain
+from bot.mailer.connection.codes import ConnectionCode
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
 from bot.ses.errors import ASSUME_ROLE, UNKNOWN_KEY_CODES, ErrorKind, SesError
 from bot.ses.permission_check import AccessReport
@@ -24,7 +25,7 @@ class AccessRefusedError(BotError):
 
     def __init__(self, report: AccessReport) -> None:
         super().__init__(
-            "ACCESS_REFUSED",
+            ConnectionCode.ACCESS_REFUSED,
             f"The {noun(report)} may not do everything Mailroom needs: {', '.join(report.missing)} missing. "
             "Nothing was stored.",
             "Add the policy shown, then try again.",
@@ -37,9 +38,7 @@ class AlreadyConnectedError(BotError):
 
     def __init__(self, mailer: Mailer) -> None:
         super().__init__(
-            "ALREADY_CONNECTED",
-            "This channel is already connected to an AWS account.",
-            "Reconnect it, or delete the mailer first.",
+            ConnectionCode.ALREADY_CONNECTED,
         )
         self.mailer = mailer
 
@@ -61,21 +60,21 @@ class CredentialInput:
         _partition(region)
         if access_key_id.startswith("ASIA"):
             raise BotError(
-                "ACCESS_KEY_ID",
+                ConnectionCode.ACCESS_KEY_ID,
                 "This is a temporary key, which stops working within hours.",
                 "Make a permanent one: it begins with AKIA.",
                 field="access_key_id",
             )
         if not KEY_ID.fullmatch(access_key_id):
             raise BotError(
-                "ACCESS_KEY_ID",
+                ConnectionCode.ACCESS_KEY_ID,
                 "An access key ID is 20 capital letters and digits, beginning with AKIA.",
                 "Copy it again, whole.",
                 field="access_key_id",
             )
         if len(secret.reveal()) != SECRET_LENGTH or not _SECRET.fullmatch(secret.reveal()):
             raise BotError(
-                "SECRET_ACCESS_KEY",
+                ConnectionCode.SECRET_ACCESS_KEY,
                 f"A secret access key has exactly {SECRET_LENGTH} letters, digits, + and /.",
                 "Copy it again, whole; an SMTP password is something else.",
                 field="secret_access_key",
@@ -92,7 +91,7 @@ class CredentialInput:
         partition, found = _partition(region), ROLE_ARN.fullmatch(arn)
         if found is None or found[1] != partition:
             raise BotError(
-                "ROLE_ARN",
+                ConnectionCode.ROLE_ARN,
                 f"A role ARN looks like arn:{partition}:iam::111122223333:role/name.",
                 "Copy it from the outputs of the stack, whole.",
                 field="role_arn",
@@ -103,7 +102,9 @@ class CredentialInput:
 def _partition(region: str) -> str:
     known = find_region(region)
     if known is None:
-        raise BotError("REGION", "Amazon SES is not in this region.", "Choose one from the list.", field="region")
+        raise BotError(
+            ConnectionCode.REGION, "Amazon SES is not in this region.", "Choose one from the list.", field="region"
+        )
     return known.partition
 
 
@@ -120,13 +121,11 @@ def require_passed(report: AccessReport, account_id: str) -> Provisioned:
     """
     if report.is_root:
         raise BotError(
-            "ROOT_KEY",
-            "This is a key of the AWS account's root user, which may do anything. Nothing was stored.",
-            "Make an IAM user for Mailroom alone, with the policy from the README.",
+            ConnectionCode.ROOT_KEY,
         )
     if account_id not in {"", report.account_id}:
         raise BotError(
-            "OTHER_ACCOUNT",
+            ConnectionCode.OTHER_ACCOUNT,
             f"This {noun(report)} belongs to AWS account {report.account_id}, and the mailer is in {account_id}. "
             "Nothing was changed.",
             "For another account delete the mailer and connect again.",
@@ -135,14 +134,14 @@ def require_passed(report: AccessReport, account_id: str) -> Provisioned:
         raise AccessRefusedError(report)
     if report.refusal is not None and report.refusal.action in report.undecided:
         raise BotError(
-            "UNDECIDED",
+            ConnectionCode.UNDECIDED,
             f"AWS does not take what Mailroom sets up ({report.refusal.action}): {report.refusal.text} "
             "Nothing was stored.",
             "Please try again in a minute; if it stays so, an AWS admin can say what forbids it.",
         )
     if report.set_up is None or report.undecided:
         raise BotError(
-            "UNDECIDED",
+            ConnectionCode.UNDECIDED,
             f"AWS did not say whether the {noun(report)} may do everything ({', '.join(report.undecided)}). "
             "Nothing was stored.",
             "Please try again in a minute.",
@@ -156,14 +155,14 @@ def explain_rejection(error: SesError) -> BotError:
     match error.trouble:
         case ErrorKind.ACCESS if error.action == ASSUME_ROLE:
             return BotError(
-                "ROLE_REFUSED",
+                ConnectionCode.ROLE_REFUSED,
                 f"This role does not let Mailroom in with this channel's External ID. {nothing}",
                 "Make it with the template shown here; a role made just now may take a minute.",
                 field="role_arn",
             )
         case ErrorKind.ACCESS if error.code in UNKNOWN_KEY_CODES:
             return BotError(
-                "WRONG_KEY",
+                ConnectionCode.WRONG_KEY,
                 "AWS does not know this access key ID in this region: it is mistyped or switched off, "
                 f"or the region is switched off in the account. {nothing}",
                 "Copy it again from IAM › Users › Security credentials, and look at the region.",
@@ -171,31 +170,31 @@ def explain_rejection(error: SesError) -> BotError:
             )
         case ErrorKind.ACCESS:
             return BotError(
-                "WRONG_KEY",
+                ConnectionCode.WRONG_KEY,
                 f"The secret access key does not belong to this access key ID. {nothing}",
                 "Copy both again, or make a new key.",
                 field="secret_access_key",
             )
         case ErrorKind.REGION_OFF | ErrorKind.NOT_SIGNED_UP | ErrorKind.NOT_SENT:
             return BotError(
-                "REGION",
+                ConnectionCode.REGION,
                 f"Amazon SES does not answer for this account in this region. {nothing}",
                 "Switch the region on in AWS, or choose another one.",
                 field="region",
             )
         case ErrorKind.CLOCK_SKEW:
             return BotError(
-                "CLOCK", f"AWS says that this server's clock is wrong. {nothing}", "Whoever runs Mailroom must set it."
+                ConnectionCode.CLOCK,
+                f"AWS says that this server's clock is wrong. {nothing}",
+                "Whoever runs Mailroom must set it.",
             )
-    refused = Mailers.explain(error)
+    refused = explain(error)
     return BotError(refused.code, f"{refused.sentence} {nothing}", refused.next_step)
 
 
 def open_role() -> BotError:
     """Refuse a role that others could use through Mailroom, too."""
     return BotError(
-        "OPEN_ROLE",
-        "This role lets Mailroom in without the External ID, so that others could use it, too. Nothing was stored.",
-        "Have its trust policy ask for the External ID shown here (StringEquals sts:ExternalId), then try again.",
+        ConnectionCode.OPEN_ROLE,
         field="role_arn",
     )

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
+from bot.mailer.aws_errors import explain
+from bot.mailer.connection.codes import ConnectionCode
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import record_account
 from bot.ses.errors import ErrorKind, SesError
@@ -27,12 +29,9 @@ CONTACTS_LIMIT = 4
 
 
 _REFUSALS = {
-    Production.GRANTED: ("This account already has production access.", "You can send with /broadcast."),
-    Production.IN_REVIEW: ("AWS is already reviewing an application of this account.", "The channel will be told."),
-    Production.DENIED: (
-        "AWS denied this account, and takes no second application here.",
-        "Answer its case in the AWS Support Center.",
-    ),
+    Production.GRANTED: ConnectionCode.GRANTED,
+    Production.IN_REVIEW: ConnectionCode.IN_REVIEW,
+    Production.DENIED: ConnectionCode.DENIED,
 }
 
 
@@ -55,17 +54,25 @@ class Application:
         parts = urlsplit(self.website)
         if parts.scheme not in {"http", "https"} or not parts.hostname or "." not in parts.hostname:
             raise BotError(
-                "WEBSITE", "This is not a web address.", "Give it whole, such as https://example.com.", field="website"
+                ConnectionCode.WEBSITE,
+                "This is not a web address.",
+                "Give it whole, such as https://example.com.",
+                field="website",
             )
         if len(self.website) > WEBSITE_LIMIT:
-            raise BotError("WEBSITE", f"AWS takes at most {WEBSITE_LIMIT} characters here.", field="website")
+            raise BotError(
+                ConnectionCode.WEBSITE, f"AWS takes at most {WEBSITE_LIMIT} characters here.", field="website"
+            )
         if not 1 <= len(self.contacts) <= CONTACTS_LIMIT:
             raise BotError(
-                "CONTACTS", f"AWS takes one to {CONTACTS_LIMIT} contact addresses.", "Leave some out.", field="contacts"
+                ConnectionCode.CONTACTS,
+                f"AWS takes one to {CONTACTS_LIMIT} contact addresses.",
+                "Leave some out.",
+                field="contacts",
             )
         if not self.use_case or len(self.use_case) > USE_CASE_LIMIT:
             raise BotError(
-                "USE_CASE",
+                ConnectionCode.USE_CASE,
                 f"AWS wants to read how you will use email, in at most {USE_CASE_LIMIT:,} characters.",
                 "Say whom you mail, how they signed up, and how you handle bounces and unsubscribes.",
                 field="use_case",
@@ -86,7 +93,7 @@ class ProductionAccess:
         """
         mailer = await self._mailers.working(team)
         if mailer.production in _REFUSALS:
-            raise BotError(mailer.production.upper(), *_REFUSALS[mailer.production])
+            raise BotError(_REFUSALS[mailer.production])
         return mailer
 
     async def apply(self, team: Team, application: Application, by: str) -> Mailer:
@@ -109,11 +116,9 @@ class ProductionAccess:
         except SesError as error:
             if error.trouble is ErrorKind.CONFLICT:
                 raise BotError(
-                    "CONFLICT",
-                    "AWS already has an application of this account, open or denied, and takes no second one here.",
-                    "Answer the case in the AWS Support Center instead.",
+                    ConnectionCode.CONFLICT,
                 ) from error
-            raise self._mailers.explain(error) from error
+            raise explain(error) from error
         facts = await _read_if_it_can_be(ses)  # AWS has the application, whatever the look at it says
         now = self._clock()
         async with self._db.write() as session:

@@ -1,6 +1,7 @@
 """What a team is offered for signing in by a role: Mailroom's account, and an ExternalId that is the team's alone."""
 
 from bot.errors import BotError
+from bot.mailer.connection.codes import ConnectionCode
 from bot.ses.assume_role import new_external_id
 from bot.ses.client import SesClients
 from bot.ses.cloudformation import RoleOffer
@@ -33,9 +34,7 @@ class RoleOffers:
         offer = await self.offer(team)
         if offer is None:
             raise BotError(
-                "NO_PRINCIPAL",
-                "This Mailroom has no AWS credentials of its own that work, so it cannot use a role.",
-                "Use an access key, or ask whoever runs Mailroom.",
+                ConnectionCode.NO_PRINCIPAL,
             )
         return offer
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.errors import BotError
+from bot.mailer.identities.codes import IdentityCode
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.feedback_route import events_arrive
 from bot.ses.errors import ErrorKind, SesError
@@ -86,9 +87,7 @@ class FeedbackForwarding:
             row = await session.get(Identity, identity_id, with_for_update=True)
             if row is None or row.team_id != team.id or not needs_consent(mailer, row):
                 raise BotError(
-                    "NOTHING_TO_DECIDE",
-                    "There is nothing to decide about this any more.",
-                    "Type /mailer to see how things stand.",
+                    IdentityCode.NOTHING_TO_DECIDE,
                 )
             row.forwarding_consent_by = by
             session.add(row)

@@ -10,6 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import parse_identity
 from bot.errors import BotError
+from bot.mailer.aws_errors import explain
+from bot.mailer.identities.codes import IdentityCode
 from bot.mailer.identities.dns_records import Finding, Lookup, look_up, records_of
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import announce_added, new_identity, record_identity
@@ -54,7 +56,7 @@ class Identities:
         try:
             facts, created = await establish(ses, name)
         except SesError as error:
-            raise self._mailers.explain(error, field="identity") from error
+            raise explain(error, field="identity") from error
         now = self._clock()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)  # a look at AWS may be storing the same name
@@ -90,14 +92,14 @@ class Identities:
             found = await session.exec(select(Identity).where(Identity.id == identity_id, Identity.team_id == team.id))
             row = found.first()
         if row is None:
-            raise BotError("NOT_FOUND", "This identity is no longer here.", "Type /mailer to see which ones are.")
+            raise BotError(IdentityCode.NOT_FOUND)
         return row
 
     async def _read(self, mailer: Mailer, name: str) -> IdentityFacts | None:
         try:
             return await self._mailers.ses(mailer).find_identity(name)
         except SesError as error:
-            raise self._mailers.explain(error) from error
+            raise explain(error) from error
 
 
 async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str, *, lock: bool = False) -> Identity | None:
@@ -106,7 +108,7 @@ async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str, *, lock: 
     row = (await session.exec(named.with_for_update() if lock else named)).first()
     if row is not None and row.managed:
         sentence = f"{name} is already an identity of this channel."
-        raise BotError("EXISTS", sentence, "Type /mailer to see how it stands.", field="identity")
+        raise BotError(IdentityCode.EXISTS, sentence, "Type /mailer to see how it stands.", field="identity")
     return row
 
 

@@ -18,7 +18,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.alerts.outbox import Notice, redraw
 from bot.email_addresses import parse_identity
 from bot.errors import BotError
+from bot.mailer.aws_errors import explain
 from bot.mailer.aws_states import identity_state_of
+from bot.mailer.identities.codes import IdentityCode
 from bot.mailer.identities.management import establish
 from bot.mailer.identities.recovery_state import Intent, ReplacementOptions, StaleActionError, as_seen, used_by_others
 from bot.mailer.mailers import Mailers
@@ -92,7 +94,7 @@ class IdentityRecovery:
             facts = await ses.find_identity(row.name)
             default = await _default_set(ses, facts)
         except SesError as error:
-            raise self._mailers.explain(error) from error
+            raise explain(error) from error
         if facts is not None and not _failed(facts):
             return RetryOutcome(await self._keep(team, mailer, row, facts), again=False)
         detail = {
@@ -132,16 +134,21 @@ class IdentityRecovery:
         old = await self.replaceable(team, identity_id, version)
         if name == old.identity.name:
             raise BotError(
-                "SAME_NAME", f"{name} is the one to be replaced.", "To verify it again, retry it.", field="identity"
+                IdentityCode.SAME_NAME,
+                f"{name} is the one to be replaced.",
+                "To verify it again, retry it.",
+                field="identity",
             )
         if remove is None and old.asks:
             raise BotError(
-                "ASK_FIRST", f"Another channel began to use {old.identity.name} just now.", "Open the form again."
+                IdentityCode.ASK_FIRST,
+                f"Another channel began to use {old.identity.name} just now.",
+                "Open the form again.",
             )
         try:
             there = await self._mailers.ses(mailer).find_identity(name)
         except SesError as error:
-            raise self._mailers.explain(error, field="identity") from error
+            raise explain(error, field="identity") from error
         detail = {"by": by, "name": name, "adopted": there is not None, "move": move, "remove": remove is not False}
         held = await self._begin(team, mailer, old.identity, Intent.REPLACE, detail)
         return await self._carry_out(mailer, held)
@@ -282,11 +289,11 @@ class IdentityRecovery:
         except SesError as error:
             give_up = first and error.trouble not in _PASSING
             await self._put_off(held, give_up=give_up)
-            refusal = self._mailers.explain(error, field="identity")
+            refusal = explain(error, field="identity")
             if give_up:
                 raise refusal from error
             raise BotError(
-                "UNDER_WAY", refusal.sentence, "What was begun goes on by itself; this channel will see it."
+                IdentityCode.UNDER_WAY, refusal.sentence, "What was begun goes on by itself; this channel will see it."
             ) from error
 
     async def _put_off(self, held: Identity, *, give_up: bool) -> None:

@@ -7,6 +7,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import BotError
+from bot.mailer.identities.codes import IdentityCode
 from storage.models import Audit, Identity, Mailer, Team
 from storage.states import FAILING, IdentityState
 
@@ -28,7 +29,7 @@ class StaleActionError(BotError):
     """Somebody was faster. `by` is who, where that is known."""
 
     def __init__(self, sentence: str, by: str = "", next_step: str = "") -> None:
-        super().__init__("ALREADY", sentence, next_step)
+        super().__init__(IdentityCode.STALE_ACTION, sentence, next_step)
         self.by = by
 
 
@@ -49,7 +50,7 @@ class ReplacementOptions:
 async def as_seen(session: AsyncSession, team: Team, row: Identity | None, version: int) -> Identity:
     """Return the identity, if it is as the person saw it: failing, and nobody at it."""
     if row is None or row.team_id != team.id or not row.managed:
-        raise BotError("NOT_FOUND", "This identity is no longer here.", "Type /mailer to see which ones are.")
+        raise BotError(IdentityCode.NOT_FOUND)
     if row.intent:
         raise StaleActionError(_UNDER_WAY[Intent(row.intent)].format(name=row.name), row.intent_detail["by"])
     if row.state not in FAILING:

@@ -15,6 +15,7 @@ from functools import partial
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.mailer.aws_errors import explain
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import (
     CONFIRM_AFTER,
@@ -118,7 +119,7 @@ class Monitor:
                 managed: Sequence[Identity] = await managed_of(session, mailer.id)
             seen = await self._look(self._mailers.ses(mailer), managed)
         except SesError as error:
-            raise self._mailers.explain(error) from error
+            raise explain(error) from error
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
             managed = await self._record(session, row, seen)

@@ -10,11 +10,12 @@ from enum import StrEnum
 from math import ceil
 
 from bot.email_addresses import is_freemail, is_simulator
+from bot.errors import Code
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, Production, Sending, SendKind
 
 
-class Blocker(StrEnum):
+class Blocker(Code):
     """Why mail may not go, most basic first: that is the order in which they are returned."""
 
     NO_MAILER = "NO_MAILER"

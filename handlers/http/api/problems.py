@@ -9,9 +9,14 @@ from typing import Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bot.broadcast.audience.codes import AudienceCode
+from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.preflight import NotReadyError
-from bot.errors import BotError
+from bot.errors import BotError, Code
 from bot.mailer.readiness.rules import Blocker
+from bot.suppression.codes import SuppressionCode
+from bot.teams.codes import TeamCode
+from handlers.http.api.codes import ProblemCode
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +29,14 @@ HEADERS = {  # of every answer, here so that whatever answers has them
     "X-Content-Type-Options": "nosniff",
 }
 
-_STATUSES = {  # of a BotError's code; all others are about the input: 422
-    "NOT_FOUND": 404,
-    "ADMINS_ONLY": 403,
-    "ALREADY": 409,
-    "IMPORT_UNDER_WAY": 429,
-    "SUPPRESSION_STAYS": 409,
-    "TOO_MANY_BROADCASTS": 409,
-    "WAITING": 409,
+_STATUSES: Mapping[Code, int] = {  # all other codes are about the input: 422
+    TeamCode.NOT_FOUND: 404,  # and the NOT_FOUND of every other package, which is equal to it
+    BroadcastCode.ADMINS_ONLY: 403,
+    BroadcastCode.STATE_CHANGED: 409,
+    BroadcastCode.TOO_MANY_BROADCASTS: 409,
+    BroadcastCode.WAITING: 409,
+    AudienceCode.IMPORT_UNDER_WAY: 429,
+    SuppressionCode.SUPPRESSION_STAYS: 409,
 }
 
 
@@ -106,25 +111,25 @@ class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
     @classmethod
     def invalid(cls, parameter: str, detail: str) -> Self:
         """Name the one parameter that cannot be used."""
-        return cls(422, "INVALID", detail, errors=[InvalidParameter(parameter=parameter, detail=detail)])
+        return cls(422, ProblemCode.INVALID, detail, errors=[InvalidParameter(parameter=parameter, detail=detail)])
 
     @classmethod
     def not_found(cls) -> Self:
         """Say the same of what is missing, of what is another team's, and of an address that leads nowhere."""
-        return cls(404, "NOT_FOUND", "There is nothing here for this token.")
+        return cls(404, ProblemCode.NOT_FOUND, "There is nothing here for this token.")
 
 
 def of_validation(error: ValidationError) -> Refusal:
     """Name every parameter that is wrong, and never repeat what it held."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
-        return Refusal(400, "NOT_JSON", "The body is not JSON.")
+        return Refusal(400, ProblemCode.NOT_JSON, "The body is not JSON.")
     errors = [
         InvalidParameter(parameter=".".join(str(part) for part in one["loc"]) or "body", detail=one["msg"])
         for one in found
     ]
     names = ", ".join(dict.fromkeys(one.parameter for one in errors))
-    return Refusal(422, "INVALID", f"This cannot be used: {names}.", errors=errors)
+    return Refusal(422, ProblemCode.INVALID, f"This cannot be used: {names}.", errors=errors)
 
 
 def _of_bot_error(error: BotError) -> Refusal:
@@ -149,7 +154,7 @@ def _of_http(error: web.HTTPException) -> Refusal:
     if error.status == 404:
         return Refusal.not_found()
     if error.status == 413:
-        return Refusal(413, "TOO_LARGE", "The body is larger than what is taken here: 1 MB.")
+        return Refusal(413, ProblemCode.TOO_LARGE, "The body is larger than what is taken here: 1 MB.")
     status = HTTPStatus(error.status)
     allow = {name: value for name, value in error.headers.items() if name == "Allow"}
     return Refusal(status, status.name, status.description or status.phrase, headers=allow)
@@ -173,4 +178,6 @@ async def as_problems(
             raise
         reference = secrets.token_hex(4)
         log.exception("unexpected error in a request, reference %s", reference)
-        return Refusal(500, "UNEXPECTED", f"Something went wrong on our side (reference {reference}).").response()
+        return Refusal(
+            500, ProblemCode.UNEXPECTED, f"Something went wrong on our side (reference {reference})."
+        ).response()

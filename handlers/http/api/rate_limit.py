@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 from aiohttp import web
 
+from handlers.http.api.codes import ProblemCode
 from handlers.http.api.problems import Refusal
 
 REMEMBERED = 10_000
@@ -44,7 +45,7 @@ class Rate:
         if wait := self.seconds_to_wait(key, cost):
             raise Refusal(
                 429,
-                "TOO_MANY_REQUESTS",
+                ProblemCode.TOO_MANY_REQUESTS,
                 f"{complaint}: wait as Retry-After says.",
                 headers={"Retry-After": str(math.ceil(wait))},
             )

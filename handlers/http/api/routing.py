@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from bot.api.idempotency import Reply
 from bot.api.tokens import ApiTokens, Bearer
+from handlers.http.api.codes import ProblemCode
 from handlers.http.api.problems import Refusal, of_validation
 from handlers.http.api.rate_limit import Rate
 from handlers.http.api.requests import Input
@@ -88,7 +89,7 @@ class Server:
         if bearer is None:
             raise Refusal(
                 401,
-                "UNAUTHORIZED",
+                ProblemCode.UNAUTHORIZED,
                 "Send a token as “Authorization: Bearer mr_…”; a team admin makes one with /mailer api.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
@@ -97,7 +98,7 @@ class Server:
 
 async def _read(route: Route[Any], request: web.Request) -> bytes:
     if "Content-Encoding" in request.headers:  # a small body must not become a large one
-        raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as it is, not compressed.")
+        raise Refusal(415, ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as it is, not compressed.")
     return await request.read() if route.method == "POST" else b""
 
 
@@ -126,7 +127,7 @@ def _body(takes: type[In], request: web.Request, body: bytes) -> In:
     if not body and not takes.model_fields:
         return takes()
     if request.content_type != "application/json":
-        raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "Send JSON, as application/json.")
+        raise Refusal(415, ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send JSON, as application/json.")
     return takes.model_validate_json(body, strict=True, by_alias=True, by_name=False)
 
 

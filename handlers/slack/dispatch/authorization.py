@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
 from bot.teams.directory import Teams
+from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.user_directory import Person, UserDirectory
 from handlers.slack.installation import Installed
@@ -77,17 +78,17 @@ class Authorizer:
             return
         if not present:
             raise BotError(
-                "NOT_ALLOWED", "This belongs to a channel you are not in.", "Join the channel and try again."
+                SlackCode.NOT_ALLOWED, "This belongs to a channel you are not in.", "Join the channel and try again."
             )
         if permission is Permission.ADMINISTER:
             raise BotError(
-                "NOT_ALLOWED",
+                SlackCode.NOT_ALLOWED,
                 "Only team admins can do this: owners and admins of the workspace, and the people they appointed.",
                 "Please ask one of them.",
             )
         if permission is Permission.SEND and team is not None and team.senders and at.user_id not in team.senders:
             raise BotError(
-                "NOT_ALLOWED",
+                SlackCode.NOT_ALLOWED,
                 "In this channel only named people may send.",
                 "A team admin can add you.",
             )
@@ -100,12 +101,12 @@ class Authorizer:
     @staticmethod
     def _refuse_outsiders(at: Interaction, person: Person) -> None:
         if person.deactivated or person.bot:
-            raise BotError("NOT_ALLOWED", "This account cannot use Mailroom.")
+            raise BotError(SlackCode.NOT_ALLOWED, "This account cannot use Mailroom.")
         if at.user_team != at.workspace or not person.is_of(at.workspace, at.enterprise):
             raise _outside()
         if person.guest:
             raise BotError(
-                "NOT_ALLOWED",
+                SlackCode.NOT_ALLOWED,
                 "Mailroom is for full members of this workspace, and guest accounts cannot use it.",
                 "Please ask a full member in this channel.",
             )
@@ -113,7 +114,7 @@ class Authorizer:
 
 def _unknown() -> BotError:
     return BotError(
-        "NOT_ALLOWED",
+        SlackCode.NOT_ALLOWED,
         "Slack did not say who you are just now, so nothing was done.",
         "Please try again in a minute.",
     )
@@ -121,7 +122,7 @@ def _unknown() -> BotError:
 
 def _outside() -> BotError:
     return BotError(
-        "NOT_ALLOWED",
+        SlackCode.NOT_ALLOWED,
         "Mailroom is for members of the workspace it is installed in; your account belongs to another one.",
         "Please ask somebody from the host workspace.",
     )

@@ -6,12 +6,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import BotError
 from bot.teams.directory import Channel
 from handlers.slack.api_errors import code_of
+from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.interaction import Interaction
 
 _INVITE = BotError(
-    "NOT_IN_CHANNEL",
-    "Mailroom is not in this channel, and cannot join a private one by itself.",
-    "Type /invite @Mailroom here, then try again.",
+    SlackCode.NOT_IN_CHANNEL,
 )
 
 
@@ -52,7 +51,5 @@ async def join_channel(client: AsyncWebClient, at: Interaction) -> Channel:
 
 def _direct() -> BotError:
     return BotError(
-        "DIRECT_MESSAGE",
-        "Mailroom works in channels: one channel is one team, and everybody in it sees the alerts.",
-        "Go to the channel your team uses and type /mailer there.",
+        SlackCode.DIRECT_MESSAGE,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bot.errors import BotError
+from handlers.slack.codes import SlackCode
 from handlers.slack.ids import Input, Ref
 from storage.sealing import Secret
 
@@ -114,7 +115,7 @@ def from_click(body: Body) -> Interaction:
     view = body.get("view") or {}
     channel_id = (body.get("channel") or {}).get("id", "")
     if channel_id and (body.get("container") or {}).get("channel_id", channel_id) != channel_id:
-        raise BotError("MISMATCH", "Slack named two different channels for this click, so nothing was done.")
+        raise BotError(SlackCode.MISMATCH)
     return _from_person(
         body,
         kind="click",

@@ -16,9 +16,12 @@ from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
+from bot.mailer.codes import MailerCode
 from bot.tasks import Tasks
+from bot.teams.codes import TeamCode
 from bot.teams.directory import Teams
 from handlers.slack import ids
+from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch import channel_join
 from handlers.slack.dispatch.authorization import Authorizer, Permission
 from handlers.slack.dispatch.event import EventHandler, from_event, from_opening
@@ -39,6 +42,8 @@ from storage.database import Database
 from storage.models import Team
 
 log = logging.getLogger(__name__)
+
+_NO_FORM_AFTER = {SlackCode.NOT_ALLOWED, TeamCode.NOT_FOUND, MailerCode.NO_MAILER, MailerCode.CHANGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +310,7 @@ class Listeners:
         await Responder(client, at, self._teams).update(result, view_id=at.view_id, title=shown.title)
 
     async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
-        if form.redraw is None or error.code in {"NOT_ALLOWED", "NOT_FOUND", "NO_MAILER", "CHANGED"}:
+        if form.redraw is None or error.code in _NO_FORM_AFTER:
             return None
         team = await self._teams.get(at.ref.team_id, at.workspace)
         return await form.redraw(Call(at, team, client, ProgressView(client)), error.text)

@@ -13,6 +13,7 @@ from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.broadcasts import Prepared, Upload
 from bot.errors import BotError
 from handlers.slack import ids
+from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Subcommand
 from handlers.slack.flows.compose import (
@@ -105,15 +106,11 @@ class BroadcastFlow:
             return await self._ask(call, held)
         files, saved_id = values.files(ids.Input.AUDIENCE), values.choice(ids.Input.SAVED_AUDIENCE)
         if files and saved_id:
-            raise BotError(
-                "TWO_AUDIENCES", "Choose a CSV or a saved audience, not both.", field=ids.Input.SAVED_AUDIENCE
-            )
+            raise BotError(SlackCode.TWO_AUDIENCES, field=ids.Input.SAVED_AUDIENCE)
         if saved_id:
             return await self._ask(call, await self._services.audiences.get(call.team, saved_id))
         if not files:
-            raise BotError(
-                "AUDIENCE_EMPTY", "Choose a CSV with a column of addresses, or a saved audience.", field="audience"
-            )
+            raise BotError(SlackCode.AUDIENCE_EMPTY, field="audience")
         csv = await self._services.files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
         with closing(upload_of(call, csv)) as upload:
             return await self._ask(call, upload)
@@ -165,8 +162,7 @@ class BroadcastFlow:
         summary = ImportSummary.from_json(audience.import_summary)
         if _wanted(call, summary) != Choice(summary.choice, summary.marked.kept, can_ask=True):
             raise BotError(
-                "STILL_READING",
-                "The file is still being read as you chose: look at the numbers first, then press again.",
+                SlackCode.STILL_READING,
                 field=ids.Input.ADDRESS_COLUMN if summary.candidates else ids.Input.LEAVE_OUT,
             )
         broadcast = await self._services.broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
@@ -203,4 +199,4 @@ def _chosen(call: Call) -> views.Recipients:
     )
 
 
-_GONE = BotError("AUDIENCE_GONE", "This audience is no longer there: choose the file again.")
+_GONE = BotError(SlackCode.AUDIENCE_GONE)

@@ -10,6 +10,7 @@ from bot.mailer.connection.credential_drafts import key_id, role_arn
 from bot.mailer.connection.credential_input import AccessRefusedError, AlreadyConnectedError, CredentialInput
 from bot.ses.permission_check import AccessReport, OnStep, Step
 from handlers.slack import ids
+from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
 from handlers.slack.dispatch.responder import ProgressView
@@ -155,7 +156,7 @@ class ConnectFlow:
         typed = call.at.values.text(ids.Input.CHANNEL_NAME).removeprefix("#").strip()
         if typed != call.team.name:
             raise BotError(
-                "CHANNEL_NAME",
+                SlackCode.CHANNEL_NAME,
                 f"This is not the name of this channel, which is {call.team.name}.",
                 "Type it to delete the mailer.",
                 field=ids.Input.CHANNEL_NAME,

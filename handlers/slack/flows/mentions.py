@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
 from handlers.slack import ids
+from handlers.slack.codes import SlackCode
 from handlers.slack.text import count
 
 LOOKED_UP = 20  # at most: a person waits
@@ -28,7 +29,7 @@ async def with_names(client: AsyncWebClient, body: Mapping[str, Any], own_channe
     mentioned = dict.fromkeys(_mentioned(body))
     if len(mentioned) > LOOKED_UP:
         raise BotError(
-            "TOO_MANY_MENTIONS",
+            SlackCode.TOO_MANY_MENTIONS,
             f"The message mentions {len(mentioned)} people and channels: type all but {LOOKED_UP} as text.",
             field=ids.Input.MESSAGE,
         )
@@ -37,7 +38,7 @@ async def with_names(client: AsyncWebClient, body: Mapping[str, Any], own_channe
     if unnamed:
         what = " and ".join(count(unnamed[kind], *nouns) for kind, nouns in _KINDS.items() if unnamed[kind])
         raise BotError(
-            "MENTION_UNNAMED",
+            SlackCode.MENTION_UNNAMED,
             f"The message mentions {what} by an id, and Slack gives Mailroom no name that may go into a mail"
             f"{' (private channels are not named)' * bool(unnamed['channel'])}: type the name as text instead.",
             field=ids.Input.MESSAGE,

@@ -8,6 +8,7 @@ from slack_sdk.models.views import View
 from bot.errors import BotError
 from bot.teams.settings import ChangedMeanwhileError, TeamSettings, etag
 from handlers.slack import ids
+from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
 from handlers.slack.dispatch.user_directory import UserDirectory
@@ -85,9 +86,7 @@ class TeamFlow:
         """Refuse whom the guard would refuse anyway, so that nobody believes that they may."""
         for user in users:
             if not await self._is_fit(call, user):
-                raise BotError(
-                    "UNFIT", "Guests, apps and people of other workspaces cannot be chosen here.", field=field
-                )
+                raise BotError(SlackCode.UNFIT, field=field)
 
     async def _is_fit(self, call: Call, user: str) -> bool:
         try:

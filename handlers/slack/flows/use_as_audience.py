@@ -10,6 +10,7 @@ from slack_sdk.models.views import View
 
 from bot.errors import BotError
 from handlers.slack import ids
+from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Body
 from handlers.slack.dispatch.listeners import Call, Form, Listeners
@@ -67,9 +68,7 @@ class UseAsAudienceFlow:
 
 
 _NO_FILE = BotError(
-    "NO_AUDIENCE_FILE",
-    "This message has no file that can be an audience.",
-    "Post a CSV, compressed (.gz) or not, and use its menu; save a sheet of Excel or OpenDocument as CSV first.",
+    SlackCode.NO_AUDIENCE_FILE,
 )
 
 

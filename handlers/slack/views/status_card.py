@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
 
+from bot.mailer.aws_errors import access_lost
 from bot.mailer.identities.feedback_forwarding import needs_consent
-from bot.mailer.mailers import access_lost
 from bot.mailer.monitoring.feedback_route import FeedbackRoute, is_being_set_up, route_of
 from bot.mailer.readiness.explanations import Step
 from bot.mailer.readiness.overview import Item, Overview, checklist

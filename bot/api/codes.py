@@ -1,0 +1,21 @@
+"""Why a token is not made, or a request not answered a second time."""
+
+from bot.errors import Code
+
+
+class ApiCode(Code):
+    KEY_REUSED = (
+        "KEY_REUSED",
+        "This Idempotency-Key came with another request before.",
+        "Use a new one.",
+    )
+    ANSWERED = (
+        "ANSWERED",
+        "A request with this Idempotency-Key was answered at the same moment.",
+    )
+    TOKENS_CHANGED = (
+        "ALREADY",
+        "A token was made or revoked meanwhile, so none was made now.",
+        "Look again.",
+    )
+    TOO_MANY_TOKENS = "TOO_MANY_TOKENS"

@@ -1,0 +1,36 @@
+"""Why a broadcast is not sent, changed or sent again."""
+
+from bot.errors import Code
+
+
+class BroadcastCode(Code):
+    SANDBOX_RECIPIENTS = "SANDBOX_RECIPIENTS"
+    AUDIENCE_NO_RECIPIENTS = (
+        "AUDIENCE_NO_RECIPIENTS",
+        "Every address in it is suppressed: they unsubscribed, complained or bounced before.",
+    )
+    NOT_FOUND = "NOT_FOUND", "This broadcast is no longer there."
+    STATE_CHANGED = "ALREADY"
+    ADMINS_ONLY = (
+        "ADMINS_ONLY",
+        "Bounces or complaints stopped this broadcast: only a team admin can resume it.",
+    )
+    WAITING = "WAITING"
+    SEND_AT_PAST = (
+        "SEND_AT_PAST",
+        "This time is past: choose a later one, or none to send now.",
+    )
+    SEND_AT_FAR = (
+        "SEND_AT_FAR",
+        "This is more than a year away: choose a nearer time.",
+    )
+    TOO_MANY_BROADCASTS = "TOO_MANY_BROADCASTS"
+    ALL_SUPPRESSED = (
+        "ALL_SUPPRESSED",
+        "All of them are suppressed by now, so there is nobody to send to.",
+    )
+    MAILER_GONE = (
+        "MAILER_GONE",
+        "The mailer that sent this broadcast was deleted, so nothing of it can be sent again.",
+        "Send a new one; “Get the list” names who did not get this one.",
+    )

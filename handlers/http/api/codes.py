@@ -1,0 +1,15 @@
+"""Why a request is not read."""
+
+from bot.errors import Code
+
+
+class ProblemCode(Code):
+    INVALID = "INVALID"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_JSON = "NOT_JSON"
+    TOO_LARGE = "TOO_LARGE"
+    UNEXPECTED = "UNEXPECTED"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    BAD_REQUEST = "BAD_REQUEST"

@@ -1,0 +1,54 @@
+"""Why Slack, or what was done there, stands in the way."""
+
+from bot.errors import Code
+
+
+class SlackCode(Code):
+    NOT_ALLOWED = "NOT_ALLOWED"
+    NOT_IN_CHANNEL = (
+        "NOT_IN_CHANNEL",
+        "Mailroom is not in this channel, and cannot join a private one by itself.",
+        "Type /invite @Mailroom here, then try again.",
+    )
+    DIRECT_MESSAGE = (
+        "DIRECT_MESSAGE",
+        "Mailroom works in channels: one channel is one team, and everybody in it sees the alerts.",
+        "Go to the channel your team uses and type /mailer there.",
+    )
+    MISMATCH = (
+        "MISMATCH",
+        "Slack named two different channels for this click, so nothing was done.",
+    )
+    FILE_TOO_LARGE = "FILE_TOO_LARGE"
+    FILE_UNREADABLE = "FILE_UNREADABLE"
+    AUDIENCE_GONE = (
+        "AUDIENCE_GONE",
+        "This audience is no longer there: choose the file again.",
+    )
+    TWO_AUDIENCES = (
+        "TWO_AUDIENCES",
+        "Choose a CSV or a saved audience, not both.",
+    )
+    AUDIENCE_EMPTY = (
+        "AUDIENCE_EMPTY",
+        "Choose a CSV with a column of addresses, or a saved audience.",
+    )
+    STILL_READING = (
+        "STILL_READING",
+        "The file is still being read as you chose: look at the numbers first, then press again.",
+    )
+    CHANNEL_NAME = "CHANNEL_NAME"
+    TOO_MANY_MENTIONS = "TOO_MANY_MENTIONS"
+    MENTION_UNNAMED = "MENTION_UNNAMED"
+    UNFIT = (
+        "UNFIT",
+        "Guests, apps and people of other workspaces cannot be chosen here.",
+    )
+    NO_AUDIENCE_FILE = (
+        "NO_AUDIENCE_FILE",
+        "This message has no file that can be an audience.",
+        "Post a CSV, compressed (.gz) or not, and use its menu; save a sheet of Excel or OpenDocument as CSV first.",
+    )
+    SCOPES = "SCOPES"
+    TOKEN = "TOKEN"  # noqa: S105 - a code
+    APP_TOKEN = "APP_TOKEN"  # noqa: S105 - a code
