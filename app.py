@@ -34,7 +34,7 @@ from bot.mailer.connection.disconnect import Removal
 from bot.mailer.connection.production_access import ProductionAccess
 from bot.mailer.connection.role_setup import RoleOffers
 from bot.mailer.credential_store import CredentialStore
-from bot.mailer.identities.dns_records import Resolver
+from bot.mailer.identities.dns_lookup import Resolver
 from bot.mailer.identities.feedback_forwarding import FeedbackForwarding
 from bot.mailer.identities.management import Identities
 from bot.mailer.identities.recovery import IdentityRecovery

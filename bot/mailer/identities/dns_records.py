@@ -2,26 +2,24 @@
 
 Which records: three DKIM CNAMEs (https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim-easy.html),
 the MAIL FROM domain's MX and SPF (https://docs.aws.amazon.com/ses/latest/dg/mail-from.html), and a DMARC suggestion
-(RFC 7489). Only the DKIM ones decide verification.
+(dmarc.py). Only the DKIM ones decide verification.
 """
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
 
-import dns.asyncresolver
-import dns.exception
-import dns.resolver
-
+from bot.mailer.identities.dmarc import find_dmarc, is_dmarc, parse_dmarc
+from bot.mailer.identities.dns_lookup import Lookup, NoAnswerError
+from bot.mailer.identities.spf import is_spf, why_not_included
 from storage.models import Identity
 from storage.states import IdentityKind
 
-LOOKUP_SECONDS = 5.0
 DKIM, MAIL_FROM, DMARC = "DKIM", "MAIL FROM", "DMARC, suggested"
+AMAZON = "amazonses.com"  # from which SES sends
 DKIM_ZONE = "dkim.amazonses.com"  # where AWS names none: the one that all regions had at first
 _FEWEST_LABELS = 2  # of a domain that somebody has
 _ZONE_LABELS = 4  # at most, of a zone whose name might stand there twice
@@ -30,12 +28,6 @@ _ONLY_ONE = {
     "TXT": "There are {}, and with several none counts: put them into one",
     "CNAME": "There are {}, and a name has one alone",
 }
-
-Lookup = Callable[[str, str], Awaitable[Sequence[str]]]
-
-
-class NoAnswerError(Exception):
-    """The name servers did not answer; nothing is known about the record."""
 
 
 class Found(StrEnum):
@@ -96,10 +88,14 @@ def records_of(identity: Identity, region: str) -> list[Record]:
         server = f"10 feedback-smtp.{region}.amazonses.com"
         records += [
             Record(identity.mail_from_domain, "MX", server, MAIL_FROM, required=False),
-            Record(identity.mail_from_domain, "TXT", "v=spf1 include:amazonses.com ~all", MAIL_FROM, required=False),
+            Record(identity.mail_from_domain, "TXT", f"v=spf1 include:{AMAZON} ~all", MAIL_FROM, required=False),
         ]
-    records.append(Record(f"_dmarc.{identity.name}", "TXT", "v=DMARC1; p=none;", DMARC, required=False))
-    return records
+    return [*records, dmarc_record(identity.name)]
+
+
+def dmarc_record(domain: str) -> Record:
+    """Return the record that asks for nothing yet, which is where one begins."""
+    return Record(f"_dmarc.{domain}", "TXT", "v=DMARC1; p=none;", DMARC, required=False)
 
 
 def zone_file(domain: str, records: Sequence[Record]) -> str:
@@ -122,15 +118,20 @@ async def look_up(records: Sequence[Record], lookup: Lookup) -> list[Finding]:
 async def _find(record: Record, lookup: Lookup) -> Finding:
     try:
         values = await _values(record, record.name, lookup)
+        if values:
+            why = _why_wrong(record, values)
+            return Finding(record, Found.RIGHT if why is None else Found.WRONG, values, why=why or "")
+        if record.purpose == DMARC and (above := await _dmarc_above(record, lookup)):
+            return Finding(record, Found.RIGHT, stands_at=above)
     except NoAnswerError:
         return Finding(record, Found.UNKNOWN)
-    if values:
-        why = _why_wrong(record, values)
-        return Finding(record, Found.RIGHT if why is None else Found.WRONG, values, why=why or "")
-    above = await _first_right(record, _above(record), lookup) if record.purpose == DMARC else ""
-    if above:
-        return Finding(record, Found.RIGHT, stands_at=above)
     return Finding(record, Found.MISSING, stands_at=await _first_right(record, _zone_twice(record), lookup))
+
+
+async def _dmarc_above(record: Record, lookup: Lookup) -> str:
+    """Return the name above at which a policy stands that every receiver takes for this domain too, or nothing."""
+    dmarc = await find_dmarc(record.name.removeprefix("_dmarc."), lookup)
+    return f"_dmarc.{dmarc.stands_at}" if dmarc.is_found else ""
 
 
 async def _values(record: Record, name: str, lookup: Lookup) -> tuple[str, ...]:
@@ -138,8 +139,8 @@ async def _values(record: Record, name: str, lookup: Lookup) -> tuple[str, ...]:
     values = tuple(await lookup(name, record.type))
     if record.type != "TXT":
         return values
-    kind = record.value.split()[0].rstrip(";").lower()
-    return tuple(value for value in values if re.split(r"[\s;]", value.strip(), maxsplit=1)[0].lower() == kind)
+    is_ours = is_dmarc if record.purpose == DMARC else is_spf
+    return tuple(value for value in values if is_ours(value.strip()))
 
 
 async def _first_right(record: Record, names: Sequence[str], lookup: Lookup) -> str:
@@ -148,22 +149,11 @@ async def _first_right(record: Record, names: Sequence[str], lookup: Lookup) -> 
     async def is_right(name: str) -> bool:
         with suppress(NoAnswerError):
             values = await _values(record, name, lookup)
-            return bool(values) and _why_wrong(record, values) is None and _tags(values[0]).get("psd") != "y"
+            return bool(values) and _why_wrong(record, values) is None
         return False
 
     right = await asyncio.gather(*map(is_right, names))
     return next((name for name, found in zip(names, right, strict=True) if found), "")
-
-
-def _above(record: Record) -> list[str]:
-    """Return the names at which a policy stands that holds for this domain too, the highest first.
-
-    RFC 7489, 6.6.3: that of the organizational domain. Which one that is says a list of public suffixes, which Mailroom
-    does not have; its successor (draft-ietf-dmarc-dmarcbis, 4.10) walks up instead, and takes the highest record that
-    is no suffix's own (psd=y).
-    """
-    labels = record.name.removeprefix("_dmarc.").split(".")
-    return [f"_dmarc.{'.'.join(labels[-count:])}" for count in range(_FEWEST_LABELS, len(labels))]
 
 
 def _zone_twice(record: Record) -> list[str]:
@@ -178,64 +168,16 @@ def _why_wrong(record: Record, values: Sequence[str]) -> str | None:
     """Return why this is not what AWS and the receivers of mail want; None: it is, "": the values say so."""
     if len(values) > 1:
         return _ONLY_ONE[record.type].format(len(values))
-    value = values[0].lower().rstrip(".")
     if record.purpose == DMARC:
-        return None if _is_policy(value) else "It names no policy (p=none, p=quarantine or p=reject)"
-    if record.type == "MX":  # the only one there is, whatever its priority
-        return None if value.split()[-1] == record.target.lower() else ""
+        is_policy = parse_dmarc(values[0]) is not None
+        return None if is_policy else "It names no policy (p=none, p=quarantine or p=reject)"
     if record.type == "TXT":
-        return _why_spf_fails(value)
-    return None if value == record.value.lower().rstrip(".") else ""
+        return why_not_included(values[0], AMAZON)
+    if record.type == "MX":  # the only one there is, whatever its priority
+        _, server = values[0].split()
+        return None if _host(server) == _host(record.target) else ""
+    return None if _host(values[0]) == _host(record.value) else ""
 
 
-def _why_spf_fails(value: str) -> str | None:
-    """RFC 7208, 4.6.2 and 5.1: mechanisms count in their order, and what follows `all` never."""
-    _, *terms = value.split()
-    ours = next((at for at, term in enumerate(terms) if term.lstrip("+") == "include:amazonses.com"), None)
-    if ours is None:
-        return ""
-    ends = [term for term in terms[:ours] if term.lstrip("+-~?") == "all"]
-    return f"What stands behind {ends[0]} does not count" if ends else None
-
-
-def _is_policy(value: str) -> bool:
-    """RFC 7489, 6.6.3: without a policy that is one, a record counts as p=none where it asks for reports."""
-    tags = _tags(value)
-    return tags.get("p") in {"none", "quarantine", "reject"} or bool(tags.get("rua"))
-
-
-def _tags(value: str) -> dict[str, str]:
-    pairs = (tag.partition("=") for tag in value.lower().split(";"))
-    return {name.strip(): text.strip() for name, _, text in pairs}
-
-
-class Resolver:
-    """Looks records up with the system's name servers, or with the one that is given.
-
-    Args:
-        server: `host:port` of a name server, or empty.
-    """
-
-    def __init__(self, server: str = "") -> None:
-        self._resolver = dns.asyncresolver.Resolver(configure=not server)
-        if server:
-            host, _, port = server.rpartition(":")
-            self._resolver.nameservers = [host]
-            self._resolver.port = int(port)
-        self._resolver.lifetime = LOOKUP_SECONDS
-
-    async def __call__(self, name: str, kind: str) -> Sequence[str]:
-        """Return the values as text; none where the name or the type is not there.
-
-        Raises:
-            NoAnswerError: the name servers did not answer, or with an error.
-        """
-        try:
-            answer = await self._resolver.resolve(name, kind, search=False)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return ()
-        except dns.exception.DNSException as error:
-            raise NoAnswerError(name) from error
-        if kind == "TXT":
-            return [b"".join(value.strings).decode("utf-8", "replace") for value in answer]
-        return [value.to_text() for value in answer]
+def _host(name: str) -> str:
+    return name.lower().rstrip(".")

@@ -12,7 +12,8 @@ from bot.email_addresses import parse_identity
 from bot.errors import BotError
 from bot.mailer.aws_errors import explain
 from bot.mailer.identities.codes import IdentityCode
-from bot.mailer.identities.dns_records import Finding, Lookup, look_up, records_of
+from bot.mailer.identities.dns_lookup import Lookup
+from bot.mailer.identities.dns_records import Finding, look_up, records_of
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import announce_added, new_identity, record_identity
 from bot.ses.errors import ErrorKind, SesError
