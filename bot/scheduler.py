@@ -68,6 +68,11 @@ class Scheduler:
         if self._clock.running:
             self._clock.shutdown(wait=False)
 
+    async def check(self) -> str:
+        """Say which ticks have stalled; empty where none has."""
+        stalled = self.stalled()
+        return f"stalled: {', '.join(stalled)}" if stalled else ""
+
     def stalled(self) -> list[str]:
         """Return the ticks that have not come through for too long."""
         now = self._monotonic()

@@ -1,7 +1,9 @@
 """Everything that is Slack: listeners in, views and notices out."""
 
+from bot.services import Services
 from handlers.slack.dispatch.listeners import Listeners, Subcommand
 from handlers.slack.dispatch.user_directory import UserDirectory
+from handlers.slack.file_transfer import Files
 from handlers.slack.flows.alerts import IncidentFlow
 from handlers.slack.flows.api_tokens import ApiFlow
 from handlers.slack.flows.audiences import AudienceFlow
@@ -16,20 +18,19 @@ from handlers.slack.flows.status_card import StatusFlow, help_word
 from handlers.slack.flows.suppressions import SuppressFlow
 from handlers.slack.flows.team_settings import TeamFlow
 from handlers.slack.flows.use_as_audience import UseAsAudienceFlow
-from handlers.slack.services import Services
 
 
-def register(listeners: Listeners, services: Services, people: UserDirectory) -> None:
+def register(listeners: Listeners, services: Services, people: UserDirectory, files: Files) -> None:
     """Register every command, button and form, one flow after the other."""
     status, connect, identities = StatusFlow(services), ConnectFlow(services), IdentityFlow(services)
     production, suppress = ProductionFlow(services), SuppressFlow(services)
-    tests, broadcasts = SendTestFlow(services), BroadcastFlow(services)
+    tests, broadcasts = SendTestFlow(services), BroadcastFlow(services, files)
     api = ApiFlow(services)
     MendingFlow(services).register(listeners)
     team = TeamFlow(services, people)
     team.register(listeners)
     IncidentFlow(services).register(listeners)
-    UseAsAudienceFlow(services).register(listeners)
+    UseAsAudienceFlow(services, files).register(listeners)
     reports, audiences = ReportFlow(services), AudienceFlow(services)
     for flow in (connect, identities, production, tests, broadcasts, reports, audiences, api):
         flow.register(listeners)

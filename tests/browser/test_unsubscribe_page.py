@@ -37,7 +37,7 @@ async def test_the_page_works_without_javascript_and_only_its_button_acts(
             context = await chrome.new_context(java_script_enabled=False, viewport={"width": 320, "height": 568})
             page = await context.new_page()
 
-            await page.goto(link.replace(PUBLIC_URL, f"http://127.0.0.1:{world.bot.port}"))
+            await page.goto(link.replace(PUBLIC_URL, f"http://127.0.0.1:{world.bot.http.port}"))
             await expect(page.get_by_role("heading", name="Unsubscribe?")).to_be_visible()
             async with world.bot.db.read() as session:
                 assert (await session.exec(select(Suppression))).first() is None

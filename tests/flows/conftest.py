@@ -21,7 +21,7 @@ async def world(aws: AwsPlayground, database_url: str, clock: Clock, database_ki
 async def anyone(world: World) -> AsyncIterator[Program]:
     """A program without a token."""
     async with aiohttp.ClientSession() as session:
-        yield Program(session, f"http://127.0.0.1:{world.bot.port}", None)
+        yield Program(session, f"http://127.0.0.1:{world.bot.http.port}", None)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ async def test_requests_made_from_the_description_are_answered_as_it_says(world:
     await world.sends()
     description = (await program.ask("GET", "/api/v1/openapi.json")).json
     headers = {"Authorization": f"Bearer {program.token}"}
-    base_url, asked = f"http://127.0.0.1:{world.bot.port}", 0
+    base_url, asked = f"http://127.0.0.1:{world.bot.http.port}", 0
 
     def ask_all(operation: APIOperation[Any, Any, Any, Any]) -> None:
         for mode in GenerationMode:

@@ -119,11 +119,11 @@ async def test_a_refused_request_does_not_use_its_key_up(program: Program) -> No
 async def test_a_key_is_forgotten_after_a_day_and_not_before(world: World, program: Program) -> None:
     first = await suppress(program, "ann@elsewhere.test", "k1")
     world.clock.advance(86_399)
-    await world.bot._forget()
+    await world.bot.housekeeping.purge()
     assert (await suppress(program, "ann@elsewhere.test", "k1")).raw == first.raw
 
     world.clock.advance(2)
-    await world.bot._forget()
+    await world.bot.housekeeping.purge()
     assert (await suppress(program, "ann@elsewhere.test", "k1")).status == 200
 
 
@@ -243,7 +243,9 @@ async def test_whatever_is_only_read_changes_nothing(world: World, program: Prog
     await world.sends()
     async with world.bot.db.read() as session:
         made = (await session.exec(select(Broadcast))).one()
-    link = unsubscribe_links.make_token(world.bot._link_keys, unsubscribe_links.LinkSubject(made.team_id, made.id, 1))
+    link = unsubscribe_links.make_token(
+        world.bot.services.link_keys, unsubscribe_links.LinkSubject(made.team_id, made.id, 1)
+    )
     paths = [path for path, methods in description["paths"].items() if "get" in methods]
     paths += ["/api/v1/openapi.json", "/api/docs", "/healthz", "/metrics", f"/u/{link}"]  # /readyz tries a write
     await program.get("/mailer")  # when it was used last is kept once a minute

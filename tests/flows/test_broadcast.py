@@ -49,13 +49,13 @@ async def in_the_middle(world: World) -> AsyncIterator[None]:
     """Stop the clock's hands while the first call of a broadcast is on its way to AWS."""
     fault = world.aws.fail("ses:SendBulkEmail", "hang_before")
     world.clock.advance(UNDO_SECONDS)
-    await world.bot.engine.tick()
+    await world.bot.services.dispatcher.tick()
     await asyncio.to_thread(fault.reached.wait, 10)
     await world.says_what_it_has_to()
     yield
     await world.bot.tasks.idle()
     fault.release()
-    await world.bot.engine.idle()
+    await world.bot.services.dispatcher.idle()
     await world.settle()
 
 
@@ -174,7 +174,7 @@ async def test_a_quota_that_is_free_lets_a_broadcast_go_on_at_once(world: World,
     else:
         async with world.bot.db.read() as session:
             mailer = (await session.exec(select(Mailer))).one()
-        await world.bot.monitor.refresh(mailer)
+        await world.bot.services.monitor.refresh(mailer)
         await world.passes(60)
 
     assert "is done" in message.text
@@ -200,7 +200,7 @@ async def test_every_button_of_a_broadcast_has_one_effect_however_often_and_by_w
         await both_press("Pause")
     assert await actions(world) == ["confirm", "start", "pause"]
     await both_press("Resume")
-    await world.bot.engine.idle()
+    await world.bot.services.dispatcher.idle()
     assert (await actions(world))[3:] == ["resume"]
     await world.settle()
     assert await actions(world) == ["confirm", "start", "pause", "resume", "finish"]

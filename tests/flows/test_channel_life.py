@@ -96,8 +96,8 @@ async def test_an_event_that_slack_delivers_again_does_not_undo_what_came_after_
     await world.slack.event({"type": "app_uninstalled"})
     (removed,) = [each for each in world.slack.deliveries if each.kind is Kind.EVENT and "app_uninst" in str(each.body)]
     assert (await the_team(world)).unreachable_why == "app_uninstalled"
-    await world.bot.channel_life.start()  # installed again
-    await world.bot.channel_life.tick()
+    await world.bot.slack.channel_life.start()  # installed again
+    await world.bot.slack.channel_life.tick()
 
     await world.slack.redeliver(removed)
 
@@ -162,7 +162,7 @@ async def test_an_event_is_handled_again_where_its_first_delivery_failed_before_
             await session.flush()
             raise RuntimeError("the first delivery fails")
 
-    world.bot.listeners.event("grid_migration_finished", fails_once)
+    world.bot.slack.listeners.event("grid_migration_finished", fails_once)
     world.slack.events.subscribed = None
     await world.slack.event({"type": "grid_migration_finished"})
     await world.slack.redeliver(world.slack.deliveries[-1])
@@ -244,12 +244,12 @@ async def test_the_old_id_leads_to_the_team_for_a_day(world: World) -> None:
     await world.slack.change_id(world.news)
 
     workspace = world.slack.workspace.id
-    found = await world.bot.teams.find(workspace, old)
+    found = await world.bot.services.teams.find(workspace, old)
     assert found is not None
     assert found.id == team.id
     world.clock.advance(24 * 3600 + 1)
-    assert await world.bot.teams.find(workspace, old) is None
-    assert await world.bot.teams.find(workspace, world.news.id) is not None
+    assert await world.bot.services.teams.find(workspace, old) is None
+    assert await world.bot.services.teams.find(workspace, world.news.id) is not None
 
 
 async def test_a_command_under_the_new_id_that_outruns_the_event_does_not_split_the_team(world: World) -> None:
@@ -325,13 +325,13 @@ async def test_a_running_broadcast_is_finished_while_the_channel_is_out_of_reach
     audience = b"email\n" + b"".join(b"p%d@elsewhere.test\n" % number for number in range(120))
     await world.confirms(await world.composes(audience, message="Hello"))
     world.clock.advance(31)
-    await world.bot.engine.tick()
+    await world.bot.services.dispatcher.tick()
     async with world.bot.db.write() as session:
         broadcast = (await session.exec(select(Broadcast))).one()
         assert broadcast.state == "sending"
         await reachability.mark_unreachable(session, await the_team(world), "is_archived", now=world.clock())
 
-    await world.bot.engine.idle()
+    await world.bot.services.dispatcher.idle()
 
     async with world.bot.db.read() as session:
         assert (await session.exec(select(Broadcast.state))).one() == "done"
@@ -374,7 +374,7 @@ async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: Wor
         {"type": "member_joined_channel", "user": world.slack.workspace.bot_user_id, "channel": world.news.id}
     )
     await world.passes(24 * 3600)
-    await world.bot.home.tick()
+    await world.bot.slack.home.tick()
 
     assert [call.method for call in world.slack.calls[before:]] == []
     async with world.bot.db.read() as session:
@@ -393,12 +393,12 @@ async def test_after_the_app_is_removed_no_mail_goes_and_aws_is_not_asked_until_
     later = int(world.clock().timestamp()) + 3600
     await world.confirms(await world.composes(message="Hello", subject="Spring news, later", send_at=later))
     world.clock.advance(31)
-    await world.bot.engine.tick()
+    await world.bot.services.dispatcher.tick()
     await asyncio.to_thread(held.reached.wait)
 
     await REMOVALS[removal](world)
     world.aws.heal(held)
-    await world.bot.engine.idle()
+    await world.bot.services.dispatcher.idle()
     mailed, asked = len(world.aws.mails), len(world.aws.calls)
     await world.passes(2 * 3600)
     await world.passes(24 * 3600)
@@ -411,7 +411,7 @@ async def test_after_the_app_is_removed_no_mail_goes_and_aws_is_not_asked_until_
     assert stood == [("paused", ["unreachable"])] * 2
 
     world.slack.workspace.revoked = None
-    await world.bot.channel_life.start()  # the operator starts it with the new token
+    await world.bot.slack.channel_life.start()  # the operator starts it with the new token
     await world.settle()
     assert len(world.aws.calls) > asked
     for subject in ("Spring news”", "Spring news, later”"):
@@ -447,7 +447,7 @@ async def test_an_app_that_is_installed_again_tells_what_waited(world: World) ->
     await something_to_tell(world)
     world.slack.workspace.revoked = None
 
-    await world.bot.channel_life.start()  # the operator starts it with the new token
+    await world.bot.slack.channel_life.start()  # the operator starts it with the new token
     await world.passes(WITHIN - 30)
 
     assert seen(world, TOLD) == 1
@@ -459,7 +459,7 @@ async def test_a_start_with_a_token_that_does_not_work_asks_once_and_stays_quiet
     await world.slack.uninstall()
     before = len(world.slack.calls)
 
-    await world.bot.channel_life.start()
+    await world.bot.slack.channel_life.start()
     await world.passes(3600)
 
     assert [call.method for call in world.slack.calls[before:]] == ["auth.test"]
@@ -482,7 +482,7 @@ async def test_somebody_who_types_a_command_after_a_new_install_brings_the_chann
 
 @OVER_SOCKET_MODE
 def test_every_event_that_is_listened_to_is_subscribed_in_the_manifest(world: World) -> None:
-    listened = {one.id for one in world.bot.listeners.registered if one.kind == "event"}
+    listened = {one.id for one in world.bot.slack.listeners.registered if one.kind == "event"}
 
     assert listened == world.slack.events.subscribed
     assert {"app_home_opened", "app_uninstalled", "tokens_revoked", "channel_id_changed"} <= listened
@@ -490,6 +490,8 @@ def test_every_event_that_is_listened_to_is_subscribed_in_the_manifest(world: Wo
 
 @OVER_HTTP
 def test_no_event_but_the_opening_of_the_home_needs_a_person(world: World) -> None:
-    events: dict[str, Any] = {one.id: one.permission for one in world.bot.listeners.registered if one.kind == "event"}
+    events: dict[str, Any] = {
+        one.id: one.permission for one in world.bot.slack.listeners.registered if one.kind == "event"
+    }
 
     assert [name for name, permission in events.items() if permission] == ["app_home_opened"]

@@ -78,7 +78,7 @@ async def test_a_saved_audience_that_somebody_removed_meanwhile_is_refused_in_it
     async with world.bot.db.read() as session:
         saved = (await session.exec(select(Audience).where(Audience.name == "Customers"))).one()
     await world.bot.services.audiences.remove(
-        await world.bot.teams.get(saved.team_id, world.slack.workspace.id), saved.id, world.ada.id
+        await world.bot.services.teams.get(saved.team_id, world.slack.workspace.id), saved.id, world.ada.id
     )
 
     await next_page(world, modal, **{"Saved audience": "Customers (1)"})

@@ -10,7 +10,7 @@ from tests.playground.slack.world import Channel
 
 async def tells_home(world: World, home: Home, text: str) -> None:
     """Let the home tabs that may be out of date be published again, and read this one."""
-    await world.bot.home.tick()
+    await world.bot.slack.home.tick()
     await home.shows(text)
 
 
@@ -246,7 +246,7 @@ async def test_it_is_published_again_when_something_changes_and_only_then(world:
     await world.is_connected()
     await world.adds("acme.test")
     home = await world.bob.opens_home()
-    await world.bot.home.tick()
+    await world.bot.slack.home.tick()
     assert len(world.slack.calls_of("views.publish")) == 1
 
     world.ses.verify("acme.test")
@@ -256,7 +256,7 @@ async def test_it_is_published_again_when_something_changes_and_only_then(world:
     await world.settle()
     await tells_home(world, home, "Mailroom in #newsletter")
 
-    await world.bot.home.tick()
+    await world.bot.slack.home.tick()
     assert len(world.slack.calls_of("views.publish")) == 3
 
 
@@ -267,7 +267,7 @@ async def test_it_is_no_longer_published_ten_minutes_after_it_was_opened(world: 
 
     await world.passes(601)
     await world.adds("acme.test")
-    await world.bot.home.tick()
+    await world.bot.slack.home.tick()
 
     assert len(world.slack.calls_of("views.publish")) == 1
 

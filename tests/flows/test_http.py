@@ -29,7 +29,7 @@ Slow = Callable[[bytes], Awaitable[asyncio.StreamReader]]
 
 @pytest.fixture
 async def http(world: World) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{world.bot.port}") as session:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{world.bot.http.port}") as session:
         yield session
 
 
@@ -39,7 +39,7 @@ async def slow(world: World) -> AsyncIterator[Slow]:
     writers = []
 
     async def send(what: bytes) -> asyncio.StreamReader:
-        reader, writer = await asyncio.open_connection("127.0.0.1", world.bot.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.bot.http.port)
         writers.append(writer)
         writer.write(what)
         return reader
@@ -335,17 +335,17 @@ async def test_a_body_that_does_not_come_is_waited_for_on_no_route(
 ) -> None:
     token = await make_token(world)
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}"
-    assert world.bot._runner and world.bot._runner.server
-    server = world.bot._runner.server
+    assert world.bot.http._runner and world.bot.http._runner.server
+    server = world.bot.http._runner.server
     before = server.requests_count
     reader = await slow(f"{head}\r\nContent-Length: 9\r\n\r\nhalf".encode())
     while server.requests_count == before:  # noqa: ASYNC110 - only the server knows what has come
         await asyncio.sleep(0)
 
     await asyncio.sleep(0)  # it is being handled
-    held, now = [*world.bot.connections._open], time.monotonic() + 131
-    world.bot.connections._monotonic = lambda: now
-    await world.bot.connections.tick()
+    held, now = [*world.bot.http.connections._open], time.monotonic() + 131
+    world.bot.http.connections._monotonic = lambda: now
+    await world.bot.http.connections.tick()
 
     with contextlib.suppress(ConnectionError):
         await reader.read()

@@ -265,10 +265,10 @@ async def test_another_process_takes_over_when_the_lease_ends_and_only_one_does(
     await world.ada.press(failed, "Retry verification")
     assert await asyncio.to_thread(hanging.reached.wait, 10)
 
-    await world.bot.identity_recovery.tick()  # too early: somebody is at it
+    await world.bot.services.identity_recovery.tick()  # too early: somebody is at it
     assert len(world.aws.calls_of("ses:CreateEmailIdentity")) == 2  # the first belongs to adding it
     world.clock.advance(timedelta(minutes=5).total_seconds())
-    await asyncio.gather(world.bot.identity_recovery.tick(), world.bot.identity_recovery.tick())
+    await asyncio.gather(world.bot.services.identity_recovery.tick(), world.bot.services.identity_recovery.tick())
     hanging.release()
     await world.settle()
 

@@ -55,6 +55,6 @@ async def test_what_was_scheduled_then_goes_out_now(old: World) -> None:
     mailed = sorted(address for mail in old.aws.outbox.mails for address in mail.to)
     assert mailed == ["cyd@elsewhere.test", "dee@elsewhere.test", "gone@elsewhere.test"]
     async with aiohttp.ClientSession() as session:
-        program = Program(session, f"http://127.0.0.1:{old.bot.port}", FACTS["token"])
+        program = Program(session, f"http://127.0.0.1:{old.bot.http.port}", FACTS["token"])
         broadcasts = (await program.get("/broadcasts")).json["items"]
     assert [one["state"] for one in broadcasts] == ["done", "done"]

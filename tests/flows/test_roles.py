@@ -220,7 +220,7 @@ async def record_of(world: World, listener: Registered, team: Team) -> Ref:
 
 def asked_for(world: World) -> Iterator[Registered]:
     """Every listener that a person can bring about."""
-    for listener in world.bot.listeners.registered:
+    for listener in world.bot.slack.listeners.registered:
         if listener.permission is None:
             assert listener.kind == "event", listener  # Slack sends these of itself, not for a person
         else:
@@ -313,7 +313,7 @@ async def test_a_record_of_another_team_is_not_there(world: World) -> None:
 
 @OVER_HTTP
 async def test_bolt_holds_no_listener_that_was_not_registered_with_a_permission(world: World) -> None:
-    ours = [listener.ack_function.__qualname__ for listener in world.bot.bolt._async_listeners]
+    ours = [listener.ack_function.__qualname__ for listener in world.bot.slack.bolt._async_listeners]
 
     assert ours
     assert [name for name in ours if not name.startswith("Listeners.")] == []

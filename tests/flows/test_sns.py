@@ -48,7 +48,7 @@ def signed(world: World, topic_arn: str, text: str = "{}", message_id: str = "1"
 
 
 async def post(world: World, connection: str, body: bytes, **headers: str) -> tuple[int, bytes, dict[str, str]]:
-    url = f"http://127.0.0.1:{world.bot.port}/sns/{connection}"
+    url = f"http://127.0.0.1:{world.bot.http.port}/sns/{connection}"
     async with aiohttp.ClientSession() as http, http.post(url, data=body, headers=headers) as answer:
         shown = {name: value for name, value in answer.headers.items() if name != "Date"}
         return answer.status, await answer.read(), shown

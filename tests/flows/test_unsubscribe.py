@@ -32,7 +32,7 @@ def link_of(world: World, mail: Mail) -> str:
     assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     url = mail.headers["List-Unsubscribe"].strip("<>")
     assert url.startswith(f"{PUBLIC_URL}/u/")
-    return url.replace(PUBLIC_URL, f"http://127.0.0.1:{world.bot.port}")
+    return url.replace(PUBLIC_URL, f"http://127.0.0.1:{world.bot.http.port}")
 
 
 async def ask(method: str, url: str) -> tuple[int, str]:
@@ -74,16 +74,16 @@ async def test_one_click_leaves_them_out_of_the_next_broadcast_and_opening_the_l
 
 async def test_links_mailed_before_a_rotation_and_after_it_work_without_the_old_key(world: World) -> None:
     bot = world.bot
-    bot._link_keys[:] = bot.keys.derive("unsubscribe")  # as they were made before there was a key of their own
+    bot.services.link_keys[:] = bot.keys.derive("unsubscribe")  # as they were made before there was a key of their own
     await world.sends()
     links = [link_of(world, world.aws.mails_to("ann@elsewhere.test")[0])]
     new = KeyRing({"new": b"n" * 32})
-    bot._link_keys[:] = await link_keys(bot.db, bot.keys)
+    bot.services.link_keys[:] = await link_keys(bot.db, bot.keys)
 
     await rotate(bot.db, KeyRing.parse(f"{new.export().reveal()},{bot.keys.export().reveal()}"))
     vars(bot.keys).update(vars(new))  # a restart without the old one
     await check_keys(bot.db, bot.keys)
-    bot._link_keys[:] = await link_keys(bot.db, bot.keys)
+    bot.services.link_keys[:] = await link_keys(bot.db, bot.keys)
     await world.sends(subject="Spring news again")
     links.append(link_of(world, world.aws.mails_to("ben@elsewhere.test")[1]))
 

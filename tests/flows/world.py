@@ -81,29 +81,29 @@ class World:
     async def settle(self) -> None:
         """Let everything that is due now happen: looks at AWS, mail, messages."""
         await self.bot.tasks.idle()
-        await self.bot.identity_recovery.tick()
-        await self.bot.channel_life.tick()
-        await self.bot.monitor.tick()
-        await self.bot.monitor.idle()
-        await self.bot.engine.tick()
-        await self.bot.engine.idle()
+        await self.bot.services.identity_recovery.tick()
+        await self.bot.slack.channel_life.tick()
+        await self.bot.services.monitor.tick()
+        await self.bot.services.monitor.idle()
+        await self.bot.services.dispatcher.tick()
+        await self.bot.services.dispatcher.idle()
         await asyncio.to_thread(self.aws.settle)  # SNS may bring something to the bot
-        await self.bot.feedback.tick()
+        await self.bot.services.event_collector.tick()
         await self.says_what_it_has_to()
 
     async def does_its_chores(self, seconds: float = 0) -> None:
         """Let time pass, and the chores of a mailer be done: its self-test, reading what AWS suppresses."""
         self.clock.advance(seconds)
-        await self.bot.periodic_jobs.tick()
-        await self.bot.periodic_jobs.idle()
+        await self.bot.services.periodic_jobs.tick()
+        await self.bot.services.periodic_jobs.idle()
         await self.settle()
 
     async def says_what_it_has_to(self) -> None:
         """Let what waits for the channel be posted and drawn again."""
         for _ in range(SOME_ROUNDS):
-            await self.bot.notifier.tick()
-            await self.bot.uploader.tick()
-            await self.bot.uploader.idle()
+            await self.bot.slack.notifier.tick()
+            await self.bot.slack.uploader.tick()
+            await self.bot.slack.uploader.idle()
             self.clock.advance(1)  # a channel is posted to once a second
             if not await self._something_to_say():
                 break
@@ -304,13 +304,13 @@ async def open_world(
             fetch=certificates_of(aws),
             patience=patience,
         )
-        for listener in bot.bolt._async_listeners:
+        for listener in bot.slack.bolt._async_listeners:
             listener.ack_timeout = int(patience.submission) + 3  # Bolt's own patience, which is 3 s
         await bot.start()
         if socket_mode:
             await slack.connected()
         else:
-            slack.request_url = f"http://127.0.0.1:{bot.port}/slack/events"
+            slack.request_url = f"http://127.0.0.1:{bot.http.port}/slack/events"
         try:
             yield World(slack, aws, dns, bot, clock, usual=not settings and patience is ENDLESS)
         finally:

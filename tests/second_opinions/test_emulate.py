@@ -44,7 +44,7 @@ async def bot(aws: AwsPlayground, slack: Emulate, database_url: str, clock: Cloc
         patience=ENDLESS,
     )
     await built.start()
-    slack.request_url = f"http://127.0.0.1:{built.port}/slack/events"
+    slack.request_url = f"http://127.0.0.1:{built.http.port}/slack/events"
     yield built
     await built.stop()
 
@@ -52,16 +52,16 @@ async def bot(aws: AwsPlayground, slack: Emulate, database_url: str, clock: Cloc
 async def settle(bot: Mailroom, aws: AwsPlayground, clock: Clock) -> None:
     for _ in range(10):
         await bot.tasks.idle()
-        await bot.monitor.tick()
-        await bot.monitor.idle()
-        await bot.engine.tick()
-        await bot.engine.idle()
+        await bot.services.monitor.tick()
+        await bot.services.monitor.idle()
+        await bot.services.dispatcher.tick()
+        await bot.services.dispatcher.idle()
         await asyncio.to_thread(aws.settle)
-        await bot.feedback.tick()
-        await bot.notifier.tick()
-        await bot.uploader.tick()
-        await bot.uploader.idle()
-        await bot.home.tick()
+        await bot.services.event_collector.tick()
+        await bot.slack.notifier.tick()
+        await bot.slack.uploader.tick()
+        await bot.slack.uploader.idle()
+        await bot.slack.home.tick()
         clock.advance(4)
 
 

@@ -63,9 +63,9 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> list[Registered]:
         database_url=f"sqlite+aiosqlite:///{folder}/mailroom.db",
     )
     built = app.Mailroom(settings)
-    built.clients.close()
-    built.polling_clients.close()
-    return built.listeners.registered
+    built.services.clients.close()
+    built.services.polling_clients.close()
+    return built.slack.listeners.registered
 
 
 def bot_scopes() -> set[str]:

@@ -1,9 +1,9 @@
 """*Acknowledge*, under every alert, and *Check now* where AWS alone can mend it or many identities are hit."""
 
+from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Listeners
-from handlers.slack.services import Services
 from handlers.slack.views.alerts import checking_events
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.status_card import looked
@@ -23,7 +23,7 @@ class IncidentFlow:
         return None  # the alert itself says so
 
     async def check_events(self, call: Call) -> Reply:
-        await self._services.hearing.check(call.team, call.at.user_id)
+        await self._services.feedback_check.check(call.team, call.at.user_id)
         return Modal(checking_events())
 
     async def look(self, call: Call) -> Reply:

@@ -1,9 +1,9 @@
 """`/mailer api`: tokens for programs that ask how the team stands."""
 
+from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Listeners, Subcommand
-from handlers.slack.services import Services
 from handlers.slack.views import api_tokens as views
 from handlers.slack.views.blocks import Modal, Reply
 from storage.sealing import Secret

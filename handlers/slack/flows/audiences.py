@@ -1,9 +1,9 @@
 """`/broadcast audiences`: the saved audiences, and the end of one."""
 
+from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Listeners, Subcommand
-from handlers.slack.services import Services
 from handlers.slack.views import audiences as views
 from handlers.slack.views.blocks import Modal, Reply
 

@@ -12,10 +12,12 @@ from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.broadcasts import Prepared, Upload
 from bot.errors import BotError
+from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Subcommand
+from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import (
     READING,
     broadcast_form,
@@ -27,7 +29,6 @@ from handlers.slack.flows.compose import (
 )
 from handlers.slack.flows.message_content import content_of
 from handlers.slack.outbound.rejected_rows import send_rejects
-from handlers.slack.services import Services
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.reports import draft_cancelled
@@ -38,8 +39,9 @@ Change = Callable[[Team, str, int, str], Awaitable[Broadcast]]
 
 
 class BroadcastFlow:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, files: Files) -> None:
         self._services = services
+        self._files = files
 
     def words(self) -> list[Subcommand]:
         return [Subcommand("", "write to an audience", Permission.SEND, self.open, opens=views.BROADCAST_TITLE)]
@@ -111,7 +113,7 @@ class BroadcastFlow:
             return await self._ask(call, await self._services.audiences.get(call.team, saved_id))
         if not files:
             raise BotError(SlackCode.AUDIENCE_EMPTY, field="audience")
-        csv = await self._services.files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
+        csv = await self._files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
         with closing(upload_of(call, csv)) as upload:
             return await self._ask(call, upload)
 
@@ -139,7 +141,7 @@ class BroadcastFlow:
             audience = await broadcasts.audience_of(call.team, ref.record_id, ref.version)
             wanted = _wanted(call, ImportSummary.from_json(audience.import_summary))
             by, channel = audience.created_by, call.team.channel_id
-            file = await self._services.files.again(call.client, audience.file_id, by, channel)
+            file = await self._files.again(call.client, audience.file_id, by, channel)
             with closing(upload_of(call, file, wanted)) as upload:
                 prepared = await broadcasts.read_again(call.team, ref.record_id, ref.version, upload)
                 return await self._confirmation(call, prepared, upload)
@@ -151,7 +153,7 @@ class BroadcastFlow:
         """Show a draft to be confirmed; the rows of its upload that do not fit in come in a direct message."""
         sent = False
         if upload and upload.rejects.count > views.REJECTED_SHOWN:
-            sent = await send_rejects(self._services.files, call, upload.rejects)
+            sent = await send_rejects(self._files, call, upload.rejects)
         ref = ids.Ref(call.team.id, prepared.broadcast.id, prepared.broadcast.version)
         view = views.confirmation(prepared, ref, one_click=bool(self._services.public_url), list_sent=sent)
         return Modal(view, otherwise=views.draft_waits(prepared, ref))

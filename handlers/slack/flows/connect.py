@@ -8,13 +8,13 @@ from slack_sdk.models.views import View
 from bot.errors import BotError
 from bot.mailer.connection.credential_drafts import key_id, role_arn
 from bot.mailer.connection.credential_input import AccessRefusedError, AlreadyConnectedError, CredentialInput
+from bot.services import Services
 from bot.ses.permission_check import AccessReport, OnStep, Step
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
 from handlers.slack.dispatch.responder import ProgressView
-from handlers.slack.services import Services
 from handlers.slack.text import esc
 from handlers.slack.views import connect as views
 from handlers.slack.views.blocks import Modal, Reply
@@ -96,7 +96,7 @@ class ConnectFlow:
         finally:
             drawing.cancel()
             await asyncio.gather(drawing, return_exceptions=True)
-        await self._services.drafts.drop(call.team.id, call.at.user_id)
+        await self._services.connect_drafts.drop(call.team.id, call.at.user_id)
         done = f"Connected to AWS account {views.place(mailer)}."
         return Modal(views.connected(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
 
@@ -135,12 +135,12 @@ class ConnectFlow:
             role_arn=draft.role_arn,
             access_key_id=draft.access_key_id,
         )
-        await self._services.drafts.keep(kept)
+        await self._services.connect_drafts.keep(kept)
 
     async def _kept(self, call: Call, mailer_id: str, region: str = "", sign_in: str = "") -> Draft:
         """What this person typed last; else the form as it is for everybody."""
         offer = await self._services.role_offers.offer(call.team)
-        kept = await self._services.drafts.of(call.team.id, call.at.user_id, mailer_id)
+        kept = await self._services.connect_drafts.of(call.team.id, call.at.user_id, mailer_id)
         if kept is None:
             return Draft(offer, region, sign_in)
         return Draft(offer, kept.region, kept.sign_in, kept.role_arn, kept.access_key_id)

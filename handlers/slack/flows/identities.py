@@ -3,10 +3,10 @@
 from slack_sdk.models.views import View
 
 from bot.mailer.identities.dns_records import records_of
+from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
-from handlers.slack.services import Services
 from handlers.slack.text import esc
 from handlers.slack.views import identities as views
 from handlers.slack.views.blocks import Modal, Reply, page, said, section

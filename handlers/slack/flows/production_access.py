@@ -4,10 +4,10 @@ from slack_sdk.models.views import View
 
 from bot.email_addresses import parse_addresses
 from bot.mailer.connection.production_access import CONTACTS_LIMIT, Application
+from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
-from handlers.slack.services import Services
 from handlers.slack.views import production_access as views
 from handlers.slack.views.blocks import Modal, Reply, page, section
 

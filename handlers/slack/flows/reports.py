@@ -3,10 +3,10 @@
 from typing import Final
 
 from bot.broadcast.resend import What
+from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Subcommand
-from handlers.slack.services import Services
 from handlers.slack.views import reports as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.broadcast_message import progress

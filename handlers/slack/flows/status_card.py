@@ -1,8 +1,8 @@
 """`/mailer`: the status card, and help."""
 
+from bot.services import Services
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Subcommand
-from handlers.slack.services import Services
 from handlers.slack.views.blocks import Reply
 from handlers.slack.views.status_card import card, help_text
 

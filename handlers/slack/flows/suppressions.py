@@ -1,9 +1,9 @@
 """`/mailer suppress`: recording by hand that somebody is not to be mailed again."""
 
 from bot.email_addresses import parse_address
+from bot.services import Services
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Subcommand
-from handlers.slack.services import Services
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Reply, said
 

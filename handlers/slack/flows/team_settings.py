@@ -6,13 +6,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.models.views import View
 
 from bot.errors import BotError
+from bot.services import Services
 from bot.teams.settings import ChangedMeanwhileError, TeamSettings, etag
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
 from handlers.slack.dispatch.user_directory import UserDirectory
-from handlers.slack.services import Services
 from handlers.slack.views import team_settings as views
 from handlers.slack.views.audit_log import history
 from handlers.slack.views.blocks import Modal, Reply

@@ -9,14 +9,15 @@ from contextlib import closing
 from slack_sdk.models.views import View
 
 from bot.errors import BotError
+from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Body
 from handlers.slack.dispatch.listeners import Call, Form, Listeners
+from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import READING, broadcast_form, fresh_overview, starting_point, upload_of
 from handlers.slack.outbound.rejected_rows import send_rejects
-from handlers.slack.services import Services
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.status_card import not_ready
@@ -26,8 +27,9 @@ _ENDINGS = (".csv", ".txt", ".tsv", ".gz")
 
 
 class UseAsAudienceFlow:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, files: Files) -> None:
         self._services = services
+        self._files = files
 
     def register(self, listeners: Listeners) -> None:
         send, title = Permission.SEND, views.BROADCAST_TITLE
@@ -53,11 +55,11 @@ class UseAsAudienceFlow:
         return await self._read(call, file_id)
 
     async def _read(self, call: Call, file_id: str) -> Reply:
-        file = await self._services.files.shared(call.client, file_id, call.team.channel_id)
+        file = await self._files.shared(call.client, file_id, call.team.channel_id)
         with closing(upload_of(call, file)) as upload:
             held = await self._services.broadcasts.hold(call.team, call.at.user_id, upload)
             if upload.rejects.count > views.REJECTED_SHOWN:
-                await send_rejects(self._services.files, call, upload.rejects)
+                await send_rejects(self._files, call, upload.rejects)
         return Modal(
             await self._form(call, held), otherwise=views.audience_is_read(ids.Ref(call.team.id, held.id), held)
         )

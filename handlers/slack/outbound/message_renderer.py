@@ -8,7 +8,7 @@ from bot.alerts.outbox import Notice
 from bot.broadcast.pauses import held_for_access
 from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identities.dns_records import records_of
-from handlers.slack.services import Services
+from bot.services import Services
 from handlers.slack.views import alerts, identities, notices
 from handlers.slack.views.blocks import Message
 from handlers.slack.views.broadcast_message import progress as draw_progress

@@ -1,0 +1,33 @@
+"""What has to be done from time to time for the database alone."""
+
+import logging
+from datetime import timedelta
+
+from bot.broadcast.audience.saved import Audiences
+from bot.mailer.connection.credential_drafts import ConnectDrafts
+from storage import leases
+from storage.database import Database
+
+log = logging.getLogger(__name__)
+
+REMEMBER_REQUESTS = timedelta(days=1)
+
+
+class Housekeeping:
+    def __init__(self, db: Database, connect_drafts: ConnectDrafts, audiences: Audiences) -> None:
+        self._db = db
+        self._connect_drafts = connect_drafts
+        self._audiences = audiences
+
+    async def rouse(self) -> None:
+        """Make due what would otherwise wait for ever."""
+        async with self._db.write() as session:
+            if forgotten := await leases.rouse(session, self._db.now()):
+                log.error("messages were behind and never due: %s", ", ".join(forgotten))
+
+    async def purge(self) -> None:
+        """Delete what nobody needs any more."""
+        async with self._db.write() as session:
+            await leases.forget_seen(session, self._db.now() - REMEMBER_REQUESTS)
+        await self._connect_drafts.forget()
+        await self._audiences.tidy()

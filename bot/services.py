@@ -1,0 +1,172 @@
+"""The services of this floor, each built once, with what it needs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from bot.alerts.incidents import Incidents
+from bot.api.idempotency import IdempotencyKeys
+from bot.api.queries import ApiQueries
+from bot.api.tokens import ApiTokens
+from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.broadcasts import Broadcasts
+from bot.broadcast.content.message import PersonalizerCache
+from bot.broadcast.delivery.dispatcher import Dispatcher
+from bot.broadcast.identity_dependents import Waiting
+from bot.broadcast.preflight import Preflight
+from bot.broadcast.reporting.history import Reports
+from bot.broadcast.resend import Resends
+from bot.dashboard import Dashboard
+from bot.feedback.event_collector import THREADS as FEEDBACK_THREADS
+from bot.feedback.event_collector import WAIT_SECONDS, EventCollector
+from bot.feedback.sns_webhook import SnsWebhook
+from bot.mailer.connection.connect import Connections
+from bot.mailer.connection.credential_drafts import ConnectDrafts
+from bot.mailer.connection.disconnect import Removal
+from bot.mailer.connection.production_access import ProductionAccess
+from bot.mailer.connection.role_setup import RoleOffers
+from bot.mailer.credential_store import CredentialStore
+from bot.mailer.identities.dns_lookup import Resolver
+from bot.mailer.identities.feedback_forwarding import FeedbackForwarding
+from bot.mailer.identities.management import Identities
+from bot.mailer.identities.recovery import IdentityRecovery
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.feedback_health import FeedbackCheck
+from bot.mailer.monitoring.feedback_probe import FeedbackProbe
+from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.monitoring.periodic_jobs import PeriodicJobs
+from bot.mailer.monitoring.poll_schedule import PollIntervals
+from bot.mailer.readiness.overview import Overviews
+from bot.ses.client import SesClients
+from bot.ses.sns_messages import Certificates, Fetch
+from bot.settings import Settings
+from bot.suppression.account_list_sync import AccountListSync
+from bot.suppression.suppression_list import Suppressions
+from bot.suppression.unsubscribe_links import Key
+from bot.teams.directory import Teams
+from bot.teams.settings import TeamRules
+from storage.database import Database
+from storage.sealing import KeyRing
+from storage.states import PollKind
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Services:
+    """What handlers call and the scheduler ticks.
+
+    Args:
+        settings: as loaded.
+        db: may still be closed.
+        keys: that seal credentials.
+        fetch: gets the certificates that SNS signs with.
+        sleep: how the dispatcher waits, and connecting for a role made just now.
+        event_wait: seconds that one look into a queue of events waits for the first one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        keys: KeyRing,
+        fetch: Fetch,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        event_wait: int = WAIT_SECONDS,
+    ) -> None:
+        self.db, self.clock = db, db.now
+        self.public_url, self.undo_seconds = settings.public_url, settings.mailroom_undo_seconds
+        self.link_keys: list[Key] = []  # read when the database is open
+        self.clients = SesClients(seconds=self._seconds, sleep=sleep)
+        self.polling_clients = SesClients(threads=FEEDBACK_THREADS, seconds=self._seconds, sleep=sleep)
+        self._build_mailer(settings, keys, sleep)
+        self._build_broadcast(settings, sleep)
+        self._build_feedback(keys, fetch, event_wait)
+        self.incidents = Incidents(db, db.now)
+        self.teams = Teams(db, db.now)
+        self.team_rules = TeamRules(db, db.now)
+        self.tokens = ApiTokens(db, db.now)
+        self.idempotency = IdempotencyKeys(db, db.now)
+        self.queries = ApiQueries(db)
+        self.dashboard = Dashboard(db, self.overviews)
+
+    def _build_mailer(self, settings: Settings, keys: KeyRing, sleep: Sleep) -> None:
+        db, now = self.db, self.clock
+        credential_store = CredentialStore(keys, self.clients)
+        pending, healthy = settings.mailroom_poll_pending_seconds, settings.mailroom_poll_healthy_seconds
+        self.mailers = Mailers(
+            db, now, credential_store, pending_seconds=pending, public_url=settings.public_url, sleep=sleep
+        )
+        self.overviews = Overviews(
+            self.mailers, now, small_limit=settings.mailroom_small_broadcast_limit, healthy_seconds=healthy
+        )
+        intervals = PollIntervals(
+            pending=timedelta(seconds=pending),
+            in_review=timedelta(seconds=settings.mailroom_poll_review_seconds),
+            healthy=timedelta(seconds=healthy),
+        )
+        self.monitor = Monitor(db, now, self.mailers, intervals)
+        self.connections = Connections(
+            db, now, self.mailers, credential_store, self.clients, self._forget_credentials, sleep
+        )
+        self.connect_drafts = ConnectDrafts(db, now)
+        self.role_offers = RoleOffers(db, self.clients, settings.mailroom_role_template_url)
+        self.removal = Removal(db, now, self.mailers, self._forget_credentials)
+        self.production = ProductionAccess(db, now, self.mailers)
+        self.identities = Identities(db, now, self.mailers, Resolver(settings.mailroom_dns_server))
+        self.identity_recovery = IdentityRecovery(db, now, self.mailers, Waiting())
+        self.forwarding = FeedbackForwarding(db, now, self.mailers, sleep)
+        self.feedback_check = FeedbackCheck(db, now, self.mailers)
+        self.suppressions = Suppressions(db, now, self.mailers, self.link_keys)
+        self.periodic_jobs = PeriodicJobs(
+            db,
+            now,
+            {
+                PollKind.SELF_TEST: FeedbackProbe(db, now, self.mailers),
+                PollKind.SUPPRESSIONS: AccountListSync(db, now, self.mailers, sleep),
+                PollKind.FORWARDING: self.forwarding,
+            },
+        )
+
+    def _build_broadcast(self, settings: Settings, sleep: Sleep) -> None:
+        db, now = self.db, self.clock
+        preflight = Preflight(self.mailers, self.monitor, self.overviews)
+        self.broadcasts = Broadcasts(
+            db,
+            now,
+            preflight,
+            undo_seconds=settings.mailroom_undo_seconds,
+            test_limit=settings.mailroom_test_limit,
+            public_url=settings.public_url,
+        )
+        self.audiences = Audiences(db, now)
+        self.resends = Resends(db, now, preflight)
+        self.reports = Reports(db, now)
+        self.dispatcher = Dispatcher(
+            db,
+            now,
+            self.mailers,
+            self.monitor,
+            self.overviews,
+            PersonalizerCache(self.link_keys),
+            small_limit=settings.mailroom_small_broadcast_limit,
+            sleep=sleep,
+        )
+
+    def _build_feedback(self, keys: KeyRing, fetch: Fetch, event_wait: int) -> None:
+        db, now = self.db, self.clock
+        credential_store = CredentialStore(keys, self.polling_clients)
+        self.event_collector = EventCollector(db, now, credential_store, wait_seconds=event_wait)
+        self.sns_webhook = SnsWebhook(db, now, self.mailers, self.event_collector, Certificates(fetch))
+
+    def close(self) -> None:
+        """Close the connections to AWS."""
+        self.clients.close()
+        self.polling_clients.close()
+
+    def _seconds(self) -> float:
+        return self.clock().timestamp()
+
+    def _forget_credentials(self, mailer_id: str) -> None:
+        for clients in (self.clients, self.polling_clients):
+            clients.forget(mailer_id)

@@ -1,0 +1,116 @@
+"""The HTTP side, built once: every route, and the port it is served on."""
+
+import asyncio
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from bot.metrics import measure
+from bot.services import Services
+from bot.settings import Settings, SettingsError
+from handlers.http.api.endpoints import Api
+from handlers.http.api.endpoints import application as api_application
+from handlers.http.api.rate_limit import PerAddress, Rate
+from handlers.http.api.routing import Server
+from handlers.http.connection_limits import HttpConnections
+from handlers.http.health import Check, Health
+from handlers.http.metrics import MetricsPage
+from handlers.http.server import MAX_BODY, SlackInbound, application
+from handlers.http.sns import SnsMessages
+from handlers.http.unsubscribe import UnsubscribePages
+from storage import leases
+
+
+class HttpListener:
+    """Serves from `start` until `stop`.
+
+    Args:
+        slack: takes Slack's requests; None in Socket Mode.
+        checks: of `/readyz`, by name, beside that of the database.
+        version: for `/metrics`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: Services,
+        *,
+        slack: SlackInbound | None,
+        checks: Mapping[str, Check],
+        version: str,
+    ) -> None:
+        self._settings = settings
+        self._services = services
+        self._slack = slack
+        self._checks = checks
+        self._version = version
+        self.connections = HttpConnections(proxied=settings.mailroom_proxies > 0)
+        self._runner: web.AppRunner | None = None
+        self._listening: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            SettingsError: the port cannot be had.
+        """
+        self._runner = web.AppRunner(self._application())
+        await self._runner.setup()
+        try:
+            self._listening = await self.connections.listen(self._runner, self._settings.host, self._settings.port)
+        except OSError as error:
+            raise SettingsError(
+                "HOST and PORT cannot be listened on: something else may use the port, or HOST is not of this machine."
+            ) from error
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also where 0 was asked for."""
+        if self._listening is None or not self._listening.sockets:
+            return self._settings.port
+        return int(self._listening.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Take no more requests, and answer those that are here."""
+        if self._listening:
+            self._listening.close()
+        if self._runner:
+            await self._runner.cleanup()
+
+    def _application(self) -> web.Application:
+        services, now = self._services, self._services.clock
+        suppressions = services.suppressions
+        return application(
+            connections=self.connections,
+            per_address=PerAddress(Rate(now, per_second=100, burst=1_000), self._settings.mailroom_proxies),
+            health=Health(self._checks, {"database": self._check_database}, self._seconds),
+            metrics=MetricsPage(lambda: measure(services.db, now()), self._version, self._seconds),
+            pages=UnsubscribePages(suppressions.whose, suppressions.unsubscribe),
+            api=self._api(),
+            sns=SnsMessages(services.sns_webhook.handle) if self._settings.public_url else None,
+            slack=self._slack,
+        )
+
+    def _api(self) -> web.Application:
+        services, now = self._services, self._services.clock
+        api = Api(
+            broadcasts=services.broadcasts,
+            audiences=services.audiences,
+            idempotency=services.idempotency,
+            db=services.db,
+            mailers=services.mailers,
+            overviews=services.overviews,
+            suppressions=services.suppressions,
+            lists=services.queries,
+        )
+        of_token = Rate(now, per_second=50, burst=500)
+        bytes_of_team = Rate(now, per_second=100_000, burst=2 * MAX_BODY)
+        return api_application(api, Server(services.tokens, of_token, bytes_of_team))
+
+    async def _check_database(self) -> str:
+        async with self._services.db.write() as session:
+            await leases.mark_processed(session, "readyz", self._services.clock())
+        return ""
+
+    def _seconds(self) -> float:
+        return self._services.clock().timestamp()

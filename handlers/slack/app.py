@@ -1,0 +1,71 @@
+"""The Slack side, built once: Bolt with its listeners, and what posts and uploads."""
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+
+from bot.services import Services
+from bot.settings import Settings
+from bot.tasks import Tasks
+from handlers.slack import register
+from handlers.slack.dispatch.authorization import Authorizer
+from handlers.slack.dispatch.http_receiver import Inbound
+from handlers.slack.dispatch.listeners import AckTimeouts, Listeners
+from handlers.slack.dispatch.user_directory import UserDirectory
+from handlers.slack.file_transfer import Files
+from handlers.slack.flows.channel_lifecycle import ChannelLife
+from handlers.slack.flows.home import Home
+from handlers.slack.installation import Installed
+from handlers.slack.outbound.file_renderer import FileRenderer
+from handlers.slack.outbound.file_uploader import Uploader
+from handlers.slack.outbound.message_renderer import MessageRenderer
+from handlers.slack.outbound.notifier import Notifier
+from handlers.slack.web_client import web_client
+
+
+class SlackApp:
+    """Takes what Slack sends, over HTTP (`inbound`) or in Socket Mode, and holds what is ticked.
+
+    Args:
+        patience: how long people wait for an answer before they see that it takes a while.
+    """
+
+    def __init__(self, settings: Settings, services: Services, tasks: Tasks, patience: AckTimeouts) -> None:
+        db, client = services.db, web_client(settings)
+        people, installed = UserDirectory(lambda: db.now().timestamp()), Installed(client)
+        files = Files(settings.slack_api_url, settings.slack_bot_token)
+        secret = settings.slack_signing_secret.reveal() or None
+        self.bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)
+        self.listeners = Listeners(
+            self.bolt,
+            guard=Authorizer(people, services.teams, installed),
+            teams=services.teams,
+            tasks=tasks,
+            db=db,
+            patience=patience,
+        )
+        register(self.listeners, services, people, files)
+        self.home = Home(services.dashboard, services.teams, people, db.now, one_click=bool(settings.public_url))
+        self.home.register(self.listeners)
+        self.channel_life = ChannelLife(db, db.now, client, people, installed)
+        self.channel_life.register(self.listeners)
+        self.notifier = Notifier(db, db.now, client, MessageRenderer(services))
+        self.uploader = Uploader(db, db.now, client, files, FileRenderer(db, db.now))
+        self._app_token = settings.slack_app_token
+        self.inbound = None if settings.socket_mode else Inbound(self.bolt)
+        self._socket: AsyncSocketModeHandler | None = None
+
+    async def connect(self) -> None:
+        """Open the socket, where Slack does not come over HTTP."""
+        if self.inbound is None:
+            self._socket = AsyncSocketModeHandler(self.bolt, self._app_token.reveal())
+            await self._socket.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt has no types here
+
+    async def disconnect(self) -> None:
+        if self._socket:
+            await self._socket.close_async()  # type: ignore[no-untyped-call]  # as above
+
+    async def check(self) -> str:
+        """Say what is wrong with the connection; empty where nothing is."""
+        if self._socket is None or await self._socket.client.is_connected():
+            return ""
+        return "Socket Mode is not connected"
