@@ -48,7 +48,7 @@ class Dashboard:
             return {row[0]: tuple(row[1:]) for row in await session.exec(changing)}
 
     async def _standing(self, team: Team) -> Standing:
-        overview = await self._overviews.of(team)
+        overview = await self._overviews.get(team)
         async with self._db.read() as session:
             return Standing(overview, await _last_broadcast(session, team))
 

@@ -11,7 +11,7 @@ from storage.database import Database
 from storage.models import Broadcast, Incident, Mailer, Outbox, Poll
 from storage.states import Access, BroadcastState, IncidentKind, IncidentState
 
-LATELY = timedelta(hours=24)
+WINDOW = timedelta(hours=24)
 _LIVE = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
 
 
@@ -37,7 +37,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
     taken = select(func.coalesce(func.sum(Mailer.sent_last_24_hours), 0))
     bad = select(
         func.coalesce(func.sum(Mailer.bounced_lately), 0), func.coalesce(func.sum(Mailer.complained_lately), 0)
-    ).where(col(Mailer.rated_at) > now - LATELY)
+    ).where(col(Mailer.rated_at) > now - WINDOW)
     messages = select(func.count(), func.min(Outbox.due_at)).where(col(Outbox.due_at) <= now)
     async with db.read() as session:
         by_access = dict((await session.exec(mailers)).all())

@@ -12,7 +12,7 @@ from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.content.message import PersonalizerCache
 from bot.broadcast.delivery.dispatcher import Dispatcher
-from bot.broadcast.identity_dependents import Waiting
+from bot.broadcast.identity_dependents import IdentityDependents
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.history import Reports
 from bot.broadcast.resend import Resends
@@ -114,7 +114,7 @@ class Services:
         self.removal = Removal(db, now, self.mailers, self._forget_credentials)
         self.production = ProductionAccess(db, now, self.mailers)
         self.identities = Identities(db, now, self.mailers, Resolver(settings.mailroom_dns_server))
-        self.identity_recovery = IdentityRecovery(db, now, self.mailers, Waiting())
+        self.identity_recovery = IdentityRecovery(db, now, self.mailers, IdentityDependents())
         self.forwarding = FeedbackForwarding(db, now, self.mailers, sleep)
         self.feedback_check = FeedbackCheck(db, now, self.mailers)
         self.suppressions = Suppressions(db, now, self.mailers, self.link_keys)

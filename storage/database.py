@@ -86,7 +86,7 @@ class Database:
         self._ahead = timedelta()  # what the server's clock is ahead of ours
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self._url.drivername == SQLITE else "postgresql"
         self._reader, self._writer = _engines(self._url)
-        self._bulk = _Bulk(self._url) if self.dialect == "sqlite" else None
+        self._bulk = _SyncExecutor(self._url) if self.dialect == "sqlite" else None
         self._turn = asyncio.Lock()
         self._writing: asyncio.Task[Any] | None = None
         self._file_lock: FileLock | None = None
@@ -208,7 +208,7 @@ class Database:
                 self._writing = None
 
 
-class _Bulk:
+class _SyncExecutor:
     """SQLite without asyncio: whole transactions in one thread."""
 
     def __init__(self, url: URL) -> None:

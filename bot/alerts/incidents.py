@@ -59,39 +59,41 @@ class Condition:
     opens: bool = True
 
 
-Wrong = Mapping[tuple[IncidentKind, str], Condition]
+Conditions = Mapping[tuple[IncidentKind, str], Condition]
 """All that is wrong with a mailer, by kind and subject."""
 
 
-async def reconcile(session: AsyncSession, mailer: Mailer, wrong: Wrong, now: datetime, *, told: bool = False) -> None:
+async def reconcile(
+    session: AsyncSession, mailer: Mailer, conditions: Conditions, now: datetime, *, told: bool = False
+) -> None:
     """Open, update and resolve the mailer's incidents until they are what is wrong; remind of those that last.
 
     Args:
         session: the transaction of the facts, which holds the mailer's row locked.
         mailer: whose.
-        wrong: all that is wrong.
+        conditions: all that is wrong.
         now: the time.
         told: the caller tells the channel of what has ended.
     """
-    blind = any(kind in INHIBITS for kind, _ in wrong)
+    blind = any(kind in INHIBITS for kind, _ in conditions)
     known: set[tuple[IncidentKind, str]] = set()
     lasts: set[IncidentKind] = set()
     for incident in await open_incidents(session, mailer.team_id, lock=True):
         subjects = _subjects(incident)
         known.update((incident.kind, subject) for subject in subjects)
-        lasting = [subject for subject in subjects if (incident.kind, subject) in wrong]
+        lasting = [subject for subject in subjects if (incident.kind, subject) in conditions]
         if lasting:
             lasts.add(incident.kind)
-            await _go_on(session, incident, _detail(incident.kind, lasting, wrong, incident.detail), now)
+            await _go_on(session, incident, _detail(incident.kind, lasting, conditions, incident.detail), now)
         elif not blind or incident.kind in INHIBITS:
             await _resolve(session, incident, now, told=told or incident.kind in RESOLVED_SILENTLY)
     new: dict[IncidentKind, list[str]] = defaultdict(list)
-    for (kind, subject), finding in wrong.items():
+    for (kind, subject), finding in conditions.items():
         if finding.opens and (kind, subject) not in known and SUPERSEDED_BY.get(kind) not in lasts | new.keys():
             new[kind].append(subject)
     for kind, subjects in new.items():
         for together in [subjects] if len(subjects) > GROUP_ABOVE else [[subject] for subject in subjects]:
-            await _open(session, mailer, kind, together, wrong, now)
+            await _open(session, mailer, kind, together, conditions, now)
 
 
 async def open_incidents(session: AsyncSession, team_id: str, *, lock: bool = False) -> list[Incident]:
@@ -152,14 +154,19 @@ class Incidents:
 
 
 async def _open(
-    session: AsyncSession, mailer: Mailer, kind: IncidentKind, subjects: Sequence[str], wrong: Wrong, now: datetime
+    session: AsyncSession,
+    mailer: Mailer,
+    kind: IncidentKind,
+    subjects: Sequence[str],
+    conditions: Conditions,
+    now: datetime,
 ) -> None:
     incident = Incident(
         team_id=mailer.team_id,
         mailer_id=mailer.id,
         kind=kind,
         subject=subjects[0],
-        detail=_detail(kind, subjects, wrong, {"members": []} if len(subjects) > 1 else {}),
+        detail=_detail(kind, subjects, conditions, {"members": []} if len(subjects) > 1 else {}),
         opened_at=now,
         updated_at=now,
     )
@@ -207,9 +214,11 @@ def _subjects(incident: Incident) -> list[str]:
     return [incident.subject, *(member for member in members if member != incident.subject)]
 
 
-def _detail(kind: IncidentKind, subjects: Iterable[str], wrong: Wrong, before: Mapping[str, Any]) -> dict[str, Any]:
+def _detail(
+    kind: IncidentKind, subjects: Iterable[str], conditions: Conditions, before: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what the message says: of one subject all of it, of several their ids and names."""
-    findings = {subject: wrong[kind, subject] for subject in subjects}
+    findings = {subject: conditions[kind, subject] for subject in subjects}
     if "members" not in before:
         (finding,) = findings.values()
         return dict(finding.detail)

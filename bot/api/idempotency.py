@@ -19,12 +19,12 @@ from storage.models import ProcessedRequest, Team
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class StoredResponse:
     status: int
     body: str = ""
 
 
-Act = Callable[[AsyncSession], Awaitable[Reply]]
+Act = Callable[[AsyncSession], Awaitable[StoredResponse]]
 
 
 class IdempotencyKeys:
@@ -34,7 +34,7 @@ class IdempotencyKeys:
         self._db = db
         self._clock = clock
 
-    async def run_once(self, team: Team, key: str, request: bytes, act: Act) -> Reply:
+    async def run_once(self, team: Team, key: str, request: bytes, act: Act) -> StoredResponse:
         """Act, or return the reply from when this key was first used by the team. Without a key always act.
 
         Raises:
@@ -50,7 +50,7 @@ class IdempotencyKeys:
                 session.add(seen)
             return _read(seen, request)
 
-    async def find(self, team: Team, key: str, request: bytes) -> Reply | None:
+    async def find(self, team: Team, key: str, request: bytes) -> StoredResponse | None:
         """Return the reply from when this key was used before, if it was.
 
         Raises:
@@ -60,7 +60,7 @@ class IdempotencyKeys:
             seen = await session.get(ProcessedRequest, _name(team, key)) if key else None
         return _read(seen, request) if seen else None
 
-    async def keep(self, session: AsyncSession, team: Team, key: str, request: bytes, reply: Reply) -> None:
+    async def keep(self, session: AsyncSession, team: Team, key: str, request: bytes, reply: StoredResponse) -> None:
         """Remember the reply, in the transaction that has the effect.
 
         Raises:
@@ -84,11 +84,11 @@ def _hash(request: bytes) -> str:
     return hashlib.sha256(request).hexdigest()
 
 
-def _fill(seen: ProcessedRequest, request: bytes, reply: Reply) -> None:
+def _fill(seen: ProcessedRequest, request: bytes, reply: StoredResponse) -> None:
     seen.request_hash, seen.status, seen.reply = _hash(request), reply.status, reply.body
 
 
-def _read(seen: ProcessedRequest, request: bytes) -> Reply:
+def _read(seen: ProcessedRequest, request: bytes) -> StoredResponse:
     if seen.request_hash != _hash(request):
         raise BotError(ApiCode.KEY_REUSED)
-    return Reply(seen.status, seen.reply)
+    return StoredResponse(seen.status, seen.reply)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.audience.csv_reader import CsvAudience, Member, read_csv
+from bot.broadcast.audience.csv_reader import CsvAudience, CsvRecipient, read_csv
 from bot.broadcast.audience.import_limits import ImportLimits
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
@@ -177,7 +177,7 @@ class Broadcasts(BroadcastControls):
         mailer, answer = await self._preflight.check(team, addresses.sender, SendKind.TEST, size)
         _check_sandbox(answer, recipients)
         fixed = await self._fix(team, draft, addresses, SendKind.TEST, ())
-        members = [Member(line, each, []) for line, each in enumerate(recipients, start=1)]
+        members = [CsvRecipient(line, each, []) for line, each in enumerate(recipients, start=1)]
         now = self._clock()
         audience = Audience(team_id=team.id, created_by=by, created_at=now)
         await store_audience(self._db, audience, members)

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from bot.broadcast.audience.header_detection import ANY, Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.rejected_rows import RejectedRows
-from bot.broadcast.audience.store import Progress, nobody
+from bot.broadcast.audience.store import Progress, no_progress
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template, render
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
@@ -66,7 +66,7 @@ class Upload:
     name: str = ""
     file_id: str = ""
     choice: Choice = ANY
-    progress: Progress = nobody
+    progress: Progress = no_progress
     waits: bool = True
     rejects: RejectedRows = field(default_factory=RejectedRows)
 

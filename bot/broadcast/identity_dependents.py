@@ -18,7 +18,7 @@ from storage.states import BroadcastState, PauseReason, SendKind
 _WAITING = (BroadcastState.SCHEDULED, BroadcastState.PAUSED)
 
 
-class Waiting:
+class IdentityDependents:
     """What `bot.mailer.identities.recovery` wants done with broadcasts, which are above it."""
 
     async def of(self, session: AsyncSession, identity: Identity) -> Sequence[Broadcast]:

@@ -3,7 +3,7 @@
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
-from bot.mailer.readiness.explanations import notice
+from bot.mailer.readiness.explanations import explanation
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker, Readiness
 from storage.models import Mailer, Team
@@ -26,7 +26,7 @@ class NotReadyError(BotError):
     def __init__(self, readiness: Readiness) -> None:
         specific = [code for code in readiness.blockers if code is not Blocker.NO_VERIFIED_IDENTITY]
         code = (specific or readiness.blockers)[0]
-        sentence = notice(code, readiness).sentence
+        sentence = explanation(code, readiness).sentence
         super().__init__(code, sentence, field="from" if code in _OF_FROM else "")
         self.readiness = readiness
 
@@ -60,6 +60,6 @@ class Preflight:
     async def _answer(
         self, team: Team, from_address: str, kind: SendKind, size: int
     ) -> tuple[Mailer | None, Readiness]:
-        mailer = await self._mailers.of(team)
+        mailer = await self._mailers.get(team)
         identities = tuple(await self._mailers.identities(mailer)) if mailer else ()
         return mailer, self._overviews.ask(mailer, identities, from_address=from_address, kind=kind, size=size)

@@ -136,7 +136,7 @@ class EventCollector:
             await leases.finish(session, claim, self._clock() + pause)
 
     async def _empty(self, mailer: Mailer, queue_url: str) -> None:
-        session = self._credential_store.session(mailer)
+        session = self._credential_store.open_session(mailer)
         at_once, wait = 1, self._wait_seconds
         for _ in range(ROUNDS):
             receiving = (event_queue.receive(session, queue_url, wait_seconds=wait) for _ in range(at_once))

@@ -63,7 +63,7 @@ class SnsWebhook:
         async with self._db.read() as session:
             if await session.get(ProcessedRequest, key):
                 return
-        await confirm(self._mailers.session(mailer), mailer.topic_arn, token)
+        await confirm(self._mailers.open_session(mailer), mailer.topic_arn, token)
         async with self._db.write() as session:
             await leases.mark_processed(session, key, self._clock())
             await schedule_probe(session, await self._mailers.lock(session, mailer.id), self._clock())

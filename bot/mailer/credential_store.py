@@ -21,7 +21,7 @@ class CredentialStore:
         plain = json.dumps(_fields(credentials))
         return self._keys.seal(plain, team=team_id, record=mailer_id, field=_FIELD)
 
-    def session(self, mailer: Mailer) -> AwsSession:
+    def open_session(self, mailer: Mailer) -> AwsSession:
         """Return this mailer's way to AWS."""
         sealed = self._keys.open(mailer.credentials, team=mailer.team_id, record=mailer.id, field=_FIELD)
         credentials = _credentials(json.loads(sealed.reveal()))

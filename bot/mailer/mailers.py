@@ -41,7 +41,7 @@ class Mailers:
         self._credential_store = credential_store
         self.pending_interval = timedelta(seconds=pending_seconds)
 
-    async def of(self, team: Team) -> Mailer | None:
+    async def get(self, team: Team) -> Mailer | None:
         async with self._db.read() as session:
             return (await session.exec(select(Mailer).where(Mailer.team_id == team.id))).first()
 
@@ -56,39 +56,39 @@ class Mailers:
         async with self._db.read() as session:
             return await open_incidents(session, team.id)
 
-    async def required(self, team: Team) -> Mailer:
+    async def require(self, team: Team) -> Mailer:
         """Return the team's mailer, whatever state it is in.
 
         Raises:
             BotError: NO_MAILER.
         """
-        mailer = await self.of(team)
+        mailer = await self.get(team)
         if mailer is None:
             raise BotError(
                 MailerCode.NO_MAILER, "This channel has no Amazon SES account connected.", "Start with /mailer connect."
             )
         return mailer
 
-    async def as_seen(self, team: Team, mailer_id: str, version: int) -> Mailer:
+    async def require_version(self, team: Team, mailer_id: str, version: int) -> Mailer:
         """Return the mailer that a form was opened for.
 
         Raises:
             BotError: NO_MAILER; CHANGED where it was deleted or reconnected since.
         """
-        mailer = await self.required(team)
+        mailer = await self.require(team)
         if (mailer.id, mailer.version) != (mailer_id, version):
             raise BotError(
                 MailerCode.CHANGED,
             )
         return mailer
 
-    async def working(self, team: Team) -> Mailer:
+    async def require_access(self, team: Team) -> Mailer:
         """Return the team's mailer, if its credentials may still do their work.
 
         Raises:
             BotError: NO_MAILER or ACCESS_LOST.
         """
-        mailer = await self.required(team)
+        mailer = await self.require(team)
         if mailer.access is Access.LOST:
             raise BotError(MailerCode.ACCESS_LOST, *access_lost(mailer.access_action))
         return mailer
@@ -104,12 +104,12 @@ class Mailers:
             raise BotError(MailerCode.NO_MAILER, "The mailer was deleted meanwhile, so nothing was done.")
         return mailer
 
-    def session(self, mailer: Mailer) -> AwsSession:
-        return self._credential_store.session(mailer)
+    def open_session(self, mailer: Mailer) -> AwsSession:
+        return self._credential_store.open_session(mailer)
 
     def ses(self, mailer: Mailer, *, renewed: bool = False) -> Ses:
         """Return this mailer's SES; `renewed` to ask a role again whether it still lets Mailroom in."""
-        return Ses(self._renewed(mailer) if renewed else self._credential_store.session(mailer))
+        return Ses(self._renewed(mailer) if renewed else self._credential_store.open_session(mailer))
 
     async def recheck(self, mailer: Mailer) -> AccessReport:
         """Walk through every permission of the stored credentials, and mend what is set up at AWS.
@@ -130,6 +130,6 @@ class Mailers:
         return f"{self._public_url}/sns/{connection}" if self._public_url else ""
 
     def _renewed(self, mailer: Mailer) -> AwsSession:
-        session = self._credential_store.session(mailer)
+        session = self._credential_store.open_session(mailer)
         session.renew()  # that a role's trust was changed shows in a new session only
         return session

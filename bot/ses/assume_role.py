@@ -155,7 +155,7 @@ class Roles:
         try:
             got = self._ask(region, request)
         except AWS_FAILURES as error:
-            raise _whose(classify(error, ASSUME_ROLE)) from None
+            raise _attribute(classify(error, ASSUME_ROLE)) from None
         return AwsKey(got["AccessKeyId"], Secret(got["SecretAccessKey"]), Secret(got["SessionToken"]))
 
     def _ask(self, region: str, request: dict[str, Any]) -> Any:
@@ -209,11 +209,11 @@ class Roles:
                 if region not in self._clients:
                     self._clients[region] = self._session.create_client("sts", region_name=region, config=self._config)
             except AWS_FAILURES as error:  # a profile that is not there, an identity provider that does not answer
-                raise _whose(classify(error, ASSUME_ROLE)) from None
+                raise _attribute(classify(error, ASSUME_ROLE)) from None
             return self._clients[region]
 
 
-def _whose(error: SesError) -> SesError:
+def _attribute(error: SesError) -> SesError:
     """Tell what the team's role answered from what is wrong with us, for which no mailer is to lose its access."""
     if error.trouble in _THEIRS or error.code.startswith("AccessDenied"):
         return error

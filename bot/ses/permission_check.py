@@ -18,7 +18,7 @@ from bot.ses.client import AwsSession
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.permission_probes import Probe, probes, simulate
 from bot.ses.provisioning import Provisioned, ResourceNames, deprovision, provision, remove_queue
-from bot.ses.retries import WAITS, NotYet, Patience, Sleep
+from bot.ses.retries import WAITS, ExpectedRefusal, Retrier, Sleep
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ PARALLEL = 3  # SES allows about one management call a second and account
 _LOST = frozenset(
     {ErrorKind.ACCESS, ErrorKind.EXPIRED, ErrorKind.CLOCK_SKEW, ErrorKind.NOT_SIGNED_UP, ErrorKind.REGION_OFF}
 )
-OnStep = Callable[["Step"], None]
+OnAction = Callable[["ActionCheck"], None]
 
 
 class Outcome(StrEnum):
@@ -39,7 +39,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class ActionCheck:
     """One action. `note` is a short text of ours or an AWS code, never AWS's own words."""
 
     action: str
@@ -55,7 +55,7 @@ class AccessReport:
     account_id: str
     principal_arn: str
     is_root: bool
-    steps: tuple[Step, ...]
+    steps: tuple[ActionCheck, ...]
     set_up: Provisioned | None
     left_over: tuple[str, ...] = ()  # pieces of a failed check that could not be removed
     refusal: SesError | None = None  # the first piece that AWS did not take, though it may be asked for
@@ -85,7 +85,7 @@ async def check(
     session: AwsSession,
     connection: str,
     *,
-    on_step: OnStep = lambda _: None,
+    on_action: OnAction = lambda _: None,
     sleep: Sleep | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> AccessReport:
@@ -94,7 +94,7 @@ async def check(
     Args:
         session: signed in with the credentials, in the region.
         connection: a new random name. If any of its pieces is there already, nothing is undone.
-        on_step: called with each Step as it is decided.
+        on_action: called with each Step as it is decided.
         sleep: as asyncio.sleep, in seconds; None is the session's own.
         monotonic: a clock for waiting, in seconds.
 
@@ -104,7 +104,7 @@ async def check(
     run = _Check(
         session,
         connection,
-        on_step,
+        on_action,
         sleep or session.sleep,
         monotonic,
         settled_at=monotonic() + NEW_KEY_SETTLES_SECONDS,
@@ -131,7 +131,7 @@ async def recheck(
     account_id: str = "",
     new_key: bool = False,
     endpoint: str = "",
-    on_step: OnStep = lambda _: None,
+    on_action: OnAction = lambda _: None,
     sleep: Sleep | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> AccessReport:
@@ -145,7 +145,7 @@ async def recheck(
             `check` does. Of credentials in use it counts what they really may.
         endpoint: the address that SNS is to tell of events where no queue does, if there is one. Only a connection
             that is in use can confirm the subscription.
-        on_step: as `check`.
+        on_action: as `check`.
         sleep: as `check`.
         monotonic: as `check`.
 
@@ -153,7 +153,7 @@ async def recheck(
         SesError: as `check`.
     """
     settled_at = monotonic() + (NEW_KEY_SETTLES_SECONDS if new_key else 0)
-    run = _Check(session, connection, on_step, sleep or session.sleep, monotonic, settled_at, trusting=new_key)
+    run = _Check(session, connection, on_action, sleep or session.sleep, monotonic, settled_at, trusting=new_key)
     report = await run.report(endpoint, account_id)
     if run.lost is not None:
         raise run.lost
@@ -167,7 +167,7 @@ class _Check:
         self,
         session: AwsSession,
         connection: str,
-        on_step: OnStep,
+        on_action: OnAction,
         sleep: Sleep,
         monotonic: Callable[[], float],
         settled_at: float,
@@ -177,16 +177,16 @@ class _Check:
         self.lost: SesError | None = None
         self._session = session
         self._connection = connection
-        self._on_step = on_step
-        self._patience = Patience(session, sleep, monotonic, settled_at)
+        self._on_action = on_action
+        self._patience = Retrier(session, sleep, monotonic, settled_at)
         self._trusting = trusting
-        self._steps: dict[str, Step] = {}
+        self._steps: dict[str, ActionCheck] = {}
         self._broken = False
         self._refusal: SesError | None = None
 
     async def report(self, endpoint: str = "", expected_account: str = "") -> AccessReport:
         identity = await self._patience.call("sts:GetCallerIdentity", lambda sts: sts.get_caller_identity())
-        self._record(Step("sts:GetCallerIdentity", required=True, outcome=Outcome.OK))
+        self._record(ActionCheck("sts:GetCallerIdentity", required=True, outcome=Outcome.OK))
         account_id, arn = str(identity["Account"]), str(identity["Arn"])
         is_root = arn.endswith(":root")
         done = None
@@ -210,7 +210,7 @@ class _Check:
         for probe in tried:  # the denial of one action may have hidden what AWS thinks of another
             for action in probe.actions:
                 if action not in self._steps:
-                    self._record(Step(action, probe.required, Outcome.UNKNOWN, "hidden by another denial"))
+                    self._record(ActionCheck(action, probe.required, Outcome.UNKNOWN, "hidden by another denial"))
         order = {"sts:GetCallerIdentity": None} | dict.fromkeys(action for probe in tried for action in probe.actions)
         self._steps = {action: self._steps[action] for action in order}
 
@@ -241,7 +241,7 @@ class _Check:
         *,
         required: bool = True,
         fine: ErrorKind | None = None,
-        not_yet: NotYet | None = None,
+        not_yet: ExpectedRefusal | None = None,
     ) -> dict[str, Any] | SesError:
         """Make one call of the set-up (provisioning.Attempt).
 
@@ -276,15 +276,15 @@ class _Check:
 
     def _decide(self, actions: tuple[str, ...], required: bool, outcome: Outcome, note: str = "") -> Outcome:
         for action in actions:
-            self._record(Step(action, required, outcome, note))
+            self._record(ActionCheck(action, required, outcome, note))
         return outcome
 
-    def _record(self, step: Step) -> None:
+    def _record(self, step: ActionCheck) -> None:
         """Keep the step, unless another call about the same action came out worse."""
         known = self._steps.get(step.action)
         if known is None or _WORSE.index(step.outcome) > _WORSE.index(known.outcome):
             self._steps[step.action] = step
-            self._on_step(step)
+            self._on_action(step)
 
 
 _WORSE = (Outcome.OK, Outcome.SKIPPED, Outcome.UNKNOWN, Outcome.MISSING)

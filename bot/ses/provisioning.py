@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from bot.ses.client import AwsSession
 from bot.ses.errors import ErrorKind, SesError
-from bot.ses.retries import NotYet
+from bot.ses.retries import ExpectedRefusal
 
 PREFIX = "mailroom-"
 DESTINATION = "mailroom"
@@ -66,12 +66,12 @@ class Provisioned:
 
 
 # "You must wait at least one second after the queue is created" (CreateQueue, SQS API reference)
-NO_QUEUE_YET = NotYet(lambda error: error.trouble is ErrorKind.NOT_FOUND, (1, 2, 4))
+NO_QUEUE_YET = ExpectedRefusal(lambda error: error.trouble is ErrorKind.NOT_FOUND, (1, 2, 4))
 
 _SNS_TEXT = re.compile(r"\b(SNS|topic)\b", re.IGNORECASE)
 
 # SES publishes a message to the topic before it takes it, and the topic's policy was set a moment ago.
-NO_TOPIC_YET = NotYet(
+NO_TOPIC_YET = ExpectedRefusal(
     lambda error: error.trouble is ErrorKind.BAD_REQUEST and bool(_SNS_TEXT.search(error.text)), (1, 2, 4, 8)
 )
 
@@ -89,7 +89,7 @@ class Attempt(Protocol):
         *,
         required: bool = True,
         fine: ErrorKind | None = None,
-        not_yet: NotYet | None = None,
+        not_yet: ExpectedRefusal | None = None,
     ) -> dict[str, Any] | SesError: ...
 
 

@@ -23,14 +23,14 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class NotYet:
+class ExpectedRefusal:
     """A refusal over something made a moment ago, and how long it is borne."""
 
     means: Callable[[SesError], bool]
     waits: tuple[int, ...]  # in seconds, before each further try
 
 
-class Patience:
+class Retrier:
     """Args: `settled_at` is when a key made just now is known everywhere, by `monotonic`, in seconds."""
 
     def __init__(self, session: AwsSession, sleep: Sleep, monotonic: Callable[[], float], settled_at: float) -> None:
@@ -39,7 +39,7 @@ class Patience:
         self._monotonic = monotonic
         self._settled_at = settled_at
 
-    async def call(self, action: str, call: Callable[[Any], Any], not_yet: NotYet | None = None) -> Any:
+    async def call(self, action: str, call: Callable[[Any], Any], not_yet: ExpectedRefusal | None = None) -> Any:
         """Make a call; one attempt each time, so that what has a meaning here is not repeated elsewhere.
 
         Raises:
@@ -56,7 +56,7 @@ class Patience:
                 tries[error.trouble] += 1
             await self._sleep(wait)
 
-    def _wait(self, error: SesError, tries: int, not_yet: NotYet | None) -> int | None:
+    def _wait(self, error: SesError, tries: int, not_yet: ExpectedRefusal | None) -> int | None:
         if error.code in UNKNOWN_KEY_CODES and self._monotonic() < self._settled_at:
             return KEY_WAIT_SECONDS
         waits = not_yet.waits if not_yet is not None and not_yet.means(error) else WAITS.get(error.trouble, ())

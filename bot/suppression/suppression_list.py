@@ -123,13 +123,13 @@ class Suppressions:
                     now=self._clock(),
                 )
 
-    async def by_hand(self, team: Team, address: str, by: str) -> bool:
+    async def add(self, team: Team, address: str, by: str) -> bool:
         """Record what somebody was told outside Mailroom. False: it was there already."""
         async with self._db.write() as session:
             return (await self.record(session, team, address, by))[1]
 
     async def record(self, session: AsyncSession, team: Team, address: str, by: str) -> tuple[Suppression, bool]:
-        """As `by_hand`, in the caller's transaction; return the row, and whether it is new."""
+        """As `add`, in the caller's transaction; return the row, and whether it is new."""
         now = self._clock()
         new = await suppress(session, team.id, address, SuppressionReason.BY_HAND, source=by, now=now)
         if new:
@@ -161,7 +161,7 @@ class Suppressions:
         return at_aws
 
     async def _lift_at_aws(self, team: Team, address: str) -> AtAws:
-        mailer = await self._mailers.of(team)
+        mailer = await self._mailers.get(team)
         if mailer is None:
             return AtAws.NOT_LISTED
         ses = self._mailers.ses(mailer)

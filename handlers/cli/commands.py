@@ -23,7 +23,7 @@ from bot.ses.cloudformation import template
 from bot.ses.live.asker import Asker
 from bot.ses.regions import regions
 from bot.settings import Settings, SettingsError, load
-from handlers.cli.doctor import Doctor, Finding
+from handlers.cli.doctor import CheckResult, Doctor
 from handlers.cli.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
 from handlers.slack.file_transfer import Files
 from handlers.slack.live_check import SlackLive
@@ -132,7 +132,7 @@ def _doctor() -> int:
     return 0 if all(one.well for one in findings) else 1
 
 
-async def examine(settings: Settings) -> list[Finding]:
+async def examine(settings: Settings) -> list[CheckResult]:
     """Look at all that a start needs."""
     db, clients = Database(settings.database_url), SesClients()
     slack_checks = {"Slack": partial(check_bot_token, web_client(settings), bot_scopes())}
@@ -161,7 +161,7 @@ async def examine_live(settings: Settings, asked: Wanted, page: Page, ask: Ask) 
         if asked.region:
             return clients.sign_in("doctor", 0, await asyncio.to_thread(this_machines_key), asked.region, "doctor")
         credential_store = CredentialStore(load_keys(settings.mailroom_keys, db.path), clients)
-        return credential_store.session(await mailer_of(db, asked.team))
+        return credential_store.open_session(await mailer_of(db, asked.team))
 
     async def try_slack(channel_id: str) -> None:
         live = SlackLive(

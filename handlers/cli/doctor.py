@@ -23,7 +23,7 @@ SOME_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What one look found. `said` holds no secret; where all is not well it says what to do."""
 
     name: str
@@ -43,7 +43,7 @@ class Doctor:
         self._clients = clients
         self._slack = slack
 
-    async def examine(self) -> list[Finding]:
+    async def examine(self) -> list[CheckResult]:
         """Look at everything, also after something was found."""
         checks: dict[str, Check] = {
             "settings": self._check_settings,
@@ -56,15 +56,15 @@ class Doctor:
         return [await self._look(name, check) for name, check in checks.items()]
 
     @staticmethod
-    async def _look(name: str, check: Check) -> Finding:
+    async def _look(name: str, check: Check) -> CheckResult:
         try:
-            return Finding(name, well=True, said=await check())
+            return CheckResult(name, well=True, said=await check())
         except BotError as error:
-            return Finding(name, well=False, said=error.text)
+            return CheckResult(name, well=False, said=error.text)
         except (StorageError, ValueError) as error:
-            return Finding(name, well=False, said=str(error))
+            return CheckResult(name, well=False, said=str(error))
         except Exception as error:  # noqa: BLE001 - whatever keeps a look from being taken is the finding
-            return Finding(name, well=False, said=f"this could not be looked at ({type(error).__name__})")
+            return CheckResult(name, well=False, said=f"this could not be looked at ({type(error).__name__})")
 
     async def _check_settings(self) -> str:
         settings = self._settings

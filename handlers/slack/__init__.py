@@ -4,32 +4,32 @@ from bot.services import Services
 from handlers.slack.dispatch.listeners import Listeners, Subcommand
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
-from handlers.slack.flows.alerts import IncidentFlow
-from handlers.slack.flows.api_tokens import ApiFlow
+from handlers.slack.flows.alerts import AlertFlow
+from handlers.slack.flows.api_tokens import ApiTokenFlow
 from handlers.slack.flows.audiences import AudienceFlow
 from handlers.slack.flows.broadcasts import BroadcastFlow
 from handlers.slack.flows.connect import ConnectFlow
 from handlers.slack.flows.identities import IdentityFlow
-from handlers.slack.flows.identity_recovery import MendingFlow
-from handlers.slack.flows.production_access import ProductionFlow
+from handlers.slack.flows.identity_recovery import IdentityRecoveryFlow
+from handlers.slack.flows.production_access import ProductionAccessFlow
 from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
 from handlers.slack.flows.status_card import StatusFlow, help_word
-from handlers.slack.flows.suppressions import SuppressFlow
-from handlers.slack.flows.team_settings import TeamFlow
+from handlers.slack.flows.suppressions import SuppressionFlow
+from handlers.slack.flows.team_settings import TeamSettingsFlow
 from handlers.slack.flows.use_as_audience import UseAsAudienceFlow
 
 
 def register(listeners: Listeners, services: Services, people: UserDirectory, files: Files) -> None:
     """Register every command, button and form, one flow after the other."""
     status, connect, identities = StatusFlow(services), ConnectFlow(services), IdentityFlow(services)
-    production, suppress = ProductionFlow(services), SuppressFlow(services)
+    production, suppress = ProductionAccessFlow(services), SuppressionFlow(services)
     tests, broadcasts = SendTestFlow(services), BroadcastFlow(services, files)
-    api = ApiFlow(services)
-    MendingFlow(services).register(listeners)
-    team = TeamFlow(services, people)
+    api = ApiTokenFlow(services)
+    IdentityRecoveryFlow(services).register(listeners)
+    team = TeamSettingsFlow(services, people)
     team.register(listeners)
-    IncidentFlow(services).register(listeners)
+    AlertFlow(services).register(listeners)
     UseAsAudienceFlow(services, files).register(listeners)
     reports, audiences = ReportFlow(services), AudienceFlow(services)
     for flow in (connect, identities, production, tests, broadcasts, reports, audiences, api):

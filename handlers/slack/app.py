@@ -8,7 +8,7 @@ from bot.settings import Settings
 from bot.tasks import Tasks
 from handlers.slack import register
 from handlers.slack.dispatch.authorization import Authorizer
-from handlers.slack.dispatch.http_receiver import Inbound
+from handlers.slack.dispatch.http_receiver import HttpReceiver
 from handlers.slack.dispatch.listeners import AckTimeouts, Listeners
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
@@ -51,7 +51,7 @@ class SlackApp:
         self.notifier = Notifier(db, db.now, client, MessageRenderer(services))
         self.uploader = Uploader(db, db.now, client, files, FileRenderer(db, db.now))
         self._app_token = settings.slack_app_token
-        self.inbound = None if settings.socket_mode else Inbound(self.bolt)
+        self.inbound = None if settings.socket_mode else HttpReceiver(self.bolt)
         self._socket: AsyncSocketModeHandler | None = None
 
     async def connect(self) -> None:

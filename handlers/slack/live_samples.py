@@ -14,14 +14,14 @@ from bot.broadcast.reporting.progress import Progress
 from bot.broadcast.resend import Resend
 from bot.dashboard import Standing
 from bot.errors import BotError
-from bot.mailer.identities.dns_records import Finding, Found, records_of
+from bot.mailer.identities.dns_records import Found, RecordCheck, records_of
 from bot.mailer.identities.recovery import RetryOutcome
 from bot.mailer.identities.recovery_state import StaleActionError
 from bot.mailer.readiness.overview import Overview
 from bot.mailer.readiness.rules import facts_from, readiness
 from bot.ses.cloudformation import RoleOffer
 from bot.ses.operations import FEEDBACK_FORWARDING
-from bot.ses.permission_check import AccessReport, Outcome, Step
+from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from bot.teams.codes import TeamCode
 from bot.teams.settings import History, TeamSettings
 from handlers.slack import ids
@@ -204,8 +204,8 @@ def _resend() -> Resend:
 
 
 def _report() -> AccessReport:
-    steps = [Step("ses:GetAccount", required=True, outcome=Outcome.OK)]
-    steps.append(Step("sqs:CreateQueue", required=False, outcome=Outcome.MISSING))
+    steps = [ActionCheck("ses:GetAccount", required=True, outcome=Outcome.OK)]
+    steps.append(ActionCheck("sqs:CreateQueue", required=False, outcome=Outcome.MISSING))
     return AccessReport("111122223333", _mailer().principal_arn, is_root=False, steps=tuple(steps), set_up=None)
 
 
@@ -214,7 +214,7 @@ def _modals() -> dict[str, View]:
     role = connect_form.Draft(RoleOffer("999900001111", "mailroom-" + "0" * 32), "eu-west-1")
     key = connect_form.Draft(None, "eu-west-1", SignIn.ACCESS_KEY)
     token = ApiToken(team_id=_REF.team_id, name="CI", token_hash="", created_by=_SOMEBODY, created_at=_AT)
-    findings = [Finding(record, Found.MISSING) for record in records_of(_identity(), "eu-west-1")]
+    findings = [RecordCheck(record, Found.MISSING) for record in records_of(_identity(), "eu-west-1")]
     return {
         "alerts.checking_events": alerts.checking_events(),
         "api_tokens.tokens_page": api_tokens.tokens_page(

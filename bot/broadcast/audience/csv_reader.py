@@ -21,7 +21,7 @@ from bot.broadcast.audience.text_decoding import text_lines, upload_error
 from bot.email_addresses import LOCAL_LIMIT, InvalidNameError, address_in, is_plain_address, shown
 from bot.errors import BotError
 
-__all__ = ["Candidate", "Choice", "CsvAudience", "Limits", "Member", "RejectReason", "Rejected", "read_csv"]
+__all__ = ["Candidate", "Choice", "CsvAudience", "CsvRecipient", "Limits", "RejectReason", "Rejected", "read_csv"]
 
 _SAMPLE = 1_000  # rows, to find the header and the columns by what they hold
 _SAMPLE_CELLS = 500_000
@@ -53,7 +53,7 @@ class RejectReason(StrEnum):
     MARKED = "marked"  # says of itself that it must not be mailed
 
 
-class Member(NamedTuple):
+class CsvRecipient(NamedTuple):
     """A recipient: the line the row starts on, and the values in the order of the columns."""
 
     line: int
@@ -87,9 +87,9 @@ class CsvAudience:
     left_out: int
     header: str
     marks: Marks
-    rows: Iterator[Member | Rejected]
+    rows: Iterator[CsvRecipient | Rejected]
 
-    def __iter__(self) -> Iterator[Member | Rejected]:
+    def __iter__(self) -> Iterator[CsvRecipient | Rejected]:
         return self.rows
 
 
@@ -248,7 +248,7 @@ class _Reading:
     marks: Marks
 
 
-def _rows(records: Iterator[Record], reading: _Reading) -> Iterator[Member | Rejected]:
+def _rows(records: Iterator[Record], reading: _Reading) -> Iterator[CsvRecipient | Rejected]:
     limits, width, at, marks = reading.limits, reading.width, reading.at, reading.marks
     first_line, make = reading.seen.first_line, tuple.__new__  # this loop runs a million times
     keep = reading.keep if len(reading.keep) < width else None
@@ -258,10 +258,10 @@ def _rows(records: Iterator[Record], reading: _Reading) -> Iterator[Member | Rej
                 AudienceCode.AUDIENCE_TOO_MANY_ROWS, f"The file has over {limits.rows:,} rows: split it."
             )
         if len(cells) != width:
-            _level(cells, width)
+            _pad(cells, width)
         text = "".join(cells)
         is_odd = len(cells) > width or len(text) > limits.value or not text.isprintable()
-        if is_odd and (why := _unfit(line, cells, text, reading)):
+        if is_odd and (why := _row_error(line, cells, text, reading)):
             yield Rejected(line, shown(cells[at], _SHOWN), why, RejectReason.INVALID)
             continue
         address = cells[at]
@@ -276,7 +276,7 @@ def _rows(records: Iterator[Record], reading: _Reading) -> Iterator[Member | Rej
         if first := first_line(address.lower(), line):
             yield Rejected(line, shown(address, _SHOWN), f"is the same as line {first}", RejectReason.DUPLICATE)
             continue
-        yield make(Member, (line, address, cells if keep is None else [cells[position] for position in keep]))
+        yield make(CsvRecipient, (line, address, cells if keep is None else [cells[position] for position in keep]))
 
 
 def _take_address(cells: list[str], at: int) -> str:
@@ -290,7 +290,7 @@ def _take_address(cells: list[str], at: int) -> str:
     return ""
 
 
-def _level(cells: list[str], width: int) -> None:
+def _pad(cells: list[str], width: int) -> None:
     """Give a short row its empty values back, and take them from a long one: programs leave out or add some."""
     while len(cells) > width and not cells[-1]:
         cells.pop()
@@ -306,7 +306,7 @@ def _refuse_swallowed(line: int, cells: list[str], reading: _Reading) -> None:
             raise _unclosed_quote(line)
 
 
-def _unfit(line: int, cells: list[str], text: str, reading: _Reading) -> str:
+def _row_error(line: int, cells: list[str], text: str, reading: _Reading) -> str:
     width, limits = reading.width, reading.limits
     if any("\n" in cell or "\r" in cell for cell in cells):
         _refuse_swallowed(line, cells, reading)

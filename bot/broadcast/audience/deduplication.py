@@ -16,9 +16,9 @@ class AddressDeduplicator:
     def __init__(self, expected: int = 0) -> None:
         """Make room for so many keys at once; it grows all the same where there are more."""
         self._count = 0
-        self._allot(max(_FIRST_SLOTS, 1 << (expected * 10 // 7).bit_length()))
+        self._allocate(max(_FIRST_SLOTS, 1 << (expected * 10 // 7).bit_length()))
 
-    def _allot(self, slots: int) -> None:
+    def _allocate(self, slots: int) -> None:
         self._mask = slots - 1
         self._limit = slots * 7 // 10
         self._hashes = array("q", bytes(8 * slots))
@@ -42,7 +42,7 @@ class AddressDeduplicator:
 
     def _grow(self) -> None:
         known = zip(self._hashes, self._lines, strict=True)
-        self._allot(4 * (self._mask + 1))
+        self._allocate(4 * (self._mask + 1))
         hashes, lines, mask = self._hashes, self._lines, self._mask
         for wanted, line in known:
             if wanted:

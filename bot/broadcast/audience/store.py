@@ -18,7 +18,7 @@ from sqlmodel import SQLModel, and_, case, col, delete, func, insert, select, up
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.codes import AudienceCode
-from bot.broadcast.audience.csv_reader import Member, Rejected, RejectReason
+from bot.broadcast.audience.csv_reader import CsvRecipient, Rejected, RejectReason
 from bot.email_addresses import count_toward_quota
 from bot.errors import BotError
 from storage.database import Database
@@ -54,11 +54,11 @@ Reject = Callable[[Rejected], None]
 """Is told of each row that is left out."""
 
 
-async def nobody(_rows: int) -> None:
+async def no_progress(_rows: int) -> None:
     """Listens to no progress."""
 
 
-def forget(_row: Rejected) -> None:
+def ignore_rejected(_row: Rejected) -> None:
     """Keeps none of what is left out."""
 
 
@@ -75,7 +75,7 @@ class _Reading:
     def rows(self) -> int:
         return self.audience.size + self.audience.duplicates + self.audience.invalid + self.marked
 
-    def blocks(self, rows: Iterable[Member | Rejected]) -> Iterator[dict[str, Any]]:
+    def blocks(self, rows: Iterable[CsvRecipient | Rejected]) -> Iterator[dict[str, Any]]:
         members = self._members(rows)
         while block := list(islice(members, BLOCK)):
             first_seq = self.audience.size + 1
@@ -92,9 +92,9 @@ class _Reading:
                 "fields": _json(fields),
             }
 
-    def _members(self, rows: Iterable[Member | Rejected]) -> Iterator[Member]:
+    def _members(self, rows: Iterable[CsvRecipient | Rejected]) -> Iterator[CsvRecipient]:
         for row in rows:
-            if isinstance(row, Member):
+            if isinstance(row, CsvRecipient):
                 yield row
             else:
                 self._reject(row)
@@ -115,9 +115,9 @@ class _Reading:
 async def store_audience(
     db: Database,
     audience: Audience,
-    rows: Iterable[Member | Rejected],
-    reject: Reject = forget,
-    progress: Progress = nobody,
+    rows: Iterable[CsvRecipient | Rejected],
+    reject: Reject = ignore_rejected,
+    progress: Progress = no_progress,
     summary: Callable[[], dict[str, Any]] = dict,
 ) -> None:
     """Store an upload as it is read, some rows a transaction; nothing of it stays when it cannot be read to its end.

@@ -149,7 +149,7 @@ def _check_whole(content: Inline) -> None:
 
 def _html(subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: TemplateWriter) -> str:
     hidden = f'<div style="{_HIDDEN}">{source.write(preheader, EscapeContext.HTML_FLAT)}</div>\n' if preheader else ""
-    lines = [_html_way_out(footer, source), source.literal(footer.postal_address, EscapeContext.HTML)]
+    lines = [_unsubscribe_html(footer, source), source.literal(footer.postal_address, EscapeContext.HTML)]
     below = "\n".join(f'<div dir="auto">{line}</div>' for line in lines if line)
     return (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
@@ -161,7 +161,7 @@ def _html(subject: str, preheader: str, blocks: Sequence[Block], footer: Footer,
     )
 
 
-def _html_way_out(footer: Footer, source: TemplateWriter) -> str:
+def _unsubscribe_html(footer: Footer, source: TemplateWriter) -> str:
     match footer.unsubscribe:
         case Unsubscribe.LINK:
             target = source.unsubscribe(EscapeContext.HTML)
@@ -171,12 +171,12 @@ def _html_way_out(footer: Footer, source: TemplateWriter) -> str:
 
 
 def _text(blocks: Sequence[Block], footer: Footer, source: TemplateWriter) -> str:
-    lines = [_text_way_out(footer, source), source.literal(footer.postal_address, EscapeContext.TEXT)]
+    lines = [_unsubscribe_text(footer, source), source.literal(footer.postal_address, EscapeContext.TEXT)]
     below = "\n".join(line for line in lines if line)
     return f"{render_text(blocks, source)}\n\n--\n{below}\n"
 
 
-def _text_way_out(footer: Footer, source: TemplateWriter) -> str:
+def _unsubscribe_text(footer: Footer, source: TemplateWriter) -> str:
     match footer.unsubscribe:
         case Unsubscribe.LINK:
             return f"Unsubscribe: {source.unsubscribe(EscapeContext.TEXT)}"

@@ -11,7 +11,7 @@ from bot.broadcast.resend import count_undecided
 from storage.models import Broadcast, Chunk, Delivery
 from storage.states import BroadcastState, DeliveryState, PauseReason
 
-_LATELY = timedelta(seconds=60)
+_RATE_WINDOW = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ async def _counts(session: AsyncSession, broadcast: Broadcast) -> dict[DeliveryS
 async def _rate(session: AsyncSession, broadcast: Broadcast, now: datetime) -> float:
     if broadcast.went_on_at is None:
         return 0.0
-    since = max(broadcast.went_on_at, now - _LATELY)
+    since = max(broadcast.went_on_at, now - _RATE_WINDOW)
     lately = (Chunk.broadcast_id == broadcast.id, col(Chunk.called_at) >= since)
     called = (await session.exec(select(func.sum(Chunk.size)).where(*lately))).one() or 0
     return float(called) / max(1.0, (now - since).total_seconds())

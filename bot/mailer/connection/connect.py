@@ -34,7 +34,7 @@ from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsRole
 from bot.ses.errors import ASSUME_ROLE, SesError
 from bot.ses.operations import AccountFacts, ListedIdentity, Ses
-from bot.ses.permission_check import AccessReport, OnStep, Outcome, Step
+from bot.ses.permission_check import AccessReport, ActionCheck, OnAction, Outcome
 from bot.ses.provisioning import Provisioned, deprovision
 from storage import audit, leases
 from storage.database import Database, is_unique_violation
@@ -82,11 +82,11 @@ class Connections:
         Raises:
             AlreadyConnectedError: C1.
         """
-        if (mailer := await self._mailers.of(team)) is not None:
+        if (mailer := await self._mailers.get(team)) is not None:
             raise AlreadyConnectedError(mailer)
 
     async def connect(
-        self, team: Team, typed: CredentialInput, by: str, on_step: OnStep
+        self, team: Team, typed: CredentialInput, by: str, on_action: OnAction
     ) -> tuple[Mailer, AccessReport]:
         """Check the credentials action by action; store them and tell the channel, when everything required is there.
 
@@ -102,10 +102,10 @@ class Connections:
 
             def run() -> Awaitable[AccessReport]:
                 return permission_check.check(
-                    session, connection, on_step=on_step, sleep=self._sleep, monotonic=self._seconds
+                    session, connection, on_action=on_action, sleep=self._sleep, monotonic=self._seconds
                 )
 
-            checked = await self._check(session, typed, run, on_step)
+            checked = await self._check(session, typed, run, on_action)
             mailer = self._new(team, mailer_id, connection, checked, by)
             try:
                 await self._store(mailer, checked, by)
@@ -121,14 +121,14 @@ class Connections:
         return mailer, checked.report
 
     async def reconnect(
-        self, team: Team, typed: CredentialInput, by: str, on_step: OnStep
+        self, team: Team, typed: CredentialInput, by: str, on_action: OnAction
     ) -> tuple[Mailer, AccessReport]:
         """Give the mailer new credentials for the same account and region; everything else stays.
 
         Raises:
             BotError: as `connect`; OTHER_ACCOUNT or OTHER_REGION, which would be a new mailer.
         """
-        mailer = await self._mailers.required(team)
+        mailer = await self._mailers.require(team)
         if typed.region != mailer.region:
             raise BotError(
                 ConnectionCode.OTHER_REGION,
@@ -145,13 +145,13 @@ class Connections:
                 mailer.connection,
                 account_id=mailer.account_id,
                 new_key=True,
-                on_step=on_step,
+                on_action=on_action,
                 sleep=self._sleep,
                 monotonic=self._seconds,
             )
 
         try:
-            checked = await self._check(session, typed, run, on_step, account_id=mailer.account_id)
+            checked = await self._check(session, typed, run, on_action, account_id=mailer.account_id)
         finally:
             self._forget(trial)
         now = self._clock()
@@ -180,11 +180,11 @@ class Connections:
         return self._clock().timestamp()
 
     async def _check(
-        self, session: AwsSession, typed: CredentialInput, run: Check, on_step: OnStep, account_id: str = ""
+        self, session: AwsSession, typed: CredentialInput, run: Check, on_action: OnAction, account_id: str = ""
     ) -> _Checked:
         ses = Ses(session)
         try:
-            proven = await self._prove(session, on_step)
+            proven = await self._prove(session, on_action)
             report = await run()
             report = replace(report, steps=(*proven, *report.steps))
             set_up = require_passed(report, account_id)
@@ -195,13 +195,13 @@ class Connections:
             raise open_role() from error
         return _Checked(typed, report, set_up, account, listed)
 
-    async def _prove(self, session: AwsSession, on_step: OnStep) -> tuple[Step, ...]:
+    async def _prove(self, session: AwsSession, on_action: OnAction) -> tuple[ActionCheck, ...]:
         """Have a role prove, before anything else is asked of it, that it lets in nobody but this team."""
         if not isinstance(session.credentials, AwsRole):
             return ()
         await session.prove(self._sleep)
-        step = Step(ASSUME_ROLE, required=True, outcome=Outcome.OK)
-        on_step(step)
+        step = ActionCheck(ASSUME_ROLE, required=True, outcome=Outcome.OK)
+        on_action(step)
         return (step,)
 
     def _new(self, team: Team, mailer_id: str, connection: str, checked: _Checked, by: str) -> Mailer:

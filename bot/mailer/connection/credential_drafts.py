@@ -21,7 +21,7 @@ class ConnectDrafts:
         self._db = db
         self._clock = clock
 
-    async def keep(self, draft: ConnectDraft) -> None:
+    async def save(self, draft: ConnectDraft) -> None:
         """Keep it in place of what this person typed before."""
         draft.at = self._clock()
         columns = draft.model_dump()
@@ -29,7 +29,7 @@ class ConnectDrafts:
             row = insert_into(session, ConnectDraft).values(columns)
             await session.exec(row.on_conflict_do_update(index_elements=["team_id", "user_id"], set_=columns))
 
-    async def of(self, team_id: str, user_id: str, mailer_id: str) -> ConnectDraft | None:
+    async def get(self, team_id: str, user_id: str, mailer_id: str) -> ConnectDraft | None:
         """Return what this person typed for this mailer (empty: for one that is not connected yet)."""
         async with self._db.read() as session:
             draft = await session.get(ConnectDraft, (team_id, user_id))

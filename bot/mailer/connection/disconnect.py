@@ -39,7 +39,7 @@ class Removal:
         left: list[str] = []
         if mailer.access is Access.OK:
             identities = await self._mailers.identities(mailer)
-            left = await leave_aws(self._mailers.session(mailer), mailer, identities, with_identities=at_aws)
+            left = await leave_aws(self._mailers.open_session(mailer), mailer, identities, with_identities=at_aws)
         now = self._clock()
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)

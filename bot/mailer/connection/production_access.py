@@ -91,7 +91,7 @@ class ProductionAccess:
         Raises:
             BotError: no working mailer, or AWS has decided or is about to.
         """
-        mailer = await self._mailers.working(team)
+        mailer = await self._mailers.require_access(team)
         if mailer.production in _REFUSALS:
             raise BotError(_REFUSALS[mailer.production])
         return mailer

@@ -25,7 +25,7 @@ class RoleOffers:
             return None
         return RoleOffer(account_id, team.external_id or await self._external_id(team.id), self._template_url)
 
-    async def required(self, team: Team) -> RoleOffer:
+    async def require(self, team: Team) -> RoleOffer:
         """As `offer`.
 
         Raises:

@@ -59,7 +59,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RecordCheck:
     """What stands at a record's name.
 
     Attributes:
@@ -110,22 +110,22 @@ def _rdata(record: Record) -> str:
     return f'"{record.value}"' if record.type == "TXT" else f"{record.value}."
 
 
-async def look_up(records: Sequence[Record], lookup: Lookup) -> list[Finding]:
+async def look_up(records: Sequence[Record], lookup: Lookup) -> list[RecordCheck]:
     """Ask for every record at once and say of each whether it is right, missing or wrong."""
     return list(await asyncio.gather(*(_find(record, lookup) for record in records)))
 
 
-async def _find(record: Record, lookup: Lookup) -> Finding:
+async def _find(record: Record, lookup: Lookup) -> RecordCheck:
     try:
         values = await _values(record, record.name, lookup)
         if values:
             why = _why_wrong(record, values)
-            return Finding(record, Found.RIGHT if why is None else Found.WRONG, values, why=why or "")
+            return RecordCheck(record, Found.RIGHT if why is None else Found.WRONG, values, why=why or "")
         if record.purpose == DMARC and (above := await _dmarc_above(record, lookup)):
-            return Finding(record, Found.RIGHT, stands_at=above)
+            return RecordCheck(record, Found.RIGHT, stands_at=above)
     except NoAnswerError:
-        return Finding(record, Found.UNKNOWN)
-    return Finding(record, Found.MISSING, stands_at=await _first_right(record, _zone_twice(record), lookup))
+        return RecordCheck(record, Found.UNKNOWN)
+    return RecordCheck(record, Found.MISSING, stands_at=await _first_right(record, _zone_twice(record), lookup))
 
 
 async def _dmarc_above(record: Record, lookup: Lookup) -> str:

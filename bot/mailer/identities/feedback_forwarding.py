@@ -80,7 +80,7 @@ class FeedbackForwarding:
         Raises:
             BotError: NO_MAILER or ACCESS_LOST; NOTHING_TO_DECIDE.
         """
-        mailer = await self._mailers.working(team)
+        mailer = await self._mailers.require_access(team)
         now = self._clock()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)

@@ -13,7 +13,7 @@ from bot.errors import BotError
 from bot.mailer.aws_errors import explain
 from bot.mailer.identities.codes import IdentityCode
 from bot.mailer.identities.dns_lookup import Lookup
-from bot.mailer.identities.dns_records import Finding, look_up, records_of
+from bot.mailer.identities.dns_records import RecordCheck, look_up, records_of
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import announce_added, new_identity, record_identity
 from bot.ses.errors import ErrorKind, SesError
@@ -33,7 +33,7 @@ class Checked:
 
     identity: Identity
     mailer: Mailer
-    findings: Sequence[Finding]
+    findings: Sequence[RecordCheck]
 
 
 class Identities:
@@ -50,7 +50,7 @@ class Identities:
             BotError: the name cannot be one, it is here already, or AWS refuses it.
         """
         name = parse_identity(typed).name
-        mailer = await self._mailers.working(team)
+        mailer = await self._mailers.require_access(team)
         async with self._db.read() as session:
             await _unmanaged(session, mailer, name)
         ses = self._mailers.ses(mailer)
@@ -71,7 +71,7 @@ class Identities:
 
     async def check(self, team: Team, identity_id: str) -> Checked:
         """Read the identity at AWS and its records in DNS, now."""
-        mailer = await self._mailers.working(team)
+        mailer = await self._mailers.require_access(team)
         row = await self.get(team, identity_id)
         facts, findings = await asyncio.gather(
             self._read(mailer, row.name),

@@ -87,7 +87,7 @@ class IdentityRecovery:
             StaleActionError: it is no longer as the person saw it.
             BotError: NOT_FOUND, no working mailer, or AWS's refusal. UNDER_WAY: it goes on by itself.
         """
-        mailer = await self._mailers.working(team)
+        mailer = await self._mailers.require_access(team)
         row = await self._as_seen(team, identity_id, version)
         ses = self._mailers.ses(mailer)
         try:
@@ -112,7 +112,7 @@ class IdentityRecovery:
         Raises:
             StaleActionError, BotError: as `retry`.
         """
-        mailer = await self._mailers.working(team)
+        mailer = await self._mailers.require_access(team)
         row = await self._as_seen(team, identity_id, version)
         async with self._db.write() as session:  # it locks what it counts
             waiting = len(await self._dependents.of(session, row))
@@ -130,7 +130,7 @@ class IdentityRecovery:
             StaleActionError, BotError: as `retry`; with the field `identity` about the new name.
         """
         name = parse_identity(typed).name
-        mailer = await self._mailers.working(team)
+        mailer = await self._mailers.require_access(team)
         old = await self.replaceable(team, identity_id, version)
         if name == old.identity.name:
             raise BotError(

@@ -64,7 +64,7 @@ class FeedbackCheck:
         Raises:
             BotError: NO_MAILER or ACCESS_LOST.
         """
-        mailer = await self._mailers.working(team)
+        mailer = await self._mailers.require_access(team)
         now = self._clock()
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)

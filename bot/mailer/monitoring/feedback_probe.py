@@ -68,7 +68,7 @@ class FeedbackProbe:
 
     async def _mail(self, claim: leases.Claim, mailer: Mailer, sender: str) -> None:
         now = self._clock()
-        session = self._mailers.session(mailer)
+        session = self._mailers.open_session(mailer)
         try:
             if route_of(mailer) is FeedbackRoute.ENDPOINT:  # which SNS asks to confirm, unless it has
                 await subscribe(session, mailer.topic_arn, mailer.endpoint)

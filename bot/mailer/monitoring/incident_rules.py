@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.incidents import Condition, Wrong, reconcile
+from bot.alerts.incidents import Condition, Conditions, reconcile
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.monitoring.feedback_route import route_of
 from bot.mailer.monitoring.reputation_limits import Level, Rates, rates_of
@@ -31,7 +31,7 @@ _SENDING = {
 _Found = Iterator[tuple[tuple[IncidentKind, str], Condition]]
 
 
-def detect_conditions(mailer: Mailer, identities: Iterable[Identity], now: datetime) -> Wrong:
+def detect_conditions(mailer: Mailer, identities: Iterable[Identity], now: datetime) -> Conditions:
     """Return what is wrong. `identities` are the managed ones; the subject of theirs is their id.
 
     Without access, or while AWS is silent, that is all that can be said: a thousand identities that cannot be read are

@@ -21,7 +21,7 @@ WARNING_ENDS: Final = 0.8
 
 class Level(IntEnum):
     FINE = 0
-    FADING = 1  # below the line to warn at, and not far below
+    BELOW_WARN = 1  # below the line to warn at, and not far below
     WARN = 2
     STOP = 3
 
@@ -42,7 +42,7 @@ class Threshold:
             return Level.STOP
         if share >= self.warn:
             return Level.WARN
-        return Level.FADING if share >= self.warn * WARNING_ENDS else Level.FINE
+        return Level.BELOW_WARN if share >= self.warn * WARNING_ENDS else Level.FINE
 
 
 BOUNCES: Final = Threshold(warn=0.025, stop=0.05, enough=10)

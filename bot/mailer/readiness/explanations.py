@@ -13,10 +13,10 @@ from bot.mailer.aws_states import awaited_until
 from bot.mailer.readiness.rules import Blocker, Confirmation, IdentityFact, MailerFacts, Readiness, SendWarning
 from storage.states import IdentityKind
 
-Code = Blocker | SendWarning | Confirmation
+ReadinessCode = Blocker | SendWarning | Confirmation
 
 
-class Step(StrEnum):
+class NextStep(StrEnum):
     """What mends it. All but the last three are a button."""
 
     CONNECT = "connect"
@@ -31,82 +31,82 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    code: Code
+class Explanation:
+    code: ReadinessCode
     sentence: str
-    step: Step
+    step: NextStep
 
 
-_TABLE: Mapping[Code, tuple[str, Step]] = {
-    Blocker.NO_MAILER: ("This channel has no mailer yet: connect Amazon SES to send from here.", Step.CONNECT),
+_TABLE: Mapping[ReadinessCode, tuple[str, NextStep]] = {
+    Blocker.NO_MAILER: ("This channel has no mailer yet: connect Amazon SES to send from here.", NextStep.CONNECT),
     Blocker.ACCESS_LOST: (
         "Mailroom has lost its access to AWS, so nothing can be sent: reconnect with credentials that work.",
-        Step.RECONNECT,
+        NextStep.RECONNECT,
     ),
     Blocker.ACCESS_SUSPECT: (
         "AWS just refused Mailroom's credentials, so broadcasts wait for a second check: try again in a minute.",
-        Step.WAIT,
+        NextStep.WAIT,
     ),
     Blocker.ACCOUNT_SHUT_DOWN: (
         "AWS has shut down this account's sending, so nothing can be sent: answer the case in AWS Support Center.",
-        Step.ASK_AWS,
+        NextStep.ASK_AWS,
     ),
     Blocker.SENDING_PAUSED: (
         "AWS has paused this account's sending, so nothing can be sent: answer the case in AWS Support Center.",
-        Step.ASK_AWS,
+        NextStep.ASK_AWS,
     ),
     Blocker.NO_VERIFIED_IDENTITY: (
         "No address or domain is verified, so nothing can be sent: verify an address, which takes a minute.",
-        Step.ADD_IDENTITY,
+        NextStep.ADD_IDENTITY,
     ),
     Blocker.IDENTITY_UNKNOWN: (
         "{from_address} belongs to no identity in your AWS account, so nothing can be sent from it: add it{or_via}.",
-        Step.ADD_IDENTITY,
+        NextStep.ADD_IDENTITY,
     ),
     Blocker.IDENTITY_PENDING: (
         "{identity} cannot send yet: AWS waits for {awaited}{wait}. {mend}, then check now{or_via}.",
-        Step.CHECK_NOW,
+        NextStep.CHECK_NOW,
     ),
     Blocker.IDENTITY_FAILED: (
         "AWS could not verify {identity}, so nothing can be sent from it: retry the verification{or_via}.",
-        Step.RETRY,
+        NextStep.RETRY,
     ),
     Blocker.IDENTITY_GONE: (
         "{identity} is no longer in your AWS account, so nothing can be sent from it: verify it again{or_via}.",
-        Step.RETRY,
+        NextStep.RETRY,
     ),
     Blocker.SANDBOX: (
         "Your AWS account is in the SES sandbox, so only tests can go: apply for production access to broadcast.",
-        Step.APPLY,
+        NextStep.APPLY,
     ),
     Blocker.IN_REVIEW: (
         "AWS is reviewing your request for production access, so only tests can go: wait for its answer.",
-        Step.WAIT,
+        NextStep.WAIT,
     ),
     Blocker.DENIED: (
         "AWS denied production access, so only tests can go: answer {case} in AWS Support Center.",
-        Step.ASK_AWS,
+        NextStep.ASK_AWS,
     ),
-    Blocker.QUOTA: ("This would go to {size}, and {quota}: wait until it frees, or send to fewer.", Step.WAIT),
+    Blocker.QUOTA: ("This would go to {size}, and {quota}: wait until it frees, or send to fewer.", NextStep.WAIT),
     Blocker.FACTS_STALE: (
         "Mailroom last heard from AWS at {checked_at}, too long ago to send on: check now.",
-        Step.CHECK_NOW,
+        NextStep.CHECK_NOW,
     ),
     SendWarning.PROBATION: (
         "AWS has put this account on probation and may pause it: mail only people who asked, and answer its case.",
-        Step.ASK_AWS,
+        NextStep.ASK_AWS,
     ),
     SendWarning.IDENTITY_TEMPORARY_FAILURE: (
         "AWS cannot find the records of {identity} just now: it still sends, but check its DNS before AWS stops it.",
-        Step.CHECK_NOW,
+        NextStep.CHECK_NOW,
     ),
     SendWarning.FREEMAIL_FROM: (
         "Others may junk or refuse what SES sends from {from_address} (DMARC): send from a domain of your own.",
-        Step.ADD_IDENTITY,
+        NextStep.ADD_IDENTITY,
     ),
     Confirmation.OVER_QUOTA: (
         "This goes to {size}, and {quota}: it pauses when the quota is used up, goes on as it frees, takes {duration}.",
-        Step.CONFIRM,
+        NextStep.CONFIRM,
     ),
 }
 _AWAITED = {  # what AWS waits for, and what brings it
@@ -115,16 +115,16 @@ _AWAITED = {  # what AWS waits for, and what brings it
 }
 
 
-def notice(code: Code, answer: Readiness) -> Notice:
+def explanation(code: ReadinessCode, answer: Readiness) -> Explanation:
     """Return what one code of an answer says, filled with the facts it was decided on."""
     sentence, step = _TABLE[code]
-    return Notice(code, sentence.format_map(_values(answer)), step)
+    return Explanation(code, sentence.format_map(_values(answer)), step)
 
 
-def explain(answer: Readiness) -> tuple[Notice, ...]:
+def explain(answer: Readiness) -> tuple[Explanation, ...]:
     """Return all that an answer says: blockers, most basic first, then warnings and confirmations."""
-    codes: tuple[Code, ...] = (*answer.blockers, *answer.warnings, *answer.confirmations)
-    return tuple(notice(code, answer) for code in codes)
+    codes: tuple[ReadinessCode, ...] = (*answer.blockers, *answer.warnings, *answer.confirmations)
+    return tuple(explanation(code, answer) for code in codes)
 
 
 def _values(answer: Readiness) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.mailer.mailers import Mailers
-from bot.mailer.readiness.explanations import Notice, Step, notice
+from bot.mailer.readiness.explanations import Explanation, NextStep, explanation
 from bot.mailer.readiness.rules import Blocker, Readiness, facts_from, readiness, stale_after
 from storage.models import Identity, Incident, Mailer, Team
 from storage.states import FAILING, IdentityKind, IdentityState, SendKind
@@ -16,9 +16,9 @@ class Item:
     """One line of the checklist; `missing` says why it is not done, and what does it."""
 
     title: str
-    missing: Notice | None
+    missing: Explanation | None
     waits: bool = False  # an earlier item comes first
-    faster: Step | None = None  # what else does it, in less time
+    faster: NextStep | None = None  # what else does it, in less time
 
     @property
     def done(self) -> bool:
@@ -74,10 +74,10 @@ class Overview:
         return tuple(row for row in self.managed if row.state is IdentityState.TEMPORARY_FAILURE)
 
     @property
-    def next_step(self) -> Step | None:
+    def next_step(self) -> NextStep | None:
         """What a person can do now; None where nothing is left to do, or only waiting."""
         steps = (item.missing.step for item in checklist(self) if item.missing)
-        return next((step for step in steps if step not in {Step.WAIT, Step.ASK_AWS}), None)
+        return next((step for step in steps if step not in {NextStep.WAIT, NextStep.ASK_AWS}), None)
 
 
 def checklist(overview: Overview) -> list[Item]:
@@ -93,8 +93,8 @@ def checklist(overview: Overview) -> list[Item]:
         waits = answer.facts is None and Blocker.NO_MAILER not in codes
         waiting = overview.waiting
         slow = Blocker.NO_VERIFIED_IDENTITY in found and waiting is not None and waiting.kind is IdentityKind.DOMAIN
-        missing = notice(found[-1], answer) if found else None
-        items.append(Item(title, missing, waits, Step.ADD_IDENTITY if slow else None))
+        missing = explanation(found[-1], answer) if found else None
+        items.append(Item(title, missing, waits, NextStep.ADD_IDENTITY if slow else None))
     always = 4  # the last ones are worth a line only when something is wrong
     return [item for at, item in enumerate(items) if at < always or item.missing]
 
@@ -108,9 +108,9 @@ class Overviews:
         self._small_limit = small_limit
         self._facts_live = stale_after(timedelta(seconds=healthy_seconds))
 
-    async def of(self, team: Team) -> Overview:
+    async def get(self, team: Team) -> Overview:
         """Read what is stored; AWS is not asked."""
-        mailer = await self._mailers.of(team)
+        mailer = await self._mailers.get(team)
         identities = tuple(await self._mailers.identities(mailer)) if mailer else ()
         return Overview(
             team,

@@ -23,7 +23,7 @@ _THROTTLED: Final = frozenset({"TooManyRequestsException", "ThrottlingException"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AwsResponse:
     """An answer of AWS: with a `code` it is a refusal. `text` is AWS's own, and never shown."""
 
     body: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -44,7 +44,7 @@ class Asker:
         self._sleep = sleep
         self._event_wait = event_wait
 
-    async def ask(self, action: str, call: Callable[[Any], Any]) -> Answer:
+    async def ask(self, action: str, call: Callable[[Any], Any]) -> AwsResponse:
         """Make one call, in one attempt; one that is throttled is made again. SesError where nothing was answered."""
         for _ in range(TRIES_WHEN_THROTTLED):
             await self.rest()
@@ -72,13 +72,13 @@ class Asker:
         return one_of(name, answer.shown, *expected)
 
 
-def _answer(call: Callable[[Any], Any], client: Any) -> Answer:
+def _answer(call: Callable[[Any], Any], client: Any) -> AwsResponse:
     try:
         body = call(client) or {}
         body.pop("ResponseMetadata", None)
-        return Answer(body)
+        return AwsResponse(body)
     except ClientError as error:
         told: Any = error.response
         details = told.get("Error") or {}
         status = int((told.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
-        return Answer({}, clean(str(details.get("Code") or "unknown")), status, str(details.get("Message") or ""))
+        return AwsResponse({}, clean(str(details.get("Code") or "unknown")), status, str(details.get("Message") or ""))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bot.observations import Observation
 from bot.ses.errors import ErrorKind, SesError
-from bot.ses.live.asker import Answer, Asker
+from bot.ses.live.asker import Asker, AwsResponse
 from bot.ses.provisioning import DESTINATION, EVENT_TYPES, ResourceNames, queue_policy, topic_policy
 
 SETTLES_WITHIN: Final = 60.0
@@ -85,7 +85,7 @@ class Workshop:
         tell = methodcaller("create_configuration_set_event_destination", **told)
         await self._must("SES may publish to a new topic", "ses:CreateConfigurationSetEventDestination", tell)
 
-    async def _make(self, action: str, call: Callable[[Any], Any]) -> Answer:
+    async def _make(self, action: str, call: Callable[[Any], Any]) -> AwsResponse:
         answer = await self._asker.ask(action, call)
         if answer.code:
             raise SesError(ErrorKind.BAD_REQUEST, answer.code, action)

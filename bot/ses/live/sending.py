@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bot.observations import Observation, one_of
 from bot.ses.errors import clean
-from bot.ses.live.asker import Answer, Asker
+from bot.ses.live.asker import Asker, AwsResponse
 from bot.ses.live.pieces import Pieces, Say, Workshop
 from bot.ses.live.simulated_events import (
     PROBE,
@@ -127,7 +127,7 @@ class Simulator:
 
     async def _send(
         self, configuration_set: str, entries: Iterable[Mapping[str, Any]], *, sender: str = "", text: str = "Hello"
-    ) -> Answer:
+    ) -> AwsResponse:
         content = {"Subject": "Mailroom doctor", "Text": text}
         request = {
             "FromEmailAddress": sender or self._sender,
@@ -194,7 +194,7 @@ def _entry(mailbox: str, *, probe: str = "") -> dict[str, Any]:
     }
 
 
-def _shape(answer: Answer) -> str:
+def _shape(answer: AwsResponse) -> str:
     """Say whether a call was refused whole, or what became of its entries."""
     if answer.code:
         return f"call {answer.shown}"
@@ -202,5 +202,5 @@ def _shape(answer: Answer) -> str:
     return "entry " + (", ".join(sorted(statuses)) or "none")
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: AwsResponse) -> str:
     return answer.text + "".join(str(each.get("Error", "")) for each in answer.body.get("BulkEmailEntryResults") or ())

@@ -13,13 +13,13 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.api.idempotency import IdempotencyKeys, Reply
+from bot.api.idempotency import IdempotencyKeys, StoredResponse
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
 from bot.broadcast.controls import AfterChange
 from bot.errors import BotError
-from bot.mailer.readiness.explanations import notice
+from bot.mailer.readiness.explanations import explanation
 from handlers.http.api import requests, responses
 from handlers.http.api.problems import Refusal
 from handlers.http.api.routing import Asked, Route, reply
@@ -49,7 +49,7 @@ class Sending:
             Route("POST", "/broadcasts/{id}/cancel", "Mail nobody else", none, changed, self.cancel),
         ]
 
-    async def create_broadcast(self, asked: Asked[requests.BroadcastInput]) -> Reply:
+    async def create_broadcast(self, asked: Asked[requests.BroadcastInput]) -> StoredResponse:
         """Prepare it and confirm it; of what is refused nothing stays."""
         bearer, given = asked.bearer, asked.input
 
@@ -69,13 +69,13 @@ class Sending:
 
         return await self._once(asked, send, 201)
 
-    async def pause(self, asked: Asked[requests.NoInput]) -> Reply:
+    async def pause(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         return await self._steer(asked, self.broadcasts.pause)
 
-    async def resume(self, asked: Asked[requests.NoInput]) -> Reply:
+    async def resume(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         return await self._steer(asked, self.broadcasts.resume)
 
-    async def cancel(self, asked: Asked[requests.NoInput]) -> Reply:
+    async def cancel(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         return await self._steer(asked, self.broadcasts.cancel)
 
     async def broadcast_of(self, asked: Asked[Any]) -> rows.Broadcast:
@@ -84,19 +84,21 @@ class Sending:
             raise Refusal.not_found()
         return await self.broadcasts.get(asked.bearer.team, asked.named)
 
-    async def _steer(self, asked: Asked[Any], change: Callable[..., Awaitable[rows.Broadcast]]) -> Reply:
+    async def _steer(self, asked: Asked[Any], change: Callable[..., Awaitable[rows.Broadcast]]) -> StoredResponse:
         async def act(also: AfterChange) -> None:
             row = await self.broadcast_of(asked)
             await change(asked.bearer.team, row.id, row.version, asked.bearer.actor, also=also)
 
         return await self._once(asked, act)
 
-    async def _once(self, asked: Asked[Any], act: Callable[[AfterChange], Awaitable[None]], status: int = 200) -> Reply:
+    async def _once(
+        self, asked: Asked[Any], act: Callable[[AfterChange], Awaitable[None]], status: int = 200
+    ) -> StoredResponse:
         """Act, and keep the reply in the same transaction; what was answered before is answered the same."""
         seen = partial(self.idempotency.find, asked.bearer.team, asked.key, asked.raw)
         if earlier := await seen():
             return earlier
-        replies: list[Reply] = []
+        replies: list[StoredResponse] = []
 
         async def answer(session: AsyncSession, broadcast: rows.Broadcast) -> None:
             progress = await self.broadcasts.progress(session, broadcast.id)
@@ -128,7 +130,7 @@ class Sending:
 def _check_accepted(prepared: Prepared, given: requests.BroadcastInput) -> None:
     for code in prepared.readiness.confirmations:
         if code not in given.accept:
-            sentence = notice(code, prepared.readiness).sentence
+            sentence = explanation(code, prepared.readiness).sentence
             raise Refusal(409, code.value, f"{sentence} To have it so, send “{code.value}” in accept.")
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import AwareDatetime, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.api.idempotency import Reply
+from bot.api.idempotency import StoredResponse
 from bot.api.queries import ApiQueries
 from bot.email_addresses import parse_address, parse_identity
 from bot.errors import BotError
@@ -98,13 +98,13 @@ class Api(Sending):
             ),
         ]
 
-    async def mailer(self, asked: Asked[requests.NoInput]) -> Reply:
-        row = await self.mailers.of(asked.bearer.team)
+    async def mailer(self, asked: Asked[requests.NoInput]) -> StoredResponse:
+        row = await self.mailers.get(asked.bearer.team)
         return reply(responses.MailerAnswer(mailer=responses.Mailer.of(row) if row else None))
 
-    async def identities(self, asked: Asked[requests.PageInput]) -> Reply:
+    async def identities(self, asked: Asked[requests.PageInput]) -> StoredResponse:
         limit, after = asked.input.limit, _BY_NAME.read(asked.input.cursor) or ""
-        mailer = await self.mailers.of(asked.bearer.team)
+        mailer = await self.mailers.get(asked.bearer.team)
         if mailer is None:
             return reply(responses.IdentityPage(items=[], next_cursor=None))
         found, cursor = _BY_NAME.page(await self.lists.identities(mailer, after=after, limit=limit + 1), limit)
@@ -112,23 +112,23 @@ class Api(Sending):
             responses.IdentityPage(items=[responses.Identity.of(row, mailer) for row in found], next_cursor=cursor)
         )
 
-    async def identity(self, asked: Asked[requests.NoInput]) -> Reply:
-        mailer = await self.mailers.of(asked.bearer.team)
+    async def identity(self, asked: Asked[requests.NoInput]) -> StoredResponse:
+        mailer = await self.mailers.get(asked.bearer.team)
         if mailer is not None:
             for name in dict.fromkeys((asked.named, _normal(asked.named))):
                 if row := await self.lists.identity(mailer, name):
                     return reply(responses.Identity.of(row, mailer))
         raise Refusal.not_found()
 
-    async def readiness(self, asked: Asked[requests.ReadinessInput]) -> Reply:
+    async def readiness(self, asked: Asked[requests.ReadinessInput]) -> StoredResponse:
         given = asked.input
         sender = parse_address(given.sender, field="from") if given.sender else ""
-        mailer = await self.mailers.of(asked.bearer.team)
+        mailer = await self.mailers.get(asked.bearer.team)
         identities = tuple(await self.mailers.identities(mailer)) if mailer else ()
         answer = self.overviews.ask(mailer, identities, from_address=sender, kind=given.kind, size=given.size)
         return reply(responses.Readiness.of(answer))
 
-    async def list_broadcasts(self, asked: Asked[requests.PageInput]) -> Reply:
+    async def list_broadcasts(self, asked: Asked[requests.PageInput]) -> StoredResponse:
         limit, before = asked.input.limit, _BY_AGE.read(asked.input.cursor)
         found = await self.lists.broadcasts(asked.bearer.team, before=before, limit=limit + 1)
         shown, cursor = _BY_AGE.page(found, limit)
@@ -136,7 +136,7 @@ class Api(Sending):
             responses.BroadcastPage(items=[responses.BroadcastSummary.of(row) for row in shown], next_cursor=cursor)
         )
 
-    async def broadcast(self, asked: Asked[requests.NoInput]) -> Reply:
+    async def broadcast(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         row = await self.broadcast_of(asked)
         async with self.db.read() as session:
             progress = await self.broadcasts.progress(session, row.id)
@@ -144,7 +144,7 @@ class Api(Sending):
             raise Refusal.not_found()
         return reply(responses.Broadcast.with_progress(progress))
 
-    async def deliveries(self, asked: Asked[requests.DeliveriesInput]) -> Reply:
+    async def deliveries(self, asked: Asked[requests.DeliveriesInput]) -> StoredResponse:
         limit, after = asked.input.limit, _BY_SEQ.read(asked.input.cursor)
         row = await self.broadcast_of(asked)
         found = await self.lists.deliveries(
@@ -153,7 +153,7 @@ class Api(Sending):
         shown, cursor = _BY_SEQ.page(found, limit)
         return reply(responses.DeliveryPage(items=[responses.Delivery.of(one) for one in shown], next_cursor=cursor))
 
-    async def list_suppressions(self, asked: Asked[requests.PageInput]) -> Reply:
+    async def list_suppressions(self, asked: Asked[requests.PageInput]) -> StoredResponse:
         limit, after = asked.input.limit, _BY_ADDRESS.read(asked.input.cursor) or ""
         found = await self.lists.suppressions(asked.bearer.team, after=after, limit=limit + 1)
         shown, cursor = _BY_ADDRESS.page(found, limit)
@@ -161,20 +161,20 @@ class Api(Sending):
             responses.SuppressionPage(items=[responses.Suppression.of(row) for row in shown], next_cursor=cursor)
         )
 
-    async def suppress(self, asked: Asked[requests.AddressInput]) -> Reply:
+    async def suppress(self, asked: Asked[requests.AddressInput]) -> StoredResponse:
         bearer = asked.bearer
         address = parse_address(asked.input.address)
 
-        async def act(session: AsyncSession) -> Reply:
+        async def act(session: AsyncSession) -> StoredResponse:
             row, new = await self.suppressions.record(session, bearer.team, address, bearer.actor)
             return reply(responses.Suppression.of(row), 201 if new else 200)
 
         return await self.idempotency.run_once(bearer.team, asked.key, asked.raw, act)
 
-    async def lift(self, asked: Asked[requests.AddressInput]) -> Reply:
+    async def lift(self, asked: Asked[requests.AddressInput]) -> StoredResponse:
         address = parse_address(asked.input.address)
         at_aws = await self.suppressions.lift(asked.bearer.team, address, asked.bearer.actor)
-        return reply(responses.Lifted(at_aws=at_aws)) if at_aws is AtAws.NOT_ALLOWED else Reply(204)
+        return reply(responses.Lifted(at_aws=at_aws)) if at_aws is AtAws.NOT_ALLOWED else StoredResponse(204)
 
 
 def _normal(name: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from bot.broadcast.reporting.progress import Progress
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.identities.dns_records import records_of
-from bot.mailer.readiness.explanations import Code, Step, notice
+from bot.mailer.readiness.explanations import NextStep, ReadinessCode, explanation
 from bot.mailer.readiness.rules import Blocker, Confirmation, RecipientRule, SendWarning
 from bot.mailer.readiness.rules import Readiness as Decision
 from bot.suppression.suppression_list import AtAws
@@ -33,17 +33,17 @@ from storage.states import (
 Item = TypeVar("Item")
 
 
-class Answer(BaseModel):
+class ResponseModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
 
 
-class Page(Answer, Generic[Item]):
+class Page(ResponseModel, Generic[Item]):
     items: list[Item]
     next_cursor: str | None
     """What to pass as `cursor` for the next page; null on the last one."""
 
 
-class Connection(Answer):
+class Connection(ResponseModel):
     """Where the mailer is."""
 
     account_id: str
@@ -53,7 +53,7 @@ class Connection(Answer):
     connected_at: AwareDatetime
 
 
-class Quota(Answer):
+class Quota(ResponseModel):
     """Recipients within 24 hours, as AWS last said."""
 
     limit: int | None
@@ -64,7 +64,7 @@ class Quota(Answer):
     per_second: float
 
 
-class Mailer(Answer):
+class Mailer(ResponseModel):
     """A team's connection to one AWS account in one region."""
 
     id: str
@@ -106,12 +106,12 @@ class Mailer(Answer):
         )
 
 
-class MailerAnswer(Answer):
+class MailerAnswer(ResponseModel):
     mailer: Mailer | None
     """null: the channel has not connected an account."""
 
 
-class DnsRecord(Answer):
+class DnsRecord(ResponseModel):
     name: str
     type: str
     value: str
@@ -120,7 +120,7 @@ class DnsRecord(Answer):
     """Whether verification needs it."""
 
 
-class Identity(Answer):
+class Identity(ResponseModel):
     """An address or domain as SES knows it."""
 
     id: str
@@ -161,15 +161,15 @@ class IdentityPage(Page[Identity]):
     pass
 
 
-class Reason(Answer):
+class Reason(ResponseModel):
     """A code, and what it says to a person."""
 
     code: Blocker | SendWarning | Confirmation
     sentence: str
-    next_step: Step
+    next_step: NextStep
 
 
-class Readiness(Answer):
+class Readiness(ResponseModel):
     """Whether this may be sent, from what is stored. Facts that are too old are a blocker: FACTS_STALE."""
 
     allowed: bool
@@ -201,8 +201,8 @@ class Readiness(Answer):
         )
 
 
-def _reasons(codes: Sequence[Code], answer: Decision) -> list[Reason]:
-    notices = [notice(code, answer) for code in codes]
+def _reasons(codes: Sequence[ReadinessCode], answer: Decision) -> list[Reason]:
+    notices = [explanation(code, answer) for code in codes]
     return [Reason(code=each.code, sentence=each.sentence, next_step=each.step) for each in notices]
 
 
@@ -210,7 +210,7 @@ def _seconds(duration: timedelta | None) -> float | None:
     return None if duration is None else duration.total_seconds()
 
 
-class BroadcastSummary(Answer):
+class BroadcastSummary(ResponseModel):
     """A test or a broadcast."""
 
     id: str
@@ -275,7 +275,7 @@ class BroadcastPage(Page[BroadcastSummary]):
     pass
 
 
-class Delivery(Answer):
+class Delivery(ResponseModel):
     """One recipient of one broadcast."""
 
     id: str
@@ -303,7 +303,7 @@ class DeliveryPage(Page[Delivery]):
     pass
 
 
-class Suppression(Answer):
+class Suppression(ResponseModel):
     """An address that this team never mails again."""
 
     id: str
@@ -316,7 +316,7 @@ class Suppression(Answer):
         return cls(id=row.id, address=row.address, reason=row.reason, created_at=row.created_at)
 
 
-class Lifted(Answer):
+class Lifted(ResponseModel):
     """The address may be mailed again, as far as Mailroom goes."""
 
     at_aws: AtAws

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from bot.api.idempotency import Reply
+from bot.api.idempotency import StoredResponse
 from bot.api.tokens import ApiTokens, Bearer
 from handlers.http.api.codes import ProblemCode
 from handlers.http.api.problems import Refusal, of_validation
@@ -46,15 +46,15 @@ class Route(Generic[In]):
     summary: str
     takes: type[In]
     gives: Mapping[int, type[BaseModel] | None]
-    handle: Callable[[Asked[In]], Awaitable[Reply]]
+    handle: Callable[[Asked[In]], Awaitable[StoredResponse]]
 
     @property
     def is_idempotent_by_key(self) -> bool:
         return self.method == "POST"
 
 
-def reply(answer: BaseModel, status: int = 200) -> Reply:
-    return Reply(status, answer.model_dump_json(by_alias=True))
+def reply(answer: BaseModel, status: int = 200) -> StoredResponse:
+    return StoredResponse(status, answer.model_dump_json(by_alias=True))
 
 
 class Server:

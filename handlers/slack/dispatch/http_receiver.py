@@ -18,7 +18,7 @@ class Response:
     content_type: str
 
 
-class Inbound:
+class HttpReceiver:
     """Takes a signed request (https://docs.slack.dev/authentication/verifying-requests-from-slack)."""
 
     def __init__(self, app: AsyncApp) -> None:

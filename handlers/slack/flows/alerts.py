@@ -9,7 +9,7 @@ from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.status_card import looked
 
 
-class IncidentFlow:
+class AlertFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
@@ -27,5 +27,5 @@ class IncidentFlow:
         return Modal(checking_events())
 
     async def look(self, call: Call) -> Reply:
-        await self._services.monitor.refresh(await self._services.mailers.required(call.team))
-        return Modal(looked(await self._services.overviews.of(call.team)))
+        await self._services.monitor.refresh(await self._services.mailers.require(call.team))
+        return Modal(looked(await self._services.overviews.get(call.team)))

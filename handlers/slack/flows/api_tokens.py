@@ -9,7 +9,7 @@ from handlers.slack.views.blocks import Modal, Reply
 from storage.sealing import Secret
 
 
-class ApiFlow:
+class ApiTokenFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 

@@ -25,10 +25,10 @@ NOTHING_CHOSEN = views.Recipients()
 
 async def fresh_overview(services: Services, call: Call) -> Overview:
     """Return how the team stands, read again from AWS where the facts are too old to send on."""
-    overview = await services.overviews.of(call.team)
+    overview = await services.overviews.get(call.team)
     if overview.mailer is not None and Blocker.FACTS_STALE in overview.answer.blockers:
         await services.monitor.refresh(overview.mailer)
-        overview = await services.overviews.of(call.team)
+        overview = await services.overviews.get(call.team)
     return overview
 
 
@@ -47,7 +47,7 @@ async def broadcast_form(
     return views.write_broadcast_form(
         ids.Ref(call.team.id, chosen.held.id if chosen.held else ""),
         await to_begin_with(call, draft),
-        hint=hint(await services.overviews.of(call.team)),
+        hint=hint(await services.overviews.get(call.team)),
         saved=await services.audiences.saved(call.team),
         chosen=chosen,
         notice=notice,

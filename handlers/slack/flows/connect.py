@@ -9,7 +9,7 @@ from bot.errors import BotError
 from bot.mailer.connection.credential_drafts import key_id, role_arn
 from bot.mailer.connection.credential_input import AccessRefusedError, AlreadyConnectedError, CredentialInput
 from bot.services import Services
-from bot.ses.permission_check import AccessReport, OnStep, Step
+from bot.ses.permission_check import AccessReport, ActionCheck, OnAction
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
@@ -24,7 +24,7 @@ from storage.states import SignIn
 
 REDRAW_SECONDS = 1.0  # between two drawings of the ticks
 
-Run = Callable[[Team, CredentialInput, str, OnStep], Awaitable[tuple[Mailer, AccessReport]]]
+Run = Callable[[Team, CredentialInput, str, OnAction], Awaitable[tuple[Mailer, AccessReport]]]
 
 
 class ConnectFlow:
@@ -53,13 +53,13 @@ class ConnectFlow:
         listeners.form(Form(ids.Form.DELETE_MAILER, admin, self.delete, "Deleting…"))
 
     async def open(self, call: Call) -> Reply:
-        mailer = await self._services.mailers.of(call.team)
+        mailer = await self._services.mailers.get(call.team)
         if mailer is not None:
             return views.already(mailer, ids.Ref(call.team.id, mailer.id, mailer.version))
         return Modal(_form(ids.Ref(call.team.id), await self._kept(call, "")))
 
     async def reopen(self, call: Call) -> Reply:
-        mailer = await self._services.mailers.required(call.team)
+        mailer = await self._services.mailers.require(call.team)
         draft = await self._kept(call, mailer.id, mailer.region, mailer.sign_in)
         return Modal(_form(ids.Ref(call.team.id, mailer.id, mailer.version), draft))
 
@@ -84,7 +84,7 @@ class ConnectFlow:
     async def _check(self, call: Call, run: Run) -> Reply:
         await self._keep(call, await self._draft(call))
         typed, title = await self._typed(call), _title(call.at.ref)
-        steps: list[Step] = []
+        steps: list[ActionCheck] = []
         drawing = asyncio.create_task(_draw_ticks(call.waiting, title, steps))
         try:
             mailer, report = await run(call.team, typed, call.at.user_id, steps.append)
@@ -101,13 +101,13 @@ class ConnectFlow:
         return Modal(views.connected(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
 
     async def _seen(self, call: Call) -> Mailer:
-        return await self._services.mailers.as_seen(call.team, call.at.ref.record_id, call.at.ref.version)
+        return await self._services.mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
 
     async def _typed(self, call: Call) -> CredentialInput:
         values = call.at.values
         region = values.choice(ids.Input.REGION)
         if values.choice(ids.Input.SIGN_IN) == SignIn.ROLE:
-            offer = await self._services.role_offers.required(call.team)
+            offer = await self._services.role_offers.require(call.team)
             return CredentialInput.role(region, values.text(ids.Input.ROLE_ARN), offer.external_id)
         return CredentialInput.key(
             region, values.text(ids.Input.ACCESS_KEY_ID), values.secret(ids.Input.SECRET_ACCESS_KEY)
@@ -135,18 +135,18 @@ class ConnectFlow:
             role_arn=draft.role_arn,
             access_key_id=draft.access_key_id,
         )
-        await self._services.connect_drafts.keep(kept)
+        await self._services.connect_drafts.save(kept)
 
     async def _kept(self, call: Call, mailer_id: str, region: str = "", sign_in: str = "") -> Draft:
         """What this person typed last; else the form as it is for everybody."""
         offer = await self._services.role_offers.offer(call.team)
-        kept = await self._services.connect_drafts.of(call.team.id, call.at.user_id, mailer_id)
+        kept = await self._services.connect_drafts.get(call.team.id, call.at.user_id, mailer_id)
         if kept is None:
             return Draft(offer, region, sign_in)
         return Draft(offer, kept.region, kept.sign_in, kept.role_arn, kept.access_key_id)
 
     async def ask_delete(self, call: Call) -> Reply:
-        mailer = await self._services.mailers.required(call.team)
+        mailer = await self._services.mailers.require(call.team)
         identities = [row for row in await self._services.mailers.identities(mailer) if row.managed]
         open_broadcasts = await self._services.broadcasts.unfinished(call.team)
         ref = ids.Ref(call.team.id, mailer.id, mailer.version)
@@ -169,7 +169,7 @@ class ConnectFlow:
         return Modal(views.deleted(left), otherwise="The mailer was deleted.")
 
 
-async def _draw_ticks(waiting: ProgressView, title: str, steps: list[Step]) -> None:
+async def _draw_ticks(waiting: ProgressView, title: str, steps: list[ActionCheck]) -> None:
     """Show each answer of AWS about as it comes, until cancelled."""
     drawn = 0
     while True:

@@ -36,16 +36,16 @@ class IdentityFlow:
         )
 
     async def open(self, call: Call) -> Reply:
-        mailer = await self._services.mailers.working(call.team)
+        mailer = await self._services.mailers.require_access(call.team)
         return Modal(views.add_form(ids.Ref(call.team.id, mailer.id, mailer.version)))
 
     async def redraw(self, call: Call, notice: str) -> View:
         return views.add_form(call.at.ref, typed=call.at.values.text(ids.Input.IDENTITY), notice=notice)
 
     async def add(self, call: Call) -> Reply:
-        await self._services.mailers.as_seen(call.team, call.at.ref.record_id, call.at.ref.version)
+        await self._services.mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
         row = await self._services.identities.add(call.team, call.at.values.text(ids.Input.IDENTITY), call.at.user_id)
-        mailer = await self._services.mailers.working(call.team)
+        mailer = await self._services.mailers.require_access(call.team)
         records = records_of(row, mailer.region)
         message = views.added(row, records)
         return Modal(

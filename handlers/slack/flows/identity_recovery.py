@@ -12,7 +12,7 @@ from handlers.slack.views import identity_recovery as views
 from handlers.slack.views.blocks import Modal, Reply
 
 
-class MendingFlow:
+class IdentityRecoveryFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
@@ -67,6 +67,6 @@ class MendingFlow:
             )
         except StaleActionError as error:
             return views.too_late(error)
-        mailer = await self._services.mailers.required(call.team)
+        mailer = await self._services.mailers.require(call.team)
         otherwise = f"{esc(new.name)} takes the place of {esc(old.name)}."
         return Modal(views.replaced(old.name, new, mailer), otherwise=otherwise)

@@ -12,7 +12,7 @@ from handlers.slack.views import production_access as views
 from handlers.slack.views.blocks import Modal, Reply, page, section
 
 
-class ProductionFlow:
+class ProductionAccessFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
@@ -48,7 +48,7 @@ class ProductionFlow:
         )
 
     async def apply(self, call: Call) -> Reply:
-        await self._services.mailers.as_seen(call.team, call.at.ref.record_id, call.at.ref.version)
+        await self._services.mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
         values = call.at.values
         application = Application(
             website=values.text(ids.Input.WEBSITE),

@@ -45,7 +45,7 @@ class SendTestFlow:
 
     async def _form(self, call: Call, ref: ids.Ref, *, to: str, notice: str = "") -> View:
         """Draw the form with what is typed; AWS is not asked."""
-        overview = await self._services.overviews.of(call.team)
+        overview = await self._services.overviews.get(call.team)
         draft = await to_begin_with(call, typed(call.at.values))
         return views.write_test_form(ref, draft, to=to, hint=hint(overview), notice=notice)
 

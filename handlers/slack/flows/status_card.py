@@ -15,7 +15,7 @@ class StatusFlow:
         return [Subcommand("", "how things stand, and the next step", Permission.SEE, self.show)]
 
     async def show(self, call: Call) -> Reply:
-        overview = await self._services.overviews.of(call.team)
+        overview = await self._services.overviews.get(call.team)
         return card(overview, one_click=bool(self._services.public_url))
 
 

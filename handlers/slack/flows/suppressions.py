@@ -8,7 +8,7 @@ from handlers.slack.text import esc
 from handlers.slack.views.blocks import Reply, said
 
 
-class SuppressFlow:
+class SuppressionFlow:
     def __init__(self, services: Services) -> None:
         self._services = services
 
@@ -24,7 +24,7 @@ class SuppressFlow:
 
     async def suppress(self, call: Call) -> Reply:
         address = parse_address(" ".join(call.at.words[1:]))
-        new = await self._services.suppressions.by_hand(call.team, address, call.at.user_id)
+        new = await self._services.suppressions.add(call.team, address, call.at.user_id)
         if not new:
             return said(f":information_source: {esc(address)} was suppressed already.")
         return said(f":white_check_mark: {esc(address)} is never mailed again from this channel.")

@@ -20,7 +20,7 @@ from handlers.slack.views.blocks import Modal, Reply
 SHOWN = 20
 
 
-class TeamFlow:
+class TeamSettingsFlow:
     def __init__(self, services: Services, people: UserDirectory) -> None:
         self._rules = services.team_rules
         self._people = people

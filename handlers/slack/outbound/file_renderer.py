@@ -13,7 +13,7 @@ from bot.broadcast.reporting.timeline import is_settled, timeline_of
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.mailer.identities.dns_records import records_of, zone_file
 from handlers.slack.file_transfer import Upload
-from handlers.slack.outbound.file_uploader import NotYet
+from handlers.slack.outbound.file_uploader import NotReady
 from handlers.slack.views import delivery_chart, reports
 from storage.database import Database
 from storage.models import Broadcast, Identity, Mailer, Outbox
@@ -68,7 +68,7 @@ class FileRenderer:
     async def _chart(self, broadcast: Broadcast) -> Upload | None:
         async with self._db.read() as session:
             if not await is_settled(session, broadcast, self._clock()):
-                raise NotYet(LOOK_EVERY)
+                raise NotReady(LOOK_EVERY)
             line = await timeline_of(session, broadcast)
         if line is None:
             return None

@@ -32,7 +32,7 @@ LEASE = timedelta(minutes=15)  # a list of a million takes one or two
 AT_ONCE = 4
 
 
-class NotYet(Exception):  # noqa: N818 - nothing is wrong
+class NotReady(Exception):  # noqa: N818 - nothing is wrong
     """It is too early for this file: look again after so long."""
 
     def __init__(self, wait: timedelta) -> None:
@@ -85,7 +85,7 @@ class Uploader:
                 await self._finish(row, retry_at=until)
                 return
             await self._bring(row)
-        except NotYet as early:
+        except NotReady as early:
             await self._finish(row, retry_at=self._clock() + early.wait)
         except (ClientError, TimeoutError, OSError) as error:
             await self._fail(row, code_of(error))
@@ -113,7 +113,7 @@ class Uploader:
                 above = select(Outbox.channel_id, Outbox.ts).where(Outbox.key == row.reply_to)
                 channel_id, ts = (await session.exec(above)).first() or ("", "")
             if not ts:
-                raise NotYet(timedelta(seconds=30))
+                raise NotReady(timedelta(seconds=30))
             return channel_id, ts
         if not row.ts and comment is not None:  # posted to a person, it names the direct message with them
             posted = await self._client.chat_postMessage(channel=row.user_id, **comment.payload())
@@ -131,9 +131,9 @@ class Uploader:
         else:
             log.warning("Slack does not take the file %s: %s", row.key, code)
             await self._finish(row, last_error=code)
-            await self._confess(row, code, comment)
+            await self._report_failure(row, code, comment)
 
-    async def _confess(self, row: Outbox, code: str, comment: Message | None) -> None:
+    async def _report_failure(self, row: Outbox, code: str, comment: Message | None) -> None:
         """Tell whoever waits for it that it does not come, below what announced it."""
         if not row.user_id or comment is None:
             return

@@ -81,7 +81,7 @@ class Notifier:
             await self._finish(row)
             return
         if (until := reachability.wait_until(team, self._clock(), direct=bool(row.user_id))) is not None:
-            await self._strand(team, row, until)
+            await self._defer(team, row, until)
             return
         drawn = _digest(message)
         if row.ts and drawn == row.drawn and row.claims == 1:  # it says so already
@@ -158,7 +158,7 @@ class Notifier:
                 await tell_in_person(session, team, now)
             await leases.finish_message(session, row, now=now, retry_at=now + reachability.LOOK_AGAIN, last_error=why)
 
-    async def _strand(self, team: Team, row: Outbox, until: datetime) -> None:
+    async def _defer(self, team: Team, row: Outbox, until: datetime) -> None:
         """Have a message wait until the channel is in reach; that an alert waits a person is told."""
         async with self._db.write() as session:
             if row.kind == Notice.ALERT and team.unreachable_why in reachability.CHANNEL_GONE:

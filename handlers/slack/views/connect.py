@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject
 from slack_sdk.models.views import View
 
-from bot.ses.permission_check import AccessReport, Step
+from bot.ses.permission_check import AccessReport, ActionCheck
 from bot.ses.regions import regions
 from handlers.slack import ids
 from handlers.slack.text import count, esc
@@ -21,7 +21,7 @@ RECONNECT_TITLE = "Reconnect Amazon SES"
 IDENTITIES_NAMED = 10
 
 
-def checking(title: str, steps: Sequence[Step]) -> View:
+def checking(title: str, steps: Sequence[ActionCheck]) -> View:
     """The form's place while AWS is asked, one tick an answer."""
     return page(
         title,

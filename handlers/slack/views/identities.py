@@ -6,7 +6,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement
 from slack_sdk.models.views import View
 
 from bot.mailer.aws_states import awaited_until
-from bot.mailer.identities.dns_records import DMARC, Finding, Found, Record
+from bot.mailer.identities.dns_records import DMARC, Found, Record, RecordCheck
 from bot.mailer.identities.recovery_state import Intent
 from handlers.slack import ids
 from handlers.slack.text import code, code_block, esc, mention, when
@@ -156,7 +156,7 @@ def _record(record: Record) -> str:
     return "\n".join([*lines, f"Value {code_block(record.target)}"])
 
 
-def checked(row: Identity, findings: Sequence[Finding]) -> View:
+def checked(row: Identity, findings: Sequence[RecordCheck]) -> View:
     """What *Check now* found, for the person who pressed it."""
     lines: list[Block] = [section(f"{line(row)}.")]
     if row.kind is IdentityKind.ADDRESS and row.state is IdentityState.PENDING:
@@ -176,7 +176,7 @@ def checked(row: Identity, findings: Sequence[Finding]) -> View:
     return page("Check now", lines)
 
 
-def _finding(finding: Finding) -> Block:
+def _finding(finding: RecordCheck) -> Block:
     record = finding.record
     needed = "" if record.required or finding.found is Found.RIGHT else " (not needed for verification)"
     lines = [f"{_FOUND[finding.found]}{needed} · {record.type} {code(record.name)}"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from slack_sdk.models.blocks import Block
 
-from bot.ses.permission_check import Outcome, Step
+from bot.ses.permission_check import ActionCheck, Outcome
 from handlers.slack.text import code
 from handlers.slack.views.blocks import section
 
@@ -24,7 +24,7 @@ _WORDS = {
 }
 
 
-def ticks(steps: Sequence[Step]) -> list[Block]:
+def ticks(steps: Sequence[ActionCheck]) -> list[Block]:
     lines = [
         f"{_MARKS[step.outcome]} {code(step.action)} {_WORDS[step.outcome]}{'' if step.required else ' (optional)'}"
         for step in steps

@@ -8,7 +8,7 @@ from slack_sdk.models.views import View
 from bot.mailer.aws_errors import access_lost
 from bot.mailer.identities.feedback_forwarding import needs_consent
 from bot.mailer.monitoring.feedback_route import FeedbackRoute, is_being_set_up, route_of
-from bot.mailer.readiness.explanations import Step
+from bot.mailer.readiness.explanations import NextStep
 from bot.mailer.readiness.overview import Item, Overview, checklist
 from bot.mailer.readiness.rules import Blocker
 from bot.ses.operations import FEEDBACK_FORWARDING
@@ -49,17 +49,17 @@ _WITHOUT = {
     FEEDBACK_FORWARDING: "AWS mails every bounce and complaint to the From address, too",
 }
 _STEPS = {
-    Step.CONNECT: (ids.Button.CONNECT, "Connect"),
-    Step.RECONNECT: (ids.Button.RECONNECT, "Reconnect"),
-    Step.ADD_IDENTITY: (ids.Button.ADD_IDENTITY, "Add identity"),
-    Step.APPLY: (ids.Button.APPLY, "Apply for production access"),
-    Step.CHECK_NOW: (ids.Button.LOOK, "Check now"),
+    NextStep.CONNECT: (ids.Button.CONNECT, "Connect"),
+    NextStep.RECONNECT: (ids.Button.RECONNECT, "Reconnect"),
+    NextStep.ADD_IDENTITY: (ids.Button.ADD_IDENTITY, "Add identity"),
+    NextStep.APPLY: (ids.Button.APPLY, "Apply for production access"),
+    NextStep.CHECK_NOW: (ids.Button.LOOK, "Check now"),
 }
 
 
-def step_button(step: Step | None, overview: Overview) -> ButtonElement | None:
+def step_button(step: NextStep | None, overview: Overview) -> ButtonElement | None:
     """Return the button that takes the step, where a button can."""
-    if step is Step.CHECK_NOW and overview.waiting:
+    if step is NextStep.CHECK_NOW and overview.waiting:
         return check_button(overview.waiting)
     if step is None or step not in _STEPS:
         return None
@@ -83,7 +83,7 @@ def card(overview: Overview, *, one_click: bool = True) -> Message:
                     "*Not connected yet.* Mailroom sends your team's email through your own Amazon SES account. "
                     "Connect it once; from then on Mailroom watches it and tells this channel when something breaks."
                 ),
-                *_actions([step_button(Step.CONNECT, overview)]),
+                *_actions([step_button(NextStep.CONNECT, overview)]),
             ],
         )
     mailer = overview.mailer

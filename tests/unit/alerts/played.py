@@ -14,7 +14,7 @@ from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
-from bot.ses.permission_check import AccessReport, Outcome, Step
+from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from bot.ses.provisioning import Provisioned
 from storage.database import Database
 from storage.models import Mailer, Poll
@@ -112,7 +112,7 @@ class PlayedMailers(Mailers):
     async def recheck(self, mailer: Mailer) -> AccessReport:
         self._world.call(mailer, "sts:GetCallerIdentity")
         missing = self._world.during(self._world.denied, mailer)
-        step = Step(SEND, required=True, outcome=Outcome.MISSING if missing else Outcome.OK)
+        step = ActionCheck(SEND, required=True, outcome=Outcome.MISSING if missing else Outcome.OK)
         return AccessReport(
             mailer.account_id, mailer.principal_arn, False, (step,), Provisioned("set", "topic", None, False)
         )

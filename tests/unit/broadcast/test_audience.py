@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.broadcast.audience.csv_reader import Choice, CsvAudience, Limits, Member, Rejected, RejectReason, read_csv
+from bot.broadcast.audience.csv_reader import (
+    Choice,
+    CsvAudience,
+    CsvRecipient,
+    Limits,
+    Rejected,
+    RejectReason,
+    read_csv,
+)
 from bot.broadcast.content.merge_tags import column_names, normalize_column
 from bot.email_addresses import address_key
 from bot.errors import BotError
@@ -21,13 +29,13 @@ LIMITS = Limits()
 LINE_ENDS = ["\n", "\r\n", "\r"]
 
 
-def read(text: str | bytes, limits: Limits = LIMITS) -> tuple[CsvAudience, list[Member], list[Rejected]]:
+def read(text: str | bytes, limits: Limits = LIMITS) -> tuple[CsvAudience, list[CsvRecipient], list[Rejected]]:
     data = text.encode() if isinstance(text, str) else text
     sheet = read_csv(io.BytesIO(data), limits)
     rows = [*sheet]
     return (
         sheet,
-        [row for row in rows if isinstance(row, Member)],
+        [row for row in rows if isinstance(row, CsvRecipient)],
         [row for row in rows if isinstance(row, Rejected)],
     )
 
@@ -44,8 +52,8 @@ def test_rows_become_members_with_the_values_in_the_order_of_the_columns() -> No
     sheet, members, rejected = read("First name,Email,City\nAnn,Ann@Example.com,Graz\n Bob , bob@example.com ,\n")
     assert (sheet.columns, sheet.address_column) == (("first_name", "email", "city"), "email")
     assert members == [
-        Member(2, "Ann@example.com", ["Ann", "Ann@example.com", "Graz"]),
-        Member(3, "bob@example.com", ["Bob", "bob@example.com", ""]),
+        CsvRecipient(2, "Ann@example.com", ["Ann", "Ann@example.com", "Graz"]),
+        CsvRecipient(3, "bob@example.com", ["Bob", "bob@example.com", ""]),
     ]
     assert rejected == []
 
@@ -373,8 +381,8 @@ def test_huge_rows_are_not_all_held_to_find_the_address_column() -> None:
 def test_rows_are_read_only_as_they_are_taken() -> None:
     file = Endless(b"email\n", b"ann@example.com\n")
     sheet = read_csv(file)  # type: ignore[arg-type]  # of a file, only read() is used
-    rows: Iterator[Member | Rejected] = iter(sheet)
-    assert isinstance(next(rows), Member)
+    rows: Iterator[CsvRecipient | Rejected] = iter(sheet)
+    assert isinstance(next(rows), CsvRecipient)
     assert file.taken == 64 * 1024
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.broadcast.audience.address_column import Certainty
-from bot.broadcast.audience.csv_reader import Choice, CsvAudience, Member, Rejected, RejectReason, read_csv
+from bot.broadcast.audience.csv_reader import Choice, CsvAudience, CsvRecipient, Rejected, RejectReason, read_csv
 from bot.errors import BotError
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -81,10 +81,10 @@ REFUSED = {
 NAMED = ["01_google_contacts", "07_thunderbird", "13_headers_de_two", "13_headers_fr_two", "17_duplicate_columns"]
 
 
-def read(data: bytes, choice: Choice = ASKED) -> tuple[CsvAudience, list[Member], list[Rejected]]:
+def read(data: bytes, choice: Choice = ASKED) -> tuple[CsvAudience, list[CsvRecipient], list[Rejected]]:
     sheet = read_csv(io.BytesIO(data), choice=choice)
     rows = [*sheet]
-    members = [row for row in rows if isinstance(row, Member)]
+    members = [row for row in rows if isinstance(row, CsvRecipient)]
     return sheet, members, [row for row in rows if isinstance(row, Rejected)]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.mailer.identities.dns_lookup import Resolver
-from bot.mailer.identities.dns_records import Finding, Found, look_up, records_of, zone_file
+from bot.mailer.identities.dns_records import Found, RecordCheck, look_up, records_of, zone_file
 from storage.models import Identity
 from storage.states import IdentityKind, IdentityState
 from tests.playground.dns import DnsPlayground, Failure
@@ -35,7 +35,7 @@ def identity(name: str = "acme.test", *, zone: str = "dkim.amazonses.com") -> Id
     )
 
 
-async def found(server: DnsPlayground, at: str, name: str = "acme.test") -> Finding:
+async def found(server: DnsPlayground, at: str, name: str = "acme.test") -> RecordCheck:
     """What is said of the record: its type, or DMARC."""
     host, port = server.address
     records = [record for record in records_of(identity(name), REGION) if at in {record.type, record.purpose[:5]}]

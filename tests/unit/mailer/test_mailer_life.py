@@ -14,7 +14,7 @@ from hypothesis.stateful import initialize, invariant, rule
 from sqlmodel import col, select
 
 from bot.alerts.incidents import open_incidents
-from bot.broadcast.identity_dependents import Waiting
+from bot.broadcast.identity_dependents import IdentityDependents
 from bot.errors import BotError
 from bot.mailer.identities.recovery import LEASE, IdentityRecovery
 from bot.mailer.monitoring.incident_rules import detect_conditions
@@ -159,7 +159,7 @@ class MailerLife(DatabaseMachine):
         """Another process takes over; all that the last one knew is in the database."""
         mailers = LivingMailers(self.db, self.clock, self.aws)
         self.monitor = Monitor(self.db, self.clock, mailers, PollIntervals())
-        self.mending = IdentityRecovery(self.db, self.clock, mailers, Waiting())
+        self.mending = IdentityRecovery(self.db, self.clock, mailers, IdentityDependents())
 
     async def stored(self) -> tuple[Mailer, dict[str, Identity]]:
         async with self.db.read() as session:

@@ -10,14 +10,14 @@ from bot.mailer.monitoring.reputation_limits import BOUNCES, COMPLAINTS, Level, 
         (BOUNCES, 9, 200, Level.FINE),
         (BOUNCES, 10, 200, Level.STOP),  # 5 %
         (BOUNCES, 25, 1000, Level.WARN),  # 2.5 %
-        (BOUNCES, 24, 1000, Level.FADING),
+        (BOUNCES, 24, 1000, Level.BELOW_WARN),
         (BOUNCES, 19, 1000, Level.FINE),
         (BOUNCES, 49, 1000, Level.WARN),
         (BOUNCES, 50, 1000, Level.STOP),
         (COMPLAINTS, 2, 200, Level.FINE),
         (COMPLAINTS, 3, 1000, Level.STOP),  # 0.3 %
         (COMPLAINTS, 3, 3000, Level.WARN),  # 0.1 %
-        (COMPLAINTS, 3, 3100, Level.FADING),
+        (COMPLAINTS, 3, 3100, Level.BELOW_WARN),
         (COMPLAINTS, 3, 4000, Level.FINE),
     ],
 )

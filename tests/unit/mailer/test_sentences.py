@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.mailer.readiness.explanations import Code, Step, at, explain, in_words, notice
+from bot.mailer.readiness.explanations import NextStep, ReadinessCode, at, explain, explanation, in_words
 from bot.mailer.readiness.rules import (
     Blocker,
     Confirmation,
@@ -20,7 +20,7 @@ ADDRESS = IdentityFact("news@example.com", IdentityKind.ADDRESS, IdentityState.P
 DOMAIN = IdentityFact("example.com", IdentityKind.DOMAIN, IdentityState.PENDING, NOW)
 VERIFIED = IdentityFact("other.example", IdentityKind.DOMAIN, IdentityState.VERIFIED)
 FACTS = MailerFacts(Access.OK, Production.GRANTED, Sending.ENABLED, 50_000, 49_000, 14, NOW, (DOMAIN, VERIFIED))
-CODES: list[Code] = [*Blocker, *SendWarning, *Confirmation]
+CODES: list[ReadinessCode] = [*Blocker, *SendWarning, *Confirmation]
 
 
 def ask(facts: MailerFacts | None = FACTS, kind: SendKind = SendKind.TEST, size: int = 1) -> Readiness:
@@ -28,23 +28,23 @@ def ask(facts: MailerFacts | None = FACTS, kind: SendKind = SendKind.TEST, size:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_code_has_one_short_sentence_and_a_way_on(code: Code) -> None:
+def test_every_code_has_one_short_sentence_and_a_way_on(code: ReadinessCode) -> None:
     for answer in (ask(), ask(replace(FACTS, max_24_hour_send=-1, identities=()))):
-        found = notice(code, answer)
+        found = explanation(code, answer)
         assert found.code is code
         assert found.sentence.endswith(".")
         assert len(found.sentence) < 250
         assert "{" not in found.sentence
-        assert found.step in Step
+        assert found.step in NextStep
 
 
 def test_without_a_mailer_the_way_on_is_to_connect() -> None:
-    assert [found.step for found in explain(ask(None))] == [Step.CONNECT]
+    assert [found.step for found in explain(ask(None))] == [NextStep.CONNECT]
 
 
 def test_a_pending_domain_is_told_with_what_is_awaited_since_when_and_until_when() -> None:
     (found,) = explain(ask())
-    assert found.step is Step.CHECK_NOW
+    assert found.step is NextStep.CHECK_NOW
     assert found.sentence == (
         "example.com cannot send yet: AWS waits for its DKIM records in the DNS, since 24 Nov 04:05 UTC and until "
         "27 Nov 04:05 UTC. Publish them, then check now, or send from any address at other.example."
@@ -53,7 +53,7 @@ def test_a_pending_domain_is_told_with_what_is_awaited_since_when_and_until_when
 
 def test_a_pending_address_is_told_with_the_link_it_waits_for() -> None:
     first, second = explain(ask(replace(FACTS, identities=(ADDRESS,))))
-    assert (first.code, first.step) == (Blocker.NO_VERIFIED_IDENTITY, Step.ADD_IDENTITY)
+    assert (first.code, first.step) == (Blocker.NO_VERIFIED_IDENTITY, NextStep.ADD_IDENTITY)
     assert "a click on the link" in second.sentence
     assert "until 25 Nov 04:05 UTC" in second.sentence
 
@@ -67,7 +67,7 @@ def test_the_addresses_to_use_instead_are_named() -> None:
 def test_a_test_over_the_quota_is_refused_with_the_numbers() -> None:
     facts = replace(FACTS, identities=(VERIFIED,), sent_last_24_hours=49_999)
     (found,) = explain(readiness(facts, "a@other.example", SendKind.TEST, 2, NOW))
-    assert (found.code, found.step) == (Blocker.QUOTA, Step.WAIT)
+    assert (found.code, found.step) == (Blocker.QUOTA, NextStep.WAIT)
     for number in ("2 recipients", "1 of the daily quota of 50,000", "49,999 sent"):
         assert number in found.sentence
 
@@ -75,7 +75,7 @@ def test_a_test_over_the_quota_is_refused_with_the_numbers() -> None:
 def test_a_broadcast_over_the_quota_is_confirmed_with_how_long_it_takes() -> None:
     facts = replace(FACTS, identities=(VERIFIED,))
     (found,) = explain(readiness(facts, "a@other.example", SendKind.BROADCAST, 120_000, NOW))
-    assert (found.code, found.step) == (Confirmation.OVER_QUOTA, Step.CONFIRM)
+    assert (found.code, found.step) == (Confirmation.OVER_QUOTA, NextStep.CONFIRM)
     assert "120,000 recipients" in found.sentence
     assert found.sentence.endswith("takes about 3 days.")
 
@@ -83,13 +83,13 @@ def test_a_broadcast_over_the_quota_is_confirmed_with_how_long_it_takes() -> Non
 def test_a_denial_names_the_case() -> None:
     facts = replace(FACTS, identities=(VERIFIED,), production=Production.DENIED, review_case_id="1234")
     (found,) = explain(readiness(facts, "a@other.example", SendKind.BROADCAST, 1, NOW))
-    assert found.step is Step.ASK_AWS
+    assert found.step is NextStep.ASK_AWS
     assert "answer case 1234" in found.sentence
 
 
 def test_a_name_with_braces_or_line_breaks_stays_one_harmless_line() -> None:
     odd = IdentityFact("{size}\n\x1b{0.__class__}", IdentityKind.ADDRESS, IdentityState.FAILED)
-    found = notice(Blocker.IDENTITY_FAILED, replace(ask(), identity=odd))
+    found = explanation(Blocker.IDENTITY_FAILED, replace(ask(), identity=odd))
     assert "{size}  {0.__class__}" in found.sentence
     assert found.sentence.isprintable()
 

@@ -10,7 +10,7 @@ import pytest
 from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsKey
 from bot.ses.errors import ErrorKind, SesError
-from bot.ses.permission_check import NEW_KEY_SETTLES_SECONDS, AccessReport, Outcome, Step, check, recheck
+from bot.ses.permission_check import NEW_KEY_SETTLES_SECONDS, AccessReport, ActionCheck, Outcome, check, recheck
 from bot.ses.provisioning import deprovision
 from storage.sealing import Secret
 from tests.playground.aws import ACCOUNT, AwsPlayground, How, Rules
@@ -64,8 +64,8 @@ async def nothing_is_left(aws: AwsPlayground, sign_in: SignIn) -> bool:
 async def test_good_credentials_pass_and_the_set_up_stays(aws: AwsPlayground, sign_in: SignIn, ticker: Ticker) -> None:
     aws.rules = Rules.kind()
     key = aws.create_key()
-    seen: list[Step] = []
-    report = await check(sign_in(key), CONNECTION, on_step=seen.append, sleep=ticker.sleep, monotonic=ticker)
+    seen: list[ActionCheck] = []
+    report = await check(sign_in(key), CONNECTION, on_action=seen.append, sleep=ticker.sleep, monotonic=ticker)
     assert report.passed
     assert (report.account_id, report.principal_arn, report.is_root) == (ACCOUNT, key.arn, False)
     assert (report.missing, report.missing_optional, report.undecided, report.left_over) == ((), (), (), ())
