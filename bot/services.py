@@ -30,6 +30,7 @@ from bot.mailer.identities.dns_lookup import Resolver
 from bot.mailer.identities.feedback_forwarding import FeedbackForwarding
 from bot.mailer.identities.management import Identities
 from bot.mailer.identities.recovery import IdentityRecovery
+from bot.mailer.identities.sender_rules import SenderRules
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.feedback_health import FeedbackCheck
 from bot.mailer.monitoring.feedback_probe import FeedbackProbe
@@ -98,7 +99,11 @@ class Services:
             db, now, credential_store, pending_seconds=pending, public_url=settings.public_url, sleep=sleep
         )
         self.overviews = Overviews(
-            self.mailers, now, small_limit=settings.mailroom_small_broadcast_limit, healthy_seconds=healthy
+            self.mailers,
+            now,
+            small_limit=settings.mailroom_small_broadcast_limit,
+            healthy_seconds=healthy,
+            one_click=bool(settings.public_url),
         )
         intervals = PollIntervals(
             pending=timedelta(seconds=pending),
@@ -113,7 +118,9 @@ class Services:
         self.role_offers = RoleOffers(db, self.clients, settings.mailroom_role_template_url)
         self.removal = Removal(db, now, self.mailers, self._forget_credentials)
         self.production = ProductionAccess(db, now, self.mailers)
-        self.identities = Identities(db, now, self.mailers, Resolver(settings.mailroom_dns_server))
+        resolver = Resolver(settings.mailroom_dns_server)
+        self.identities = Identities(db, now, self.mailers, resolver)
+        self.sender_rules = SenderRules(db, now, self.mailers, resolver, one_click=bool(settings.public_url))
         self.identity_recovery = IdentityRecovery(db, now, self.mailers, IdentityDependents())
         self.forwarding = FeedbackForwarding(db, now, self.mailers, sleep)
         self.feedback_check = FeedbackCheck(db, now, self.mailers)
@@ -125,12 +132,13 @@ class Services:
                 PollKind.SELF_TEST: FeedbackProbe(db, now, self.mailers),
                 PollKind.SUPPRESSIONS: AccountListSync(db, now, self.mailers, sleep),
                 PollKind.FORWARDING: self.forwarding,
+                PollKind.SENDER_RULES: self.sender_rules,
             },
         )
 
     def _build_broadcast(self, settings: Settings, sleep: Sleep) -> None:
         db, now = self.db, self.clock
-        preflight = Preflight(self.mailers, self.monitor, self.overviews)
+        preflight = Preflight(self.mailers, self.monitor, self.overviews, self.sender_rules)
         self.broadcasts = Broadcasts(
             db,
             now,

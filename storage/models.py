@@ -31,6 +31,7 @@ from storage.states import (
     BroadcastState,
     ChunkState,
     DeliveryState,
+    DmarcState,
     IdentityKind,
     IdentityState,
     IncidentKind,
@@ -207,6 +208,7 @@ class Mailer(SQLModel, table=True):
     enforcement_status: str = "HEALTHY"  # as AWS sent it
     production: Production = _state(Production, "production", Production.SANDBOX)
     sending: Sending = _state(Sending, "sending", Sending.ENABLED)
+    pricing_plan: str = ""  # as AWS sent it
     max_24_hour_send: float = 0  # recipients; -1 is unlimited
     max_send_rate: float = 0  # recipients a second
     sent_last_24_hours: float = 0
@@ -252,6 +254,9 @@ class Identity(SQLModel, table=True):
     feedback_forwarding: bool = True  # AWS mails bounces and complaints to the sender, as AWS last said
     forwarding_disabled: bool = False  # by Mailroom; it was on before
     forwarding_consent_by: str = ""  # who let it be disabled, where it was adopted
+    dmarc: DmarcState = _state(DmarcState, "dmarc", DmarcState.UNKNOWN)
+    dmarc_found_at: datetime | None = _maybe_time()  # last
+    dmarc_missing_since: datetime | None = _maybe_time()  # as long as nobody has found it again
     attempt: int = 1  # how often it was created here: each time its DNS records are others
     replaces: str = ""  # name of the identity whose place it took
     intent: str = ""  # "retry" or "replace" while one is under way

@@ -46,6 +46,14 @@ class IdentityState(StrEnum):
     GONE = "gone"
 
 
+class DmarcState(StrEnum):
+    """Whether every receiver finds a DMARC policy for an identity's domain."""
+
+    UNKNOWN = "unknown"  # not looked at yet, or the name servers did not answer
+    FOUND = "found"
+    MISSING = "missing"
+
+
 FAILING = frozenset({IdentityState.FAILED, IdentityState.GONE})
 """What a person has to mend: by a retry, or by another identity."""
 
@@ -62,6 +70,7 @@ class IncidentKind(StrEnum):
     IDENTITY_LOST = "identity_lost"  # it was verified once
     VERIFICATION_FAILED = "verification_failed"
     VERIFICATION_ENDING = "verification_ending"  # AWS is about to give up
+    DMARC_LOST = "dmarc_lost"  # it was found before
     BOUNCES = "bounces"
     COMPLAINTS = "complaints"
     EVENTS_MISSING = "events_missing"  # SES tells nothing of the mails it took
@@ -153,4 +162,5 @@ class PollKind(StrEnum):
     SELF_TEST = "self_test"  # whether events come back at all
     SUPPRESSIONS = "suppressions"  # the account's own list at AWS
     FORWARDING = "forwarding"  # AWS's own mails about bounces and complaints
+    SENDER_RULES = "sender_rules"  # what receivers require of the domains
     CHANNEL = "channel"  # how a team's channel is, as Slack sees it

@@ -21,7 +21,7 @@ from bot.broadcast.audience.store import (
 )
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.message import CompiledMessage
-from bot.broadcast.content.warnings import gaps, remarks
+from bot.broadcast.content.warnings import gaps, mail_remarks, price_unknown, remarks
 from bot.broadcast.controls import AfterChange, BroadcastControls, lock, no_op, require_version
 from bot.broadcast.draft import Addresses, Draft, Prepared, Upload, check_start, compile_draft, sample
 from bot.broadcast.open_limits import check_drafts, check_live
@@ -31,6 +31,7 @@ from bot.broadcast.transitions import transition
 from bot.email_addresses import counts_toward_quota, parse_addresses
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness, RecipientRule, sandbox_refusals
+from bot.ses.prices import price
 from storage.database import Database
 from storage.models import Audience, Broadcast, Delivery, Mailer, Team
 from storage.states import BroadcastState, SendKind
@@ -300,7 +301,8 @@ class Broadcasts(BroadcastControls):
             fixed = CompiledMessage.from_json(broadcast.template)
             first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
         size = max(1, audience.toward_quota - suppressed)
-        _, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size)
+        mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size)
+        cost = price(mailer.pricing_plan, mailer.region, audience.size - suppressed)
         samples = [sample(fixed, address, values) for address, values in first]
         typed = broadcast.subject, broadcast.preheader, broadcast.body
         largest = max((sample.html_bytes for sample in samples), default=0)
@@ -309,8 +311,10 @@ class Broadcasts(BroadcastControls):
             *summary.remarks(),
             *gaps(fixed.message, audience.columns, audience.empty_values, audience.size),
             *remarks(*typed, fixed.message, audience.columns, largest),
+            *mail_remarks(broadcast.body, (sample.subject for sample in samples), team.postal_address),
+            *([price_unknown()] if cost is None else []),
         ]
-        return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer)
+        return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer, cost)
 
     async def _deliveries_are_made(self, team: Team, broadcast_id: str, version: int) -> bool:
         """Make the next deliveries of a draft; whoever else confirms it at the same moment helps."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 from bot.broadcast.audience.header_detection import ANY, Choice
@@ -88,7 +89,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A draft with its numbers, for somebody to confirm. The estimate of its duration is the guard's."""
+    """A draft with its numbers, for somebody to confirm. The estimate of its duration is the guard's.
+
+    `cost` is in dollars, at Amazon SES; None: not known.
+    """
 
     broadcast: Broadcast
     audience: Audience
@@ -97,6 +101,7 @@ class Prepared:
     remarks: Sequence[Remark]
     suppressed: int
     readiness: Readiness
+    cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

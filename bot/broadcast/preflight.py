@@ -1,11 +1,12 @@
 """The guard, asked by somebody who is about to send: on facts that are fresh, with a no that can be shown."""
 
 from bot.errors import BotError
+from bot.mailer.identities.sender_rules import SenderRules
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.explanations import explanation
 from bot.mailer.readiness.overview import Overviews
-from bot.mailer.readiness.rules import Blocker, Readiness
+from bot.mailer.readiness.rules import Blocker, Confirmation, Readiness, SendWarning
 from storage.models import Mailer, Team
 from storage.states import SendKind
 
@@ -18,6 +19,8 @@ _OF_FROM = frozenset(
         Blocker.IDENTITY_GONE,
     }
 )
+
+_ASKS_FOR_DMARC = frozenset({SendWarning.DNS_SILENT, Confirmation.NO_DMARC})
 
 
 class NotReadyError(BotError):
@@ -32,18 +35,20 @@ class NotReadyError(BotError):
 
 
 class Preflight:
-    def __init__(self, mailers: Mailers, monitor: Monitor, overviews: Overviews) -> None:
+    def __init__(self, mailers: Mailers, monitor: Monitor, overviews: Overviews, sender_rules: SenderRules) -> None:
         self._mailers = mailers
         self._monitor = monitor
         self._overviews = overviews
+        self._sender_rules = sender_rules
 
     async def check(
         self, team: Team, from_address: str, kind: SendKind, size: int, *, again: bool = False
     ) -> tuple[Mailer, Readiness]:
         """Return the mailer and the guard's yes, with its warnings.
 
-        Facts that are too old to send on are read again first, and with `again` all are. `size` is recipients that
-        count toward the quota.
+        Facts that are too old to send on are read again first, and with `again` all are; so is a domain that has no
+        DMARC where that counts, since somebody may just have mended it. `size` is recipients that count toward the
+        quota.
 
         Raises:
             NotReadyError: the guard says no.
@@ -52,6 +57,13 @@ class Preflight:
         mailer, answer = await self._answer(team, from_address, kind, size)
         if mailer is not None and (again or Blocker.FACTS_STALE in answer.blockers):
             await self._monitor.refresh(mailer)
+            mailer, answer = await self._answer(team, from_address, kind, size)
+        if (
+            mailer is not None
+            and answer.identity is not None
+            and _ASKS_FOR_DMARC & {*answer.warnings, *answer.confirmations}
+        ):
+            await self._sender_rules.refresh(mailer, answer.identity.name)
             mailer, answer = await self._answer(team, from_address, kind, size)
         if mailer is None or not answer.allowed:
             raise NotReadyError(answer)

@@ -33,6 +33,7 @@ class AccountFacts:
     review_case_id: str
     sending_enabled: bool
     enforcement_status: str
+    pricing_plan: str  # "" where AWS says none
     max_24_hour_send: float
     max_send_rate: float
     sent_last_24_hours: float
@@ -98,6 +99,7 @@ class Ses:
             review_case_id=clean(review.get("CaseId", "")),
             sending_enabled=bool(answer.get("SendingEnabled")),
             enforcement_status=clean(answer.get("EnforcementStatus", "")),
+            pricing_plan=clean((answer.get("PricingAttributes") or {}).get("CurrentPlan", "")),
             max_24_hour_send=float(quota.get("Max24HourSend", 0)),
             max_send_rate=float(quota.get("MaxSendRate", 0)),
             sent_last_24_hours=float(quota.get("SentLast24Hours", 0)),

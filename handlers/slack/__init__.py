@@ -14,6 +14,7 @@ from handlers.slack.flows.identity_recovery import IdentityRecoveryFlow
 from handlers.slack.flows.production_access import ProductionAccessFlow
 from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
+from handlers.slack.flows.sender_rules import SenderRulesFlow
 from handlers.slack.flows.status_card import StatusFlow, help_word
 from handlers.slack.flows.suppressions import SuppressionFlow
 from handlers.slack.flows.team_settings import TeamSettingsFlow
@@ -30,6 +31,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     team = TeamSettingsFlow(services, people)
     team.register(listeners)
     AlertFlow(services).register(listeners)
+    SenderRulesFlow(services).register(listeners)
     UseAsAudienceFlow(services, files).register(listeners)
     reports, audiences = ReportFlow(services), AudienceFlow(services)
     for flow in (connect, identities, production, tests, broadcasts, reports, audiences, api):

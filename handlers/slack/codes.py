@@ -37,6 +37,10 @@ class SlackCode(Code):
         "STILL_READING",
         "The file is still being read as you chose: look at the numbers first, then press again.",
     )
+    NOT_TICKED = (
+        "NOT_TICKED",
+        "Tick this if it is to go out all the same.",
+    )
     CHANNEL_NAME = "CHANNEL_NAME"
     TOO_MANY_MENTIONS = "TOO_MANY_MENTIONS"
     MENTION_UNNAMED = "MENTION_UNNAMED"

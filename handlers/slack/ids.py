@@ -18,6 +18,9 @@ class Button(StrEnum):
     RETRY = "identity:failed:retry"
     REPLACE = "identity:failed:replace"
     APPLY = "production:access:apply"
+    SENDER_RULES = "rules:sender:show"
+    CHECK_RULES = "rules:sender:check"
+    SET_UP = "rules:sender:set_up"
     SEND_TEST = "send:test:compose"
     NEW_BROADCAST = "send:broadcast:compose"
     CHECK_DRAFT = "broadcast:draft:check"
@@ -105,6 +108,9 @@ class Input(StrEnum):
     SEND_AT = "send_at"
     ADDRESS_COLUMN = "address_column"
     LEAVE_OUT = "leave_out"
+    OVER_QUOTA = "over_quota"
+    NO_ONE_CLICK = "no_one_click"
+    NO_DMARC = "no_dmarc"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Every modal, home tab and message of Mailroom once, about a made-up team: what `doctor --live` shows to Slack."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 
 from slack_sdk.models.views import View
@@ -14,9 +15,11 @@ from bot.broadcast.reporting.progress import Progress
 from bot.broadcast.resend import Resend
 from bot.dashboard import Standing
 from bot.errors import BotError
+from bot.mailer.identities.dmarc import read_dmarc
 from bot.mailer.identities.dns_records import Found, RecordCheck, records_of
 from bot.mailer.identities.recovery import RetryOutcome
 from bot.mailer.identities.recovery_state import StaleActionError
+from bot.mailer.identities.sender_rules import SenderRulesReport, dkim_rule, dmarc_rule, one_click_rule
 from bot.mailer.readiness.overview import Overview
 from bot.mailer.readiness.rules import facts_from, readiness
 from bot.ses.cloudformation import RoleOffer
@@ -43,6 +46,7 @@ from handlers.slack.views import (
     notices,
     production_access,
     reports,
+    sender_rules,
     status_card,
     team_settings,
 )
@@ -190,6 +194,7 @@ def _prepared() -> Prepared:
         [],
         12,
         answer,
+        Decimal("1.99"),
     )
 
 
@@ -201,6 +206,14 @@ def _overview() -> Overview:
 
 def _resend() -> Resend:
     return Resend(_broadcast(), 12, 1, [("MESSAGE_REJECTED", 12)], _prepared().readiness)
+
+
+def _sender_rules() -> SenderRulesReport:
+    rules = (
+        dkim_rule(_identity(), []),
+        dmarc_rule(_identity(), read_dmarc("example.com", {"example.com": [], "com": []})),
+    )
+    return SenderRulesReport([(_identity(), rules)], [one_click_rule(one_click=True)], left_out=2)
 
 
 def _report() -> AccessReport:
@@ -254,6 +267,7 @@ def _modals() -> dict[str, View]:
         "connect_form.credentials_form, role": connect_form.credentials_form(
             ids.Form.RECONNECT, _RECONNECT, _REF, role, report=_report()
         ),
+        "sender_rules.sender_rules": sender_rules.sender_rules(_sender_rules(), _REF),
         "status_card.looked": status_card.looked(_overview()),
         "team_settings.admins_form": team_settings.admins_form(_REF, []),
         "team_settings.admins_saved": team_settings.admins_saved({_SOMEBODY}, set()),

@@ -19,6 +19,7 @@ from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.draft import Draft, Upload
 from bot.broadcast.preflight import Preflight
 from bot.mailer.credential_store import CredentialStore
+from bot.mailer.identities.sender_rules import SenderRules
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.poll_schedule import PollIntervals
@@ -29,6 +30,7 @@ from storage.database import Database
 from storage.models import Broadcast, Delivery, Team, new_id
 from storage.sealing import KeyRing, Secret
 from tests.unit.alerts.rows import mailer_row
+from tests.unit.broadcast.station import has_dmarc
 
 REGION = "eu-west-1"
 SENDER = "news@acme.test"
@@ -82,8 +84,10 @@ class Rig:
         self.credential_store = CredentialStore(self.keys, self.clients)
         self.mailers = Mailers(db, db.now, self.credential_store, pending_seconds=60)
         self.monitor = Monitor(db, db.now, self.mailers, PollIntervals())
-        self.overviews = Overviews(self.mailers, db.now, small_limit=50, healthy_seconds=600)
-        preflight = Preflight(self.mailers, self.monitor, self.overviews)
+        self.overviews = Overviews(self.mailers, db.now, small_limit=50, healthy_seconds=600, one_click=True)
+        preflight = Preflight(
+            self.mailers, self.monitor, self.overviews, SenderRules(db, db.now, self.mailers, has_dmarc, one_click=True)
+        )
         self.broadcasts = Broadcasts(
             db, db.now, preflight, undo_seconds=0, test_limit=50, public_url="https://mail.example.net"
         )

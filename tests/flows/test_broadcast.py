@@ -141,6 +141,7 @@ async def test_over_the_quota_it_is_confirmed_pauses_by_itself_and_goes_on_as_th
     assert f"This goes to {size} recipients, and 10 of the daily quota of 1,000 is left (990 sent" in modal.text
     assert "it pauses when the quota is used up, goes on as it frees, takes about 24 hours" in modal.text
     assert modal.text.count("24 hours.") == 1, "said once"
+    modal.fill("Over the daily quota", ["Send it over days"])
     message = await world.confirms(modal)
     await world.passes(UNDO_SECONDS)
     assert "is paused: the daily quota is used up; it goes on by itself as the quota frees" in message.text
@@ -159,7 +160,9 @@ async def test_a_quota_that_is_free_lets_a_broadcast_go_on_at_once(world: World,
     await world.is_open(quota=1_000, rate=50)
     world.ses.set_quota(sent=990)
     await world.passes(600)
-    message = await world.confirms(await world.composes(people(12)))
+    modal = await world.composes(people(12))
+    modal.fill("Over the daily quota", ["Send it over days"])
+    message = await world.confirms(modal)
     await world.passes(UNDO_SECONDS)
     assert "is paused: the daily quota is used up" in message.text
     await world.ada.press(message, "Resume")

@@ -23,6 +23,7 @@ LISTS = {
     "mailer `sending`": states.Sending,
     "mailer `sign_in`": states.SignIn,
     "identity `kind`": states.IdentityKind,
+    "identity `dmarc`": states.DmarcState,
     "identity `state`": states.IdentityState,
     "incident `kind`": states.IncidentKind,
     "incident `state`": states.IncidentState,

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
-from bot.broadcast.content.rich_text import emoji_without_a_letter, typed_texts
+from bot.broadcast.content.rich_text import emoji_without_a_letter, inlines, read_rich_text, typed_texts
 from bot.broadcast.content.ses_template import Template
 from bot.email_addresses import shown
 
 NAMED = 5  # of a kind
+SUBJECT_SHOWN = 78  # characters; also the longest line of a header that RFC 5322 (2.1.1) asks for
 CLIPPED_FROM = 102_000  # bytes; what Gmail shows before "[Message clipped]"
 
 # `*|FNAME|*`, `{first_name}` and what is left of other braces, `%first_name%`, `[[first_name]]`, `<<first_name>>`
@@ -27,6 +29,10 @@ class RemarkCode(StrEnum):
     MAIL_CLIPPED = "MAIL_CLIPPED"
     FIELD_GAPS = "FIELD_GAPS"
     MARKED_ROWS = "MARKED_ROWS"
+    LINK_HTTP = "LINK_HTTP"
+    SUBJECT_LONG = "SUBJECT_LONG"
+    NO_POSTAL_ADDRESS = "NO_POSTAL_ADDRESS"
+    PRICE_UNKNOWN = "PRICE_UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,50 @@ def gaps(template: Template, columns: Sequence[str], empty_values: Sequence[int]
             f"{count:,} of {size:,} have no {shown(field, 40)}: nothing stands in its place. "
             f"{{{{{shown(field, 40)}|…}}}} has a fallback.",
         )
+
+
+def mail_remarks(body: Mapping[str, Any], subjects: Iterable[str], postal_address: str) -> Iterator[Remark]:
+    """Say what mail programs and laws take amiss; `subjects` are as some recipients get them."""
+    longest = max(map(len, subjects), default=0)
+    if longest > SUBJECT_SHOWN:
+        yield Remark(
+            RemarkCode.SUBJECT_LONG,
+            f"The subject has {longest} characters, and mail programs show about {SUBJECT_SHOWN}: shorten it.",
+        )
+    if not postal_address.strip():
+        yield Remark(
+            RemarkCode.NO_POSTAL_ADDRESS,
+            "The mail has no postal address, which the law of many countries wants: set it in /mailer settings.",
+        )
+    yield from _links(body)
+
+
+def price_unknown() -> Remark:
+    return Remark(
+        RemarkCode.PRICE_UNKNOWN,
+        "What this costs at Amazon SES is not known: AWS has not said by which plan the account pays, or by a new one.",
+    )
+
+
+def _links(body: Mapping[str, Any]) -> Iterator[Remark]:
+    urls = dict.fromkeys(run.url for content in inlines(read_rich_text(body)) for run in content if run.url)
+    for url in [url for url in urls if not _is_sound(url)][:NAMED]:
+        why = "is not encrypted: browsers warn of it. Use https" if _is_plain_http(url) else "leads nowhere: check it"
+        yield Remark(RemarkCode.LINK_HTTP, f"The link {shown(url, 60)} {why}.")
+
+
+def _is_plain_http(url: str) -> bool:
+    return url[:7].lower() == "http://" and _is_sound(f"https://{url[7:]}")
+
+
+def _is_sound(url: str) -> bool:
+    """Whether a link can be read as an address, and is no plain http."""
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    return parts.scheme in {"mailto", "tel"} or (parts.scheme == "https" and has_host)
 
 
 def _no_column(template: Template, columns: Sequence[str]) -> Iterator[Remark]:

@@ -30,6 +30,9 @@ class Policy(IntEnum):
     QUARANTINE = 1
     REJECT = 2
 
+    def __str__(self) -> str:
+        return self.name.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class DmarcRecord:

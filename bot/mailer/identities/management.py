@@ -67,6 +67,7 @@ class Identities:
             await announce_added(session, row, now)
             audit.record(session, team.id, by, "identity.add", now=now, subject=name, after={"adopted": not created})
             await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now + self._mailers.pending_interval)
+            await leases.schedule(session, PollKind.SENDER_RULES, mailer.id, now)
         return row
 
     async def check(self, team: Team, identity_id: str) -> Checked:

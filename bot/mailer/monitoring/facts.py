@@ -38,6 +38,7 @@ def apply_account(mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
     mailer.review_case_id = facts.review_case_id
     mailer.sending_enabled = facts.sending_enabled
     mailer.enforcement_status = facts.enforcement_status
+    mailer.pricing_plan = facts.pricing_plan
     mailer.max_24_hour_send = facts.max_24_hour_send
     mailer.max_send_rate = facts.max_send_rate
     mailer.sent_last_24_hours = facts.sent_last_24_hours
@@ -209,6 +210,6 @@ async def _set_state(session: AsyncSession, row: Identity, state: IdentityState,
     if state is IdentityState.VERIFIED and is_new:
         episode = str(int(now.timestamp()))
         await announce(session, row.team_id, Notice.IDENTITY_VERIFIED, row.id, now=now, episode=episode)
-        for kind in (PollKind.SELF_TEST, PollKind.FORWARDING):
+        for kind in (PollKind.SELF_TEST, PollKind.FORWARDING, PollKind.SENDER_RULES):
             await leases.schedule(session, kind, row.mailer_id, now)
     return True

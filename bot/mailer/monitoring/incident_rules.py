@@ -105,6 +105,9 @@ def _of_identity(row: Identity, now: datetime) -> _Found:
             "version": row.version,
         }
         yield (IncidentKind.IDENTITY_LOST if lost else IncidentKind.VERIFICATION_FAILED, row.id), Condition(detail)
+    elif row.dmarc_found_at and row.dmarc_missing_since:
+        detail = {"name": row.name, "since": row.dmarc_missing_since.isoformat()}
+        yield (IncidentKind.DMARC_LOST, row.id), Condition(detail)
     elif row.state is IdentityState.PENDING and row.pending_since:
         until = awaited_until(row.kind, row.pending_since)
         if now >= until - ENDING[row.kind]:

@@ -230,7 +230,8 @@ class Monitor:
             apply_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
             if mailer.unheard or route_of(mailer) is not before:
                 await schedule_probe(session, mailer, self._clock() + QUEUE_SETTLES)
-            await leases.schedule(session, PollKind.FORWARDING, mailer.id, self._clock())
+            for job in (PollKind.FORWARDING, PollKind.SENDER_RULES):
+                await leases.schedule(session, job, mailer.id, self._clock())
 
     async def _refused(
         self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError

@@ -22,6 +22,7 @@ _ACCOUNT = (
     "review_case_id",
     "sending_enabled",
     "enforcement_status",
+    "pricing_plan",
     "max_24_hour_send",
     "max_send_rate",
 )

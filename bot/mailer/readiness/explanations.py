@@ -17,7 +17,7 @@ ReadinessCode = Blocker | SendWarning | Confirmation
 
 
 class NextStep(StrEnum):
-    """What mends it. All but the last three are a button."""
+    """What mends it. All but the last four are a button of the status card."""
 
     CONNECT = "connect"
     RECONNECT = "reconnect"
@@ -25,6 +25,7 @@ class NextStep(StrEnum):
     CHECK_NOW = "check_now"
     RETRY = "retry"
     APPLY = "apply"
+    SENDER_RULES = "sender_rules"
     CONFIRM = "confirm"
     WAIT = "wait"
     ASK_AWS = "ask_aws"
@@ -104,9 +105,21 @@ _TABLE: Mapping[ReadinessCode, tuple[str, NextStep]] = {
         "Others may junk or refuse what SES sends from {from_address} (DMARC): send from a domain of your own.",
         NextStep.ADD_IDENTITY,
     ),
+    SendWarning.DNS_SILENT: (
+        "Whether {domain} has DMARC, which large receivers want, is not known: its name servers do not answer.",
+        NextStep.SENDER_RULES,
+    ),
     Confirmation.OVER_QUOTA: (
         "This goes to {size}, and {quota}: it pauses when the quota is used up, goes on as it frees, takes {duration}.",
         NextStep.CONFIRM,
+    ),
+    Confirmation.NO_ONE_CLICK: (
+        "This goes to {size} without one-click unsubscribe, which large receivers want above 5,000: they may junk it.",
+        NextStep.SENDER_RULES,
+    ),
+    Confirmation.NO_DMARC: (
+        "This goes to {size}, and {domain} has no DMARC, which large receivers want above 5,000: they may junk it.",
+        NextStep.SENDER_RULES,
     ),
 }
 _AWAITED = {  # what AWS waits for, and what brings it
@@ -121,6 +134,11 @@ def explanation(code: ReadinessCode, answer: Readiness) -> Explanation:
     return Explanation(code, sentence.format_map(_values(answer)), step)
 
 
+def warnings(answer: Readiness) -> tuple[Explanation, ...]:
+    """Return what should be known and holds nothing up."""
+    return tuple(explanation(code, answer) for code in answer.warnings)
+
+
 def explain(answer: Readiness) -> tuple[Explanation, ...]:
     """Return all that an answer says: blockers, most basic first, then warnings and confirmations."""
     codes: tuple[ReadinessCode, ...] = (*answer.blockers, *answer.warnings, *answer.confirmations)
@@ -133,6 +151,7 @@ def _values(answer: Readiness) -> dict[str, str]:
     values = {
         "from_address": shown(answer.from_address) or "This address",
         "identity": shown(identity.name) if identity else "This identity",
+        "domain": shown(identity.name.rpartition("@")[2]) if identity else "its domain",
         "awaited": awaited,
         "mend": mend,
         "wait": _wait(identity),

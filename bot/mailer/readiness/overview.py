@@ -101,11 +101,19 @@ def checklist(overview: Overview) -> list[Item]:
 
 class Overviews:
     def __init__(
-        self, mailers: Mailers, clock: Callable[[], datetime], *, small_limit: int, healthy_seconds: float
+        self,
+        mailers: Mailers,
+        clock: Callable[[], datetime],
+        *,
+        small_limit: int,
+        healthy_seconds: float,
+        one_click: bool,
     ) -> None:
+        """`one_click`: recipients can unsubscribe by a link."""
         self._mailers = mailers
         self._clock = clock
         self._small_limit = small_limit
+        self._one_click = one_click
         self._facts_live = stale_after(timedelta(seconds=healthy_seconds))
 
     async def get(self, team: Team) -> Overview:
@@ -125,7 +133,7 @@ class Overviews:
     ) -> Readiness:
         """Put a question to the guard with this installation's limits."""
         return readiness(
-            facts_from(mailer, identities),
+            facts_from(mailer, identities, one_click=self._one_click),
             from_address,
             kind,
             size,

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
+from typing import Final
 
 from bot.email_addresses import is_freemail, is_simulator
 from bot.errors import Code
 from storage.models import Identity, Mailer
-from storage.states import Access, IdentityKind, IdentityState, Production, Sending, SendKind
+from storage.states import Access, DmarcState, IdentityKind, IdentityState, Production, Sending, SendKind
+
+BULK_SENDER: Final = 5_000
+"""Recipients above which Gmail, Yahoo and Outlook want one-click unsubscribe and DMARC."""
 
 
 class Blocker(Code):
@@ -41,12 +45,15 @@ class SendWarning(StrEnum):
     PROBATION = "PROBATION"
     IDENTITY_TEMPORARY_FAILURE = "IDENTITY_TEMPORARY_FAILURE"
     FREEMAIL_FROM = "FREEMAIL_FROM"  # its provider asks others to refuse what SES sends in its name
+    DNS_SILENT = "DNS_SILENT"  # nobody can say whether the From's domain has DMARC
 
 
 class Confirmation(StrEnum):
     """What a person must agree to first."""
 
     OVER_QUOTA = "OVER_QUOTA"  # the broadcast pauses when the quota is used up, and spreads over days
+    NO_ONE_CLICK = "NO_ONE_CLICK"  # recipients unsubscribe by mail
+    NO_DMARC = "NO_DMARC"
 
 
 class RecipientRule(StrEnum):
@@ -63,6 +70,7 @@ class IdentityFact:
     state: IdentityState
     pending_since: datetime | None = None
     lets_send: bool = True  # AWS's own flag
+    dmarc: DmarcState = DmarcState.UNKNOWN
 
     @property
     def sends(self) -> bool:
@@ -85,6 +93,7 @@ class MailerFacts:
     checked_at: datetime
     identities: tuple[IdentityFact, ...] = ()
     review_case_id: str = ""
+    one_click: bool = True  # recipients can unsubscribe by a link
 
     @property
     def quota_left(self) -> int | None:
@@ -115,7 +124,7 @@ class Readiness:
         return not self.blockers
 
 
-def facts_from(mailer: Mailer | None, identities: Iterable[Identity]) -> MailerFacts | None:
+def facts_from(mailer: Mailer | None, identities: Iterable[Identity], *, one_click: bool = True) -> MailerFacts | None:
     """Return the facts of a mailer's row and all its identities' rows, managed or not; None without a mailer."""
     if mailer is None:
         return None
@@ -129,11 +138,12 @@ def facts_from(mailer: Mailer | None, identities: Iterable[Identity]) -> MailerF
         checked_at=mailer.checked_at,
         identities=tuple(map(fact_of, identities)),
         review_case_id=mailer.review_case_id,
+        one_click=one_click,
     )
 
 
 def fact_of(row: Identity) -> IdentityFact:
-    return IdentityFact(row.name, row.kind, row.state, row.pending_since, row.sends)
+    return IdentityFact(row.name, row.kind, row.state, row.pending_since, row.sends, row.dmarc)
 
 
 def stale_after(healthy_interval: timedelta) -> timedelta:
@@ -177,6 +187,7 @@ def readiness(
         *((Blocker.QUOTA,) if over_quota and (kind is SendKind.TEST or never) else ()),
         *((Blocker.FACTS_STALE,) if now - facts.checked_at > facts_live else ()),
     )
+    to_many = kind is SendKind.BROADCAST and size > BULK_SENDER
     only_identity_blocks = blockers == of_identity != ()
     return Readiness(
         facts,
@@ -185,8 +196,11 @@ def readiness(
         size,
         identity,
         blockers,
-        warnings=tuple(_warnings(facts, identity, from_address)),
-        confirmations=(Confirmation.OVER_QUOTA,) if over_quota and kind is SendKind.BROADCAST and not never else (),
+        warnings=tuple(_warnings(facts, identity, from_address, to_many=to_many)),
+        confirmations=(
+            *((Confirmation.OVER_QUOTA,) if over_quota and kind is SendKind.BROADCAST and not never else ()),
+            *(_bulk_confirmations(facts, identity) if to_many else ()),
+        ),
         via=usable(facts.identities) if only_identity_blocks and not large else (),
         recipient_rule=RecipientRule.ANY if facts.production is Production.GRANTED else RecipientRule.SANDBOX,
         duration=estimated_duration(facts, size),
@@ -229,13 +243,25 @@ def _production_blockers(facts: MailerFacts, kind: SendKind) -> Iterator[Blocker
         yield Blocker(facts.production.name)
 
 
-def _warnings(facts: MailerFacts, identity: IdentityFact | None, from_address: str) -> Iterator[SendWarning]:
+def _bulk_confirmations(facts: MailerFacts, identity: IdentityFact | None) -> Iterator[Confirmation]:
+    """What receivers miss in mail to many, which they may then refuse or junk."""
+    if not facts.one_click:
+        yield Confirmation.NO_ONE_CLICK
+    if identity is not None and identity.dmarc is DmarcState.MISSING:
+        yield Confirmation.NO_DMARC
+
+
+def _warnings(
+    facts: MailerFacts, identity: IdentityFact | None, from_address: str, *, to_many: bool
+) -> Iterator[SendWarning]:
     if facts.sending is Sending.PROBATION:
         yield SendWarning.PROBATION
     if identity is not None and identity.state is IdentityState.TEMPORARY_FAILURE and identity.sends:
         yield SendWarning.IDENTITY_TEMPORARY_FAILURE
     if is_freemail(from_address):
         yield SendWarning.FREEMAIL_FROM
+    if to_many and identity is not None and identity.dmarc is DmarcState.UNKNOWN:
+        yield SendWarning.DNS_SILENT
 
 
 def _chosen(from_address: str, identities: Sequence[IdentityFact]) -> IdentityFact | None:

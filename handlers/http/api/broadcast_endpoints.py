@@ -18,6 +18,7 @@ from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
 from bot.broadcast.controls import AfterChange
+from bot.broadcast.reporting.progress import Progress
 from bot.errors import BotError
 from bot.mailer.readiness.explanations import explanation
 from handlers.http.api import requests, responses
@@ -42,7 +43,12 @@ class Sending:
         create = requests.BroadcastInput
         return [
             Route(
-                "POST", "/broadcasts", "Send, now or later", create, {201: responses.Broadcast}, self.create_broadcast
+                "POST",
+                "/broadcasts",
+                "Send, now or later",
+                create,
+                {201: responses.NewBroadcast},
+                self.create_broadcast,
             ),
             Route("POST", "/broadcasts/{id}/pause", "Wait for a resume", none, changed, self.pause),
             Route("POST", "/broadcasts/{id}/resume", "Go on", none, changed, self.resume),
@@ -52,6 +58,7 @@ class Sending:
     async def create_broadcast(self, asked: Asked[requests.BroadcastInput]) -> StoredResponse:
         """Prepare it and confirm it; of what is refused nothing stays."""
         bearer, given = asked.bearer, asked.input
+        warnings: list[responses.Remark] = []
 
         async def send(also: AfterChange) -> None:
             await self.broadcasts.check_room(bearer.team)
@@ -59,7 +66,7 @@ class Sending:
             draft = Draft(given.sender, given.reply_to, given.subject, given.preheader, _rich_text(given.message))
             with closing(source) if isinstance(source, Upload) else nullcontext():
                 prepared = await self.broadcasts.prepare(bearer.team, bearer.actor, draft, source, given.send_at)
-            made = prepared.broadcast
+            made, warnings[:] = prepared.broadcast, responses.Remark.all_of(prepared)
             try:
                 _check_accepted(prepared, given)
                 await self.broadcasts.confirm(bearer.team, made.id, made.version, bearer.actor, also=also)
@@ -67,7 +74,7 @@ class Sending:
                 await self.broadcasts.discard(made)
                 raise
 
-        return await self._once(asked, send, 201)
+        return await self._once(asked, send, 201, lambda made: responses.NewBroadcast.with_warnings(made, warnings))
 
     async def pause(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         return await self._steer(asked, self.broadcasts.pause)
@@ -92,7 +99,11 @@ class Sending:
         return await self._once(asked, act)
 
     async def _once(
-        self, asked: Asked[Any], act: Callable[[AfterChange], Awaitable[None]], status: int = 200
+        self,
+        asked: Asked[Any],
+        act: Callable[[AfterChange], Awaitable[None]],
+        status: int = 200,
+        show: Callable[[Progress], responses.Broadcast] = responses.Broadcast.with_progress,
     ) -> StoredResponse:
         """Act, and keep the reply in the same transaction; what was answered before is answered the same."""
         seen = partial(self.idempotency.find, asked.bearer.team, asked.key, asked.raw)
@@ -103,7 +114,7 @@ class Sending:
         async def answer(session: AsyncSession, broadcast: rows.Broadcast) -> None:
             progress = await self.broadcasts.progress(session, broadcast.id)
             if progress is not None:
-                replies.append(reply(responses.Broadcast.with_progress(progress), status))
+                replies.append(reply(show(progress), status))
                 await self.idempotency.keep(session, asked.bearer.team, asked.key, asked.raw, replies[-1])
 
         try:

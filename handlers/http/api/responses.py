@@ -9,10 +9,12 @@ from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from bot.broadcast.content.warnings import RemarkCode
+from bot.broadcast.draft import Prepared
 from bot.broadcast.reporting.progress import Progress
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.identities.dns_records import records_of
-from bot.mailer.readiness.explanations import NextStep, ReadinessCode, explanation
+from bot.mailer.readiness.explanations import NextStep, ReadinessCode, explanation, warnings
 from bot.mailer.readiness.rules import Blocker, Confirmation, RecipientRule, SendWarning
 from bot.mailer.readiness.rules import Readiness as Decision
 from bot.suppression.suppression_list import AtAws
@@ -251,6 +253,28 @@ class Broadcast(BroadcastSummary):
             per_second=progress.rate,
             seconds_left=progress.seconds_left,
         )
+
+
+class Remark(ResponseModel):
+    """What should be known, and holds nothing up."""
+
+    code: SendWarning | RemarkCode
+    sentence: str
+
+    @classmethod
+    def all_of(cls, prepared: Prepared) -> list[Self]:
+        of_guard = [cls(code=SendWarning(each.code), sentence=each.sentence) for each in warnings(prepared.readiness)]
+        return of_guard + [cls(code=each.code, sentence=each.sentence) for each in prepared.remarks]
+
+
+class NewBroadcast(Broadcast):
+    """A broadcast that was just made."""
+
+    warnings: list[Remark]
+
+    @classmethod
+    def with_warnings(cls, progress: Progress, warnings: list[Remark]) -> Self:
+        return cls(**dict(Broadcast.with_progress(progress)), warnings=warnings)
 
 
 def _summary(row: rows.Broadcast) -> dict[str, object]:

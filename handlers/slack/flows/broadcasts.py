@@ -27,6 +27,7 @@ from handlers.slack.flows.compose import (
     typed,
     upload_of,
 )
+from handlers.slack.flows.confirmations import all_shown, check_ticked
 from handlers.slack.flows.message_content import content_of
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.views import compose as views
@@ -160,13 +161,16 @@ class BroadcastFlow:
 
     async def confirm(self, call: Call) -> Reply:
         ref = call.at.ref
-        audience = await self._services.broadcasts.audience_of(call.team, ref.record_id, ref.version)
-        summary = ImportSummary.from_json(audience.import_summary)
+        prepared = await self._services.broadcasts.prepared(call.team, ref.record_id, ref.version)
+        summary = prepared.summary
         if _wanted(call, summary) != Choice(summary.choice, summary.marked.kept, can_ask=True):
             raise BotError(
                 SlackCode.STILL_READING,
                 field=ids.Input.ADDRESS_COLUMN if summary.candidates else ids.Input.LEAVE_OUT,
             )
+        if not all_shown(call.at.values, prepared.readiness):
+            return await self._confirmation(call, prepared)
+        check_ticked(call.at.values, prepared.readiness)
         broadcast = await self._services.broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
         seconds = (broadcast.start_at - self._services.clock()).total_seconds() if broadcast.start_at else 0.0
         scheduled = seconds > self._services.undo_seconds

@@ -140,6 +140,17 @@ def _verification_ending(detail: dict[str, Any]) -> Words:
     )
 
 
+def _dmarc_lost(detail: dict[str, Any]) -> Words:
+    name = _names(detail)
+    return Words(
+        f"{name} no longer has a DMARC record",
+        "Nothing here: tests and broadcasts still go. Gmail, Yahoo and Outlook may junk or refuse what goes to many of "
+        "their users, and a broadcast to more than 5,000 recipients asks first.",
+        "Put the record back into the DNS. *Sender rules* shows what was found and what to publish.",
+        f"{name} has a DMARC record again",
+    )
+
+
 def _reputation(detail: dict[str, Any], what: str, stop_at: str) -> Words:
     share = 100 * detail.get("count", 0) / max(1, detail.get("sent", 0))
     stops = (
@@ -211,6 +222,7 @@ _WORDS: dict[IncidentKind, Callable[[dict[str, Any]], Words]] = {
     IncidentKind.IDENTITY_LOST: _identity_lost,
     IncidentKind.VERIFICATION_FAILED: _verification_failed,
     IncidentKind.VERIFICATION_ENDING: _verification_ending,
+    IncidentKind.DMARC_LOST: _dmarc_lost,
     IncidentKind.BOUNCES: _bounces,
     IncidentKind.COMPLAINTS: _complaints,
     IncidentKind.EVENTS_MISSING: _events_missing,

@@ -13,6 +13,7 @@ from handlers.slack import ids
 from handlers.slack.text import duration, esc, mention, when
 from handlers.slack.views.alert_texts import Words, words_of
 from handlers.slack.views.blocks import Message, button, buttons, context, page, section
+from handlers.slack.views.sender_rules import rules_button
 from storage.models import Incident
 from storage.states import IncidentKind, IncidentState
 
@@ -150,8 +151,10 @@ def _recovery_buttons(incident: Incident) -> list[ButtonElement]:
                 button(ids.Button.RECONNECT, "Reconnect", mailer, style="primary"),
                 button(ids.Button.DELETE_MAILER, "Delete mailer", mailer, style="danger"),
             ]
-        case _ if incident.detail.get("intent"):  # it is under way
-            return []
+        case IncidentKind.DMARC_LOST:
+            return [rules_button(incident.team_id)]
+        case _ if incident.detail.get("intent"):
+            pass  # it is under way
         case kind if kind in _LOOK or kind is IncidentKind.EVENTS_MISSING or "members" in incident.detail:
             look = ids.Button.CHECK_EVENTS if kind is IncidentKind.EVENTS_MISSING else ids.Button.LOOK
             return [button(look, "Check now", mailer, style="primary")]

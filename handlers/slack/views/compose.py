@@ -19,7 +19,7 @@ from bot.broadcast.audience.header_detection import Candidate
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.broadcast.broadcasts import Draft, Prepared
 from bot.errors import BotError
-from bot.mailer.readiness.explanations import explain
+from bot.mailer.readiness.explanations import warnings
 from handlers.slack import ids
 from handlers.slack.text import chosen, clean, count, duration, esc
 from handlers.slack.views.blocks import (
@@ -34,6 +34,7 @@ from handlers.slack.views.blocks import (
     section,
     verbatim,
 )
+from handlers.slack.views.confirmations import cost, ticks
 from handlers.slack.views.rich_text import accepted
 from storage.models import Audience, Broadcast
 from storage.states import BroadcastState
@@ -214,10 +215,12 @@ def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent
         verbatim(_counts(prepared)),
         *_choices(prepared),
         *_rejected(prepared, list_sent=list_sent),
-        *(section(f":warning: {esc(notice.sentence)}") for notice in explain(prepared.readiness)),
+        *(section(f":warning: {esc(notice.sentence)}") for notice in warnings(prepared.readiness)),
         *(verbatim(f"⚠️ {remark.sentence}") for remark in prepared.remarks),
         *([section(timing)] if (timing := _timing(prepared)) else []),
+        *cost(prepared),
         *_samples(prepared),
+        *ticks(prepared.readiness, ref),
     ]
     if not one_click:
         blocks.append(

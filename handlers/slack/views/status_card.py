@@ -18,6 +18,7 @@ from handlers.slack.views.alerts import headline
 from handlers.slack.views.blocks import Message, button, buttons, context, header, page, section
 from handlers.slack.views.connect import place
 from handlers.slack.views.identities import check_button, line, mend_buttons
+from handlers.slack.views.sender_rules import rules_button
 from storage.models import Identity, Mailer
 from storage.states import Access, Production, Sending
 
@@ -95,7 +96,7 @@ def card(overview: Overview, *, one_click: bool = True) -> Message:
             section(f"*Connection*\n{_access(mailer)}: account {place(mailer)}"),
             section(f"*Production access*\n{_PRODUCTION[mailer.production]}"),
             *([section(f"*Sending*\n{_SENDING[mailer.sending]}")] if mailer.sending in _SENDING else []),
-            section(f"*Identities*\n{_identities(overview)}"),
+            section(f"*Identities*\n{_identities(overview)}", accessory=rules_button(overview.team.id)),
             *_failing(overview),
             *_shaky(overview),
             *_forwarding(mailer, overview.managed),

@@ -27,15 +27,36 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('feedback_forwarding', sa.Boolean(), nullable=False, server_default=sa.true()))
         batch_op.add_column(sa.Column('forwarding_disabled', sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column('forwarding_consent_by', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column(
+            'dmarc',
+            sa.Enum('unknown', 'found', 'missing', name='dmarc', native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+            server_default='unknown',
+        ))
+        batch_op.add_column(sa.Column('dmarc_found_at', sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('dmarc_missing_since', sa.DateTime(timezone=True), nullable=True))
     with op.batch_alter_table('identity') as batch_op:
         batch_op.alter_column('sends', server_default=None)
         batch_op.alter_column('feedback_forwarding', server_default=None)
         batch_op.alter_column('forwarding_disabled', server_default=None)
         batch_op.alter_column('forwarding_consent_by', server_default=None)
+        batch_op.alter_column('dmarc', server_default=None)
+    with op.batch_alter_table('mailer') as batch_op:
+        batch_op.add_column(sa.Column('pricing_plan', sa.String(), nullable=False, server_default=''))
+    with op.batch_alter_table('mailer') as batch_op:
+        batch_op.alter_column('pricing_plan', server_default=None)
+    with op.batch_alter_table('incident') as batch_op:
+        batch_op.drop_constraint(op.f('ck_incident_incident_kind'), type_='check')
+        batch_op.create_check_constraint(op.f('ck_incident_incident_kind'), sa.column('kind').in_([
+            'access_lost', 'region_outage', 'shut_down', 'sending_paused', 'probation', 'production_denied',
+            'identity_lost', 'verification_failed', 'verification_ending', 'dmarc_lost', 'bounces', 'complaints',
+            'events_missing', 'quota_used_up', 'quota_low',
+        ]))
     with op.batch_alter_table('poll') as batch_op:
         batch_op.drop_constraint(op.f('ck_poll_kind'), type_='check')
         batch_op.create_check_constraint(op.f('ck_poll_kind'), sa.column('kind').in_([
-            'account', 'access_check', 'feedback', 'reputation', 'self_test', 'suppressions', 'forwarding', 'channel',
+            'account', 'access_check', 'feedback', 'reputation', 'self_test', 'suppressions', 'forwarding',
+            'sender_rules', 'channel',
         ]))
     op.create_table('connect_draft',
     sa.Column('team_id', sa.String(), nullable=False),

@@ -15,6 +15,7 @@ def get_account(ses: Ses, _: Json) -> Json:
     return present(
         DedicatedIpAutoWarmupEnabled=True,
         EnforcementStatus=ses.enforcement_status,
+        PricingAttributes={"CurrentPlan": ses.pricing_plan} if ses.pricing_plan else None,
         ProductionAccessEnabled=ses.production,
         SendQuota={
             "Max24HourSend": float(ses.max_24h),

@@ -156,6 +156,8 @@ class Ses:
         self.production = False
         self.sending_enabled = True
         self.enforcement_status = "HEALTHY"
+        self.pricing_plan = "NONE"
+        """None of them: what is used is paid for; "": not said."""
         self.max_24h: float = 200
         self.rate: float = 1
         self.sent = Window(timedelta(hours=24))

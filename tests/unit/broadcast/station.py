@@ -18,6 +18,7 @@ from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.draft import Draft, Upload
 from bot.broadcast.preflight import Preflight
 from bot.mailer.credential_store import CredentialStore
+from bot.mailer.identities.sender_rules import SenderRules
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.poll_schedule import PollIntervals
@@ -68,6 +69,11 @@ def csv(count: int, *, domain: str = "recipients.example") -> Upload:
     return Upload(BytesIO(f"email,first_name\n{rows}".encode()))
 
 
+async def has_dmarc(name: str, _kind: str) -> list[str]:
+    """Answer for name servers: every domain has a policy."""
+    return ["v=DMARC1; p=none"] if name.startswith("_dmarc.") else []
+
+
 class Station:
     def __init__(self, db: Database, clock: Clock, aws: AwsPlayground, clients: SesClients) -> None:
         self.db, self.clock, self.aws = db, clock, aws
@@ -78,8 +84,10 @@ class Station:
         self.key = aws.create_key(ACCOUNT)
         self.mailers = Mailers(db, clock, self.credential_store, pending_seconds=60)
         self.monitor = Monitor(db, clock, self.mailers, PollIntervals())
-        self.overviews = Overviews(self.mailers, clock, small_limit=50, healthy_seconds=600)
-        self.preflight = Preflight(self.mailers, self.monitor, self.overviews)
+        self.overviews = Overviews(self.mailers, clock, small_limit=50, healthy_seconds=600, one_click=True)
+        self.preflight = Preflight(
+            self.mailers, self.monitor, self.overviews, SenderRules(db, clock, self.mailers, has_dmarc, one_click=True)
+        )
         self.broadcasts = Broadcasts(db, clock, self.preflight, undo_seconds=30, test_limit=50, public_url=PUBLIC_URL)
         self.team = self.new_team("C1")
         self.between_calls: Hook | None = None  # run whenever the engine rests
@@ -113,7 +121,7 @@ class Station:
         db = db or self.db
         mailers = Mailers(db, self.clock, self.credential_store, pending_seconds=60)
         monitor = Monitor(db, self.clock, mailers, PollIntervals())
-        overviews = Overviews(mailers, self.clock, small_limit=50, healthy_seconds=600)
+        overviews = Overviews(mailers, self.clock, small_limit=50, healthy_seconds=600, one_click=True)
         personalizers = PersonalizerCache(self.keys.derive("unsubscribe"))
         return Dispatcher(db, self.clock, mailers, monitor, overviews, personalizers, small_limit=50, sleep=self.sleep)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.broadcast.content.compiler import Footer, Template, Unsubscribe, compile_template, render
 from bot.broadcast.content.merge_tags import MergeTag, column_names, parse_merge_tags
 from bot.broadcast.content.ses_template import Rendered, clean
-from bot.broadcast.content.warnings import remarks
+from bot.broadcast.content.warnings import mail_remarks, remarks
 from bot.errors import BotError
 from tests.playground.aws.template import render as ses_renders
 
@@ -692,3 +692,28 @@ def test_parts_and_markers_put_together_again_are_the_text(value: str) -> None:
     for marker in markers:
         assert re.fullmatch(r"\w+", marker.field)
         assert not set("{}\n") & set(marker.fallback)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://acme.test/x", ""),
+        ("mailto:ann@acme.test", ""),
+        ("http://acme.test/x", "is not encrypted"),
+        ("HTTP://acme.test", "is not encrypted"),
+        ("https://[acme.test", "leads nowhere"),
+        ("https://acme.test:port/", "leads nowhere"),
+        ("https:///x", "leads nowhere"),
+        ("http://[acme.test", "leads nowhere"),
+    ],
+)
+def test_a_link_that_is_not_encrypted_or_leads_nowhere_is_said(url: str, why: str) -> None:
+    body = {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_section", "elements": [{"type": "link", "url": url, "text": "here"}] * 2}],
+    }
+
+    found = [remark.sentence for remark in mail_remarks(body, ["News"], "1 Acme Road")]
+
+    assert len(found) == bool(why)
+    assert all(why in sentence for sentence in found)

@@ -29,12 +29,12 @@ from bot.mailer.readiness.rules import (
     usable,
 )
 from storage.models import Identity, Mailer
-from storage.states import Access, IdentityKind, IdentityState, Production, Sending, SendKind
+from storage.states import Access, DmarcState, IdentityKind, IdentityState, Production, Sending, SendKind
 
 NOW = datetime(2026, 11, 24, 4, tzinfo=UTC)
 FROM = "news@example.com"
 OTHER = IdentityFact("ann@other.example", IdentityKind.ADDRESS, IdentityState.VERIFIED)
-SMALL, LARGE = 50, 51
+SMALL, LARGE, BULK = 50, 51, 5_001
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,29 @@ class Case:
     another: bool  # verified
     quota: str  # unlimited, plenty, short, used up, none
     fresh: bool
-    kind: str  # test, small, large
+    kind: str  # test, small, large, bulk
+    one_click: bool = True
+    dmarc: DmarcState = DmarcState.FOUND
 
     @property
     def size(self) -> int:
-        return LARGE if self.kind == "large" else SMALL
+        return {"large": LARGE, "bulk": BULK}.get(self.kind, SMALL)
 
     @property
     def facts(self) -> MailerFacts:
         limit, sent = {
             "unlimited": (-1, 1_000_000),
-            "plenty": (1_000, 1_000 - LARGE),
+            "plenty": (10_000, 10_000 - BULK),
             "short": (1_000, 951),
             "used up": (1_000, 1_003),
             "none": (0, 0),
         }[self.quota]
         of_chosen = IdentityFact(
-            "example.com", IdentityKind.DOMAIN, self.chosen or IdentityState.GONE, lets_send=self.lets_send
+            "example.com",
+            IdentityKind.DOMAIN,
+            self.chosen or IdentityState.GONE,
+            lets_send=self.lets_send,
+            dmarc=self.dmarc,
         )
         chosen = [of_chosen] if self.chosen else []
         return MailerFacts(
@@ -75,6 +81,7 @@ class Case:
             max_send_rate=14,
             checked_at=NOW - timedelta(minutes=20, seconds=0 if self.fresh else 1),
             identities=(*chosen, *([OTHER] if self.another else [])),
+            one_click=self.one_click,
         )
 
 
@@ -91,12 +98,17 @@ def every_case() -> Iterator[Case]:
         ["test", "small", "large"],
     ):
         yield Case(*values)
+    for chosen, quota, kind, one_click, dmarc in product(
+        [None, *IdentityState], ["plenty", "short"], ["test", "large", "bulk"], [True, False], DmarcState
+    ):
+        account = Access.OK, Production.GRANTED, Sending.ENABLED
+        yield Case(*account, chosen, True, True, quota, True, kind, one_click, dmarc)
 
 
 def rows(case: Case) -> list[tuple[bool, list[str]]]:
-    """Condition, and what it does to a test, a small and a large broadcast: nothing, a code, or `?` and a code.
+    """Condition, and what it does to a test, a small, a large broadcast and one to many: nothing or a code.
 
-    A code after `?` is asked for rather than blocking.
+    A code after `?` is asked for rather than blocking; where the last cell is left out, it is as the one before.
     """
     unwell = case.chosen is IdentityState.TEMPORARY_FAILURE
     sends = case.chosen is IdentityState.VERIFIED or (unwell and case.lets_send)
@@ -116,6 +128,8 @@ def rows(case: Case) -> list[tuple[bool, list[str]]]:
         (case.production is Production.DENIED, ["", "DENIED", "DENIED"]),
         (over, ["QUOTA", "?OVER_QUOTA", "?OVER_QUOTA"]),
         (case.quota == "none", ["QUOTA", "QUOTA", "QUOTA"]),
+        (not case.one_click, ["", "", "", "?NO_ONE_CLICK"]),
+        (case.chosen is not None and case.dmarc is DmarcState.MISSING, ["", "", "", "?NO_DMARC"]),
         (not case.fresh, ["FACTS_STALE", "FACTS_STALE", "FACTS_STALE"]),
     ]
 
@@ -123,8 +137,8 @@ def rows(case: Case) -> list[tuple[bool, list[str]]]:
 def test_every_combination_of_facts_and_kind_is_decided_as_the_table_says() -> None:
     count = 0
     for case in every_case():
-        column = ["test", "small", "large"].index(case.kind)
-        cells = [codes[column] for applies, codes in rows(case) if applies and codes[column]]
+        column = ["test", "small", "large", "bulk"].index(case.kind)
+        cells = [cell for applies, codes in rows(case) if applies and (cell := codes[min(column, len(codes) - 1)])]
         blocked = [cell for cell in cells if not cell.startswith("?")]
         kind = SendKind.TEST if case.kind == "test" else SendKind.BROADCAST
 
@@ -134,14 +148,16 @@ def test_every_combination_of_facts_and_kind_is_decided_as_the_table_says() -> N
         assert answer.allowed is (not blocked), case
         assert [f"?{code}" for code in answer.confirmations] == [cell for cell in cells if cell.startswith("?")], case
         only_its_identity = len(blocked) == 1 and blocked[0].startswith("IDENTITY_")
-        opened = case.another and only_its_identity and case.kind != "large"
+        opened = case.another and only_its_identity and case.kind not in {"large", "bulk"}
         assert answer.via == ((OTHER.name,) if opened else ()), case
         assert (answer.recipient_rule is RecipientRule.ANY) is (case.production is Production.GRANTED), case
         assert (SendWarning.PROBATION in answer.warnings) is (case.sending is Sending.PROBATION), case
         unwell = case.chosen is IdentityState.TEMPORARY_FAILURE and case.lets_send
         assert (SendWarning.IDENTITY_TEMPORARY_FAILURE in answer.warnings) is unwell, case
+        silent = case.kind == "bulk" and case.chosen is not None and case.dmarc is DmarcState.UNKNOWN
+        assert (SendWarning.DNS_SILENT in answer.warnings) is silent, case
         count += 1
-    assert count == 3 * 4 * 4 * 6 * 2 * 2 * 5 * 2 * 3
+    assert count == 3 * 4 * 4 * 6 * 2 * 2 * 5 * 2 * 3 + 6 * 2 * 3 * 2 * 3
 
 
 HEALTHY = Case(

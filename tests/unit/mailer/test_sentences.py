@@ -13,12 +13,12 @@ from bot.mailer.readiness.rules import (
     SendWarning,
     readiness,
 )
-from storage.states import Access, IdentityKind, IdentityState, Production, Sending, SendKind
+from storage.states import Access, DmarcState, IdentityKind, IdentityState, Production, Sending, SendKind
 
 NOW = datetime(2026, 11, 24, 4, 5, tzinfo=UTC)
 ADDRESS = IdentityFact("news@example.com", IdentityKind.ADDRESS, IdentityState.PENDING, NOW)
 DOMAIN = IdentityFact("example.com", IdentityKind.DOMAIN, IdentityState.PENDING, NOW)
-VERIFIED = IdentityFact("other.example", IdentityKind.DOMAIN, IdentityState.VERIFIED)
+VERIFIED = IdentityFact("other.example", IdentityKind.DOMAIN, IdentityState.VERIFIED, dmarc=DmarcState.FOUND)
 FACTS = MailerFacts(Access.OK, Production.GRANTED, Sending.ENABLED, 50_000, 49_000, 14, NOW, (DOMAIN, VERIFIED))
 CODES: list[ReadinessCode] = [*Blocker, *SendWarning, *Confirmation]
 

@@ -1,0 +1,29 @@
+"""*Sender rules*: from the status card, from the alert about a lost DMARC record, and beside a tick."""
+
+from bot.services import Services
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Call, Listeners
+from handlers.slack.views import sender_rules as views
+from handlers.slack.views.blocks import Modal, Reply
+
+
+class SenderRulesFlow:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.SENDER_RULES, Permission.SEE, self.show, opens=views.TITLE)
+        listeners.button(ids.Button.CHECK_RULES, Permission.SEE, self.show)
+        listeners.button(ids.Button.SET_UP, Permission.SEE, self.show_above)
+
+    async def show(self, call: Call) -> Reply:
+        return await self._card(call)
+
+    async def show_above(self, call: Call) -> Reply:
+        """Show it on top of a form, whose ticks stay."""
+        return await self._card(call, above=True)
+
+    async def _card(self, call: Call, *, above: bool = False) -> Modal:
+        report = await self._services.sender_rules.look(call.team, views.IDENTITIES_SHOWN)
+        return Modal(views.sender_rules(report, ids.Ref(call.team.id)), above=above)
