@@ -108,8 +108,10 @@ class Mailroom:
         self.scheduler.stop()
         await self.slack.disconnect()
         await self.http.stop()
-        await self.services.monitor.stop(0)  # what is under way is looked at again when its lease ends
-        await self.services.periodic_jobs.stop(0)
+        monitor, jobs = self.services.monitor, self.services.periodic_jobs
+        recovery, collector = self.services.identity_recovery, self.services.event_collector
+        for poller in (monitor, jobs, recovery, collector, self.slack.channel_life):
+            await poller.stop(0)  # what is under way is due again when its lease ends
         await self.services.dispatcher.stop()
         await self.slack.uploader.stop(FINISH_SECONDS)
         await self.tasks.finish(FINISH_SECONDS)

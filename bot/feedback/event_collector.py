@@ -14,6 +14,7 @@ from bot.feedback.event_processor import process_events
 from bot.feedback.missing_events import detect_missing_events
 from bot.feedback.reputation_enforcement import enforce
 from bot.feedback.ses_events import EventKind, parse
+from bot.leased_poller import LeasedPoller
 from bot.mailer.credential_store import CredentialStore
 from bot.mailer.monitoring.feedback_health import event_received
 from bot.mailer.monitoring.feedback_route import FeedbackRoute, is_awaited, route_of
@@ -47,7 +48,7 @@ _HURTS = frozenset({EventKind.BOUNCE, EventKind.COMPLAINT})
 _LIVE = (BroadcastState.SENDING, BroadcastState.PAUSED)
 
 
-class EventCollector:
+class EventCollector(LeasedPoller[leases.Claim]):
     """Collects for the mailers that sent within 72 hours.
 
     Args: `credential_store` has clients of its own, so that long polls keep no other call waiting;
@@ -62,18 +63,9 @@ class EventCollector:
         *,
         wait_seconds: int = WAIT_SECONDS,
     ) -> None:
+        super().__init__(db, clock, at_once=AT_ONCE)
         self._wait_seconds = wait_seconds
-        self._db = db
-        self._clock = clock
         self._credential_store = credential_store
-
-    async def tick(self) -> None:
-        """Judge and collect for every mailer that is due."""
-        claims = await self._claim(PollKind.REPUTATION, PollKind.FEEDBACK)
-        work = [self._judge(each) if each.kind is PollKind.REPUTATION else self._collect(each) for each in claims]
-        for outcome in await asyncio.gather(*work, return_exceptions=True):
-            if isinstance(outcome, BaseException):  # it is due again when its lease ends
-                log.error("events could not be collected or judged", exc_info=outcome)
 
     async def ingest(self, mailer: Mailer, bodies: Iterable[str]) -> None:
         """Write down what SNS's messages from the mailer's topic say, however they came.
@@ -86,6 +78,15 @@ class EventCollector:
         except Exception:  # noqa: BLE001 - whatever it is, the messages are looked at one by one
             for body in bodies:
                 await self._take_alone(mailer, body)
+
+    async def _claim(self, limit: int) -> list[leases.Claim]:
+        return await self._claim_polls([PollKind.REPUTATION, PollKind.FEEDBACK], limit)
+
+    async def _work(self, claimed: leases.Claim) -> None:
+        if claimed.kind is PollKind.REPUTATION:
+            await self._judge(claimed)
+        else:
+            await self._collect(claimed)
 
     async def _take_alone(self, mailer: Mailer, body: str) -> None:
         try:
@@ -109,7 +110,7 @@ class EventCollector:
                 await _want_judgement(session, mailer.id, now)
         await event_received(self._db, mailer, now)
         if hurts:
-            for claim in await self._claim(PollKind.REPUTATION):
+            for claim in await self._claim_polls([PollKind.REPUTATION], AT_ONCE):
                 await self._judge(claim)
 
     async def _collect(self, claim: leases.Claim) -> None:
@@ -153,10 +154,6 @@ class EventCollector:
         await enforce(self._db, claim.subject_id, self._clock())
         async with self._db.write() as session:
             await leases.end(session, claim)
-
-    async def _claim(self, *kinds: PollKind) -> list[leases.Claim]:
-        async with self._db.write() as session:
-            return await leases.claim_due(session, kinds, now=self._clock(), lease=leases.LONGEST_POLL, limit=AT_ONCE)
 
 
 async def _want_judgement(session: AsyncSession, mailer_id: str, now: datetime) -> None:

@@ -4,7 +4,6 @@ What is going to be done is stored before anything is taken away at AWS. Every s
 again; what a process that died has left is carried out by `tick`, of whichever process comes first.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.alerts.outbox import Notice, redraw
 from bot.email_addresses import parse_identity
 from bot.errors import BotError
+from bot.leased_poller import LeasedPoller
 from bot.mailer.aws_errors import explain
 from bot.mailer.aws_states import identity_state_of
 from bot.mailer.identities.codes import IdentityCode
@@ -73,10 +73,9 @@ class RetryOutcome:
     again: bool
 
 
-class IdentityRecovery:
+class IdentityRecovery(LeasedPoller[tuple[Identity, Mailer]]):
     def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, dependents: Dependents) -> None:
-        self._db = db
-        self._clock = clock
+        super().__init__(db, clock, at_once=AT_ONCE)
         self._mailers = mailers
         self._dependents = dependents
 
@@ -153,31 +152,30 @@ class IdentityRecovery:
         held = await self._begin(team, mailer, old.identity, Intent.REPLACE, detail)
         return await self._carry_out(mailer, held)
 
-    async def tick(self) -> None:
-        """Carry out what was begun and left: by a process that died, or because AWS did not answer."""
+    async def _claim(self, limit: int) -> Sequence[tuple[Identity, Mailer]]:
+        """Claim what was begun and left: by a process that died, or because AWS did not answer."""
         now = self._clock()
         due = (
             select(Identity, Mailer)
             .join(Mailer)
             .where(col(Identity.intent_due_at) <= now, Mailer.access != Access.LOST)
+            .order_by(col(Identity.intent_due_at))
+            .limit(limit)
+            .with_for_update(of=Identity, skip_locked=True)
         )
         async with self._db.write() as session:
-            left = (
-                await session.exec(
-                    due.order_by(col(Identity.intent_due_at))
-                    .limit(AT_ONCE)
-                    .with_for_update(of=Identity, skip_locked=True)
-                )
-            ).all()
+            left = (await session.exec(due)).all()
             for row, _ in left:
                 row.intent_due_at = now + LEASE
                 session.add(row)
-        work = (self._carry_out(mailer, row) for row, mailer in left)
-        for outcome in await asyncio.gather(*work, return_exceptions=True):
-            if isinstance(outcome, BotError):
-                log.info("what was begun for an identity is not finished: %s", outcome.code)
-            elif isinstance(outcome, BaseException):  # its lease runs out and it is tried again
-                log.error("mending an identity failed", exc_info=outcome)
+        return left
+
+    async def _work(self, claimed: tuple[Identity, Mailer]) -> None:
+        row, mailer = claimed
+        try:
+            await self._carry_out(mailer, row)
+        except BotError as error:
+            log.info("what was begun for an identity is not finished: %s", error.code)
 
     async def _as_seen(self, team: Team, identity_id: str, version: int) -> Identity:
         async with self._db.read() as session:

@@ -15,6 +15,7 @@ from functools import partial
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.leased_poller import LeasedPoller
 from bot.mailer.aws_errors import explain
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import (
@@ -38,7 +39,6 @@ from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
 from bot.ses.permission_check import AccessReport
 from bot.ses.provisioning import Provisioned
-from bot.tasks import Tasks
 from storage import leases
 from storage.database import Database
 from storage.models import Identity, Mailer
@@ -66,47 +66,19 @@ class _Seen:
 
 
 _Result = _Seen | AccessReport | SesError
+_Due = tuple[leases.Claim, MailerSnapshot | None]
 
 
 class _OvertakenError(Exception):
     """Somebody wants another look, or has taken it over: this one may have been too early."""
 
 
-class Monitor:
+class Monitor(LeasedPoller[_Due]):
     def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, intervals: PollIntervals) -> None:
-        self._db = db
-        self._clock = clock
+        super().__init__(db, clock, at_once=AT_ONCE, patience=PATIENCE)
         self._mailers = mailers
         self._intervals = intervals
         self._regions = RegionBreaker()
-        self._polls = Tasks()
-        self._under_way = 0
-
-    async def tick(self) -> None:
-        """Look at mailers that are due, as many as may be at one time; where more may be due, tick again at once."""
-        kinds = [PollKind.ACCOUNT, PollKind.ACCESS_CHECK]
-        free = AT_ONCE - self._under_way
-        async with self._db.write() as session:
-            claims = await leases.claim_due(session, kinds, now=self._clock(), lease=leases.LONGEST_POLL, limit=free)
-        if not claims:
-            return
-        async with self._db.read() as session:
-            known = await known_of(session, [claim.subject_id for claim in claims])
-        polls = [
-            self._polls.start(self._poll(claim, known.get(claim.subject_id)), f"look at {claim.subject_id}")
-            for claim in claims
-        ]
-        await asyncio.wait(polls, timeout=PATIENCE)
-        if len(claims) == free:
-            self._db.wake("monitor")
-
-    async def idle(self) -> None:
-        """Wait until no poll is under way."""
-        await self._polls.idle()
-
-    async def stop(self, seconds: float) -> None:
-        """Wait for what is under way, then give it up: its lease runs out and it is looked at again."""
-        await self._polls.finish(seconds)
 
     async def refresh(self, mailer: Mailer) -> None:
         """Look at one mailer now, for somebody who is about to send on facts that are too old.
@@ -125,22 +97,30 @@ class Monitor:
             managed = await self._record(session, row, seen)
             await reconcile_incidents(session, row, managed, self._clock())
 
-    async def _poll(self, claim: leases.Claim, known: MailerSnapshot | None) -> None:
-        self._under_way += 1
-        try:
-            if known is None:
-                async with self._db.write() as session:
-                    await leases.drop(session, claim.kind, claim.subject_id)
-                return
-            result, now = await self._ask(claim.kind, known.mailer, known.managed), self._clock()
-            if isinstance(result, _Seen) and is_unchanged(known, result.account, result.listed, now):
-                due_at = now + self._pause(known.mailer, known.managed, None)
-                await self._db.run(partial(touch, claim=claim, known=known, now=now, due_at=due_at))
-                return
-            with contextlib.suppress(_OvertakenError):
-                await self._keep(claim, known.mailer, result)
-        finally:
-            self._under_way -= 1
+    async def _claim(self, limit: int) -> Sequence[_Due]:
+        """Claim mailers that are due; where more may be due, tick again at once."""
+        claims = await self._claim_polls([PollKind.ACCOUNT, PollKind.ACCESS_CHECK], limit)
+        if len(claims) == limit:
+            self._db.wake("monitor")
+        if not claims:
+            return []
+        async with self._db.read() as session:
+            known = await known_of(session, [claim.subject_id for claim in claims])
+        return [(claim, known.get(claim.subject_id)) for claim in claims]
+
+    async def _work(self, claimed: _Due) -> None:
+        claim, known = claimed
+        if known is None:
+            async with self._db.write() as session:
+                await leases.drop(session, claim.kind, claim.subject_id)
+            return
+        result, now = await self._ask(claim.kind, known.mailer, known.managed), self._clock()
+        if isinstance(result, _Seen) and is_unchanged(known, result.account, result.listed, now):
+            due_at = now + self._pause(known.mailer, known.managed, None)
+            await self._db.run(partial(touch, claim=claim, known=known, now=now, due_at=due_at))
+            return
+        with contextlib.suppress(_OvertakenError):
+            await self._keep(claim, known.mailer, result)
 
     async def _keep(self, claim: leases.Claim, mailer: Mailer, result: _Result) -> None:
         async with self._db.write() as session:

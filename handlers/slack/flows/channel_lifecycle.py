@@ -5,7 +5,6 @@ Events come twice, late, in any order, or not at all while nobody listens. So th
 became which, and that the app is gone.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from datetime import datetime, timedelta
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.leased_poller import LeasedPoller
 from bot.teams import reachability
 from bot.teams.directory import team_at
 from handlers.slack.api_errors import FAILURES, code_of
@@ -36,7 +36,7 @@ _OF_A_CHANNEL = ("rename", "archive", "unarchive", "deleted", "left", "shared", 
 _OF_A_GROUP = ("rename", "archive", "unarchive", "deleted", "left")
 
 
-class ChannelLife:
+class ChannelLife(LeasedPoller[leases.Claim]):
     def __init__(
         self,
         db: Database,
@@ -45,8 +45,7 @@ class ChannelLife:
         people: UserDirectory,
         installed: Installed,
     ) -> None:
-        self._db = db
-        self._clock = clock
+        super().__init__(db, clock, at_once=AT_ONCE)
         self._client = client
         self._people = people
         self._installed = installed
@@ -72,13 +71,8 @@ class ChannelLife:
         async with self._db.write() as session:
             await reachability.workspace_back(session, workspace, now=self._clock())
 
-    async def tick(self) -> None:
-        """Look at every channel that is due."""
-        async with self._db.write() as session:
-            claims = await leases.claim_due(session, [PollKind.CHANNEL], now=self._clock(), lease=LEASE, limit=AT_ONCE)
-        for outcome in await asyncio.gather(*(self._look(claim) for claim in claims), return_exceptions=True):
-            if isinstance(outcome, BaseException):  # it is due again when its lease ends
-                log.error("a channel could not be looked at", exc_info=outcome)
+    async def _claim(self, limit: int) -> list[leases.Claim]:
+        return await self._claim_polls([PollKind.CHANNEL], limit, LEASE)
 
     async def _changed(self, session: AsyncSession, event: Event) -> None:
         team = await team_at(session, event.workspace, event.channel_id, self._clock())
@@ -107,15 +101,15 @@ class ChannelLife:
         log.warning("Mailroom was removed from the workspace %s (%s): nothing more is sent there", event.workspace, why)
         await reachability.workspace_gone(session, event.workspace, why, now=self._clock())
 
-    async def _look(self, claim: leases.Claim) -> None:
+    async def _work(self, claimed: leases.Claim) -> None:
         async with self._db.read() as session:
-            team = await session.get_one(Team, claim.subject_id)
+            team = await session.get_one(Team, claimed.subject_id)
         try:
             channel: Body = (await self._client.conversations_info(channel=team.channel_id))["channel"]
         except FAILURES as error:
-            await self._refused(claim, team, code_of(error))
+            await self._refused(claimed, team, code_of(error))
         else:
-            await self._keep(claim, team, _out_of_reach(channel), channel)
+            await self._keep(claimed, team, _out_of_reach(channel), channel)
 
     async def _refused(self, claim: leases.Claim, team: Team, why: str) -> None:
         if why in reachability.CHANNEL_GONE:

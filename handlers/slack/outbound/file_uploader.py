@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import select
 
-from bot.tasks import Tasks
+from bot.leased_poller import LeasedPoller
 from bot.teams import reachability
 from handlers.slack.api_errors import FAILURES, RATE_LIMITED, code_of, passes, retry_after
 from handlers.slack.file_transfer import Files, Upload
@@ -43,54 +43,34 @@ class NotReady(Exception):  # noqa: N818 - nothing is wrong
 Make = Callable[[Outbox], Awaitable[Upload | None]]
 
 
-class Uploader:
+class Uploader(LeasedPoller[Outbox]):
     """Args: `make` makes the file of a row (None: there is nothing to show), or raises NotYet."""
 
     def __init__(
         self, db: Database, clock: Callable[[], datetime], client: AsyncWebClient, files: Files, make: Make
     ) -> None:
-        self._db = db
-        self._clock = clock
+        super().__init__(db, clock, at_once=AT_ONCE, patience=0)
         self._client = client
         self._files = files
         self._make = make
-        self._tasks = Tasks()
-        self._under_way: set[str] = set()
 
-    async def tick(self) -> None:
-        """Begin with every file that is due, a few at a time."""
-        room = AT_ONCE - len(self._under_way)
-        if room <= 0:
-            return
+    async def _claim(self, limit: int) -> list[Outbox]:
         async with self._db.write() as session:
-            due = await leases.claim_messages(session, now=self._clock(), lease=LEASE, limit=room, files=True)
-        for row in due:
-            self._under_way.add(row.id)
-            self._tasks.start(self._deliver(row), f"file {row.key}")
+            return await leases.claim_messages(session, now=self._clock(), lease=LEASE, limit=limit, files=True)
 
-    async def idle(self) -> None:
-        """Wait until no file is under way."""
-        await self._tasks.idle()
-
-    async def stop(self, seconds: float) -> None:
-        """Finish what can be finished; the rest is begun again by whoever comes next."""
-        await self._tasks.finish(seconds)
-
-    async def _deliver(self, row: Outbox) -> None:
+    async def _work(self, claimed: Outbox) -> None:
         try:
             async with self._db.read() as session:
-                team = await session.get_one(Team, row.team_id)
-            until = reachability.wait_until(team, self._clock(), direct=bool(row.user_id))
+                team = await session.get_one(Team, claimed.team_id)
+            until = reachability.wait_until(team, self._clock(), direct=bool(claimed.user_id))
             if until is not None:
-                await self._finish(row, retry_at=until)
+                await self._finish(claimed, retry_at=until)
                 return
-            await self._bring(row)
+            await self._bring(claimed)
         except NotReady as early:
-            await self._finish(row, retry_at=self._clock() + early.wait)
+            await self._finish(claimed, retry_at=self._clock() + early.wait)
         except (ClientError, TimeoutError, OSError) as error:
-            await self._fail(row, code_of(error))
-        finally:
-            self._under_way.discard(row.id)
+            await self._fail(claimed, code_of(error))
 
     async def _bring(self, row: Outbox) -> None:
         upload = await self._make(row)
