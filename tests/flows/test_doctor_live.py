@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bot.ses.client import AwsSession, SesClients
+from bot.ses.client import SesClients
 from bot.ses.credentials import AwsKey
-from bot.ses.live.asker import Asker
-from handlers.cli.doctor_live import LiveDoctor, Page, Wanted, Ways, wanted
+from handlers.cli.doctor_live import wanted
 from storage.sealing import Secret
 from tests.databases import Clock
 from tests.flows.world import ACCOUNT, OVER_HTTP, REGION, World
+from tests.live_doctor import different, take_steps
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.playground import utc_now
 from tests.playground.stage import ROOT
@@ -36,25 +36,12 @@ class Tried:
 
     async def run(self, *arguments: str, yes: str = "y") -> tuple[int, list[str]]:
         """The exit code, and the lines."""
-        lines: list[str] = []
         session = self._clients.sign_in(
             "doctor", 0, AwsKey(self.key.access_key_id, Secret(self.key.secret_access_key)), REGION
         )
-
-        async def sign_in(_asked: Wanted) -> AwsSession:
-            return session
-
-        async def slack(_channel_id: str) -> None:
-            raise AssertionError
-
-        async def sleep(seconds: float) -> None:
-            self.aws.settle()
-            await self._clock.sleep(seconds)
-
-        ways = Ways(sign_in, lambda session: Asker(session, sleep, event_wait=0), self._clients.assume, slack)
-        page = Page(self.path, lines.append)
-        doctor = LiveDoctor(wanted(arguments or STEPS), page, lambda _: yes, ways, lambda: self._clock().timestamp())
-        return await doctor.run(), lines
+        return await take_steps(
+            arguments or STEPS, session, self._clients, self.path, self._clock, yes=yes, meanwhile=self.aws.settle
+        )
 
     @property
     def left(self) -> list[str]:
@@ -72,11 +59,6 @@ async def tried(aws: AwsPlayground, clock: Clock, tmp_path: Path) -> AsyncIterat
     clients = SesClients()
     yield Tried(aws, clients, clock, tmp_path / "seen.txt")
     clients.close()
-
-
-def different(lines: list[str]) -> dict[str, str]:
-    marked = [line.removeprefix("DIFFERENT ") for line in lines if line.startswith("DIFFERENT ")]
-    return dict(line.split(": ", 1) for line in marked)
 
 
 async def test_an_account_as_expected_is_well_and_is_left_as_it_was(tried: Tried) -> None:

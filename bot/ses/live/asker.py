@@ -18,6 +18,7 @@ Sleep = Callable[[float], Awaitable[None]]
 PACE_SECONDS: Final = 1.1
 """Between two calls: SES takes about one management call a second of an account."""
 
+TAKEN: Final = "taken"
 TRIES_WHEN_THROTTLED: Final = 5
 _THROTTLED: Final = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestThrottled"})
 
@@ -33,7 +34,7 @@ class AwsResponse:
 
     @property
     def shown(self) -> str:
-        return f"{self.code} {self.status}" if self.code else "taken"
+        return f"{self.code} {self.status}" if self.code else TAKEN
 
 
 class Asker:

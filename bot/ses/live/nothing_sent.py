@@ -10,7 +10,7 @@ from bot.observations import Observation, has_members, one_of
 from bot.ses.assume_role import new_external_id
 from bot.ses.credentials import AwsRole
 from bot.ses.errors import ASSUME_ROLE, SesError
-from bot.ses.live.asker import Asker
+from bot.ses.live.asker import TAKEN, Asker
 from bot.ses.live.pieces import Say, Workshop
 
 ACCOUNT_MEMBERS = ("EnforcementStatus", "ProductionAccessEnabled", "SendQuota", "SendingEnabled")
@@ -18,6 +18,7 @@ QUOTA_MEMBERS = ("Max24HourSend", "MaxSendRate", "SentLast24Hours")
 LISTED_MEMBERS = ("IdentityName", "IdentityType", "SendingEnabled", "VerificationStatus")
 IDENTITY_MEMBERS = ("DkimAttributes", "VerificationStatus", "VerifiedForSendingStatus")
 DKIM_MEMBERS = ("SigningHostedZone", "Status", "Tokens")
+NO_NAME = "mailroom permission check"  # with spaces, so neither a domain nor an address
 
 Assume = Callable[[AwsRole, str | None], Awaitable[object]]
 
@@ -75,7 +76,7 @@ class NothingSent:
             (
                 "CreateEmailIdentity of a name that is none",
                 "ses:CreateEmailIdentity",
-                lambda ses: ses.create_email_identity(EmailIdentity="mailroom permission check"),
+                lambda ses: ses.create_email_identity(EmailIdentity=NO_NAME),
                 ("BadRequestException 400",),
             ),
             (
@@ -92,7 +93,12 @@ class NothingSent:
             ),
         ]
         for name, action, call, expected in asked:
-            self._say(await self._asker.observe(name, action, call, *expected))
+            seen = await self._asker.observe(name, action, call, *expected)
+            self._say(seen)
+            if action == "ses:CreateEmailIdentity" and seen.answered == TAKEN:
+                await self._asker.ask(
+                    "ses:DeleteEmailIdentity", lambda ses: ses.delete_email_identity(EmailIdentity=NO_NAME)
+                )
 
     async def _role(self) -> None:
         credentials = self._asker.session.credentials
@@ -101,7 +107,7 @@ class NothingSent:
         for name, external_id in (("another ExternalId", new_external_id()), ("no ExternalId", None)):
             try:
                 await self._assume(credentials, external_id)
-                answered = "taken"
+                answered = TAKEN
             except SesError as error:
                 answered = error.code
             self._say(one_of(f"{ASSUME_ROLE} with {name}", answered, "AccessDenied"))

@@ -108,7 +108,8 @@ class Simulator:
         self._say(one_of("SendBulkEmail with a variable that is missing", _shape(answer), "entry SUCCESS"))
         expected = {**_SIMULATED, "missing": ("Rendering Failure",)}
         found, first = await self._collect(made.queue_url, expected)
-        self._say(Observation("the first event", f"after {first:.0f} s", f"within {EVENTS_WITHIN:.0f} s", bool(found)))
+        came = "never" if first is None else f"after {first:.0f} s"
+        self._say(Observation("the first event", came, f"within {EVENTS_WITHIN:.0f} s", first is not None))
         for name, kinds in expected.items():
             told = sorted({kind_of(event) for event in found.get(name, ())})
             self._say(one_of(f"events of {name}", clean("; ".join(told)) or "none", "; ".join(kinds)))
@@ -139,16 +140,16 @@ class Simulator:
 
     async def _collect(
         self, queue_url: str, expected: Mapping[str, tuple[str, ...]]
-    ) -> tuple[dict[str, list[Event]], float]:
-        """Read events until all that is expected has come; by probe, with the seconds until the first one."""
-        began, first = self._seconds(), 0.0
+    ) -> tuple[dict[str, list[Event]], float | None]:
+        """Read events until all that is expected has come; by probe, with the seconds until the first one, if any."""
+        began, first = self._seconds(), None
         found: dict[str, list[Event]] = {}
         while self._seconds() - began < EVENTS_WITHIN and not is_complete(found, expected):
             bodies = await self._asker.receive(queue_url)
             if not bodies:
                 await self._asker.rest()
             for event in filter(None, map(event_of, bodies)):
-                first = first or self._seconds() - began
+                first = self._seconds() - began if first is None else first
                 found.setdefault(probe_of(event), []).append(event)
         return found, first
 
