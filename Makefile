@@ -2,6 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=  # each start would compile all that it imports
 
+ifeq ($(ORDER),random)
+RANDOM_ORDER = --random-order --random-order-seed=$(or $(SEED),$(shell date +%s))
+endif
+
 .PHONY: demo play test check chaos bench run format
 
 demo: .venv  ## the main job, played through without any account
@@ -10,8 +14,8 @@ demo: .venv  ## the main job, played through without any account
 play: .venv  ## the same, left running, with a page to be in the channel oneself
 	@$(BIN)/python -m tests.playground.play
 
-test: .venv .venv-ministack  ## every test, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: .venv .venv-ministack  ## every test, on SQLite and on a real PostgreSQL; ORDER=random, SEED= to repeat one
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(RANDOM_ORDER)
 
 check: .venv  ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .
