@@ -13,6 +13,7 @@ from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.content.message import PersonalizerCache
 from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.identity_dependents import IdentityDependents
+from bot.broadcast.mail_me_one import MailMeOne
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.history import Reports
 from bot.broadcast.resend import Resends
@@ -147,6 +148,7 @@ class Services:
             test_limit=settings.mailroom_test_limit,
             public_url=settings.public_url,
         )
+        self.mail_me_one = MailMeOne(db, now, self.broadcasts)
         self.audiences = Audiences(db, now)
         self.resends = Resends(db, now, preflight)
         self.reports = Reports(db, now)

@@ -136,6 +136,7 @@ class Team(SQLModel, table=True):
     reply_to: str = ""
     postal_address: str = _text()
     senders: list[str] = _json(list)  # user ids; empty: every member may send
+    tests_go_to: list[str] = _json(list)  # addresses
     created_by: str
     created_at: datetime = _time()
 

@@ -173,17 +173,39 @@ class Broadcasts(BroadcastControls):
             BotError: the guard says no, or a field (from, to, subject, message) holds what cannot be sent.
         """
         addresses = Addresses.of(draft)
-        recipients = parse_addresses("\n".join(typed), field="to", limit=self._test_limit)
-        size = sum(map(counts_toward_quota, recipients))
-        mailer, answer = await self._preflight.check(team, addresses.sender, SendKind.TEST, size)
-        _check_sandbox(answer, recipients)
+        mailer, recipients = await self.test_recipients(team, addresses.sender, typed)
         fixed = await self._fix(team, draft, addresses, SendKind.TEST, ())
-        members = [CsvRecipient(line, each, []) for line, each in enumerate(recipients, start=1)]
-        now = self._clock()
-        audience = Audience(team_id=team.id, created_by=by, created_at=now)
+        audience = Audience(team_id=team.id, created_by=by, created_at=self._clock())
+        test = self._row(mailer, audience, draft, addresses, fixed, by, SendKind.TEST)
+        return await self.send_test(team, test, audience, recipients)
+
+    async def test_recipients(
+        self, team: Team, sender: str, typed: Sequence[str], *, field: str = "to", limit: int | None = None
+    ) -> tuple[Mailer, tuple[str, ...]]:
+        """Return the addresses to which a test may go, and the mailer.
+
+        Raises:
+            BotError: the guard says no, or about the field.
+        """
+        recipients = parse_addresses("\n".join(typed), field=field, limit=limit or self._test_limit)
+        size = sum(map(counts_toward_quota, recipients))
+        mailer, answer = await self._preflight.check(team, sender, SendKind.TEST, size)
+        _check_sandbox(answer, recipients, field)
+        return mailer, recipients
+
+    async def send_test(
+        self,
+        team: Team,
+        broadcast: Broadcast,
+        audience: Audience,
+        recipients: Sequence[str],
+        values: Sequence[str] = (),
+    ) -> Broadcast:
+        """Send a test to these addresses, at once; `values` of the audience's columns are the same for all of them."""
+        members = [CsvRecipient(line, each, list(values)) for line, each in enumerate(recipients, start=1)]
         await store_audience(self._db, audience, members)
-        broadcast = self._row(mailer, audience, draft, addresses, fixed, by, SendKind.TEST)
-        broadcast.confirmed_by, broadcast.start_at = by, now
+        now, by = self._clock(), broadcast.created_by
+        broadcast.size, broadcast.confirmed_by, broadcast.start_at = audience.size, by, now
         async with self._db.write() as session:
             await _lock_team(session, team)
             await check_live(session, team)
@@ -360,7 +382,7 @@ def _read(upload: Upload, draft: Draft | None = None) -> CsvAudience:
     return read_csv(upload.file, choice=replace(upload.choice, needs=draft.columns if draft else ()))
 
 
-def _check_sandbox(answer: Readiness, recipients: Sequence[str]) -> None:
+def _check_sandbox(answer: Readiness, recipients: Sequence[str], field: str) -> None:
     """Name the recipients that SES would refuse, before it is asked."""
     if answer.recipient_rule is not RecipientRule.SANDBOX or answer.facts is None:
         return
@@ -370,5 +392,5 @@ def _check_sandbox(answer: Readiness, recipients: Sequence[str]) -> None:
             f"In the SES sandbox mail goes only to verified addresses and to the mailbox simulator, so not to "
             f"{', '.join(refused)}.",
             "Take them out, or apply for production access.",
-            field="to",
+            field=field,
         )

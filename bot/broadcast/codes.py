@@ -16,6 +16,14 @@ class BroadcastCode(Code):
         "Bounces or complaints stopped this broadcast: only a team admin can resume it.",
     )
     WAITING = "WAITING"
+    NO_SUCH_LINE = (
+        "NO_SUCH_LINE",
+        "No recipient stands in this line of the file.",
+    )
+    NO_SUCH_RECIPIENT = (
+        "NO_SUCH_RECIPIENT",
+        "Choose a recipient, or type the line of the file.",
+    )
     SEND_AT_PAST = (
         "SEND_AT_PAST",
         "This time is past: choose a later one, or none to send now.",

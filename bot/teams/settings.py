@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.email_addresses import parse_address
+from bot.email_addresses import parse_address, parse_addresses
 from bot.errors import BotError
 from bot.teams.codes import TeamCode
 from storage import audit
@@ -21,6 +21,7 @@ from storage.models import ApiToken, Audit, Broadcast, Team, TeamAdmin
 
 FROM_NAME_LIMIT = 64
 POSTAL_ADDRESS_LIMIT = 300
+TESTS_GO_TO_LIMIT = 20
 
 
 class ChangedMeanwhileError(BotError):
@@ -40,16 +41,19 @@ class TeamSettings:
     reply_to: str = ""
     postal_address: str = ""
     senders: tuple[str, ...] = ()
+    tests_go_to: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, team: Team) -> "TeamSettings":
-        return cls(team.from_name, team.reply_to, team.postal_address, tuple(sorted(team.senders)))
+        return cls(
+            team.from_name, team.reply_to, team.postal_address, tuple(sorted(team.senders)), tuple(team.tests_go_to)
+        )
 
     def checked(self) -> "TeamSettings":
         """Return them in their normal form.
 
         Raises:
-            BotError: for the field (from_name, reply_to, postal_address) that holds what cannot be used.
+            BotError: for the field (from_name, reply_to, postal_address, tests_go_to) that holds what cannot be used.
         """
         name, postal = " ".join(self.from_name.split()), self.postal_address.strip()
         if not name.isprintable() or len(name) > FROM_NAME_LIMIT:
@@ -61,7 +65,9 @@ class TeamSettings:
                 TeamCode.POSTAL_ADDRESS, f"Shorten it to {POSTAL_ADDRESS_LIMIT} characters.", field="postal_address"
             )
         reply_to = parse_address(self.reply_to, field="reply_to") if self.reply_to.strip() else ""
-        return TeamSettings(name, reply_to, postal, tuple(sorted(set(self.senders))))
+        tests = "\n".join(self.tests_go_to)
+        tests_go_to = parse_addresses(tests, field="tests_go_to", limit=TESTS_GO_TO_LIMIT) if tests.strip() else ()
+        return TeamSettings(name, reply_to, postal, tuple(sorted(set(self.senders))), tests_go_to)
 
     @property
     def mark(self) -> int:
@@ -130,7 +136,7 @@ class TeamRules:
             if before == after:
                 return row
             row.from_name, row.reply_to, row.postal_address = after.from_name, after.reply_to, after.postal_address
-            row.senders = list(after.senders)
+            row.senders, row.tests_go_to = list(after.senders), list(after.tests_go_to)
             session.add(row)
             old, new = asdict(before), asdict(after)
             changed = [name for name in old if old[name] != new[name]]

@@ -24,6 +24,8 @@ class Button(StrEnum):
     SEND_TEST = "send:test:compose"
     NEW_BROADCAST = "send:broadcast:compose"
     CHECK_DRAFT = "broadcast:draft:check"
+    MAIL_ME_ONE = "broadcast:draft:mail_one"
+    SEE_IT = "broadcast:draft:see"
     REMOVE_AUDIENCE = "audience:saved:remove"
     WRITE_TO_AUDIENCE = "audience:held:compose"
     CHOOSE_ANOTHER = "audience:held:drop"
@@ -69,6 +71,7 @@ class Form(StrEnum):
     CHOOSE_FILE = "audience:message:read"
     NEW_BROADCAST = "send:broadcast:prepare"
     CONFIRM_BROADCAST = "send:broadcast:confirm"
+    MAIL_ME_ONE = "broadcast:draft:mail_one"
     SEND_AGAIN = "broadcast:doubt:confirm"
     RESEND_FAILED = "broadcast:failed:confirm"
 
@@ -111,6 +114,10 @@ class Input(StrEnum):
     OVER_QUOTA = "over_quota"
     NO_ONE_CLICK = "no_one_click"
     NO_DMARC = "no_dmarc"
+    RECIPIENT = "recipient"
+    LINE = "line"
+    SEND_TO = "send_to"
+    TESTS_GO_TO = "tests_go_to"
 
 
 @dataclass(frozen=True, slots=True)

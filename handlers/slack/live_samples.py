@@ -10,6 +10,7 @@ from bot.broadcast.audience.header_detection import Candidate
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.status_column import Marked
 from bot.broadcast.draft import Draft, Prepared, Sample
+from bot.broadcast.mail_me_one import Offered, Why
 from bot.broadcast.reporting.history import ReportPage
 from bot.broadcast.reporting.progress import Progress
 from bot.broadcast.resend import Resend
@@ -43,6 +44,7 @@ from handlers.slack.views import (
     home,
     identities,
     identity_recovery,
+    mail_me_one,
     notices,
     production_access,
     reports,
@@ -266,6 +268,9 @@ def _modals() -> dict[str, View]:
         "connect_form.credentials_form, key": connect_form.credentials_form(ids.Form.CONNECT, _CONNECT, _REF, key),
         "connect_form.credentials_form, role": connect_form.credentials_form(
             ids.Form.RECONNECT, _RECONNECT, _REF, role, report=_report()
+        ),
+        "mail_me_one.mail_me_one_form": mail_me_one.mail_me_one_form(
+            _REF, [Offered(Why.LONGEST, 1, "ann@example.com")], send_to="me@example.com"
         ),
         "sender_rules.sender_rules": sender_rules.sender_rules(_sender_rules(), _REF),
         "status_card.looked": status_card.looked(_overview()),

@@ -31,7 +31,7 @@ class TeamSettingsFlow:
             Subcommand("admins", "appoint and dismiss team admins", admin, self.open_admins, opens=views.ADMINS_TITLE),
             Subcommand(
                 "settings",
-                "From name, reply address, postal address, who may send",
+                "From name, reply address, postal address, who may send, where tests go",
                 admin,
                 self.open_settings,
                 opens=views.SETTINGS_TITLE,
@@ -104,4 +104,5 @@ def _typed(call: Call) -> TeamSettings:
         values.text(ids.Input.REPLY_TO),
         values.text(ids.Input.POSTAL_ADDRESS),
         tuple(values.people(ids.Input.SENDERS)),
+        (values.text(ids.Input.TESTS_GO_TO),),
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from slack_sdk.models.blocks import Block, UserMultiSelectElement
 from slack_sdk.models.views import View
 
-from bot.teams.settings import FROM_NAME_LIMIT, POSTAL_ADDRESS_LIMIT, TeamSettings
+from bot.teams.settings import FROM_NAME_LIMIT, POSTAL_ADDRESS_LIMIT, TESTS_GO_TO_LIMIT, TeamSettings
 from handlers.slack import ids
 from handlers.slack.text import mention
 from handlers.slack.views.blocks import field, form, labelled, page, section
@@ -73,6 +73,14 @@ def settings_form(ref: ids.Ref, settings: TeamSettings, *, notice: str = "") -> 
                 "Who may send",
                 settings.senders,
                 hint="Empty: every member of this channel. Team admins always may.",
+            ),
+            field(
+                ids.Input.TESTS_GO_TO,
+                "Tests go to",
+                initial=", ".join(settings.tests_go_to),
+                hint=f"Up to {TESTS_GO_TO_LIMIT} addresses, with commas between: where “Mail me one” goes.",
+                multiline=True,
+                optional=True,
             ),
         ],
         submit="Save",

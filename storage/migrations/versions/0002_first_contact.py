@@ -41,6 +41,10 @@ def upgrade() -> None:
         batch_op.alter_column('forwarding_disabled', server_default=None)
         batch_op.alter_column('forwarding_consent_by', server_default=None)
         batch_op.alter_column('dmarc', server_default=None)
+    with op.batch_alter_table('team') as batch_op:
+        batch_op.add_column(sa.Column('tests_go_to', sa.JSON(), nullable=False, server_default='[]'))
+    with op.batch_alter_table('team') as batch_op:
+        batch_op.alter_column('tests_go_to', server_default=None)
     with op.batch_alter_table('mailer') as batch_op:
         batch_op.add_column(sa.Column('pricing_plan', sa.String(), nullable=False, server_default=''))
     with op.batch_alter_table('mailer') as batch_op:

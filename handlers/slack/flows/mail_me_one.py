@@ -1,0 +1,52 @@
+"""*Mail me one*, in *Check and send*: the form above it, which stays as it is."""
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.models.views import View
+
+from bot.email_addresses import parse_addresses
+from bot.services import Services
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Call, Form, Listeners
+from handlers.slack.views import mail_me_one as views
+from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.compose import test_sent
+
+
+class MailMeOneFlow:
+    def __init__(self, services: Services) -> None:
+        self._mails = services.mail_me_one
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.MAIL_ME_ONE, Permission.SEND, self.open)
+        listeners.form(Form(ids.Form.MAIL_ME_ONE, Permission.SEND, self.send, "Handing it over…", self.redraw))
+
+    async def open(self, call: Call) -> Reply:
+        return Modal(await self._form(call, await _preset(call)), above=True)
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        return await self._form(call, call.at.values.text(ids.Input.SEND_TO), notice)
+
+    async def send(self, call: Call) -> Reply:
+        ref, values = call.at.ref, call.at.values
+        draft = call.team, ref.record_id, ref.version
+        addresses = parse_addresses(values.text(ids.Input.SEND_TO), field=ids.Input.SEND_TO)
+        line = values.text(ids.Input.LINE).strip()
+        chosen = values.choice(ids.Input.RECIPIENT)
+        seq = await self._mails.seq_of_line(*draft, line) if line else int(chosen) if chosen.isdecimal() else 0
+        await self._mails.send(*draft, call.at.user_id, seq, addresses)
+        return Modal(test_sent(len(addresses)), otherwise="The test is on its way.")
+
+    async def _form(self, call: Call, send_to: str, notice: str = "") -> View:
+        ref = call.at.ref
+        offered = await self._mails.offers(call.team, ref.record_id, ref.version)
+        return views.mail_me_one_form(ref, offered, send_to=send_to, notice=notice)
+
+
+async def _preset(call: Call) -> str:
+    """Return the person's own address where Slack lets the app see it, else where the team's tests go."""
+    try:
+        user = (await call.client.users_info(user=call.at.user_id))["user"]
+    except SlackApiError:
+        user = {}
+    return str((user.get("profile") or {}).get("email") or "") or ", ".join(call.team.tests_go_to)
