@@ -9,13 +9,13 @@ import base64
 import binascii
 import json
 import re
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
+from cachetools import LRUCache
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -99,8 +99,8 @@ class Certificates:
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
-        self._kept: OrderedDict[str, x509.Certificate] = OrderedDict()
-        self._failed: OrderedDict[str, datetime] = OrderedDict()  # until when
+        self._kept = LRUCache[str, x509.Certificate](CERTIFICATES_KEPT)
+        self._failed = LRUCache[str, datetime](FAILURES_KEPT)  # until when
         self._fetching = ""  # the address that is being asked
         self._turn = asyncio.Lock()
 
@@ -149,16 +149,9 @@ class Certificates:
             self._kept[url] = x509.load_pem_x509_certificate(await self._fetch(url))
         except (OSError, ValueError) as error:
             self._failed[url] = now + FAILED_FOR
-            _cut(self._failed, FAILURES_KEPT)
             raise error if isinstance(error, OSError) else RefusedError("no certificate") from None
         finally:
             self._fetching = ""
-        _cut(self._kept, CERTIFICATES_KEPT)
-
-
-def _cut(kept: OrderedDict[str, Any], limit: int) -> None:
-    if len(kept) > limit:
-        kept.popitem(last=False)
 
 
 def _address_of(partition: str, region: str) -> re.Pattern[str]:

@@ -1,13 +1,13 @@
 """A broadcast as it goes out: fixed when it is prepared, filled for each recipient when a chunk is claimed."""
 
 import json
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.header import Header
 from email.utils import formataddr
 from typing import Any
 
+from cachetools import LRUCache
 from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
@@ -144,15 +144,13 @@ class PersonalizerCache:
 
     def __init__(self, unsubscribe_keys: Sequence[Key]) -> None:
         self._keys = unsubscribe_keys
-        self._kept: OrderedDict[tuple[str, str], Personalizer] = OrderedDict()
+        self._kept = LRUCache[tuple[str, str], Personalizer](_KEPT)
 
     def of(self, connection: Connection, broadcast: Broadcast) -> Personalizer:
         key = broadcast.id, broadcast.from_address
-        letter = self._kept.pop(key, None) or self._read(connection, broadcast)
-        self._kept[key] = letter
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
-        return letter
+        if key not in self._kept:
+            self._kept[key] = self._read(connection, broadcast)
+        return self._kept[key]
 
     def _read(self, connection: Connection, broadcast: Broadcast) -> Personalizer:
         stored = connection.execute(select(_broadcast.c.template).where(_broadcast.c.id == broadcast.id)).scalar_one()

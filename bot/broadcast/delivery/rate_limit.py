@@ -1,13 +1,13 @@
 """How fast one AWS account is sent to: GCRA at a share of its rate, which gives way when AWS says it is too fast.
 
-GCRA (the generic cell rate algorithm of ITU-T I.371) keeps one time, the earliest at which the next call fits. It
-stands in the row of the account, so that a take-over goes on at the same pace.
+The time at which the next call fits stands in the row of the account, so that a take-over goes on at the same pace.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from secrets import SystemRandom
+
+from bot.pacing import next_fit, seconds_until
 
 BACKPRESSURE_FACTOR = 0.7
 """What is left of the share after AWS found it too fast."""
@@ -16,10 +16,8 @@ BACKPRESSURE_FACTOR = 0.7
 _SHARE = 0.975
 _LATENCY = 0.4  # seconds that SES may take for a call without slowing a broadcast down
 _MOST_CALLS = 8
-_LATE = timedelta(milliseconds=15)  # a call this late keeps the beat, so that lateness does not add up
+_LATE = timedelta(milliseconds=15)  # a call this late keeps the beat
 _GROWTH = 0.05  # of the share, with each call
-_FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 60.0  # seconds; SES counts the recipients of one
-_random = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +35,13 @@ class RateLimiter:
         if self.next_at is None:
             return 0.0
         fits_at = self.next_at + timedelta(seconds=max(0, more) / self._rate(self.share, limit))
-        return max(0.0, (fits_at - now).total_seconds())
+        return seconds_until(fits_at, now)
 
     def take(self, recipients: int, limit: float, now: datetime) -> tuple[float, datetime]:
         """Return the share and the next time after a call now, where AWS lets the account send `limit` a second."""
         share = min(1.0, self.share + _GROWTH)
-        beat = self.next_at if self.next_at and now - self.next_at <= _LATE else now
-        return share, beat + timedelta(seconds=recipients / self._rate(share, limit))
+        cost = timedelta(seconds=recipients / self._rate(share, limit))
+        return share, next_fit(self.next_at, now, cost, late=_LATE)
 
     @staticmethod
     def _rate(share: float, limit: float) -> float:
@@ -67,9 +65,3 @@ def calls_at_once(max_send_rate: float) -> int:
 def calls_together(max_send_rate: float) -> int:
     """Return how many calls may go at the same moment: they are no more than what the share leaves free in a second."""
     return max(1, int((1 - _SHARE) * max_send_rate / chunk_limit(max_send_rate)))
-
-
-def backoff(failures: int) -> float:
-    """Return how many seconds to leave AWS alone after so many refusals in a row: doubling, with jitter."""
-    longest = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** min(failures - 1, 10))
-    return _random.uniform(longest / 2, longest)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -16,7 +17,6 @@ from bot.broadcast.delivery.chunk import Blocked, Claimed, ClaimedChunk, Drained
 from bot.broadcast.delivery.claim import ChunkClaimer
 from bot.broadcast.delivery.completion import complete_broadcast, pause_blocked
 from bot.broadcast.delivery.fault_isolation import FaultIsolator
-from bot.broadcast.delivery.rate_limit import backoff
 from bot.broadcast.delivery.send_result import Landed, SendResult, send_chunk
 from bot.broadcast.delivery.settlement import record_result, settle_chunk
 from bot.broadcast.pauses import RECHECK_EVERY, resume_cleared
@@ -24,6 +24,7 @@ from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
+from bot.pacing import backoff
 from bot.ses.bulk_send import EntryOutcome
 from storage.database import Database
 from storage.models import Mailer
@@ -31,6 +32,7 @@ from storage.models import Mailer
 log = logging.getLogger(__name__)
 
 _LONGEST_REST = timedelta(seconds=10)  # then the lease is renewed
+_backoff = partial(backoff, first=0.5, longest=60.0, jitter=0.5)  # SES counts the recipients of one second
 _TELL_EVERY = timedelta(seconds=1)
 
 
@@ -109,7 +111,7 @@ class DeliveryWorker:
                 raise
             self._failed_writes += 1
             log.warning("results cannot be stored yet (%d)", self._failed_writes, exc_info=True)
-            await self._tools.sleep(backoff(self._failed_writes))
+            await self._tools.sleep(_backoff(self._failed_writes))
             return Idle.AGAIN
         self._failed_writes = 0
         del self._landed[: len(landed)]
@@ -196,7 +198,7 @@ class DeliveryWorker:
             return 0.0
         self._failures += 1
         self._at_once = 1
-        return backoff(self._failures)
+        return _backoff(self._failures)
 
     async def _lands(self) -> None:
         """Wait until a call has landed."""
@@ -220,7 +222,7 @@ class DeliveryWorker:
             log.info("mailer %s cannot be read: %s", mailer.id, error.code)
             self._unread = mailer
             self._failures += 1
-            await self._rest(backoff(self._failures))
+            await self._rest(_backoff(self._failures))
 
     async def _rest(self, seconds: float) -> None:
         """Sleep, but not longer than until a call lands or the engine stops."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from bot.email_addresses import shown
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.readiness.rules import Blocker, Confirmation, IdentityFact, MailerFacts, Readiness, SendWarning
+from bot.wording import count, duration
 from storage.states import IdentityKind
 
 ReadinessCode = Blocker | SendWarning | Confirmation
@@ -156,8 +157,8 @@ def _values(answer: Readiness) -> dict[str, str]:
         "mend": mend,
         "wait": _wait(identity),
         "or_via": f", or send from {_either(answer)}" if answer.via else "",
-        "size": _recipients(answer.size),
-        "duration": in_words(answer.duration),
+        "size": count(answer.size, "recipient"),
+        "duration": about(answer.duration),
     }
     if facts is not None:
         values |= {
@@ -180,10 +181,6 @@ def _either(answer: Readiness) -> str:
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
 
 
-def _recipients(size: int) -> str:
-    return "1 recipient" if size == 1 else f"{size:,} recipients"
-
-
 def quota_in_words(facts: MailerFacts) -> str:
     """Return what is left of the daily quota, with the numbers it comes from."""
     if facts.quota_left is None:
@@ -199,11 +196,6 @@ def at(moment: datetime) -> str:
     return f"{moment.day} {moment:%b %H:%M} UTC"
 
 
-def in_words(duration: timedelta | None) -> str:
-    """Return a duration as people say it, to one unit: `about 3 days`."""
-    if duration is None:
-        return "an unknown time"
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if (count := round(duration.total_seconds() / length)) >= (2 if unit == "day" else 1):
-            return f"about {count} {unit}{'' if count == 1 else 's'}"
-    return "less than a minute"
+def about(length: timedelta | None) -> str:
+    """Return a duration that was estimated, as people say it: `about 3 days`."""
+    return f"about {duration(length.total_seconds())}" if length else "an unknown time"

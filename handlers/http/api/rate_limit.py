@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, ip_address, ip_network
 
 from aiohttp import web
+from cachetools import TLRUCache
 
+from bot.pacing import next_fit, seconds_until
 from handlers.http.api.codes import ProblemCode
 from handlers.http.api.problems import Refusal
 
@@ -16,25 +18,24 @@ V6_PREFIX = 64  # bits of an IPv6 address that name a network; whoever has it ha
 
 
 class Rate:
-    """A bucket per key that holds a `burst` and gains `per_second`, of requests or bytes; one time per key (GCRA)."""
+    """A bucket per key that holds a `burst` and gains `per_second`, of requests or bytes; one time per key."""
 
     def __init__(self, clock: Callable[[], datetime], *, per_second: float, burst: int) -> None:
         self._clock = clock
         self._one = timedelta(seconds=1 / per_second)
         self._burst = self._one * burst
-        self._full_at: dict[str, datetime] = {}  # when the bucket of a key is full again
+        self._full_at = TLRUCache[str, datetime](  # when a bucket is full again, and can be forgotten
+            REMEMBERED, ttu=lambda _key, full_at, _now: full_at.timestamp(), timer=lambda: clock().timestamp()
+        )
 
     def seconds_to_wait(self, key: str, cost: int = 1) -> float:
         """Take so much out; 0, or how long until it is there to be taken."""
         now = self._clock()
-        full_at = max(now, self._full_at.get(key, now)) + self._one * cost
-        wait = (full_at - now - self._burst).total_seconds()
-        if wait > 0:
-            return wait
-        if len(self._full_at) >= REMEMBERED:
-            self._full_at = {key: at for key, at in self._full_at.items() if at > now}
-        self._full_at[key] = full_at
-        return 0
+        full_at = next_fit(self._full_at.get(key), now, self._one * cost)
+        wait = seconds_until(full_at, now, burst=self._burst)
+        if not wait:
+            self._full_at[key] = full_at
+        return wait
 
     def take(self, key: str, complaint: str, cost: int = 1) -> None:
         """Take so much out.

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cachetools import TTLCache
 from slack_sdk.web.async_client import AsyncWebClient
 
 FRESH_SECONDS = 300
@@ -34,12 +35,11 @@ class UserDirectory:
     """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
-        self._seconds = seconds
-        self._known: dict[tuple[str, ...], tuple[float, Any]] = {}
+        self._known = TTLCache[tuple[str, ...], Any](REMEMBERED, FRESH_SECONDS, timer=seconds)
 
     async def person(self, client: AsyncWebClient, workspace: str, user_id: str) -> Person:
         key = ("person", workspace, user_id)
-        if (known := self._recall(key)) is not None:
+        if (known := self._known.get(key)) is not None:
             return known  # type: ignore[no-any-return]
         user: dict[str, Any] = (await client.users_info(user=user_id))["user"]
         person = Person(
@@ -50,16 +50,16 @@ class UserDirectory:
             deactivated=bool(user.get("deleted")),
             workspace_admin=bool(user.get("is_admin") or user.get("is_owner") or user.get("is_primary_owner")),
         )
-        self._remember(key, person)
+        self._known[key] = person
         return person
 
     async def in_channel(self, client: AsyncWebClient, workspace: str, channel_id: str, user_id: str) -> bool:
         key = ("in", workspace, channel_id, user_id)
-        if self._recall(key):  # only a yes is remembered: who has just joined need not wait
+        if key in self._known:  # only a yes is remembered: who has just joined need not wait
             return True
         async for page in _pages(client.conversations_members, channel=channel_id):
             if user_id in page["members"]:
-                self._remember(key, True)
+                self._known[key] = True
                 return True
         return False
 
@@ -69,27 +69,18 @@ class UserDirectory:
         Of joining and leaving those that are teams Slack tells, and `forget` is called.
         """
         key = ("channels", workspace, user_id)
-        if (known := self._recall(key)) is not None:
+        if (known := self._known.get(key)) is not None:
             return known  # type: ignore[no-any-return]
         found: set[str] = set()
         async for page in _pages(client.users_conversations, user=user_id, types="public_channel,private_channel"):
             found.update(channel["id"] for channel in page["channels"])
-        self._remember(key, frozenset(found))
+        self._known[key] = frozenset(found)
         return frozenset(found)
 
     def forget(self, user_id: str) -> None:
         """Drop what is remembered of one person, when Slack says that it changed."""
         for key in [key for key in self._known if key[-1] == user_id]:
-            del self._known[key]
-
-    def _recall(self, key: tuple[str, ...]) -> Any:
-        at, value = self._known.get(key, (float("-inf"), None))
-        return value if self._seconds() - at < FRESH_SECONDS else None
-
-    def _remember(self, key: tuple[str, ...], value: Any) -> None:
-        while len(self._known) >= REMEMBERED:
-            del self._known[next(iter(self._known))]
-        self._known[key] = (self._seconds(), value)
+            self._known.pop(key, None)
 
 
 async def _pages(method: Callable[..., Awaitable[Any]], **arguments: str) -> AsyncIterator[Any]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientError
+from cachetools import LRUCache
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
@@ -48,7 +49,7 @@ class Home:
         self._people = people
         self._clock = clock
         self._one_click = one_click
-        self._viewers: dict[tuple[str, str], _Viewer] = {}
+        self._viewers = LRUCache[tuple[str, str], _Viewer](VIEWERS)
 
     def register(self, listeners: Listeners) -> None:
         self._publisher = listeners.home(self.show)
@@ -93,8 +94,6 @@ class Home:
         key = (at.workspace, at.user_id)
         known = self._viewers.pop(key, None)
         since = known.since if known and known.at is at else self._clock()  # drawn again, not opened again
-        while len(self._viewers) >= VIEWERS:
-            del self._viewers[next(iter(self._viewers))]
         self._viewers[key] = _Viewer(at, client, since, marks)
 
     def _forget(self) -> None:

@@ -9,9 +9,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
+from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
-from handlers.slack.text import count
 
 LOOKED_UP = 20  # at most: a person waits
 _KINDS = {"user": ("person", "people"), "channel": ("channel", ""), "usergroup": ("user group", "")}

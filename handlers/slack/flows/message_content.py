@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.wording import count
 from handlers.slack.mrkdwn import read_mrkdwn
-from handlers.slack.text import count
 from handlers.slack.views.rich_text import refused, rich_text, section, text
 
 Json = Mapping[str, Any]

@@ -31,7 +31,7 @@ class FileRenderer:
         """Return the file as the facts are now; None where there is nothing to show.
 
         Raises:
-            NotYet: the outcome is not known yet.
+            NotReady: the outcome is not known yet.
         """
         if row.kind == Notice.ZONE:
             return await self._zone(row)

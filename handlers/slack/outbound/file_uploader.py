@@ -17,10 +17,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import select
 
 from bot.leased_poller import LeasedPoller
+from bot.pacing import backoff
 from bot.teams import reachability
 from handlers.slack.api_errors import FAILURES, RATE_LIMITED, code_of, passes, retry_after
 from handlers.slack.file_transfer import Files, Upload
-from handlers.slack.outbound.notifier import LONGEST_WAIT
+from handlers.slack.outbound.notifier import BACKOFF
 from handlers.slack.views.blocks import Message, section
 from storage import leases
 from storage.database import Database
@@ -44,7 +45,7 @@ Make = Callable[[Outbox], Awaitable[Upload | None]]
 
 
 class Uploader(LeasedPoller[Outbox]):
-    """Args: `make` makes the file of a row (None: there is nothing to show), or raises NotYet."""
+    """Args: `make` makes the file of a row (None: there is nothing to show), or raises NotReady."""
 
     def __init__(
         self, db: Database, clock: Callable[[], datetime], client: AsyncWebClient, files: Files, make: Make
@@ -105,7 +106,7 @@ class Uploader(LeasedPoller[Outbox]):
         code = code_of(error)
         if passes(code):
             wait = retry_after(error) if code == RATE_LIMITED else 0
-            await self._fail(row, code, wait=timedelta(seconds=wait))
+            await self._fail(row, code, wait=wait)
         elif code in reachability.WORKSPACE_GONE or (row.reply_to and code in reachability.CHANNEL_GONE):
             await self._finish(row, retry_at=self._clock() + reachability.LOOK_AGAIN, last_error=code)
         else:
@@ -123,10 +124,12 @@ class Uploader(LeasedPoller[Outbox]):
             told = Message(text, [*comment.blocks, section(text)])
             await self._client.chat_update(channel=row.channel_id, ts=row.ts, **told.payload())
 
-    async def _fail(self, row: Outbox, why: str, *, wait: timedelta = timedelta()) -> None:
+    async def _fail(self, row: Outbox, why: str, *, wait: float = 0) -> None:
         log.info("the file %s is tried again: %s", row.key, why)
-        longer = min(timedelta(seconds=2 ** min(row.attempts, 10)), LONGEST_WAIT)
-        await self._finish(row, retry_at=self._clock() + max(wait, longer), attempts=row.attempts + 1, last_error=why)
+        wait = max(wait, backoff(row.attempts + 1, *BACKOFF))
+        await self._finish(
+            row, retry_at=self._clock() + timedelta(seconds=wait), attempts=row.attempts + 1, last_error=why
+        )
 
     async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
         async with self._db.write() as session:

@@ -17,6 +17,7 @@ from itertools import groupby
 from typing import Any
 
 from aiohttp import ClientError
+from cachetools import LRUCache
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import select
@@ -24,6 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import tell_in_person
 from bot.alerts.outbox import Notice
+from bot.pacing import backoff
 from bot.teams import reachability
 from handlers.slack.api_errors import RATE_LIMITED, code_of, retry_after
 from handlers.slack.views.blocks import Message
@@ -41,7 +43,7 @@ AT_ONCE = 50
 BETWEEN_POSTS = timedelta(seconds=0.9)
 EDITS, PROGRESS_EDITS = 50, 40  # a minute and workspace: https://docs.slack.dev/apis/web-api/rate-limits, Tier 3
 A_MINUTE = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(minutes=5)
+BACKOFF = 1, 300  # seconds: the first wait, and the longest
 UNDER_WAY = timedelta(seconds=5)  # by then the edits that cross each other have come
 REMEMBERED = 10_000
 
@@ -55,7 +57,7 @@ class Notifier:
         self._clock = clock
         self._client = client
         self._draw = draw
-        self._posted: dict[str, datetime] = {}  # channel: when it was last posted to
+        self._posted = LRUCache[str, datetime](REMEMBERED)  # channel: when it was last posted to
         self._edits: dict[str, deque[datetime]] = {}  # workspace: when messages were edited, within the last minute
         self._held: dict[str, datetime] = {}  # method: Slack has asked us to wait until then
 
@@ -112,7 +114,7 @@ class Notifier:
             await self._client.chat_update(channel=row.channel_id, ts=row.ts, **message.payload())
             return {}
         to = row.user_id or team.channel_id
-        self._remember(to)
+        self._posted[to] = self._clock()
         answer = await self._client.chat_postMessage(
             channel=to,
             thread_ts=await self._ts_of(row.reply_to) if row.reply_to else None,
@@ -166,8 +168,10 @@ class Notifier:
             await leases.finish_message(session, row, now=self._clock(), retry_at=until)
 
     async def _fail(self, row: Outbox, why: str) -> None:
-        wait = min(timedelta(seconds=2 ** min(row.attempts, 10)), LONGEST_WAIT)
-        await self._finish(row, retry_at=self._clock() + wait, attempts=row.attempts + 1, last_error=why)
+        wait = backoff(row.attempts + 1, *BACKOFF)
+        await self._finish(
+            row, retry_at=self._clock() + timedelta(seconds=wait), attempts=row.attempts + 1, last_error=why
+        )
 
     async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
         async with self._db.write() as session:
@@ -193,11 +197,6 @@ class Notifier:
             edits.popleft()
         room = PROGRESS_EDITS if row.kind == Notice.BROADCAST else EDITS
         return edits[-room] + A_MINUTE if len(edits) >= room else None
-
-    def _remember(self, channel_id: str) -> None:
-        if len(self._posted) >= REMEMBERED:
-            self._posted.clear()
-        self._posted[channel_id] = self._clock()
 
 
 def _digest(message: Message) -> str:

@@ -8,9 +8,9 @@ from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 
 from bot.broadcast.audience.rejected_rows import RejectedRows
+from bot.wording import count
 from handlers.slack.dispatch.listeners import Call
 from handlers.slack.file_transfer import Files, Upload
-from handlers.slack.text import count
 from handlers.slack.views.blocks import said
 
 log = logging.getLogger(__name__)

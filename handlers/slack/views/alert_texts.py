@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from bot.mailer.identities.recovery_state import Intent
-from handlers.slack.text import code, count, esc, when
+from bot.wording import count
+from handlers.slack.text import code, esc, when
 from handlers.slack.views.identities import UNDER_WAY
 from storage.models import Incident
 from storage.states import IncidentKind

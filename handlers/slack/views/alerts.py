@@ -9,8 +9,9 @@ from datetime import datetime
 from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
 
+from bot.wording import duration
 from handlers.slack import ids
-from handlers.slack.text import duration, esc, mention, when
+from handlers.slack.text import esc, mention, when
 from handlers.slack.views.alert_texts import Words, words_of
 from handlers.slack.views.blocks import Message, button, buttons, context, page, section
 from handlers.slack.views.sender_rules import rules_button

@@ -6,8 +6,9 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.broadcast.audience.saved import NAME_LIMIT
+from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import count, esc, mention, when
+from handlers.slack.text import esc, mention, when
 from handlers.slack.views.blocks import button, confirm, context, page, section
 from storage.models import Audience
 

@@ -6,7 +6,8 @@ from typing import Any
 from slack_sdk.models.blocks import Block
 
 from bot.teams.settings import History
-from handlers.slack.text import count, esc, mention, when
+from bot.wording import count
+from handlers.slack.text import esc, mention, when
 from handlers.slack.views.blocks import Message, section
 from storage.audit import API_TOKEN, MAILROOM, Action
 from storage.models import Audit

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from slack_sdk.models.blocks import Block, ButtonElement, ConfirmObject
 
 from bot.broadcast.reporting.progress import Progress
+from bot.wording import count, duration
 from handlers.slack import ids
-from handlers.slack.text import actor, bar, chosen, clean, count, duration, esc
+from handlers.slack.text import actor, bar, chosen, clean, esc
 from handlers.slack.views.blocks import Message, button, buttons, confirm, context, section
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind

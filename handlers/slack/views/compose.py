@@ -20,8 +20,9 @@ from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.broadcast.broadcasts import Draft, Prepared
 from bot.errors import BotError
 from bot.mailer.readiness.explanations import warnings
+from bot.wording import count, duration
 from handlers.slack import ids
-from handlers.slack.text import chosen, clean, count, duration, esc
+from handlers.slack.text import chosen, clean, esc
 from handlers.slack.views.blocks import (
     Message,
     button,

@@ -7,8 +7,9 @@ from slack_sdk.models.views import View
 
 from bot.ses.permission_check import AccessReport, ActionCheck
 from bot.ses.regions import regions
+from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import count, esc
+from handlers.slack.text import esc
 from handlers.slack.views.blocks import Message, button, buttons, field, form, labelled, page, section
 from handlers.slack.views.permission_results import ticks
 from storage.models import Broadcast, Identity, Mailer, Team

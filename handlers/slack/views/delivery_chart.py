@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.broadcast.reporting.timeline import Timeline
-from handlers.slack.text import count
+from bot.wording import count
 from storage.states import DeliveryState
 
 ALT_TEXT_LIMIT = 1000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal

@@ -7,8 +7,9 @@ from slack_sdk.models.views import View
 
 from bot.dashboard import Standing
 from bot.teams.reachability import WORKSPACE_GONE
+from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import count, esc, when
+from handlers.slack.text import esc, when
 from handlers.slack.views.blocks import button, buttons, context, header, home, section
 from handlers.slack.views.broadcast_message import STATES
 from handlers.slack.views.status_card import card, team_ref

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from slack_sdk.models.blocks import Block
 
+from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import count, esc, mention
+from handlers.slack.text import esc, mention
 from handlers.slack.views.blocks import Message, button, buttons, context, section
 from handlers.slack.views.broadcast_message import resume_button
 from handlers.slack.views.connect import account, region_label

@@ -11,8 +11,9 @@ from bot.broadcast.reporting.progress import Progress
 from bot.broadcast.resend import Resend
 from bot.broadcast.transitions import ENDED
 from bot.mailer.readiness.explanations import explain
+from bot.wording import count, duration
 from handlers.slack import ids
-from handlers.slack.text import actor, count, duration, esc, when
+from handlers.slack.text import actor, esc, when
 from handlers.slack.views.blocks import Message, button, buttons, context, form, header, page, said, section
 from handlers.slack.views.broadcast_message import STATES, counts_in_words, steering
 from storage.models import Broadcast

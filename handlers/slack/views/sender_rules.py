@@ -6,8 +6,9 @@ from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
 
 from bot.mailer.identities.sender_rules import Rule, SenderRulesReport, Verdict
+from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import count, esc
+from handlers.slack.text import esc
 from handlers.slack.views.blocks import button, buttons, context, page, section
 from handlers.slack.views.identities import record_blocks
 

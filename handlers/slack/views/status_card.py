@@ -12,8 +12,9 @@ from bot.mailer.readiness.explanations import NextStep
 from bot.mailer.readiness.overview import Item, Overview, checklist
 from bot.mailer.readiness.rules import Blocker
 from bot.ses.operations import FEEDBACK_FORWARDING
+from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import bar, code, count, esc, when
+from handlers.slack.text import bar, code, esc, when
 from handlers.slack.views.alerts import headline
 from handlers.slack.views.blocks import Message, button, buttons, context, header, page, section
 from handlers.slack.views.connect import place

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.mailer.readiness.explanations import NextStep, ReadinessCode, at, explain, explanation, in_words
+from bot.mailer.readiness.explanations import NextStep, ReadinessCode, about, at, explain, explanation
 from bot.mailer.readiness.rules import (
     Blocker,
     Confirmation,
@@ -98,17 +98,17 @@ def test_a_name_with_braces_or_line_breaks_stays_one_harmless_line() -> None:
     ("duration", "words"),
     [
         (None, "an unknown time"),
-        (timedelta(seconds=20), "less than a minute"),
-        (timedelta(seconds=50), "about 1 minute"),
+        (timedelta(seconds=20), "about 20 seconds"),
+        (timedelta(seconds=50), "about 50 seconds"),
         (timedelta(minutes=12), "about 12 minutes"),
-        (timedelta(minutes=50), "about 1 hour"),
+        (timedelta(minutes=50), "about 50 minutes"),
         (timedelta(hours=24), "about 24 hours"),
-        (timedelta(hours=47), "about 2 days"),
+        (timedelta(hours=47), "about 47 hours"),
         (timedelta(days=9, hours=5), "about 9 days"),
     ],
 )
-def test_durations_are_told_in_one_unit(duration: timedelta | None, words: str) -> None:
-    assert in_words(duration) == words
+def test_estimated_durations_in_words(duration: timedelta | None, words: str) -> None:
+    assert about(duration) == words
 
 
 def test_moments_are_told_in_utc() -> None:

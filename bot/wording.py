@@ -1,0 +1,20 @@
+"""Numbers and lengths of time in words."""
+
+
+def count(number: float, noun: str, plural: str = "") -> str:
+    """`1 recipient`, `1,200 recipients`."""
+    return f"{number:,.0f} {noun if number == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it: `40 seconds`, `3 minutes`, `2 hours 5 minutes`, `3 days`."""
+    seconds = max(1, round(seconds))  # what takes less is not worth a word of its own
+    if seconds < 90:
+        return count(seconds, "second")
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return count(minutes, "minute")
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return count(hours, "hour") + (f" {count(minutes, 'minute')}" if minutes else "")
+    return count(round(hours / 24), "day")
