@@ -19,7 +19,7 @@ from handlers.cli.commands import main
 from handlers.http.listener import HttpListener
 from handlers.http.sns import fetch_certificate
 from handlers.slack.app import SlackApp
-from handlers.slack.dispatch.listeners import AS_LONG_AS_SLACK_WAITS, AckTimeouts
+from handlers.slack.dispatch.registration import AS_LONG_AS_SLACK_WAITS, AckTimeouts
 from storage import leases
 from storage.database import Database
 from storage.key_rotation import check_keys

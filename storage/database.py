@@ -7,42 +7,31 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, NullPool, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
+from storage.engines import SQLITE, SyncExecutor, engines, parse_url, sqlite_engine
 from storage.row_locks import WriterSession
-from storage.sqlite_driver import connect
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SQLITE: Final = "sqlite+aiosqlite"
-POSTGRESQL: Final = "postgresql+asyncpg"
 
 # The result codes of https://www.sqlite.org/rescode.html for PRIMARY KEY, UNIQUE and ROWID, and the SQLSTATE of
 # https://www.postgresql.org/docs/current/errcodes-appendix.html.
 _SQLITE_UNIQUE = {1555, 2067, 2579}
 _POSTGRESQL_UNIQUE = "23505"
-_POSTGRESQL_SETTINGS = {
-    "application_name": "mailroom",
-    # A stopped process must not keep its row locks from the other replicas for ever.
-    "idle_in_transaction_session_timeout": "30s",
-}
 
 
 class StorageError(Exception):
@@ -81,12 +70,12 @@ class Database:
     """
 
     def __init__(self, url: str, *, clock: Callable[[], datetime] | None = None) -> None:
-        self._url = _parse(url)
+        self._url = parse_url(url)
         self._clock = clock or self._shared_now
         self._ahead = timedelta()  # what the server's clock is ahead of ours
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self._url.drivername == SQLITE else "postgresql"
-        self._reader, self._writer = _engines(self._url)
-        self._bulk = _SyncExecutor(self._url) if self.dialect == "sqlite" else None
+        self._reader, self._writer = engines(self._url)
+        self._bulk = SyncExecutor(self._url) if self.dialect == "sqlite" else None
         self._turn = asyncio.Lock()
         self._writing: asyncio.Task[Any] | None = None
         self._file_lock: FileLock | None = None
@@ -167,7 +156,9 @@ class Database:
         # https://www.sqlite.org/lang_altertable.html#otheralter
         on_sqlite = self.dialect == "sqlite"
         engine = (
-            _sqlite(self._url, "BEGIN IMMEDIATE", foreign_keys=False, poolclass=NullPool) if on_sqlite else self._writer
+            sqlite_engine(self._url, "BEGIN IMMEDIATE", foreign_keys=False, poolclass=NullPool)
+            if on_sqlite
+            else self._writer
         )
         try:
             async with engine.begin() as connection:
@@ -206,100 +197,6 @@ class Database:
                 yield
             finally:
                 self._writing = None
-
-
-class _SyncExecutor:
-    """SQLite without asyncio: whole transactions in one thread."""
-
-    def __init__(self, url: URL) -> None:
-        self._engine = _bulk_engine(url)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
-
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """Whoever is cancelled meanwhile still waits until the transaction has ended, one way or the other."""
-        ending = asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work)
-        try:
-            return await asyncio.shield(ending)
-        except asyncio.CancelledError:
-            await asyncio.wait({ending})
-            raise
-
-    def close(self) -> None:
-        self._thread.shutdown()
-        self._engine.dispose()
-
-    def _transaction(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.begin() as connection:
-            return work(connection)
-
-
-def _parse(text: str) -> URL:
-    # Causes are left out: some repeat that part of the address in which the password stands.
-    try:
-        url = make_url(text)
-    except (SQLAlchemyError, ValueError):
-        raise ValueError(f"DATABASE_URL is not an address; it is {SQLITE}:///… or {POSTGRESQL}://…") from None
-    if url.drivername not in {SQLITE, POSTGRESQL}:
-        raise ValueError(f"DATABASE_URL must begin with {SQLITE}:/// or {POSTGRESQL}://")
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise ValueError("DATABASE_URL must name a file (SQLite) or a database (PostgreSQL)")
-    return url
-
-
-# An engine keeps what it has compiled, and compiling takes longer than most statements: it is made once for an address.
-@cache
-def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the engine of the readers and that of the writers."""
-    if url.drivername == POSTGRESQL:
-        writer = _postgresql(url, pool_size=10, max_overflow=10, pool_recycle=600)
-        return writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True), writer
-    reader = _sqlite(url, "BEGIN", query_only=True, pool_size=10)
-    return reader, _sqlite(url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
-
-
-@cache
-def _bulk_engine(url: URL) -> Engine:
-    url = url.set(drivername="sqlite+pysqlite")
-    arguments = {"isolation_level": None, "check_same_thread": False}
-    engine = create_engine(url, hide_parameters=True, connect_args=arguments, pool_size=1, max_overflow=0)
-    _set_up(engine, "BEGIN IMMEDIATE")
-    return engine
-
-
-def _postgresql(url: URL, **options: Any) -> AsyncEngine:
-    arguments = {"timeout": 10, "server_settings": _POSTGRESQL_SETTINGS}
-    return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments, **options)
-
-
-def _sqlite(
-    url: URL, begin: str, *, foreign_keys: bool = True, query_only: bool = False, **options: Any
-) -> AsyncEngine:
-    arguments = {"isolation_level": None, "async_creator_fn": connect}
-    engine = create_async_engine(url, hide_parameters=True, connect_args=arguments, **options)
-    _set_up(engine.sync_engine, begin, foreign_keys=foreign_keys, query_only=query_only)
-    return engine
-
-
-def _set_up(engine: Engine, begin: str, *, foreign_keys: bool = True, query_only: bool = False) -> None:
-    """Have transactions of SQLite start with `begin`, sent by us: the driver's own would start too late."""
-    pragmas = (
-        "busy_timeout = 5000",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        f"foreign_keys = {int(foreign_keys)}",
-        f"query_only = {int(query_only)}",
-    )
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
 
 def _claim(path: Path) -> FileLock:

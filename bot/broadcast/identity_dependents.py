@@ -10,7 +10,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.draft import Addresses, Draft, compile_draft
 from bot.broadcast.pauses import pause
-from bot.mailer.readiness.rules import covering, fact_of
+from bot.mailer.readiness.facts import covering, fact_of
 from storage import audit
 from storage.models import Broadcast, Identity, Team
 from storage.states import BroadcastState, PauseReason, SendKind

@@ -10,8 +10,9 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
+from bot.mailer.readiness.facts import facts_from
 from bot.mailer.readiness.overview import Overviews
-from bot.mailer.readiness.rules import Blocker, facts_from
+from bot.mailer.readiness.rules import Blocker
 from storage.models import Broadcast, Chunk, Mailer
 from storage.states import Access, BroadcastState, PauseReason
 

@@ -7,74 +7,29 @@ Amazon SES API v2 reference.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import methodcaller
 from typing import Any
 
 from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryResult, bulk_request, read_results
 from bot.ses.client import AwsSession
-from bot.ses.errors import ErrorKind, SesError, clean
-from storage.states import IdentityKind
+from bot.ses.errors import ErrorKind, SesError
+from bot.ses.facts import (
+    AccountFacts,
+    IdentityFacts,
+    ListedIdentity,
+    Suppressed,
+    account_of,
+    identity_of,
+    listed_of,
+    suppressed_of,
+)
 
 IDENTITIES_A_PAGE = 1000
 SUPPRESSED_A_PAGE = 1000
 NEW_IDENTITY_WAITS = (1, 2, 4)  # seconds
 FEEDBACK_FORWARDING = "ses:PutEmailIdentityFeedbackAttributes"
 SIMULATOR = "success@simulator.amazonses.com"  # SES developer guide, "mailbox simulator"
-
-
-@dataclass(frozen=True)
-class AccountFacts:
-    """Rates in recipients: a second, and in 24 hours (-1 is unlimited)."""
-
-    production_access: bool
-    review_status: str  # "" where nothing was asked for yet
-    review_case_id: str
-    sending_enabled: bool
-    enforcement_status: str
-    pricing_plan: str  # "" where AWS says none
-    max_24_hour_send: float
-    max_send_rate: float
-    sent_last_24_hours: float
-    website_url: str
-    mail_type: str
-    contact_language: str
-    contacts: tuple[str, ...]
-    use_case: str
-
-
-@dataclass(frozen=True)
-class ListedIdentity:
-    name: str
-    kind: IdentityKind
-    verification_status: str
-    sending_enabled: bool
-
-
-@dataclass(frozen=True)
-class IdentityFacts:
-    name: str
-    kind: IdentityKind
-    verification_status: str
-    verified_for_sending: bool
-    error_type: str  # what AWS's last look at the DNS found wrong
-    dkim_status: str
-    dkim_tokens: tuple[str, ...]
-    dkim_zone: str  # the CNAMEs point to <token>.<zone>
-    mail_from_domain: str
-    mail_from_status: str
-    configuration_set: str
-    feedback_forwarding: bool  # bounces and complaints are mailed to the sender, too
-
-
-@dataclass(frozen=True)
-class Suppressed:
-    """An address on the account's own suppression list at AWS."""
-
-    address: str
-    reason: str
-    since: datetime
 
 
 class Ses:
@@ -91,24 +46,7 @@ class Ses:
     async def account(self) -> AccountFacts:
         """Ask for the state of the account. AWS allows about one such call a second: never once a message."""
         answer = await self._read("ses:GetAccount", lambda ses: ses.get_account(), "SendingEnabled")
-        quota, details = answer.get("SendQuota") or {}, answer.get("Details") or {}
-        review = details.get("ReviewDetails") or {}
-        return AccountFacts(
-            production_access=bool(answer.get("ProductionAccessEnabled")),
-            review_status=clean(review.get("Status", "")),
-            review_case_id=clean(review.get("CaseId", "")),
-            sending_enabled=bool(answer.get("SendingEnabled")),
-            enforcement_status=clean(answer.get("EnforcementStatus", "")),
-            pricing_plan=clean((answer.get("PricingAttributes") or {}).get("CurrentPlan", "")),
-            max_24_hour_send=float(quota.get("Max24HourSend", 0)),
-            max_send_rate=float(quota.get("MaxSendRate", 0)),
-            sent_last_24_hours=float(quota.get("SentLast24Hours", 0)),
-            website_url=details.get("WebsiteURL", ""),
-            mail_type=details.get("MailType", ""),
-            contact_language=details.get("ContactLanguage", ""),
-            contacts=tuple(details.get("AdditionalContactEmailAddresses") or ()),
-            use_case=details.get("UseCaseDescription", ""),
-        )
+        return account_of(answer)
 
     async def identities(self) -> list[ListedIdentity]:
         """List every identity of the account, over all pages."""
@@ -118,7 +56,7 @@ class Ses:
             answer = await self._read(
                 "ses:ListEmailIdentities", methodcaller("list_email_identities", **page), "EmailIdentities"
             )
-            found += [_listed(entry) for entry in answer["EmailIdentities"]]
+            found += [listed_of(entry) for entry in answer["EmailIdentities"]]
             token = answer.get("NextToken")
             if not token:
                 return found
@@ -129,21 +67,7 @@ class Ses:
         answer = await self._read(
             "ses:GetEmailIdentity", lambda ses: ses.get_email_identity(EmailIdentity=name), "IdentityType"
         )
-        dkim, mail_from = answer.get("DkimAttributes") or {}, answer.get("MailFromAttributes") or {}
-        return IdentityFacts(
-            name=name,
-            kind=_kind(name),
-            verification_status=_verification(answer, "VerifiedForSendingStatus"),
-            verified_for_sending=bool(answer.get("VerifiedForSendingStatus")),
-            error_type=clean((answer.get("VerificationInfo") or {}).get("ErrorType", "")),
-            dkim_status=clean(dkim.get("Status", "")),
-            dkim_tokens=tuple(dkim.get("Tokens") or ()),
-            dkim_zone=dkim.get("SigningHostedZone", ""),
-            mail_from_domain=mail_from.get("MailFromDomain", ""),
-            mail_from_status=clean(mail_from.get("MailFromDomainStatus", "")),
-            configuration_set=answer.get("ConfigurationSetName", ""),
-            feedback_forwarding=bool(answer.get("FeedbackForwardingStatus", True)),
-        )
+        return identity_of(name, answer)
 
     async def find_identity(self, name: str) -> IdentityFacts | None:
         """Ask for one identity; None when the account has none of that name."""
@@ -285,7 +209,7 @@ class Ses:
         member = "SuppressedDestinationSummaries"
         call = methodcaller("list_suppressed_destinations", **page)
         answer = await self._read("ses:ListSuppressedDestinations", call, member)
-        return [_suppressed(entry) for entry in answer[member]], answer.get("NextToken") or ""
+        return [suppressed_of(entry) for entry in answer[member]], answer.get("NextToken") or ""
 
     async def get_suppressed(self, address: str) -> Suppressed | None:
         """Ask whether AWS itself suppresses an address. In the sandbox, where it keeps these calls closed: None."""
@@ -299,7 +223,7 @@ class Ses:
             if error.trouble in {ErrorKind.NOT_FOUND, ErrorKind.BAD_REQUEST}:
                 return None
             raise
-        return _suppressed(answer["SuppressedDestination"])
+        return suppressed_of(answer["SuppressedDestination"])
 
     async def lift_suppressed(self, address: str) -> bool:
         """Take an address off AWS's own list. False: it is not on it, or AWS keeps these calls closed (sandbox)."""
@@ -324,27 +248,3 @@ class Ses:
         if member not in answer:
             raise SesError(ErrorKind.UNAVAILABLE, "UnreadableAnswer", action)
         return answer
-
-
-def _suppressed(entry: dict[str, Any]) -> Suppressed:
-    address, reason = entry.get("EmailAddress", ""), clean(entry.get("Reason", ""))
-    return Suppressed(address, reason, entry["LastUpdateTime"].astimezone(UTC))
-
-
-def _listed(entry: dict[str, Any]) -> ListedIdentity:
-    name = entry.get("IdentityName", "")
-    return ListedIdentity(
-        name=name,
-        kind=_kind(name),
-        verification_status=_verification(entry, "SendingEnabled"),
-        sending_enabled=bool(entry.get("SendingEnabled")),
-    )
-
-
-def _verification(answer: dict[str, Any], flag: str) -> str:
-    """Read VerificationStatus, which older answers do not have: AWS's own flag says enough."""
-    return clean(answer.get("VerificationStatus") or ("SUCCESS" if answer.get(flag) else "PENDING"))
-
-
-def _kind(name: str) -> IdentityKind:
-    return IdentityKind.ADDRESS if "@" in name else IdentityKind.DOMAIN

@@ -13,7 +13,7 @@ from typing import Final
 from bot.email_addresses import is_simulator
 from bot.mailer.mailers import Mailers
 from bot.ses.errors import SesError
-from bot.ses.operations import Suppressed
+from bot.ses.facts import Suppressed
 from bot.suppression.suppression_list import suppress_all
 from storage import leases
 from storage.database import Database

@@ -1,7 +1,8 @@
 """Everything that is Slack: listeners in, views and notices out."""
 
 from bot.services import Services
-from handlers.slack.dispatch.listeners import Listeners, Subcommand
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Subcommand
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.alerts import AlertFlow

@@ -9,7 +9,8 @@ from bot.tasks import Tasks
 from handlers.slack import register
 from handlers.slack.dispatch.authorization import Authorizer
 from handlers.slack.dispatch.http_receiver import HttpReceiver
-from handlers.slack.dispatch.listeners import AckTimeouts, Listeners
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import AckTimeouts
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.channel_lifecycle import ChannelLife

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.slack.dispatch.listeners import AckTimeouts
+from handlers.slack.dispatch.registration import AckTimeouts
 from tests.databases import Clock
 from tests.flows.program import Program
 from tests.flows.test_api_sending import create

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from handlers.slack.dispatch.listeners import AckTimeouts
+from handlers.slack.dispatch.registration import AckTimeouts
 from tests.databases import Clock
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground

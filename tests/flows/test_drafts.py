@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from handlers.slack.dispatch.listeners import AckTimeouts
+from handlers.slack.dispatch.registration import AckTimeouts
 from storage.models import Audience, Broadcast
 from storage.states import BroadcastState
 from tests.databases import Clock

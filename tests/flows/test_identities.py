@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from bot.mailer.monitoring.facts import record_listing
-from bot.ses.operations import ListedIdentity
+from bot.ses.facts import ListedIdentity
 from storage.models import Mailer
 from storage.states import IdentityKind
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World

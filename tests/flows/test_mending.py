@@ -140,7 +140,8 @@ async def test_retry_from_the_card_is_the_same(world: World) -> None:
     await world.adds("acme.test")
     await fails(world)
     card = await world.asks(world.ada, "/mailer", "failed verification")
-    assert card.buttons[:2] == ["Retry verification", "Replace identity"]
+    first = card.buttons.index("Retry verification")
+    assert card.buttons[first : first + 2] == ["Retry verification", "Replace identity"]
 
     await world.ada.press(card, "Retry verification")
     await world.settle()

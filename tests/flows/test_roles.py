@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from sqlmodel import SQLModel, select
 
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Registered
+from handlers.slack.dispatch.registration import Registered
 from handlers.slack.ids import Ref
 from storage.models import ApiToken, Audience, Broadcast, Identity, Incident, Mailer, Team, TeamAdmin
 from storage.states import IncidentKind

@@ -15,7 +15,7 @@ from sqlmodel import SQLModel, col, select
 from app import Mailroom
 from bot.ses.sns_messages import Fetch
 from bot.settings import Settings
-from handlers.slack.dispatch.listeners import AckTimeouts
+from handlers.slack.dispatch.registration import AckTimeouts
 from handlers.slack.manifest import manifest
 from storage.models import Outbox
 from storage.sealing import KeyRing, Secret

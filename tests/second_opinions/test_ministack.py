@@ -20,12 +20,13 @@ from bot.ses.assume_role import OpenRoleError, new_external_id
 from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryOutcome
 from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsKey, AwsRole
+from bot.ses.deprovisioning import deprovision
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.event_queue import delete, receive
 from bot.ses.iam_policy import policy
 from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport, check
-from bot.ses.provisioning import DELIVERY_POLICY, ResourceNames, deprovision, queue_policy
+from bot.ses.provisioning import DELIVERY_POLICY, ResourceNames, queue_policy
 from storage.sealing import Secret
 from tests.databases import Clock
 from tests.live_doctor import different, take_steps

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import app
 from bot.settings import Settings
-from handlers.slack.dispatch.listeners import Registered
+from handlers.slack.dispatch.registration import Registered
 from handlers.slack.manifest import manifest
 from storage.sealing import Secret
 

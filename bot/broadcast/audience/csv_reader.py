@@ -8,26 +8,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
-from os import SEEK_END
 from typing import BinaryIO, NamedTuple
 
 from bot.broadcast.audience.address_column import Certainty, Record, is_address
 from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.csv_dialect import not_csv, separator, strange_separator
+from bot.broadcast.audience.csv_records import (
+    first_lines,
+    first_records,
+    is_pasted_list,
+    one_cell_a_row,
+    records_of,
+    size_of,
+    unclosed_quote,
+)
 from bot.broadcast.audience.deduplication import AddressDeduplicator
 from bot.broadcast.audience.header_detection import ANY, Candidate, Choice, Table, ambiguous, no_addresses, table_of
 from bot.broadcast.audience.status_column import Marks
 from bot.broadcast.audience.text_decoding import text_lines, upload_error
 from bot.email_addresses import LOCAL_LIMIT, InvalidNameError, address_in, is_plain_address, shown
-from bot.errors import BotError
 
 __all__ = ["Candidate", "Choice", "CsvAudience", "CsvRecipient", "Limits", "RejectReason", "Rejected", "read_csv"]
 
-_SAMPLE = 1_000  # rows, to find the header and the columns by what they hold
-_SAMPLE_CELLS = 500_000
-_SAMPLE_CHARACTERS = 1024 * 1024  # of lines, to find the separator
 _SHOWN = 100  # characters of a rejected value
-_RECORD = 1024 * 1024  # characters; values in quotes may be of many lines
 _LINES = 1_000  # of one record that are looked at
 
 
@@ -101,25 +104,25 @@ def read_csv(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) ->
             _AMBIGUOUS (unless somebody can be asked), _TOO_MANY_COLUMNS; UNKNOWN_COLUMN for `address_column`; and
             while the rows are read AUDIENCE_ENCODING, _QUOTE, _TOO_LARGE, _TOO_MANY_ROWS.
     """
-    size = _bytes_of(file)
+    size = size_of(file)
     lines = text_lines(file, limits.bytes, limits.unpacked)
-    start = list(_beginning(lines))
+    start = list(first_lines(lines))
     expected = min(limits.rows, size * len(start) // (sum(map(len, start)) or 1))
     delimiter = separator(start)
-    records = _records(chain(start, lines), delimiter)
-    sample = list(_first(records))
+    records = records_of(chain(start, lines), delimiter)
+    sample = list(first_records(records))
     if not sample:
         raise upload_error(AudienceCode.AUDIENCE_EMPTY)
-    if _is_pasted_list(sample):
-        records = _one_a_row(chain(sample, records))
-        sample = list(_first(records))
+    if is_pasted_list(sample):
+        records = one_cell_a_row(chain(sample, records))
+        sample = list(first_records(records))
     table = table_of(sample, limits.columns, choice)
     _check(table, choice, start)
 
     def everything() -> Iterator[Record]:
         file.seek(0)
         fresh = islice(text_lines(file, limits.bytes, limits.unpacked), len(start), None)
-        yield from _records(chain(start, fresh), delimiter)
+        yield from records_of(chain(start, fresh), delimiter)
 
     ahead = list(islice(records, 1))
     rest: Iterator[Record] = chain(ahead, records)
@@ -129,46 +132,6 @@ def read_csv(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) ->
     return _sheet(table, rest, delimiter, limits, choice, AddressDeduplicator(expected))
 
 
-def _bytes_of(file: BinaryIO) -> int:
-    """Return how much there is to read; 0 where it cannot be told."""
-    if not file.seekable():
-        return 0
-    size = file.seek(0, SEEK_END)
-    file.seek(0)
-    return size
-
-
-def _beginning(lines: Iterator[str]) -> Iterator[str]:
-    """Yield the first lines, fewer of huge ones."""
-    taken = 0
-    for line in islice(lines, _SAMPLE):
-        yield line
-        taken += len(line)
-        if taken > _SAMPLE_CHARACTERS:
-            return
-
-
-def _first(records: Iterator[Record]) -> Iterator[Record]:
-    """Yield the header and a sample, fewer of huge records: a million cells in memory are 60 MB."""
-    cells = 0
-    for record in islice(records, _SAMPLE + 1):
-        yield record
-        cells += len(record[1])
-        if cells > _SAMPLE_CELLS:
-            return
-
-
-def _is_pasted_list(sample: Sequence[Record]) -> bool:
-    """Whether this is no table but one list of addresses, with a separator after each."""
-    cells = [cell for _, row in sample for cell in row if cell]
-    goes_on = all(len(row) > 1 and not row[-1] for _, row in sample[:-1])
-    return goes_on and len(sample[0][1]) > 1 and len(cells) > 1 and all(map(is_address, cells))
-
-
-def _one_a_row(records: Iterator[Record]) -> Iterator[Record]:
-    return ((line, [cell]) for line, cells in records for cell in cells if cell)
-
-
 def _check(table: Table, choice: Choice, start: Sequence[str]) -> None:
     if not any(candidate.example for candidate in table.candidates) and (what := strange_separator(start)):
         raise not_csv(f"text with {what} between its values")
@@ -176,41 +139,6 @@ def _check(table: Table, choice: Choice, start: Sequence[str]) -> None:
         raise no_addresses(table)
     if table.certainty is Certainty.OPEN and not choice.can_ask:
         raise ambiguous(table)
-
-
-def _records(lines: Iterator[str], delimiter: str) -> Iterator[Record]:
-    """Yield each row that is not blank, with the physical line it starts on."""
-    start, taken = 1, 0
-
-    def bounded() -> Iterator[str]:
-        nonlocal taken
-        for line in lines:
-            taken += len(line)
-            if taken > _RECORD and taken > len(line):  # of one line alone, the lines have a limit of their own
-                raise _unclosed_quote(start)
-            yield line
-
-    reader = csv.reader(bounded(), delimiter=delimiter, strict=True, skipinitialspace=True)
-    try:
-        for cells in reader:
-            values = list(map(str.strip, cells))
-            if any(values):
-                yield start, values
-            start, taken = reader.line_num + 1, 0
-    except csv.Error as error:
-        if "field larger" in str(error) and reader.line_num == start:
-            sentence = f"Line {start} has a huge value: take it out and upload again."
-            raise upload_error(AudienceCode.AUDIENCE_NOT_CSV, sentence, line=start) from None
-        raise _unclosed_quote(start) from None
-
-
-def _unclosed_quote(line: int) -> BotError:
-    return upload_error(
-        AudienceCode.AUDIENCE_QUOTE,
-        f"A quote in line {line} is not closed, or stands inside a value: close it, or write it twice, and upload "
-        "the file again.",
-        line=line,
-    )
 
 
 def _sheet(
@@ -303,7 +231,7 @@ def _refuse_swallowed(line: int, cells: list[str], reading: _Reading) -> None:
     for inner in islice(inners, _LINES):
         row = next(csv.reader([inner], delimiter=reading.delimiter, skipinitialspace=True), [])
         if len(row) == reading.width and is_address(row[reading.at]):
-            raise _unclosed_quote(line)
+            raise unclosed_quote(line)
 
 
 def _row_error(line: int, cells: list[str], text: str, reading: _Reading) -> str:

@@ -49,7 +49,6 @@ _state_type = SQLModel.metadata.tables["delivery"].c.state.type
 Progress = Callable[[int], Awaitable[None]]
 """Is told how many rows are read."""
 
-
 Reject = Callable[[Rejected], None]
 """Is told of each row that is left out."""
 

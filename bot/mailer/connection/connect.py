@@ -32,10 +32,12 @@ from bot.ses import permission_check
 from bot.ses.assume_role import OpenRoleError
 from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsRole
+from bot.ses.deprovisioning import deprovision
 from bot.ses.errors import ASSUME_ROLE, SesError
-from bot.ses.operations import AccountFacts, ListedIdentity, Ses
+from bot.ses.facts import AccountFacts, ListedIdentity
+from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport, ActionCheck, OnAction, Outcome
-from bot.ses.provisioning import Provisioned, deprovision
+from bot.ses.provisioning import Provisioned
 from storage import audit, leases
 from storage.database import Database, is_unique_violation
 from storage.models import Mailer, Team, new_id

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from bot.ses.client import AwsSession
+from bot.ses.deprovisioning import deprovision
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
-from bot.ses.provisioning import Provisioned, deprovision
+from bot.ses.provisioning import Provisioned
 from storage.models import Identity, Mailer
 
 

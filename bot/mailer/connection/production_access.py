@@ -13,7 +13,8 @@ from bot.mailer.connection.codes import ConnectionCode
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import record_account
 from bot.ses.errors import ErrorKind, SesError
-from bot.ses.operations import AccountFacts, Ses
+from bot.ses.facts import AccountFacts
+from bot.ses.operations import Ses
 from storage import audit, leases
 from storage.database import Database
 from storage.models import Mailer, Team

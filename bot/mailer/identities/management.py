@@ -17,7 +17,8 @@ from bot.mailer.identities.dns_records import RecordCheck, look_up, records_of
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import announce_added, new_identity, record_identity
 from bot.ses.errors import ErrorKind, SesError
-from bot.ses.operations import IdentityFacts, Ses
+from bot.ses.facts import IdentityFacts
+from bot.ses.operations import Ses
 from bot.ses.provisioning import PREFIX
 from storage import audit, leases
 from storage.database import Database

@@ -11,7 +11,7 @@ from typing import Final
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.feedback_health import report_missing_events
 from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN, QUEUE_SETTLES, FeedbackRoute, heard_since, route_of
-from bot.mailer.readiness.rules import fact_of
+from bot.mailer.readiness.facts import fact_of
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
 from bot.ses.sns_messages import subscribe

@@ -36,7 +36,8 @@ from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from bot.mailer.monitoring.poll_fast_path import MailerSnapshot, is_unchanged, known_of, touch
 from bot.mailer.monitoring.poll_schedule import PollIntervals, RegionBreaker
 from bot.ses.errors import ErrorKind, SesError
-from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
+from bot.ses.facts import AccountFacts, IdentityFacts, ListedIdentity
+from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport
 from bot.ses.provisioning import Provisioned
 from storage import leases

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.mailer.aws_states import identity_state_of
 from bot.mailer.monitoring.incident_rules import detect_conditions
-from bot.ses.operations import AccountFacts, ListedIdentity
+from bot.ses.facts import AccountFacts, ListedIdentity
 from storage.leases import Claim
 from storage.models import Identity, Incident, Mailer
 from storage.states import Access, IdentityState, IncidentState

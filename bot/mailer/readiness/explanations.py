@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from bot.email_addresses import shown
 from bot.mailer.aws_states import awaited_until
-from bot.mailer.readiness.rules import Blocker, Confirmation, IdentityFact, MailerFacts, Readiness, SendWarning
+from bot.mailer.readiness.facts import IdentityFact, MailerFacts
+from bot.mailer.readiness.rules import Blocker, Confirmation, Readiness, SendWarning
 from bot.wording import count, duration
 from storage.states import IdentityKind
 

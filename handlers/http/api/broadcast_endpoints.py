@@ -21,7 +21,7 @@ from bot.broadcast.controls import AfterChange
 from bot.broadcast.reporting.progress import Progress
 from bot.errors import BotError
 from bot.mailer.readiness.explanations import explanation
-from handlers.http.api import requests, responses
+from handlers.http.api import broadcast_responses, requests
 from handlers.http.api.problems import Refusal
 from handlers.http.api.routing import Asked, Route, reply
 from storage import models as rows
@@ -39,7 +39,7 @@ class Sending:
     idempotency: IdempotencyKeys
 
     def sending_routes(self) -> list[Route[Any]]:
-        none, changed = requests.NoInput, {200: responses.Broadcast}
+        none, changed = requests.NoInput, {200: broadcast_responses.Broadcast}
         create = requests.BroadcastInput
         return [
             Route(
@@ -47,7 +47,7 @@ class Sending:
                 "/broadcasts",
                 "Send, now or later",
                 create,
-                {201: responses.NewBroadcast},
+                {201: broadcast_responses.NewBroadcast},
                 self.create_broadcast,
             ),
             Route("POST", "/broadcasts/{id}/pause", "Wait for a resume", none, changed, self.pause),
@@ -58,7 +58,7 @@ class Sending:
     async def create_broadcast(self, asked: Asked[requests.BroadcastInput]) -> StoredResponse:
         """Prepare it and confirm it; of what is refused nothing stays."""
         bearer, given = asked.bearer, asked.input
-        warnings: list[responses.Remark] = []
+        warnings: list[broadcast_responses.Remark] = []
 
         async def send(also: AfterChange) -> None:
             await self.broadcasts.check_room(bearer.team)
@@ -66,7 +66,7 @@ class Sending:
             draft = Draft(given.sender, given.reply_to, given.subject, given.preheader, _rich_text(given.message))
             with closing(source) if isinstance(source, Upload) else nullcontext():
                 prepared = await self.broadcasts.prepare(bearer.team, bearer.actor, draft, source, given.send_at)
-            made, warnings[:] = prepared.broadcast, responses.Remark.all_of(prepared)
+            made, warnings[:] = prepared.broadcast, broadcast_responses.Remark.all_of(prepared)
             try:
                 _check_accepted(prepared, given)
                 await self.broadcasts.confirm(bearer.team, made.id, made.version, bearer.actor, also=also)
@@ -74,7 +74,9 @@ class Sending:
                 await self.broadcasts.discard(made)
                 raise
 
-        return await self._once(asked, send, 201, lambda made: responses.NewBroadcast.with_warnings(made, warnings))
+        return await self._once(
+            asked, send, 201, lambda made: broadcast_responses.NewBroadcast.with_warnings(made, warnings)
+        )
 
     async def pause(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         return await self._steer(asked, self.broadcasts.pause)
@@ -103,7 +105,7 @@ class Sending:
         asked: Asked[Any],
         act: Callable[[AfterChange], Awaitable[None]],
         status: int = 200,
-        show: Callable[[Progress], responses.Broadcast] = responses.Broadcast.with_progress,
+        show: Callable[[Progress], broadcast_responses.Broadcast] = broadcast_responses.Broadcast.with_progress,
     ) -> StoredResponse:
         """Act, and keep the reply in the same transaction; what was answered before is answered the same."""
         seen = partial(self.idempotency.find, asked.bearer.team, asked.key, asked.raw)

@@ -17,7 +17,7 @@ from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
 from bot.suppression.suppression_list import AtAws, Suppressions
-from handlers.http.api import docs_page, requests, responses
+from handlers.http.api import broadcast_responses, docs_page, requests, responses
 from handlers.http.api.broadcast_endpoints import Sending
 from handlers.http.api.openapi import openapi
 from handlers.http.api.pagination import Cursor
@@ -60,14 +60,23 @@ class Api(Sending):
                 {200: responses.Readiness},
                 self.readiness,
             ),
-            Route("GET", "/broadcasts", "Newest first", page, {200: responses.BroadcastPage}, self.list_broadcasts),
-            Route("GET", "/broadcasts/{id}", "How far it is", none, {200: responses.Broadcast}, self.broadcast),
+            Route(
+                "GET",
+                "/broadcasts",
+                "Newest first",
+                page,
+                {200: broadcast_responses.BroadcastPage},
+                self.list_broadcasts,
+            ),
+            Route(
+                "GET", "/broadcasts/{id}", "How far it is", none, {200: broadcast_responses.Broadcast}, self.broadcast
+            ),
             Route(
                 "GET",
                 "/broadcasts/{id}/deliveries",
                 "Its recipients, one by one",
                 requests.DeliveriesInput,
-                {200: responses.DeliveryPage},
+                {200: broadcast_responses.DeliveryPage},
                 self.deliveries,
             ),
             *self.sending_routes(),
@@ -133,7 +142,9 @@ class Api(Sending):
         found = await self.lists.broadcasts(asked.bearer.team, before=before, limit=limit + 1)
         shown, cursor = _BY_AGE.page(found, limit)
         return reply(
-            responses.BroadcastPage(items=[responses.BroadcastSummary.of(row) for row in shown], next_cursor=cursor)
+            broadcast_responses.BroadcastPage(
+                items=[broadcast_responses.BroadcastSummary.of(row) for row in shown], next_cursor=cursor
+            )
         )
 
     async def broadcast(self, asked: Asked[requests.NoInput]) -> StoredResponse:
@@ -142,7 +153,7 @@ class Api(Sending):
             progress = await self.broadcasts.progress(session, row.id)
         if progress is None:
             raise Refusal.not_found()
-        return reply(responses.Broadcast.with_progress(progress))
+        return reply(broadcast_responses.Broadcast.with_progress(progress))
 
     async def deliveries(self, asked: Asked[requests.DeliveriesInput]) -> StoredResponse:
         limit, after = asked.input.limit, _BY_SEQ.read(asked.input.cursor)
@@ -151,7 +162,11 @@ class Api(Sending):
             row, state=asked.input.state, after=-1 if after is None else after, limit=limit + 1
         )
         shown, cursor = _BY_SEQ.page(found, limit)
-        return reply(responses.DeliveryPage(items=[responses.Delivery.of(one) for one in shown], next_cursor=cursor))
+        return reply(
+            broadcast_responses.DeliveryPage(
+                items=[broadcast_responses.Delivery.of(one) for one in shown], next_cursor=cursor
+            )
+        )
 
     async def list_suppressions(self, asked: Asked[requests.PageInput]) -> StoredResponse:
         limit, after = asked.input.limit, _BY_ADDRESS.read(asked.input.cursor) or ""

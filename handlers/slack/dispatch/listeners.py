@@ -8,7 +8,6 @@ supervised tasks, since an exception right after an `ack()` would swallow that a
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -16,12 +15,9 @@ from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
-from bot.mailer.codes import MailerCode
 from bot.tasks import Tasks
-from bot.teams.codes import TeamCode
 from bot.teams.directory import Teams
 from handlers.slack import ids
-from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch import channel_join
 from handlers.slack.dispatch.authorization import Authorizer, Permission
 from handlers.slack.dispatch.event import EventHandler, from_event, from_opening
@@ -34,6 +30,16 @@ from handlers.slack.dispatch.interaction import (
     from_shortcut,
     from_submission,
 )
+from handlers.slack.dispatch.registration import (
+    AS_LONG_AS_SLACK_WAITS,
+    WITHOUT_FORM,
+    AckTimeouts,
+    Call,
+    Form,
+    Handler,
+    Registered,
+    Subcommand,
+)
 from handlers.slack.dispatch.responder import ProgressView, Responder, unexpected, whisper
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Message, Modal, Reply, refusal, waiting
@@ -42,69 +48,6 @@ from storage.database import Database
 from storage.models import Team
 
 log = logging.getLogger(__name__)
-
-_NO_FORM_AFTER = {SlackCode.NOT_ALLOWED, TeamCode.NOT_FOUND, MailerCode.NO_MAILER, MailerCode.CHANGED}
-
-
-@dataclass(frozen=True, slots=True)
-class AckTimeouts:
-    """Seconds until a waiting view stands in for an answer."""
-
-    opening: float = 1.0  # a trigger lives 3 s
-    submission: float = 2.0  # Slack waits 3 s
-    slow: float = 1.0  # of a slow form: what is wrong in a field is still shown there
-
-
-AS_LONG_AS_SLACK_WAITS = AckTimeouts()
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One authorised interaction. Long work tells `waiting` how far it is."""
-
-    at: Interaction
-    team: Team
-    client: AsyncWebClient
-    waiting: ProgressView
-
-
-Handler = Callable[[Call], Awaitable[Reply]]
-
-
-@dataclass(frozen=True, slots=True)
-class Subcommand:
-    """One word of a slash command: matching and help both come from it. `opens` is the title of its modal."""
-
-    word: str
-    help: str
-    permission: Permission
-    handler: Handler
-    opens: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A modal that is submitted. `redraw` makes it again, with what was typed, when an error comes too late.
-
-    `slow`: it takes longer than Slack waits, so that the waiting view comes soon; and always, so that of what was typed
-    only that stays which `redraw` puts back.
-    """
-
-    id: ids.Form
-    permission: Permission
-    submit: Handler
-    waiting: str
-    redraw: Callable[[Call, str], Awaitable[View]] | None = None
-    slow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """What a test needs to know to walk every listener."""
-
-    kind: str
-    id: str
-    permission: Permission | None  # None: an event that nobody brings about by asking
 
 
 class Listeners:
@@ -310,7 +253,7 @@ class Listeners:
         await Responder(client, at, self._teams).update(result, view_id=at.view_id, title=shown.title)
 
     async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
-        if form.redraw is None or error.code in _NO_FORM_AFTER:
+        if form.redraw is None or error.code in WITHOUT_FORM:
             return None
         team = await self._teams.get(at.ref.team_id, at.workspace)
         return await form.redraw(Call(at, team, client, ProgressView(client)), error.text)

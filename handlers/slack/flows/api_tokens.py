@@ -3,7 +3,8 @@
 from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Listeners, Subcommand
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Subcommand
 from handlers.slack.views import api_tokens as views
 from handlers.slack.views.blocks import Modal, Reply
 from storage.sealing import Secret

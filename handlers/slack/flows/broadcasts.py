@@ -16,7 +16,8 @@ from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Subcommand
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Handler, Subcommand
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import (
     READING,

@@ -6,13 +6,14 @@ from slack_sdk.models.views import View
 
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.broadcasts import Draft, Upload
+from bot.mailer.readiness.facts import usable
 from bot.mailer.readiness.overview import Overview
-from bot.mailer.readiness.rules import Blocker, usable
+from bot.mailer.readiness.rules import Blocker
 from bot.services import Services
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.dispatch.interaction import Values
-from handlers.slack.dispatch.listeners import Call
+from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import Download
 from handlers.slack.flows.mentions import with_known_names, with_names
 from handlers.slack.views import compose as views

@@ -13,7 +13,8 @@ from bot.ses.permission_check import AccessReport, ActionCheck, OnAction
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.dispatch.responder import ProgressView
 from handlers.slack.text import esc
 from handlers.slack.views import connect as views

@@ -6,7 +6,8 @@ from bot.mailer.identities.dns_records import records_of
 from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.text import esc
 from handlers.slack.views import identities as views
 from handlers.slack.views.blocks import Modal, Reply, page, said, section

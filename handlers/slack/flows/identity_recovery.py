@@ -6,7 +6,8 @@ from bot.mailer.identities.recovery_state import StaleActionError
 from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form
 from handlers.slack.text import esc
 from handlers.slack.views import identity_recovery as views
 from handlers.slack.views.blocks import Modal, Reply

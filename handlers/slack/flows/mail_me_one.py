@@ -7,7 +7,8 @@ from bot.email_addresses import parse_addresses
 from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form
 from handlers.slack.views import mail_me_one as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.compose import test_sent

@@ -7,7 +7,8 @@ from bot.mailer.connection.production_access import CONTACTS_LIMIT, Application
 from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.views import production_access as views
 from handlers.slack.views.blocks import Modal, Reply, page, section
 

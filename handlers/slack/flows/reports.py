@@ -6,7 +6,8 @@ from bot.broadcast.resend import What
 from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Handler, Listeners, Subcommand
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Handler, Subcommand
 from handlers.slack.views import reports as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.broadcast_message import progress

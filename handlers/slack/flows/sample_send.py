@@ -7,7 +7,8 @@ from bot.mailer.readiness.rules import Blocker
 from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.flows.compose import fresh_overview, hint, starting_point, to_begin_with, to_send, typed
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply

@@ -2,7 +2,7 @@
 
 from bot.services import Services
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Subcommand
+from handlers.slack.dispatch.registration import Call, Subcommand
 from handlers.slack.views.blocks import Reply
 from handlers.slack.views.status_card import card, help_text
 

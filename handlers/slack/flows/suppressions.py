@@ -3,7 +3,7 @@
 from bot.email_addresses import parse_address
 from bot.services import Services
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Subcommand
+from handlers.slack.dispatch.registration import Call, Subcommand
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Reply, said
 

@@ -11,7 +11,8 @@ from bot.teams.settings import ChangedMeanwhileError, TeamSettings, etag
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Call, Form, Listeners, Subcommand
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.views import team_settings as views
 from handlers.slack.views.audit_log import history

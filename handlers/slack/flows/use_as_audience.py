@@ -14,7 +14,8 @@ from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Body
-from handlers.slack.dispatch.listeners import Call, Form, Listeners
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import READING, broadcast_form, fresh_overview, starting_point, upload_of
 from handlers.slack.outbound.rejected_rows import send_rejects

@@ -13,8 +13,9 @@ from bot.broadcast.reporting.timeline import is_settled, timeline_of
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.mailer.identities.dns_records import records_of, zone_file
 from handlers.slack.file_transfer import Upload
+from handlers.slack.outbound import delivery_chart
 from handlers.slack.outbound.file_uploader import NotReady
-from handlers.slack.views import delivery_chart, reports
+from handlers.slack.views import reports
 from storage.database import Database
 from storage.models import Broadcast, Identity, Mailer, Outbox
 from storage.states import IdentityState

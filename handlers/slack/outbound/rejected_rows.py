@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.broadcast.audience.rejected_rows import RejectedRows
 from bot.wording import count
-from handlers.slack.dispatch.listeners import Call
+from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import Files, Upload
 from handlers.slack.views.blocks import said
 

@@ -17,12 +17,11 @@ from slack_sdk.models.views import View
 from bot.mailer.connection.credential_input import noun
 from bot.ses.cloudformation import FILE_NAME, RoleOffer, template
 from bot.ses.iam_policy import THIS_USER, policy_json
-from bot.ses.permission_check import AccessReport
+from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from bot.ses.regions import regions
 from handlers.slack import ids
 from handlers.slack.text import code, esc, in_code
 from handlers.slack.views.blocks import buttons, field, form, labelled, section
-from handlers.slack.views.permission_results import ticks
 from storage.states import SignIn
 
 DEFAULT_REGION = "us-east-1"
@@ -191,3 +190,29 @@ def code_blocks(text: str) -> Sequence[Block]:
             parts.append("")
         parts[-1] += line
     return [section(f"```{part.rstrip()}```") for part in parts]
+
+
+ACTIONS_A_SECTION = 14  # keeps a section of ticks below Slack's 3,000 characters
+_OUTCOME_MARKS = {
+    Outcome.OK: ":white_check_mark:",
+    Outcome.MISSING: ":x:",
+    Outcome.SKIPPED: ":heavy_minus_sign:",
+    Outcome.UNKNOWN: ":grey_question:",
+}
+
+
+_OUTCOME_WORDS = {
+    Outcome.OK: "allowed",
+    Outcome.MISSING: "missing",
+    Outcome.SKIPPED: "checked when used",
+    Outcome.UNKNOWN: "AWS did not say",
+}
+
+
+def ticks(steps: Sequence[ActionCheck]) -> list[Block]:
+    lines = [
+        f"{_OUTCOME_MARKS[step.outcome]} {code(step.action)} {_OUTCOME_WORDS[step.outcome]}"
+        f"{'' if step.required else ' (optional)'}"
+        for step in steps
+    ]
+    return [section("\n".join(lines[at : at + ACTIONS_A_SECTION])) for at in range(0, len(lines), ACTIONS_A_SECTION)]

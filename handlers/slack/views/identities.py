@@ -1,19 +1,21 @@
 """Identities: the form, the DNS records in a form one can copy, and what *Check now* found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement
 from slack_sdk.models.views import View
 
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.identities.dns_records import DMARC, Found, Record, RecordCheck
+from bot.mailer.identities.feedback_forwarding import needs_consent
 from bot.mailer.identities.recovery_state import Intent
 from handlers.slack import ids
 from handlers.slack.text import code, code_block, esc, mention, when
 from handlers.slack.views.blocks import Message, button, buttons, context, field, form, page, section
-from storage.models import Identity
+from storage.models import Identity, Mailer
 from storage.states import IdentityKind, IdentityState
 
+DETAILED_SHOWN = 5  # with buttons of their own, in one message
 ADD_TITLE = "Add identity"
 
 _MARKS = {
@@ -205,3 +207,25 @@ def _how(row: Identity) -> str:
     how = "It was in the AWS account already and was adopted" if row.adopted else "Added"
     place = f", in the place of {esc(row.replaces)}" if row.replaces else ""
     return f"{how} by {mention(row.added_by)}{place}"
+
+
+def forwarding_consent(mailer: Mailer, managed: Iterable[Identity]) -> list[Block]:
+    """Each adopted identity whose mails about bounces a person may let Mailroom switch off."""
+    asked = [row for row in managed if needs_consent(mailer, row)]
+    return [
+        block
+        for row in asked[:DETAILED_SHOWN]
+        for block in (
+            section(
+                f":incoming_envelope: AWS mails every bounce and complaint of *{esc(row.name)}* to the address that a "
+                "mail came from, too. Mailroom hears of them by events, so these mails can be switched off at AWS. The "
+                "identity was there before Mailroom: say yes only if no other program reads them. *Delete mailer* "
+                "switches them on again."
+            ),
+            buttons(
+                button(
+                    ids.Button.DISABLE_FORWARDING, "Switch these mails off", ids.Ref(row.team_id, row.id, row.version)
+                )
+            ),
+        )
+    ]

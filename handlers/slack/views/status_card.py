@@ -6,7 +6,6 @@ from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
 
 from bot.mailer.aws_errors import access_lost
-from bot.mailer.identities.feedback_forwarding import needs_consent
 from bot.mailer.monitoring.feedback_route import FeedbackRoute, is_being_set_up, route_of
 from bot.mailer.readiness.explanations import NextStep
 from bot.mailer.readiness.overview import Item, Overview, checklist
@@ -18,14 +17,13 @@ from handlers.slack.text import bar, code, esc, when
 from handlers.slack.views.alerts import headline
 from handlers.slack.views.blocks import Message, button, buttons, context, header, page, section
 from handlers.slack.views.connect import place
-from handlers.slack.views.identities import check_button, line, mend_buttons
+from handlers.slack.views.identities import DETAILED_SHOWN, check_button, forwarding_consent, line, mend_buttons
 from handlers.slack.views.sender_rules import rules_button
-from storage.models import Identity, Mailer
+from storage.models import Mailer
 from storage.states import Access, Production, Sending
 
 IDENTITIES_SHOWN = 10
 INCIDENTS_SHOWN = 5
-FAILING_SHOWN = 5  # each with two buttons
 LISTED = 40  # of them in a modal, which takes 100 blocks
 
 _ACCESS = {
@@ -100,7 +98,7 @@ def card(overview: Overview, *, one_click: bool = True) -> Message:
             section(f"*Identities*\n{_identities(overview)}", accessory=rules_button(overview.team.id)),
             *_failing(overview),
             *_shaky(overview),
-            *_forwarding(mailer, overview.managed),
+            *forwarding_consent(mailer, overview.managed),
             section(f"*Daily quota*\n{quota(mailer)}"),
             section(f"*Feedback*\n{_feedback(mailer)}"),
             *_missing_optional(mailer),
@@ -201,7 +199,7 @@ def help_text(command: str, words: Iterable[tuple[str, str]], *, unknown: str = 
 
 
 def _identities(overview: Overview) -> str:
-    apart = (*overview.failing[:FAILING_SHOWN], *overview.shaky[:FAILING_SHOWN])
+    apart = (*overview.failing[:DETAILED_SHOWN], *overview.shaky[:DETAILED_SHOWN])
     rows = [row for row in overview.managed if row not in apart]
     others = len(overview.identities) - len(overview.managed)
     lines = [line(row) for row in rows[:IDENTITIES_SHOWN]]
@@ -212,7 +210,7 @@ def _identities(overview: Overview) -> str:
     return "\n".join(lines) or ("None that is sound" if apart else "None yet")
 
 
-def _failing(overview: Overview, most: int = FAILING_SHOWN) -> list[Block]:
+def _failing(overview: Overview, most: int = DETAILED_SHOWN) -> list[Block]:
     """Each identity that failed, with the buttons that mend it."""
     return [block for row in overview.failing[:most] for block in (section(f"{line(row)}."), mend_buttons(row))]
 
@@ -221,35 +219,13 @@ def _shaky(overview: Overview) -> list[Block]:
     """Each identity that AWS may soon refuse, with what finds out why."""
     return [
         block
-        for row in overview.shaky[:FAILING_SHOWN]
+        for row in overview.shaky[:DETAILED_SHOWN]
         for block in (
             section(
                 f"{line(row)}, since {when(row.state_since)}. If they stay away AWS takes its verification back: "
                 "*Check now* says which one is missing or wrong."
             ),
             buttons(check_button(row, primary=False)),
-        )
-    ]
-
-
-def _forwarding(mailer: Mailer, managed: Iterable[Identity]) -> list[Block]:
-    """Each adopted identity whose mails about bounces a person may let Mailroom switch off."""
-    asked = [row for row in managed if needs_consent(mailer, row)]
-    return [
-        block
-        for row in asked[:FAILING_SHOWN]
-        for block in (
-            section(
-                f":incoming_envelope: AWS mails every bounce and complaint of *{esc(row.name)}* to the address that a "
-                "mail came from, too. Mailroom hears of them by events, so these mails can be switched off at AWS. The "
-                "identity was there before Mailroom: say yes only if no other program reads them. *Delete mailer* "
-                "switches them on again."
-            ),
-            buttons(
-                button(
-                    ids.Button.DISABLE_FORWARDING, "Switch these mails off", ids.Ref(row.team_id, row.id, row.version)
-                )
-            ),
         )
     ]
 

@@ -13,7 +13,8 @@ from bot.mailer.credential_store import CredentialStore
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.ses.errors import ErrorKind, SesError
-from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
+from bot.ses.facts import AccountFacts, IdentityFacts, ListedIdentity
+from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from bot.ses.provisioning import Provisioned
 from storage.database import Database

@@ -7,7 +7,7 @@ from PIL import Image
 from sqlmodel import col, update
 
 from bot.broadcast.reporting.timeline import Timeline, is_settled, timeline_of
-from handlers.slack.views import delivery_chart
+from handlers.slack.outbound import delivery_chart
 from storage.models import Broadcast, Delivery
 from storage.states import DeliveryState
 from tests.databases import Clock

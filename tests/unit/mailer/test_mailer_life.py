@@ -21,7 +21,8 @@ from bot.mailer.monitoring.incident_rules import detect_conditions
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.ses.errors import ErrorKind, SesError
-from bot.ses.operations import AccountFacts, IdentityFacts, ListedIdentity, Ses
+from bot.ses.facts import AccountFacts, IdentityFacts, ListedIdentity
+from bot.ses.operations import Ses
 from storage import leases
 from storage.database import Database
 from storage.models import Audit, Identity, Mailer, Team

@@ -13,20 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.mailer.readiness.facts import IdentityFact, MailerFacts, covering, facts_from, stale_after, usable
 from bot.mailer.readiness.rules import (
     Blocker,
     Confirmation,
-    IdentityFact,
-    MailerFacts,
     RecipientRule,
     SendWarning,
-    covering,
     estimated_duration,
-    facts_from,
     readiness,
     sandbox_refusals,
-    stale_after,
-    usable,
 )
 from storage.models import Identity, Mailer
 from storage.states import Access, DmarcState, IdentityKind, IdentityState, Production, Sending, SendKind

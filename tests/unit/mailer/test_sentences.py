@@ -4,15 +4,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.mailer.readiness.explanations import NextStep, ReadinessCode, about, at, explain, explanation
-from bot.mailer.readiness.rules import (
-    Blocker,
-    Confirmation,
-    IdentityFact,
-    MailerFacts,
-    Readiness,
-    SendWarning,
-    readiness,
-)
+from bot.mailer.readiness.facts import IdentityFact, MailerFacts
+from bot.mailer.readiness.rules import Blocker, Confirmation, Readiness, SendWarning, readiness
 from storage.states import Access, DmarcState, IdentityKind, IdentityState, Production, Sending, SendKind
 
 NOW = datetime(2026, 11, 24, 4, 5, tzinfo=UTC)

@@ -10,7 +10,8 @@ from sqlmodel import col, select, update
 
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.poll_schedule import PollIntervals
-from bot.ses.operations import ListedIdentity, Ses
+from bot.ses.facts import ListedIdentity
+from bot.ses.operations import Ses
 from storage import leases
 from storage.database import Database
 from storage.models import Identity, Mailer, Poll

@@ -9,9 +9,9 @@ import pytest
 
 from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsKey
+from bot.ses.deprovisioning import deprovision
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.permission_check import NEW_KEY_SETTLES_SECONDS, AccessReport, ActionCheck, Outcome, check, recheck
-from bot.ses.provisioning import deprovision
 from storage.sealing import Secret
 from tests.playground.aws import ACCOUNT, AwsPlayground, How, Rules
 from tests.unit.ses.conftest import REGION, SignIn, Ticker, aws_key

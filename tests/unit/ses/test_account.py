@@ -6,7 +6,8 @@ import pytest
 
 from bot.ses import operations
 from bot.ses.errors import ErrorKind, SesError
-from bot.ses.operations import ListedIdentity, Ses
+from bot.ses.facts import ListedIdentity
+from bot.ses.operations import Ses
 from storage.states import IdentityKind
 from tests.playground.aws import AwsPlayground
 from tests.unit.ses.conftest import SignIn

@@ -20,11 +20,11 @@ MIGRATE_AND_HANG = """
 import asyncio, sys
 from sqlalchemy import NullPool
 from sqlalchemy.engine import make_url
-from storage import database, migrations
+from storage import engines, migrations
 
 async def main(url):
-    make = database._sqlite if url.drivername == database.SQLITE else database._postgresql
-    options = {"begin": "BEGIN IMMEDIATE"} if url.drivername == database.SQLITE else {}
+    make = engines.sqlite_engine if url.drivername == engines.SQLITE else engines.postgresql_engine
+    options = {"begin": "BEGIN IMMEDIATE"} if url.drivername == engines.SQLITE else {}
     async with make(url, poolclass=NullPool, **options).begin() as connection:
         await connection.run_sync(migrations.upgrade)
         print("migrated, not committed", flush=True)

@@ -1,0 +1,84 @@
+"""What a flow registers: subcommands, forms and handlers, and what a handler gets."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from slack_sdk.models.views import View
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.mailer.codes import MailerCode
+from bot.teams.codes import TeamCode
+from handlers.slack import ids
+from handlers.slack.codes import SlackCode
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.interaction import (
+    Interaction,
+)
+from handlers.slack.dispatch.responder import ProgressView
+from handlers.slack.views.blocks import Reply
+from storage.models import Team
+
+WITHOUT_FORM: Final = {SlackCode.NOT_ALLOWED, TeamCode.NOT_FOUND, MailerCode.NO_MAILER, MailerCode.CHANGED}
+"""Errors after which a form is not shown again: what it was about is gone, or not theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AckTimeouts:
+    """Seconds until a waiting view stands in for an answer."""
+
+    opening: float = 1.0  # a trigger lives 3 s
+    submission: float = 2.0  # Slack waits 3 s
+    slow: float = 1.0  # of a slow form: what is wrong in a field is still shown there
+
+
+AS_LONG_AS_SLACK_WAITS = AckTimeouts()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authorised interaction. Long work tells `waiting` how far it is."""
+
+    at: Interaction
+    team: Team
+    client: AsyncWebClient
+    waiting: ProgressView
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """One word of a slash command: matching and help both come from it. `opens` is the title of its modal."""
+
+    word: str
+    help: str
+    permission: Permission
+    handler: Handler
+    opens: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A modal that is submitted. `redraw` makes it again, with what was typed, when an error comes too late.
+
+    `slow`: it takes longer than Slack waits, so that the waiting view comes soon; and always, so that of what was typed
+    only that stays which `redraw` puts back.
+    """
+
+    id: ids.Form
+    permission: Permission
+    submit: Handler
+    waiting: str
+    redraw: Callable[[Call, str], Awaitable[View]] | None = None
+    slow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a test needs to know to walk every listener."""
+
+    kind: str
+    id: str
+    permission: Permission | None  # None: an event that nobody brings about by asking
