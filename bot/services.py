@@ -15,6 +15,7 @@ from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.identity_dependents import IdentityDependents
 from bot.broadcast.mail_me_one import MailMeOne
 from bot.broadcast.preflight import Preflight
+from bot.broadcast.preview import Previews
 from bot.broadcast.reporting.history import Reports
 from bot.broadcast.resend import Resends
 from bot.dashboard import Dashboard
@@ -42,9 +43,9 @@ from bot.mailer.readiness.overview import Overviews
 from bot.ses.client import SesClients
 from bot.ses.sns_messages import Certificates, Fetch
 from bot.settings import Settings
+from bot.signed_tokens import Key
 from bot.suppression.account_list_sync import AccountListSync
 from bot.suppression.suppression_list import Suppressions
-from bot.suppression.unsubscribe_links import Key
 from bot.teams.directory import Teams
 from bot.teams.settings import TeamRules
 from storage.database import Database
@@ -149,6 +150,7 @@ class Services:
             public_url=settings.public_url,
         )
         self.mail_me_one = MailMeOne(db, now, self.broadcasts)
+        self.previews = Previews(db, now, self.link_keys, self.public_url)
         self.audiences = Audiences(db, now)
         self.resends = Resends(db, now, preflight)
         self.reports = Reports(db, now)

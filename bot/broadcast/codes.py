@@ -16,6 +16,11 @@ class BroadcastCode(Code):
         "Bounces or complaints stopped this broadcast: only a team admin can resume it.",
     )
     WAITING = "WAITING"
+    LINK_EXPIRED = (
+        "LINK_EXPIRED",
+        "This link was good for an hour.",
+        "Press See it again.",
+    )
     NO_SUCH_LINE = (
         "NO_SUCH_LINE",
         "No recipient stands in this line of the file.",

@@ -11,7 +11,7 @@ from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.rejected_rows import RejectedRows
 from bot.broadcast.audience.store import Progress, no_progress
 from bot.broadcast.codes import BroadcastCode
-from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template, render
+from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.message import CompiledMessage, named_address
 from bot.broadcast.content.rich_text import typed_texts
@@ -19,7 +19,6 @@ from bot.broadcast.content.warnings import Remark
 from bot.email_addresses import parse_address
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
-from bot.suppression.unsubscribe_links import unsubscribe_url
 from storage.models import Audience, Broadcast, Team
 from storage.states import SendKind
 
@@ -139,9 +138,7 @@ def compile_draft(
 
 def sample(fixed: CompiledMessage, address: str, values: Sequence[str]) -> Sample:
     """Render one recipient's mail, with a link that leads nowhere."""
-    url = unsubscribe_url(fixed.public_url, "…") if fixed.public_url else ""
-    data = fixed.message.data(dict(zip(fixed.columns, values, strict=False)), url)
-    rendered = render(fixed.message, data)
+    rendered = fixed.sample(values)
     return Sample(address, rendered.subject, rendered.text, len(rendered.html.encode()))
 
 

@@ -19,8 +19,9 @@ from bot.email_addresses import address_key
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.ses.errors import ErrorKind, SesError
+from bot.signed_tokens import Key
 from bot.suppression.codes import SuppressionCode
-from bot.suppression.unsubscribe_links import Key, LinkSubject, read_token
+from bot.suppression.unsubscribe_links import LinkSubject, read_token
 from storage import audit
 from storage.database import Database, insert_into
 from storage.models import Delivery, Suppression, Team, new_id

@@ -1,19 +1,14 @@
 """Unsubscribe links: who may be taken off is in the link itself, signed, so that nobody can guess another's."""
 
-import binascii
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-Key = tuple[str, bytes]  # its id, and 256 secret bits for this purpose alone (storage.link_keys)
+from bot.signed_tokens import Key, sign, verify
 
 _PURPOSE = b"mailroom unsubscribe 1\0"
-_MAC_BYTES = 16
 _ID_BYTES = 16
 _SEQ_BYTES = 4
-_TOKEN_LIMIT = 512  # characters; longer ones are not ours
 
 TEST_SEQ = 0  # stands in the link of a test, which is nobody's: recipients are counted from 1
 
@@ -34,41 +29,17 @@ class LinkSubject:
 
 def make_token(keys: Sequence[Key], recipient: LinkSubject) -> str:
     """Return a URL-safe token for a recipient, signed with the first key: 72 characters with a key id of two."""
-    key_id, key = keys[0]
-    claim = (
-        bytes.fromhex(recipient.team_id)
-        + bytes.fromhex(recipient.broadcast_id)
-        + recipient.seq.to_bytes(_SEQ_BYTES)
-        + key_id.encode()
-    )
-    return urlsafe_b64encode(_mac(key, claim) + claim).rstrip(b"=").decode()
+    ids = bytes.fromhex(recipient.team_id) + bytes.fromhex(recipient.broadcast_id)
+    return sign(keys, _PURPOSE, ids + recipient.seq.to_bytes(_SEQ_BYTES))
 
 
 def read_token(keys: Sequence[Key], token: str) -> LinkSubject | None:
     """Return whom a token is for, or None for one that no key of ours has signed, in time that tells nothing."""
-    signed = _decode(token)
-    mac, claim = signed[:_MAC_BYTES], signed[_MAC_BYTES:]
-    team, rest = claim[:_ID_BYTES], claim[_ID_BYTES:]
-    broadcast, seq, key_id = rest[:_ID_BYTES], rest[_ID_BYTES : _ID_BYTES + _SEQ_BYTES], rest[_ID_BYTES + _SEQ_BYTES :]
-    for known_id, key in keys:
-        if hmac.compare_digest(mac, _mac(key, claim)) and known_id.encode() == key_id:
-            return LinkSubject(team.hex(), broadcast.hex(), int.from_bytes(seq))
-    return None
-
-
-def _mac(key: bytes, claim: bytes) -> bytes:
-    return hmac.digest(key, _PURPOSE + claim, "sha256")[:_MAC_BYTES]
-
-
-def _decode(token: str) -> bytes:
-    """Return the bytes of a token in its one spelling, or none: base64 alone would let several stand for the same."""
-    if len(token) > _TOKEN_LIMIT or not token.isascii():
-        return b""
-    try:
-        signed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    except binascii.Error:
-        return b""
-    return signed if urlsafe_b64encode(signed).rstrip(b"=").decode() == token else b""
+    claim = verify(keys, _PURPOSE, token, 2 * _ID_BYTES + _SEQ_BYTES)
+    if claim is None:
+        return None
+    team, broadcast, seq = claim[:_ID_BYTES], claim[_ID_BYTES : 2 * _ID_BYTES], claim[2 * _ID_BYTES :]
+    return LinkSubject(team.hex(), broadcast.hex(), int.from_bytes(seq))
 
 
 def unsubscribe_url(public_url: str, token: str) -> str:

@@ -15,6 +15,7 @@ from handlers.http.api.routing import Server
 from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Check, Health
 from handlers.http.metrics import MetricsPage
+from handlers.http.preview import PreviewPages
 from handlers.http.server import MAX_BODY, SlackInbound, application
 from handlers.http.sns import SnsMessages
 from handlers.http.unsubscribe import UnsubscribePages
@@ -85,7 +86,10 @@ class HttpListener:
             per_address=PerAddress(Rate(now, per_second=100, burst=1_000), self._settings.mailroom_proxies),
             health=Health(self._checks, {"database": self._check_database}, self._seconds),
             metrics=MetricsPage(lambda: measure(services.db, now()), self._version, self._seconds),
-            pages=UnsubscribePages(suppressions.whose, suppressions.unsubscribe),
+            pages=(
+                UnsubscribePages(suppressions.whose, suppressions.unsubscribe),
+                PreviewPages(services.previews.open),
+            ),
             api=self._api(),
             sns=SnsMessages(services.sns_webhook.handle) if self._settings.public_url else None,
             slack=self._slack,

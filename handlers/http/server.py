@@ -14,6 +14,7 @@ from handlers.http.api.routing import MOUNTED
 from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Health
 from handlers.http.metrics import MetricsPage
+from handlers.http.preview import PreviewPages
 from handlers.http.sns import SnsMessages
 from handlers.http.unsubscribe import UnsubscribePages
 
@@ -40,7 +41,7 @@ def application(
     per_address: PerAddress,
     health: Health,
     metrics: MetricsPage,
-    pages: UnsubscribePages,
+    pages: tuple[UnsubscribePages, PreviewPages],
     api: web.Application,
     sns: SnsMessages | None,
     slack: SlackInbound | None,
@@ -52,8 +53,10 @@ def application(
     app.router.add_get("/healthz", health.alive)
     app.router.add_get("/readyz", health.ready)
     app.router.add_get("/metrics", metrics.show)
-    app.router.add_get("/u/{token}", pages.show)
-    app.router.add_post("/u/{token}", pages.unsubscribe)
+    unsubscribing, previews = pages
+    app.router.add_get("/u/{token}", unsubscribing.show)
+    app.router.add_post("/u/{token}", unsubscribing.unsubscribe)
+    app.router.add_get("/p/{token}", previews.show)
     app.add_subapp(MOUNTED, api)
     if sns is not None:
         app.router.add_post("/sns/{connection}", sns.take)

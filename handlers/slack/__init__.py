@@ -13,6 +13,7 @@ from handlers.slack.flows.connect import ConnectFlow
 from handlers.slack.flows.identities import IdentityFlow
 from handlers.slack.flows.identity_recovery import IdentityRecoveryFlow
 from handlers.slack.flows.mail_me_one import MailMeOneFlow
+from handlers.slack.flows.preview import PreviewFlow
 from handlers.slack.flows.production_access import ProductionAccessFlow
 from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
@@ -35,6 +36,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     AlertFlow(services).register(listeners)
     SenderRulesFlow(services).register(listeners)
     MailMeOneFlow(services).register(listeners)
+    PreviewFlow(services, files).register(listeners)
     UseAsAudienceFlow(services, files).register(listeners)
     reports, audiences = ReportFlow(services), AudienceFlow(services)
     for flow in (connect, identities, production, tests, broadcasts, reports, audiences, api):

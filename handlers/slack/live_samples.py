@@ -4,6 +4,7 @@ from slack_sdk.models.views import View
 
 from bot.broadcast.draft import Draft
 from bot.broadcast.mail_me_one import Offered, Why
+from bot.broadcast.preview import LINK_LIVES
 from bot.broadcast.reporting.history import ReportPage
 from bot.dashboard import Standing
 from bot.errors import BotError
@@ -48,6 +49,7 @@ from handlers.slack.views import (
     identity_recovery,
     mail_me_one,
     notices,
+    preview,
     production_access,
     reports,
     sender_rules,
@@ -116,6 +118,8 @@ def _modals() -> dict[str, View]:
         "mail_me_one.mail_me_one_form": mail_me_one.mail_me_one_form(
             REF, [Offered(Why.LONGEST, 1, "ann@example.com")], send_to="me@example.com"
         ),
+        "preview.preview_link": preview.preview_link("https://mailroom.example.com/p/x", LINK_LIVES),
+        "preview.preview_sent": preview.preview_sent(sent=True),
         "sender_rules.sender_rules": sender_rules.sender_rules(sample_sender_rules(), REF),
         "status_card.looked": status_card.looked(sample_overview()),
         "team_settings.admins_form": team_settings.admins_form(REF, []),

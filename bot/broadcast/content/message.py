@@ -11,11 +11,11 @@ from cachetools import LRUCache
 from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
-from bot.broadcast.content.ses_template import Template
+from bot.broadcast.content.ses_template import Rendered, Template, render
 from bot.ses.bulk_send import BulkEntry, BulkTemplate
+from bot.signed_tokens import Key
 from bot.suppression.unsubscribe_links import (
     TEST_SEQ,
-    Key,
     LinkSubject,
     make_token,
     unsubscribe_headers,
@@ -55,6 +55,11 @@ class CompiledMessage:
     public_url: str  # empty: unsubscribing goes by mail
     columns: tuple[str, ...]
     message: Template
+
+    def sample(self, values: Sequence[str]) -> Rendered:
+        """Return the mail of a recipient with these values, with a link that leads nowhere."""
+        url = unsubscribe_url(self.public_url, "…") if self.public_url else ""
+        return render(self.message, self.message.data(dict(zip(self.columns, values, strict=False)), url))
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -221,7 +221,7 @@ def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent
         *([section(timing)] if (timing := _timing(prepared)) else []),
         *cost(prepared),
         *_samples(prepared),
-        buttons(button(ids.Button.MAIL_ME_ONE, "Mail me one", ref)),
+        buttons(button(ids.Button.MAIL_ME_ONE, "Mail me one", ref), button(ids.Button.SEE_IT, "See it", ref)),
         *ticks(prepared.readiness, ref),
     ]
     if not one_click:

@@ -17,6 +17,7 @@ from handlers.http.api.routing import Server
 from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Health
 from handlers.http.metrics import MetricsPage
+from handlers.http.preview import PreviewPages
 from handlers.http.server import application
 from handlers.http.sns import SnsMessages
 from handlers.http.unsubscribe import UnsubscribePages
@@ -132,7 +133,7 @@ def everything(tokens: NoTokens, clock: Clock, limit: Rate) -> web.Application:
         per_address=PerAddress(limit, proxies=0),
         health=Health({}, {}, lambda: 0),
         metrics=MetricsPage(cast("Any", None), "", lambda: 0),
-        pages=UnsubscribePages(lambda _token: None, cast("Any", None)),
+        pages=(UnsubscribePages(lambda _token: None, cast("Any", None)), PreviewPages(cast("Any", None))),
         api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited(clock), unlimited(clock))),
         sns=SnsMessages(refuses),
         slack=cast("Any", refuses),

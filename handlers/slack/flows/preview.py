@@ -1,0 +1,53 @@
+"""*See it*, in *Check and send*: a link to the preview page, or, without a public address, the mail as a file."""
+
+import logging
+from io import BytesIO
+
+from aiohttp import ClientError
+from slack_sdk.errors import SlackApiError
+
+from bot.broadcast.controls import require_version
+from bot.broadcast.preview import LINK_LIVES
+from bot.services import Services
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call
+from handlers.slack.file_transfer import Files, Upload
+from handlers.slack.text import esc
+from handlers.slack.views import preview as views
+from handlers.slack.views.blocks import Modal, Reply, said
+from storage.models import Broadcast
+from storage.states import BroadcastState
+
+log = logging.getLogger(__name__)
+
+
+class PreviewFlow:
+    def __init__(self, services: Services, files: Files) -> None:
+        self._services = services
+        self._files = files
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.SEE_IT, Permission.SEND, self.see)
+
+    async def see(self, call: Call) -> Reply:
+        ref = call.at.ref
+        broadcast = await self._services.broadcasts.get(call.team, ref.record_id)
+        require_version(broadcast, call.team, ref.version, {BroadcastState.DRAFT})
+        if self._services.public_url:
+            return Modal(views.preview_link(self._services.previews.link(broadcast), LINK_LIVES), above=True)
+        return Modal(views.preview_sent(sent=await self._send_file(call, broadcast)), above=True)
+
+    async def _send_file(self, call: Call, broadcast: Broadcast) -> bool:
+        """Return whether the person has it; a channel has guests, so it comes in a direct message."""
+        preview = await self._services.previews.of(broadcast)
+        upload = Upload("mail.html", "How the mail looks", BytesIO(preview.mail.html.encode()))
+        what = said(f":eyes: How “{esc(preview.mail.subject, 200)}” looks to {esc(preview.address)}.")
+        try:
+            posted = await call.client.chat_postMessage(channel=call.at.user_id, **what.payload())
+            await self._files.upload(call.client, upload, str(posted["channel"]), None)
+        except (SlackApiError, ClientError, TimeoutError, OSError) as error:
+            log.warning("a preview was not delivered: %s", error)
+            return False
+        return True

@@ -1,0 +1,32 @@
+"""*See it*: the link to the page, or where the file went."""
+
+from datetime import timedelta
+
+from slack_sdk.models.views import View
+
+from bot.wording import duration
+from handlers.slack.views.blocks import context, page, section
+
+TITLE = "See it"
+
+
+def preview_link(url: str, lives: timedelta) -> View:
+    return page(
+        TITLE,
+        [
+            section(f":eyes: <{url}|Open the mail in a browser>"),
+            context(
+                f"The link works for {duration(lives.total_seconds())}, for whoever has it: it shows the recipients' "
+                "addresses and what the file says of them."
+            ),
+        ],
+    )
+
+
+def preview_sent(*, sent: bool) -> View:
+    says = (
+        ":inbox_tray: You have the first recipient's mail as a file, in a direct message: open it in a browser."
+        if sent
+        else ":warning: Slack did not take the file: try again in a minute."
+    )
+    return page(TITLE, [section(says)])
