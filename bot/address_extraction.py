@@ -1,4 +1,4 @@
-"""What stands around an address where people keep it, taken off: a name, brackets, quotes, a link, what nobody sees."""
+"""Extracts an address from what surrounds it: a name, brackets, quotes, a link, invisible characters."""
 
 import re
 

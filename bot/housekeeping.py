@@ -1,4 +1,4 @@
-"""What has to be done from time to time for the database alone."""
+"""Periodic upkeep of the database."""
 
 import logging
 from datetime import timedelta
@@ -20,13 +20,13 @@ class Housekeeping:
         self._audiences = audiences
 
     async def rouse(self) -> None:
-        """Make due what would otherwise wait for ever."""
+        """Make messages due that would otherwise wait for ever."""
         async with self._db.write() as session:
             if forgotten := await leases.rouse(session, self._db.now()):
                 log.error("messages were behind and never due: %s", ", ".join(forgotten))
 
     async def purge(self) -> None:
-        """Delete what nobody needs any more."""
+        """Delete what is no longer needed."""
         async with self._db.write() as session:
             await leases.forget_seen(session, self._db.now() - REMEMBER_REQUESTS)
         await self._connect_drafts.forget()

@@ -1,6 +1,6 @@
 """Answers of AWS and Slack that are on no list here: each is logged once and counted.
 
-Whoever met one treats it as its most careful neighbour, so that a new word neither opens a gate nor stops the watch.
+The caller treats it as its most careful neighbour, so that a new word neither opens a gate nor stops the watch.
 What is kept is bounded: past that, answers are counted as `other` and logged no more.
 """
 

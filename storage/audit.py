@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from storage.models import Audit
 
 MAILROOM: Final = "mailroom"
-"""The actor of what nobody asked for. All others are people, by their Slack user id, or:"""
+"""The actor of what Mailroom does by itself. All others are people, by their Slack user id, or:"""
 
 API_TOKEN: Final = "token:"  # noqa: S105 - a prefix, before the token's id
 

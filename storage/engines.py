@@ -33,7 +33,7 @@ class SyncExecutor:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """Whoever is cancelled meanwhile still waits until the transaction has ended, one way or the other."""
+        """Run one transaction. A cancelled caller still waits until it has ended."""
         ending = asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work)
         try:
             return await asyncio.shield(ending)

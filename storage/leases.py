@@ -1,6 +1,6 @@
 """Who may do a piece of work now: a lease is a time in the future, and a fence number that goes up with each claim.
 
-Whoever is late (killed, stopped, stalled) finds that its fence no longer fits, and changes nothing. All of it happens
+A late process (killed, stopped, stalled) finds that its fence no longer fits, and changes nothing. All of it happens
 in the caller's transaction: on PostgreSQL replicas claim side by side, on SQLite the writer's turn is the lock already.
 """
 
@@ -64,7 +64,7 @@ async def schedule(
 ) -> None:
     """Have the poll due at this time, or sooner where it already is; with `postpone` at this time in any case.
 
-    Whoever holds it loses its claim, since it may have looked too early to see why it is wanted again.
+    The holder loses its claim, since it may have looked too early to see the reason.
     """
     row = insert_into(session, Poll).values(kind=kind, subject_id=subject_id, due_at=due_at, fence=0)
     await _change(
@@ -123,7 +123,7 @@ async def finish_message(
 
 
 async def doubt_message(session: AsyncSession, message: Outbox, *, look_at: datetime) -> None:
-    """Have the message drawn again at `look_at`, whoever holds it: an edit of ours may have come after theirs.
+    """Redraw the message at `look_at`, also if it is claimed: our edit may have come after theirs.
 
     Their claim is lost, too, so that what they record does not say that all is well.
     """
@@ -134,14 +134,14 @@ async def doubt_message(session: AsyncSession, message: Outbox, *, look_at: date
 async def rouse(session: AsyncSession, now: datetime) -> list[str]:
     """Have every message due that is behind and is not, and return their keys.
 
-    There is none, unless something has gone wrong that nobody thought of: it would never be said.
+    There is none, unless something unforeseen went wrong: it would never be posted.
     """
     behind = update(Outbox).where(col(Outbox.due_at).is_(None), col(Outbox.shown) < Outbox.wanted)
     return list((await session.exec(behind.values(due_at=now).returning(col(Outbox.key)))).scalars())
 
 
 async def acquire(session: AsyncSession, account: str, owner: str, *, now: datetime, lease: timedelta) -> int | None:
-    """Take a sending account that nobody holds, and return the fence; None where another owner holds it.
+    """Acquire a free sending account, and return the fence; None if another owner holds it.
 
     Args:
         session: a writer's.
@@ -175,7 +175,7 @@ async def release(session: AsyncSession, account: str, fence: int) -> bool:
 
 
 async def reclaim_all(session: AsyncSession, now: datetime) -> None:
-    """Take back what a process that died had claimed: for a file that is ours alone, nobody else can be alive.
+    """Take back what a process that died had claimed: the SQLite file is ours alone, so no other process is alive.
 
     A claimed poll looks like one that is due soon, so that all of these are looked at now.
     """

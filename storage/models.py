@@ -257,7 +257,7 @@ class Identity(SQLModel, table=True):
     forwarding_consent_by: str = ""  # who let it be disabled, where it was adopted
     dmarc: DmarcState = _state(DmarcState, "dmarc", DmarcState.UNKNOWN)
     dmarc_found_at: datetime | None = _maybe_time()  # last
-    dmarc_missing_since: datetime | None = _maybe_time()  # as long as nobody has found it again
+    dmarc_missing_since: datetime | None = _maybe_time()  # until it is found again
     attempt: int = 1  # how often it was created here: each time its DNS records are others
     replaces: str = ""  # name of the identity whose place it took
     intent: str = ""  # "retry" or "replace" while one is under way
@@ -439,7 +439,9 @@ class Broadcast(SQLModel, table=True):
     went_on_at: datetime | None = _maybe_time()  # the start, or when it went on after its last pause or end
     finished_at: datetime | None = _maybe_time()
     judged_from: datetime | None = _maybe_time()  # somebody let it go on after bounces or complaints stopped it
-    doubts_left_at: datetime | None = _maybe_time()  # what was in doubt by then is left so: nobody is asked again
+    doubts_left_at: datetime | None = (
+        _maybe_time()
+    )  # doubts from before this moment stay, and are not asked about again
     error: str = ""
 
 
@@ -460,7 +462,7 @@ class Chunk(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """One recipient of one broadcast. The constraint is the promise: nobody is in it twice."""
+    """One recipient of one broadcast. The constraint ensures that no address is in it twice."""
 
     __table_args__ = (
         UniqueConstraint("broadcast_id", "address_key"),

@@ -158,7 +158,7 @@ class PollKind(StrEnum):
     ACCOUNT = "account"  # facts of one mailer: account and identities
     ACCESS_CHECK = "access_check"  # the daily walk through every permission
     FEEDBACK = "feedback"  # the events of a mailer that sent lately
-    REPUTATION = "reputation"  # bounces or complaints that nobody has judged yet
+    REPUTATION = "reputation"  # bounces or complaints; a team admin decides
     SELF_TEST = "self_test"  # whether events come back at all
     SUPPRESSIONS = "suppressions"  # the account's own list at AWS
     FORWARDING = "forwarding"  # AWS's own mails about bounces and complaints

@@ -103,7 +103,7 @@ IDENTITY: Final = tuple(
         _I.GONE: "deleted at AWS",
     }.items()
 )
-"""What AWS says is taken over, whatever it was before: somebody may have changed it in the console."""
+"""AWS's word is taken over from any state: a person may have changed it in the console."""
 
 INCIDENT: Final = (
     _transition(_A.OPEN, _A.ACKNOWLEDGED, "anybody in the channel", "*Acknowledge*"),

@@ -1,4 +1,4 @@
-"""Incidents: each thing that is wrong, from its first sight to its end, told once by one live message.
+"""Incidents: each condition that is wrong, from its detection to its end, shown by one live message.
 
 They follow from what is wrong by comparison, in the transaction of the facts and of the message: so it does not matter
 who saw it first, nor how often anybody looks.
@@ -38,7 +38,7 @@ RESOLVED_SILENTLY: Final = frozenset(
         IncidentKind.QUOTA_LOW,
     }
 )
-"""Their end is told by a message of its own ("… is verified"), or is no news."""
+"""Their end has a message of its own ("… is verified"), or is no news."""
 
 SUPERSEDED_BY: Final = {IncidentKind.QUOTA_LOW: IncidentKind.QUOTA_USED_UP}
 """What opens no incident while a worse one of the same thing is open."""
@@ -104,15 +104,15 @@ async def open_incidents(session: AsyncSession, team_id: str, *, lock: bool = Fa
 
 
 async def close_all(session: AsyncSession, team_id: str, now: datetime) -> None:
-    """Have open alerts drawn again, for the last time: their mailer goes, and they go with it."""
+    """Redraw open alerts a last time: they go with their mailer."""
     for incident in await open_incidents(session, team_id):
         await announce(session, team_id, Notice.ALERT, incident.id, now=now)
 
 
 async def tell_in_person(session: AsyncSession, team: Team, now: datetime) -> None:
-    """Have the team admins that are known told that alerts wait for a channel out of reach; at most once a day.
+    """Tell the known team admins that alerts wait because the channel is out of reach; at most once a day.
 
-    They are those who were appointed, and whoever connected the mailer.
+    They are the appointed ones, and the person who connected the mailer.
     """
     lately = select(Outbox.id).where(
         Outbox.team_id == team.id, Outbox.kind == Notice.CHANNEL_GONE, col(Outbox.created_at) > now - TELL_EVERY
@@ -133,7 +133,7 @@ class Incidents:
         self._clock = clock
 
     async def acknowledge(self, team: Team, incident_id: str, by: str) -> Incident:
-        """Say that somebody is at it: no more reminders, and its message names them.
+        """Mark it as taken care of: no more reminders, and its message names the person.
 
         Raises:
             BotError: NOT_FOUND; ALREADY where it is over, or somebody was faster.

@@ -1,4 +1,4 @@
-"""What the channel is to be told: a row written in the transaction of the fact that causes it.
+"""The outbox: what the channel is to be told, written in the transaction of its cause.
 
 The row names a kind and a record; the message is drawn from the facts at the moment it is posted, so it is never older
 than they are.
@@ -59,7 +59,7 @@ async def announce(
     not_within: float = 0,
     reply_to: str = "",
 ) -> None:
-    """Have the channel told, or, where it has been told already, have that message drawn again.
+    """Post to the channel, or redraw the message if it was posted before.
 
     Args:
         session: the transaction in which the cause is written.
@@ -89,7 +89,7 @@ async def announce(
 
 
 async def tell(session: AsyncSession, team_id: str, user_id: str, kind: Notice, *, now: datetime, episode: str) -> None:
-    """Have a person told something about the team."""
+    """Send a person a direct message about the team."""
     wake_after_commit(session, "outbox")
     key = key_of(kind, team_id, f"{episode}:{user_id}")
     row = Outbox(team_id=team_id, key=key, kind=kind, record_id=team_id, user_id=user_id, due_at=now, created_at=now)
@@ -97,10 +97,10 @@ async def tell(session: AsyncSession, team_id: str, user_id: str, kind: Notice, 
 
 
 async def _want(session: AsyncSession, row: Outbox, *, again_at: datetime) -> None:
-    """Add the row, or count up what is wanted of the one there is.
+    """Add the row, or raise the version that is wanted of the one there is.
 
-    One statement, that finds the row as it is and not as it was read: whoever shows it at this moment either sees that
-    more is wanted, or has finished before, and the row is due again.
+    One statement, so that it meets the row as it is now: a process that posts it at this moment either sees that more
+    is wanted, or has finished before, and the row is due again.
     """
     new = insert_into(session, Outbox).values(row.model_dump())
     due_at = func.coalesce(col(Outbox.due_at), literal(again_at, UtcDateTime))
@@ -112,7 +112,7 @@ async def _want(session: AsyncSession, row: Outbox, *, again_at: datetime) -> No
 async def redraw(
     session: AsyncSession, record_ids: Collection[str], kinds: Collection[Notice], now: datetime, /, **values: Any
 ) -> None:
-    """Have every message of these kinds about these records drawn again, where there is one.
+    """Redraw every message of these kinds about these records.
 
     With `kind` and `record_id` in `values` they become messages about another record, when theirs goes.
     """

@@ -1,4 +1,4 @@
-"""Collects what comes back: SES's events, from each team's queue or by SNS."""
+"""Collects SES's events, from each team's queue or by SNS."""
 
 import asyncio
 import hashlib
@@ -68,7 +68,7 @@ class EventCollector(LeasedPoller[leases.Claim]):
         self._credential_store = credential_store
 
     async def ingest(self, mailer: Mailer, bodies: Iterable[str]) -> None:
-        """Write down what SNS's messages from the mailer's topic say, however they came.
+        """Store what SNS's messages from the mailer's topic say, whichever route they took.
 
         One that cannot be written down is passed over, so that it neither keeps the others back nor comes for ever.
         """
@@ -157,14 +157,14 @@ class EventCollector(LeasedPoller[leases.Claim]):
 
 
 async def _want_judgement(session: AsyncSession, mailer_id: str, now: datetime) -> None:
-    """Have the mailer judged, now and then only: it counts a day's mails."""
+    """Ask for a check of the mailer's reputation, but not every time: it counts a day's mails."""
     last = (await session.exec(select(Mailer.rated_at).where(Mailer.id == mailer_id))).first()
     due_at = max(now, last + _JUDGED_EVERY) if last else now
     await leases.schedule(session, PollKind.REPUTATION, mailer_id, due_at)
 
 
 async def _last_sent(session: AsyncSession, mailer: Mailer, now: datetime) -> datetime | None:
-    """Return when this mailer last sent, if events may still come, or are missed."""
+    """Return when this mailer last sent, while events may still come or are missing."""
     live = select(Broadcast.id).where(Broadcast.mailer_id == mailer.id, col(Broadcast.state).in_(_LIVE)).limit(1)
     if (await session.exec(live)).first():
         return now

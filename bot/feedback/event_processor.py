@@ -2,7 +2,7 @@
 
 Events come in any order, twice, and before the answer to the call that caused them: the end is the same whatever the
 order. What bounces for now, as an out-of-office answer does, and is delivered, is delivered. An event with the
-attempt's tag settles what was in doubt. Nobody is suppressed but a recipient of the broadcast.
+attempt's tag settles what was in doubt. Only recipients of the broadcast are suppressed.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Notices that SES took mails and tells nothing of them: bounces would go unseen until AWS stops the account."""
+"""Detects that SES accepts mails and sends no events: bounces would go unseen until AWS stops the account."""
 
 from datetime import datetime
 from typing import Final
@@ -19,7 +19,7 @@ _COUNTED: Final = 10_000
 
 
 async def detect_missing_events(session: AsyncSession, mailer_id: str, now: datetime) -> None:
-    """Open the incident where enough mails have gone out, long enough ago, and not one event has come since."""
+    """Open the incident if enough mails went out, long enough ago, and no event has come since."""
     mailer = await session.get(Mailer, mailer_id, with_for_update=True)
     until = now - EVENTS_COME_WITHIN
     if mailer is None or mailer.unheard or mailer.access is not Access.OK or heard_since(mailer, until):

@@ -20,7 +20,7 @@ _RUNNING = (BroadcastState.SENDING, BroadcastState.PAUSED)
 
 
 async def enforce(db: Database, mailer_id: str, now: datetime) -> None:
-    """Look at the rates of a mailer and of each of its running broadcasts, and do what follows from them."""
+    """Check the rates of a mailer and of each running broadcast, and stop those that are over the limit."""
     async with db.write() as session:
         lately = await _rates(session, col(Broadcast.mailer_id) == mailer_id, col(Delivery.at) > now - WINDOW)
         for broadcast in await _running(session, mailer_id):
@@ -58,7 +58,7 @@ async def _running(session: AsyncSession, mailer_id: str) -> list[Broadcast]:
 
 
 def _since(broadcast: Broadcast) -> tuple[Any, ...]:
-    """After somebody has let it go on in spite of the numbers, only what came since counts."""
+    """After a person resumed it in spite of the numbers, only later events count."""
     return (col(Delivery.at) > broadcast.judged_from,) if broadcast.judged_from else ()
 
 

@@ -1,4 +1,4 @@
-"""An event of SES as it comes out of SNS: read with distrust, since anything may stand in a queue.
+"""Parses SES events from SNS messages. Nothing in them is trusted: anyone may have put it into the queue.
 
 Shapes: SES developer guide, "Contents of event data that Amazon SES publishes to Amazon SNS"; SNS developer guide,
 "Parsing Amazon SNS message formats".
@@ -70,7 +70,7 @@ class Event(NamedTuple):
 
 
 def parse(body: str, topic_arn: str) -> Event | None:
-    """Return the event in an SNS notification from our topic; None for whatever is not one that counts."""
+    """Return the event in an SNS notification from our topic; None for events that are not used."""
     try:
         envelope = json.loads(body)
         if envelope["Type"] != "Notification" or envelope["TopicArn"] != topic_arn:
@@ -98,14 +98,14 @@ def _tag(tags: dict[str, Any], name: str) -> str:
 
 
 def _id(value: Any) -> str:
-    """Return what goes into a column with an index; ValueError for what no database takes, or nobody can read."""
+    """Return an id for an indexed column; ValueError for one that is too long or not printable."""
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError
     return value[:LONGEST_ID]
 
 
 def _recipient(mail: dict[str, Any]) -> str:
-    """Return whom the mail was for: each mail of ours has one recipient.
+    """Return the recipient: each of our mails has one.
 
     The recipients of a bounce or a complaint are those that a remote server names (SES developer guide, "Bounced
     recipients": the Final-Recipient of its report): behind a forwarding it is another one, or whomever it likes.
@@ -159,7 +159,7 @@ def _complaint(complaint: dict[str, Any]) -> _Read:
 
 
 def _said(recipients: Any) -> str:
-    """Return the first diagnosis in what a remote server wrote, which may be anything."""
+    """Return the first diagnosis of a remote server, which may write anything."""
     for each in recipients if isinstance(recipients, list) else ():
         if isinstance(each, dict) and isinstance(said := each.get("diagnosticCode"), str) and said:
             return said

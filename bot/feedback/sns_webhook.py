@@ -1,4 +1,4 @@
-"""SES's events by SNS to our own address, for teams whose policy has no queue: proven first, then as from the queue."""
+"""Takes SES's events from SNS at our own address, for teams without a queue. Each message is verified first."""
 
 import asyncio
 import hashlib
@@ -36,10 +36,10 @@ class SnsWebhook:
         self._confirming = asyncio.Lock()
 
     async def handle(self, connection: str, body: bytes) -> None:
-        """Take a message in; the same one again changes nothing.
+        """Handle a message; the same one again changes nothing.
 
         Raises:
-            RefusedError: it is not for us, or nobody knows the connection.
+            RefusedError: it is not for us, or its connection is unknown.
             OSError, SesError: not now: SNS is to try again.
         """
         message = read(body)
@@ -58,7 +58,7 @@ class SnsWebhook:
                 log.warning("somebody has ended the subscription of mailer %s", mailer.id)
 
     async def _confirm(self, mailer: Mailer, token: str) -> None:
-        """Confirm a subscription, once however often its message comes."""
+        """Confirm a subscription, once, however often its message comes."""
         key = f"confirmed:{mailer.id}:{hashlib.sha256(token.encode()).hexdigest()}"
         async with self._db.read() as session:
             if await session.get(ProcessedRequest, key):

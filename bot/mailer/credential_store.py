@@ -1,4 +1,4 @@
-"""Where a mailer's credentials are sealed and opened; nobody else sees them in the clear."""
+"""Seals and opens a mailer's credentials; no other code sees them in the clear."""
 
 import json
 
@@ -22,7 +22,7 @@ class CredentialStore:
         return self._keys.seal(plain, team=team_id, record=mailer_id, field=_FIELD)
 
     def open_session(self, mailer: Mailer) -> AwsSession:
-        """Return this mailer's way to AWS."""
+        """Return an AWS session with this mailer's credentials."""
         sealed = self._keys.open(mailer.credentials, team=mailer.team_id, record=mailer.id, field=_FIELD)
         credentials = _credentials(json.loads(sealed.reveal()))
         return self._clients.sign_in(mailer.id, mailer.version, credentials, mailer.region, mailer.connection)

@@ -78,7 +78,7 @@ def _signed_as(key: AwsKey) -> Iterator[None]:
 
 
 def _sign(context: dict[str, Any], **_event: Any) -> None:
-    """Tell botocore whose request it is about to sign; an AttributeError where nobody has said."""
+    """Return the credentials of the request that botocore signs now; AttributeError outside of a request."""
     context["signing"] = {**context.get("signing", {}), "request_credentials": _signing.as_}
 
 

@@ -31,7 +31,7 @@ MAX_TEXT = 200
 
 
 class ErrorKind(StrEnum):
-    """What a failed call means for whoever made it."""
+    """What a failed call means for its caller."""
 
     ACCESS = "access"  # the credentials are dead: unknown, inactive, wrong secret; or the role is gone
     MISSING_ACTION = "missing_action"  # the credentials live, and may not do this

@@ -15,7 +15,7 @@ class QueueMessage:
 
 
 async def receive(session: AwsSession, queue_url: str, *, wait_seconds: int) -> list[QueueMessage]:
-    """Take up to ten messages, waiting for the first one as long as told (at most 20 s; a call ends after 20)."""
+    """Receive up to ten messages, waiting for the first one for the given time (at most 20 s)."""
     request: dict[str, Any] = {
         "QueueUrl": queue_url,
         "MaxNumberOfMessages": MOST_AT_ONCE,

@@ -92,7 +92,7 @@ class Ses:
     async def create_identity(self, name: str, configuration_set: str = "") -> None:
         """Add an address (AWS mails it a link) or a domain; ErrorKind.EXISTS when it is there already.
 
-        Every send of ours names its configuration set. A default one is for whoever sends without naming one: if it
+        Every send of ours names its configuration set. A default one is for senders that name none: if it
         goes, their calls fail (SES developer guide, "Specifying a configuration set"). So it is only ever another
         program's, and with one that is not there the call is ErrorKind.NOT_FOUND.
         """

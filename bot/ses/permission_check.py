@@ -263,7 +263,7 @@ class _Check:
         return answer
 
     def _judge(self, error: SesError, actions: tuple[str, ...], required: bool, *, proof: bool) -> Outcome:
-        """Say what a refusal means for the actions. `proof`: only who may ask is told that there is no such thing."""
+        """Say what a refusal means for the actions. `proof`: AWS says "not found" only to those who may ask."""
         if error.trouble in _LOST:
             self.lost = error
             return Outcome.UNKNOWN

@@ -24,7 +24,7 @@ class Probe:
 
 
 def probes() -> tuple[Probe, ...]:
-    """Build the probes, with names under `.invalid` (RFC 2606) that nobody has, new each time."""
+    """Build the probes, with new names under `.invalid` (RFC 2606), which do not exist."""
     name = f"mailroom-{secrets.token_hex(8)}"
     domain = f"{name}.invalid"
     address = f"nobody@{domain}"

@@ -93,7 +93,7 @@ class Attempt(Protocol):
 
 
 async def provision(place: ResourceNames, attempt: Attempt, endpoint: str = "") -> Provisioned:
-    """Make every piece that is missing and put every piece right; `endpoint` is told of events where no queue is.
+    """Make every missing piece and correct the others; without a queue `endpoint` gets the events.
 
     Each action is attempted, whatever became of those before it, so that all that is missing is found in one go.
     """
@@ -228,7 +228,7 @@ async def _queue(place: ResourceNames, attempt: Attempt) -> tuple[str | None, li
     calls: list[tuple[str, Callable[[Any], Any], ErrorKind | None]] = [
         ("SetQueueAttributes", lambda sqs: sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes), None),
         ("GetQueueAttributes", lambda sqs: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"]), None),
-        # Seen for no time at all: a message that is there is collected as if nobody had looked.
+        # No visibility timeout: a message that is there is collected as usual.
         ("ReceiveMessage", lambda sqs: sqs.receive_message(QueueUrl=url, VisibilityTimeout=0, WaitTimeSeconds=0), None),
         ("DeleteMessage", lambda sqs: sqs.delete_message(QueueUrl=url, ReceiptHandle="none"), ErrorKind.BAD_REQUEST),
     ]
@@ -250,7 +250,7 @@ async def _subscriptions(place: ResourceNames, attempt: Attempt, endpoint: str, 
         arn, protocol, told = topic, "sqs", place.arn("sqs")
     elif endpoint:
         arn, protocol, told, fine = topic, endpoint.partition(":")[0], endpoint, ErrorKind.BAD_REQUEST
-    else:  # with nobody to tell, the right to subscribe is still asked for, at a topic that is not there
+    else:  # without a subscriber, the permission is still checked, at a topic that does not exist
         arn, protocol, told, fine = f"{topic}-none", "sqs", place.arn("sqs"), ErrorKind.NOT_FOUND
     request = {"TopicArn": arn, "Protocol": protocol, "Endpoint": told, "ReturnSubscriptionArn": True}
     await attempt("sns:Subscribe", methodcaller("subscribe", **request), fine=fine)

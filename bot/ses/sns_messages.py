@@ -30,7 +30,7 @@ AHEAD: Final = timedelta(minutes=15)  # as far as AWS's own signatures bear with
 CERTIFICATES_KEPT: Final = 16
 FAILURES_KEPT: Final = 1_000
 FAILED_FOR: Final = timedelta(seconds=60)
-"""So long a certificate that could not be had is not asked for: nobody has us ask SNS at will."""
+"""How long a failed fetch of a certificate is not repeated, so that others cannot make us call SNS."""
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """Gets a certificate from its address, without following a redirect; raises OSError where it cannot."""
@@ -132,7 +132,7 @@ class Certificates:
             raise RefusedError("a wrong signature") from None
 
     async def _certificate(self, url: str, now: datetime) -> x509.Certificate:
-        """Return a certificate; one is fetched at a time, and whoever needs another one is to come again."""
+        """Return a certificate; one is fetched at a time, and a caller that needs another must retry."""
         if url not in self._kept:
             if self._fetching not in {"", url}:
                 raise OSError("another certificate is being fetched")

@@ -1,4 +1,4 @@
-"""Reads AWS's own list of suppressed addresses into the team's: what was missed while no events came is on it.
+"""Copies AWS's account-level suppression list into the team's: it has what was missed while no events came.
 
 AWS keeps a mail to an address on its list to itself and tells of a bounce or complaint that counts in no rate
 (events.py); it shows the list in production only.
@@ -60,7 +60,7 @@ class AccountListSync:
             await leases.finish(session, claim, self._clock() + pause)
 
     async def _read(self, claim: leases.Claim, mailer: Mailer, began: datetime) -> bool:
-        """Read every page, and remember up to when. False: somebody else has taken it over, or wants another run."""
+        """Read every page, and store up to when. False: another process took over, or another run was asked for."""
         ses, token = self._mailers.ses(mailer), ""
         since = mailer.suppressions_at - _OVERLAP if mailer.suppressions_at else None
         while True:
@@ -83,7 +83,7 @@ def _may_be_asked(mailer: Mailer) -> bool:
 
 
 def _rows(entries: list[Suppressed]) -> list[tuple[str, SuppressionReason]]:
-    """Leave out what is of no reason that we know, and the simulator, which may be mailed again."""
+    """Leave out unknown reasons, and the simulator, which may be mailed again."""
     return [
         (entry.address, _REASONS[entry.reason])
         for entry in entries

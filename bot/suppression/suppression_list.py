@@ -41,7 +41,7 @@ _table = SQLModel.metadata.tables["suppression"]
 
 
 class AtAws(StrEnum):
-    """What became of an address on AWS's own list as it was lifted here."""
+    """What happened to an address on AWS's own list when it was lifted here."""
 
     LIFTED = "lifted"
     NOT_ALLOWED = "not_allowed"  # it may still be on it
@@ -63,7 +63,7 @@ async def suppress_all(
     source: str,
     now: datetime,
 ) -> int:
-    """Record up to 1,000 addresses, each with its reason; return how many were not there already, or for less."""
+    """Record up to 1,000 addresses, each with its reason; return how many are new or have a stronger reason now."""
     rows = {
         address_key(address): {
             "id": new_id(),
@@ -78,7 +78,7 @@ async def suppress_all(
     }
     if not rows:
         return 0
-    ordered = [rows[key] for key in sorted(rows)]  # so that nobody waits in a circle
+    ordered = [rows[key] for key in sorted(rows)]  # one order for all writers, against deadlocks
     insert = insert_into(session, Suppression).values(ordered)
     stronger = insert.on_conflict_do_update(
         index_elements=["team_id", "address_key"],
@@ -125,7 +125,7 @@ class Suppressions:
                 )
 
     async def add(self, team: Team, address: str, by: str) -> bool:
-        """Record what somebody was told outside Mailroom. False: it was there already."""
+        """Suppress an address by hand. False: it was suppressed already."""
         async with self._db.write() as session:
             return (await self.record(session, team, address, by))[1]
 

@@ -1,4 +1,4 @@
-"""Unsubscribe links: who may be taken off is in the link itself, signed, so that nobody can guess another's."""
+"""Unsubscribe links: each names its recipient and is signed, so that nobody can guess another one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def make_token(keys: Sequence[Key], recipient: LinkSubject) -> str:
 
 
 def read_token(keys: Sequence[Key], token: str) -> LinkSubject | None:
-    """Return whom a token is for, or None for one that no key of ours has signed, in time that tells nothing."""
+    """Return whom a token is for; None if none of our keys has signed it. Takes the same time either way."""
     claim = verify(keys, _PURPOSE, token, 2 * _ID_BYTES + _SEQ_BYTES)
     if claim is None:
         return None

@@ -1,4 +1,4 @@
-"""Whether a team's channel can be spoken in: what Slack said, remembered, and what follows from it.
+"""Whether Mailroom can post in a team's channel: what Slack said, and what follows from it.
 
 Nothing is lost meanwhile: messages wait, and are due at once on return. Events and refusals only say that something has
 changed; what is true now Slack is asked for (a look, due as `PollKind.CHANNEL`), so their order does not matter.
@@ -22,7 +22,7 @@ WORKSPACE_GONE: Final = frozenset({"account_inactive", "token_revoked", "invalid
 """Slack's own error codes (https://docs.slack.dev/reference/methods/chat.postMessage#errors), and an event's name."""
 
 LOOK_AGAIN: Final = timedelta(minutes=10)
-"""While a channel is out of reach: its return may have been told to nobody."""
+"""While a channel is out of reach: Slack may not have told us of its return."""
 
 LOOK_DAILY: Final = timedelta(days=1)
 """While it is in reach: Slack sends no event when a channel is made private."""
@@ -66,19 +66,19 @@ async def mark_unreachable(session: AsyncSession, team: Team, why: str, *, now: 
 
 
 async def mark_reachable(session: AsyncSession, team: Team, *, now: datetime) -> bool:
-    """Remember that the channel is in reach, and have what waited delivered at once; return whether that is news."""
+    """Mark the channel reachable and deliver what waited; return whether that is a change."""
     row = await _locked(session, team)
     if row.reachable:
         return False
     _mark(session, row, "", now)
     behind = update(Outbox).where(col(Outbox.team_id) == team.id, col(Outbox.shown) < Outbox.wanted)
-    await session.exec(behind.values(due_at=now, fence=Outbox.fence + 1))  # whoever is about to put one off is too late
+    await session.exec(behind.values(due_at=now, fence=Outbox.fence + 1))  # a process about to postpone one is too late
     await leases.schedule(session, PollKind.CHANNEL, team.id, now + LOOK_DAILY, postpone=True)
     return True
 
 
 async def schedule_check(session: AsyncSession, team: Team, *, now: datetime) -> None:
-    """Have Slack asked how the channel is, unless the app is no longer in its workspace."""
+    """Schedule a check of the channel with Slack, unless the app was removed from the workspace."""
     if team.unreachable_why not in WORKSPACE_GONE:
         await leases.schedule(session, PollKind.CHANNEL, team.id, now)
 
@@ -119,7 +119,7 @@ async def gone_workspaces(session: AsyncSession) -> set[str]:
 
 
 async def describe(session: AsyncSession, team: Team, *, name: str, private: bool, shared: bool, now: datetime) -> None:
-    """Take over what Slack says about the channel; it is warned when another workspace begins to read along."""
+    """Store what Slack says about the channel; warn it when another workspace begins to read along."""
     before = {"name": team.name, "private": team.private, "shared": team.shared}
     after = {"name": name, "private": private, "shared": shared}
     if after == before:
@@ -142,7 +142,7 @@ async def change_channel_id(session: AsyncSession, workspace: str, old: str, new
         return None
     there = select(Team).where(Team.slack_team_id == workspace, Team.channel_id == new)
     usurper = (await session.exec(there.with_for_update())).first()
-    if usurper is not None:  # somebody typed a command there before Slack told us
+    if usurper is not None:  # a command was typed there before Slack told us
         if not await _is_empty(session, usurper):
             return None
         await session.delete(usurper)
@@ -159,7 +159,7 @@ async def change_channel_id(session: AsyncSession, workspace: str, old: str, new
 
 
 async def _pause_all(session: AsyncSession, workspace: str, now: datetime) -> None:
-    """Have every broadcast that has not ended wait, before its team is locked: that is the order of everybody else."""
+    """Pause every broadcast that has not ended. Call it before the team is locked: all code locks in that order."""
     live = (
         select(Broadcast)
         .join(Team)

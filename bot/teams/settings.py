@@ -164,7 +164,7 @@ class TeamRules:
 
 
 def etag(shown: str) -> int:
-    """Return a number that is another one for another text, and fits the version of a form."""
+    """Return a checksum of the form that fits its version."""
     return zlib.crc32(shown.encode()) % 1_000_000_000
 
 

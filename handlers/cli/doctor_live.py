@@ -31,7 +31,7 @@ from storage.models import Mailer, Team
 from storage.states import IdentityKind
 
 Ask = Callable[[str], str]
-"""Puts a question to the operator; their answer, empty where nobody is there to give one."""
+"""Asks the operator; returns the answer, empty without a terminal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What costs something to find out, for routes that need no token: found out once in a few seconds, whoever asks."""
+"""Caches costly answers of routes without a token for a few seconds, for all callers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

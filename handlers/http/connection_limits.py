@@ -82,7 +82,7 @@ class HttpConnections:
         except OSError:
             if request.transport is not None:
                 raise
-            return web.Response(status=408)  # which nobody reads: the client has gone, or was closed
+            return web.Response(status=408)  # the client has gone or was closed
         finally:
             connection.request = None
             connection.is_idle = True

@@ -1,4 +1,4 @@
-"""Where SNS brings SES's events. Whoever it is not gets the same few bytes, and learns of no connection."""
+"""The route on which SNS delivers SES's events. Every other caller gets the same few bytes and learns nothing."""
 
 import logging
 from collections.abc import Awaitable, Callable

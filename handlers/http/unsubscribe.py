@@ -61,7 +61,7 @@ class UnsubscribePages:
 
 
 def _without_effect(recipient: LinkSubject | None) -> web.Response | None:
-    """Return the page of a link that takes nobody off."""
+    """Return the page of a link that has no effect."""
     if recipient is None:
         return _html(_WRONG, 404)
     return _html(_TEST, 200) if recipient.is_test else None

@@ -82,7 +82,7 @@ class Files:
         return await self._fetch(file)
 
     async def shared(self, client: AsyncWebClient, file_id: str, channel_id: str) -> Download:
-        """Return a file that is shared in this channel, whoever uploaded it.
+        """Return a file that is shared in this channel, of any uploader.
 
         Raises:
             BotError: FILE_UNREADABLE, FILE_TOO_LARGE.

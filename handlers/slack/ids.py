@@ -124,7 +124,7 @@ class Input(StrEnum):
 class Ref:
     """What a button's value and a modal's private_metadata hold: opaque ids and a version, never a fact or a secret.
 
-    It is routing, not permission: whoever reads it loads the record by id *and* team.
+    It is routing, not permission: the record is loaded by id *and* team.
     """
 
     team_id: str = ""

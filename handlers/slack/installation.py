@@ -12,7 +12,7 @@ class Workspace:
 
 
 class Installed:
-    """Asked at the start, and again by whoever needs it until Slack has answered (a token is of one workspace)."""
+    """Asked at the start, and again on demand until Slack has answered (a token is of one workspace)."""
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client

@@ -2,7 +2,7 @@
 
 It listens itself, over Socket Mode, so the bot must not run meanwhile: an interaction goes to one connection only. One
 press of a button gives one trigger, which opens one modal; that becomes each of the views in turn. Messages go to a
-direct message with whoever pressed, and are deleted again.
+direct message with the person who pressed, and are deleted again.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class SlackLive:
         await self._try("users.conversations", slack.users_conversations(limit=200))
 
     async def _pressed(self, channel_id: str) -> dict[str, Any] | None:
-        """Post a button, and return what Slack says of the first press; None where nobody presses."""
+        """Post a button, and return what Slack says of the first press; None without one."""
         press: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
         async def hear(socket: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:

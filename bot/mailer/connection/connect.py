@@ -1,6 +1,6 @@
 """Connecting a team to its AWS account: checked first, stored only when every required permission is there.
 
-At most one mailer a team is a database constraint; whoever loses the race has what it set up at AWS removed again.
+At most one mailer a team is a database constraint; the loser of a race has its set-up at AWS removed again.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class _Checked:
 
 
 class Connections:
-    """Args: `forget` drops whatever is kept of a mailer's credentials in memory."""
+    """Args: `forget` drops a mailer's credentials from memory."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Connections:
     async def connect(
         self, team: Team, typed: CredentialInput, by: str, on_action: OnAction
     ) -> tuple[Mailer, AccessReport]:
-        """Check the credentials action by action; store them and tell the channel, when everything required is there.
+        """Check the credentials action by action; if every required one is allowed, store them and tell the channel.
 
         Raises:
             AlreadyConnectedError: C1, also where somebody else was faster.
@@ -198,7 +198,7 @@ class Connections:
         return _Checked(typed, report, set_up, account, listed)
 
     async def _prove(self, session: AwsSession, on_action: OnAction) -> tuple[ActionCheck, ...]:
-        """Have a role prove, before anything else is asked of it, that it lets in nobody but this team."""
+        """Check first that the role admits this team only."""
         if not isinstance(session.credentials, AwsRole):
             return ()
         await session.prove(self._sleep)

@@ -1,4 +1,4 @@
-"""What somebody typed into *Connect* or *Reconnect*, kept for them until AWS takes it, for a day at most.
+"""What a person typed into *Connect* or *Reconnect*, kept until AWS accepts it, for a day at most.
 
 Of what was typed into the fields of a key ID and a role only that is kept which has the shape of one: a secret may have
 been typed there by mistake.

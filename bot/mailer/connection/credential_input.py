@@ -1,4 +1,4 @@
-"""Credentials as somebody typed them: what cannot be right is refused here, what AWS says of them is put into words."""
+"""Typed credentials: malformed ones are refused here, and AWS's answers about them are put into words."""
 
 import re
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from storage.models import Identity, Mailer
 async def leave_aws(
     session: AwsSession, mailer: Mailer, identities: Iterable[Identity], *, with_identities: bool
 ) -> list[str]:
-    """Take back what Mailroom set up, as far as the credentials still allow. Returns what could not be.
+    """Remove what Mailroom set up, as far as the credentials allow. Returns what could not be removed.
 
     Args:
         session: signed in as the mailer.
@@ -59,7 +59,7 @@ async def _forward_again(ses: Ses, row: Identity) -> list[str]:
 
 
 async def _let_go(ses: Ses, name: str, configuration_set: str) -> None:
-    """See to it that nobody's mail from the identity needs our configuration set; it was its default, once."""
+    """Remove our configuration set as the identity's default, so that other programs' mail does not need it."""
     facts = await ses.find_identity(name)
     if facts is not None and facts.configuration_set == configuration_set:
         await ses.clear_configuration_set(name)

@@ -15,7 +15,7 @@ from storage.states import Access, PollKind
 
 
 class Removal:
-    """Args: `forget` drops whatever is kept of a mailer's credentials in memory."""
+    """Args: `forget` drops a mailer's credentials from memory."""
 
     def __init__(
         self, db: Database, clock: Callable[[], datetime], mailers: Mailers, forget: Callable[[str], None]

@@ -12,7 +12,7 @@ from storage.models import Mailer, SendingAccount, Team, new_id
 
 
 async def share_account(session: AsyncSession, mailer: Mailer, now: datetime) -> None:
-    """Have the mailer use its account's one sender, and have it and whoever else uses that told of each other.
+    """Have the mailer use its account's one sender row, and tell every team that uses the account of the others.
 
     The sender's row is locked until the commit: of two who connect at the same moment the second sees the first.
     """
@@ -28,7 +28,7 @@ async def share_account(session: AsyncSession, mailer: Mailer, now: datetime) ->
 
 
 async def leave_account(session: AsyncSession, mailer: Mailer, now: datetime) -> None:
-    """Have what was said about sharing drawn again: the mailer goes."""
+    """Redraw what was said about sharing, because the mailer goes."""
     await redraw(session, [each.id for each in await _others(session, mailer)], [Notice.ACCOUNT_SHARED], now)
 
 

@@ -56,7 +56,7 @@ def _is_due(mailer: Mailer, row: Identity) -> bool:
 
 
 class _OvertakenError(Exception):
-    """Things have changed while AWS was asked: whoever changed them has wanted another run."""
+    """The row changed while AWS was asked; that change has already asked for another run."""
 
 
 class FeedbackForwarding:

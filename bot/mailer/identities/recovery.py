@@ -38,7 +38,7 @@ _ACTION: dict[Intent, audit.Action] = {Intent.RETRY: "identity.retry", Intent.RE
 
 @dataclass(frozen=True, slots=True)
 class RetryOutcome:
-    """`again`: it was created at AWS once more; else it had recovered meanwhile, and was kept."""
+    """`again`: it was created again at AWS; otherwise it had recovered and was kept."""
 
     identity: Identity
     again: bool
@@ -95,7 +95,7 @@ class IdentityRecovery(LeasedPoller[tuple[Identity, Mailer]]):
         """Add another identity in the place of this one, then remove this one; return the new one.
 
         With `move` the waiting broadcasts are sent from the new one, else they wait for a person. `remove` is whether
-        the old one goes at AWS, too; None: nobody was asked, since nobody else seemed to use it.
+        the old one goes at AWS, too; None: not asked, since no other channel seemed to use it.
 
         Raises:
             StaleActionError, BotError: as `retry`; with the field `identity` about the new name.

@@ -1,4 +1,4 @@
-"""An identity that failed, and what somebody may still do about it: it is as they saw it, or somebody was faster."""
+"""Optimistic-lock check before a failed identity is retried or replaced."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,7 +48,7 @@ class ReplacementOptions:
 
 
 async def as_seen(session: AsyncSession, team: Team, row: Identity | None, version: int) -> Identity:
-    """Return the identity, if it is as the person saw it: failing, and nobody at it."""
+    """Return the identity if it is as the person saw it: failing, and with no recovery under way."""
     if row is None or row.team_id != team.id or not row.managed:
         raise BotError(IdentityCode.NOT_FOUND)
     if row.intent:

@@ -1,4 +1,4 @@
-"""What large receivers require of whoever sends: SPF, DKIM, DMARC, one-click unsubscribe, few complaints.
+"""What large receivers require of senders: SPF, DKIM, DMARC, one-click unsubscribe, few complaints.
 
 Gmail (https://support.google.com/a/answer/81126), Yahoo (https://senders.yahooinc.com/best-practices/) and Outlook want
 DMARC and one-click unsubscribe of those who mail more than 5,000 of their users in a day, and the rest of everybody.

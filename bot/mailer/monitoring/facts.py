@@ -1,4 +1,4 @@
-"""What AWS said, written down; the states that follow from it; and what the channel is told of a change.
+"""Stores what AWS says and the states that follow from it, and announces changes to the channel.
 
 Everything that reads from AWS (the monitor, *Check now*, connecting) writes through here, so that a change is noticed
 and told once, whoever saw it first.

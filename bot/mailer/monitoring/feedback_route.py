@@ -1,4 +1,4 @@
-"""How what SES tells of mails comes back to Mailroom, and whether it does, as stored facts have it."""
+"""Which route SES events take back to Mailroom, and whether any arrived, by the stored facts."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -27,7 +27,7 @@ def route_of(mailer: Mailer) -> FeedbackRoute:
 
 
 def events_arrive(mailer: Mailer) -> bool:
-    """Whether SES's events have come, and nothing says that they no longer do."""
+    """Whether SES events have arrived and are not known to have stopped."""
     return route_of(mailer) is not FeedbackRoute.NONE and mailer.heard_at is not None and not mailer.unheard
 
 
@@ -37,7 +37,7 @@ def is_being_set_up(mailer: Mailer) -> bool:
 
 
 def is_awaited(mailer: Mailer) -> bool:
-    """Whether a mail to the simulator went out, and no event has come since."""
+    """Whether the simulator was mailed and no event has come since."""
     return mailer.tested_at is not None and not heard_since(mailer, mailer.tested_at)
 
 

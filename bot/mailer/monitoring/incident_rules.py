@@ -1,4 +1,4 @@
-"""What is wrong with a mailer, as its stored facts have it: one pure function, and the incidents that follow."""
+"""Decides by the stored facts what is wrong with a mailer, and reconciles its incidents with that."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Watches every mailer: reads AWS at adaptive, jittered intervals and writes down what it says.
+"""Polls every mailer at AWS at adaptive, jittered intervals, and stores what it says.
 
 Access loss is confirmed before it counts: the first failure makes a mailer suspect, a second, different call decides.
 Throttling, the network and outages are never loss.
@@ -59,7 +59,7 @@ _SILENCE = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.NOT_SENT})
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one look at AWS brought back."""
+    """What one poll found."""
 
     account: AccountFacts
     listed: list[ListedIdentity]
@@ -71,7 +71,7 @@ _Due = tuple[leases.Claim, MailerSnapshot | None]
 
 
 class _OvertakenError(Exception):
-    """Somebody wants another look, or has taken it over: this one may have been too early."""
+    """Another poll was asked for, or another process took over: this one may have been too early."""
 
 
 class Monitor(LeasedPoller[_Due]):
@@ -82,7 +82,7 @@ class Monitor(LeasedPoller[_Due]):
         self._regions = RegionBreaker()
 
     async def refresh(self, mailer: Mailer) -> None:
-        """Look at one mailer now, for somebody who is about to send on facts that are too old.
+        """Poll one mailer now, because its facts are too old to send on.
 
         Raises:
             BotError: AWS did not answer.
@@ -205,7 +205,7 @@ class Monitor(LeasedPoller[_Due]):
             error = SesError(ErrorKind.MISSING_ACTION, "AccessDenied", ", ".join(report.missing))
             await self._refused(session, kind, mailer, managed, error)
         elif report.set_up is not None and report.passed:
-            if mailer.access is not Access.OK:  # whoever waits for it wants facts that are newer than the refusal
+            if mailer.access is not Access.OK:  # a waiting caller needs facts that are newer than the refusal
                 await leases.schedule(session, PollKind.ACCOUNT, mailer.id, self._clock())
             before = route_of(mailer)
             apply_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
@@ -217,7 +217,7 @@ class Monitor(LeasedPoller[_Due]):
     async def _refused(
         self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError
     ) -> None:
-        """Take a refusal for what it is: a first one, a second one, or one that came too soon to tell."""
+        """Handle a refusal: the first one, the second one, or one too early to count."""
         now = self._clock()
         wait = min(self._interval(mailer, managed), CONFIRM_AFTER)
         if mailer.access is Access.OK:

@@ -1,4 +1,4 @@
-"""What is done for a mailer now and then, each kind by a function of its own, when its row in the database is due."""
+"""Runs the periodic jobs of a mailer, one function for each kind, when their rows are due."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A look that finds everything as it was. Nearly every look does, so it is three plain statements and no objects."""
+"""The fast path of a poll that finds nothing changed, as nearly every poll does: three statements, no objects."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ _CONFIRM_IDENTITIES = (
 
 @dataclass(slots=True)
 class MailerSnapshot:
-    """A mailer as it stood when a look at it began."""
+    """A mailer as it was when a poll began."""
 
     mailer: Mailer
     identities: list[Identity] = field(default_factory=list)
@@ -104,14 +104,14 @@ def is_unchanged(known: MailerSnapshot, account: AccountFacts, listed: Sequence[
 
 
 def _is_settled(row: Identity) -> bool:
-    """Whether nobody is at it, nothing of it is awaited, and its row says all that follows from its state."""
+    """Whether no recovery is under way, nothing is awaited, and the row is complete for its state."""
     if row.intent or (row.managed and row.state is IdentityState.PENDING):
         return False
     return row.state is not IdentityState.VERIFIED or row.verified_at == row.state_since
 
 
 def touch(connection: Connection, claim: Claim, known: MailerSnapshot, now: datetime, due_at: datetime) -> None:
-    """Write down that all was so at `now`, and look again at `due_at`; at once where the mailer has changed meanwhile.
+    """Store that nothing had changed at `now`; poll again at `due_at`, or at once if the mailer has changed meanwhile.
 
     Nothing is written where the claim was lost, as somebody wants another look.
     """

@@ -8,7 +8,7 @@ from typing import Final
 from storage.states import IdentityState, Production
 
 SILENT_AFTER: Final = 5
-"""Looks in a row, whoever's, that AWS did not answer."""
+"""Polls in a row, of any mailer, that AWS did not answer."""
 
 TRY_EVERY: Final = timedelta(seconds=30)
 """Between two looks at a silent region, one mailer's for all."""
@@ -27,7 +27,7 @@ class RegionBreaker:
         self._silent: dict[str, _Silence] = {}
 
     def allows(self, region: str, now: datetime) -> bool:
-        """Return whether to look there now; of a silent region one look tries whether it is back."""
+        """Return whether to poll there now; one poll at a time tests a silent region."""
         silence = self._silent.get(region)
         if silence is None or silence.looks < SILENT_AFTER:
             return True

@@ -1,6 +1,6 @@
-"""One sentence and one way on for every code of the guard, as a person in the channel reads them.
+"""A sentence and a next step for every code of the guard.
 
-Names in the sentences come from people and AWS: whoever shows them escapes them.
+Names in the sentences come from people and AWS: the caller escapes them.
 """
 
 from collections.abc import Mapping
@@ -137,7 +137,7 @@ def explanation(code: ReadinessCode, answer: Readiness) -> Explanation:
 
 
 def warnings(answer: Readiness) -> tuple[Explanation, ...]:
-    """Return what should be known and holds nothing up."""
+    """Return the warnings, which block nothing."""
     return tuple(explanation(code, answer) for code in answer.warnings)
 
 

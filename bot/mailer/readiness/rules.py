@@ -1,6 +1,6 @@
-"""The guard: who may send what, when. One pure function decides, and everything else asks it.
+"""The guard: who may send what, when. One pure function decides, and all other code asks it.
 
-It knows only stored facts, so a read never waits for AWS; whoever is about to send reads stale facts again first.
+It uses stored facts only, so it never waits for AWS; before sending, stale facts are read again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,7 +45,7 @@ class SendWarning(StrEnum):
     PROBATION = "PROBATION"
     IDENTITY_TEMPORARY_FAILURE = "IDENTITY_TEMPORARY_FAILURE"
     FREEMAIL_FROM = "FREEMAIL_FROM"  # its provider asks others to refuse what SES sends in its name
-    DNS_SILENT = "DNS_SILENT"  # nobody can say whether the From's domain has DMARC
+    DNS_SILENT = "DNS_SILENT"  # whether the From's domain has DMARC is unknown
 
 
 class Confirmation(StrEnum):

@@ -1,4 +1,4 @@
-"""Errors of the API as RFC 9457 has them, whatever they come from; none of them holds what it must not."""
+"""Every error of the API as RFC 9457 has it, without secrets."""
 
 import logging
 import secrets
@@ -71,7 +71,7 @@ class Problem(BaseModel):
     """Of the audience, where it is about one line."""
 
 
-class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
+class Refusal(Exception):  # noqa: N818 - what it is to the caller
     """An answer that is a problem. Two of the same arguments are the same bytes."""
 
     def __init__(
@@ -115,7 +115,7 @@ class Refusal(Exception):  # noqa: N818 - what it is to whoever asked
 
     @classmethod
     def not_found(cls) -> Self:
-        """Say the same of what is missing, of what is another team's, and of an address that leads nowhere."""
+        """Give one answer for what is missing, another team's, or not a route."""
         return cls(404, ProblemCode.NOT_FOUND, "There is nothing here for this token.")
 
 

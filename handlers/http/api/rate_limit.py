@@ -14,7 +14,7 @@ from handlers.http.api.problems import Refusal
 
 REMEMBERED = 10_000
 _SNS, _OWN = "/sns/", ("/slack/", "/api/")
-V6_PREFIX = 64  # bits of an IPv6 address that name a network; whoever has it has all addresses in it
+V6_PREFIX = 64  # bits of an IPv6 address that name a network; its holder has all addresses in it
 
 
 class Rate:

@@ -58,7 +58,7 @@ def reply(answer: BaseModel, status: int = 200) -> StoredResponse:
 
 
 class Server:
-    """Serves routes to whoever has a token.
+    """Serves routes to callers with a token.
 
     Args:
         rate: of a token, in requests.

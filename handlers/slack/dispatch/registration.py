@@ -81,4 +81,4 @@ class Registered:
 
     kind: str
     id: str
-    permission: Permission | None  # None: an event that nobody brings about by asking
+    permission: Permission | None  # None: an event without a person behind it

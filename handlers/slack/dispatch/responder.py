@@ -47,7 +47,7 @@ async def whisper(response_url: str, message: Message) -> None:
 class ProgressView:
     """The view that stands in for an answer: once it is shown, long work can say in it how far it is.
 
-    Slack sets no end to how long an open modal may be updated; whoever has closed it misses nothing.
+    Slack sets no end to how long an open modal may be updated; a closed one is simply not updated.
     """
 
     def __init__(self, client: AsyncWebClient, view_id: str = "", title: str = "") -> None:
@@ -85,7 +85,7 @@ class ProgressView:
             await self.draw(waiting(self.title, text))
 
     async def draw(self, view: View) -> None:
-        """Draw it again; whoever closed it misses nothing."""
+        """Draw it again; does nothing once it is closed."""
         with contextlib.suppress(*FAILURES):
             await self._client.views_update(view_id=self._view_id, view=view)
 

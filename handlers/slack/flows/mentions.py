@@ -20,7 +20,7 @@ _KINDS = {"user": ("person", "people"), "channel": ("channel", ""), "usergroup":
 async def with_names(client: AsyncWebClient, body: Mapping[str, Any], own_channel: str) -> dict[str, Any]:
     """Return a `rich_text` block in which names stand in the place of mentions.
 
-    Mailroom sees more than whoever writes: the name of a private channel, other than the one it is written in, is not
+    Mailroom sees more than the writer: the name of a private channel, other than the one it is written in, is not
     told. User groups are not named to an app without a scope of their own.
 
     Raises:

@@ -53,7 +53,7 @@ class FileRenderer:
 
     async def _list(self, broadcast: Broadcast) -> Upload:
         now = self._clock()
-        content = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - whoever uploads it closes it
+        content = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the uploader closes it
         try:
             rows = await write_list(self._db, broadcast, content)
         except BaseException:

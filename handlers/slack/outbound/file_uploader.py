@@ -88,7 +88,7 @@ class Uploader(LeasedPoller[Outbox]):
             await self._finish(row, attempts=0, last_error="")
 
     async def _place(self, row: Outbox, comment: Message | None) -> tuple[str, str | None]:
-        """Return where the file goes: under a message in the channel, or to a person, who is told of it first."""
+        """Return where the file goes: under a message in the channel, or to a person, after an announcement."""
         if row.reply_to:
             async with self._db.read() as session:
                 above = select(Outbox.channel_id, Outbox.ts).where(Outbox.key == row.reply_to)
@@ -115,7 +115,7 @@ class Uploader(LeasedPoller[Outbox]):
             await self._report_failure(row, code, comment)
 
     async def _report_failure(self, row: Outbox, code: str, comment: Message | None) -> None:
-        """Tell whoever waits for it that it does not come, below what announced it."""
+        """Say below its announcement that the file does not come."""
         if not row.user_id or comment is None:
             return
         why = "the app lacks the scope files:write: install it again" if code == "missing_scope" else code

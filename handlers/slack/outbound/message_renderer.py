@@ -89,7 +89,7 @@ class MessageRenderer:
 
 
 async def _is_news(session: AsyncSession, incident: Incident) -> bool:
-    """Whether the end of an incident has to be told: that an identity was mended by a person, they know themselves."""
+    """Whether the end of an incident is news: a person who mended an identity knows."""
     if incident.kind is not IncidentKind.IDENTITY_LOST or "members" in incident.detail:
         return True
     identity = await session.get(Identity, incident.subject)

@@ -1,9 +1,9 @@
-"""The only one who speaks in a channel unasked: takes what the outbox holds, draws it from the facts, posts or edits.
+"""The notifier: the only code that posts in a channel unasked. It takes outbox rows, renders them, posts or edits.
 
-A message is never lost: whatever goes wrong, its row stays due. Where the answer to a post was lost it is posted again:
-Slack has nothing to recognise a repeated post by, and two alerts are better than none. Nor does it know which of two
-edits is the newer one, so where two may have crossed the message is edited once more: soon by whoever finds that the
-claim was lost meanwhile, and by whoever takes over from somebody that did not come back.
+A message is never lost: whatever goes wrong, its row stays due. If the answer to a post is lost, it is posted again:
+Slack cannot recognise a repeated post, and two alerts are better than none. Slack does not order edits either, so where
+two may have crossed the message is edited once more: by the process that lost its claim meanwhile, and by the one that
+takes over from a process that died.
 """
 
 import asyncio

@@ -131,7 +131,7 @@ def field(
 def labelled(
     name: ids.Input, label: str, element: Any, *, hint: str = "", optional: bool = False, at_once: bool = False
 ) -> InputBlock:
-    """An input; `at_once`: we are told of every change, not only when the form is submitted."""
+    """An input; `at_once`: Slack sends every change, not only the submission."""
     return InputBlock(
         block_id=name,
         label=PlainTextObject(text=label),

@@ -46,7 +46,7 @@ def replace_form(ref: ids.Ref, old: Identity, *, moves: bool, asks: bool, typed:
 
 
 def retried(result: RetryOutcome) -> Message:
-    """Answer whoever pressed the button; what to do next stands in the channel."""
+    """Answer the person who pressed; the next step is in the channel."""
     name = esc(result.identity.name)
     if not result.again:
         return said(f":information_source: *{name}* {state_words(result.identity)}, so it was left as it is.")

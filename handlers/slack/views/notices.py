@@ -1,4 +1,4 @@
-"""What the channel is told unasked: what happened, what it means, and the button for what comes next."""
+"""Messages that Mailroom posts by itself: what happened, what it means, and the button for the next step."""
 
 from collections.abc import Sequence
 
