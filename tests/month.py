@@ -23,7 +23,7 @@ from storage.database import Database
 from storage.models import Identity, Incident, Mailer
 from storage.states import Access, IncidentKind
 from tests.databases import Clock, Databases
-from tests.unit.alerts.played import PlayedMailers, Span, World, live_through, stored
+from tests.unit.alerts.simulation import PlayedMailers, Span, World, live_through, stored
 
 MONTH = timedelta(days=30)
 INTERVALS = PollIntervals(healthy=timedelta(hours=1))

@@ -24,8 +24,8 @@ from tests.benchmarks.measure import Measured, at_least_times, at_most_times, gr
 from tests.benchmarks.rig import REGION, Rig, bare_client, key, rig
 from tests.benchmarks.ses import started
 from tests.databases import Clock, Databases
-from tests.unit.alerts.played import PlayedMailers, World
 from tests.unit.alerts.rows import identity_row, mailer_row
+from tests.unit.alerts.simulation import PlayedMailers, World
 
 MAILERS = 100_000
 EVERY = timedelta(minutes=10)

@@ -30,7 +30,7 @@ from storage.database import Database
 from storage.models import Broadcast, Delivery, Team, new_id
 from storage.sealing import KeyRing, Secret
 from tests.unit.alerts.rows import mailer_row
-from tests.unit.broadcast.station import has_dmarc
+from tests.unit.broadcast.fixtures import has_dmarc
 
 REGION = "eu-west-1"
 SENDER = "news@acme.test"

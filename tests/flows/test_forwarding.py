@@ -6,8 +6,8 @@ from sqlmodel import col, select
 
 from bot.ses.operations import FEEDBACK_FORWARDING
 from storage.models import Identity
-from tests.flows.test_hearing import QUARTER, deafen, the_mailer
-from tests.flows.test_mending import audited, fails, identities, replaces
+from tests.flows.test_feedback_health import QUARTER, deafen, the_mailer
+from tests.flows.test_identity_recovery import audited, fails, identities, replaces
 from tests.flows.test_other_programs import deletes_the_mailer
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.aws import How

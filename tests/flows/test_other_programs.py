@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from tests.flows.test_mending import alert, fails
+from tests.flows.test_identity_recovery import alert, fails
 from tests.flows.world import ACCOUNT, OVER_HTTP, OVER_SOCKET_MODE, REGION, World
 
 SHOP = "shop@acme.test"

@@ -1,6 +1,6 @@
 """Forms that are older than what they are about."""
 
-from tests.flows.test_production import FORM
+from tests.flows.test_production_access import FORM
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.aws.principals import Key
 from tests.playground.slack.driver import Person

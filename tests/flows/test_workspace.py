@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 
 from storage.models import Team
-from tests.flows.test_roles import REFUSED, Somebody, answers, asked_for, record_of, there_is_one_of_everything
+from tests.flows.test_permissions import REFUSED, Somebody, answers, asked_for, record_of, there_is_one_of_everything
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind
 from tests.playground.slack.world import Json

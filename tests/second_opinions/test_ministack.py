@@ -36,7 +36,7 @@ from tests.playground.aws.events import SUBJECT, VALIDATED, Event, event_json
 from tests.playground.aws.policies import lets
 from tests.principal import OWN_ACCOUNT, forget_credentials
 from tests.second_opinions.ministack import PROGRAM, REGION, Ministack, ministack
-from tests.unit.ses.test_access import REQUIRED
+from tests.unit.ses.test_permission_check import REQUIRED
 
 pytestmark = pytest.mark.skipif(
     not PROGRAM.exists(), reason="AWS's second opinion is left out: `make .venv-ministack` makes its environment"

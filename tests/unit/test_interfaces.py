@@ -13,7 +13,7 @@ from bot.settings import Settings
 from handlers.cli.commands import COMMANDS
 from storage import states
 from tests.databases import Clock
-from tests.unit.http.test_rate import NoTokens, everything, unlimited
+from tests.unit.http.test_rate_limit import NoTokens, everything, unlimited
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "interfaces.md").read_text()

@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.models import Mailer, Poll
 from storage.states import Access, PollKind
 from tests.databases import Clock
-from tests.unit.alerts.played import SEND, PlayedMailers, World, stored
+from tests.unit.alerts.simulation import SEND, PlayedMailers, World, stored
 
 YEAR = timedelta(days=365)
 Look = Callable[[PollKind, float], Awaitable[Mailer]]

@@ -11,7 +11,7 @@ from storage.database import Database
 from storage.models import Incident, Mailer
 from storage.states import IncidentKind
 from tests.databases import Clock
-from tests.unit.alerts.played import PlayedMailers, World, live_through, stored
+from tests.unit.alerts.simulation import PlayedMailers, World, live_through, stored
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 MINUTES = 25

@@ -12,7 +12,7 @@ from storage.database import Database
 from storage.models import Poll
 from storage.states import PollKind
 from tests.databases import Clock
-from tests.unit.alerts.played import PlayedMailers, World, stored
+from tests.unit.alerts.simulation import PlayedMailers, World, stored
 
 
 async def test_many_that_are_due_together_are_due_apart_after_that(db: Database, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from bot.ses.client import SesClients
 from storage.database import Database
 from tests.databases import Clock
 from tests.playground.aws import AwsPlayground
-from tests.unit.broadcast.station import Station
+from tests.unit.broadcast.fixtures import Station
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from storage.sealing import KeyRing
 from storage.states import Access, ChunkState, DeliveryState, IncidentKind, PollKind, SendKind, SuppressionReason
 from tests.databases import Clock
 from tests.unit.alerts.rows import Watched
-from tests.unit.broadcast.station import MortalDatabase
+from tests.unit.broadcast.fixtures import MortalDatabase
 
 K, S, R = EventKind, DeliveryState, SuppressionReason
 TEXTS = dict.fromkeys(K, "") | {K.BOUNCE: "Permanent, General:", K.SOFT_BOUNCE: "Transient, General:"}

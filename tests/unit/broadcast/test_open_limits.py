@@ -14,7 +14,7 @@ from bot.errors import BotError
 from storage.models import Audience, Broadcast
 from storage.states import BroadcastState
 from tests.interleaving import interleaving
-from tests.unit.broadcast.station import Station, csv, draft
+from tests.unit.broadcast.fixtures import Station, csv, draft
 
 SCHEDULED, DRAFT = BroadcastState.SCHEDULED, BroadcastState.DRAFT
 

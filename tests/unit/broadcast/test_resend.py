@@ -14,7 +14,7 @@ from bot.suppression.suppression_list import suppress
 from storage.models import Audit, Broadcast, Delivery, Mailer
 from storage.states import BroadcastState, ChunkState, DeliveryState, SuppressionReason
 from tests.playground.aws import How
-from tests.unit.broadcast.station import BULK, Station
+from tests.unit.broadcast.fixtures import BULK, Station
 
 SENT: Final = DeliveryState.SENT
 FAILED: Final = DeliveryState.FAILED

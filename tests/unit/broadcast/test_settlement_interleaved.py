@@ -16,7 +16,7 @@ from storage.database import Database
 from storage.models import Broadcast, Chunk, Delivery, Mailer
 from storage.states import BroadcastState, ChunkState, DeliveryState, PauseReason
 from tests.interleaving import interleaving, orders
-from tests.unit.broadcast.station import Station
+from tests.unit.broadcast.fixtures import Station
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from handlers.slack.outbound import delivery_chart
 from storage.models import Broadcast, Delivery
 from storage.states import DeliveryState
 from tests.databases import Clock
-from tests.unit.broadcast.station import Station
+from tests.unit.broadcast.fixtures import Station
 
 DELIVERED, BOUNCED, COMPLAINED = DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED
 

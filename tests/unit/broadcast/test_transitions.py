@@ -9,7 +9,7 @@ from storage.models import Broadcast, Delivery
 from storage.states import BroadcastState, DeliveryState
 from storage.transitions import IllegalTransitionError
 from tests.states_page import PAGE, page
-from tests.unit.broadcast.station import Station
+from tests.unit.broadcast.fixtures import Station
 
 NEVER_LEFT = {BroadcastState.CANCELLED, DeliveryState.CANCELLED, DeliveryState.COMPLAINED, states.ChunkState.DONE}
 NEVER_SET = {states.ChunkState.PENDING, states.ChunkState.CANCELLED}

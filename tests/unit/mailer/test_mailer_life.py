@@ -28,8 +28,8 @@ from storage.database import Database
 from storage.models import Audit, Identity, Mailer, Team
 from storage.states import Access, IdentityKind, IdentityState, PollKind
 from tests.databases import Clock, Databases
-from tests.unit.alerts.played import PlayedMailers, World
 from tests.unit.alerts.rows import identity_row, mailer_row, team_row
+from tests.unit.alerts.simulation import PlayedMailers, World
 from tests.unit.machines import DatabaseMachine, play
 
 NAMES = ["a.test", "b.test"]

@@ -12,9 +12,9 @@ from bot.broadcast.resend import Resends
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState
 from tests.databases import Clock
-from tests.unit.broadcast.station import BULK, MortalDatabase, Station
-from tests.unit.broadcast.test_engine_faults import kill
-from tests.unit.broadcast.test_engine_refusals import mailer_of
+from tests.unit.broadcast.fixtures import BULK, MortalDatabase, Station
+from tests.unit.broadcast.test_dispatcher_faults import kill
+from tests.unit.broadcast.test_dispatcher_refusals import mailer_of
 
 SENT, PENDING, FAILED = DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.FAILED
 TRANSIENT, BAD = "TRANSIENT_FAILURE", "BadRequestException"

@@ -17,7 +17,7 @@ from storage.database import Database
 from storage.models import Identity, Mailer, Poll
 from storage.states import Access, PollKind
 from tests.databases import Clock
-from tests.unit.alerts.played import PlayedMailers, PlayedSes, World, stored
+from tests.unit.alerts.simulation import PlayedMailers, PlayedSes, World, stored
 
 INTERVAL = timedelta(minutes=10)
 

@@ -19,7 +19,7 @@ from bot.errors import BotError
 from bot.suppression.suppression_list import suppress
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery
 from storage.states import DeliveryState, SuppressionReason
-from tests.unit.broadcast.station import MortalDatabase, Station, csv, draft
+from tests.unit.broadcast.fixtures import MortalDatabase, Station, csv, draft
 
 
 @pytest.fixture

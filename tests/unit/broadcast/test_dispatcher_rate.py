@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from tests.playground.aws import How
-from tests.unit.broadcast.station import BULK, Station
+from tests.unit.broadcast.fixtures import BULK, Station
 
 
 async def test_whoever_takes_over_keeps_the_pace(connected: Station) -> None:

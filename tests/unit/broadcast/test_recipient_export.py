@@ -8,7 +8,7 @@ import pytest
 from bot.broadcast.audience.rejected_rows import escape_formula
 from bot.broadcast.reporting import recipient_export
 from bot.broadcast.reporting.recipient_export import COLUMNS, write_list
-from tests.unit.broadcast.station import Station
+from tests.unit.broadcast.fixtures import Station
 
 
 async def test_everybody_is_in_it_once_with_their_line_page_after_page(

@@ -11,7 +11,7 @@ from bot.mailer.monitoring.facts import CONFIRM_AFTER
 from storage.models import Broadcast, Mailer, Poll
 from storage.states import Access, BroadcastState, DeliveryState, PauseReason, PollKind
 from tests.playground.aws import How
-from tests.unit.broadcast.station import BULK, SET, Station
+from tests.unit.broadcast.fixtures import BULK, SET, Station
 
 SENT, PENDING = DeliveryState.SENT, DeliveryState.PENDING
 

@@ -16,7 +16,7 @@ from storage.models import Broadcast
 from storage.states import BroadcastState, ChunkState, DeliveryState
 from tests.databases import Clock
 from tests.playground.aws import How
-from tests.unit.broadcast.station import BULK, MortalDatabase, Station
+from tests.unit.broadcast.fixtures import BULK, MortalDatabase, Station
 
 SIZE = 40
 CHUNKS = [0, 1, 2]  # 14, 14, 12 recipients

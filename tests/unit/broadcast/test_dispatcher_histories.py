@@ -12,7 +12,7 @@ from bot.suppression.suppression_list import suppress
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, SuppressionReason
 from tests.playground.aws import How
-from tests.unit.broadcast.station import BULK, Station
+from tests.unit.broadcast.fixtures import BULK, Station
 
 SIZE = 50
 FAULTS = [How.CLOSE_AFTER, How.REFUSE, How.UNAVAILABLE, How.THROTTLE, "UnrecognizedClientException"]

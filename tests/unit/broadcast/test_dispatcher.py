@@ -11,7 +11,7 @@ from bot.suppression.unsubscribe_links import read_token
 from storage.database import Database
 from storage.models import Outbox, SendingAccount
 from storage.states import BroadcastState, DeliveryState, PauseReason, SuppressionReason
-from tests.unit.broadcast.station import BULK, PUBLIC_URL, Station, csv, draft
+from tests.unit.broadcast.fixtures import BULK, PUBLIC_URL, Station, csv, draft
 
 
 async def test_everybody_gets_their_own_mail_once(connected: Station) -> None:

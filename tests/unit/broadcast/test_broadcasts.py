@@ -20,7 +20,7 @@ from bot.mailer.readiness.rules import Confirmation
 from bot.suppression.suppression_list import suppress
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Outbox
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind, SuppressionReason
-from tests.unit.broadcast.station import Station, csv, draft
+from tests.unit.broadcast.fixtures import Station, csv, draft
 
 
 async def prepared_version(station: Station, size: int = 3) -> tuple[str, int]:
