@@ -9,15 +9,15 @@ from handlers.slack.flows.alerts import AlertFlow
 from handlers.slack.flows.api_tokens import ApiTokenFlow
 from handlers.slack.flows.audiences import AudienceFlow
 from handlers.slack.flows.broadcasts import BroadcastFlow
-from handlers.slack.flows.connect import ConnectFlow
-from handlers.slack.flows.identities import IdentityFlow
-from handlers.slack.flows.identity_recovery import IdentityRecoveryFlow
 from handlers.slack.flows.mail_me_one import MailMeOneFlow
+from handlers.slack.flows.mailer.connect import ConnectFlow
+from handlers.slack.flows.mailer.identities import IdentityFlow
+from handlers.slack.flows.mailer.identity_recovery import IdentityRecoveryFlow
+from handlers.slack.flows.mailer.production_access import ProductionAccessFlow
+from handlers.slack.flows.mailer.sender_rules import SenderRulesFlow
 from handlers.slack.flows.preview import PreviewFlow
-from handlers.slack.flows.production_access import ProductionAccessFlow
 from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
-from handlers.slack.flows.sender_rules import SenderRulesFlow
 from handlers.slack.flows.status_card import StatusFlow, help_word
 from handlers.slack.flows.suppressions import SuppressionFlow
 from handlers.slack.flows.team_settings import TeamSettingsFlow

@@ -42,21 +42,23 @@ from handlers.slack.views import (
     blocks,
     broadcast_message,
     compose,
-    connect,
-    connect_form,
     home,
-    identities,
-    identity_recovery,
     mail_me_one,
     notices,
     preview,
-    production_access,
     reports,
-    sender_rules,
     status_card,
     team_settings,
 )
 from handlers.slack.views.blocks import Message
+from handlers.slack.views.mailer import (
+    connect,
+    connect_form,
+    identities,
+    identity_recovery,
+    production_access,
+    sender_rules,
+)
 from storage.models import ApiToken, Audit
 from storage.states import IncidentKind, SignIn
 

@@ -29,7 +29,7 @@ from handlers.slack.flows.compose import (
     upload_of,
 )
 from handlers.slack.flows.confirmations import all_shown, check_ticked
-from handlers.slack.flows.message_content import content_of
+from handlers.slack.message_content import content_of
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply

@@ -15,7 +15,7 @@ from handlers.slack import ids
 from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import Download
-from handlers.slack.flows.mentions import with_known_names, with_names
+from handlers.slack.mentions import with_known_names, with_names
 from handlers.slack.views import compose as views
 
 READING = "Reading the audience…"

@@ -9,9 +9,10 @@ from bot.broadcast.pauses import held_for_access
 from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identities.dns_records import records_of
 from bot.services import Services
-from handlers.slack.views import alerts, identities, notices
+from handlers.slack.views import alerts, notices
 from handlers.slack.views.blocks import Message
 from handlers.slack.views.broadcast_message import progress as draw_progress
+from handlers.slack.views.mailer import identities
 from storage.models import Identity, Incident, Mailer, Outbox, Team
 from storage.states import IdentityState, IncidentKind, IncidentState
 

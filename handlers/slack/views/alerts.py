@@ -14,7 +14,7 @@ from handlers.slack import ids
 from handlers.slack.text import esc, mention, when
 from handlers.slack.views.alert_texts import Words, words_of
 from handlers.slack.views.blocks import Message, button, buttons, context, page, section
-from handlers.slack.views.sender_rules import rules_button
+from handlers.slack.views.mailer.sender_rules import rules_button
 from storage.models import Incident
 from storage.states import IncidentKind, IncidentState
 

@@ -9,7 +9,7 @@ from handlers.slack import ids
 from handlers.slack.text import esc, mention
 from handlers.slack.views.blocks import Message, button, buttons, context, section
 from handlers.slack.views.broadcast_message import resume_button
-from handlers.slack.views.connect import account, region_label
+from handlers.slack.views.mailer.connect import account, region_label
 from handlers.slack.views.status_card import quota
 from storage.models import Broadcast, Identity, Mailer, Team
 from storage.states import Production

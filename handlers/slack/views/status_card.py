@@ -16,9 +16,9 @@ from handlers.slack import ids
 from handlers.slack.text import bar, code, esc, when
 from handlers.slack.views.alerts import headline
 from handlers.slack.views.blocks import Message, button, buttons, context, header, page, section
-from handlers.slack.views.connect import place
-from handlers.slack.views.identities import DETAILED_SHOWN, check_button, forwarding_consent, line, mend_buttons
-from handlers.slack.views.sender_rules import rules_button
+from handlers.slack.views.mailer.connect import place
+from handlers.slack.views.mailer.identities import DETAILED_SHOWN, check_button, forwarding_consent, line, mend_buttons
+from handlers.slack.views.mailer.sender_rules import rules_button
 from storage.models import Mailer
 from storage.states import Access, Production, Sending
 

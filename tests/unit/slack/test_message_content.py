@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.broadcast.content.rich_text import inlines, read_rich_text
-from handlers.slack.flows.message_content import content_of
+from handlers.slack.message_content import content_of
 from handlers.slack.mrkdwn import read_mrkdwn
 
 

@@ -9,8 +9,8 @@ from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form
 from handlers.slack.text import esc
-from handlers.slack.views import identity_recovery as views
 from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.mailer import identity_recovery as views
 
 
 class IdentityRecoveryFlow:

@@ -5,8 +5,8 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call
-from handlers.slack.views import sender_rules as views
 from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.mailer import sender_rules as views
 
 
 class SenderRulesFlow:

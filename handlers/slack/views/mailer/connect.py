@@ -11,7 +11,7 @@ from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Message, button, buttons, field, form, labelled, page, section
-from handlers.slack.views.connect_form import ticks
+from handlers.slack.views.mailer.connect_form import ticks
 from storage.models import Broadcast, Identity, Mailer, Team
 
 CHECKING = "Checking every permission at AWS…"

@@ -9,7 +9,7 @@ from bot.mailer.identities.recovery_state import StaleActionError
 from handlers.slack import ids
 from handlers.slack.text import esc, mention
 from handlers.slack.views.blocks import Message, field, form, labelled, page, said, section
-from handlers.slack.views.identities import added, state_words
+from handlers.slack.views.mailer.identities import added, state_words
 from storage.models import Identity, Mailer
 
 REPLACE_TITLE = "Replace identity"

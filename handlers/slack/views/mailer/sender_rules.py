@@ -10,7 +10,7 @@ from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import button, buttons, context, page, section
-from handlers.slack.views.identities import record_blocks
+from handlers.slack.views.mailer.identities import record_blocks
 
 TITLE = "Sender rules"
 IDENTITIES_SHOWN = 8  # of a modal's 100 blocks each may take ten

@@ -9,8 +9,8 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
-from handlers.slack.views import production_access as views
 from handlers.slack.views.blocks import Modal, Reply, page, section
+from handlers.slack.views.mailer import production_access as views
 
 
 class ProductionAccessFlow:

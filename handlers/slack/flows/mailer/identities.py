@@ -9,8 +9,8 @@ from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.text import esc
-from handlers.slack.views import identities as views
 from handlers.slack.views.blocks import Modal, Reply, page, said, section
+from handlers.slack.views.mailer import identities as views
 
 
 class IdentityFlow:

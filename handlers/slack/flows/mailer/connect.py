@@ -17,9 +17,9 @@ from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.dispatch.responder import ProgressView
 from handlers.slack.text import esc
-from handlers.slack.views import connect as views
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.connect_form import Draft, credentials_form
+from handlers.slack.views.mailer import connect as views
+from handlers.slack.views.mailer.connect_form import Draft, credentials_form
 from storage.models import ConnectDraft, Mailer, Team
 from storage.states import SignIn
 
