@@ -1,7 +1,6 @@
 """*Mail me one*, in *Check and send*: the form above it, which stays as it is."""
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.models.views import View
 
 from bot.email_addresses import parse_addresses
 from bot.services import Services
@@ -20,13 +19,13 @@ class MailMeOneFlow:
 
     def register(self, listeners: Listeners) -> None:
         listeners.button(ids.Button.MAIL_ME_ONE, Permission.SEND, self.open)
-        listeners.form(Form(ids.Form.MAIL_ME_ONE, Permission.SEND, self.send, "Handing it over…", self.redraw))
+        listeners.form(Form(ids.Form.MAIL_ME_ONE, Permission.SEND, self.send, "Handing it over…"))
 
     async def open(self, call: Call) -> Reply:
-        return Modal(await self._form(call, await _preset(call)), above=True)
-
-    async def redraw(self, call: Call, notice: str) -> View:
-        return await self._form(call, call.at.values.text(ids.Input.SEND_TO), notice)
+        ref = call.at.ref
+        offered = await self._mails.offers(call.team, ref.record_id, ref.version)
+        form = views.mail_me_one_form(ref, offered, send_to=await _preset(call))
+        return Modal(form, above=bool(call.at.view_id))
 
     async def send(self, call: Call) -> Reply:
         ref, values = call.at.ref, call.at.values
@@ -37,11 +36,6 @@ class MailMeOneFlow:
         seq = await self._mails.seq_of_line(*draft, line) if line else int(chosen) if chosen.isdecimal() else 0
         await self._mails.send(*draft, call.at.user_id, seq, addresses)
         return Modal(test_sent(len(addresses)), otherwise="The test is on its way.")
-
-    async def _form(self, call: Call, send_to: str, notice: str = "") -> View:
-        ref = call.at.ref
-        offered = await self._mails.offers(call.team, ref.record_id, ref.version)
-        return views.mail_me_one_form(ref, offered, send_to=send_to, notice=notice)
 
 
 async def _preset(call: Call) -> str:

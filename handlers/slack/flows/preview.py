@@ -36,8 +36,10 @@ class PreviewFlow:
         broadcast = await self._services.broadcasts.get(call.team, ref.record_id)
         require_version(broadcast, call.team, ref.version, {BroadcastState.DRAFT})
         if self._services.public_url:
-            return Modal(views.preview_link(self._services.previews.link(broadcast), LINK_LIVES), above=True)
-        return Modal(views.preview_sent(sent=await self._send_file(call, broadcast)), above=True)
+            return Modal(
+                views.preview_link(self._services.previews.link(broadcast), LINK_LIVES), above=bool(call.at.view_id)
+            )
+        return Modal(views.preview_sent(sent=await self._send_file(call, broadcast)), above=bool(call.at.view_id))
 
     async def _send_file(self, call: Call, broadcast: Broadcast) -> bool:
         """Return whether the person has it; a channel has guests, so it comes in a direct message."""

@@ -13,7 +13,7 @@ from handlers.slack.views.blocks import field, form, labelled
 TITLE = "Mail me one"
 
 
-def mail_me_one_form(ref: ids.Ref, offered: Sequence[Offered], *, send_to: str, notice: str = "") -> View:
+def mail_me_one_form(ref: ids.Ref, offered: Sequence[Offered], *, send_to: str) -> View:
     options = [
         Option(value=str(each.seq), text=PlainTextObject(text=clean(f"{each.why}: {each.address}", 75)))
         for each in offered
@@ -40,5 +40,4 @@ def mail_me_one_form(ref: ids.Ref, offered: Sequence[Offered], *, send_to: str, 
         ],
         submit="Send test",
         ref=ref,
-        notice=notice,
     )

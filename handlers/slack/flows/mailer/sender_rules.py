@@ -23,7 +23,7 @@ class SenderRulesFlow:
 
     async def show_above(self, call: Call) -> Reply:
         """Show it on top of a form, whose ticks stay."""
-        return await self._card(call, above=True)
+        return await self._card(call, above=bool(call.at.view_id))
 
     async def _card(self, call: Call, *, above: bool = False) -> Modal:
         report = await self._services.sender_rules.look(call.team, views.IDENTITIES_SHOWN)
