@@ -102,7 +102,7 @@ def test_there_is_a_sample_of_every_builder() -> None:
     shown = {name.partition(",")[0] for name in (*every.modals, *every.homes, *every.messages)}
     built = {
         f"{file.stem}.{node.name}"
-        for file in VIEWS.glob("*.py")
+        for file in VIEWS.rglob("*.py")
         for node in ast.parse(file.read_text()).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.returns is not None
         if {"View", "Message"} & set(ast.unparse(node.returns).replace("|", " ").split())
