@@ -62,7 +62,6 @@ def record(
     team_id: str,
     actor: str,
     action: Action,
-    *,
     now: datetime,
     subject: str = "",
     before: dict[str, Any] | None = None,

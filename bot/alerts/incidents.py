@@ -149,7 +149,7 @@ class Incidents:
                 raise BotError(AlertCode.NOT_OPEN, "Somebody has acknowledged this already; the alert says who.")
             incident.state, incident.acknowledged_by = IncidentState.ACKNOWLEDGED, by
             await _change(session, incident, now)
-            audit.record(session, team.id, by, "incident.acknowledge", now=now, subject=incident.id)
+            audit.record(session, team.id, by, "incident.acknowledge", now, incident.id)
         return incident
 
 

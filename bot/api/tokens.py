@@ -75,7 +75,7 @@ class ApiTokens:
                 team_id=team.id, name=f"{token[:_SHOWN]}…", token_hash=_hash(token), created_by=by, created_at=now
             )
             session.add(row)
-            audit.record(session, team.id, by, "api_token.create", now=now, subject=row.name)
+            audit.record(session, team.id, by, "api_token.create", now, row.name)
         return Secret(token)
 
     async def revoke(self, team: Team, token_id: str, by: str) -> None:
@@ -85,7 +85,7 @@ class ApiTokens:
             if row is None or row.team_id != team.id:
                 return
             await session.delete(row)
-            audit.record(session, team.id, by, "api_token.revoke", now=self._clock(), subject=row.name)
+            audit.record(session, team.id, by, "api_token.revoke", self._clock(), row.name)
 
     async def bearer(self, token: str) -> Bearer | None:
         """Return whom the token speaks for; None for any text that is not a token of ours, or no longer one."""

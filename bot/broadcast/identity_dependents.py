@@ -65,8 +65,8 @@ class IdentityDependents:
                 broadcast.team_id,
                 by,
                 "broadcast.change_from",
-                now=now,
-                subject=broadcast.id,
+                now,
+                broadcast.id,
                 before={"from": before},
                 after={"from": after},
             )

@@ -113,13 +113,7 @@ class Resends:
             broadcast.version += 1
             session.add(broadcast)
             audit.record(
-                session,
-                team.id,
-                by,
-                "broadcast.leave_in_doubt",
-                now=now,
-                subject=broadcast.id,
-                after={"recipients": left},
+                session, team.id, by, "broadcast.leave_in_doubt", now, broadcast.id, after={"recipients": left}
             )
             await announce(session, team.id, Notice.BROADCAST, broadcast.id, now=now)
         return broadcast

@@ -134,7 +134,7 @@ class Suppressions:
         now = self._clock()
         new = await suppress(session, team.id, address, SuppressionReason.BY_HAND, source=by, now=now)
         if new:
-            audit.record(session, team.id, by, "suppression.add", now=now, subject=address)
+            audit.record(session, team.id, by, "suppression.add", now, address)
         return (await session.exec(_of(team.id, address))).one(), new
 
     async def lift(self, team: Team, address: str, by: str) -> AtAws:
@@ -154,8 +154,8 @@ class Suppressions:
                 team.id,
                 by,
                 "suppression.remove",
-                now=self._clock(),
-                subject=row.address,
+                self._clock(),
+                row.address,
                 before={"reason": row.reason},
                 after={"at_aws": at_aws},
             )

@@ -128,7 +128,7 @@ async def describe(session: AsyncSession, team: Team, *, name: str, private: boo
         await announce(session, team.id, Notice.SHARED, team.id, now=now, episode=now.isoformat())
     team.name, team.private, team.shared = name, private, shared
     session.add(team)
-    audit.record(session, team.id, audit.MAILROOM, "team.described", now=now, before=before, after=after)
+    audit.record(session, team.id, audit.MAILROOM, "team.described", now, before=before, after=after)
 
 
 async def change_channel_id(session: AsyncSession, workspace: str, old: str, new: str, *, now: datetime) -> Team | None:
@@ -153,7 +153,7 @@ async def change_channel_id(session: AsyncSession, workspace: str, old: str, new
         update(Outbox).where(col(Outbox.team_id) == team.id, col(Outbox.channel_id) == old).values(channel_id=new)
     )
     audit.record(
-        session, team.id, audit.MAILROOM, "team.renumbered", now=now, before={"channel": old}, after={"channel": new}
+        session, team.id, audit.MAILROOM, "team.renumbered", now, before={"channel": old}, after={"channel": new}
     )
     return team
 
@@ -185,7 +185,7 @@ def _mark(session: AsyncSession, team: Team, why: str, now: datetime) -> None:
     team.reachable, team.unreachable_why = not why, why
     session.add(team)
     after = {"reachable": team.reachable, "why": why}
-    audit.record(session, team.id, audit.MAILROOM, "team.reach", now=now, before=before, after=after)
+    audit.record(session, team.id, audit.MAILROOM, "team.reach", now, before=before, after=after)
 
 
 async def _is_empty(session: AsyncSession, team: Team) -> bool:

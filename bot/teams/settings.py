@@ -117,7 +117,7 @@ class TeamRules:
                 TeamAdmin(team_id=team.id, user_id=user, appointed_by=by, appointed_at=now) for user in sorted(new)
             )
             after = {"admins": sorted(users)}
-            audit.record(session, team.id, by, "team.admins", now=now, before={"admins": before}, after=after)
+            audit.record(session, team.id, by, "team.admins", now, before={"admins": before}, after=after)
         return new, gone
 
     async def save(self, team: Team, settings: TeamSettings, seen: int, by: str) -> Team:
@@ -145,7 +145,7 @@ class TeamRules:
                 team.id,
                 by,
                 "team.settings",
-                now=self._clock(),
+                self._clock(),
                 before={name: old[name] for name in changed},
                 after={name: new[name] for name in changed},
             )

@@ -80,7 +80,7 @@ class Audiences:
             if audience is None or audience.team_id != team.id or not audience.name_key:
                 raise _not_found()
             now = self._clock()
-            audit.record(session, team.id, by, "audience.remove", now=now, subject=audience.name)
+            audit.record(session, team.id, by, "audience.remove", now, audience.name)
             audience.name = audience.name_key = ""
             session.add(audience)
 
@@ -142,7 +142,7 @@ async def save_as(session: AsyncSession, team: Team, audience: Audience, name: s
     this = update(Audience).where(col(Audience.id) == audience.id)
     await session.exec(this.values(name=audience.name, name_key=audience.name_key))
     action: audit.Action = "audience.replace" if replaced.rowcount else "audience.save"
-    audit.record(session, team.id, by, action, now=now, subject=name, after={"size": audience.size})
+    audit.record(session, team.id, by, action, now, name, after={"size": audience.size})
 
 
 def _key(name: str) -> str:

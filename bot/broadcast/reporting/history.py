@@ -80,5 +80,5 @@ class Reports:
             )
             row.wanted, row.due_at, row.ts = row.wanted + 1, now, ""
             session.add(row)
-            audit.record(session, team.id, by, "broadcast.list", now=now, subject=broadcast.id)
+            audit.record(session, team.id, by, "broadcast.list", now, broadcast.id)
         return broadcast

@@ -170,8 +170,8 @@ class Connections:
                 team.id,
                 by,
                 "mailer.reconnect",
-                now=now,
-                subject=row.account_id,
+                now,
+                row.account_id,
                 before={"principal": mailer.principal_arn},
                 after={"principal": row.principal_arn},
             )
@@ -240,8 +240,8 @@ class Connections:
                 mailer.team_id,
                 by,
                 "mailer.connect",
-                now=now,
-                subject=mailer.account_id,
+                now,
+                mailer.account_id,
                 after={"region": mailer.region, "principal": mailer.principal_arn},
             )
 

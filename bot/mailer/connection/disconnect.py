@@ -48,9 +48,7 @@ class Removal:
             await close_all(session, team.id, now)
             await leave_account(session, row, now)
             await announce(session, team.id, Notice.DELETED, row.id, now=now)
-            audit.record(
-                session, team.id, by, "mailer.delete", now=now, subject=row.account_id, before={"region": row.region}
-            )
+            audit.record(session, team.id, by, "mailer.delete", now, row.account_id, before={"region": row.region})
             await session.delete(row)
             owner = await session.get_one(Team, team.id, with_for_update=True)
             owner.external_id = None  # another mailer is another connection

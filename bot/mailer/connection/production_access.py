@@ -135,8 +135,8 @@ class ProductionAccess:
                 team.id,
                 by,
                 "production.apply",
-                now=now,
-                subject=mailer.account_id,
+                now,
+                mailer.account_id,
                 before={"production": before},
                 after={"production": mailer.production, "website": application.website},
             )

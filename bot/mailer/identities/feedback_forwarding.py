@@ -91,7 +91,7 @@ class FeedbackForwarding:
                 )
             row.forwarding_consent_by = by
             session.add(row)
-            audit.record(session, team.id, by, "identity.forwarding_consent", now=now, subject=row.name)
+            audit.record(session, team.id, by, "identity.forwarding_consent", now, row.name)
             await leases.schedule(session, PollKind.FORWARDING, mailer.id, now)
         return row
 
@@ -167,7 +167,7 @@ class FeedbackForwarding:
             session.add(row)
             if done:
                 action: audit.Action = "identity.forwarding_on" if enabled else "identity.forwarding_off"
-                audit.record(session, row.team_id, audit.MAILROOM, action, now=now, subject=row.name)
+                audit.record(session, row.team_id, audit.MAILROOM, action, now, row.name)
 
     async def _miss(self, mailer: Mailer, error: SesError) -> None:
         """Write down that the policy lacks the action, for the card; it is no loss of access."""

@@ -66,7 +66,7 @@ class Identities:
             await record_identity(session, row, facts, now)
             row.managed, row.adopted, row.added_by = True, not created, by
             await announce_added(session, row, now)
-            audit.record(session, team.id, by, "identity.add", now=now, subject=name, after={"adopted": not created})
+            audit.record(session, team.id, by, "identity.add", now, name, after={"adopted": not created})
             await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now + self._mailers.pending_interval)
             await leases.schedule(session, PollKind.SENDER_RULES, mailer.id, now)
         return row

@@ -175,16 +175,7 @@ class IdentityRecovery(LeasedPoller[tuple[Identity, Mailer]]):
             await redraw_alerts(session, mailer, now)
             after = {key: value for key, value in detail.items() if key in {"name", "move", "remove"}}
             before = {"state": row.state}
-            audit.record(
-                session,
-                team.id,
-                detail["by"],
-                _ACTION[intent],
-                now=now,
-                subject=row.name,
-                before=before,
-                after=after,
-            )
+            audit.record(session, team.id, detail["by"], _ACTION[intent], now, row.name, before=before, after=after)
         return row
 
 

@@ -69,4 +69,4 @@ class FeedbackCheck:
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
             await leases.schedule(session, PollKind.ACCESS_CHECK, row.id, now)
-            audit.record(session, team.id, by, "events.check", now=now, subject=row.account_id)
+            audit.record(session, team.id, by, "events.check", now, row.account_id)
