@@ -9,10 +9,9 @@ from sqlmodel import col, func, select
 from bot import unknown_answers
 from storage.database import Database
 from storage.models import Broadcast, Incident, Mailer, Outbox, Poll
-from storage.states import Access, BroadcastState, IncidentKind, IncidentState
+from storage.states import OPEN_STATES, Access, IncidentKind, IncidentState
 
 WINDOW = timedelta(hours=24)
-_LIVE = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
     """Read all of it in one snapshot. Every value of a closed list is there, also with none."""
     mailers = select(Mailer.access, func.count()).group_by(col(Mailer.access))
     incidents = select(Incident.kind, func.count()).where(col(Incident.state) != IncidentState.RESOLVED)
-    broadcasts = select(Broadcast.state, func.count()).where(col(Broadcast.state).in_(_LIVE))
+    broadcasts = select(Broadcast.state, func.count()).where(col(Broadcast.state).in_(OPEN_STATES))
     taken = select(func.coalesce(func.sum(Mailer.sent_last_24_hours), 0))
     bad = select(
         func.coalesce(func.sum(Mailer.bounced_lately), 0), func.coalesce(func.sum(Mailer.complained_lately), 0)
@@ -50,7 +49,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
     return Metrics(
         mailers={access: by_access.get(access, 0) for access in Access},
         incidents={kind: by_kind.get(kind, 0) for kind in IncidentKind},
-        broadcasts={state: by_state.get(state, 0) for state in _LIVE},
+        broadcasts={state: by_state.get(state, 0) for state in OPEN_STATES},
         mails={"sent": int(sent), "bounced": int(bounced), "complained": int(complained)},
         messages_due=due,
         message_lag=_lag(oldest, now),

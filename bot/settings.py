@@ -137,13 +137,11 @@ def _is_address(url: str, paths: Collection[str] = ()) -> bool:
         return False
     if parts.username or parts.query or parts.fragment or not parts.hostname or (paths and parts.path not in paths):
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def is_loopback(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

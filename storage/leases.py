@@ -148,7 +148,7 @@ async def acquire(session: AsyncSession, account: str, owner: str, *, now: datet
         account: id of the SendingAccount.
         owner: names this process, for people to read.
         now: the time.
-        lease: how long until others may take it, unless it is renewed.
+        lease: how long until others may take it.
     """
     free = or_(col(SendingAccount.lease_until).is_(None), col(SendingAccount.lease_until) <= now)
     found = await session.exec(
@@ -160,18 +160,6 @@ async def acquire(session: AsyncSession, account: str, owner: str, *, now: datet
     taken = update(SendingAccount).where(col(SendingAccount.id) == account)
     await _change(session, taken.values(owner=owner, fence=fence + 1, lease_until=now + lease))
     return fence + 1
-
-
-async def renew(session: AsyncSession, account: str, fence: int, *, now: datetime, lease: timedelta) -> bool:
-    """Hold on to the account. False: it was taken over."""
-    held = update(SendingAccount).where(*_holds(account, fence))
-    return await _change(session, held.values(lease_until=now + lease)) == 1
-
-
-async def release(session: AsyncSession, account: str, fence: int) -> bool:
-    """Let others have the account at once. False: it was taken over."""
-    held = update(SendingAccount).where(*_holds(account, fence))
-    return await _change(session, held.values(owner="", lease_until=None)) == 1
 
 
 async def reclaim_all(session: AsyncSession, now: datetime) -> None:
@@ -211,10 +199,6 @@ def _held(claim: Claim) -> tuple[Any, ...]:
         col(Poll.subject_id) == claim.subject_id,
         col(Poll.fence) == claim.fence,
     )
-
-
-def _holds(account: str, fence: int) -> tuple[Any, ...]:
-    return col(SendingAccount.id) == account, col(SendingAccount.fence) == fence
 
 
 async def _change(session: AsyncSession, statement: UpdateBase) -> int:

@@ -46,6 +46,10 @@ class IdentityState(StrEnum):
     GONE = "gone"
 
 
+SENDABLE = frozenset({IdentityState.VERIFIED, IdentityState.TEMPORARY_FAILURE})
+"""What mail can be sent from, as far as it depends on the identity."""
+
+
 class DmarcState(StrEnum):
     """Whether every receiver finds a DMARC policy for an identity's domain."""
 
@@ -108,6 +112,10 @@ class BroadcastState(StrEnum):
     STOPPED = "stopped"  # by the reputation limits, or by an error that no waiting mends
 
 
+OPEN_STATES = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
+"""Of a broadcast that was confirmed and has not ended."""
+
+
 class PauseReason(StrEnum):
     """Why a broadcast waits. Several may hold at once; it goes on when none is left."""
 
@@ -143,6 +151,10 @@ class DeliveryState(StrEnum):
     SUPPRESSED = "suppressed"
     IN_DOUBT = "in_doubt"
     CANCELLED = "cancelled"
+
+
+ACCEPTED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
+"""By SES, whatever became of it."""
 
 
 class SuppressionReason(StrEnum):

@@ -8,10 +8,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.broadcast.codes import BroadcastCode
 from bot.errors import BotError
 from storage.models import Broadcast, Team
-from storage.states import BroadcastState
+from storage.states import OPEN_STATES, BroadcastState
 
 DRAFTS, LIVE = 200, 100
-_LIVE = {BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED}
 
 
 async def check_drafts(session: AsyncSession, team: Team) -> None:
@@ -25,7 +24,7 @@ async def check_drafts(session: AsyncSession, team: Team) -> None:
 
 async def check_live(session: AsyncSession, team: Team) -> None:
     """The same for one more that is scheduled, being sent or paused."""
-    if await _count(session, team, _LIVE) >= LIVE:
+    if await _count(session, team, OPEN_STATES) >= LIVE:
         raise _too_many(
             f"{LIVE} broadcasts that are scheduled, being sent or paused", "Wait until one is done, or cancel one."
         )

@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.controls import lock, require_version
+from bot.broadcast.delivery.account_lease import end_doubts
 from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.transitions import schedule_sending, transition
@@ -25,7 +26,7 @@ from bot.mailer.readiness.rules import Readiness
 from storage import audit, leases
 from storage.database import Database
 from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression, Team
-from storage.states import BroadcastState, ChunkState, DeliveryState, PollKind
+from storage.states import BroadcastState, DeliveryState, PollKind
 
 REASONS_SHOWN = 3
 
@@ -90,7 +91,7 @@ class Resends:
                 raise _nothing(what)
             if what is DeliveryState.IN_DOUBT:
                 broadcast.doubts_left_at = now  # of those that are suppressed; new doubts come later than this
-                await _end_doubts(session, broadcast, now)
+                await end_doubts(session, col(Chunk.broadcast_id) == broadcast.id, now)
             await transition(
                 session, broadcast, BroadcastState.SENDING, by=by, action=_ACTION[what], now=now, recipients=moved
             )
@@ -178,17 +179,6 @@ async def _reasons(session: AsyncSession, broadcast: Broadcast, what: What) -> l
     grouped = select(error, number).where(*_concerned(broadcast, what)).group_by(error)
     found = await session.exec(grouped.order_by(number.desc(), error).limit(REASONS_SHOWN))
     return [(why, count) for why, count in found]
-
-
-async def _end_doubts(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
-    """End the calls in doubt of which nothing is in doubt any more."""
-    doubtful = select(Delivery.seq).where(Delivery.chunk_id == Chunk.id, Delivery.state == DeliveryState.IN_DOUBT)
-    settled = update(Chunk).where(
-        col(Chunk.broadcast_id) == broadcast.id, col(Chunk.state) == ChunkState.IN_DOUBT, ~doubtful.exists()
-    )
-    await session.exec(
-        settled.values(state=ChunkState.DONE, finished_at=now), execution_options={"synchronize_session": False}
-    )
 
 
 def _nothing(what: What) -> BotError:

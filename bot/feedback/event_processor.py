@@ -12,18 +12,19 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam
 from sqlalchemy import select as select_columns
-from sqlmodel import SQLModel, col, select, update
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
+from bot.broadcast.delivery.account_lease import end_doubts
 from bot.broadcast.delivery.settlement import TOLD_EVERY
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.email_addresses import address_key, is_simulator
 from bot.feedback.ses_events import PERMANENT, Event, EventKind
 from bot.suppression.suppression_list import suppress_all
 from storage import leases
-from storage.models import Broadcast, Chunk, Delivery, Mailer
-from storage.states import ChunkState, DeliveryState
+from storage.models import Broadcast, Chunk, Mailer
+from storage.states import DeliveryState
 
 _SAYS: Final = {
     EventKind.SEND: (1, DeliveryState.SENT),
@@ -140,7 +141,7 @@ async def _move(
     if changes:
         await (await session.connection()).execute(_MOVE, changes)
     for chunk_id in sorted(settled):
-        await _settle(session, chunk_id, now)
+        await end_doubts(session, col(Chunk.id) == chunk_id, now)
     return bool(changes)
 
 
@@ -157,10 +158,3 @@ def _after(row: _Row, event: Event, now: datetime) -> _Row:
     if event.kind in _NOTES and row.state in _NOTED and not row.error:
         return row._replace(error=event.text)
     return row
-
-
-async def _settle(session: AsyncSession, chunk_id: str, now: datetime) -> None:
-    """End a chunk in doubt of which nothing is in doubt any more."""
-    doubtful = select(Delivery.seq).where(Delivery.chunk_id == chunk_id, Delivery.state == DeliveryState.IN_DOUBT)
-    ended = update(Chunk).where(col(Chunk.id) == chunk_id, col(Chunk.state) == ChunkState.IN_DOUBT, ~doubtful.exists())
-    await session.exec(ended.values(state=ChunkState.DONE, finished_at=now))

@@ -13,9 +13,8 @@ from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from bot.mailer.monitoring.reputation_limits import WINDOW, Rates
 from storage.database import Database
 from storage.models import Broadcast, Delivery, Mailer
-from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
+from storage.states import ACCEPTED, BroadcastState, DeliveryState, PauseReason, SendKind
 
-_TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 _RUNNING = (BroadcastState.SENDING, BroadcastState.PAUSED)
 
 
@@ -72,7 +71,7 @@ async def _rates(session: AsyncSession, *where: Any) -> Rates:
         )
         .join(Broadcast, col(Broadcast.id) == Delivery.broadcast_id)
         .where(
-            col(Delivery.state).in_(_TAKEN),
+            col(Delivery.state).in_(ACCEPTED),
             ~col(Delivery.address_key).endswith("@simulator.amazonses.com"),
             *where,
         )

@@ -30,7 +30,7 @@ class EntryOutcome(StrEnum):
     IN_DOUBT = "in_doubt"  # a status we do not know, or no result at all
 
 
-_OUTCOME_OF = {
+_OUTCOME_OF_STATUS = {
     "SUCCESS": EntryOutcome.SENT,
     "MESSAGE_REJECTED": EntryOutcome.FAILED,
     "MAIL_FROM_DOMAIN_NOT_VERIFIED": EntryOutcome.IDENTITY,
@@ -105,7 +105,7 @@ def read_results(answer: Mapping[str, Any], sender: str, expected: int) -> list[
     """Read BulkEmailEntryResults, which SES gives in the order of the entries: always `expected` of them."""
     results = answer.get("BulkEmailEntryResults") or ()
     request_id = str((answer.get("ResponseMetadata") or {}).get("RequestId") or "")
-    for status in {clean(result.get("Status", "")) for result in results} - _OUTCOME_OF.keys():
+    for status in {clean(result.get("Status", "")) for result in results} - _OUTCOME_OF_STATUS.keys():
         unknown_answers.answers.met("ses", "SendBulkEmail", status, request_id)
     read = [_result(result, sender) for result in results[:expected]]
     return read + [EntryResult(EntryOutcome.IN_DOUBT, "", error="AWS gave no result")] * (expected - len(read))
@@ -127,7 +127,7 @@ def _result(result: dict[str, Any], sender: str) -> EntryResult:
     if result.get("Status") == "SUCCESS":
         return EntryResult(EntryOutcome.SENT, "SUCCESS", result.get("MessageId", ""))
     status, error = clean(result.get("Status", "")), result.get("Error", "")
-    outcome = _OUTCOME_OF.get(status, EntryOutcome.IN_DOUBT)
+    outcome = _OUTCOME_OF_STATUS.get(status, EntryOutcome.IN_DOUBT)
     if status == "MESSAGE_REJECTED" and names_sender(unverified_in(error), sender):
         outcome = EntryOutcome.IDENTITY
     return EntryResult(outcome, status, result.get("MessageId", ""), clean(error))

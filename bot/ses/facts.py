@@ -21,11 +21,6 @@ class AccountFacts:
     max_24_hour_send: float
     max_send_rate: float
     sent_last_24_hours: float
-    website_url: str
-    mail_type: str
-    contact_language: str
-    contacts: tuple[str, ...]
-    use_case: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +65,7 @@ def listed_of(entry: dict[str, Any]) -> ListedIdentity:
     name = entry.get("IdentityName", "")
     return ListedIdentity(
         name=name,
-        kind=_kind(name),
+        kind=kind_of(name),
         verification_status=_verification(entry, "SendingEnabled"),
         sending_enabled=bool(entry.get("SendingEnabled")),
     )
@@ -81,13 +76,13 @@ def _verification(answer: dict[str, Any], flag: str) -> str:
     return clean(answer.get("VerificationStatus") or ("SUCCESS" if answer.get(flag) else "PENDING"))
 
 
-def _kind(name: str) -> IdentityKind:
+def kind_of(name: str) -> IdentityKind:
     return IdentityKind.ADDRESS if "@" in name else IdentityKind.DOMAIN
 
 
 def account_of(answer: dict[str, Any]) -> AccountFacts:
-    quota, details = answer.get("SendQuota") or {}, answer.get("Details") or {}
-    review = details.get("ReviewDetails") or {}
+    quota = answer.get("SendQuota") or {}
+    review = (answer.get("Details") or {}).get("ReviewDetails") or {}
     return AccountFacts(
         production_access=bool(answer.get("ProductionAccessEnabled")),
         review_status=clean(review.get("Status", "")),
@@ -98,11 +93,6 @@ def account_of(answer: dict[str, Any]) -> AccountFacts:
         max_24_hour_send=float(quota.get("Max24HourSend", 0)),
         max_send_rate=float(quota.get("MaxSendRate", 0)),
         sent_last_24_hours=float(quota.get("SentLast24Hours", 0)),
-        website_url=details.get("WebsiteURL", ""),
-        mail_type=details.get("MailType", ""),
-        contact_language=details.get("ContactLanguage", ""),
-        contacts=tuple(details.get("AdditionalContactEmailAddresses") or ()),
-        use_case=details.get("UseCaseDescription", ""),
     )
 
 
@@ -110,7 +100,7 @@ def identity_of(name: str, answer: dict[str, Any]) -> IdentityFacts:
     dkim, mail_from = answer.get("DkimAttributes") or {}, answer.get("MailFromAttributes") or {}
     return IdentityFacts(
         name=name,
-        kind=_kind(name),
+        kind=kind_of(name),
         verification_status=_verification(answer, "VerifiedForSendingStatus"),
         verified_for_sending=bool(answer.get("VerifiedForSendingStatus")),
         error_type=clean((answer.get("VerificationInfo") or {}).get("ErrorType", "")),

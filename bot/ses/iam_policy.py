@@ -5,7 +5,6 @@ It stays below 2,048 characters, the least that IAM gives (to the inline policie
 """
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,12 +115,3 @@ def policy(partition: str, account_id: str = ANY_ACCOUNT, principal: str = THIS_
 def policy_json(partition: str, account_id: str = ANY_ACCOUNT, principal: str = THIS_USER) -> str:
     """Write the policy as one pastes it into the IAM console."""
     return json.dumps(policy(partition, account_id, principal), indent=2)
-
-
-def statements_of(actions: Iterable[str]) -> dict[Statement, tuple[str, ...]]:
-    """Sort missing actions under the statements they belong to, in the policy's order. Foreign ones are left out."""
-    wanted = {action.lower() for action in actions}
-    found = {
-        statement: tuple(action for action in statement.actions if action.lower() in wanted) for statement in STATEMENTS
-    }
-    return {statement: missing for statement, missing in found.items() if missing}

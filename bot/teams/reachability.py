@@ -15,7 +15,7 @@ from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from storage import audit, leases
 from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team
-from storage.states import BroadcastState, PauseReason, PollKind
+from storage.states import OPEN_STATES, PauseReason, PollKind
 
 CHANNEL_GONE: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
 WORKSPACE_GONE: Final = frozenset({"account_inactive", "token_revoked", "invalid_auth", "app_uninstalled"})
@@ -28,7 +28,6 @@ LOOK_DAILY: Final = timedelta(days=1)
 """While it is in reach: Slack sends no event when a channel is made private."""
 
 _LOOKS_AT_AWS = sorted(set(PollKind) - {PollKind.CHANNEL})
-_LIVE = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
 
 OLD_ID_RESOLVES: Final = timedelta(hours=24)
 
@@ -163,7 +162,7 @@ async def _pause_all(session: AsyncSession, workspace: str, now: datetime) -> No
     live = (
         select(Broadcast)
         .join(Team)
-        .where(Team.slack_team_id == workspace, col(Broadcast.state).in_(_LIVE))
+        .where(Team.slack_team_id == workspace, col(Broadcast.state).in_(OPEN_STATES))
         .order_by(Broadcast.id)
         .options(*WITHOUT_CONTENT)
         .with_for_update(of=Broadcast)

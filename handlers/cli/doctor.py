@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 from sqlmodel import select
@@ -10,7 +9,7 @@ from sqlmodel import select
 from bot.errors import BotError
 from bot.ses.client import SesClients
 from bot.ses.connectivity import check_reach
-from bot.settings import Settings
+from bot.settings import Settings, is_loopback
 from handlers.cli.codes import CliCode
 from storage.database import Database, StorageError
 from storage.key_rotation import fit
@@ -71,7 +70,7 @@ class Doctor:
         mode = "Socket Mode" if settings.socket_mode else "HTTP mode"
         if not settings.public_url:
             return f"{mode}; without PUBLIC_URL recipients unsubscribe by mail, which nobody here sees"
-        if not settings.mailroom_proxies and _is_loopback(settings.host):
+        if not settings.mailroom_proxies and is_loopback(settings.host):
             raise BotError(
                 CliCode.PROXIES,
             )
@@ -128,10 +127,3 @@ class Doctor:
 def _exists(path: Path | None, more: str = "") -> bool:
     """Whether a file is there, beside the SQLite database or itself; of PostgreSQL there is none to look for."""
     return path is None or path.with_name(path.name + more).exists()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

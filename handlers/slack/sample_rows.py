@@ -135,7 +135,7 @@ def sample_audience() -> Audience:
 
 def sample_progress() -> Progress:
     counts = {DeliveryState.PENDING: 12_000, DeliveryState.SENT: 500, DeliveryState.DELIVERED: 7_500}
-    return Progress(sample_broadcast(), counts, 14, 857, 0, (), "Acme <hello@example.com>")
+    return Progress(sample_broadcast(), counts, 14, 857, 0, "Acme <hello@example.com>")
 
 
 def sample_summary() -> ImportSummary:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -55,6 +56,14 @@ async def mark_in_doubt(session: AsyncSession, account: str, *, below: int, now:
     await session.exec(open_ones.values(state=DeliveryState.IN_DOUBT, error=_NO_ANSWER, at=now))
     for broadcast, team in {(broadcast, team) for _, broadcast, team in found}:
         await announce(session, team, Notice.BROADCAST, broadcast, now=now)
+
+
+async def end_doubts(session: AsyncSession, chunks: ColumnElement[bool], now: datetime) -> None:
+    """End those of the chunks in doubt of which nothing is in doubt any more."""
+    doubtful = select(Delivery.seq).where(Delivery.chunk_id == Chunk.id, Delivery.state == DeliveryState.IN_DOUBT)
+    ended = update(Chunk).where(chunks, col(Chunk.state) == ChunkState.IN_DOUBT, ~doubtful.exists())
+    values = ended.values(state=ChunkState.DONE, finished_at=now)
+    await session.exec(values, execution_options={"synchronize_session": False})
 
 
 async def release(session: AsyncSession, held: AccountLease, overviews: Overviews, now: datetime) -> None:

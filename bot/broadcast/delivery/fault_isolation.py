@@ -26,7 +26,7 @@ from bot.broadcast.delivery.chunk import ClaimedChunk
 from bot.broadcast.delivery.send_result import SendResult
 from bot.ses.bulk_send import EntryOutcome
 from storage.models import Delivery
-from storage.states import DeliveryState
+from storage.states import ACCEPTED, DeliveryState
 
 MOST_TRIES: Final = 5
 """Calls that may fail transiently for one recipient."""
@@ -41,7 +41,6 @@ MOST_FAILED: Final = 100
 """A broadcast stops with the failure that brings it there. Every recipient that is sent makes up for 19 failures."""
 
 _MADE_UP_FOR = 19  # so the failures add up only while over 95 % fail
-_TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 
 
 @dataclass(slots=True)
@@ -116,7 +115,7 @@ async def decide_isolated(session: AsyncSession, call: ClaimedChunk, answer: Sen
     if not answer.alone:
         return answer
     broadcast = call.broadcast_id
-    if await is_any(session, broadcast, _TAKEN):
+    if await is_any(session, broadcast, ACCEPTED):
         outcome = EntryOutcome.FAILED
     elif await is_any(session, broadcast, {DeliveryState.SENDING}, col(Delivery.seq) != call.seqs[0]):
         outcome = EntryOutcome.TRANSIENT  # what is under way may yet be taken

@@ -11,7 +11,7 @@ from bot.ses.errors import ErrorKind, SesError
 
 log = logging.getLogger(__name__)
 
-_OUTCOME_OF = {
+_OUTCOME_OF_ERROR = {
     ErrorKind.UNAVAILABLE: EntryOutcome.IN_DOUBT,
     ErrorKind.QUOTA: EntryOutcome.QUOTA,
     ErrorKind.LIMIT: EntryOutcome.QUOTA,  # SES's code for the quota, too, with a text of its own
@@ -138,4 +138,4 @@ def _outcome_of(error: SesError, call: ClaimedChunk) -> EntryOutcome:
         return EntryOutcome.IDENTITY
     if f"Configuration set <{call.mailer.configuration_set}> does not exist".lower() in error.text.lower():
         return EntryOutcome.SET_UP
-    return _OUTCOME_OF.get(error.trouble, EntryOutcome.STOP)
+    return _OUTCOME_OF_ERROR.get(error.trouble, EntryOutcome.STOP)

@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.resend import count_undecided
 from storage.models import Broadcast, Chunk, Delivery
-from storage.states import BroadcastState, DeliveryState, PauseReason
+from storage.states import BroadcastState, DeliveryState
 
 _RATE_WINDOW = timedelta(seconds=60)
 
@@ -22,7 +22,6 @@ class Progress:
         rate: recipients handed to SES a second, over the last minute, without the time before it last went on.
         seconds_left: at this rate; None while it is not being sent.
         undecided: how many are in doubt of which a person may still say what becomes of them.
-        waiting_for: why it is paused.
         sender: From, as recipients see it.
     """
 
@@ -31,7 +30,6 @@ class Progress:
     rate: float
     seconds_left: float | None
     undecided: int
-    waiting_for: tuple[PauseReason, ...]
     sender: str
 
 
@@ -50,7 +48,6 @@ async def progress_of(session: AsyncSession, broadcast_id: str, now: datetime) -
         rate,
         pending / rate if is_going else None,
         await count_undecided(session, broadcast) if counts.get(DeliveryState.IN_DOUBT) else 0,
-        tuple(PauseReason(reason) for reason in broadcast.pause_reasons),
         str(broadcast.template.get("sender", broadcast.from_address)),
     )
 

@@ -19,13 +19,12 @@ from bot.ses.operations import FEEDBACK_FORWARDING, Ses
 from storage import audit, leases
 from storage.database import Database
 from storage.models import Identity, Mailer, Team
-from storage.states import Access, IdentityState, PollKind
+from storage.states import SENDABLE, Access, IdentityState, PollKind
 
 log = logging.getLogger(__name__)
 
 _LATER: Final = timedelta(minutes=10)
 _BETWEEN_CALLS = 1.0  # seconds: AWS allows about one such call a second
-_SENDS: Final = frozenset({IdentityState.VERIFIED, IdentityState.TEMPORARY_FAILURE})
 
 
 def needs_consent(mailer: Mailer, row: Identity) -> bool:
@@ -35,7 +34,7 @@ def needs_consent(mailer: Mailer, row: Identity) -> bool:
         and row.adopted
         and row.feedback_forwarding
         and not (row.forwarding_disabled or row.forwarding_consent_by or row.intent)
-        and row.state in _SENDS
+        and row.state in SENDABLE
         and events_arrive(mailer)
         and FEEDBACK_FORWARDING not in mailer.missing_optional
     )
@@ -51,7 +50,7 @@ def _is_due(mailer: Mailer, row: Identity) -> bool:
     if row.intent or row.state is IdentityState.GONE:
         return False
     if _is_unwanted(mailer, row):
-        return row.state in _SENDS and (row.feedback_forwarding or not row.forwarding_disabled)
+        return row.state in SENDABLE and (row.feedback_forwarding or not row.forwarding_disabled)
     return row.forwarding_disabled
 
 

@@ -32,7 +32,7 @@ from bot.mailer.monitoring.reputation_limits import Level, Rates, rates_of
 from storage import leases
 from storage.database import Database
 from storage.models import Identity, Mailer, Team
-from storage.states import DmarcState, IdentityKind, IdentityState
+from storage.states import SENDABLE, DmarcState, IdentityKind
 
 PATIENCE: Final = 2.0
 """Seconds that somebody who looks waits for name servers; a form that is opened has three."""
@@ -40,8 +40,6 @@ PATIENCE: Final = 2.0
 _AT_ONCE: Final = 10
 _ASK_AGAIN: Final = timedelta(hours=1)
 """After name servers that did not answer."""
-
-_SENDS: Final = frozenset({IdentityState.VERIFIED, IdentityState.TEMPORARY_FAILURE})
 
 
 class Verdict(StrEnum):
@@ -91,7 +89,7 @@ class SenderRules:
         mailer = await self._mailers.require(team)
         async with self._db.read() as session:
             managed = await managed_of(session, mailer.id)
-        rows = sorted((row for row in managed if row.state in _SENDS), key=lambda row: row.name)
+        rows = sorted((row for row in managed if row.state in SENDABLE), key=lambda row: row.name)
         lookup = _Patient(self._lookup)
         found = await asyncio.gather(*(self._look_at(row, mailer, lookup) for row in rows[:most]))
         await self._keep(mailer, {row.id: dmarc for row, (dmarc, _) in zip(rows, found, strict=False)})
@@ -112,7 +110,7 @@ class SenderRules:
 
     async def __call__(self, claim: leases.Claim, mailer: Mailer) -> None:
         async with self._db.read() as session:
-            rows = [row for row in await managed_of(session, mailer.id) if row.state in _SENDS]
+            rows = [row for row in await managed_of(session, mailer.id) if row.state in SENDABLE]
         found: dict[str, Dmarc | None] = {}
         for at in range(0, len(rows), _AT_ONCE):
             some = rows[at : at + _AT_ONCE]

@@ -14,7 +14,7 @@ from bot.alerts.outbox import Notice, announce, key_of, redraw
 from bot.mailer.aws_states import identity_state_of, production_of, sending_of
 from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from bot.ses.errors import ASSUME_ROLE, ErrorKind, SesError
-from bot.ses.facts import AccountFacts, IdentityFacts, ListedIdentity
+from bot.ses.facts import AccountFacts, IdentityFacts, ListedIdentity, kind_of
 from bot.ses.permission_check import AccessReport
 from bot.ses.provisioning import Provisioned
 from storage import leases
@@ -163,7 +163,7 @@ def new_identity(mailer: Mailer, name: str, now: datetime) -> Identity:
         team_id=mailer.team_id,
         mailer_id=mailer.id,
         name=name,
-        kind=IdentityKind.ADDRESS if "@" in name else IdentityKind.DOMAIN,
+        kind=kind_of(name),
         state=IdentityState.PENDING,
         state_since=now,
         pending_since=now,

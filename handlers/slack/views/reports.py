@@ -20,7 +20,6 @@ from storage.models import Broadcast
 
 RESEND_TITLE = "Resend failed"
 AGAIN_TITLE = "Send again"
-LIST_TITLE = "Broadcasts"
 
 
 def resend_form(ref: ids.Ref, resend: Resend) -> View:

@@ -76,7 +76,7 @@ class PlayedSes:
 
     async def account(self) -> AccountFacts:
         self._world.call(self._mailer, "ses:GetAccount")
-        return AccountFacts(True, "GRANTED", "", True, "HEALTHY", "NONE", 1_000, 14, 0, "", "", "", (), "")
+        return AccountFacts(True, "GRANTED", "", True, "HEALTHY", "NONE", 1_000, 14, 0)
 
     async def identities(self) -> list[ListedIdentity]:
         self._world.call(self._mailer, "ses:ListEmailIdentities")

@@ -77,7 +77,7 @@ class LivingSes:
 
     async def account(self) -> AccountFacts:
         self._aws.call("ses:GetAccount")
-        return AccountFacts(True, "GRANTED", "", True, "HEALTHY", "NONE", 1_000, 14, 0, "", "", "", (), "")
+        return AccountFacts(True, "GRANTED", "", True, "HEALTHY", "NONE", 1_000, 14, 0)
 
     async def identities(self) -> list[ListedIdentity]:
         self._aws.call("ses:ListEmailIdentities")

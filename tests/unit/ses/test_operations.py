@@ -24,7 +24,7 @@ async def test_a_new_account_is_in_the_sandbox(ses: Ses) -> None:
     assert facts.sending_enabled
     assert facts.enforcement_status == "HEALTHY"
     assert (facts.max_24_hour_send, facts.max_send_rate, facts.sent_last_24_hours) == (200, 1, 0)
-    assert (facts.review_status, facts.review_case_id, facts.contacts) == ("", "", ())
+    assert (facts.review_status, facts.review_case_id) == ("", "")
 
 
 async def test_applying_for_production_opens_a_review_and_keeps_the_form(aws: AwsPlayground, ses: Ses) -> None:
@@ -38,9 +38,10 @@ async def test_applying_for_production_opens_a_review_and_keeps_the_form(aws: Aw
     facts = await ses.account()
     assert facts.review_status == "PENDING"
     assert facts.review_case_id
-    assert (facts.website_url, facts.mail_type, facts.contact_language) == ("https://example.com", "MARKETING", "EN")
-    assert (facts.contacts, facts.use_case) == (("ops@example.com",), "A newsletter.")
     (call,) = aws.calls_of("ses:PutAccountDetails")
+    assert (call.params["WebsiteURL"], call.params["MailType"]) == ("https://example.com", "MARKETING")
+    assert (call.params["ContactLanguage"], call.params["UseCaseDescription"]) == ("EN", "A newsletter.")
+    assert call.params["AdditionalContactEmailAddresses"] == ["ops@example.com"]
     assert call.params["ProductionAccessEnabled"] is True
 
 

@@ -207,25 +207,7 @@ async def test_one_owner_holds_a_sending_account_until_its_lease_ends(db: Databa
     assert await _acquire(db, account, "b") is None
     clock.advance(60)
     assert await _acquire(db, account, "b") == 2
-    async with db.write() as session:
-        assert not await leases.renew(session, account, 1, now=db.now(), lease=LEASE)
-        assert not await leases.release(session, account, 1)
     assert await _acquire(db, account, "c") is None
-
-
-async def test_a_renewed_lease_lasts_and_a_released_one_is_free_at_once(
-    db: Database, account: str, clock: Clock
-) -> None:
-    fence = await _acquire(db, account, "a")
-    assert fence == 1
-    clock.advance(50)
-    async with db.write() as session:
-        assert await leases.renew(session, account, fence, now=db.now(), lease=LEASE)
-    clock.advance(50)
-    assert await _acquire(db, account, "b") is None
-    async with db.write() as session:
-        assert await leases.release(session, account, fence)
-    assert await _acquire(db, account, "b") == 2
 
 
 async def test_of_twenty_owners_at_once_one_gets_the_account(db: Database, account: str) -> None:
