@@ -26,20 +26,40 @@ from handlers.slack.flows.use_as_audience import UseAsAudienceFlow
 
 def register(listeners: Listeners, services: Services, people: UserDirectory, files: Files) -> None:
     """Register every command, button and form, one flow after the other."""
-    status, connect, identities = StatusFlow(services), ConnectFlow(services), IdentityFlow(services)
-    production, suppress = ProductionAccessFlow(services), SuppressionFlow(services)
-    tests, broadcasts = SendTestFlow(services), BroadcastFlow(services, files)
-    api = ApiTokenFlow(services)
-    IdentityRecoveryFlow(services).register(listeners)
-    team = TeamSettingsFlow(services, people)
-    team.register(listeners)
-    AlertFlow(services).register(listeners)
-    SenderRulesFlow(services).register(listeners)
-    MailMeOneFlow(services).register(listeners)
-    PreviewFlow(services, files).register(listeners)
-    UseAsAudienceFlow(services, files).register(listeners)
-    reports, audiences = ReportFlow(services), AudienceFlow(services)
-    for flow in (connect, identities, production, tests, broadcasts, reports, audiences, api):
+    mailers, overviews, public_url = services.mailers, services.overviews, services.public_url
+    status = StatusFlow(overviews, public_url)
+    connect = ConnectFlow(
+        mailers,
+        services.connections,
+        services.connect_drafts,
+        services.role_offers,
+        services.broadcasts,
+        services.removal,
+    )
+    identities = IdentityFlow(mailers, services.identities, services.forwarding)
+    production = ProductionAccessFlow(services.production, mailers)
+    suppress = SuppressionFlow(services.suppressions)
+    team = TeamSettingsFlow(services.team_rules, people)
+    api = ApiTokenFlow(services.tokens, public_url)
+    broadcasts, tests = BroadcastFlow(services, files), SendTestFlow(services)
+    reports, audiences = ReportFlow(services), AudienceFlow(services.audiences)
+    for flow in (
+        connect,
+        identities,
+        production,
+        team,
+        api,
+        broadcasts,
+        tests,
+        reports,
+        audiences,
+        IdentityRecoveryFlow(services.identity_recovery, services.identities, mailers),
+        AlertFlow(services.incidents, services.feedback_check, services.monitor, mailers, overviews),
+        SenderRulesFlow(services.sender_rules),
+        MailMeOneFlow(services.mail_me_one),
+        PreviewFlow(services, files),
+        UseAsAudienceFlow(services, files),
+    ):
         flow.register(listeners)
     mailer = [*status.words(), *connect.words(), *identities.words(), *production.words(), *suppress.words()]
     mailer += [*team.words(), *api.words()]

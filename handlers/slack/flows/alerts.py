@@ -1,6 +1,10 @@
 """*Acknowledge*, under every alert, and *Check now* where AWS alone can mend it or many identities are hit."""
 
-from bot.services import Services
+from bot.alerts.incidents import Incidents
+from bot.mailer.mailers import Mailers
+from bot.mailer.monitoring.feedback_health import FeedbackCheck
+from bot.mailer.monitoring.monitor import Monitor
+from bot.mailer.readiness.overview import Overviews
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -11,8 +15,19 @@ from handlers.slack.views.status_card import looked
 
 
 class AlertFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(
+        self,
+        incidents: Incidents,
+        feedback_check: FeedbackCheck,
+        monitor: Monitor,
+        mailers: Mailers,
+        overviews: Overviews,
+    ) -> None:
+        self._incidents = incidents
+        self._feedback_check = feedback_check
+        self._monitor = monitor
+        self._mailers = mailers
+        self._overviews = overviews
 
     def register(self, listeners: Listeners) -> None:
         listeners.button(ids.Button.ACKNOWLEDGE, Permission.SEE, self.acknowledge)
@@ -20,13 +35,13 @@ class AlertFlow:
         listeners.button(ids.Button.LOOK, Permission.SEE, self.look, opens="Check now")
 
     async def acknowledge(self, call: Call) -> Reply:
-        await self._services.incidents.acknowledge(call.team, call.at.ref.record_id, call.at.user_id)
+        await self._incidents.acknowledge(call.team, call.at.ref.record_id, call.at.user_id)
         return None  # the alert itself says so
 
     async def check_events(self, call: Call) -> Reply:
-        await self._services.feedback_check.check(call.team, call.at.user_id)
+        await self._feedback_check.check(call.team, call.at.user_id)
         return Modal(checking_events())
 
     async def look(self, call: Call) -> Reply:
-        await self._services.monitor.refresh(await self._services.mailers.require(call.team))
-        return Modal(looked(await self._services.overviews.get(call.team)))
+        await self._monitor.refresh(await self._mailers.require(call.team))
+        return Modal(looked(await self._overviews.get(call.team)))

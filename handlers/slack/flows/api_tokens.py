@@ -1,6 +1,6 @@
 """`/mailer api`: tokens for programs that ask how the team stands."""
 
-from bot.services import Services
+from bot.api.tokens import ApiTokens
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -11,8 +11,9 @@ from storage.sealing import Secret
 
 
 class ApiTokenFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, tokens: ApiTokens, public_url: str) -> None:
+        self._tokens = tokens
+        self._public_url = public_url
 
     def words(self) -> list[Subcommand]:
         return [
@@ -27,16 +28,16 @@ class ApiTokenFlow:
         return await self._page(call, otherwise="")
 
     async def create(self, call: Call) -> Reply:
-        token = await self._services.tokens.create(call.team, call.at.ref.record_id, call.at.user_id)
+        token = await self._tokens.create(call.team, call.at.ref.record_id, call.at.user_id)
         unseen = "A token was made, but the form was closed before it was shown: revoke it with `/mailer api`."
         return await self._page(call, token, otherwise=unseen)
 
     async def revoke(self, call: Call) -> Reply:
-        await self._services.tokens.revoke(call.team, call.at.ref.record_id, call.at.user_id)
+        await self._tokens.revoke(call.team, call.at.ref.record_id, call.at.user_id)
         return await self._page(call, otherwise="The token was revoked.")
 
     async def _page(self, call: Call, made: Secret | None = None, *, otherwise: str) -> Modal:
         """`made` is shown this once."""
-        tokens = await self._services.tokens.of(call.team)
-        view = views.tokens_page(call.team, tokens, made, public_url=self._services.public_url.rstrip("/"))
+        tokens = await self._tokens.of(call.team)
+        view = views.tokens_page(call.team, tokens, made, public_url=self._public_url.rstrip("/"))
         return Modal(view, otherwise)

@@ -1,6 +1,6 @@
 """`/broadcast audiences`: the saved audiences, and the end of one."""
 
-from bot.services import Services
+from bot.broadcast.audience.saved import Audiences
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -10,8 +10,8 @@ from handlers.slack.views.blocks import Modal, Reply
 
 
 class AudienceFlow:
-    def __init__(self, services: Services) -> None:
-        self._audiences = services.audiences
+    def __init__(self, audiences: Audiences) -> None:
+        self._audiences = audiences
 
     def words(self) -> list[Subcommand]:
         return [

@@ -2,8 +2,8 @@
 
 from slack_sdk.errors import SlackApiError
 
+from bot.broadcast.mail_me_one import MailMeOne
 from bot.email_addresses import parse_addresses
-from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -14,8 +14,8 @@ from handlers.slack.views.compose import test_sent
 
 
 class MailMeOneFlow:
-    def __init__(self, services: Services) -> None:
-        self._mails = services.mail_me_one
+    def __init__(self, mail_me_one: MailMeOne) -> None:
+        self._mails = mail_me_one
 
     def register(self, listeners: Listeners) -> None:
         listeners.button(ids.Button.MAIL_ME_ONE, Permission.SEND, self.open)

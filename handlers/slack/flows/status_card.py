@@ -1,6 +1,6 @@
 """`/mailer`: the status card, and help."""
 
-from bot.services import Services
+from bot.mailer.readiness.overview import Overviews
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.registration import Call, Subcommand
 from handlers.slack.views.blocks import Reply
@@ -8,15 +8,16 @@ from handlers.slack.views.status_card import card, help_text
 
 
 class StatusFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, overviews: Overviews, public_url: str) -> None:
+        self._overviews = overviews
+        self._public_url = public_url
 
     def words(self) -> list[Subcommand]:
         return [Subcommand("", "how things stand, and the next step", Permission.SEE, self.show)]
 
     async def show(self, call: Call) -> Reply:
-        overview = await self._services.overviews.get(call.team)
-        return card(overview, one_click=bool(self._services.public_url))
+        overview = await self._overviews.get(call.team)
+        return card(overview, one_click=bool(self._public_url))
 
 
 def help_word(command: str, words: list[Subcommand]) -> Subcommand:

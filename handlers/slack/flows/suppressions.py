@@ -1,7 +1,7 @@
 """`/mailer suppress`: recording by hand that somebody is not to be mailed again."""
 
 from bot.email_addresses import parse_address
-from bot.services import Services
+from bot.suppression.suppression_list import Suppressions
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.registration import Call, Subcommand
 from handlers.slack.text import esc
@@ -9,8 +9,8 @@ from handlers.slack.views.blocks import Reply, said
 
 
 class SuppressionFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, suppressions: Suppressions) -> None:
+        self._suppressions = suppressions
 
     def words(self) -> list[Subcommand]:
         return [
@@ -24,7 +24,7 @@ class SuppressionFlow:
 
     async def suppress(self, call: Call) -> Reply:
         address = parse_address(" ".join(call.at.words[1:]))
-        new = await self._services.suppressions.add(call.team, address, call.at.user_id)
+        new = await self._suppressions.add(call.team, address, call.at.user_id)
         if not new:
             return said(f":information_source: {esc(address)} was suppressed already.")
         return said(f":white_check_mark: {esc(address)} is never mailed again from this channel.")

@@ -6,8 +6,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.models.views import View
 
 from bot.errors import BotError
-from bot.services import Services
-from bot.teams.settings import ChangedMeanwhileError, TeamSettings, etag
+from bot.teams.settings import ChangedMeanwhileError, TeamRules, TeamSettings, etag
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
@@ -22,8 +21,8 @@ SHOWN = 20
 
 
 class TeamSettingsFlow:
-    def __init__(self, services: Services, people: UserDirectory) -> None:
-        self._rules = services.team_rules
+    def __init__(self, team_rules: TeamRules, people: UserDirectory) -> None:
+        self._rules = team_rules
         self._people = people
 
     def words(self) -> list[Subcommand]:

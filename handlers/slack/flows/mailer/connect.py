@@ -5,10 +5,14 @@ from collections.abc import Awaitable, Callable
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.broadcasts import Broadcasts
 from bot.errors import BotError
-from bot.mailer.connection.credential_drafts import key_id, role_arn
+from bot.mailer.connection.connect import Connections
+from bot.mailer.connection.credential_drafts import ConnectDrafts, key_id, role_arn
 from bot.mailer.connection.credential_input import AccessRefusedError, AlreadyConnectedError, CredentialInput
-from bot.services import Services
+from bot.mailer.connection.disconnect import Removal
+from bot.mailer.connection.role_setup import RoleOffers
+from bot.mailer.mailers import Mailers
 from bot.ses.permission_check import AccessReport, ActionCheck, OnAction
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
@@ -29,8 +33,21 @@ Run = Callable[[Team, CredentialInput, str, OnAction], Awaitable[tuple[Mailer, A
 
 
 class ConnectFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(
+        self,
+        mailers: Mailers,
+        connections: Connections,
+        connect_drafts: ConnectDrafts,
+        role_offers: RoleOffers,
+        broadcasts: Broadcasts,
+        removal: Removal,
+    ) -> None:
+        self._mailers = mailers
+        self._connections = connections
+        self._connect_drafts = connect_drafts
+        self._role_offers = role_offers
+        self._broadcasts = broadcasts
+        self._removal = removal
 
     def words(self) -> list[Subcommand]:
         admin = Permission.ADMINISTER
@@ -54,13 +71,13 @@ class ConnectFlow:
         listeners.form(Form(ids.Form.DELETE_MAILER, admin, self.delete, "Deleting…"))
 
     async def open(self, call: Call) -> Reply:
-        mailer = await self._services.mailers.get(call.team)
+        mailer = await self._mailers.get(call.team)
         if mailer is not None:
             return views.already(mailer, ids.Ref(call.team.id, mailer.id, mailer.version))
         return Modal(_form(ids.Ref(call.team.id), await self._kept(call, "")))
 
     async def reopen(self, call: Call) -> Reply:
-        mailer = await self._services.mailers.require(call.team)
+        mailer = await self._mailers.require(call.team)
         draft = await self._kept(call, mailer.id, mailer.region, mailer.sign_in)
         return Modal(_form(ids.Ref(call.team.id, mailer.id, mailer.version), draft))
 
@@ -76,11 +93,11 @@ class ConnectFlow:
         return _form(call.at.ref, await self._draft(call), notice=notice)
 
     async def connect(self, call: Call) -> Reply:
-        return await self._check(call, self._services.connections.connect)
+        return await self._check(call, self._connections.connect)
 
     async def reconnect(self, call: Call) -> Reply:
         await self._seen(call)
-        return await self._check(call, self._services.connections.reconnect)
+        return await self._check(call, self._connections.reconnect)
 
     async def _check(self, call: Call, run: Run) -> Reply:
         await self._keep(call, await self._draft(call))
@@ -97,18 +114,18 @@ class ConnectFlow:
         finally:
             drawing.cancel()
             await asyncio.gather(drawing, return_exceptions=True)
-        await self._services.connect_drafts.drop(call.team.id, call.at.user_id)
+        await self._connect_drafts.drop(call.team.id, call.at.user_id)
         done = f"Connected to AWS account {views.place(mailer)}."
         return Modal(views.connected(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
 
     async def _seen(self, call: Call) -> Mailer:
-        return await self._services.mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
+        return await self._mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
 
     async def _typed(self, call: Call) -> CredentialInput:
         values = call.at.values
         region = values.choice(ids.Input.REGION)
         if values.choice(ids.Input.SIGN_IN) == SignIn.ROLE:
-            offer = await self._services.role_offers.require(call.team)
+            offer = await self._role_offers.require(call.team)
             return CredentialInput.role(region, values.text(ids.Input.ROLE_ARN), offer.external_id)
         return CredentialInput.key(
             region, values.text(ids.Input.ACCESS_KEY_ID), values.secret(ids.Input.SECRET_ACCESS_KEY)
@@ -118,7 +135,7 @@ class ConnectFlow:
         """What stands in the form that is open; the secret is left out."""
         values = call.at.values
         return Draft(
-            await self._services.role_offers.offer(call.team),
+            await self._role_offers.offer(call.team),
             values.choice(ids.Input.REGION),
             values.choice(ids.Input.SIGN_IN),
             role_arn(values.text(ids.Input.ROLE_ARN)),
@@ -136,20 +153,20 @@ class ConnectFlow:
             role_arn=draft.role_arn,
             access_key_id=draft.access_key_id,
         )
-        await self._services.connect_drafts.save(kept)
+        await self._connect_drafts.save(kept)
 
     async def _kept(self, call: Call, mailer_id: str, region: str = "", sign_in: str = "") -> Draft:
         """What this person typed last; else the form as it is for everybody."""
-        offer = await self._services.role_offers.offer(call.team)
-        kept = await self._services.connect_drafts.get(call.team.id, call.at.user_id, mailer_id)
+        offer = await self._role_offers.offer(call.team)
+        kept = await self._connect_drafts.get(call.team.id, call.at.user_id, mailer_id)
         if kept is None:
             return Draft(offer, region, sign_in)
         return Draft(offer, kept.region, kept.sign_in, kept.role_arn, kept.access_key_id)
 
     async def ask_delete(self, call: Call) -> Reply:
-        mailer = await self._services.mailers.require(call.team)
-        identities = [row for row in await self._services.mailers.identities(mailer) if row.managed]
-        open_broadcasts = await self._services.broadcasts.unfinished(call.team)
+        mailer = await self._mailers.require(call.team)
+        identities = [row for row in await self._mailers.identities(mailer) if row.managed]
+        open_broadcasts = await self._broadcasts.unfinished(call.team)
         ref = ids.Ref(call.team.id, mailer.id, mailer.version)
         return Modal(views.delete_form(ref, call.team, mailer, identities, open_broadcasts))
 
@@ -163,8 +180,8 @@ class ConnectFlow:
                 field=ids.Input.CHANNEL_NAME,
             )
         mailer = await self._seen(call)
-        await self._services.broadcasts.cancel_all(call.team, call.at.user_id)
-        left = await self._services.removal.delete(
+        await self._broadcasts.cancel_all(call.team, call.at.user_id)
+        left = await self._removal.delete(
             call.team, mailer, call.at.user_id, at_aws=call.at.values.ticked(ids.Input.DELETE_AT_AWS)
         )
         return Modal(views.deleted(left), otherwise="The mailer was deleted.")

@@ -3,7 +3,9 @@
 from slack_sdk.models.views import View
 
 from bot.mailer.identities.dns_records import records_of
-from bot.services import Services
+from bot.mailer.identities.feedback_forwarding import FeedbackForwarding
+from bot.mailer.identities.management import Identities
+from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -14,8 +16,10 @@ from handlers.slack.views.mailer import identities as views
 
 
 class IdentityFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, mailers: Mailers, identities: Identities, forwarding: FeedbackForwarding) -> None:
+        self._mailers = mailers
+        self._identities = identities
+        self._forwarding = forwarding
 
     def words(self) -> list[Subcommand]:
         return [
@@ -37,16 +41,16 @@ class IdentityFlow:
         )
 
     async def open(self, call: Call) -> Reply:
-        mailer = await self._services.mailers.require_access(call.team)
+        mailer = await self._mailers.require_access(call.team)
         return Modal(views.add_form(ids.Ref(call.team.id, mailer.id, mailer.version)))
 
     async def redraw(self, call: Call, notice: str) -> View:
         return views.add_form(call.at.ref, typed=call.at.values.text(ids.Input.IDENTITY), notice=notice)
 
     async def add(self, call: Call) -> Reply:
-        await self._services.mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
-        row = await self._services.identities.add(call.team, call.at.values.text(ids.Input.IDENTITY), call.at.user_id)
-        mailer = await self._services.mailers.require_access(call.team)
+        await self._mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
+        row = await self._identities.add(call.team, call.at.values.text(ids.Input.IDENTITY), call.at.user_id)
+        mailer = await self._mailers.require_access(call.team)
         records = records_of(row, mailer.region)
         message = views.added(row, records)
         return Modal(
@@ -57,9 +61,9 @@ class IdentityFlow:
         )
 
     async def check(self, call: Call) -> Reply:
-        checked = await self._services.identities.check(call.team, call.at.ref.record_id)
+        checked = await self._identities.check(call.team, call.at.ref.record_id)
         return Modal(views.checked(checked.identity, checked.findings))
 
     async def disable_forwarding(self, call: Call) -> Reply:
-        row = await self._services.forwarding.consent(call.team, call.at.ref.record_id, call.at.user_id)
+        row = await self._forwarding.consent(call.team, call.at.ref.record_id, call.at.user_id)
         return said(f":no_bell: AWS's mails about bounces and complaints of *{esc(row.name)}* are being switched off.")

@@ -2,8 +2,10 @@
 
 from slack_sdk.models.views import View
 
+from bot.mailer.identities.management import Identities
+from bot.mailer.identities.recovery import IdentityRecovery
 from bot.mailer.identities.recovery_state import StaleActionError
-from bot.services import Services
+from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -14,8 +16,10 @@ from handlers.slack.views.mailer import identity_recovery as views
 
 
 class IdentityRecoveryFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, identity_recovery: IdentityRecovery, identities: Identities, mailers: Mailers) -> None:
+        self._identity_recovery = identity_recovery
+        self._identities = identities
+        self._mailers = mailers
 
     def register(self, listeners: Listeners) -> None:
         admin = Permission.ADMINISTER
@@ -26,9 +30,7 @@ class IdentityRecoveryFlow:
     async def retry(self, call: Call) -> Reply:
         ref = call.at.ref
         try:
-            result = await self._services.identity_recovery.retry(
-                call.team, ref.record_id, ref.version, call.at.user_id
-            )
+            result = await self._identity_recovery.retry(call.team, ref.record_id, ref.version, call.at.user_id)
         except StaleActionError as error:
             return views.too_late(error)
         return views.retried(result)
@@ -36,13 +38,13 @@ class IdentityRecoveryFlow:
     async def open(self, call: Call) -> Reply:
         ref = call.at.ref
         try:
-            old = await self._services.identity_recovery.replaceable(call.team, ref.record_id, ref.version)
+            old = await self._identity_recovery.replaceable(call.team, ref.record_id, ref.version)
         except StaleActionError as error:
             return views.too_late(error)
         return Modal(views.replace_form(ref, old.identity, moves=old.waiting > 0, asks=old.asks))
 
     async def redraw(self, call: Call, notice: str) -> View:
-        old = await self._services.identities.get(call.team, call.at.ref.record_id)
+        old = await self._identities.get(call.team, call.at.ref.record_id)
         values = call.at.values
         return views.replace_form(
             call.at.ref,
@@ -56,8 +58,8 @@ class IdentityRecoveryFlow:
     async def replace(self, call: Call) -> Reply:
         ref, values = call.at.ref, call.at.values
         try:
-            old = await self._services.identities.get(call.team, ref.record_id)
-            new = await self._services.identity_recovery.replace(
+            old = await self._identities.get(call.team, ref.record_id)
+            new = await self._identity_recovery.replace(
                 call.team,
                 ref.record_id,
                 ref.version,
@@ -68,6 +70,6 @@ class IdentityRecoveryFlow:
             )
         except StaleActionError as error:
             return views.too_late(error)
-        mailer = await self._services.mailers.require(call.team)
+        mailer = await self._mailers.require(call.team)
         otherwise = f"{esc(new.name)} takes the place of {esc(old.name)}."
         return Modal(views.replaced(old.name, new, mailer), otherwise=otherwise)

@@ -3,8 +3,8 @@
 from slack_sdk.models.views import View
 
 from bot.email_addresses import parse_addresses
-from bot.mailer.connection.production_access import CONTACTS_LIMIT, Application
-from bot.services import Services
+from bot.mailer.connection.production_access import CONTACTS_LIMIT, Application, ProductionAccess
+from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -14,8 +14,9 @@ from handlers.slack.views.mailer import production_access as views
 
 
 class ProductionAccessFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, production: ProductionAccess, mailers: Mailers) -> None:
+        self._production = production
+        self._mailers = mailers
 
     def words(self) -> list[Subcommand]:
         return [
@@ -33,7 +34,7 @@ class ProductionAccessFlow:
         listeners.form(Form(ids.Form.PRODUCTION, Permission.ADMINISTER, self.apply, "Sending it to AWS…", self.redraw))
 
     async def open(self, call: Call) -> Reply:
-        mailer = await self._services.production.may_apply(call.team)
+        mailer = await self._production.may_apply(call.team)
         return Modal(views.production_form(ids.Ref(call.team.id, mailer.id, mailer.version)))
 
     async def redraw(self, call: Call, notice: str) -> View:
@@ -49,7 +50,7 @@ class ProductionAccessFlow:
         )
 
     async def apply(self, call: Call) -> Reply:
-        await self._services.mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
+        await self._mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
         values = call.at.values
         application = Application(
             website=values.text(ids.Input.WEBSITE),
@@ -58,6 +59,6 @@ class ProductionAccessFlow:
             contacts=parse_addresses(values.text(ids.Input.CONTACTS), field=ids.Input.CONTACTS, limit=CONTACTS_LIMIT),
             use_case=values.text(ids.Input.USE_CASE),
         )
-        await self._services.production.apply(call.team, application, call.at.user_id)
+        await self._production.apply(call.team, application, call.at.user_id)
         said = "Your application is with AWS, which usually answers within a day. The channel will be told."
         return Modal(page(views.TITLE, [section(f":white_check_mark: {said}")]), otherwise=said)

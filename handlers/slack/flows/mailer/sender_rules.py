@@ -1,6 +1,6 @@
 """*Sender rules*: from the status card, from the alert about a lost DMARC record, and beside a tick."""
 
-from bot.services import Services
+from bot.mailer.identities.sender_rules import SenderRules
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -10,8 +10,8 @@ from handlers.slack.views.mailer import sender_rules as views
 
 
 class SenderRulesFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, sender_rules: SenderRules) -> None:
+        self._sender_rules = sender_rules
 
     def register(self, listeners: Listeners) -> None:
         listeners.button(ids.Button.SENDER_RULES, Permission.SEE, self.show, opens=views.TITLE)
@@ -26,5 +26,5 @@ class SenderRulesFlow:
         return await self._card(call, above=bool(call.at.view_id))
 
     async def _card(self, call: Call, *, above: bool = False) -> Modal:
-        report = await self._services.sender_rules.look(call.team, views.IDENTITIES_SHOWN)
+        report = await self._sender_rules.look(call.team, views.IDENTITIES_SHOWN)
         return Modal(views.sender_rules(report, ids.Ref(call.team.id)), above=above)
