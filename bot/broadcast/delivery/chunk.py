@@ -72,7 +72,7 @@ class Idle(Enum):
     """Why nothing was claimed."""
 
     AGAIN = auto()  # something else changed: ask again
-    AIRBORNE = auto()  # all that is left of a broadcast is under way
+    IN_FLIGHT = auto()  # all that is left of a broadcast is under way
     NOTHING = auto()  # no broadcast of this account is sending
     LOST = auto()  # the lease is somebody else's
 

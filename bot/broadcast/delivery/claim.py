@@ -134,13 +134,13 @@ class ChunkClaimer:
         self._carried = 0  # recipients, the call that went last
         self._resting: dict[str, datetime] = {}  # broadcasts of which only those put aside are left, and until when
 
-    def claim(self, connection: Connection, now: datetime, *, airborne: int, room: int) -> Step:
+    def claim(self, connection: Connection, now: datetime, *, in_flight: int, room: int) -> Step:
         """Claim what may go now.
 
         Args:
             connection: with the transaction.
             now: the time.
-            airborne: how many calls are under way.
+            in_flight: how many calls are under way.
             room: how many more may be.
         """
         pace = self._hold_on(connection, now)
@@ -159,7 +159,7 @@ class ChunkClaimer:
             room = min(room, calls_together(mailer.max_send_rate))
             rows = self._pending(connection, broadcast, room * chunk_limit(mailer.max_send_rate), now)
             if not rows:
-                return self._nothing_left(connection, broadcast, airborne)
+                return self._nothing_left(connection, broadcast, in_flight)
             return self._admit(session, broadcast, mailer, rows, now) or self._claim(
                 connection, broadcast, mailer, rows, pace, room, now
             )
@@ -185,13 +185,13 @@ class ChunkClaimer:
         of_broadcast = {"broadcast": broadcast.id, "team": broadcast.team_id, "most": max(most, self._small_and_one)}
         return [_Row(*row) for row in connection.execute(_PENDING, {**of_broadcast, "put_aside_by": now - RETRY_DELAY})]
 
-    def _nothing_left(self, connection: Connection, broadcast: Broadcast, airborne: int) -> Drained | Idle:
+    def _nothing_left(self, connection: Connection, broadcast: Broadcast, in_flight: int) -> Drained | Idle:
         put_aside_at = connection.execute(_PUT_ASIDE, {"broadcast": broadcast.id}).scalar()
         if put_aside_at is not None:
             self._resting[broadcast.id] = put_aside_at + RETRY_DELAY
             return Idle.AGAIN
         under_way = connection.execute(_UNDER_WAY, {"broadcast": broadcast.id}).first()
-        return Idle.AIRBORNE if under_way and airborne else Drained(broadcast.id)
+        return Idle.IN_FLIGHT if under_way and in_flight else Drained(broadcast.id)
 
     def _admit(
         self, session: Session, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], now: datetime

@@ -53,14 +53,14 @@ class Dispatcher:
     ) -> None:
         self._db = db
         self._clock = clock
-        self._tools = WorkerDeps(db, clock, mailers, monitor, overviews, personalizers, small_limit, sleep)
+        self._deps = WorkerDeps(db, clock, mailers, monitor, overviews, personalizers, small_limit, sleep)
         self._owner = secrets.token_hex(8)
         self._stopping = asyncio.Event()
         self._tasks = Tasks()
-        self._senders: dict[str, asyncio.Task[None]] = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}
 
     async def tick(self) -> None:
-        """Start what is due, and a sender for each account that has work and none."""
+        """Start what is due, and a worker for each account that has work and none."""
         if self._stopping.is_set():
             return
         now = self._clock()
@@ -74,13 +74,15 @@ class Dispatcher:
         async with self._db.read() as session:
             working = (await session.exec(select(SendingAccount).where(col(SendingAccount.work_at) <= now, free))).all()
         for account in working:
-            if account.id not in self._senders:
-                self._senders[account.id] = self._tasks.start(self._send(account), f"sender {account.account_id}")
+            if account.id not in self._workers:
+                self._workers[account.id] = self._tasks.start(
+                    self._send(account), f"delivery worker {account.account_id}"
+                )
 
     async def idle(self) -> None:
-        """Wait until every sender that is running has nothing left to do."""
-        while self._senders:
-            await asyncio.wait(self._senders.values())
+        """Wait until every worker that is running has nothing left to do."""
+        while self._workers:
+            await asyncio.wait(self._workers.values())
 
     async def stop(self) -> None:
         """Claim nothing more, and finish what is under way; what AWS does not answer in time is in doubt."""
@@ -122,9 +124,9 @@ class Dispatcher:
             async with self._db.write() as session:
                 held = await acquire(session, account, self._owner, self._clock())
             if held is not None:
-                await DeliveryWorker(self._tools, held, self._stopping).work()
+                await DeliveryWorker(self._deps, held, self._stopping).work()
         finally:
-            del self._senders[account.id]
+            del self._workers[account.id]
 
 
 def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -95,13 +95,13 @@ class SendResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
-    """A call that came back; `rest` is how many seconds to leave the account alone."""
+class AnsweredChunk:
+    """A chunk that AWS has answered; `rest` is how many seconds to leave the account alone."""
 
     call: ClaimedChunk
     answer: SendResult
     rest: float
-    written: asyncio.Event = field(default_factory=asyncio.Event)
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_plain(self) -> bool:

@@ -16,7 +16,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.broadcast.delivery.chunk import ClaimedChunk
 from bot.broadcast.delivery.fault_isolation import MOST_TRIES, decide_isolated
 from bot.broadcast.delivery.rate_limit import BACKPRESSURE_FACTOR
-from bot.broadcast.delivery.send_result import Landed, SendResult
+from bot.broadcast.delivery.send_result import AnsweredChunk, SendResult
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.mailer.monitoring.facts import CONFIRM_AFTER, apply_refusal
@@ -82,14 +82,14 @@ _LATE = _DeliveryUpdates.where(DeliveryState.SENDING, DeliveryState.IN_DOUBT)
 
 
 async def record_result(
-    session: AsyncSession, landed: Iterable[Landed], *, now: datetime, tell: Collection[str] = ()
+    session: AsyncSession, answered: Iterable[AnsweredChunk], *, now: datetime, tell: Collection[str] = ()
 ) -> None:
     """Write down what became of every entry of these calls, and what follows for their broadcasts and their account.
 
     Recording twice changes nothing, and so does recording after the lease was lost, apart from what is certain: an
     entry in doubt that was sent. `tell` are broadcasts of which the progress is drawn again.
     """
-    in_order = sorted(landed, key=lambda each: each.call.broadcast_id)
+    in_order = sorted(answered, key=lambda each: each.call.broadcast_id)
     for each in in_order:
         if each.rest:
             await _slow_down(session, each.call, now + timedelta(seconds=each.rest), cut=each.answer.too_fast)
@@ -100,9 +100,9 @@ async def record_result(
             await announce(session, each.call.team_id, Notice.BROADCAST, told, now=now, not_within=TOLD_EVERY)
 
 
-async def _lock(session: AsyncSession, landed: Iterable[Landed]) -> Mapping[str, Broadcast]:
+async def _lock(session: AsyncSession, answered: Iterable[AnsweredChunk]) -> Mapping[str, Broadcast]:
     """Lock what may have to wait or stop, all at once and by id, as everybody does who locks several broadcasts."""
-    grave = [each for each in landed if each.answer.has_consequences]
+    grave = [each for each in answered if each.answer.has_consequences]
     if not grave:
         return {}
     wanted: list[ColumnElement[bool]] = [col(Broadcast.id).in_({each.call.broadcast_id for each in grave})]

@@ -1,11 +1,10 @@
-"""The sender of one AWS account: claims, calls and records, chunk after chunk, while it holds the account's lease."""
+"""Sends what one AWS account has to send: claims, calls and records, chunk after chunk, while it holds the lease."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -17,28 +16,27 @@ from bot.broadcast.delivery.chunk import Blocked, Claimed, ClaimedChunk, Drained
 from bot.broadcast.delivery.claim import ChunkClaimer
 from bot.broadcast.delivery.completion import complete_broadcast, pause_blocked
 from bot.broadcast.delivery.fault_isolation import FaultIsolator
-from bot.broadcast.delivery.send_result import Landed, SendResult, send_chunk
+from bot.broadcast.delivery.in_flight import Concurrency, InFlight, backoff_seconds
+from bot.broadcast.delivery.send_result import AnsweredChunk, SendResult, send_chunk
 from bot.broadcast.delivery.settlement import record_result, settle_chunk
 from bot.broadcast.pauses import RECHECK_EVERY, resume_cleared
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
-from bot.pacing import backoff
 from bot.ses.bulk_send import EntryOutcome
 from storage.database import Database
 from storage.models import Mailer
 
 log = logging.getLogger(__name__)
 
-_LONGEST_REST = timedelta(seconds=10)  # then the lease is renewed
-_backoff = partial(backoff, first=0.5, longest=60.0, jitter=0.5)  # SES counts the recipients of one second
-_TELL_EVERY = timedelta(seconds=1)
+_RENEW_WITHIN = timedelta(seconds=10)  # the lease is renewed by a claim
+_ANNOUNCE_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerDeps:
-    """What every sender works with."""
+    """What every worker works with."""
 
     db: Database
     clock: Callable[[], datetime]
@@ -51,188 +49,159 @@ class WorkerDeps:
 
 
 class DeliveryWorker:
-    def __init__(self, tools: WorkerDeps, held: AccountLease, stopping: asyncio.Event) -> None:
-        self._tools = tools
-        self._held = held
+    def __init__(self, deps: WorkerDeps, lease: AccountLease, stopping: asyncio.Event) -> None:
+        self._deps = deps
+        self._lease = lease
         self._stopping = stopping
         self._isolator = FaultIsolator()
         self._claimer = ChunkClaimer(
-            held, tools.mailers, tools.overviews, tools.personalizers, self._isolator, small_limit=tools.small_limit
+            lease, deps.mailers, deps.overviews, deps.personalizers, self._isolator, small_limit=deps.small_limit
         )
-        self._calls: set[asyncio.Task[None]] = set()
-        self._airborne = 0  # those of them that AWS has not answered
-        self._landed: list[Landed] = []  # the others: until they are written down, what they brought stands here only
-        self._news = asyncio.Event()  # one has landed
-        self._at_once = self._most_at_once = 1  # calls that may be under way; more of them while all goes well
-        self._failures = 0  # of AWS, in a row
+        self._in_flight = InFlight()
+        self._concurrency = Concurrency()
         self._failed_writes = 0  # in a row
-        self._unread: Mailer | None = None  # its facts must be read before the next claim
-        self._next_at = self._look_at = tools.clock()
-        self._told: dict[str, datetime] = {}
+        self._stale: Mailer | None = None  # its facts must be read before the next claim
+        self._claim_at = self._recheck_at = deps.clock()
+        self._announced: dict[str, datetime] = {}  # when the progress of a broadcast was
 
     async def work(self) -> None:
-        """Work until nothing is left, then give the account back; what is under way is always waited for."""
+        """Work until nothing is left, then release the account; what is in flight is always waited for."""
         try:
-            while not self._stopping.is_set() and await self._turn():
+            while not self._stopping.is_set() and await self._run_once():
                 pass
-            await self._all_land()
-        except Exception:  # of the claim: what is under way has nothing to do with it
-            await self._all_land()
+            await self._drain()
+        except Exception:  # of the claim: what is in flight has nothing to do with it
+            await self._drain()
             raise
         finally:
-            for call in self._calls:  # none is left, unless somebody does not want to wait for them any more
-                call.cancel()
-            async with self._tools.db.write() as session:
-                await release(session, self._held, self._tools.overviews, self._tools.clock())
+            self._in_flight.cancel()  # nothing is left, unless this task was cancelled
+            async with self._deps.db.write() as session:
+                await release(session, self._lease, self._deps.overviews, self._deps.clock())
 
-    async def _turn(self) -> bool:
-        """Do the next thing. False: there is nothing left to do, or the account is somebody else's now."""
-        room = self._at_once - self._airborne
-        seconds = (self._next_at - self._tools.clock()).total_seconds()
-        claims = room > 0 and self._unread is None and seconds <= 0
-        if self._landed or claims:
-            return await self._take(await self._write(claims=claims))
+    async def _run_once(self) -> bool:
+        """Do the next thing. False: there is nothing left to do, or the lease is lost."""
+        room = self._concurrency.limit - self._in_flight.unanswered
+        seconds = (self._claim_at - self._deps.clock()).total_seconds()
+        claims = room > 0 and self._stale is None and seconds <= 0
+        if self._in_flight.unsettled or claims:
+            return await self._follow(await self._settle_and_claim(claims=claims))
         if room <= 0:
-            await self._lands()
-        elif self._unread is not None:
-            await self._read(self._unread)
+            await self._in_flight.wait()
+        elif self._stale is not None:
+            await self._refresh(self._stale)
         else:
-            await self._rest(seconds)
+            await self._idle(seconds)
         return True
 
-    async def _write(self, *, claims: bool) -> Step:
-        """Write down what came back, however long the database is away, and claim what may go now."""
-        self._news.clear()
-        landed = tuple(self._landed)
+    async def _settle_and_claim(self, *, claims: bool) -> Step:
+        """Store the results there are, however long the database is away, and claim what may go now."""
+        answered = self._in_flight.take()
         try:
-            step = await self._transaction(landed, claims=claims and not self._failed_writes)
+            step = await self._transaction(answered, claims=claims and not self._failed_writes)
         except (DBAPIError, PoolTimeoutError, OSError):
-            if not landed:
+            if not answered:
                 raise
             self._failed_writes += 1
             log.warning("results cannot be stored yet (%d)", self._failed_writes, exc_info=True)
-            await self._tools.sleep(_backoff(self._failed_writes))
+            await self._deps.sleep(backoff_seconds(self._failed_writes))
             return Idle.AGAIN
         self._failed_writes = 0
-        del self._landed[: len(landed)]
-        for each in landed:
-            each.written.set()
+        self._in_flight.settled(len(answered))
         return step
 
-    async def _transaction(self, landed: Sequence[Landed], *, claims: bool) -> Step:
-        """Do in one go what is done all the time, and in a session what is rare."""
-        now = self._tools.clock()
-        tell = {each.call.broadcast_id for each in landed} - {
-            broadcast for broadcast, told in self._told.items() if now - told < _TELL_EVERY
+    async def _transaction(self, answered: Sequence[AnsweredChunk], *, claims: bool) -> Step:
+        """Do what is done all the time in plain statements, and what is rare in a session."""
+        now = self._deps.clock()
+        announce = {each.call.broadcast_id for each in answered} - {
+            broadcast for broadcast, at in self._announced.items() if now - at < _ANNOUNCE_EVERY
         }
-        look = claims and self._look_at <= now
-        if not tell and not look and all(each.is_plain for each in landed):
-            airborne, room = self._airborne, self._at_once - self._airborne if claims else 0
-            return await self._tools.db.run(lambda using: self._in_one_go(using, landed, now, airborne, room))
-        async with self._tools.db.write() as session:
-            await record_result(session, landed, now=now, tell=tell)
-            if look:
-                await resume_cleared(session, self._held.account_id, self._held.region, self._tools.overviews, now)
-        self._told |= dict.fromkeys(tell, now)
-        self._look_at = now + RECHECK_EVERY if look else self._look_at
+        recheck = claims and self._recheck_at <= now
+        if not announce and not recheck and all(each.is_plain for each in answered):
+            in_flight = self._in_flight.unanswered
+            room = self._concurrency.limit - in_flight if claims else 0
+            return await self._deps.db.run(lambda using: self._fast_path(using, answered, now, in_flight, room))
+        async with self._deps.db.write() as session:
+            await record_result(session, answered, now=now, tell=announce)
+            if recheck:
+                await resume_cleared(session, self._lease.account_id, self._lease.region, self._deps.overviews, now)
+        self._announced |= dict.fromkeys(announce, now)
+        self._recheck_at = now + RECHECK_EVERY if recheck else self._recheck_at
         return Idle.AGAIN
 
-    def _in_one_go(
-        self, connection: Connection, landed: Sequence[Landed], now: datetime, airborne: int, room: int
+    def _fast_path(
+        self, connection: Connection, answered: Sequence[AnsweredChunk], now: datetime, in_flight: int, room: int
     ) -> Step:
-        for each in landed:
+        for each in answered:
             settle_chunk(connection, each.call, each.answer, now)
-        return self._claimer.claim(connection, now, airborne=airborne, room=room) if room else Idle.AGAIN
+        return self._claimer.claim(connection, now, in_flight=in_flight, room=room) if room else Idle.AGAIN
 
-    async def _take(self, step: Step) -> bool:
-        now = self._tools.clock()
+    async def _follow(self, step: Step) -> bool:
+        """Do what the claim found. False: that was the end."""
+        now = self._deps.clock()
         match step:
             case Claimed():
-                self._next_at = min(step.next_at, now + _LONGEST_REST)
-                self._most_at_once = step.at_once
-                for call in step.calls:
-                    self._start(call)
+                self._claim_at = min(step.next_at, now + _RENEW_WITHIN)
+                self._concurrency.most = step.at_once
+                for chunk in step.calls:
+                    self._in_flight.start(chunk, self._send)
             case Wait(seconds):
-                self._next_at = min(now + timedelta(seconds=seconds), now + _LONGEST_REST)
+                self._claim_at = now + min(timedelta(seconds=seconds), _RENEW_WITHIN)
             case FactsStale(mailer):
-                self._unread = mailer
+                self._stale = mailer
             case Blocked():
-                async with self._tools.db.write() as session:
+                async with self._deps.db.write() as session:
                     await pause_blocked(session, step, now)
             case Drained(broadcast_id):
                 self._isolator.forget(broadcast_id)
-                async with self._tools.db.write() as session:
-                    await complete_broadcast(session, self._held, broadcast_id, now)
+                async with self._deps.db.write() as session:
+                    await complete_broadcast(session, self._lease, broadcast_id, now)
             case Idle.LOST:
                 return False
-            case Idle.NOTHING if not self._airborne:
-                return bool(self._landed)
-            case Idle.NOTHING | Idle.AIRBORNE:
-                await self._lands()
+            case Idle.NOTHING if not self._in_flight.unanswered:
+                return bool(self._in_flight.unsettled)
+            case Idle.NOTHING | Idle.IN_FLIGHT:
+                await self._in_flight.wait()
         return True
 
-    def _start(self, call: ClaimedChunk) -> None:
-        self._airborne += 1
-        task = asyncio.create_task(self._fly(call), name=f"chunk {call.chunk_id}")
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+    async def _send(self, chunk: ClaimedChunk) -> AnsweredChunk:
+        result = self._isolator.observe(chunk, await send_chunk(chunk))
+        return AnsweredChunk(chunk, result, self._adapt(chunk, result))
 
-    async def _fly(self, call: ClaimedChunk) -> None:
-        """Make the call; done when its result is written down."""
-        try:
-            answer = self._isolator.observe(call, await send_chunk(call))
-            landed = Landed(call, answer, self._learn(call, answer))
-            self._landed.append(landed)
-        finally:
-            self._airborne -= 1
-            self._news.set()
-        await landed.written.wait()
+    def _adapt(self, chunk: ClaimedChunk, result: SendResult) -> float:
+        """Send more or less at a time from now on; return how many seconds to leave AWS alone."""
+        if EntryOutcome.IN_DOUBT in result.outcomes:
+            self._stale = chunk.mailer  # an outage must not put one chunk after the other in doubt
+        if result.troubled:
+            return self._concurrency.failed()
+        self._concurrency.succeeded()
+        return 0.0
 
-    def _learn(self, call: ClaimedChunk, answer: SendResult) -> float:
-        """Take a lesson from the answer: how many calls at once, how long to rest (seconds), what to read first."""
-        if EntryOutcome.IN_DOUBT in answer.outcomes:
-            self._unread = call.mailer  # an outage must not put one chunk after the other in doubt
-        if not answer.troubled:
-            self._failures = 0
-            self._at_once = min(self._most_at_once, self._at_once + 1)
-            return 0.0
-        self._failures += 1
-        self._at_once = 1
-        return _backoff(self._failures)
-
-    async def _lands(self) -> None:
-        """Wait until a call has landed."""
-        await self._news.wait()
-        self._news.clear()
-
-    async def _all_land(self) -> None:
-        """Wait for every call, and write down what they brought."""
-        while self._airborne or self._landed:
-            if self._landed:
-                await self._write(claims=False)
+    async def _drain(self) -> None:
+        """Wait for every answer, and store the results."""
+        while self._in_flight:
+            if self._in_flight.unsettled:
+                await self._settle_and_claim(claims=False)
             else:
-                await self._lands()
+                await self._in_flight.wait()
 
-    async def _read(self, mailer: Mailer) -> None:
-        """Have AWS asked about the mailer, and rest where it does not answer."""
-        self._unread = None
+    async def _refresh(self, mailer: Mailer) -> None:
+        """Ask AWS about the mailer, and back off where it does not answer."""
+        self._stale = None
         try:
-            await self._tools.monitor.refresh(mailer)
+            await self._deps.monitor.refresh(mailer)
         except BotError as error:
             log.info("mailer %s cannot be read: %s", mailer.id, error.code)
-            self._unread = mailer
-            self._failures += 1
-            await self._rest(_backoff(self._failures))
+            self._stale = mailer
+            await self._idle(self._concurrency.back_off())
 
-    async def _rest(self, seconds: float) -> None:
-        """Sleep, but not longer than until a call lands or the engine stops."""
+    async def _idle(self, seconds: float) -> None:
+        """Sleep, but not longer than until AWS answers or the dispatcher stops."""
         waking = [
             asyncio.ensure_future(each)
-            for each in (self._tools.sleep(seconds), self._news.wait(), self._stopping.wait())
+            for each in (self._deps.sleep(seconds), self._in_flight.wait(), self._stopping.wait())
         ]
         try:
             await asyncio.wait(waking, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for each in waking:
                 each.cancel()
-            self._news.clear()

@@ -7,7 +7,7 @@ import pytest
 
 from bot.broadcast.delivery.account_lease import AccountLease
 from bot.broadcast.delivery.chunk import ClaimedChunk
-from bot.broadcast.delivery.send_result import Landed, SendResult
+from bot.broadcast.delivery.send_result import AnsweredChunk, SendResult
 from bot.broadcast.delivery.settlement import record_result
 from bot.broadcast.transitions import schedule_sending
 from bot.feedback.reputation_enforcement import enforce
@@ -57,22 +57,22 @@ async def test_a_quota_that_is_used_up_and_a_judgement_wait_for_each_other_in_no
         await schedule_sending(session, mailer.account_id, mailer.region, station.clock())
     first, second = sorted([await station.confirmed(2), await station.confirmed(2)], key=lambda each: each.id)
 
-    async def settles(landed: list[Landed]) -> None:
+    async def settles(answered: list[AnsweredChunk]) -> None:
         async with db.write() as session:
-            await record_result(session, landed, now=station.clock())
+            await record_result(session, answered, now=station.clock())
 
-    async def landed(broadcasts: list[Broadcast]) -> list[Landed]:
+    async def answered(broadcasts: list[Broadcast]) -> list[AnsweredChunk]:
         answer = SendResult([EntryResult(EntryOutcome.QUOTA, "")] * 2)
-        return [Landed(await _under_way(station, mailer, each), answer, 0.0) for each in broadcasts]
+        return [AnsweredChunk(await _under_way(station, mailer, each), answer, 0.0) for each in broadcasts]
 
     async with interleaving(db) as interleaved:
         judges = partial(enforce, db, mailer.id, station.clock())
         steps = [
-            await interleaved.steps(partial(settles, await landed([second, first]))),
+            await interleaved.steps(partial(settles, await answered([second, first]))),
             await interleaved.steps(judges),
         ]
         for order in orders(*steps):
-            came_back = await landed([second, first])
+            came_back = await answered([second, first])
             await interleaved.run(partial(settles, came_back), judges, order=order)
             for each in (first, second):
                 held = await station.broadcast(each.id)
