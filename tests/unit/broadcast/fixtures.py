@@ -129,7 +129,7 @@ class Station:
         """Let AWS answer, then let the time pass at once."""
         calls = [task for task in asyncio.all_tasks() if task.get_name().startswith("chunk ")]
         current = asyncio.current_task()
-        rests = current is not None and not current.get_name().startswith("sender ")  # else it waits for the database
+        rests = current is not None and not current.get_name().startswith("delivery worker ")  # else it waits for the database
         if calls and rests and self.patient:
             await asyncio.wait(calls)
         await self.check_sum()

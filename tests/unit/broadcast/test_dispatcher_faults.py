@@ -25,7 +25,7 @@ SENT, PENDING, IN_DOUBT = DeliveryState.SENT, DeliveryState.PENDING, DeliverySta
 
 async def kill(engine: Dispatcher) -> None:
     """End a process without a word: its database is dead already, so nothing it does now has an effect."""
-    tasks = [*engine._senders.values(), *(task for task in asyncio.all_tasks() if task.get_name().startswith("chunk "))]
+    tasks = [*engine._workers.values(), *(task for task in asyncio.all_tasks() if task.get_name().startswith("chunk "))]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
