@@ -128,8 +128,8 @@ class Station:
     async def sleep(self, seconds: float) -> None:
         """Let AWS answer, then let the time pass at once."""
         calls = [task for task in asyncio.all_tasks() if task.get_name().startswith("chunk ")]
-        current = asyncio.current_task()
-        rests = current is not None and not current.get_name().startswith("delivery worker ")  # else it waits for the database
+        current = asyncio.current_task()  # of a worker: it waits for the database, and does not idle
+        rests = current is not None and not current.get_name().startswith("delivery worker ")
         if calls and rests and self.patient:
             await asyncio.wait(calls)
         await self.check_sum()
