@@ -1,4 +1,4 @@
-"""What the sender of an account does next, as the claiming transaction found it."""
+"""What the delivery worker does next, as the claiming transaction found it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
