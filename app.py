@@ -67,7 +67,9 @@ class Mailroom:
             checks={"scheduler": self.scheduler.check, "slack": self.slack.check},
             version=_version(),
         )
-        self.housekeeping = Housekeeping(self.db, self.services.connect_drafts, self.services.audiences)
+        self.housekeeping = Housekeeping(
+            self.db, self.services.connect_drafts, self.services.drafts, self.services.audiences
+        )
         for seconds, name, tick in (
             (1, "outbox", self.slack.notifier.tick),
             (1, "files", self.slack.uploader.tick),

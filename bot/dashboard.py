@@ -7,11 +7,12 @@ from typing import Any
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.drafts import is_discarded, is_draft
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.mailer.readiness.overview import Overview, Overviews
 from storage.database import Database
 from storage.models import Broadcast, Outbox, Team
-from storage.states import BroadcastState, SendKind
+from storage.states import SendKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Dashboard:
 
 async def _last_broadcast(session: AsyncSession, team: Team) -> Broadcast | None:
     sent = select(Broadcast).where(
-        Broadcast.team_id == team.id, Broadcast.kind == SendKind.BROADCAST, Broadcast.state != BroadcastState.DRAFT
+        Broadcast.team_id == team.id, Broadcast.kind == SendKind.BROADCAST, ~is_draft, ~is_discarded
     )
     newest = sent.order_by(col(Broadcast.created_at).desc()).limit(1).options(*WITHOUT_CONTENT)
     return (await session.exec(newest)).first()

@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.drafts import Drafts
 from bot.mailer.connection.credential_drafts import ConnectDrafts
 from storage import leases
 from storage.database import Database
@@ -14,9 +15,10 @@ REMEMBER_REQUESTS = timedelta(days=1)
 
 
 class Housekeeping:
-    def __init__(self, db: Database, connect_drafts: ConnectDrafts, audiences: Audiences) -> None:
+    def __init__(self, db: Database, connect_drafts: ConnectDrafts, drafts: Drafts, audiences: Audiences) -> None:
         self._db = db
         self._connect_drafts = connect_drafts
+        self._drafts = drafts
         self._audiences = audiences
 
     async def rouse(self) -> None:
@@ -30,4 +32,5 @@ class Housekeeping:
         async with self._db.write() as session:
             await leases.forget_seen(session, self._db.now() - REMEMBER_REQUESTS)
         await self._connect_drafts.forget()
+        await self._drafts.tidy()
         await self._audiences.tidy()

@@ -12,6 +12,7 @@ from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.content.message import PersonalizerCache
 from bot.broadcast.delivery.dispatcher import Dispatcher
+from bot.broadcast.drafts import Drafts
 from bot.broadcast.identity_dependents import IdentityDependents
 from bot.broadcast.mail_me_one import MailMeOne
 from bot.broadcast.preflight import Preflight
@@ -152,6 +153,7 @@ class Services:
         self.mail_me_one = MailMeOne(db, now, self.broadcasts)
         self.previews = Previews(db, now, self.link_keys, self.public_url)
         self.audiences = Audiences(db, now)
+        self.drafts = Drafts(db, now)
         self.resends = Resends(db, now, preflight)
         self.reports = Reports(db, now)
         self.dispatcher = Dispatcher(

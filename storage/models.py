@@ -419,7 +419,8 @@ class Broadcast(SQLModel, table=True):
     mailer_id: str | None = Field(  # None once the mailer is deleted: history stays
         sa_column=Column(ForeignKey("mailer.id", ondelete="SET NULL"), nullable=True, index=True)
     )
-    audience_id: str = _ref("audience.id")
+    audience_id: str | None = _ref("audience.id", nullable=True)  # None: a draft that has none yet
+    audience_name: str = ""  # of the saved one it was; that may have gone over to another since
     version: int = 1
     kind: SendKind = _state(SendKind, "kind")
     state: BroadcastState = _state(BroadcastState, "state", BroadcastState.DRAFT)
@@ -433,6 +434,9 @@ class Broadcast(SQLModel, table=True):
     size: int = 0
     created_by: str
     created_at: datetime = _time()
+    edited_by: str = ""
+    edited_at: datetime | None = _maybe_time()  # None: never since it was made
+    shared: bool = False  # the channel has a message about it: whoever may send may change it
     confirmed_by: str = ""
     start_at: datetime | None = _maybe_time()
     started_at: datetime | None = _maybe_time()

@@ -43,14 +43,15 @@ _B, _C, _D, _I, _A = BroadcastState, ChunkState, DeliveryState, IdentityState, I
 
 BROADCAST: Final = (
     _transition(_B.DRAFT, _B.SCHEDULED, _SENDERS, "*Send now*, *Schedule*, *Send a test*, `POST /broadcasts`"),
-    _transition(_B.DRAFT, _B.CANCELLED, _SENDERS, "*Cancel*, before it was confirmed"),
+    _transition(_B.DRAFT, _B.CANCELLED, f"{_SENDERS}, {_MAILROOM}", "*Discard*; nobody has changed it for 30 days"),
+    _transition(
+        {_B.SCHEDULED, _B.PAUSED}, _B.DRAFT, _SENDERS, "*Undo*, *Edit*: before it has begun; its deliveries are deleted"
+    ),
     _transition(_B.SCHEDULED, _B.SENDING, _MAILROOM, "its time has come, and *Undo* is over"),
     _transition(
         _B.SCHEDULED, _B.PAUSED, f"{_SENDERS}, {_MAILROOM}", "*Pause*; late, or its identity is being replaced"
     ),
-    _transition(
-        _B.SCHEDULED, _B.CANCELLED, f"{_SENDERS}, {_MAILROOM}", "*Undo*, *Cancel broadcast*; the mailer is gone"
-    ),
+    _transition(_B.SCHEDULED, _B.CANCELLED, f"{_SENDERS}, {_MAILROOM}", "*Cancel broadcast*; the mailer is gone"),
     _transition(_B.SENDING, _B.PAUSED, f"{_SENDERS}, {_MAILROOM}", "*Pause*; quota, access, sending or identity"),
     _transition(_B.SENDING, _B.DONE, _MAILROOM, "nobody is left"),
     _transition(

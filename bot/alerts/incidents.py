@@ -122,7 +122,7 @@ async def tell_in_person(session: AsyncSession, team: Team, now: datetime) -> No
     connected_by = (await session.exec(select(Mailer.connected_by).where(Mailer.team_id == team.id))).first()
     appointed = await session.exec(select(TeamAdmin.user_id).where(TeamAdmin.team_id == team.id))
     for user in sorted({connected_by or team.created_by, *appointed}):
-        await tell(session, team.id, user, Notice.CHANNEL_GONE, now=now, episode=f"{now:%Y-%m-%d}")
+        await tell(session, team.id, user, Notice.CHANNEL_GONE, team.id, now=now, episode=f"{now:%Y-%m-%d}")
 
 
 class Incidents:

@@ -37,6 +37,7 @@ class Notice(StrEnum):
     ALERT = "alert"  # live: an incident, until it is over
     ALERT_REMINDER = "alert_reminder"
     ALERT_OVER = "alert_over"
+    DRAFT_ENDS = "draft_ends"  # to its author; of a program's, to the channel
     CHANNEL_GONE = "channel_gone"  # to a person: the channel cannot be reached
 
 
@@ -88,11 +89,13 @@ async def announce(
     )
 
 
-async def tell(session: AsyncSession, team_id: str, user_id: str, kind: Notice, *, now: datetime, episode: str) -> None:
-    """Send a person a direct message about the team."""
+async def tell(
+    session: AsyncSession, team_id: str, user_id: str, kind: Notice, record_id: str, *, now: datetime, episode: str
+) -> None:
+    """Have a person told something about a record of the team, or the team itself."""
     wake_after_commit(session, "outbox")
-    key = key_of(kind, team_id, f"{episode}:{user_id}")
-    row = Outbox(team_id=team_id, key=key, kind=kind, record_id=team_id, user_id=user_id, due_at=now, created_at=now)
+    key = key_of(kind, record_id, f"{episode}:{user_id}")
+    row = Outbox(team_id=team_id, key=key, kind=kind, record_id=record_id, user_id=user_id, due_at=now, created_at=now)
     await _want(session, row, again_at=now)
 
 

@@ -9,6 +9,11 @@ class BroadcastCode(Code):
         "AUDIENCE_NO_RECIPIENTS",
         "Every address in it is suppressed: they unsubscribed, complained or bounced before.",
     )
+    AUDIENCE_MISSING = (
+        "AUDIENCE_EMPTY",
+        "This draft has no audience yet.",
+        "Edit it, and choose a CSV with a column of addresses, or a saved audience.",
+    )
     NOT_FOUND = "NOT_FOUND", "This broadcast is no longer there."
     STATE_CHANGED = "ALREADY"
     ADMINS_ONLY = (

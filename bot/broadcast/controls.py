@@ -1,4 +1,4 @@
-"""What a person decides about a broadcast that exists: undo, pause, resume, cancel.
+"""What a person decides about a broadcast that exists: undo, discard, pause, resume, cancel.
 
 Every change compares the version the person saw, so that however often and by whomever a button is pressed, it has one
 effect. Whether the person may is the caller's question.
@@ -6,9 +6,9 @@ effect. Whether the person may is the caller's question.
 
 import contextlib
 from collections.abc import Awaitable, Callable, Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import cancel_pending, count_pending
@@ -19,12 +19,13 @@ from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
 from storage.audit import Action
 from storage.database import Database
-from storage.models import Broadcast, Team
+from storage.models import Broadcast, Delivery, Team
 from storage.states import BroadcastState, PauseReason
 
 _LIVE = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
+_TO_TAKE_BACK = {BroadcastState.SCHEDULED, BroadcastState.PAUSED}
 _ALREADY = {
-    BroadcastState.DRAFT: "is not confirmed yet",
+    BroadcastState.DRAFT: "is a draft already",
     BroadcastState.SCHEDULED: "is scheduled already",
     BroadcastState.SENDING: "is being sent already",
     BroadcastState.PAUSED: "is paused already",
@@ -42,10 +43,13 @@ async def no_op(_session: AsyncSession, _broadcast: Broadcast) -> None:
 
 
 class BroadcastControls:
-    def __init__(self, db: Database, clock: Callable[[], datetime], preflight: Preflight) -> None:
+    def __init__(
+        self, db: Database, clock: Callable[[], datetime], preflight: Preflight, *, undo_seconds: float
+    ) -> None:
         self._db = db
         self._clock = clock
         self._preflight = preflight
+        self._undo = timedelta(seconds=undo_seconds)
 
     async def get(self, team: Team, broadcast_id: str) -> Broadcast:
         """Raises BotError NOT_FOUND, the same for one that is missing and one of another team."""
@@ -55,13 +59,36 @@ class BroadcastControls:
             raise _not_found()
         return broadcast
 
-    async def undo(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:
-        """Take back a broadcast that has not started.
+    async def undo(
+        self, team: Team, broadcast_id: str, version: int, by: str, *, action: Action = "broadcast.undo"
+    ) -> Broadcast:
+        """Make a draft again of a broadcast that has not begun: it leaves the schedule, and its deliveries go.
+
+        It keeps the time that somebody chose.
 
         Raises:
             BotError: NOT_FOUND or ALREADY.
         """
-        return await self._end(team, broadcast_id, version, by, "broadcast.undo", {BroadcastState.SCHEDULED})
+        now = self._clock()
+        async with self._db.write() as session:
+            broadcast = await session.get(Broadcast, broadcast_id, with_for_update=True)
+            _check_not_begun(broadcast, team)
+            broadcast = require_version(broadcast, team, version, _TO_TAKE_BACK)
+            if broadcast.state is BroadcastState.SCHEDULED and (broadcast.start_at or now) <= now + self._undo:
+                broadcast.start_at = None  # nobody chose it: it was to be sent at once
+            broadcast.confirmed_by = ""
+            broadcast.edited_by, broadcast.edited_at = by, now
+            await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == broadcast_id))
+            await transition(session, broadcast, BroadcastState.DRAFT, by=by, action=action, now=now)
+        return broadcast
+
+    async def discard(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:
+        """End a draft: nobody sees it in a list any more.
+
+        Raises:
+            BotError: NOT_FOUND or ALREADY.
+        """
+        return await self._end(team, broadcast_id, version, by, "broadcast.discard", {BroadcastState.DRAFT})
 
     async def cancel(
         self, team: Team, broadcast_id: str, version: int, by: str, *, also: AfterChange = no_op
@@ -188,6 +215,16 @@ def require_version(
             "Look at its message in the channel, and press again if you still want it.",
         )
     return broadcast
+
+
+def _check_not_begun(broadcast: Broadcast | None, team: Team) -> None:
+    ours = broadcast is not None and broadcast.team_id == team.id
+    if broadcast is not None and ours and broadcast.started_at and broadcast.state in _LIVE:
+        raise BotError(
+            BroadcastCode.STATE_CHANGED,
+            "This broadcast has begun, so it cannot be taken back.",
+            "Pause or cancel it instead.",
+        )
 
 
 def _left_to_wait_for(broadcast: Broadcast, team: Team, answer: Readiness, *, admin: bool) -> set[PauseReason]:

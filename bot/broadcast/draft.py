@@ -50,6 +50,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    """The draft that somebody edits, and the version of it that they saw."""
+
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """A CSV to read.
 
@@ -118,22 +126,21 @@ class Addresses:
 
 
 def compile_draft(
-    team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str], public_url: str
+    team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str] | None, public_url: str
 ) -> CompiledMessage:
-    """Compile the draft into what SES is given.
+    """Compile the draft into what SES is given; without `columns` no field is looked for in them.
 
     Raises:
         BotError: for the field it is about (`compile_template`).
     """
     leave_at = addresses.reply_to or addresses.sender
     way_out = Unsubscribe.LINK if public_url else Unsubscribe.MAIL
-    is_test = kind is SendKind.TEST
     footer = Footer(way_out, leave_at, team.postal_address)
-    message = compile_template(draft.subject, draft.preheader, draft.body, None if is_test else columns, footer)
-    if is_test:
+    message = compile_template(draft.subject, draft.preheader, draft.body, columns, footer)
+    if kind is SendKind.TEST:
         message = replace(message, subject=f"[Test] {message.subject}")
     sender = named_address(team.from_name, addresses.sender)
-    return CompiledMessage(sender, addresses.reply_to, leave_at, public_url, tuple(columns), message)
+    return CompiledMessage(sender, addresses.reply_to, leave_at, public_url, tuple(columns or ()), message)
 
 
 def sample(fixed: CompiledMessage, address: str, values: Sequence[str]) -> Sample:

@@ -58,12 +58,16 @@ async def transition(
         before=before,
         after=after,
     )
-    if before["state"] is BroadcastState.DRAFT and to is BroadcastState.CANCELLED:
-        return  # the channel never heard of it
-    await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now)
+    await tell_channel(session, broadcast, now)
     if to is BroadcastState.DONE and broadcast.kind is SendKind.BROADCAST:
         report = key_of(Notice.BROADCAST, broadcast.id)
         await announce(session, broadcast.team_id, Notice.CHART, broadcast.id, now=now, reply_to=report)
+
+
+async def tell_channel(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
+    """Have its message drawn again, unless the channel never heard of it."""
+    if broadcast.shared:
+        await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now)
 
 
 async def schedule_sending(session: AsyncSession, account_id: str, region: str, at: datetime) -> None:

@@ -9,6 +9,7 @@ from handlers.slack.flows.alerts import AlertFlow
 from handlers.slack.flows.api_tokens import ApiTokenFlow
 from handlers.slack.flows.audiences import AudienceFlow
 from handlers.slack.flows.broadcasts import BroadcastFlow
+from handlers.slack.flows.drafts import DraftFlow
 from handlers.slack.flows.mail_me_one import MailMeOneFlow
 from handlers.slack.flows.mailer.connect import ConnectFlow
 from handlers.slack.flows.mailer.identities import IdentityFlow
@@ -43,6 +44,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     api = ApiTokenFlow(services.tokens, public_url)
     broadcasts, tests = BroadcastFlow(services, files), SendTestFlow(services)
     reports, audiences = ReportFlow(services), AudienceFlow(services.audiences)
+    drafts = DraftFlow(services, broadcasts)
     for flow in (
         connect,
         identities,
@@ -50,6 +52,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         team,
         api,
         broadcasts,
+        drafts,
         tests,
         reports,
         audiences,
@@ -64,7 +67,8 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     mailer = [*status.words(), *connect.words(), *identities.words(), *production.words(), *suppress.words()]
     mailer += [*team.words(), *api.words()]
     _command(listeners, "/mailer", mailer)
-    _command(listeners, "/broadcast", [*broadcasts.words(), *tests.words(), *reports.words(), *audiences.words()])
+    broadcast = [*broadcasts.words(), *drafts.words(), *tests.words(), *reports.words(), *audiences.words()]
+    _command(listeners, "/broadcast", broadcast)
 
 
 def _command(listeners: Listeners, name: str, words: list[Subcommand]) -> None:

@@ -29,10 +29,6 @@ class SlackCode(Code):
         "TWO_AUDIENCES",
         "Choose a CSV or a saved audience, not both.",
     )
-    AUDIENCE_EMPTY = (
-        "AUDIENCE_EMPTY",
-        "Choose a CSV with a column of addresses, or a saved audience.",
-    )
     STILL_READING = (
         "STILL_READING",
         "The file is still being read as you chose: look at the numbers first, then press again.",

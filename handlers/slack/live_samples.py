@@ -42,6 +42,7 @@ from handlers.slack.views import (
     blocks,
     broadcast_message,
     compose,
+    drafts,
     home,
     mail_me_one,
     notices,
@@ -99,6 +100,7 @@ def _modals() -> dict[str, View]:
         "reports.send_again_form": reports.send_again_form(REF, sample_resend()),
         "compose.confirmation": compose.confirmation(sample_prepared(), REF, one_click=True),
         "compose.confirmed": compose.confirmed(30, scheduled=False),
+        "drafts.saved": drafts.saved(sample_broadcast()),
         "compose.not_read_again": compose.not_read_again(
             sample_broadcast(), BotError(SlackCode.FILE_UNREADABLE, "It is gone.")
         ),
@@ -161,7 +163,9 @@ def _messages() -> dict[str, Message]:
         "notices.reconnected": notices.reconnected(mailer, [sample_broadcast()]),
         "notices.shared": notices.shared(),
         "reports.broadcasts_page": reports.broadcasts_page(REF.team_id, page, replaces=False),
-        "reports.draft_cancelled": reports.draft_cancelled(sample_broadcast()),
+        "drafts.draft_list": drafts.draft_list([(sample_broadcast(), sample_audience())], 1),
+        "drafts.discarded": drafts.discarded(sample_broadcast()),
+        "drafts.ends_soon": drafts.ends_soon(sample_broadcast()),
         "reports.list_asked": reports.list_asked(),
         "reports.list_comes": reports.list_comes(sample_broadcast(), 20_000, AT),
         "compose.audience_is_read": compose.audience_is_read(REF, sample_audience()),

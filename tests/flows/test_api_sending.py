@@ -56,7 +56,7 @@ async def test_a_program_sends_a_broadcast_and_the_channel_sees_it(world: World,
     await world.settle()
     message = await world.bob.sees(world.news, "Broadcast “Spring news” to 2 recipients starts")
     assert "by a program" in message.text
-    assert message.buttons == ["Undo", "Cancel broadcast"]
+    assert message.buttons == ["Undo", "Edit", "Cancel broadcast"]
     await world.passes(UNDO_SECONDS)
     assert "is done" in message.text
     mail = world.aws.mails_to("ann@elsewhere.test")[0]

@@ -188,7 +188,7 @@ async def test_with_a_time_it_waits_until_then_and_can_be_undone_until_then(worl
 
     message = await world.confirms(await world.composes(send_at=at))
     assert "to 2 recipients starts 2026-11-25 09:00 UTC" in message.text
-    assert message.buttons == ["Undo", "Cancel broadcast"]
+    assert message.buttons == ["Undo", "Edit", "Cancel broadcast"]
     for _ in range(2):
         await world.passes(timedelta(hours=11, minutes=50).total_seconds())
     assert world.aws.mails == []

@@ -58,16 +58,6 @@ async def test_an_upload_is_kept_under_a_name_chosen_again_and_removed(world: Wo
     assert "Saved audience" not in modal.labels
 
 
-@OVER_HTTP
-async def test_without_an_audience_it_says_so_in_the_field(world: World) -> None:
-    await world.is_open()
-    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
-
-    await next_page(world, modal)
-
-    assert modal.errors == {"Audience CSV": "Choose a CSV with a column of addresses, or a saved audience."}
-
-
 @OVER_SOCKET_MODE
 async def test_a_saved_audience_that_somebody_removed_meanwhile_is_refused_in_its_field(world: World) -> None:
     await world.is_open()

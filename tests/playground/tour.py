@@ -285,7 +285,7 @@ async def undo(t: Tour) -> None:
     await t.confirms()
     message = await t.bob.sees(t.news, "“Spring news” to 2,000 recipients starts")
     await t.bob.press(message, "Undo")
-    await t.bob.sees(t.news, "was cancelled")
+    await t.bob.sees(t.news, "Taken back, nothing was sent")
     assert not t.mailed("Spring news")
 
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlmodel import and_, col, delete, func, or_, select, update
+from sqlmodel import col, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.codes import AudienceCode
@@ -17,11 +17,9 @@ from bot.errors import BotError
 from storage import audit
 from storage.database import Database
 from storage.models import Audience, Broadcast, Team
-from storage.states import BroadcastState
 
 SAVED_LIMIT = 50  # a team; Slack shows at most 100 in a menu, and 100 blocks in a modal
 NAME_LIMIT = 60  # characters, with which its size and date still fit into Slack's 75 of an option
-_DRAFTS_LIVE = timedelta(days=1)
 _READING_TAKES = timedelta(hours=1)  # at most
 
 _saved = col(Audience.name_key) != ""
@@ -62,9 +60,8 @@ class Audiences:
         Raises:
             BotError: NOT_FOUND, for the field `saved_audience`.
         """
-        found = select(Audience).where(Audience.team_id == team.id, _saved, col(Audience.name_key) == _key(name))
         async with self._db.read() as session:
-            audience = (await session.exec(found)).first()
+            audience = await saved_under(session, team, name)
         if audience is None:
             raise _not_found()
         return audience
@@ -85,12 +82,11 @@ class Audiences:
             session.add(audience)
 
     async def tidy(self, *, alone: bool = False) -> None:
-        """Delete drafts that nobody confirmed within a day, and audiences that no name, broadcast or writer holds.
+        """Delete audiences that no name, broadcast or writer holds.
 
         `alone`: no other process uses the database, so that whatever is being read just now was left by a crash.
         """
         now = self._clock()
-        old = and_(col(Broadcast.state) == BroadcastState.DRAFT, col(Broadcast.created_at) < now - _DRAFTS_LIVE)
         unused = select(Audience.id).where(
             ~_saved,
             col(Audience.created_at) <= (now if alone else now - _READING_TAKES),
@@ -98,7 +94,6 @@ class Audiences:
             ~select(Broadcast.id).where(Broadcast.audience_id == Audience.id).exists(),
         )
         async with self._db.write() as session:
-            await session.exec(delete(Broadcast).where(old))
             ids = list(await session.exec(unused))
         for audience_id in ids:
             await forget_audience(self._db, audience_id)
@@ -118,6 +113,12 @@ def audience_name(typed: str) -> str:
             AudienceCode.AUDIENCE_NAME, f"A name is at most {NAME_LIMIT} visible characters.", field="save_as"
         )
     return name
+
+
+async def saved_under(session: AsyncSession, team: Team, name: str) -> Audience | None:
+    """Return the saved audience that has this name now."""
+    found = select(Audience).where(Audience.team_id == team.id, _saved, col(Audience.name_key) == _key(name))
+    return (await session.exec(found)).first()
 
 
 async def check_room(session: AsyncSession, team: Team, name: str) -> None:

@@ -161,7 +161,7 @@ def _refuse_nobody(audience: Audience) -> None:
     )
 
 
-def fields_of(connection: Connection, audience_id: str, seqs: Iterable[int]) -> dict[int, list[str]]:
+def fields_of(connection: Connection, audience_id: str | None, seqs: Iterable[int]) -> dict[int, list[str]]:
     """Return the values of at least these members, by `seq`."""
     starts = {seq - (seq - 1) % BLOCK for seq in seqs}
     found = connection.execute(_FIELDS, {"audience": audience_id, "starts": sorted(starts)})

@@ -9,6 +9,7 @@ from sqlmodel import col, func, select
 
 from bot.alerts.outbox import Notice, key_of
 from bot.broadcast.codes import BroadcastCode
+from bot.broadcast.drafts import is_discarded, is_draft
 from bot.broadcast.reporting.progress import Progress, progress_of
 from bot.errors import BotError
 from storage import audit
@@ -34,8 +35,8 @@ class Reports:
         self._clock = clock
 
     async def page(self, team: Team, number: int) -> ReportPage:
-        """Return the page with this number, or the last one where there are fewer; drafts are in it, tests are not."""
-        ours = (Broadcast.team_id == team.id, Broadcast.kind == SendKind.BROADCAST)
+        """Return the page with this number, or the last one where there are fewer; drafts and tests are in none."""
+        ours = (Broadcast.team_id == team.id, Broadcast.kind == SendKind.BROADCAST, ~is_draft, ~is_discarded)
         newest_first = (col(Broadcast.created_at).desc(), col(Broadcast.id))
         async with self._db.read() as session:
             total = (await session.exec(select(func.count()).select_from(Broadcast).where(*ours))).one()

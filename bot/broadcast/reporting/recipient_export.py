@@ -60,7 +60,7 @@ async def _page(db: Database, broadcast: Broadcast, after: int) -> list[_Row]:
     return [_Row._make((*row, lines.get(row.seq))) for row in rows]
 
 
-async def _lines(session: AsyncSession, audience_id: str, first: int, last: int) -> dict[int, int]:
+async def _lines(session: AsyncSession, audience_id: str | None, first: int, last: int) -> dict[int, int]:
     """Return where the members with these numbers stand in the file."""
     blocks = select(AudienceBlock.first_seq, AudienceBlock.lines).where(
         AudienceBlock.audience_id == audience_id, col(AudienceBlock.first_seq).between(first - BLOCK, last)

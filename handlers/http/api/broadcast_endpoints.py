@@ -71,7 +71,7 @@ class Sending:
                 _check_accepted(prepared, given)
                 await self.broadcasts.confirm(bearer.team, made.id, made.version, bearer.actor, also=also)
             except BaseException:
-                await self.broadcasts.discard(made)
+                await self.broadcasts.forget(made)
                 raise
 
         return await self._once(

@@ -256,7 +256,10 @@ class Listeners:
         if form.redraw is None or error.code in WITHOUT_FORM:
             return None
         team = await self._teams.get(at.ref.team_id, at.workspace)
-        return await form.redraw(Call(at, team, client, ProgressView(client)), error.text)
+        try:
+            return await form.redraw(Call(at, team, client, ProgressView(client)), error.text)
+        except BotError:  # what the form was about is gone
+            return None
 
     async def _submit(
         self, at: Interaction, client: AsyncWebClient, form: Form, shown: ProgressView

@@ -11,6 +11,7 @@ from slack_sdk.models.views import View
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.broadcasts import Prepared, Upload
+from bot.broadcast.draft import Edited
 from bot.errors import BotError
 from bot.services import Services
 from handlers.slack import ids
@@ -22,6 +23,8 @@ from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import (
     READING,
     broadcast_form,
+    check_editor,
+    chosen_in,
     fresh_overview,
     starting_point,
     to_send,
@@ -33,7 +36,8 @@ from handlers.slack.message_content import content_of
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.reports import draft_cancelled
+from handlers.slack.views.drafts import drafts_there_are
+from handlers.slack.views.drafts import saved as without_audience
 from handlers.slack.views.status_card import not_ready
 from storage.models import Audience, Broadcast, Team
 
@@ -55,7 +59,6 @@ class BroadcastFlow:
         listeners.shortcut(ids.Shortcut.WRITE_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE)
         listeners.button(ids.Button.WRITE_TO_AUDIENCE, send, self.write_to, opens=views.BROADCAST_TITLE)
         listeners.button(ids.Button.CHOOSE_ANOTHER, send, self.choose_another)
-        listeners.button(ids.Button.CHECK_DRAFT, send, self.check, opens=views.CHECK_TITLE)
         listeners.form(Form(ids.Form.NEW_BROADCAST, send, self.prepare, READING, self.redraw))
         for choice in (ids.Input.ADDRESS_COLUMN, ids.Input.LEAVE_OUT):
             listeners.choice(choice, send, self.read_again, waiting=READING)
@@ -75,7 +78,10 @@ class BroadcastFlow:
         said = content_of(call.at.message)
         draft = replace(await starting_point(self._services, call), body=said.body)
         notice = f"A mail cannot have all of this message. Left out: {said.left_out}." if said.left_out else ""
-        return Modal(await broadcast_form(self._services, call, draft, notice=notice))
+        view = await broadcast_form(self._services, call, draft, notice=notice)
+        if number := await self._services.drafts.count(call.team, call.at.user_id):
+            view.blocks = [drafts_there_are(number), *(view.blocks or [])]
+        return Modal(view)
 
     async def write_to(self, call: Call) -> Reply:
         """Open the form for an audience whose reader had closed the view that it was to appear in."""
@@ -91,67 +97,73 @@ class BroadcastFlow:
 
     async def choose_another(self, call: Call) -> Reply:
         """Draw the form without the audience that it holds; what is typed stays."""
-        return Modal(await broadcast_form(self._services, call, typed(call.at.values), _chosen(call)))
+        return Modal(await broadcast_form(self._services, call, typed(call.at.values), chosen_in(call)))
 
     async def redraw(self, call: Call, notice: str) -> View:
         lost = " Choose the file again: Slack does not keep it." if call.at.values.files(ids.Input.AUDIENCE) else ""
-        chosen = replace(_chosen(call), held=await self._held(call))
+        chosen = replace(chosen_in(call), held=await self._held(call))
         return await broadcast_form(self._services, call, typed(call.at.values), chosen, notice=f"{notice}{lost}")
 
     async def _held(self, call: Call) -> Audience | None:
         return await self._services.audiences.held(call.team, call.at.ref.record_id, call.at.user_id)
 
     async def prepare(self, call: Call) -> Reply:
-        values = call.at.values
         if call.at.ref.record_id:
             held = await self._held(call)
             if held is None:
                 raise _GONE
             return await self._ask(call, held)
+        return await self.next(call)
+
+    async def next(self, call: Call, edited: Edited | None = None, *, kept: Audience | None = None) -> Reply:
+        """Have what was typed prepared, and show it to be confirmed; `kept` is the audience where none is chosen."""
+        values = call.at.values
         files, saved_id = values.files(ids.Input.AUDIENCE), values.choice(ids.Input.SAVED_AUDIENCE)
         if files and saved_id:
             raise BotError(SlackCode.TWO_AUDIENCES, field=ids.Input.SAVED_AUDIENCE)
         if saved_id:
-            return await self._ask(call, await self._services.audiences.get(call.team, saved_id))
-        if not files:
-            raise BotError(SlackCode.AUDIENCE_EMPTY, field="audience")
-        csv = await self._files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
-        with closing(upload_of(call, csv)) as upload:
-            return await self._ask(call, upload)
+            return await self._ask(call, await self._services.audiences.get(call.team, saved_id), edited)
+        if files:
+            csv = await self._files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
+            with closing(upload_of(call, csv)) as upload:
+                return await self._ask(call, upload, edited)
+        return await self._ask(call, kept, edited) if kept else await self._save(call, edited)
 
-    async def _ask(self, call: Call, source: Upload | Audience) -> Reply:
+    async def _save(self, call: Call, edited: Edited | None) -> Reply:
+        """Keep it as a draft that lacks an audience."""
+        draft, by = await to_send(call), call.at.user_id
+        saved = await self._services.broadcasts.save(call.team, by, draft, _start_at(call), edited)
+        return Modal(without_audience(saved))
+
+    async def _ask(self, call: Call, source: Upload | Audience, edited: Edited | None = None) -> Reply:
         """Have it prepared, and show it to be confirmed."""
-        at = call.at.values.time(ids.Input.SEND_AT)
-        start_at = datetime.fromtimestamp(at, UTC) if at else None
         draft = await to_send(call)
         by, save_as = call.at.user_id, call.at.values.text(ids.Input.SAVE_AS)
         if call.at.values.choice(ids.Input.SAVED_AUDIENCE):
             save_as = ""  # it has a name
-        prepared = await self._services.broadcasts.prepare(call.team, by, draft, source, start_at, save_as=save_as)
-        return await self._confirmation(call, prepared, source if isinstance(source, Upload) else None)
-
-    async def check(self, call: Call) -> Reply:
-        """Show what waits to be confirmed to somebody who closed the form meanwhile."""
-        ref = call.at.ref
-        prepared = await self._services.broadcasts.prepared(call.team, ref.record_id, ref.version)
-        return await self._confirmation(call, prepared)
+        prepared = await self._services.broadcasts.prepare(
+            call.team, by, draft, source, _start_at(call), save_as=save_as, edited=edited
+        )
+        return await self.confirmation(call, prepared, source if isinstance(source, Upload) else None)
 
     async def read_again(self, call: Call) -> Reply:
         """Read the file of a draft as somebody now wants it; where that cannot be it says why, and the draft stays."""
         ref, broadcasts = call.at.ref, self._services.broadcasts
+        check_editor(call, await broadcasts.get(call.team, ref.record_id))
         try:
             audience = await broadcasts.audience_of(call.team, ref.record_id, ref.version)
             wanted = _wanted(call, ImportSummary.from_json(audience.import_summary))
             by, channel = audience.created_by, call.team.channel_id
             file = await self._files.again(call.client, audience.file_id, by, channel)
             with closing(upload_of(call, file, wanted)) as upload:
-                prepared = await broadcasts.read_again(call.team, ref.record_id, ref.version, upload)
-                return await self._confirmation(call, prepared, upload)
+                edited = Edited(ref.record_id, ref.version)
+                prepared = await broadcasts.read_again(call.team, call.at.user_id, edited, upload)
+                return await self.confirmation(call, prepared, upload)
         except BotError as error:
             broadcast = await broadcasts.get(call.team, ref.record_id)
             return Modal(views.not_read_again(broadcast, error), otherwise=error.text)
 
-    async def _confirmation(self, call: Call, prepared: Prepared, upload: Upload | None = None) -> Modal:
+    async def confirmation(self, call: Call, prepared: Prepared, upload: Upload | None = None) -> Modal:
         """Show a draft to be confirmed; the rows of its upload that do not fit in come in a direct message."""
         sent = False
         if upload and upload.rejects.count > views.REJECTED_SHOWN:
@@ -162,6 +174,7 @@ class BroadcastFlow:
 
     async def confirm(self, call: Call) -> Reply:
         ref = call.at.ref
+        check_editor(call, await self._services.broadcasts.get(call.team, ref.record_id))
         prepared = await self._services.broadcasts.prepared(call.team, ref.record_id, ref.version)
         summary = prepared.summary
         if _wanted(call, summary) != Choice(summary.choice, summary.marked.kept, can_ask=True):
@@ -170,7 +183,7 @@ class BroadcastFlow:
                 field=ids.Input.ADDRESS_COLUMN if summary.candidates else ids.Input.LEAVE_OUT,
             )
         if not all_shown(call.at.values, prepared.readiness):
-            return await self._confirmation(call, prepared)
+            return await self.confirmation(call, prepared)
         check_ticked(call.at.values, prepared.readiness)
         broadcast = await self._services.broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
         seconds = (broadcast.start_at - self._services.clock()).total_seconds() if broadcast.start_at else 0.0
@@ -178,11 +191,11 @@ class BroadcastFlow:
         return Modal(views.confirmed(seconds, scheduled=scheduled), otherwise="The broadcast is on its way.")
 
     def _changing(self, change: Change) -> Handler:
-        """Return a handler that changes the broadcast; its live message shows the effect, and a draft has none."""
+        """Return a handler that changes the broadcast; its live message shows the effect."""
 
         async def handler(call: Call) -> Reply:
-            changed = await change(call.team, call.at.ref.record_id, call.at.ref.version, call.at.user_id)
-            return None if changed.confirmed_by else draft_cancelled(changed)
+            await change(call.team, call.at.ref.record_id, call.at.ref.version, call.at.user_id)
+            return None
 
         return handler
 
@@ -196,14 +209,9 @@ def _wanted(call: Call, summary: ImportSummary) -> Choice:
     return Choice(column, keep_marked, can_ask=True)
 
 
-def _chosen(call: Call) -> views.Recipients:
-    """Return what is chosen in the form beside the text."""
-    values = call.at.values
-    return views.Recipients(
-        saved_id=values.choice(ids.Input.SAVED_AUDIENCE),
-        save_as=values.text(ids.Input.SAVE_AS),
-        send_at=values.time(ids.Input.SEND_AT),
-    )
+def _start_at(call: Call) -> datetime | None:
+    at = call.at.values.time(ids.Input.SEND_AT)
+    return datetime.fromtimestamp(at, UTC) if at else None
 
 
 _GONE = BotError(SlackCode.AUDIENCE_GONE)

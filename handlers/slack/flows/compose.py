@@ -6,17 +6,22 @@ from slack_sdk.models.views import View
 
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.broadcasts import Draft, Upload
+from bot.broadcast.drafts import is_editor
+from bot.errors import BotError
 from bot.mailer.readiness.facts import usable
 from bot.mailer.readiness.overview import Overview
 from bot.mailer.readiness.rules import Blocker
 from bot.services import Services
 from bot.wording import count
 from handlers.slack import ids
+from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import Download
 from handlers.slack.mentions import with_known_names, with_names
 from handlers.slack.views import compose as views
+from storage.models import Broadcast
+from storage.states import BroadcastState
 
 READING = "Reading the audience…"
 NAMES_IN_HINT = 5
@@ -42,16 +47,33 @@ def hint(overview: Overview) -> str:
 
 
 async def broadcast_form(
-    services: Services, call: Call, draft: Draft, chosen: views.Recipients = NOTHING_CHOSEN, *, notice: str = ""
+    services: Services,
+    call: Call,
+    draft: Draft,
+    chosen: views.Recipients = NOTHING_CHOSEN,
+    *,
+    notice: str = "",
+    edits: ids.Ref | None = None,
 ) -> View:
-    """Draw the form in which a broadcast is written; AWS is not asked."""
+    """Draw the form in which a broadcast is written, or a draft is edited; AWS is not asked."""
     return views.write_broadcast_form(
-        ids.Ref(call.team.id, chosen.held.id if chosen.held else ""),
+        edits or ids.Ref(call.team.id, chosen.held.id if chosen.held else ""),
         await to_begin_with(call, draft),
         hint=hint(await services.overviews.get(call.team)),
         saved=await services.audiences.saved(call.team),
         chosen=chosen,
         notice=notice,
+        edits=edits is not None,
+    )
+
+
+def chosen_in(call: Call) -> views.Recipients:
+    """Return what is chosen in the form beside the text."""
+    values = call.at.values
+    return views.Recipients(
+        saved_id=values.choice(ids.Input.SAVED_AUDIENCE),
+        save_as=values.text(ids.Input.SAVE_AS),
+        send_at=values.time(ids.Input.SEND_AT),
     )
 
 
@@ -89,3 +111,11 @@ async def starting_point(services: Services, call: Call) -> Draft:
     """Return an empty draft, from the address used last."""
     sender, reply_to = await services.broadcasts.last_sender(call.team)
     return Draft(from_address=sender, reply_to=reply_to or call.team.reply_to, subject="", preheader="", body={})
+
+
+def check_editor(call: Call, draft: Broadcast) -> None:
+    """Raise BotError NOT_ALLOWED where it is somebody else's draft, of which the channel knows nothing."""
+    if draft.state is BroadcastState.DRAFT and not is_editor(draft, call.at.user_id):
+        raise BotError(
+            SlackCode.NOT_ALLOWED, "This draft is somebody else's.", "Ask them to send it, or to let you have the text."
+        )

@@ -12,9 +12,10 @@ from bot.services import Services
 from handlers.slack.views import alerts, notices
 from handlers.slack.views.blocks import Message
 from handlers.slack.views.broadcast_message import progress as draw_progress
+from handlers.slack.views.drafts import ends_soon
 from handlers.slack.views.mailer import identities
 from storage.models import Identity, Incident, Mailer, Outbox, Team
-from storage.states import IdentityState, IncidentKind, IncidentState
+from storage.states import BroadcastState, IdentityState, IncidentKind, IncidentState
 
 
 class MessageRenderer:
@@ -29,15 +30,22 @@ class MessageRenderer:
                 return notices.shared()
             case Notice.DELETED:
                 return notices.deleted()
-            case Notice.BROADCAST:
-                progress = await self._services.broadcasts.progress(session, row.record_id)
-                return draw_progress(progress) if progress else None
+            case Notice.BROADCAST | Notice.DRAFT_ENDS:
+                return await self._broadcast(session, kind, row)
             case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
                 return await self._identity(session, kind, row)
             case Notice.ALERT | Notice.ALERT_REMINDER | Notice.ALERT_OVER | Notice.CHANNEL_GONE:
                 return await self._alert(session, kind, row)
         mailer = await session.get(Mailer, row.record_id)
         return await self._account(session, kind, mailer) if mailer else None
+
+    async def _broadcast(self, session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+        progress = await self._services.broadcasts.progress(session, row.record_id)
+        if progress is None:
+            return None
+        if kind is Notice.BROADCAST:
+            return draw_progress(progress)
+        return ends_soon(progress.broadcast) if progress.broadcast.state is BroadcastState.DRAFT else None
 
     @staticmethod
     async def _account(session: AsyncSession, kind: Notice, mailer: Mailer) -> Message | None:

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from slack_sdk.models.blocks import Block, ButtonElement, ConfirmObject
 
 from bot.broadcast.reporting.progress import Progress
+from bot.broadcast.transitions import ENDED
 from bot.wording import count, duration
 from handlers.slack import ids
 from handlers.slack.text import actor, bar, chosen, clean, esc
 from handlers.slack.views.blocks import Message, button, buttons, confirm, context, section
+from handlers.slack.views.drafts import draft_buttons
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
 
@@ -53,7 +55,7 @@ def progress(now: Progress) -> Message:
     kind = "Test" if broadcast.kind is SendKind.TEST else "Broadcast"
     what = f"{kind} “{esc(broadcast.subject, 200)}”"
     blocks: list[Block] = [section(_headline(broadcast, what))]
-    if broadcast.state not in {BroadcastState.DRAFT, BroadcastState.SCHEDULED}:
+    if broadcast.state not in {BroadcastState.DRAFT, BroadcastState.SCHEDULED} and not _is_discarded(broadcast):
         blocks.append(section(_numbers(now)))
     if _asks_about_doubts(now):
         blocks.append(section(_DOUBTS.format(count(now.undecided, "recipient is", "recipients are"))))
@@ -79,11 +81,19 @@ _MARKS = {
 
 def _headline(broadcast: Broadcast, what: str) -> str:
     mark = _MARKS.get(broadcast.state, ":memo:")
+    if broadcast.state is BroadcastState.DRAFT:
+        return f"{mark} *Taken back, nothing was sent.* {what} is a draft again."
+    if _is_discarded(broadcast):
+        return f":wastebasket: *Discarded, nothing was sent.* {what}"
     return f"{mark} *{what}* to {count(broadcast.size, 'recipient')} {_state_words(broadcast)}"
 
 
+def _is_discarded(broadcast: Broadcast) -> bool:
+    return broadcast.state is BroadcastState.CANCELLED and not broadcast.confirmed_by
+
+
 _WORDS = {
-    BroadcastState.DRAFT: "is a draft: nobody has confirmed it.",
+    BroadcastState.DRAFT: "is a draft.",
     BroadcastState.SENDING: "is being sent.",
     BroadcastState.DONE: "is done.",
     BroadcastState.CANCELLED: "was cancelled.",
@@ -147,7 +157,12 @@ def _buttons(now: Progress) -> list[ButtonElement]:
         return []
     has_begun = broadcast.started_at is not None
     get_list = [button(ids.Button.GET_LIST, "Get the list", _ref(broadcast))] if has_begun else []
-    return [*steering(now), *get_list]
+    again = [use_again(broadcast)] if broadcast.state in ENDED and broadcast.confirmed_by else []
+    return [*steering(now), *get_list, *again]
+
+
+def use_again(broadcast: Broadcast) -> ButtonElement:
+    return button(ids.Button.USE_AGAIN, "Use again", _ref(broadcast))
 
 
 def resume_button(broadcast: Broadcast) -> ButtonElement:
@@ -159,7 +174,7 @@ def steering(now: Progress) -> list[ButtonElement]:
     broadcast, ref = now.broadcast, _ref(now.broadcast)
     match broadcast.state:
         case BroadcastState.DRAFT:
-            first = button(ids.Button.CHECK_DRAFT, "Check and send", ref, style="primary")
+            return draft_buttons(ref)
         case BroadcastState.SCHEDULED:
             first = button(ids.Button.UNDO, "Undo", ref)
         case BroadcastState.SENDING:
@@ -179,7 +194,8 @@ def steering(now: Progress) -> list[ButtonElement]:
         style="danger",
         confirm=confirm("Cancel this broadcast?", "Whoever has not been mailed yet will not be.", "Cancel broadcast"),
     )
-    return [first, cancel]
+    edit = [] if broadcast.started_at else [button(ids.Button.EDIT, "Edit", ref)]
+    return [first, *edit, cancel]
 
 
 def _second_tries(now: Progress) -> list[ButtonElement]:

@@ -93,15 +93,17 @@ def write_broadcast_form(
     saved: Sequence[Audience],
     chosen: Recipients = Recipients(),
     notice: str = "",
+    edits: bool = False,
 ) -> View:
+    """`edits`: it is a draft that is edited, which `ref` names."""
     return form(
-        ids.Form.NEW_BROADCAST,
+        ids.Form.EDIT_BROADCAST if edits else ids.Form.NEW_BROADCAST,
         BROADCAST_TITLE,
         [
             field(ids.Input.FROM, "From", initial=draft.from_address, hint=hint, max_length=320),
             *_letter(draft),
             buttons(button(ids.Button.SEND_TEST, "Send a test", ref)),
-            _held(ref, chosen.held) if chosen.held else _upload(),
+            _held(ref, chosen.held, edits=edits) if chosen.held else _upload(),
             field(
                 ids.Input.SAVE_AS,
                 "Save audience as",
@@ -118,6 +120,7 @@ def write_broadcast_form(
                 hint="Empty: now, after you have confirmed.",
                 optional=True,
             ),
+            context("From *Next* on it is kept as a draft. What is typed in a form that is closed before is lost."),
         ],
         submit="Next",
         ref=ref,
@@ -136,9 +139,15 @@ def _upload() -> Block:
     )
 
 
-def _held(ref: ids.Ref, audience: Audience) -> Block:
-    another = button(ids.Button.CHOOSE_ANOTHER, "Choose another", ids.Ref(ref.team_id))
-    return verbatim(f"Audience: {audience.size:,} from {clean(audience.file_name, 100)} (kept)", accessory=another)
+def _held(ref: ids.Ref, audience: Audience, *, edits: bool) -> Block:
+    label = "Choose another"
+    another = (
+        button(ids.Button.CHANGE_AUDIENCE, label, ref)
+        if edits
+        else button(ids.Button.CHOOSE_ANOTHER, label, ids.Ref(ref.team_id))
+    )
+    source = clean(audience.name or audience.file_name, 100)
+    return verbatim(f"Audience: {audience.size:,} from {source} (kept)", accessory=another)
 
 
 def choose_file_form(ref: ids.Ref, names: Mapping[str, str], *, notice: str = "") -> View:
@@ -221,7 +230,11 @@ def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent
         *([section(timing)] if (timing := _timing(prepared)) else []),
         *cost(prepared),
         *_samples(prepared),
-        buttons(button(ids.Button.MAIL_ME_ONE, "Mail me one", ref), button(ids.Button.SEE_IT, "See it", ref)),
+        buttons(
+            button(ids.Button.BACK, "Back", ref),
+            button(ids.Button.MAIL_ME_ONE, "Mail me one", ref),
+            button(ids.Button.SEE_IT, "See it", ref),
+        ),
         *ticks(prepared.readiness, ref),
     ]
     if not one_click:

@@ -15,7 +15,7 @@ from bot.wording import count, duration
 from handlers.slack import ids
 from handlers.slack.text import actor, esc, when
 from handlers.slack.views.blocks import Message, button, buttons, context, form, header, page, said, section
-from handlers.slack.views.broadcast_message import STATES, counts_in_words, steering
+from handlers.slack.views.broadcast_message import STATES, counts_in_words, steering, use_again
 from storage.models import Broadcast
 
 RESEND_TITLE = "Resend failed"
@@ -57,10 +57,6 @@ def list_comes(broadcast: Broadcast, rows: int, at: datetime) -> Message:
         f":inbox_tray: The list of “{_subject(broadcast)}”, as of {when(at)}: {count(rows, 'recipient')}, one a line, "
         "with state, message ID and error. It holds personal data: delete it when you are done."
     )
-
-
-def draft_cancelled(broadcast: Broadcast) -> Message:
-    return said(f":no_entry_sign: The draft “{_subject(broadcast)}” was cancelled.")
 
 
 def broadcasts_page(team_id: str, shown: ReportPage, *, replaces: bool) -> Message:
@@ -114,7 +110,7 @@ def _entry(item: Progress) -> str:
 
 
 def _entry_buttons(item: Progress) -> list[ButtonElement]:
-    """Offer to cancel it before it is over; what can be done after that stands under its report."""
+    """Offer to steer it before it is over; what can be done after that stands under its report."""
     broadcast = item.broadcast
     show = button(ids.Button.SHOW, "Show", ids.Ref(broadcast.team_id, broadcast.id, broadcast.version))
-    return [show, *([] if broadcast.state in ENDED else steering(item))]
+    return [show, *([use_again(broadcast)] if broadcast.state in ENDED else steering(item))]

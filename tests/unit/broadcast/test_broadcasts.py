@@ -309,7 +309,8 @@ async def test_undo_takes_it_back_until_it_starts(connected: Station) -> None:
     await connected.broadcasts.undo(connected.team, broadcast.id, broadcast.version, "U1")
     await connected.run()
     assert not connected.aws.mails
-    assert await connected.counts(broadcast.id) == {DeliveryState.CANCELLED: 3}
+    assert await connected.counts(broadcast.id) == {}
+    assert (await connected.broadcast(broadcast.id)).state is BroadcastState.DRAFT
 
     sent = await connected.confirmed(3)
     await connected.run()

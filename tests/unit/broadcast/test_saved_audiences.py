@@ -14,11 +14,12 @@ from bot.broadcast.audience.csv_reader import read_csv
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import NAME_LIMIT, SAVED_LIMIT, Audiences
 from bot.broadcast.audience.store import BLOCK, store_audience
-from bot.broadcast.draft import Prepared, Upload
+from bot.broadcast.draft import Edited, Prepared, Upload
+from bot.broadcast.drafts import Drafts
 from bot.errors import BotError
 from bot.suppression.suppression_list import suppress
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery
-from storage.states import DeliveryState, SuppressionReason
+from storage.states import BroadcastState, DeliveryState, SuppressionReason
 from tests.unit.broadcast.fixtures import MortalDatabase, Station, csv, draft
 
 
@@ -110,6 +111,7 @@ async def test_an_audience_that_was_removed_cannot_be_chosen_and_goes_when_nothi
         with pytest.raises(BotError, match="NOT_FOUND"):
             await audiences.remove(connected.team, prepared.audience.id, "U2")
 
+    await connected.broadcasts.forget(unused.broadcast)
     connected.clock.advance(timedelta(days=2).total_seconds())
     await audiences.tidy()
     assert await stored(connected) == {used.audience.id}
@@ -230,8 +232,8 @@ async def prepares(station: Station, name: str = "") -> Prepared:
 
 
 async def again(station: Station, prepared: Prepared, column: str = "private") -> Prepared:
-    this = prepared.broadcast.id, prepared.broadcast.version
-    return await station.broadcasts.read_again(station.team, *this, both(column))
+    this = Edited(prepared.broadcast.id, prepared.broadcast.version)
+    return await station.broadcasts.read_again(station.team, "U1", this, both(column))
 
 
 async def test_a_draft_gets_the_audience_that_was_read_again_and_so_does_the_name(
@@ -318,20 +320,30 @@ async def test_what_a_crash_in_the_middle_of_an_import_leaves_is_gone_after_the_
         assert (await session.exec(select(AudienceBlock))).first() is None
 
 
-async def test_a_draft_that_nobody_confirms_is_gone_after_a_day_with_its_recipients(
+async def test_a_draft_that_nobody_changes_ends_after_thirty_days_and_its_recipients_go(
     connected: Station, audiences: Audiences
 ) -> None:
+    drafts = Drafts(connected.db, connected.clock)
     prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), csv(3), None)
-    connected.clock.advance(timedelta(hours=23).total_seconds())
-    await audiences.tidy()
+
+    async def after(days: float) -> BroadcastState:
+        connected.clock.advance(timedelta(days=days).total_seconds())
+        await drafts.tidy()
+        await audiences.tidy()
+        return (await connected.broadcast(prepared.broadcast.id)).state
+
+    assert await after(29.9) is BroadcastState.DRAFT
+    assert await drafts.count(connected.team, "U1") == 1
+    assert await after(0.2) is BroadcastState.CANCELLED
+    assert await drafts.count(connected.team, "U1") == 0
     assert await stored(connected) == {prepared.audience.id}
-
-    connected.clock.advance(timedelta(hours=2).total_seconds())
-    await audiences.tidy()
-
-    assert await stored(connected) == set()
-    with pytest.raises(BotError, match="NOT_FOUND"):
+    with pytest.raises(BotError, match="was cancelled already"):
         await confirm(connected, prepared)
+
+    connected.clock.advance(timedelta(days=31).total_seconds())
+    await drafts.tidy()
+    await audiences.tidy()
+    assert await stored(connected) == set()
 
 
 async def test_a_draft_is_shown_again_with_its_numbers_as_they_are_by_now(connected: Station) -> None:

@@ -1,0 +1,323 @@
+"""From what a person composed to a draft with its numbers; nothing goes out before a person confirms it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import col, delete
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.broadcast.audience.csv_reader import CsvAudience, read_csv
+from bot.broadcast.audience.import_limits import ImportLimits
+from bot.broadcast.audience.import_summary import ImportSummary
+from bot.broadcast.audience.saved import audience_name, check_room, save_as
+from bot.broadcast.audience.store import count_suppressed, forget_audience, samples_of, store_audience
+from bot.broadcast.codes import BroadcastCode
+from bot.broadcast.content.message import CompiledMessage
+from bot.broadcast.content.warnings import gaps, mail_remarks, price_unknown, remarks
+from bot.broadcast.controls import BroadcastControls, lock, require_version
+from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft, sample
+from bot.broadcast.open_limits import check_drafts
+from bot.broadcast.preflight import Preflight
+from bot.broadcast.transitions import tell_channel
+from bot.errors import BotError
+from bot.ses.prices import price
+from storage import audit
+from storage.database import Database
+from storage.models import Audience, Broadcast, Delivery, Mailer, Team
+from storage.states import BroadcastState, SendKind
+
+SAMPLES = 3  # of how it reads
+HELD = timedelta(days=1)
+
+
+class Preparation(BroadcastControls):
+    def __init__(
+        self,
+        db: Database,
+        clock: Callable[[], datetime],
+        preflight: Preflight,
+        *,
+        undo_seconds: float,
+        public_url: str,
+    ) -> None:
+        """Without a `public_url` unsubscribing goes by mail."""
+        super().__init__(db, clock, preflight, undo_seconds=undo_seconds)
+        self._public_url = public_url
+        self.imports = ImportLimits()
+
+    async def hold(self, team: Team, by: str, upload: Upload) -> Audience:
+        """Read an audience and hold it, for a day, for the broadcast that this person is going to write to it.
+
+        Raises:
+            BotError: about the file.
+        """
+        async with self.imports.turn(team.id, waits=upload.waits):
+            sheet = await asyncio.to_thread(_read, upload)
+            return await self._store(team, by, upload, sheet, held_until=self._clock() + HELD)
+
+    async def prepare(
+        self,
+        team: Team,
+        by: str,
+        draft: Draft,
+        source: Upload | Audience,
+        start_at: datetime | None,
+        *,
+        save_as: str = "",
+        edited: Edited | None = None,
+    ) -> Prepared:
+        """Read the audience, unless it was before, and fix the message, as a new draft or in the place of one.
+
+        `save_as`: the name to keep the audience under; none: it gets no other than it has.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, the guard says no, or a field (from, reply_to, subject, preheader, message,
+                audience, save_as, saved_audience, send_at) holds what cannot be sent.
+        """
+        broadcast, addresses = await self._begun(team, by, draft, start_at, edited)
+        name = await self._name(team, save_as)
+        if isinstance(source, Audience):
+            fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, source.columns)
+            return await self._keep(team, broadcast, source, fixed, by, edited, name)
+        async with self.imports.turn(team.id, waits=source.waits):
+            sheet = await asyncio.to_thread(_read, source, draft)
+            fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, sheet.columns)
+            audience = await self._store(team, by, source, sheet)
+        try:
+            return await self._keep(team, broadcast, audience, fixed, by, edited, name)
+        except BaseException:
+            await forget_audience(self._db, audience.id)
+            raise
+
+    async def save(
+        self, team: Team, by: str, draft: Draft, start_at: datetime | None, edited: Edited | None = None
+    ) -> Broadcast:
+        """Keep a draft that has no audience yet.
+
+        Raises:
+            BotError: as `prepare`.
+        """
+        broadcast, addresses = await self._begun(team, by, draft, start_at, edited)
+        fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, None)
+        broadcast.template = fixed.to_json()
+        async with self._db.write() as session:
+            return await self._put(session, team, broadcast, by, edited)
+
+    async def audience_of(self, team: Team, broadcast_id: str, version: int) -> Audience:
+        """Return the audience of a draft.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, or AUDIENCE_MISSING.
+        """
+        broadcast = require_version(await self.get(team, broadcast_id), team, version, {BroadcastState.DRAFT})
+        if broadcast.audience_id is None:
+            raise BotError(BroadcastCode.AUDIENCE_MISSING)
+        async with self._db.read() as session:
+            return await session.get_one(Audience, broadcast.audience_id)
+
+    async def read_again(self, team: Team, by: str, edited: Edited, upload: Upload) -> Prepared:
+        """Read the file of a draft again, as somebody wants it read; the draft gets the audience that comes of it.
+
+        A name that the audience has goes over to the new one.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, the guard says no, or about the file or a field; the draft stays as it was.
+        """
+        old = await self.audience_of(team, edited.id, edited.version)
+        broadcast = await self.get(team, edited.id)
+        draft = Draft.of(broadcast)
+        async with self.imports.turn(team.id, waits=upload.waits):
+            sheet = await asyncio.to_thread(_read, upload, draft)
+            fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, sheet.columns)
+            audience = await self._store(team, old.created_by, upload, sheet)
+        try:
+            return await self._keep(team, broadcast, audience, fixed, by, edited, old.name)
+        except BaseException:
+            await forget_audience(self._db, audience.id)
+            raise
+
+    async def prepared(self, team: Team, broadcast_id: str, version: int) -> Prepared:
+        """Return a draft that waits to be confirmed, with its numbers as they are now.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, or the guard says no.
+        """
+        audience = await self.audience_of(team, broadcast_id, version)
+        return await self._numbers(team, await self.get(team, broadcast_id), audience)
+
+    async def check(self, team: Team, by: str, edited: Edited) -> Prepared:
+        """The same, with its text compiled again: the settings or the audience may be others than they were.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, the guard says no, or a field holds what cannot be sent.
+        """
+        audience = await self.audience_of(team, edited.id, edited.version)
+        broadcast = await self.get(team, edited.id)
+        draft = Draft.of(broadcast)
+        fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, audience.columns)
+        return await self._keep(team, broadcast, audience, fixed, by, edited, "")
+
+    async def _begun(
+        self, team: Team, by: str, draft: Draft, start_at: datetime | None, edited: Edited | None
+    ) -> tuple[Broadcast, Addresses]:
+        """Check what takes no long file to check, and return a draft without its audience."""
+        addresses = Addresses.of(draft)
+        start_at = check_start(start_at, self._clock())
+        if edited:
+            require_version(await self.get(team, edited.id), team, edited.version, {BroadcastState.DRAFT})
+        else:
+            async with self._db.read() as session:
+                await check_drafts(session, team)
+        mailer, _ = await self._preflight.check(team, addresses.sender, SendKind.BROADCAST, 1)
+        broadcast = self._row(mailer, draft, addresses, by)
+        broadcast.start_at = start_at
+        return broadcast, addresses
+
+    async def _fix(
+        self, team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str] | None
+    ) -> CompiledMessage:
+        """Compile the message in a thread: a program may send 100 KB of it, and nobody else waits for that."""
+        return await asyncio.to_thread(compile_draft, team, draft, addresses, kind, columns, self._public_url)
+
+    async def _store(
+        self, team: Team, by: str, upload: Upload, sheet: CsvAudience, held_until: datetime | None = None
+    ) -> Audience:
+        audience = Audience(
+            team_id=team.id,
+            columns=list(sheet.columns),
+            file_name=upload.name,
+            file_id=upload.file_id,
+            held_until=held_until,
+            created_by=by,
+            created_at=self._clock(),
+        )
+        await store_audience(
+            self._db,
+            audience,
+            sheet,
+            upload.rejects.add,
+            upload.progress,
+            lambda: ImportSummary.of(sheet).to_json(),
+        )
+        return audience
+
+    async def _name(self, team: Team, typed: str) -> str:
+        """Return the name to save under, known to be free or to be handed over."""
+        if name := audience_name(typed):
+            async with self._db.read() as session:
+                await check_room(session, team, name)
+        return name
+
+    async def _keep(
+        self,
+        team: Team,
+        broadcast: Broadcast,
+        audience: Audience,
+        fixed: CompiledMessage,
+        by: str,
+        edited: Edited | None,
+        name: str,
+    ) -> Prepared:
+        broadcast.audience_id, broadcast.size, broadcast.template = audience.id, audience.size, fixed.to_json()
+        prepared = await self._with_recipients(team, broadcast, audience)
+        async with self._db.write() as session:
+            await lock_team(session, team)
+            if name and name != audience.name:
+                await save_as(session, team, audience, name, audience.created_by, self._clock())
+            broadcast.audience_name = audience.name
+            kept = await self._put(session, team, broadcast, by, edited)
+        return replace(prepared, broadcast=kept)
+
+    async def _put(
+        self, session: AsyncSession, team: Team, broadcast: Broadcast, by: str, edited: Edited | None
+    ) -> Broadcast:
+        """Store it as a new draft, or in the place of the one that was edited."""
+        if edited is None:
+            await lock_team(session, team)
+            await check_drafts(session, team)
+            session.add(broadcast)
+            return broadcast
+        stored = await lock(session, team, edited.id, edited.version, {BroadcastState.DRAFT})
+        changes = {name: value for name in EDITABLE if (value := getattr(broadcast, name)) != getattr(stored, name)}
+        if not changes:
+            return stored
+        now = self._clock()
+        await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == stored.id))
+        stored.sqlmodel_update({**changes, "version": stored.version + 1, "edited_by": by, "edited_at": now})
+        session.add(stored)
+        told: dict[str, Any] = {"version": stored.version, "changed": [name for name in changes if name in TYPED]}
+        audit.record(session, team.id, by, "broadcast.edit", now, stored.id, after=told)
+        await tell_channel(session, stored, now)
+        return stored
+
+    async def _with_recipients(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
+        """Return a draft with its numbers, and raise BotError where it has nobody whom the team may mail."""
+        prepared = await self._numbers(team, broadcast, audience)
+        if prepared.suppressed == audience.size:
+            raise BotError(
+                BroadcastCode.AUDIENCE_NO_RECIPIENTS,
+                field="saved_audience" if audience.name else "audience",
+            )
+        return prepared
+
+    async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
+        async with self._db.read() as session:
+            suppressed = await count_suppressed(session, audience)
+            fixed = CompiledMessage.from_json(broadcast.template)
+            first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
+        size = max(1, audience.toward_quota - suppressed)
+        mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size)
+        cost = price(mailer.pricing_plan, mailer.region, audience.size - suppressed)
+        samples = [sample(fixed, address, values) for address, values in first]
+        typed = broadcast.subject, broadcast.preheader, broadcast.body
+        largest = max((sample.html_bytes for sample in samples), default=0)
+        summary = ImportSummary.from_json(audience.import_summary)
+        worth_knowing = [
+            *summary.remarks(),
+            *gaps(fixed.message, audience.columns, audience.empty_values, audience.size),
+            *remarks(*typed, fixed.message, audience.columns, largest),
+            *mail_remarks(broadcast.body, (sample.subject for sample in samples), team.postal_address),
+            *([price_unknown()] if cost is None else []),
+        ]
+        return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer, cost)
+
+    def _row(
+        self,
+        mailer: Mailer,
+        draft: Draft,
+        addresses: Addresses,
+        by: str,
+        kind: SendKind = SendKind.BROADCAST,
+    ) -> Broadcast:
+        return Broadcast(
+            team_id=mailer.team_id,
+            mailer_id=mailer.id,
+            audience_id=None,
+            kind=kind,
+            state=BroadcastState.DRAFT,
+            from_address=addresses.sender,
+            reply_to=addresses.reply_to,
+            subject=draft.subject.strip(),
+            preheader=draft.preheader.strip(),
+            body=dict(draft.body),
+            created_by=by,
+            created_at=self._clock(),
+        )
+
+
+TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "audience_id", "start_at")
+"""What of a draft a person changes."""
+EDITABLE = (*TYPED, "mailer_id", "audience_name", "size", "template")
+
+
+async def lock_team(session: AsyncSession, team: Team) -> None:
+    """Lock the team, before any of its broadcasts is."""
+    await session.get_one(Team, team.id, with_for_update=True)
+
+
+def _read(upload: Upload, draft: Draft | None = None) -> CsvAudience:
+    """Read the header of a file; the columns that a draft names are kept though they hold nothing."""
+    return read_csv(upload.file, choice=replace(upload.choice, needs=draft.columns if draft else ()))

@@ -1,0 +1,142 @@
+"""Drafts: edited, by two people too, discarded, made of a broadcast that was; `/broadcast drafts`."""
+
+from dataclasses import replace
+
+from slack_sdk.models.views import View
+
+from bot.broadcast.broadcasts import Draft
+from bot.broadcast.controls import require_version
+from bot.broadcast.draft import Edited
+from bot.services import Services
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.flows.broadcasts import BroadcastFlow
+from handlers.slack.flows.compose import READING, broadcast_form, check_editor, chosen_in, to_send, typed
+from handlers.slack.views import drafts as views
+from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.compose import BROADCAST_TITLE, CHECK_TITLE, Recipients
+from storage.models import Broadcast
+from storage.states import BroadcastState
+
+
+class DraftFlow:
+    def __init__(self, services: Services, composing: BroadcastFlow) -> None:
+        self._services = services
+        self._composing = composing
+
+    def words(self) -> list[Subcommand]:
+        return [Subcommand("drafts", "what you have written and not sent", Permission.SEND, self.page)]
+
+    def register(self, listeners: Listeners) -> None:
+        send = Permission.SEND
+        for back in (ids.Button.EDIT, ids.Button.BACK):
+            listeners.button(back, send, self.edit, opens=BROADCAST_TITLE)
+        listeners.button(ids.Button.CHECK_DRAFT, send, self.check, opens=CHECK_TITLE)
+        listeners.button(ids.Button.DISCARD, send, self.discard)
+        listeners.button(ids.Button.CHANGE_AUDIENCE, send, self.change_audience)
+        listeners.button(ids.Button.TAKE_THEIRS, send, self.check)
+        listeners.button(ids.Button.USE_AGAIN, send, self.use_again, opens=BROADCAST_TITLE)
+        listeners.form(Form(ids.Form.EDIT_BROADCAST, send, self.save, READING, self.redraw))
+
+    async def page(self, call: Call) -> Reply:
+        drafts = self._services.drafts
+        found = await drafts.of(call.team, call.at.user_id, views.SHOWN)
+        return views.draft_list(found, await drafts.count(call.team, call.at.user_id))
+
+    async def edit(self, call: Call) -> Reply:
+        """Open the form with a draft as it is now; what is scheduled leaves the schedule first."""
+        ref = call.at.ref
+        broadcast = await self._services.broadcasts.get(call.team, ref.record_id)
+        if broadcast.state is not BroadcastState.DRAFT:
+            broadcast = await self._services.broadcasts.undo(
+                call.team, ref.record_id, ref.version, call.at.user_id, action="broadcast.edit"
+            )
+        check_editor(call, broadcast)
+        return Modal(await self._form(call, broadcast))
+
+    async def change_audience(self, call: Call) -> Reply:
+        """Draw the form so that another audience can be chosen; what is typed stays."""
+        draft = await self._draft(call)
+        return Modal(await self._form(call, draft, typed(call.at.values), chosen_in(call), ref=call.at.ref))
+
+    async def save(self, call: Call) -> Reply:
+        """Save over the draft, unless somebody has changed it since the form was opened."""
+        ref = call.at.ref
+        draft = await self._draft(call)
+        if draft.version != ref.version:
+            return Modal(await self._changed(call, draft))
+        edited = Edited(draft.id, draft.version)
+        return await self._composing.next(call, edited, kept=await self._services.drafts.audience(draft))
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        draft = await self._draft(call)
+        lost = " Choose the file again: Slack does not keep it." if call.at.values.files(ids.Input.AUDIENCE) else ""
+        chosen = await self._chosen(call, draft)
+        return await self._form(call, draft, typed(call.at.values), chosen, notice=f"{notice}{lost}", ref=call.at.ref)
+
+    async def check(self, call: Call) -> Reply:
+        """Show a draft to be confirmed."""
+        ref = call.at.ref
+        draft = await self._draft(call)
+        require_version(draft, call.team, ref.version, {BroadcastState.DRAFT})
+        if draft.audience_id is None:
+            return Modal(views.saved(draft))
+        edited = Edited(draft.id, draft.version)
+        prepared = await self._services.broadcasts.check(call.team, call.at.user_id, edited)
+        return await self._composing.confirmation(call, prepared)
+
+    async def discard(self, call: Call) -> Reply:
+        ref = call.at.ref
+        check_editor(call, await self._services.broadcasts.get(call.team, ref.record_id))
+        draft = await self._services.broadcasts.discard(call.team, ref.record_id, ref.version, call.at.user_id)
+        return views.discarded(draft)
+
+    async def use_again(self, call: Call) -> Reply:
+        copied = await self._services.drafts.copy(call.team, call.at.ref.record_id, call.at.user_id)
+        return Modal(await self._form(call, copied.draft, notice=views.used_again(copied)))
+
+    async def _draft(self, call: Call) -> Broadcast:
+        """Return the draft that a form or a button is about, for somebody who may change it.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, or NOT_ALLOWED.
+        """
+        draft = await self._services.broadcasts.get(call.team, call.at.ref.record_id)
+        require_version(draft, call.team, draft.version, {BroadcastState.DRAFT})
+        check_editor(call, draft)
+        return draft
+
+    async def _changed(self, call: Call, draft: Broadcast) -> View:
+        """Draw the form again, as it was filled, with what the other one changed: sent again, it is saved over that."""
+        changes = await self._services.drafts.changes_since(draft, call.at.ref.version)
+        ref = ids.Ref(call.team.id, draft.id, draft.version)
+        view = await self._form(call, draft, await to_send(call), await self._chosen(call, draft))
+        view.blocks = [*views.changed_meanwhile(draft, changes, ref), *(view.blocks or [])]
+        return view
+
+    async def _chosen(self, call: Call, draft: Broadcast) -> Recipients:
+        """Return what is chosen in the form, with the audience of the draft where nobody is choosing another."""
+        choosing = ids.Input.AUDIENCE in call.at.values
+        return replace(chosen_in(call), held=None if choosing else await self._services.drafts.audience(draft))
+
+    async def _form(
+        self,
+        call: Call,
+        draft: Broadcast,
+        content: Draft | None = None,
+        chosen: Recipients | None = None,
+        *,
+        notice: str = "",
+        ref: ids.Ref | None = None,
+    ) -> View:
+        if chosen is None:
+            audience = await self._services.drafts.audience(draft)
+            past = draft.start_at is not None and draft.start_at <= self._services.clock()
+            at = int(draft.start_at.timestamp()) if draft.start_at and not past else None
+            chosen = Recipients(held=audience, send_at=at)
+            notice = notice or ("The time chosen for it is past: choose another, or none to send now." if past else "")
+        ref = ref or ids.Ref(call.team.id, draft.id, draft.version)
+        content = content or Draft.of(draft)
+        return await broadcast_form(self._services, call, content, chosen, notice=notice, edits=ref)
