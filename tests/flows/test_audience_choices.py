@@ -144,10 +144,13 @@ async def test_a_file_of_a_message_is_read_again_though_another_posted_it(world:
 @OVER_HTTP
 async def test_a_draft_that_somebody_sent_meanwhile_is_not_read_again(world: World) -> None:
     await world.is_open()
-    modal = await world.composes(OPEN)
-    listed = await world.asks(world.ada, "/broadcast list", "Spring news")
-    await world.ada.press(listed, "Check and send")
-    await world.bot.tasks.idle()
+    message = await world.confirms(await world.composes(OPEN))
+    await world.bob.press(message, "Undo")
+    await world.settle()
+    for person in (world.bob, world.ada):
+        await person.press(message, "Check and send")
+        await world.bot.tasks.idle()
+    modal = await world.bob.modal("Check and send")
     await world.confirms(await world.ada.modal("Check and send"))
 
     await chooses(world, modal, COLUMN, "private (ann@home.test)")

@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from storage.models import Broadcast, Delivery, Mailer, Suppression
 from storage.states import BroadcastState, DeliveryState
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
 
 
 def csv(good: int, bad: int) -> bytes:
@@ -134,7 +134,10 @@ async def test_what_was_not_delivered_for_now_is_bounced_and_neither_suppressed_
 async def test_at_five_percent_a_running_broadcast_is_stopped_and_an_admin_may_go_on(world: World) -> None:
     await world.is_ready(quota=250)
     bad(world, 13, "BOUNCE")
-    await world.sends(csv(287, 13))  # the quota lets 250 go, and the rest waits
+    modal = await world.composes(csv(287, 13))  # the quota lets 250 go, and the rest waits
+    modal.fill("Over the daily quota", ["Send it over days"])
+    await world.confirms(modal)
+    await world.passes(UNDO_SECONDS)
     await world.passes(60)
 
     broadcast = await the_broadcast(world)

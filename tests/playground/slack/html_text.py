@@ -15,6 +15,7 @@ _TAGS = {"*": "strong", "_": "em", "~": "s"}
 EMOJI = {
     "white_check_mark": "✅",
     "warning": "⚠️",
+    "eyes": "👀",
     "x": "❌",
     "hourglass_flowing_sand": "⏳",
     "rotating_light": "🚨",
