@@ -15,7 +15,7 @@ play: .venv  ## the same, left running, with a page to be in the channel oneself
 	@$(BIN)/python -m tests.playground.play
 
 test: .venv .venv-ministack  ## every test, on SQLite and on a real PostgreSQL; ORDER=random, SEED= to repeat one
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(RANDOM_ORDER)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(RANDOM_ORDER)
 
 check: .venv  ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .
