@@ -233,9 +233,7 @@ async def test_while_a_long_file_is_read_one_sees_how_far_it_is_and_may_close_th
     await modal.close()
 
     await hasty.bob.uses_shortcut(USE, said)
-    waiting = hasty.bob.top_modal
-    assert waiting is not None
-    await waiting.close()
+    await (await hasty.bob.modal("New broadcast")).close()
     await hasty.bot.tasks.idle()
     message = await hasty.bob.sees(hasty.news, "long.csv is read: 60,000 addresses.")
     assert message.ephemeral
