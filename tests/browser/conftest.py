@@ -7,22 +7,43 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from tests.databases import Clock, Databases
+from tests.flows.world import World, open_world
+from tests.playground.aws import AwsPlayground
 from tests.playground.chromium import browser as chromium_running
 from tests.playground.chromium import chromium
 from tests.playground.page import PlayPage
 from tests.playground.stage import OWN_ACCOUNT, stage
 
 WAIT_MS = 15_000
+PUBLIC_URL = "https://mail.acme.test"
 expect.set_options(timeout=WAIT_MS)
+
+
+def _path() -> str:
+    path = chromium()
+    if path is None:
+        pytest.skip("no browser tests: no Chromium is installed, nor named by CHROMIUM")
+    return path
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    path = chromium()
-    if path is None:
-        pytest.skip("no browser tests: no Chromium is installed, nor named by CHROMIUM")
-    async with chromium_running(path) as running:
+    async with chromium_running(_path()) as running:
         yield running
+
+
+@pytest.fixture
+async def public(databases: Databases, aws: AwsPlayground, clock: Clock) -> AsyncIterator[tuple[World, Browser]]:
+    """A world with a public address, and the browser of somebody who follows a link to it."""
+    path, database_url = _path(), await databases.create("sqlite")
+    async with (
+        open_world(aws, database_url, clock, public_url=PUBLIC_URL) as world,
+        chromium_running(path) as chrome,
+    ):
+        await world.is_open()
+        yield world, chrome
+    await databases.drop(database_url)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -120,7 +120,7 @@ def write_broadcast_form(
                 hint="Empty: now, after you have confirmed.",
                 optional=True,
             ),
-            context("From *Next* on it is kept as a draft. What is typed in a form that is closed before is lost."),
+            context("*Next* saves it as a draft. If you close the form before, what you typed is lost."),
         ],
         submit="Next",
         ref=ref,
