@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import socket
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -15,6 +14,7 @@ from tests.databases import Clock
 from tests.flows.test_feedback import broadcasts, messages, states, suppressed
 from tests.flows.world import OVER_HTTP, World, open_world
 from tests.playground.aws import AwsPlayground
+from tests.playground.stage import free_port
 
 WITHOUT_QUEUE = ["sqs:*"]
 
@@ -22,9 +22,7 @@ WITHOUT_QUEUE = ["sqs:*"]
 @pytest.fixture
 async def world(aws: AwsPlayground, database_url: str, clock: Clock) -> AsyncIterator[World]:
     """A Mailroom that SNS reaches."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     async with open_world(aws, database_url, clock, port=port, public_url=f"http://127.0.0.1:{port}") as built:
         yield built
 

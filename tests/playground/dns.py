@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -100,13 +99,16 @@ class DnsPlayground:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One question over TCP: two bytes of length before each message, RFC 1035 section 4.2.2."""
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        try:
             size = int.from_bytes(await reader.readexactly(2))
             answer = self.respond(await reader.readexactly(size), udp=False)
             if answer is not None:
                 writer.write(len(answer).to_bytes(2) + answer)
                 await writer.drain()
-        writer.close()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()  # also when the test ends in between
 
     def respond(self, wire: bytes, *, udp: bool) -> bytes | None:
         """The answer to one message, or None for silence."""

@@ -7,8 +7,9 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
+from random import SystemRandom
 
 import aiohttp
 
@@ -179,6 +180,14 @@ async def stage(
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that stays free until it is listened on, and between a kill and the next start.
+
+    It is below those that the kernel gives to outgoing connections and to whoever asks for any:
+    https://docs.kernel.org/networking/ip-sysctl.html (ip_local_port_range, 32768 and up).
+    """
+    while True:
+        port = SystemRandom().randrange(10_000, 32_768)
+        with suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
