@@ -9,8 +9,11 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import CoroutineType
+from typing import Any
 
 from app import Mailroom
 from bot.logs import configure as configure_logs
@@ -40,6 +43,10 @@ class ForkedBot(Bot):
         if self._child and self._child.pid and self.is_alive:
             os.kill(self._child.pid, how)
 
+    async def explain(self) -> None:
+        self._signal(signal.SIGUSR1)
+        await asyncio.sleep(2)  # another process writes it
+
     async def _wait(self) -> None:
         if self._child:
             await asyncio.to_thread(self._child.join)
@@ -56,4 +63,21 @@ def _run(environment: dict[str, str], log: Path) -> None:
     configure_logs(settings.log_level, settings.log_format)
     shared = environment.get("CHAOS_CLOCK")
     clock = SharedClock(Path(shared)) if shared else None
-    asyncio.run(serve(lambda: Mailroom(settings, clock=clock)))
+    asyncio.run(_serve(lambda: Mailroom(settings, clock=clock)))
+
+
+async def _serve(build: Callable[[], Mailroom]) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _print_tasks)
+    await serve(build)
+
+
+def _print_tasks() -> None:
+    """Write into the log what every task waits for."""
+    for task in asyncio.all_tasks():
+        print(task.get_name(), *_frames(task.get_coro()), sep="\n    ", flush=True)
+
+
+def _frames(waiting: Any) -> Iterator[str]:
+    while isinstance(waiting, CoroutineType) and waiting.cr_frame:
+        yield f"{waiting.cr_frame.f_code.co_filename}:{waiting.cr_frame.f_lineno} {waiting.__qualname__}"
+        waiting = waiting.cr_await

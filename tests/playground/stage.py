@@ -53,7 +53,11 @@ class Bot:
             async with asyncio.timeout(START_SECONDS):
                 await self._ready()
         except TimeoutError:
-            raise RuntimeError(f"the bot did not become ready:\n{self.log_file.read_text()[-3000:]}") from None
+            await self.explain()
+            raise RuntimeError(f"the bot did not become ready:\n{self.log_file.read_text()[-10_000:]}") from None
+
+    async def explain(self) -> None:
+        """Have it say in its log what it waits for, where it can."""
 
     @property
     def is_alive(self) -> bool:
