@@ -25,13 +25,11 @@ class BroadcastSummary(ResponseModel):
     id: str
     kind: SendKind
     state: BroadcastState
-    paused_for: list[PauseReason]
-    """Why it is paused; it goes on when none is left."""
+    paused_for: list[PauseReason] = Field(description="Why it is paused; it goes on when none is left.")
     sender: Annotated[str, Field(alias="from")]
     reply_to: str | None
     subject: str
-    size: int
-    """How many recipients."""
+    size: int = Field(description="How many recipients.")
     created_at: AwareDatetime
     start_at: AwareDatetime | None
     started_at: AwareDatetime | None
@@ -46,10 +44,8 @@ class BroadcastSummary(ResponseModel):
 class Broadcast(BroadcastSummary):
     """A test or a broadcast, and how far it is."""
 
-    counts: dict[DeliveryState, int]
-    """Recipients by state; they add up to `size` at every moment."""
-    per_second: float
-    """Recipients handed to SES a second, over the last minute."""
+    counts: dict[DeliveryState, int] = Field(description="Recipients by state; they add up to `size` at every moment.")
+    per_second: float = Field(description="Recipients handed to SES a second, over the last minute.")
     seconds_left: float | None
 
     @classmethod
@@ -112,11 +108,9 @@ class Delivery(ResponseModel):
     id: str
     address: str
     state: DeliveryState
-    message_id: str | None
-    """As SES calls the mail."""
+    message_id: str | None = Field(description="As SES calls the mail.")
     error: str | None
-    at: AwareDatetime
-    """When it came into this state."""
+    at: AwareDatetime = Field(description="When it came into this state.")
 
     @classmethod
     def of(cls, row: rows.Delivery) -> Self:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Literal, Self
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.codes import BroadcastCode
@@ -55,7 +55,7 @@ class InvalidParameter(BaseModel):
 class Problem(BaseModel):
     """An error (RFC 9457). `code` is stable, and what a program should look at."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["about:blank"]
     title: str
@@ -63,12 +63,9 @@ class Problem(BaseModel):
     code: str
     detail: str
     errors: list[InvalidParameter]
-    blockers: list[Blocker]
-    """Why the guard does not let it be sent, most basic first."""
-    candidates: list[str]
-    """Names of columns that could be meant, best first."""
-    line: int | None
-    """Of the audience, where it is about one line."""
+    blockers: list[Blocker] = Field(description="Why the guard does not let it be sent, most basic first.")
+    candidates: list[str] = Field(description="Names of columns that could be meant, best first.")
+    line: int | None = Field(description="Of the audience, where it is about one line.")
 
 
 class Refusal(Exception):  # noqa: N818 - what it is to the caller

@@ -11,9 +11,7 @@ PAGE_LIMIT = 100
 class Input(BaseModel):
     """Parameters; one that is not known is refused, so that a slip of the pen does not go unnoticed."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, populate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
 
     @field_validator("*")
     @classmethod
@@ -29,53 +27,72 @@ class NoInput(Input):
 
 
 class PageInput(Input):
-    cursor: str = Field(default="", max_length=2000)
-    """`next_cursor` of the page before; none for the first page."""
-    limit: int = Field(default=50, ge=1, le=PAGE_LIMIT)
-    """How many items a page has at most."""
+    cursor: str = Field(
+        default="", max_length=2000, description="`next_cursor` of the page before; none for the first page."
+    )
+    limit: int = Field(default=50, ge=1, le=PAGE_LIMIT, description="How many items a page has at most.")
 
 
 class DeliveriesInput(PageInput):
-    state: DeliveryState | None = None
-    """Only recipients in this state."""
+    state: DeliveryState | None = Field(default=None, description="Only recipients in this state.")
 
 
 class ReadinessInput(Input):
-    kind: SendKind = SendKind.BROADCAST
-    """What is to be sent; a broadcast to few recipients is a small one."""
-    sender: str = Field(default="", alias="from", max_length=320)
-    """The From address; without one the answer is whether any will do."""
-    size: int = Field(default=1, ge=0, le=100_000_000)
-    """How many recipients, those of the mailbox simulator left out."""
+    kind: SendKind = Field(
+        default=SendKind.BROADCAST, description="What is to be sent; a broadcast to few recipients is a small one."
+    )
+    sender: str = Field(
+        default="",
+        alias="from",
+        max_length=320,
+        description="The From address; without one the answer is whether any will do.",
+    )
+    size: int = Field(
+        default=1, ge=0, le=100_000_000, description="How many recipients, those of the mailbox simulator left out."
+    )
 
 
 class BroadcastInput(Input):
     """A broadcast to send: what the form in Slack asks for."""
 
-    sender: str = Field(alias="from", min_length=1, max_length=320)
-    """The From address, covered by a verified identity."""
-    reply_to: str = Field(default="", max_length=320)
-    """Where answers go; empty: to From."""
+    sender: str = Field(
+        alias="from", min_length=1, max_length=320, description="The From address, covered by a verified identity."
+    )
+    reply_to: str = Field(default="", max_length=320, description="Where answers go; empty: to From.")
     subject: str = Field(min_length=1, max_length=1000)
-    preheader: str = Field(default="", max_length=1000)
-    """The line that mail programs show after the subject."""
-    message: str = Field(min_length=1, max_length=100_000)
-    """Plain text; web addresses in it become links. `{{first_name}}` is filled from a column of the audience,
-    `{{first_name|there}}` has a fallback."""
-    audience: str = ""
-    """A CSV with a column of addresses; instead of `saved_audience`. The whole request is at most 1 MB."""
-    address_column: str = Field(default="", max_length=1000)
-    """The column of `audience` that holds the addresses; needed where several may."""
-    keep_marked_rows: bool = False
-    """Mail also the rows that say of themselves that they are unsubscribed or cleaned."""
-    saved_audience: str = Field(default="", max_length=200)
-    """The name of a saved audience; instead of `audience`."""
-    send_at: AwareDatetime | None = None
-    """When to start; null: as soon as the time for Undo is over."""
-    accept: list[Confirmation] = Field(default=[], max_length=10)
-    """What is agreed to: the `code` of each of the confirmations that `/readiness` names."""
+    preheader: str = Field(
+        default="", max_length=1000, description="The line that mail programs show after the subject."
+    )
+    message: str = Field(
+        min_length=1,
+        max_length=100_000,
+        description="Plain text; web addresses in it become links. `{{first_name}}` is filled from a column of the "
+        "audience, `{{first_name|there}}` has a fallback.",
+    )
+    audience: str = Field(
+        default="",
+        description="A CSV with a column of addresses; instead of `saved_audience`. The whole request is at most 1 MB.",
+    )
+    address_column: str = Field(
+        default="",
+        max_length=1000,
+        description="The column of `audience` that holds the addresses; needed where several may.",
+    )
+    keep_marked_rows: bool = Field(
+        default=False, description="Mail also the rows that say of themselves that they are unsubscribed or cleaned."
+    )
+    saved_audience: str = Field(
+        default="", max_length=200, description="The name of a saved audience; instead of `audience`."
+    )
+    send_at: AwareDatetime | None = Field(
+        default=None, description="When to start; null: as soon as the time for Undo is over."
+    )
+    accept: list[Confirmation] = Field(
+        default=[],
+        max_length=10,
+        description="What is agreed to: the `code` of each of the confirmations that `/readiness` names.",
+    )
 
 
 class AddressInput(Input):
-    address: str = Field(min_length=1, max_length=320)
-    """One bare email address."""
+    address: str = Field(min_length=1, max_length=320, description="One bare email address.")

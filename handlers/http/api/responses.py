@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Generic, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.identities.dns_records import records_of
@@ -29,13 +29,12 @@ Item = TypeVar("Item")
 
 
 class ResponseModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Page(ResponseModel, Generic[Item]):
     items: list[Item]
-    next_cursor: str | None
-    """What to pass as `cursor` for the next page; null on the last one."""
+    next_cursor: str | None = Field(description="What to pass as `cursor` for the next page; null on the last one.")
 
 
 class Connection(ResponseModel):
@@ -43,19 +42,16 @@ class Connection(ResponseModel):
 
     account_id: str
     region: str
-    sign_in: str
-    """`access_key` or `role`."""
+    sign_in: str = Field(description="`access_key` or `role`.")
     connected_at: AwareDatetime
 
 
 class Quota(ResponseModel):
     """Recipients within 24 hours, as AWS last said."""
 
-    limit: int | None
-    """null: unlimited."""
+    limit: int | None = Field(description="null: unlimited.")
     sent: int
-    left: int | None
-    """null: unlimited."""
+    left: int | None = Field(description="null: unlimited.")
     per_second: float
 
 
@@ -66,15 +62,12 @@ class Mailer(ResponseModel):
     connection: Connection
     access: Access
     access_since: AwareDatetime
-    access_error: str | None
-    """What AWS answered when it refused the credentials."""
-    missing_action: str | None
-    """The IAM action that the credentials lack, where one is known."""
+    access_error: str | None = Field(description="What AWS answered when it refused the credentials.")
+    missing_action: str | None = Field(description="The IAM action that the credentials lack, where one is known.")
     production: Production
     sending: Sending
     quota: Quota
-    checked_at: AwareDatetime
-    """When AWS last said so."""
+    checked_at: AwareDatetime = Field(description="When AWS last said so.")
 
     @classmethod
     def of(cls, row: rows.Mailer) -> Self:
@@ -102,8 +95,7 @@ class Mailer(ResponseModel):
 
 
 class MailerAnswer(ResponseModel):
-    mailer: Mailer | None
-    """null: the channel has not connected an account."""
+    mailer: Mailer | None = Field(description="null: the channel has not connected an account.")
 
 
 class DnsRecord(ResponseModel):
@@ -111,8 +103,7 @@ class DnsRecord(ResponseModel):
     type: str
     value: str
     purpose: str
-    required: bool
-    """Whether verification needs it."""
+    required: bool = Field(description="Whether verification needs it.")
 
 
 class Identity(ResponseModel):
@@ -121,16 +112,15 @@ class Identity(ResponseModel):
     id: str
     name: str
     kind: IdentityKind
-    managed: bool
-    """Whether Mailroom looks after it; the others of the account are known, and never touched."""
+    managed: bool = Field(
+        description="Whether Mailroom looks after it; the others of the account are known, and never touched."
+    )
     state: IdentityState
     since: AwareDatetime
-    awaited_until: AwareDatetime | None
-    """While it is pending: when AWS stops looking."""
+    awaited_until: AwareDatetime | None = Field(description="While it is pending: when AWS stops looking.")
     dns_records: list[DnsRecord]
     last_error: str | None
-    checked_at: AwareDatetime
-    """When AWS last said so."""
+    checked_at: AwareDatetime = Field(description="When AWS last said so.")
 
     @classmethod
     def of(cls, row: rows.Identity, mailer: rows.Mailer) -> Self:
@@ -168,19 +158,13 @@ class Readiness(ResponseModel):
     """Whether this may be sent, from what is stored. Facts that are too old are a blocker: FACTS_STALE."""
 
     allowed: bool
-    blockers: list[Reason]
-    """Why not, most basic first."""
+    blockers: list[Reason] = Field(description="Why not, most basic first.")
     warnings: list[Reason]
-    confirmations: list[Reason]
-    """What a person must agree to first."""
-    via: list[str]
-    """Identities from which it may go instead."""
-    recipient_rule: RecipientRule
-    """`sandbox`: only verified recipients and the mailbox simulator."""
-    seconds: float | None
-    """How long it takes at most; null: cannot be told."""
-    checked_at: AwareDatetime | None
-    """When AWS last said so; null without a mailer."""
+    confirmations: list[Reason] = Field(description="What a person must agree to first.")
+    via: list[str] = Field(description="Identities from which it may go instead.")
+    recipient_rule: RecipientRule = Field(description="`sandbox`: only verified recipients and the mailbox simulator.")
+    seconds: float | None = Field(description="How long it takes at most; null: cannot be told.")
+    checked_at: AwareDatetime | None = Field(description="When AWS last said so; null without a mailer.")
 
     @classmethod
     def of(cls, answer: Decision) -> Self:
