@@ -77,6 +77,7 @@ class Preparation(BroadcastControls):
             BotError: NOT_FOUND, ALREADY, the guard says no, or a field (from, reply_to, subject, preheader, message,
                 audience, save_as, saved_audience, send_at) holds what cannot be sent.
         """
+        draft = await self._whole(team, draft, edited)
         broadcast, addresses = await self._begun(team, by, draft, start_at, edited)
         name = await self._name(team, save_as)
         if isinstance(source, Audience):
@@ -100,6 +101,7 @@ class Preparation(BroadcastControls):
         Raises:
             BotError: as `prepare`.
         """
+        draft = await self._whole(team, draft, edited)
         broadcast, addresses = await self._begun(team, by, draft, start_at, edited)
         fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, None)
         broadcast.template = fixed.to_json()
@@ -159,6 +161,12 @@ class Preparation(BroadcastControls):
         draft = Draft.of(broadcast)
         fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, audience.columns)
         return await self._keep(team, broadcast, audience, fixed, by, edited, "")
+
+    async def _whole(self, team: Team, draft: Draft, edited: Edited | None) -> Draft:
+        """Return a draft with the message it has where the form showed none: an HTML page is kept as it is."""
+        if draft.body or edited is None:
+            return draft
+        return replace(draft, body=(await self.get(team, edited.id)).body)
 
     async def _begun(
         self, team: Team, by: str, draft: Draft, start_at: datetime | None, edited: Edited | None

@@ -19,3 +19,8 @@ class ContentCode(Code):
     FIELD_SPLIT = "FIELD_SPLIT"
     FIELD_SYNTAX = "FIELD_SYNTAX"
     LINK_REFUSED = "LINK_REFUSED"
+    HTML_TOO_LARGE = "HTML_TOO_LARGE"
+    HTML_UNREADABLE = (
+        "HTML_UNREADABLE",
+        "The HTML file is in an encoding that it does not name: save it as UTF-8.",
+    )

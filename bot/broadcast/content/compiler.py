@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.broadcast.content.codes import ContentCode
+from bot.broadcast.content.html_body import HTML, HtmlBody
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.renderers import render_html, render_text
 from bot.broadcast.content.rich_text import Block, Inline, inlines, read_rich_text
@@ -23,8 +24,11 @@ SUBJECT_LIMIT = PREHEADER_LIMIT = 200  # characters; mail programs show about 70
 # SES takes 1 MB of template and data in one call, so that half is left for the data of fifty recipients.
 TEMPLATE_LIMIT = 500_000
 
-_BODY = "margin:0;padding:24px 16px;font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;color:#222"
+_FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;color:#222"
+_BODY = f"margin:0;padding:24px 16px;{_FONT}"
 _COLUMN = "max-width:600px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word"  # the second for Outlook
+_PLAIN = "margin:0;padding:0"  # a document brings its own
+_BELOW = f"padding:0 16px 24px;{_FONT}"
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
 _FOOTER = "margin-top:32px;padding-top:16px;border-top:1px solid #ddd;font-size:13px;color:#666"
 
@@ -55,37 +59,37 @@ def compile_template(
     Args:
         subject: one line; as everywhere, `{{column}}` and `{{column|fallback}}` are filled per recipient.
         preheader: one line that mail programs show beside the subject; may be empty.
-        body: Slack's `rich_text` block, with names in the place of mentions.
+        body: Slack's `rich_text` block, with names in the place of mentions; or what `import_html` made of a file.
         columns: of the audience; None where there is none yet (a test): fields then show fallback or name.
         footer: how to unsubscribe, and the sender's postal address.
 
     Raises:
         BotError: for the field it is about. SUBJECT_EMPTY, TOO_LONG, NOT_ONE_LINE, BODY_EMPTY, LINK_REFUSED,
-            FIELD_SPLIT, FIELD_SYNTAX, UNKNOWN_FIELD, MESSAGE_TOO_LARGE.
+            FIELD_SPLIT, FIELD_SYNTAX, UNKNOWN_FIELD, MESSAGE_TOO_LARGE, HTML_TOO_LARGE.
     """
     subject, preheader = subject.strip(), preheader.strip()
     if not subject:
         raise BotError(ContentCode.SUBJECT_EMPTY, field="subject")
     _check_line(subject, SUBJECT_LIMIT, "subject")
     _check_line(preheader, PREHEADER_LIMIT, "preheader")
-    blocks = read_rich_text(body)
-    if not blocks:
-        raise BotError(ContentCode.BODY_EMPTY, field="message")
     _check_fields(parse_merge_tags(subject), columns, "subject")
     _check_fields(parse_merge_tags(preheader), columns, "preheader")
-    for inline in inlines(blocks):
-        _check_whole(inline)
     source = TemplateWriter(show_names=columns is None)
-    html, text = _html(subject, preheader, blocks, footer, source), _text(blocks, footer, source)
-    _check_fields(source.merges, columns, "message")
+    if body.get("type") == HTML:
+        field, too_large = "html", ContentCode.HTML_TOO_LARGE
+        html, text = _of_html(subject, preheader, HtmlBody.of(body["html"]), footer, source)
+    else:
+        field, too_large = "message", ContentCode.MESSAGE_TOO_LARGE
+        html, text = _of_rich_text(subject, preheader, read_rich_text(body), footer, source)
+    _check_fields(source.merges, columns, field)
     template = Template(source.write(subject, EscapeContext.SUBJECT), html, text, source.slots)
     size = len(json.dumps([template.subject, template.html, template.text]))
     if size > TEMPLATE_LIMIT:
         raise BotError(
-            ContentCode.MESSAGE_TOO_LARGE,
+            too_large,
             f"The message is {size // 1000} KB as HTML and text together, and Amazon SES leaves room for "
             f"{TEMPLATE_LIMIT // 1000} KB: shorten it.",
-            field="message",
+            field=field,
         )
     return template
 
@@ -140,45 +144,85 @@ def _check_whole(content: Inline) -> None:
     seen.subtract(part for run in content for part in parse_merge_tags(run.text))
     split = [part.field for part, count in seen.items() if count > 0 and isinstance(part, MergeTag)]
     if split:
-        raise BotError(
-            ContentCode.FIELD_SPLIT,
-            f"Only a part of {{{{{split[0]}}}}} is formatted: format all of it, braces included, or none.",
-            field="message",
-        )
+        raise _split(split[0], "message")
 
 
-def _html(subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: TemplateWriter) -> str:
+def _split(name: str, field: str) -> BotError:
+    return BotError(
+        ContentCode.FIELD_SPLIT,
+        f"Only a part of {{{{{shown(name, 40)}}}}} is formatted: format all of it, braces included, or none.",
+        field=field,
+    )
+
+
+def _of_rich_text(
+    subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: TemplateWriter
+) -> tuple[str, str]:
+    """Return the HTML and the plain text of what was written in Slack, in a column of its own."""
+    if not blocks:
+        raise BotError(ContentCode.BODY_EMPTY, field="message")
+    for inline in inlines(blocks):
+        _check_whole(inline)
+    html = f'<div style="{_COLUMN}">\n{render_html(blocks, source)}\n{_footer_html(footer, source)}</div>\n'
+    text = f"{render_text(blocks, source)}\n\n{_footer_text(footer, source)}"
+    return _page(subject, preheader, html, _BODY, source), text
+
+
+def _of_html(subject: str, preheader: str, body: HtmlBody, footer: Footer, source: TemplateWriter) -> tuple[str, str]:
+    """Return the HTML and the plain text of a document; it has our footer unless it says itself how to unsubscribe."""
+    if name := body.split_field:
+        raise _split(name, "html")
+    html = f"{body.html(source, _unsubscribe_target(footer, source))}\n"
+    text = f"{body.text(source, _unsubscribe_address(footer, source))}\n"
+    if not body.has_unsubscribe:
+        html += f'<div style="{_BELOW}"><div style="{_COLUMN}">{_footer_html(footer, source)}</div></div>\n'
+        text += f"\n{_footer_text(footer, source)}"
+    return _page(subject, preheader, html, _PLAIN, source), text
+
+
+def _page(subject: str, preheader: str, content: str, style: str, source: TemplateWriter) -> str:
     hidden = f'<div style="{_HIDDEN}">{source.write(preheader, EscapeContext.HTML_FLAT)}</div>\n' if preheader else ""
-    lines = [_unsubscribe_html(footer, source), source.literal(footer.postal_address, EscapeContext.HTML)]
-    below = "\n".join(f'<div dir="auto">{line}</div>' for line in lines if line)
     return (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{source.write(subject, EscapeContext.HTML_FLAT)}</title>\n</head>\n"
-        f'<body style="{_BODY}">\n{hidden}<div style="{_COLUMN}">\n'
-        f"{render_html(blocks, source)}\n"
-        f'<div style="{_FOOTER}">{below}</div>\n</div>\n</body>\n</html>\n'
+        f'<body style="{style}">\n{hidden}{content}</body>\n</html>\n'
     )
 
 
-def _unsubscribe_html(footer: Footer, source: TemplateWriter) -> str:
+def _footer_html(footer: Footer, source: TemplateWriter) -> str:
+    link = f'<a href="{_unsubscribe_target(footer, source)}" style="color:#666">Unsubscribe</a>'
+    lines = [link, source.literal(footer.postal_address, EscapeContext.HTML)]
+    below = "\n".join(f'<div dir="auto">{line}</div>' for line in lines if line)
+    return f'<div style="{_FOOTER}">{below}</div>\n'
+
+
+def _unsubscribe_target(footer: Footer, source: TemplateWriter) -> str:
     match footer.unsubscribe:
         case Unsubscribe.LINK:
-            target = source.unsubscribe(EscapeContext.HTML)
+            return source.unsubscribe(EscapeContext.HTML)
         case Unsubscribe.MAIL:
-            target = source.literal(unsubscribe_mailto(footer.reply_to), EscapeContext.HREF)
-    return f'<a href="{target}" style="color:#666">Unsubscribe</a>'
+            return source.literal(unsubscribe_mailto(footer.reply_to), EscapeContext.HREF)
 
 
-def _text(blocks: Sequence[Block], footer: Footer, source: TemplateWriter) -> str:
+def _footer_text(footer: Footer, source: TemplateWriter) -> str:
     lines = [_unsubscribe_text(footer, source), source.literal(footer.postal_address, EscapeContext.TEXT)]
     below = "\n".join(line for line in lines if line)
-    return f"{render_text(blocks, source)}\n\n--\n{below}\n"
+    return f"--\n{below}\n"
 
 
 def _unsubscribe_text(footer: Footer, source: TemplateWriter) -> str:
+    address = _unsubscribe_address(footer, source)
     match footer.unsubscribe:
         case Unsubscribe.LINK:
-            return f"Unsubscribe: {source.unsubscribe(EscapeContext.TEXT)}"
+            return f"Unsubscribe: {address}"
         case Unsubscribe.MAIL:
-            return source.literal(f"Unsubscribe: send a mail to {footer.reply_to} that says so", EscapeContext.TEXT)
+            return f"Unsubscribe: send a mail to {address} that says so"
+
+
+def _unsubscribe_address(footer: Footer, source: TemplateWriter) -> str:
+    match footer.unsubscribe:
+        case Unsubscribe.LINK:
+            return source.unsubscribe(EscapeContext.TEXT)
+        case Unsubscribe.MAIL:
+            return source.literal(footer.reply_to, EscapeContext.TEXT)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.broadcast.content.html_body import HTML, HtmlBody
 from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
 from bot.broadcast.content.rich_text import emoji_without_a_letter, inlines, read_rich_text, typed_texts
 from bot.broadcast.content.ses_template import Template
@@ -29,6 +30,7 @@ class RemarkCode(StrEnum):
     MAIL_CLIPPED = "MAIL_CLIPPED"
     FIELD_GAPS = "FIELD_GAPS"
     MARKED_ROWS = "MARKED_ROWS"
+    CONTENT_CHANGED = "CONTENT_CHANGED"
     LINK_HTTP = "LINK_HTTP"
     SUBJECT_LONG = "SUBJECT_LONG"
     NO_POSTAL_ADDRESS = "NO_POSTAL_ADDRESS"
@@ -55,8 +57,9 @@ def remarks(
     """
     return [
         *_no_column(template, columns),
-        *_other_syntax([subject, preheader, *typed_texts(body)], columns),
+        *_other_syntax([subject, preheader, *_typed(body)], columns),
         *_emoji(body),
+        *_left_out(body),
         *_clipped(html_bytes),
     ]
 
@@ -97,10 +100,16 @@ def price_unknown() -> Remark:
 
 
 def _links(body: Mapping[str, Any]) -> Iterator[Remark]:
-    urls = dict.fromkeys(run.url for content in inlines(read_rich_text(body)) for run in content if run.url)
+    urls = dict.fromkeys(_urls(body))
     for url in [url for url in urls if not _is_sound(url)][:NAMED]:
         why = "is not encrypted: browsers warn of it. Use https" if _is_plain_http(url) else "leads nowhere: check it"
         yield Remark(RemarkCode.LINK_HTTP, f"The link {shown(url, 60)} {why}.")
+
+
+def _urls(body: Mapping[str, Any]) -> Iterator[str]:
+    if body.get("type") == HTML:
+        return HtmlBody.of(body["html"]).urls()
+    return (run.url for content in inlines(read_rich_text(body)) for run in content if run.url)
 
 
 def _is_plain_http(url: str) -> bool:
@@ -124,6 +133,17 @@ def _no_column(template: Template, columns: Sequence[str]) -> Iterator[Remark]:
             RemarkCode.FIELD_NO_COLUMN,
             f"The audience has no column {shown(field, 40)}: everybody gets “{shown(fallback, 40)}”.",
         )
+
+
+def _typed(body: Mapping[str, Any]) -> Iterator[str]:
+    return HtmlBody.of(body["html"]).typed() if body.get("type") == HTML else typed_texts(body)
+
+
+def _left_out(body: Mapping[str, Any]) -> Iterator[Remark]:
+    """Say what of an HTML file no mail has."""
+    if removed := body.get("removed"):
+        kinds = ", ".join(f"{count:,} {what}{'s' * (count > 1)}" for what, count in removed.items())
+        yield Remark(RemarkCode.CONTENT_CHANGED, f"Left out of the HTML file, since mail programs refuse it: {kinds}.")
 
 
 def _emoji(body: Mapping[str, Any]) -> Iterator[Remark]:

@@ -17,6 +17,7 @@ from bot.api.idempotency import IdempotencyKeys, StoredResponse
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
+from bot.broadcast.content.html_import import import_html
 from bot.broadcast.controls import AfterChange
 from bot.broadcast.reporting.progress import Progress
 from bot.errors import BotError
@@ -63,7 +64,8 @@ class Sending:
         async def send(also: AfterChange) -> None:
             await self.broadcasts.check_room(bearer.team)
             source = await self._source(asked)
-            draft = Draft(given.sender, given.reply_to, given.subject, given.preheader, _rich_text(given.message))
+            body = await _body(given)
+            draft = Draft(given.sender, given.reply_to, given.subject, given.preheader, body)
             with closing(source) if isinstance(source, Upload) else nullcontext():
                 prepared = await self.broadcasts.prepare(bearer.team, bearer.actor, draft, source, given.send_at)
             made, warnings[:] = prepared.broadcast, broadcast_responses.Remark.all_of(prepared)
@@ -145,6 +147,12 @@ def _check_accepted(prepared: Prepared, given: requests.BroadcastInput) -> None:
         if code not in given.accept:
             sentence = explanation(code, prepared.readiness).sentence
             raise Refusal(409, code.value, f"{sentence} To have it so, send “{code.value}” in accept.")
+
+
+async def _body(given: requests.BroadcastInput) -> dict[str, Any]:
+    if [bool(given.text), bool(given.message), bool(given.html)].count(True) != 1:
+        raise Refusal.invalid("text", "Give exactly one of text, message and html.")
+    return await import_html(given.html.encode()) if given.html else _rich_text(given.text or given.message)
 
 
 def _rich_text(message: str) -> dict[str, Any]:

@@ -63,11 +63,19 @@ class BroadcastInput(Input):
     preheader: str = Field(
         default="", max_length=1000, description="The line that mail programs show after the subject."
     )
-    message: str = Field(
-        min_length=1,
+    text: str = Field(
+        default="",
         max_length=100_000,
         description="Plain text; web addresses in it become links. `{{first_name}}` is filled from a column of the "
-        "audience, `{{first_name|there}}` has a fallback.",
+        "audience, `{{first_name|there}}` has a fallback. Exactly one of `text`, `message` and `html` is needed.",
+    )
+    message: str = Field(default="", max_length=100_000, description="The older name of `text`.")
+    html: str = Field(
+        default="",
+        max_length=900_000,
+        description="An HTML page, with fields as in `text`. What mail programs refuse is left out, and named in "
+        "`warnings`: scripts, forms, pictures, media queries. `{{unsubscribe}}` is the recipient's own link; without "
+        "it a footer has it.",
     )
     audience: str = Field(
         default="",

@@ -139,4 +139,6 @@ class DraftFlow:
             notice = notice or ("The time chosen for it is past: choose another, or none to send now." if past else "")
         ref = ref or ids.Ref(call.team.id, draft.id, draft.version)
         content = content or Draft.of(draft)
+        if not content.body:  # no form shows an HTML page
+            content = replace(content, body=draft.body)
         return await broadcast_form(self._services, call, content, chosen, notice=notice, edits=ref)

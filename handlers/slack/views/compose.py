@@ -18,6 +18,7 @@ from slack_sdk.models.views import View
 from bot.broadcast.audience.header_detection import Candidate
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.broadcast.broadcasts import Draft, Prepared
+from bot.broadcast.content.html_body import HTML
 from bot.errors import BotError
 from bot.mailer.readiness.explanations import warnings
 from bot.wording import count, duration
@@ -185,13 +186,19 @@ def _letter(draft: Draft) -> list[Block]:
             optional=True,
             max_length=SUBJECT_LIMIT,
         ),
-        labelled(
-            ids.Input.MESSAGE,
-            "Message",
-            RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=accepted(draft.body) or None),
-            hint="{{first_name}} is filled from a column of the CSV; {{first_name|there}} has a fallback.",
-        ),
+        _message(draft),
     ]
+
+
+def _message(draft: Draft) -> Block:
+    if draft.body.get("type") == HTML:
+        return section("*Message*\nAn HTML page, kept as the program sent it. *See it* in the next step shows it.")
+    return labelled(
+        ids.Input.MESSAGE,
+        "Message",
+        RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=accepted(draft.body) or None),
+        hint="{{first_name}} is filled from a column of the CSV; {{first_name|there}} has a fallback.",
+    )
 
 
 def _saved_audiences(saved: Sequence[Audience], chosen: str) -> list[Block]:

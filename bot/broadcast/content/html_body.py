@@ -1,0 +1,237 @@
+"""The body of a mail that came as HTML, as the HTML and the plain text of a template."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Final, NamedTuple
+
+from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
+from bot.broadcast.content.renderers import link_target
+from bot.broadcast.content.ses_template import EscapeContext, TemplateWriter
+from bot.errors import BotError
+
+HTML: Final = "html"
+"""The type of a body that came as a file."""
+
+UNSUBSCRIBE_FIELD: Final = "unsubscribe"
+"""`{{unsubscribe}}` is the recipient's own link."""
+
+_VOID: Final = frozenset({"br", "col", "hr"})
+_PARAGRAPHS: Final = frozenset(
+    {"blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"}
+)
+_LINES: Final = frozenset(
+    {"address", "article", "caption", "center", "dd", "div", "dt", "footer", "header", "li", "main", "section", "tr"}
+)
+_CELLS: Final = frozenset({"td", "th"})
+_HIDDEN: Final = re.compile(r"display:\s*none|mso-hide:\s*all")
+_SPACE: Final = re.compile(r"[ \t\r\n\f]+")
+
+
+class Start(NamedTuple):
+    tag: str
+    attributes: Mapping[str, str]
+
+
+class End(NamedTuple):
+    tag: str
+
+
+Part = Start | End | str
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlBody:
+    """What `html_sanitizer` left of a document, in order."""
+
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(cls, html: str) -> "HtmlBody":
+        reader = _Reader()
+        reader.feed(html)
+        reader.close()
+        return cls(tuple(reader.parts))
+
+    @property
+    def has_unsubscribe(self) -> bool:
+        """Whether the document has a place for the recipient's own link."""
+        return any(_is_unsubscribe(part) for text in self.typed() for part in parse_merge_tags(text))
+
+    def typed(self) -> Iterator[str]:
+        """Yield its texts and the addresses of its links."""
+        yield from (part for part in self.parts if isinstance(part, str))
+        for part in self.parts:
+            if isinstance(part, Start) and part.attributes.get("href"):
+                yield part.attributes["href"]
+
+    def urls(self) -> Iterator[str]:
+        """Yield the addresses of its links, but for the recipient's own."""
+        for url in (part.attributes.get("href", "").strip() for part in self.parts if isinstance(part, Start)):
+            if url and not all(map(_is_unsubscribe, parse_merge_tags(url))):
+                yield url
+
+    @property
+    def split_field(self) -> str:
+        """The first field of which only a part is formatted, as it would go out; nothing where all are whole."""
+        whole = Counter(name for line in self._lines() for name in _fields_of(line))
+        for part in self.parts:
+            whole.subtract(_fields_of(part) if isinstance(part, str) else ())
+        return next((field for field, count in whole.items() if count > 0), "")
+
+    def _lines(self) -> Iterator[str]:
+        """Yield what reads as one line, whatever formatting is in it."""
+        line = ""
+        for part in self.parts:
+            if isinstance(part, str):
+                line += part
+            elif part.tag in _PARAGRAPHS | _LINES | _CELLS | _VOID:
+                yield line
+                line = ""
+        yield line
+
+    def html(self, source: TemplateWriter, unsubscribe: str) -> str:
+        """Return it as template source; `unsubscribe` is the source of the recipient's own link.
+
+        Raises:
+            BotError: LINK_REFUSED.
+        """
+        written = []
+        for part in self.parts:
+            match part:
+                case str():
+                    written.append(_write(part, EscapeContext.HTML_FLAT, source, unsubscribe))
+                case Start(tag, attributes):
+                    written.append(f"<{tag}{''.join(_attributes(attributes, source, unsubscribe))}>")
+                case End(tag):
+                    written.append(f"</{tag}>")
+        return "".join(written)
+
+    def text(self, source: TemplateWriter, unsubscribe: str) -> str:
+        """Return it as the source of a plain text; `unsubscribe` as in `html`."""
+        return _TextWriter(source, unsubscribe).write(self.parts)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[Part] = []
+
+    def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
+        self.parts.append(Start(tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.parts.append(End(tag))
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+
+def _fields_of(text: str) -> list[str]:
+    return [part.field for part in parse_merge_tags(text) if isinstance(part, MergeTag)]
+
+
+def _is_unsubscribe(part: str | MergeTag) -> bool:
+    return isinstance(part, MergeTag) and part.field == UNSUBSCRIBE_FIELD
+
+
+def _write(text: str, place: EscapeContext, source: TemplateWriter, unsubscribe: str) -> str:
+    written = []
+    for part in parse_merge_tags(text):
+        if _is_unsubscribe(part):
+            written.append(unsubscribe)
+        else:
+            written.append(source.write(part if isinstance(part, str) else f"{{{{{part.typed}}}}}", place))
+    return "".join(written)
+
+
+def _attributes(attributes: Mapping[str, str], source: TemplateWriter, unsubscribe: str) -> Iterator[str]:
+    for name, value in attributes.items():
+        if name != "href":
+            yield f' {name}="{source.literal(value, EscapeContext.HTML_FLAT)}"'
+        elif all(map(_is_unsubscribe, parse_merge_tags(value.strip()))):
+            yield f' href="{unsubscribe}"'
+        else:
+            yield f' href="{source.write(_target(value), EscapeContext.HREF)}"'
+
+
+def _target(url: str) -> str:
+    try:
+        return link_target(url.strip())
+    except BotError as error:
+        raise BotError(error.code, error.sentence, error.next_step, field="html") from None
+
+
+@dataclass(slots=True)
+class _TextWriter:
+    """Writes lines: a paragraph after an empty one, a cell beside the one before it."""
+
+    source: TemplateWriter
+    unsubscribe: str
+    written: list[str] = field(default_factory=list)
+    ends: int = 2  # lines that have ended since the last text
+    hidden: int = 0  # depth in an element that is not shown
+    links: list[str] = field(default_factory=list)
+    shown: str = ""  # text since the link began
+
+    def write(self, parts: Sequence[Part]) -> str:
+        for part in parts:
+            match part:
+                case str():
+                    self._text(part)
+                case Start(tag, attributes):
+                    self._start(tag, attributes)
+                case End(tag):
+                    self._end(tag)
+        return "".join(self.written).strip()
+
+    def _start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if self.hidden or _HIDDEN.search(attributes.get("style", "")):
+            self.hidden += tag not in _VOID
+            return
+        self._break(tag)
+        if tag in _CELLS and not self.ends:
+            self._put("  ")
+        elif tag == "li":
+            self._put("- ")
+        elif tag == "hr":
+            self._put("---")
+            self.ends = 0
+            self._break("p")
+        elif tag == "a":
+            self.links.append(attributes.get("href", ""))
+            self.shown = ""
+
+    def _end(self, tag: str) -> None:
+        if self.hidden:
+            self.hidden -= 1
+            return
+        if tag == "a" and self.links and (url := self.links.pop().strip()):
+            self._link(url)
+        self._break(tag)
+
+    def _link(self, url: str) -> None:
+        if all(map(_is_unsubscribe, parse_merge_tags(url))):
+            self._put(f" {self.unsubscribe}")
+        elif (target := link_target(url).removeprefix("mailto:")) != self.shown.strip():
+            self._put(f" ({self.source.write(target, EscapeContext.TEXT_LINK)})")
+
+    def _break(self, tag: str) -> None:
+        wanted = 2 if tag in _PARAGRAPHS else 1 if tag in _LINES or tag == "br" else 0
+        while self.ends < wanted:
+            self.written.append("\n")
+            self.ends += 1
+
+    def _text(self, text: str) -> None:
+        text = _SPACE.sub(" ", text)
+        if self.ends or (self.written and self.written[-1][-1:] == " "):
+            text = text.lstrip(" ")
+        if text and not self.hidden:
+            self.shown += text
+            self._put(_write(text, EscapeContext.TEXT, self.source, self.unsubscribe))
+
+    def _put(self, source: str) -> None:
+        self.written.append(source)
+        self.ends = 0
