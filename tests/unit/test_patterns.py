@@ -38,7 +38,8 @@ def _uses(module: object, path: Path) -> Iterator[tuple[str, str]]:
                     yield text, _READS[how]
             case ast.Attribute(value=ast.Name(name), attr=how):
                 if how in _READS and isinstance(pattern := getattr(module, name, None), re.Pattern):
-                    yield pattern.pattern, _READS[how]
+                    text = pattern.pattern
+                    yield text if isinstance(text, str) else text.decode(), _READS[how]
 
 
 def _all_uses() -> list[tuple[str, str]]:

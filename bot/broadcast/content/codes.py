@@ -8,10 +8,7 @@ class ContentCode(Code):
         "SUBJECT_EMPTY",
         "Type a subject.",
     )
-    BODY_EMPTY = (
-        "BODY_EMPTY",
-        "The message is empty: type what it should say.",
-    )
+    BODY_EMPTY = "BODY_EMPTY"
     MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
     NOT_ONE_LINE = "NOT_ONE_LINE"
     TOO_LONG = "TOO_LONG"
@@ -20,7 +17,4 @@ class ContentCode(Code):
     FIELD_SYNTAX = "FIELD_SYNTAX"
     LINK_REFUSED = "LINK_REFUSED"
     HTML_TOO_LARGE = "HTML_TOO_LARGE"
-    HTML_UNREADABLE = (
-        "HTML_UNREADABLE",
-        "The HTML file is in an encoding that it does not name: save it as UTF-8.",
-    )
+    HTML_UNREADABLE = "HTML_UNREADABLE"

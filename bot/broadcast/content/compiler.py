@@ -76,22 +76,27 @@ def compile_template(
     _check_fields(parse_merge_tags(preheader), columns, "preheader")
     source = TemplateWriter(show_names=columns is None)
     if body.get("type") == HTML:
-        field, too_large = "html", ContentCode.HTML_TOO_LARGE
+        field = "html"
         html, text = _of_html(subject, preheader, HtmlBody.of(body["html"]), footer, source)
     else:
-        field, too_large = "message", ContentCode.MESSAGE_TOO_LARGE
+        field = "message"
         html, text = _of_rich_text(subject, preheader, read_rich_text(body), footer, source)
     _check_fields(source.merges, columns, field)
     template = Template(source.write(subject, EscapeContext.SUBJECT), html, text, source.slots)
     size = len(json.dumps([template.subject, template.html, template.text]))
     if size > TEMPLATE_LIMIT:
-        raise BotError(
-            too_large,
-            f"The message is {size // 1000} KB as HTML and text together, and Amazon SES leaves room for "
-            f"{TEMPLATE_LIMIT // 1000} KB: shorten it.",
-            field=field,
-        )
+        raise _too_large(size, field)
     return template
+
+
+def _too_large(size: int, field: str) -> BotError:
+    sentence = (
+        f"The message is {size // 1000} KB as HTML and text together, and Amazon SES leaves room for "
+        f"{TEMPLATE_LIMIT // 1000} KB: shorten it."
+    )
+    if field == "html":
+        return BotError(ContentCode.HTML_TOO_LARGE, sentence, field=field)
+    return BotError(ContentCode.MESSAGE_TOO_LARGE, sentence, field=field)
 
 
 def _check_line(text: str, limit: int, field: str) -> None:
@@ -160,7 +165,7 @@ def _of_rich_text(
 ) -> tuple[str, str]:
     """Return the HTML and the plain text of what was written in Slack, in a column of its own."""
     if not blocks:
-        raise BotError(ContentCode.BODY_EMPTY, field="message")
+        raise BotError(ContentCode.BODY_EMPTY, "The message is empty: type what it should say.", field="message")
     for inline in inlines(blocks):
         _check_whole(inline)
     html = f'<div style="{_COLUMN}">\n{render_html(blocks, source)}\n{_footer_html(footer, source)}</div>\n'

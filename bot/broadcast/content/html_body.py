@@ -161,7 +161,8 @@ def _target(url: str) -> str:
     try:
         return link_target(url.strip())
     except BotError as error:
-        raise BotError(error.code, error.sentence, error.next_step, field="html") from None
+        error.field = "html"
+        raise
 
 
 @dataclass(slots=True)

@@ -33,7 +33,11 @@ async def import_html(data: bytes) -> dict[str, Any]:
         )
     made = await asyncio.to_thread(_sanitized, data)
     if made["html"] is None:
-        raise BotError(ContentCode.HTML_UNREADABLE, field="html")
+        raise BotError(
+            ContentCode.HTML_UNREADABLE,
+            "The HTML file is in an encoding that it does not name: save it as UTF-8.",
+            field="html",
+        )
     if not made["html"]:
         raise BotError(ContentCode.BODY_EMPTY, "Nothing in the HTML file can go into a mail.", field="html")
     return {"type": HTML, **made}
