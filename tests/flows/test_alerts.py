@@ -267,11 +267,12 @@ async def test_an_identity_that_somebody_deleted_at_aws_is_an_alert(world: World
 async def test_a_verification_that_fails_is_one_alert(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test")
-    world.ses.fail("acme.test")
+    world.ses.fail("acme.test", "HOST_NOT_FOUND")
     for _ in range(3):
         await world.passes(60)
 
     alert = await world.bob.sees(world.news, "AWS could not verify acme.test")
+    assert "AWS found nothing in the DNS under the names of its records." in alert.text
     assert alert.buttons == ["Retry verification", "Replace identity", "Acknowledge"]
     assert len(alerts(world)) == 1
 

@@ -335,8 +335,10 @@ async def unsubscribes(t: Tour) -> None:
     async with aiohttp.ClientSession() as http:
         async with http.get(url) as page:
             assert "Unsubscribe?" in await page.text()
+            print(f"    GET /u/… answers {page.status}: a page that asks “Unsubscribe?”")
         async with http.post(url, data={"List-Unsubscribe": "One-Click"}) as done:
             assert done.status == 200
+            print(f"    POST /u/… List-Unsubscribe=One-Click answers {done.status}: {mail.to[0]} is unsubscribed")
     t.left = mail.to[0]
 
 

@@ -232,6 +232,16 @@ _WORDS: dict[IncidentKind, Callable[[dict[str, Any]], Words]] = {
 }
 
 
+# https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_VerificationInfo.html, ErrorType
+_CAUSES = {
+    "HOST_NOT_FOUND": "AWS found nothing in the DNS under the names of its records. ",
+    "TYPE_NOT_FOUND": "AWS found the names of its records in the DNS, but with records of another type. ",
+    "INVALID_VALUE": "AWS found its records in the DNS, but with other values. ",
+    "DNS_SERVER_ERROR": "The name servers of the domain gave AWS an error. ",
+    "SERVICE_ERROR": "The error was on AWS's side. ",
+}
+
+
 def _names(detail: dict[str, Any]) -> str:
     """Name the identity, or how many of them and the first ones."""
     if "members" not in detail:
@@ -260,8 +270,9 @@ def _mends_identity(detail: dict[str, Any]) -> str:
         under_way = UNDER_WAY[Intent(detail["intent"])]
         return f"Nothing: it {under_way} already, and this channel is told how that ends."
     return (
-        "*Retry verification* starts it again at AWS, with the same settings: have its DNS records, or its mailbox, at "
-        "hand. *Replace identity* takes another address or domain instead."
+        f"{_CAUSES.get(str(detail.get('error')), '')}*Retry verification* starts it again at AWS, with the same "
+        "settings: have its DNS records, or its mailbox, at hand. *Replace identity* takes another address or domain "
+        "instead."
     )
 
 
