@@ -6,7 +6,7 @@ ifeq ($(ORDER),random)
 RANDOM_ORDER = --random-order --random-order-seed=$(or $(SEED),$(shell date +%s))
 endif
 
-.PHONY: demo play test check chaos bench run format
+.PHONY: demo play test test-long check chaos bench run format
 
 demo: .venv  ## the main job, played through without any account
 	@$(BIN)/python -m tests.playground.tour
@@ -16,6 +16,9 @@ play: .venv  ## the same, left running, with a page to be in the channel oneself
 
 test: .venv .venv-ministack  ## every test, on SQLite and on a real PostgreSQL; ORDER=random, SEED= to repeat one
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(RANDOM_ORDER)
+
+test-long: .venv .venv-ministack  ## the same, with every flow on both databases
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --long
 
 check: .venv  ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .

@@ -29,6 +29,10 @@ gc.set_threshold(100_000, 20, 20)  # what is made here is many small things that
 _databases = pytest.StashKey[Databases]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run every flow on every kind of database")
+
+
 @pytest.fixture
 def clock() -> Clock:
     """A settable clock; it says 2026-11-24 09:00 UTC."""

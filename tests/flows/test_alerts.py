@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from storage.models import Broadcast, Identity, Incident, Mailer, Outbox
 from storage.states import Access, BroadcastState, IdentityState
-from tests.flows.world import AUDIENCE, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import AUDIENCE, BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.aws.faults import How
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.world import Message
@@ -388,6 +388,7 @@ async def test_a_thousand_identities_are_one_alert_when_the_key_dies_and_when_th
     assert not [text for text in world.bob.reads(world.news) if "You can now" in text]
 
 
+@BOTH_DATABASES
 async def test_a_broadcast_pauses_when_access_is_lost_and_resumes_after_a_reconnect(world: World) -> None:
     await world.is_ready(rate=1)
     key = world.aws.create_key(user="next")
@@ -459,6 +460,7 @@ async def test_what_slack_missed_for_hours_is_one_message_that_says_how_things_s
     assert len(replies(world)) == 1  # the first one was seen while it was open, the second one never
 
 
+@BOTH_DATABASES
 async def test_where_the_answer_to_a_post_was_lost_it_is_posted_once_more_at_most(world: World) -> None:
     key = await world.is_connected()
     world.slack.lose_reply("chat.postMessage")

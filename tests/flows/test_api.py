@@ -9,7 +9,7 @@ from sqlmodel import select
 from storage.models import ApiToken, Identity, Mailer
 from storage.states import Access, DeliveryState, IdentityState, Production, Sending
 from tests.flows.program import Program, counted, make_token
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 
 
 @OVER_HTTP
@@ -152,6 +152,7 @@ async def test_a_broadcast_shows_how_far_it_is_and_each_recipient(world: World, 
     assert alike == [one for one in everybody if one["state"] == state]
 
 
+@BOTH_DATABASES
 async def test_lists_come_in_pages_without_gaps_or_repeats(world: World, program: Program) -> None:
     await world.is_open(*(f"d{number}.test" for number in range(5)))
     for _ in range(5):
@@ -170,6 +171,7 @@ async def test_lists_come_in_pages_without_gaps_or_repeats(world: World, program
         assert addresses == [f"P{number}@elsewhere.test" for number in range(5)]
 
 
+@BOTH_DATABASES
 async def test_another_teams_things_are_as_if_they_were_not_there(world: World, program: Program) -> None:
     await world.is_open()
     await world.sends()
@@ -191,6 +193,7 @@ async def test_another_teams_things_are_as_if_they_were_not_there(world: World, 
     assert next(iter(missing))[0] == 404
 
 
+@BOTH_DATABASES
 async def test_missing_and_foreign_ids_cost_the_same_statements(world: World, program: Program) -> None:
     await world.is_open()
     await world.sends()

@@ -15,7 +15,7 @@ from storage.states import DeliveryState, SuppressionReason
 from tests.flows.program import PROBLEM, Got, Program, counted, make_token
 from tests.flows.schema import Schemas, references
 from tests.flows.test_feedback import broadcasts, states
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 
 
 async def suppress(program: Program, address: str, key: str = "") -> Got:
@@ -30,6 +30,7 @@ async def lift(program: Program, address: str) -> Got:
 # Suppressions
 
 
+@BOTH_DATABASES
 async def test_an_address_is_suppressed_once_and_may_be_let_go_again(world: World, program: Program) -> None:
     first = await suppress(program, "Ann@Elsewhere.test")
     again = await suppress(program, "ann@elsewhere.test")
@@ -94,6 +95,7 @@ async def test_what_a_recipient_said_is_not_taken_back(
     assert len((await program.reads("/suppressions"))["items"]) == 1
 
 
+@BOTH_DATABASES
 async def test_a_key_has_one_effect_and_one_answer(world: World, program: Program) -> None:
     answers = await asyncio.gather(*(suppress(program, "ann@elsewhere.test", "k1") for _ in range(20)))
 
@@ -185,6 +187,7 @@ async def test_a_body_that_cannot_be_used_is_refused(program: Program) -> None:
 
 
 @pytest.mark.parametrize("name", ["saved_audience", "audience", "subject", "message", "preheader", "from", "reply_to"])
+@BOTH_DATABASES
 async def test_a_nul_in_a_body_is_refused_where_it_stands(program: Program, name: str) -> None:
     mail = {"from": "hello@acme.test", "subject": "News", "message": "Hello", "audience": "email\nann@elsewhere.test"}
     got = await program.ask("POST", "/api/v1/broadcasts", json=mail | {name: "a\0b"})
@@ -200,6 +203,7 @@ async def test_a_lone_surrogate_is_no_json(program: Program) -> None:
 
 
 @pytest.mark.parametrize("name", ["%00", "a%00b", "%7F", "%C2%85"])
+@BOTH_DATABASES
 async def test_a_name_that_nobody_can_see_is_refused_on_both_databases(
     world: World, program: Program, name: str
 ) -> None:

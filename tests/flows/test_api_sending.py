@@ -10,7 +10,7 @@ from bot.broadcast.open_limits import LIVE
 from storage.models import Audit, Broadcast, Team
 from tests.flows.program import PROBLEM, Got, Program
 from tests.flows.test_broadcast import people, the_broadcast
-from tests.flows.world import OVER_HTTP, UNDO_SECONDS, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, UNDO_SECONDS, World
 
 CSV = "email,first_name\nann@elsewhere.test,Ann\nben@elsewhere.test,\n"
 
@@ -69,6 +69,7 @@ async def test_a_program_sends_a_broadcast_and_the_channel_sees_it(world: World,
     assert await actors(world) == [("confirm", True), ("start", False), ("finish", False)]
 
 
+@BOTH_DATABASES
 async def test_pause_resume_and_cancel_have_one_effect_for_a_key(world: World, program: Program) -> None:
     await world.is_open()
     made = (await create(program)).json
@@ -90,6 +91,7 @@ async def test_pause_resume_and_cancel_have_one_effect_for_a_key(world: World, p
     assert world.aws.mails == []
 
 
+@BOTH_DATABASES
 async def test_the_same_request_twice_at_the_same_moment_is_one_broadcast(world: World, program: Program) -> None:
     await world.is_open()
 

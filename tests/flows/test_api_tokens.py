@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from storage.models import ApiToken, Audit
 from tests.flows.program import PROBLEM, Program, make_token, press_create, tokens_modal
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 
 BURST = 500  # requests of a token
 
@@ -57,6 +57,7 @@ async def test_only_team_admins_make_tokens(world: World) -> None:
     assert world.bob.top_modal is None
 
 
+@BOTH_DATABASES
 async def test_a_double_click_makes_one_token(world: World) -> None:
     modal = await tokens_modal(world)
 

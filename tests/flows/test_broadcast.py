@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from storage.models import Audit, Broadcast, Mailer
 from storage.states import BroadcastState
-from tests.flows.world import UNDO_SECONDS, World
+from tests.flows.world import BOTH_DATABASES, UNDO_SECONDS, World
 from tests.playground.slack.driver import Seen
 
 DAY = 24 * 3600
@@ -74,6 +74,7 @@ async def test_a_broadcast_can_be_undone_for_thirty_seconds(world: World) -> Non
     assert world.aws.mails == []
 
 
+@BOTH_DATABASES
 async def test_everybody_gets_it_once_and_the_report_adds_up(world: World) -> None:
     await world.is_open(rate=5)
 
@@ -184,6 +185,7 @@ async def test_a_quota_that_is_free_lets_a_broadcast_go_on_at_once(world: World,
     assert len({mail.to[0] for mail in world.aws.mails}) == len(world.aws.mails) == 12
 
 
+@BOTH_DATABASES
 async def test_every_button_of_a_broadcast_has_one_effect_however_often_and_by_whomever_it_is_pressed(
     world: World,
 ) -> None:

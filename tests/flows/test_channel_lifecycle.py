@@ -13,7 +13,7 @@ from bot.errors import BotError
 from bot.teams import reachability
 from handlers.slack.dispatch.event import Event
 from storage.models import Audit, Broadcast, Installation, Mailer, Outbox, Team
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind
 
 Act = Callable[[World], Awaitable[None]]
@@ -73,6 +73,7 @@ async def test_alerts_wait_while_the_channel_is_out_of_reach_and_come_on_return(
 
 
 @pytest.mark.parametrize("way", WAYS_OUT)
+@BOTH_DATABASES
 async def test_events_that_come_twice_change_nothing_more(world: World, way: str) -> None:
     await world.is_connected()
     await world.adds("acme.test")
@@ -252,6 +253,7 @@ async def test_the_old_id_leads_to_the_team_for_a_day(world: World) -> None:
     assert await world.bot.services.teams.find(workspace, world.news.id) is not None
 
 
+@BOTH_DATABASES
 async def test_a_command_under_the_new_id_that_outruns_the_event_does_not_split_the_team(world: World) -> None:
     await world.is_connected()
     world.slack.events.subscribed = set()
@@ -383,6 +385,7 @@ async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: Wor
 
 
 @pytest.mark.parametrize("removal", REMOVALS)
+@BOTH_DATABASES
 async def test_after_the_app_is_removed_no_mail_goes_and_aws_is_not_asked_until_somebody_resumes(
     world: World, removal: str
 ) -> None:

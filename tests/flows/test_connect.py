@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 
 from storage.models import ConnectDraft, Mailer, Outbox
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 
 
 async def stored_mailers(world: World) -> list[Mailer]:
@@ -195,6 +195,7 @@ async def test_a_second_connect_is_refused_with_the_ways_on(world: World) -> Non
     assert refusal.buttons == ["Reconnect", "Delete mailer"]
 
 
+@BOTH_DATABASES
 async def test_of_two_people_who_connect_at_the_same_moment_one_wins(world: World) -> None:
     olga = world.slack.person("Olga", role="owner")
     world.news.members.add(olga.id)
@@ -273,6 +274,7 @@ async def test_deleting_wants_the_channel_name_and_then_the_channel_is_free(worl
     await world.connects()
 
 
+@BOTH_DATABASES
 async def test_of_a_deleted_mailer_no_credentials_stay_and_who_must_not_be_mailed_does(world: World) -> None:
     key = await world.is_connected()
     await world.adds("acme.test")

@@ -6,7 +6,7 @@ from sqlmodel import col, func, select
 
 from storage.models import Audit, Broadcast, Delivery
 from storage.states import BroadcastState
-from tests.flows.world import AUDIENCE, OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
+from tests.flows.world import AUDIENCE, BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
 
@@ -39,6 +39,7 @@ async def actions(world: World) -> list[str]:
         return [action.removeprefix("broadcast.") for action in await session.exec(found)]
 
 
+@BOTH_DATABASES
 async def test_undo_makes_a_draft_again_that_anybody_who_may_send_edits_and_sends(world: World) -> None:
     await world.is_open()
     message = await world.confirms(await world.composes())
@@ -112,6 +113,7 @@ async def test_one_that_was_paused_before_it_began_is_edited_and_one_that_has_be
     )
 
 
+@BOTH_DATABASES
 async def test_back_gives_the_form_again_with_the_audience_kept(world: World) -> None:
     await world.is_open()
     modal = await world.composes(preheader="What is new", reply_to="office@acme.test")
@@ -140,6 +142,7 @@ async def test_back_gives_the_form_again_with_the_audience_kept(world: World) ->
     assert (draft.size, draft.version) == (3, 3)
 
 
+@BOTH_DATABASES
 async def test_next_without_an_audience_saves_the_draft_and_says_what_is_missing(world: World) -> None:
     await world.is_open()
     modal = await world.opens(world.bob, "/broadcast", FORM)
@@ -192,6 +195,7 @@ async def test_the_draft_of_somebody_else_is_not_touched(world: World) -> None:
     assert await world.everything_stored() == stored
 
 
+@BOTH_DATABASES
 async def test_who_saves_second_sees_what_the_other_changed_and_loses_nothing_typed(world: World) -> None:
     await world.is_open()
     message = await world.confirms(await world.composes())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 
 
 @OVER_HTTP
@@ -86,6 +86,7 @@ async def test_when_slack_does_not_say_who_it_is_the_answer_is_no(world: World) 
     await world.ada.sees(world.news, "Slack did not say who you are")
 
 
+@BOTH_DATABASES
 async def test_a_command_that_slack_delivers_twice_is_answered_once(world: World) -> None:
     world.slack.deliver_twice(1)
 

@@ -18,7 +18,7 @@ from bot import unknown_answers
 from storage.models import ProcessedRequest
 from tests.databases import Databases
 from tests.flows.program import counted, make_token
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind, encoded, signed_headers
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
@@ -60,6 +60,7 @@ async def test_alive_and_ready(http: aiohttp.ClientSession) -> None:
             assert answer.headers["Cache-Control"] == "no-store"
 
 
+@BOTH_DATABASES
 async def test_prometheus_reads_how_mailroom_itself_is_doing(world: World, http: aiohttp.ClientSession) -> None:
     await world.is_open()
     await world.sends()
@@ -128,6 +129,7 @@ async def test_not_ready_while_the_database_is_gone_and_ready_again_when_it_is_b
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+@BOTH_DATABASES
 async def test_what_needs_no_token_asks_the_database_once_in_five_seconds(
     world: World, http: aiohttp.ClientSession, path: str
 ) -> None:

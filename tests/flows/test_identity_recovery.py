@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import col, select
 
 from storage.models import Audit, Broadcast, Identity
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, REGION, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, REGION, World
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.playground import utc_now
 from tests.playground.forked import ForkedBot
@@ -92,6 +92,7 @@ async def test_retry_deletes_creates_anew_with_its_settings_and_shows_the_new_re
     assert "is verified" in told.text
 
 
+@BOTH_DATABASES
 async def test_an_identity_that_has_verified_meanwhile_is_kept(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test")
@@ -149,6 +150,7 @@ async def test_retry_from_the_card_is_the_same(world: World) -> None:
     assert (await identities(world))["acme.test"].state == "pending"
 
 
+@BOTH_DATABASES
 async def test_two_admins_who_retry_at_once_have_one_effect(world: World) -> None:
     olga = world.slack.person("Olga", role="owner")
     world.news.members.add(olga.id)
@@ -258,6 +260,7 @@ async def test_an_action_that_the_key_may_not_use_is_named_and_nothing_is_left_b
     assert (await identities(world))["acme.test"].state == "pending"
 
 
+@BOTH_DATABASES
 async def test_another_process_takes_over_when_the_lease_ends_and_only_one_does(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test")
@@ -415,6 +418,7 @@ async def scheduled(world: World) -> Broadcast:
         return (await session.exec(select(Broadcast))).one()
 
 
+@BOTH_DATABASES
 async def test_scheduled_broadcasts_move_when_the_person_ticks_it(world: World) -> None:
     await world.is_ready()
     before = await schedules(world)
@@ -479,6 +483,7 @@ async def test_without_scheduled_broadcasts_nothing_is_asked_about_them(world: W
     assert (await world.ada.modal("Replace identity")).labels == ["Email address or domain"]
 
 
+@BOTH_DATABASES
 async def test_a_replacement_submitted_twice_at_once_has_one_effect(world: World) -> None:
     olga = world.slack.person("Olga", role="owner")
     world.news.members.add(olga.id)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.databases import Clock
 from tests.flows.test_unsubscribe import PUBLIC_URL, ask, link_of
-from tests.flows.world import UNDO_SECONDS, World, open_world
+from tests.flows.world import BOTH_DATABASES, UNDO_SECONDS, World, open_world
 from tests.playground.aws import AwsPlayground
 from tests.playground.slack.surfaces import Modal
 
@@ -83,6 +83,7 @@ async def test_it_is_the_mail_of_that_recipient_in_all_but_four_things(world: Wo
     assert world.aws.mails_to("me@acme.test")[0].subject == "Spring news", "and no [Test]"
 
 
+@BOTH_DATABASES
 async def test_the_longest_one_with_a_hole_and_any_line_are_offered(world: World) -> None:
     await checks(world)
     above = await world.bob.modal("Mail me one")
@@ -121,6 +122,7 @@ async def test_its_unsubscribe_link_changes_nothing_and_says_so(world: World) ->
     assert "suppressed" not in modal.text
 
 
+@BOTH_DATABASES
 async def test_it_goes_where_the_settings_say_unless_slack_tells_the_persons_address(world: World) -> None:
     settings = await world.opens(world.ada, "/mailer settings", "Settings")
     settings.fill("Tests go to", "qa@acme.test\nQA@acme.test, boss@acme.test")

@@ -5,7 +5,7 @@ from typing import Any
 from sqlmodel import select
 
 from storage.models import Audit, Team, TeamAdmin
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.driver import Person
 from tests.playground.slack.surfaces import Modal
 
@@ -88,6 +88,7 @@ async def test_guests_and_outsiders_cannot_be_appointed(world: World) -> None:
     assert await audits(world, "team.admins") == []
 
 
+@BOTH_DATABASES
 async def test_of_two_admins_who_edit_at_once_the_second_is_shown_what_the_first_did(world: World) -> None:
     olga = world.slack.person("Olga", role="owner")
     cleo = world.slack.person("Cleo")
@@ -159,6 +160,7 @@ async def test_sending_can_be_limited_to_named_people(world: World) -> None:
     await (await world.opens(world.bob, "/broadcast", "New broadcast")).close()
 
 
+@BOTH_DATABASES
 async def test_settings_that_somebody_else_changed_meanwhile_are_not_overwritten(world: World) -> None:
     olga = world.slack.person("Olga", role="owner")
     world.news.members.add(olga.id)

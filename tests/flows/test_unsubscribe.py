@@ -11,7 +11,7 @@ from storage.link_keys import link_keys
 from storage.sealing import KeyRing
 from tests.databases import Clock
 from tests.flows.test_broadcast import in_the_middle, numbers, people
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.outbox import Mail
 
@@ -72,6 +72,7 @@ async def test_one_click_leaves_them_out_of_the_next_broadcast_and_opening_the_l
     assert numbers(message)["suppressed"] == 1
 
 
+@BOTH_DATABASES
 async def test_links_mailed_before_a_rotation_and_after_it_work_without_the_old_key(world: World) -> None:
     bot = world.bot
     bot.services.link_keys[:] = bot.keys.derive("unsubscribe")  # as they were made before there was a key of their own
@@ -127,6 +128,7 @@ async def test_the_link_of_a_test_changes_nothing_and_says_so(world: World) -> N
     assert len(world.aws.mails_to("ann@elsewhere.test")) == 2
 
 
+@BOTH_DATABASES
 async def test_whoever_leaves_while_it_is_being_sent_is_not_mailed_any_more(world: World) -> None:
     await world.sends(b"email\nperson11@elsewhere.test\n", subject="Spring news before")
     link = link_of(world, world.aws.mails[0])
