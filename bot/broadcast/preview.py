@@ -44,7 +44,9 @@ class Previews:
         self._public_url = public_url
 
     def link(self, broadcast: Broadcast) -> str:
-        """Return an address that shows it from now on, for an hour."""
+        """Return an address that shows it from now on, for an hour; empty where this installation has none."""
+        if not self._public_url:
+            return ""
         ends = int((self._clock() + LINK_LIVES).timestamp())
         ids = bytes.fromhex(broadcast.team_id) + bytes.fromhex(broadcast.id)
         return f"{self._public_url.rstrip('/')}/p/{sign(self._keys, _PURPOSE, ids + ends.to_bytes(_TIME_BYTES))}"

@@ -9,6 +9,7 @@ from handlers.slack.flows.alerts import AlertFlow
 from handlers.slack.flows.api_tokens import ApiTokenFlow
 from handlers.slack.flows.audiences import AudienceFlow
 from handlers.slack.flows.broadcasts import BroadcastFlow
+from handlers.slack.flows.compose import Composer
 from handlers.slack.flows.drafts import DraftFlow
 from handlers.slack.flows.mail_me_one import MailMeOneFlow
 from handlers.slack.flows.mailer.connect import ConnectFlow
@@ -42,9 +43,32 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     suppress = SuppressionFlow(services.suppressions)
     team = TeamSettingsFlow(services.team_rules, people)
     api = ApiTokenFlow(services.tokens, public_url)
-    broadcasts, tests = BroadcastFlow(services, files), SendTestFlow(services)
-    reports, audiences = ReportFlow(services), AudienceFlow(services.audiences)
-    drafts = DraftFlow(services, broadcasts)
+    composer = Composer(
+        overviews=overviews,
+        monitor=services.monitor,
+        audiences=services.audiences,
+        broadcasts=services.broadcasts,
+    )
+    broadcasts = BroadcastFlow(
+        composer=composer,
+        broadcasts=services.broadcasts,
+        drafts=services.drafts,
+        audiences=services.audiences,
+        files=files,
+        clock=services.clock,
+        undo_seconds=services.undo_seconds,
+        one_click=bool(public_url),
+    )
+    drafts = DraftFlow(
+        composer=composer,
+        composing=broadcasts,
+        broadcasts=services.broadcasts,
+        drafts=services.drafts,
+        clock=services.clock,
+    )
+    tests = SendTestFlow(composer=composer, overviews=overviews, broadcasts=services.broadcasts)
+    reports = ReportFlow(reports=services.reports, resends=services.resends)
+    audiences = AudienceFlow(services.audiences)
     for flow in (
         connect,
         identities,
@@ -60,8 +84,8 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         AlertFlow(services.incidents, services.feedback_check, services.monitor, mailers, overviews),
         SenderRulesFlow(services.sender_rules),
         MailMeOneFlow(services.mail_me_one),
-        PreviewFlow(services, files),
-        UseAsAudienceFlow(services, files),
+        PreviewFlow(broadcasts=services.broadcasts, previews=services.previews, files=files),
+        UseAsAudienceFlow(composer=composer, broadcasts=services.broadcasts, files=files),
     ):
         flow.register(listeners)
     mailer = [*status.words(), *connect.words(), *identities.words(), *production.words(), *suppress.words()]

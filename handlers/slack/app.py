@@ -49,7 +49,7 @@ class SlackApp:
         self.home.register(self.listeners)
         self.channel_life = ChannelLife(db, db.now, client, people, installed)
         self.channel_life.register(self.listeners)
-        self.notifier = Notifier(db, db.now, client, MessageRenderer(services))
+        self.notifier = Notifier(db, db.now, client, MessageRenderer(services.broadcasts))
         self.uploader = Uploader(db, db.now, client, files, FileRenderer(db, db.now))
         self._app_token = settings.slack_app_token
         self.inbound = None if settings.socket_mode else HttpReceiver(self.bolt)

@@ -44,7 +44,7 @@ class Channels:
         self._slack = slack
         named: dict[str, Any] = {name.lower(): value for name, value in settings.items()}
         self._bot = Mailroom(Settings(_env_file=None, **named), clock=clock)  # never started
-        self._draw = MessageRenderer(self._bot.services)
+        self._draw = MessageRenderer(self._bot.services.broadcasts)
 
     async def check(self) -> Said:
         """See that every message says what the books say, and that the books know of every message.

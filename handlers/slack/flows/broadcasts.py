@@ -10,10 +10,11 @@ from slack_sdk.models.views import View
 
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.import_summary import ImportSummary
-from bot.broadcast.broadcasts import Prepared, Upload
+from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.broadcasts import Broadcasts, Prepared, Upload
 from bot.broadcast.draft import Edited
+from bot.broadcast.drafts import Drafts
 from bot.errors import BotError
-from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
@@ -22,11 +23,9 @@ from handlers.slack.dispatch.registration import Call, Form, Handler, Subcommand
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import (
     READING,
-    broadcast_form,
+    Composer,
     check_editor,
     chosen_in,
-    fresh_overview,
-    starting_point,
     to_send,
     typed,
     upload_of,
@@ -45,16 +44,34 @@ Change = Callable[[Team, str, int, str], Awaitable[Broadcast]]
 
 
 class BroadcastFlow:
-    def __init__(self, services: Services, files: Files) -> None:
-        self._services = services
+    def __init__(
+        self,
+        *,
+        composer: Composer,
+        broadcasts: Broadcasts,
+        drafts: Drafts,
+        audiences: Audiences,
+        files: Files,
+        clock: Callable[[], datetime],
+        undo_seconds: float,
+        one_click: bool,
+    ) -> None:
+        """`one_click`: recipients can unsubscribe by a link."""
+        self._composer = composer
+        self._broadcasts = broadcasts
+        self._drafts = drafts
+        self._audiences = audiences
         self._files = files
+        self._clock = clock
+        self._undo_seconds = undo_seconds
+        self._one_click = one_click
 
     def words(self) -> list[Subcommand]:
         return [Subcommand("", "write to an audience", Permission.SEND, self.open, opens=views.BROADCAST_TITLE)]
 
     def register(self, listeners: Listeners) -> None:
         send = Permission.SEND
-        broadcasts = self._services.broadcasts
+        broadcasts = self._broadcasts
         listeners.button(ids.Button.NEW_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE)
         listeners.shortcut(ids.Shortcut.WRITE_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE)
         listeners.button(ids.Button.WRITE_TO_AUDIENCE, send, self.write_to, opens=views.BROADCAST_TITLE)
@@ -72,40 +89,38 @@ class BroadcastFlow:
 
     async def open(self, call: Call) -> Reply:
         """Open the form; from the menu of a message with what that says."""
-        overview = await fresh_overview(self._services, call)
+        overview = await self._composer.fresh_overview(call)
         if not overview.answer.allowed:
             return not_ready(overview)
         said = content_of(call.at.message)
-        draft = replace(await starting_point(self._services, call), body=said.body)
+        draft = replace(await self._composer.starting_point(call), body=said.body)
         notice = f"A mail cannot have all of this message. Left out: {said.left_out}." if said.left_out else ""
-        view = await broadcast_form(self._services, call, draft, notice=notice)
-        if number := await self._services.drafts.count(call.team, call.at.user_id):
+        view = await self._composer.form(call, draft, notice=notice)
+        if number := await self._drafts.count(call.team, call.at.user_id):
             view.blocks = [drafts_there_are(number), *(view.blocks or [])]
         return Modal(view)
 
     async def write_to(self, call: Call) -> Reply:
         """Open the form for an audience whose reader had closed the view that it was to appear in."""
-        overview = await fresh_overview(self._services, call)
+        overview = await self._composer.fresh_overview(call)
         if not overview.answer.allowed:
             return not_ready(overview)
-        draft, held = await starting_point(self._services, call), await self._held(call)
+        draft, held = await self._composer.starting_point(call), await self._held(call)
         return Modal(
-            await broadcast_form(
-                self._services, call, draft, views.Recipients(held=held), notice="" if held else _GONE.text
-            )
+            await self._composer.form(call, draft, views.Recipients(held=held), notice="" if held else _GONE.text)
         )
 
     async def choose_another(self, call: Call) -> Reply:
         """Draw the form without the audience that it holds; what is typed stays."""
-        return Modal(await broadcast_form(self._services, call, typed(call.at.values), chosen_in(call)))
+        return Modal(await self._composer.form(call, typed(call.at.values), chosen_in(call)))
 
     async def redraw(self, call: Call, notice: str) -> View:
         lost = " Choose the file again: Slack does not keep it." if call.at.values.files(ids.Input.AUDIENCE) else ""
         chosen = replace(chosen_in(call), held=await self._held(call))
-        return await broadcast_form(self._services, call, typed(call.at.values), chosen, notice=f"{notice}{lost}")
+        return await self._composer.form(call, typed(call.at.values), chosen, notice=f"{notice}{lost}")
 
     async def _held(self, call: Call) -> Audience | None:
-        return await self._services.audiences.held(call.team, call.at.ref.record_id, call.at.user_id)
+        return await self._audiences.held(call.team, call.at.ref.record_id, call.at.user_id)
 
     async def prepare(self, call: Call) -> Reply:
         if call.at.ref.record_id:
@@ -122,7 +137,7 @@ class BroadcastFlow:
         if files and saved_id:
             raise BotError(SlackCode.TWO_AUDIENCES, field=ids.Input.SAVED_AUDIENCE)
         if saved_id:
-            return await self._ask(call, await self._services.audiences.get(call.team, saved_id), edited)
+            return await self._ask(call, await self._audiences.get(call.team, saved_id), edited)
         if files:
             csv = await self._files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
             with closing(upload_of(call, csv)) as upload:
@@ -132,7 +147,7 @@ class BroadcastFlow:
     async def _save(self, call: Call, edited: Edited | None) -> Reply:
         """Keep it as a draft that lacks an audience."""
         draft, by = await to_send(call), call.at.user_id
-        saved = await self._services.broadcasts.save(call.team, by, draft, _start_at(call), edited)
+        saved = await self._broadcasts.save(call.team, by, draft, _start_at(call), edited)
         return Modal(without_audience(saved))
 
     async def _ask(self, call: Call, source: Upload | Audience, edited: Edited | None = None) -> Reply:
@@ -141,14 +156,14 @@ class BroadcastFlow:
         by, save_as = call.at.user_id, call.at.values.text(ids.Input.SAVE_AS)
         if call.at.values.choice(ids.Input.SAVED_AUDIENCE):
             save_as = ""  # it has a name
-        prepared = await self._services.broadcasts.prepare(
+        prepared = await self._broadcasts.prepare(
             call.team, by, draft, source, _start_at(call), save_as=save_as, edited=edited
         )
         return await self.confirmation(call, prepared, source if isinstance(source, Upload) else None)
 
     async def read_again(self, call: Call) -> Reply:
         """Read the file of a draft as somebody now wants it; where that cannot be it says why, and the draft stays."""
-        ref, broadcasts = call.at.ref, self._services.broadcasts
+        ref, broadcasts = call.at.ref, self._broadcasts
         check_editor(call, await broadcasts.get(call.team, ref.record_id))
         try:
             audience = await broadcasts.audience_of(call.team, ref.record_id, ref.version)
@@ -169,13 +184,13 @@ class BroadcastFlow:
         if upload and upload.rejects.count > views.REJECTED_SHOWN:
             sent = await send_rejects(self._files, call, upload.rejects)
         ref = ids.Ref(call.team.id, prepared.broadcast.id, prepared.broadcast.version)
-        view = views.confirmation(prepared, ref, one_click=bool(self._services.public_url), list_sent=sent)
+        view = views.confirmation(prepared, ref, one_click=self._one_click, list_sent=sent)
         return Modal(view, otherwise=views.draft_waits(prepared, ref))
 
     async def confirm(self, call: Call) -> Reply:
         ref = call.at.ref
-        check_editor(call, await self._services.broadcasts.get(call.team, ref.record_id))
-        prepared = await self._services.broadcasts.prepared(call.team, ref.record_id, ref.version)
+        check_editor(call, await self._broadcasts.get(call.team, ref.record_id))
+        prepared = await self._broadcasts.prepared(call.team, ref.record_id, ref.version)
         summary = prepared.summary
         if _wanted(call, summary) != Choice(summary.choice, summary.marked.kept, can_ask=True):
             raise BotError(
@@ -185,9 +200,9 @@ class BroadcastFlow:
         if not all_shown(call.at.values, prepared.readiness):
             return await self.confirmation(call, prepared)
         check_ticked(call.at.values, prepared.readiness)
-        broadcast = await self._services.broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
-        seconds = (broadcast.start_at - self._services.clock()).total_seconds() if broadcast.start_at else 0.0
-        scheduled = seconds > self._services.undo_seconds
+        broadcast = await self._broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
+        seconds = (broadcast.start_at - self._clock()).total_seconds() if broadcast.start_at else 0.0
+        scheduled = seconds > self._undo_seconds
         return Modal(views.confirmed(seconds, scheduled=scheduled), otherwise="The broadcast is on its way.")
 
     def _changing(self, change: Change) -> Handler:

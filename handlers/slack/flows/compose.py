@@ -5,13 +5,14 @@ from dataclasses import replace
 from slack_sdk.models.views import View
 
 from bot.broadcast.audience.header_detection import Choice
-from bot.broadcast.broadcasts import Draft, Upload
+from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.broadcasts import Broadcasts, Draft, Upload
 from bot.broadcast.drafts import is_editor
 from bot.errors import BotError
+from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.facts import usable
-from bot.mailer.readiness.overview import Overview
+from bot.mailer.readiness.overview import Overview, Overviews
 from bot.mailer.readiness.rules import Blocker
-from bot.services import Services
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
@@ -29,13 +30,47 @@ FIRST = Choice(can_ask=True)  # how a file is read before somebody has seen what
 NOTHING_CHOSEN = views.Recipients()
 
 
-async def fresh_overview(services: Services, call: Call) -> Overview:
-    """Return how the team stands, read again from AWS where the facts are too old to send on."""
-    overview = await services.overviews.get(call.team)
-    if overview.mailer is not None and Blocker.FACTS_STALE in overview.answer.blockers:
-        await services.monitor.refresh(overview.mailer)
-        overview = await services.overviews.get(call.team)
-    return overview
+class Composer:
+    """Whether the team may write, and the form in which it does; `monitor` reads facts again that are too old."""
+
+    def __init__(self, *, overviews: Overviews, monitor: Monitor, audiences: Audiences, broadcasts: Broadcasts) -> None:
+        self._overviews = overviews
+        self._monitor = monitor
+        self._audiences = audiences
+        self._broadcasts = broadcasts
+
+    async def fresh_overview(self, call: Call) -> Overview:
+        """Return how the team stands, read again from AWS where the facts are too old to send on."""
+        overview = await self._overviews.get(call.team)
+        if overview.mailer is not None and Blocker.FACTS_STALE in overview.answer.blockers:
+            await self._monitor.refresh(overview.mailer)
+            overview = await self._overviews.get(call.team)
+        return overview
+
+    async def starting_point(self, call: Call) -> Draft:
+        """Return an empty draft, from the address used last."""
+        sender, reply_to = await self._broadcasts.last_sender(call.team)
+        return Draft(from_address=sender, reply_to=reply_to or call.team.reply_to, subject="", preheader="", body={})
+
+    async def form(
+        self,
+        call: Call,
+        draft: Draft,
+        chosen: views.Recipients = NOTHING_CHOSEN,
+        *,
+        notice: str = "",
+        edits: ids.Ref | None = None,
+    ) -> View:
+        """Draw the form in which a broadcast is written, or a draft is edited; AWS is not asked."""
+        return views.write_broadcast_form(
+            edits or ids.Ref(call.team.id, chosen.held.id if chosen.held else ""),
+            await to_begin_with(call, draft),
+            hint=hint(await self._overviews.get(call.team)),
+            saved=await self._audiences.saved(call.team),
+            chosen=chosen,
+            notice=notice,
+            edits=edits is not None,
+        )
 
 
 def hint(overview: Overview) -> str:
@@ -44,27 +79,6 @@ def hint(overview: Overview) -> str:
     names = usable(facts.identities) if facts else ()
     shown = [name if "@" in name else f"any address at {name}" for name in names[:NAMES_IN_HINT]]
     return f"Verified: {', '.join(shown)}" if shown else "Nothing is verified."
-
-
-async def broadcast_form(
-    services: Services,
-    call: Call,
-    draft: Draft,
-    chosen: views.Recipients = NOTHING_CHOSEN,
-    *,
-    notice: str = "",
-    edits: ids.Ref | None = None,
-) -> View:
-    """Draw the form in which a broadcast is written, or a draft is edited; AWS is not asked."""
-    return views.write_broadcast_form(
-        edits or ids.Ref(call.team.id, chosen.held.id if chosen.held else ""),
-        await to_begin_with(call, draft),
-        hint=hint(await services.overviews.get(call.team)),
-        saved=await services.audiences.saved(call.team),
-        chosen=chosen,
-        notice=notice,
-        edits=edits is not None,
-    )
 
 
 def chosen_in(call: Call) -> views.Recipients:
@@ -105,12 +119,6 @@ async def to_send(call: Call) -> Draft:
 async def to_begin_with(call: Call, draft: Draft) -> Draft:
     """Return a draft for a form to begin with."""
     return replace(draft, body=await with_known_names(call.client, draft.body, call.team.channel_id))
-
-
-async def starting_point(services: Services, call: Call) -> Draft:
-    """Return an empty draft, from the address used last."""
-    sender, reply_to = await services.broadcasts.last_sender(call.team)
-    return Draft(from_address=sender, reply_to=reply_to or call.team.reply_to, subject="", preheader="", body={})
 
 
 def check_editor(call: Call, draft: Broadcast) -> None:

@@ -1,19 +1,21 @@
 """Drafts: edited, by two people too, discarded, made of a broadcast that was; `/broadcast drafts`."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from slack_sdk.models.views import View
 
-from bot.broadcast.broadcasts import Draft
+from bot.broadcast.broadcasts import Broadcasts, Draft
 from bot.broadcast.controls import require_version
 from bot.broadcast.draft import Edited
-from bot.services import Services
+from bot.broadcast.drafts import Drafts
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.flows.broadcasts import BroadcastFlow
-from handlers.slack.flows.compose import READING, broadcast_form, check_editor, chosen_in, to_send, typed
+from handlers.slack.flows.compose import READING, Composer, check_editor, chosen_in, to_send, typed
 from handlers.slack.views import drafts as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.compose import BROADCAST_TITLE, CHECK_TITLE, Recipients
@@ -22,9 +24,20 @@ from storage.states import BroadcastState
 
 
 class DraftFlow:
-    def __init__(self, services: Services, composing: BroadcastFlow) -> None:
-        self._services = services
+    def __init__(
+        self,
+        *,
+        composer: Composer,
+        composing: BroadcastFlow,
+        broadcasts: Broadcasts,
+        drafts: Drafts,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._composer = composer
         self._composing = composing
+        self._broadcasts = broadcasts
+        self._drafts = drafts
+        self._clock = clock
 
     def words(self) -> list[Subcommand]:
         return [Subcommand("drafts", "what you have written and not sent", Permission.SEND, self.page)]
@@ -41,16 +54,16 @@ class DraftFlow:
         listeners.form(Form(ids.Form.EDIT_BROADCAST, send, self.save, READING, self.redraw))
 
     async def page(self, call: Call) -> Reply:
-        drafts = self._services.drafts
+        drafts = self._drafts
         found = await drafts.of(call.team, call.at.user_id, views.SHOWN)
         return views.draft_list(found, await drafts.count(call.team, call.at.user_id))
 
     async def edit(self, call: Call) -> Reply:
         """Open the form with a draft as it is now; what is scheduled leaves the schedule first."""
         ref = call.at.ref
-        broadcast = await self._services.broadcasts.get(call.team, ref.record_id)
+        broadcast = await self._broadcasts.get(call.team, ref.record_id)
         if broadcast.state is not BroadcastState.DRAFT:
-            broadcast = await self._services.broadcasts.undo(
+            broadcast = await self._broadcasts.undo(
                 call.team, ref.record_id, ref.version, call.at.user_id, action="broadcast.edit"
             )
         check_editor(call, broadcast)
@@ -68,7 +81,7 @@ class DraftFlow:
         if draft.version != ref.version:
             return Modal(await self._changed(call, draft))
         edited = Edited(draft.id, draft.version)
-        return await self._composing.next(call, edited, kept=await self._services.drafts.audience(draft))
+        return await self._composing.next(call, edited, kept=await self._drafts.audience(draft))
 
     async def redraw(self, call: Call, notice: str) -> View:
         draft = await self._draft(call)
@@ -84,17 +97,17 @@ class DraftFlow:
         if draft.audience_id is None:
             return Modal(views.saved(draft))
         edited = Edited(draft.id, draft.version)
-        prepared = await self._services.broadcasts.check(call.team, call.at.user_id, edited)
+        prepared = await self._broadcasts.check(call.team, call.at.user_id, edited)
         return await self._composing.confirmation(call, prepared)
 
     async def discard(self, call: Call) -> Reply:
         ref = call.at.ref
-        check_editor(call, await self._services.broadcasts.get(call.team, ref.record_id))
-        draft = await self._services.broadcasts.discard(call.team, ref.record_id, ref.version, call.at.user_id)
+        check_editor(call, await self._broadcasts.get(call.team, ref.record_id))
+        draft = await self._broadcasts.discard(call.team, ref.record_id, ref.version, call.at.user_id)
         return views.discarded(draft)
 
     async def use_again(self, call: Call) -> Reply:
-        copied = await self._services.drafts.copy(call.team, call.at.ref.record_id, call.at.user_id)
+        copied = await self._drafts.copy(call.team, call.at.ref.record_id, call.at.user_id)
         return Modal(await self._form(call, copied.draft, notice=views.used_again(copied)))
 
     async def _draft(self, call: Call) -> Broadcast:
@@ -103,14 +116,14 @@ class DraftFlow:
         Raises:
             BotError: NOT_FOUND, ALREADY, or NOT_ALLOWED.
         """
-        draft = await self._services.broadcasts.get(call.team, call.at.ref.record_id)
+        draft = await self._broadcasts.get(call.team, call.at.ref.record_id)
         require_version(draft, call.team, draft.version, {BroadcastState.DRAFT})
         check_editor(call, draft)
         return draft
 
     async def _changed(self, call: Call, draft: Broadcast) -> View:
         """Draw the form again, as it was filled, with what the other one changed: sent again, it is saved over that."""
-        changes = await self._services.drafts.changes_since(draft, call.at.ref.version)
+        changes = await self._drafts.changes_since(draft, call.at.ref.version)
         ref = ids.Ref(call.team.id, draft.id, draft.version)
         view = await self._form(call, draft, await to_send(call), await self._chosen(call, draft))
         view.blocks = [*views.changed_meanwhile(draft, changes, ref), *(view.blocks or [])]
@@ -119,7 +132,7 @@ class DraftFlow:
     async def _chosen(self, call: Call, draft: Broadcast) -> Recipients:
         """Return what is chosen in the form, with the audience of the draft where nobody is choosing another."""
         choosing = ids.Input.AUDIENCE in call.at.values
-        return replace(chosen_in(call), held=None if choosing else await self._services.drafts.audience(draft))
+        return replace(chosen_in(call), held=None if choosing else await self._drafts.audience(draft))
 
     async def _form(
         self,
@@ -132,8 +145,8 @@ class DraftFlow:
         ref: ids.Ref | None = None,
     ) -> View:
         if chosen is None:
-            audience = await self._services.drafts.audience(draft)
-            past = draft.start_at is not None and draft.start_at <= self._services.clock()
+            audience = await self._drafts.audience(draft)
+            past = draft.start_at is not None and draft.start_at <= self._clock()
             at = int(draft.start_at.timestamp()) if draft.start_at and not past else None
             chosen = Recipients(held=audience, send_at=at)
             notice = notice or ("The time chosen for it is past: choose another, or none to send now." if past else "")
@@ -141,4 +154,4 @@ class DraftFlow:
         content = content or Draft.of(draft)
         if not content.body:  # no form shows an HTML page
             content = replace(content, body=draft.body)
-        return await broadcast_form(self._services, call, content, chosen, notice=notice, edits=ref)
+        return await self._composer.form(call, content, chosen, notice=notice, edits=ref)

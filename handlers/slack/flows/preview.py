@@ -6,9 +6,9 @@ from io import BytesIO
 from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 
+from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.controls import require_version
-from bot.broadcast.preview import LINK_LIVES
-from bot.services import Services
+from bot.broadcast.preview import LINK_LIVES, Previews
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 
 
 class PreviewFlow:
-    def __init__(self, services: Services, files: Files) -> None:
-        self._services = services
+    def __init__(self, *, broadcasts: Broadcasts, previews: Previews, files: Files) -> None:
+        self._broadcasts = broadcasts
+        self._previews = previews
         self._files = files
 
     def register(self, listeners: Listeners) -> None:
@@ -33,17 +34,15 @@ class PreviewFlow:
 
     async def see(self, call: Call) -> Reply:
         ref = call.at.ref
-        broadcast = await self._services.broadcasts.get(call.team, ref.record_id)
+        broadcast = await self._broadcasts.get(call.team, ref.record_id)
         require_version(broadcast, call.team, ref.version, {BroadcastState.DRAFT})
-        if self._services.public_url:
-            return Modal(
-                views.preview_link(self._services.previews.link(broadcast), LINK_LIVES), above=bool(call.at.view_id)
-            )
+        if link := self._previews.link(broadcast):
+            return Modal(views.preview_link(link, LINK_LIVES), above=bool(call.at.view_id))
         return Modal(views.preview_sent(sent=await self._send_file(call, broadcast)), above=bool(call.at.view_id))
 
     async def _send_file(self, call: Call, broadcast: Broadcast) -> bool:
         """Return whether the person has it; a channel has guests, so it comes in a direct message."""
-        preview = await self._services.previews.of(broadcast)
+        preview = await self._previews.of(broadcast)
         upload = Upload("mail.html", "How the mail looks", BytesIO(preview.mail.html.encode()))
         what = said(f":eyes: How “{esc(preview.mail.subject, 200)}” looks to {esc(preview.address)}.")
         try:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from bot.broadcast.resend import What
-from bot.services import Services
+from bot.broadcast.reporting.history import Reports
+from bot.broadcast.resend import Resends, What
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -18,8 +18,9 @@ _IN_DOUBT: Final = DeliveryState.IN_DOUBT
 
 
 class ReportFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, *, reports: Reports, resends: Resends) -> None:
+        self._reports = reports
+        self._resends = resends
 
     def words(self) -> list[Subcommand]:
         return [Subcommand("list", "the last broadcasts, and what can be done about them", Permission.SEE, self.page)]
@@ -39,35 +40,35 @@ class ReportFlow:
 
     async def leave(self, call: Call) -> Reply:
         ref = call.at.ref
-        await self._services.resends.leave(call.team, ref.record_id, ref.version, call.at.user_id)
+        await self._resends.leave(call.team, ref.record_id, ref.version, call.at.user_id)
         return None
 
     async def ask_about_doubts(self, call: Call) -> Reply:
         ref = call.at.ref
-        resend = await self._services.resends.look(call.team, ref.record_id, ref.version, _IN_DOUBT)
+        resend = await self._resends.look(call.team, ref.record_id, ref.version, _IN_DOUBT)
         return Modal(views.send_again_form(ref, resend))
 
     async def ask_about_failed(self, call: Call) -> Reply:
         ref = call.at.ref
-        resend = await self._services.resends.look(call.team, ref.record_id, ref.version, _FAILED)
+        resend = await self._resends.look(call.team, ref.record_id, ref.version, _FAILED)
         return Modal(views.resend_form(ref, resend))
 
     def _sending(self, what: What, title: str) -> Handler:
         async def handler(call: Call) -> Reply:
             ref = call.at.ref
-            await self._services.resends.send(call.team, ref.record_id, ref.version, what, call.at.user_id)
+            await self._resends.send(call.team, ref.record_id, ref.version, what, call.at.user_id)
             return Modal(views.on_its_way(title), otherwise="It goes on: the channel shows how it goes.")
 
         return handler
 
     async def get_list(self, call: Call) -> Reply:
-        await self._services.reports.ask_for_list(call.team, call.at.ref.record_id, call.at.user_id)
+        await self._reports.ask_for_list(call.team, call.at.ref.record_id, call.at.user_id)
         return views.list_asked()
 
     async def show(self, call: Call) -> Reply:
-        return progress(await self._services.reports.one(call.team, call.at.ref.record_id))
+        return progress(await self._reports.one(call.team, call.at.ref.record_id))
 
     async def page(self, call: Call) -> Reply:
         """Answer the command with the newest, and a click with the page it asks for, in the place of the one before."""
-        shown = await self._services.reports.page(call.team, call.at.ref.version)
+        shown = await self._reports.page(call.team, call.at.ref.version)
         return views.broadcasts_page(call.team.id, shown, replaces=call.at.kind == "click")

@@ -2,14 +2,15 @@
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.broadcasts import Broadcasts
 from bot.email_addresses import parse_addresses
+from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
-from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
-from handlers.slack.flows.compose import fresh_overview, hint, starting_point, to_begin_with, to_send, typed
+from handlers.slack.flows.compose import Composer, hint, to_begin_with, to_send, typed
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.status_card import not_ready
@@ -18,8 +19,10 @@ _ONLY_BROADCASTS = {Blocker.SANDBOX, Blocker.IN_REVIEW, Blocker.DENIED}
 
 
 class SendTestFlow:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, *, composer: Composer, overviews: Overviews, broadcasts: Broadcasts) -> None:
+        self._composer = composer
+        self._overviews = overviews
+        self._broadcasts = broadcasts
 
     def words(self) -> list[Subcommand]:
         return [
@@ -35,10 +38,10 @@ class SendTestFlow:
         if ids.Input.MESSAGE in call.at.values:
             form = await self._form(call, ids.Ref(call.team.id), to="")
             return Modal(form, above=True)
-        overview = await fresh_overview(self._services, call)
+        overview = await self._composer.fresh_overview(call)
         if set(overview.answer.blockers) - _ONLY_BROADCASTS:
             return not_ready(overview, "tests")
-        draft = await starting_point(self._services, call)
+        draft = await self._composer.starting_point(call)
         return Modal(views.write_test_form(ids.Ref(call.team.id), draft, to="", hint=hint(overview)))
 
     async def redraw(self, call: Call, notice: str) -> View:
@@ -46,11 +49,11 @@ class SendTestFlow:
 
     async def _form(self, call: Call, ref: ids.Ref, *, to: str, notice: str = "") -> View:
         """Draw the form with what is typed; AWS is not asked."""
-        overview = await self._services.overviews.get(call.team)
+        overview = await self._overviews.get(call.team)
         draft = await to_begin_with(call, typed(call.at.values))
         return views.write_test_form(ref, draft, to=to, hint=hint(overview), notice=notice)
 
     async def send(self, call: Call) -> Reply:
         addresses = parse_addresses(call.at.values.text(ids.Input.TO), field=ids.Input.TO)
-        await self._services.broadcasts.prepare_test(call.team, call.at.user_id, await to_send(call), addresses)
+        await self._broadcasts.prepare_test(call.team, call.at.user_id, await to_send(call), addresses)
         return Modal(views.test_sent(len(addresses)), otherwise="The test is on its way.")

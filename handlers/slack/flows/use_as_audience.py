@@ -8,8 +8,8 @@ from contextlib import closing
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.broadcasts import Broadcasts
 from bot.errors import BotError
-from bot.services import Services
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
@@ -17,7 +17,7 @@ from handlers.slack.dispatch.interaction import Body
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form
 from handlers.slack.file_transfer import Files
-from handlers.slack.flows.compose import READING, broadcast_form, fresh_overview, starting_point, upload_of
+from handlers.slack.flows.compose import READING, Composer, upload_of
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
@@ -28,8 +28,9 @@ _ENDINGS = (".csv", ".txt", ".tsv", ".gz")
 
 
 class UseAsAudienceFlow:
-    def __init__(self, services: Services, files: Files) -> None:
-        self._services = services
+    def __init__(self, *, composer: Composer, broadcasts: Broadcasts, files: Files) -> None:
+        self._composer = composer
+        self._broadcasts = broadcasts
         self._files = files
 
     def register(self, listeners: Listeners) -> None:
@@ -39,7 +40,7 @@ class UseAsAudienceFlow:
 
     async def use(self, call: Call) -> Reply:
         """Read the file of the message, or ask which."""
-        overview = await fresh_overview(self._services, call)
+        overview = await self._composer.fresh_overview(call)
         if not overview.answer.allowed:
             return not_ready(overview)
         names = _names(call.at.message)
@@ -58,7 +59,7 @@ class UseAsAudienceFlow:
     async def _read(self, call: Call, file_id: str) -> Reply:
         file = await self._files.shared(call.client, file_id, call.team.channel_id)
         with closing(upload_of(call, file)) as upload:
-            held = await self._services.broadcasts.hold(call.team, call.at.user_id, upload)
+            held = await self._broadcasts.hold(call.team, call.at.user_id, upload)
             if upload.rejects.count > views.REJECTED_SHOWN:
                 await send_rejects(self._files, call, upload.rejects)
         return Modal(
@@ -66,8 +67,8 @@ class UseAsAudienceFlow:
         )
 
     async def _form(self, call: Call, held: Audience) -> View:
-        draft = await starting_point(self._services, call)
-        return await broadcast_form(self._services, call, draft, views.Recipients(held=held))
+        draft = await self._composer.starting_point(call)
+        return await self._composer.form(call, draft, views.Recipients(held=held))
 
 
 _NO_FILE = BotError(

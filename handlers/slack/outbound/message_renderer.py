@@ -5,10 +5,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import open_incidents
 from bot.alerts.outbox import Notice
+from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.pauses import held_for_access
 from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identities.dns_records import records_of
-from bot.services import Services
 from handlers.slack.views import alerts, notices
 from handlers.slack.views.blocks import Message
 from handlers.slack.views.broadcast_message import progress as draw_progress
@@ -19,8 +19,8 @@ from storage.states import BroadcastState, IdentityState, IncidentKind, Incident
 
 
 class MessageRenderer:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, broadcasts: Broadcasts) -> None:
+        self._broadcasts = broadcasts
 
     async def __call__(self, session: AsyncSession, row: Outbox) -> Message | None:
         """Return the message as the facts are now; None where what it is about is gone."""
@@ -40,7 +40,7 @@ class MessageRenderer:
         return await self._account(session, kind, mailer) if mailer else None
 
     async def _broadcast(self, session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
-        progress = await self._services.broadcasts.progress(session, row.record_id)
+        progress = await self._broadcasts.progress(session, row.record_id)
         if progress is None:
             return None
         if kind is Notice.BROADCAST:
