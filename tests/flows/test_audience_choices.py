@@ -192,7 +192,7 @@ async def test_rows_marked_as_unsubscribed_are_left_out_unless_somebody_wants_th
     assert "2 rows say “unsubscribed” or “cleaned” in Status: left out." in modal.text
     assert "2 marked rows left out" in modal.text
     assert "invalid" not in modal.text
-    assert "line 3: tomas@reyes.test is marked “unsubscribed”" in modal.text
+    assert "line 3: “tomas@reyes.test” is marked “unsubscribed”" in modal.text
     assert "[x] Leave out rows marked unsubscribed or cleaned" in modal.text
 
     await chooses(world, modal, LEAVE_OUT, [])

@@ -157,7 +157,7 @@ async def test_what_cannot_be_read_and_who_may_not_are_refused(world: World) -> 
     bad = world.ada.says(world.news, "", files=[("june.csv", b"first_name\nAnn\n")])
     await world.bob.uses_shortcut(USE, bad)
     await world.bot.tasks.idle()
-    assert (await world.bob.sees(world.news, "No column holds addresses (first_name)")).ephemeral
+    assert (await world.bob.sees(world.news, "No column holds addresses (“first_name”)")).ephemeral
 
     await world.gus.uses_shortcut(USE, world.ada.says(world.news, "", files=[("june.csv", JUNE)]))
     assert (await world.gus.sees(world.news, "guest accounts cannot use it")).ephemeral

@@ -10,7 +10,7 @@ from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Modal
 
 BAD_FILES = {
-    b"first_name,town\nAnn,Bonn\n": "No column holds addresses (first_name, town)",
+    b"first_name,town\nAnn,Bonn\n": "No column holds addresses (“first_name”, “town”)",
     b"": "The file is empty",
     b"email,first_name\n": "a header and no rows",
     "email,first_name\nann@elsewhere.test,Ännchen\n".encode("latin-1"): "Line 2 is not UTF-8 text",
@@ -124,9 +124,9 @@ async def test_the_confirmation_shows_the_counts_what_is_left_out_by_line_and_ho
         "3 addresses in the file",
         "1 duplicate left out",
         "2 invalid rows left out",
-        "line 4: ANN@elsewhere.test is the same as line 2",
-        "line 5: not an address has a space in it",
-        "line 7:  has no address",
+        "line 4: “ANN@elsewhere.test” is the same as line 2",
+        "line 5: “not an address” has a space in it",
+        "line 7: has no address",
         "To ann@elsewhere.test\nNews for Ann\n",
         "Hello Ann",
         "To Ben@elsewhere.test\nNews for you\n",

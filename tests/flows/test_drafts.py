@@ -103,7 +103,7 @@ async def test_more_rows_than_fit_come_in_a_direct_message_with_their_lines(worl
 
     modal = await world.composes(f"email,x\nann@elsewhere.test,1\n{rows}".encode())
 
-    assert "line 3: nobody 0 has a space in it" in modal.text
+    assert "line 3: “nobody 0” has a space in it" in modal.text
     assert "and 25 more rows: you have them all in a direct message" in modal.text
     (message,) = [each for each in world.slack.messages(world.bob.dm) if each.files]
     lines = message.files[0].content.decode("utf-8-sig").splitlines()

@@ -65,7 +65,7 @@ async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(w
 
     late, _ = forms
     assert late.title == "New broadcast"
-    assert "No column holds addresses (first_name, <!channel>)" in late.text
+    assert "No column holds addresses (“first_name”, “<!channel>”)" in late.text
     assert "Choose the file again: Slack does not keep it." in late.text
     assert late.value("From") == "hello@acme.test"
     assert late.value("Reply-to") == "office@acme.test"

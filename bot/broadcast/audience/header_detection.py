@@ -179,7 +179,7 @@ def _choose(table: Table, wanted: str) -> None:
     else:
         raise BotError(
             AudienceCode.UNKNOWN_COLUMN,
-            f"The file has no column {shown(wanted, 40)}: it has {_listed(table.names)}.",
+            f"The file has no column “{shown(wanted, 40)}”: it has {_listed(table.names)}.",
             field="address_column",
         )
     table.at, table.certainty = position, Certainty.SURE if len(table.candidates) < 2 else Certainty.LIKELY
@@ -214,6 +214,6 @@ def ambiguous(table: Table) -> BotError:
 
 def _listed(names: Sequence[str]) -> str:
     """Return the first of these names, and how many more there are."""
-    filled = [shown(name, 40) for name in names if name]
+    filled = [f"“{shown(name, 40)}”" for name in names if name]
     more = len(filled) - _NAMED
     return ", ".join(filled[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -333,13 +333,18 @@ def _rejected(prepared: Prepared, *, list_sent: bool) -> list[Block]:
     shown = audience.rejected[:REJECTED_SHOWN]
     if not shown:
         return []
-    lines = [f"line {row['line']}: {clean(str(row['value']), 60)} {clean(str(row['why']), 100)}" for row in shown]
+    lines = [_rejected_row(**row) for row in shown]
     left_out = audience.invalid + audience.duplicates + (0 if marked.kept else marked.rows)
     if more := left_out - len(shown):
         lines.append(
             f"and {count(more, 'more row')}" + (": you have them all in a direct message" if list_sent else "")
         )
     return [section("*Left out*"), verbatim("\n".join(lines))]
+
+
+def _rejected_row(line: int, value: str, why: str) -> str:
+    quoted = f"“{clean(value, 60)}” " if value else ""
+    return f"line {line}: {quoted}{clean(why, 100)}"
 
 
 def _timing(prepared: Prepared) -> str:

@@ -129,13 +129,13 @@ def test_a_column_of_mostly_addresses_will_do_where_no_other_is_better() -> None
 def test_columns_without_addresses_are_named() -> None:
     error = refusal("First name,City\nAnn,Graz\n")
     assert error.code == "AUDIENCE_NO_ADDRESS_COLUMN"
-    assert "(First name, City)" in error.sentence
+    assert "(“First name”, “City”)" in error.sentence
 
 
 def test_two_columns_of_addresses_are_not_chosen_between() -> None:
     error = refusal("work,private\nann@a.example,ann@b.example\n")
     assert error.code == "AUDIENCE_AMBIGUOUS"
-    assert "(work, private)" in error.sentence
+    assert "(“work”, “private”)" in error.sentence
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

@@ -212,7 +212,7 @@ def test_without_a_header_no_first_row_is_lost_in_silence(first: str) -> None:
 
 def test_a_first_row_that_may_be_a_header_is_shown() -> None:
     sheet, members, _ = read(b"Mila,unknown\nTomas,tomas@a.test\n")
-    assert (sheet.header, len(members)) == ("Line 1 was read as the header: Mila, unknown.", 1)
+    assert (sheet.header, len(members)) == ("Line 1 was read as the header: “Mila”, “unknown”.", 1)
     assert read(b"Name,E-Mail\nTomas,tomas@a.test\n")[0].header == ""
 
 
