@@ -12,9 +12,9 @@ from bot.broadcast.audience.rejected_rows import RejectedRows
 from bot.broadcast.audience.store import Progress, no_progress
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template
+from bot.broadcast.content.html_body import texts_of
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.message import CompiledMessage, named_address
-from bot.broadcast.content.rich_text import typed_texts
 from bot.broadcast.content.warnings import Remark
 from bot.email_addresses import parse_address
 from bot.errors import BotError
@@ -28,7 +28,7 @@ _LATEST = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """As typed. `body` is Slack's `rich_text` block, with names in the place of mentions."""
+    """As typed. `body` is Slack's `rich_text` block, with names in the place of mentions, or an HTML page."""
 
     from_address: str
     reply_to: str
@@ -45,7 +45,7 @@ class Draft:
     @property
     def columns(self) -> list[str]:
         """The columns that its text names."""
-        texts = [self.subject, self.preheader, *typed_texts(self.body)]
+        texts = [self.subject, self.preheader, *texts_of(self.body)]
         return [part.field for text in texts for part in parse_merge_tags(text) if isinstance(part, MergeTag)]
 
 

@@ -15,6 +15,8 @@ from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
 from bot.broadcast.audience.store import count_suppressed, forget_audience, samples_of, store_audience
 from bot.broadcast.codes import BroadcastCode
+from bot.broadcast.content.codes import ContentCode
+from bot.broadcast.content.html_body import SAME_PAGE, is_html
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.warnings import gaps, mail_remarks, price_unknown, remarks
 from bot.broadcast.controls import BroadcastControls, lock, require_version
@@ -163,10 +165,13 @@ class Preparation(BroadcastControls):
         return await self._keep(team, broadcast, audience, fixed, by, edited, "")
 
     async def _whole(self, team: Team, draft: Draft, edited: Edited | None) -> Draft:
-        """Return a draft with the message it has where the form showed none: an HTML page is kept as it is."""
-        if draft.body or edited is None:
+        """Return a draft with its HTML page, where that is to stay."""
+        if draft.body != SAME_PAGE:
             return draft
-        return replace(draft, body=(await self.get(team, edited.id)).body)
+        kept = (await self.get(team, edited.id)).body if edited else {}
+        if not is_html(kept):
+            raise BotError(ContentCode.BODY_EMPTY, "Choose an HTML file.", field="html")
+        return replace(draft, body=kept)
 
     async def _begun(
         self, team: Team, by: str, draft: Draft, start_at: datetime | None, edited: Edited | None

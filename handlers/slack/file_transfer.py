@@ -16,6 +16,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.broadcast.content.html_import import FILE_LIMIT, FILE_TOO_LARGE
 from bot.errors import BotError
 from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
@@ -51,6 +52,34 @@ class Download:
     content: BinaryIO = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class FileField:
+    """The field of a form that a file was chosen in, and what is said of one that is larger than we take there."""
+
+    name: Input
+    max_bytes: int
+    too_large: BotError
+
+    def unreadable(self, sentence: str, next_step: str) -> BotError:
+        return BotError(SlackCode.FILE_UNREADABLE, sentence, next_step, field=self.name)
+
+    @property
+    def not_handed_out(self) -> BotError:
+        return self.unreadable("Slack did not hand the file out.", "Choose it again, and make sure it is still there.")
+
+
+AUDIENCE = FileField(
+    Input.AUDIENCE,
+    MAX_BYTES,
+    BotError(
+        SlackCode.FILE_TOO_LARGE,
+        f"The file is larger than {MAX_BYTES // 1024**2} MB.",
+        "Leave out columns that you do not need, or split it into several broadcasts.",
+        field=Input.AUDIENCE,
+    ),
+)
+HTML = FileField(Input.HTML, FILE_LIMIT, FILE_TOO_LARGE)
+
 _BYTES = {"Content-Type": "application/octet-stream"}
 
 
@@ -68,18 +97,20 @@ class Files:
         self._origin = ("https", SLACK_FILE_HOST) if official else (api.scheme, api.netloc)
         self._token = token
 
-    async def uploaded(self, client: AsyncWebClient, file_id: str, by: str) -> Download:
-        """Return a file that this person chose in a form.
+    async def uploaded(self, client: AsyncWebClient, file_id: str, by: str, field: FileField = AUDIENCE) -> Download:
+        """Return a file that this person chose in a field of a form.
 
         The form names it by its id, which may be that of anybody's file: it has to be the person's own.
 
         Raises:
-            BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
+            BotError: FILE_UNREADABLE, or it is too large for the field.
         """
         file = await _look_up(client, file_id)
         if file is None or file.get("user") != by:
-            raise _NOT_YOURS
-        return await self._fetch(file)
+            raise field.unreadable(
+                "This file is gone, or somebody else uploaded it.", "Upload it here yourself, from your own computer."
+            )
+        return await self._fetch(file, field)
 
     async def shared(self, client: AsyncWebClient, file_id: str, channel_id: str) -> Download:
         """Return a file that is shared in this channel, of any uploader.
@@ -89,8 +120,8 @@ class Files:
         """
         file = await _look_up(client, file_id)
         if file is None or channel_id not in _channels_of(file):
-            raise _NOT_HERE
-        return await self._fetch(file)
+            raise _not_here()
+        return await self._fetch(file, AUDIENCE)
 
     async def again(self, client: AsyncWebClient, file_id: str, by: str, channel_id: str) -> Download:
         """Return a file that this person chose in a form, or in this channel in the menu of a message.
@@ -100,22 +131,22 @@ class Files:
         """
         file = await _look_up(client, file_id)
         if file is None or (file.get("user") != by and channel_id not in _channels_of(file)):
-            raise _NOT_HERE
-        return await self._fetch(file)
+            raise _not_here()
+        return await self._fetch(file, AUDIENCE)
 
-    async def _fetch(self, file: Mapping[str, Any]) -> Download:
+    async def _fetch(self, file: Mapping[str, Any], field: FileField) -> Download:
         url = str(file.get("url_private_download") or "")
         if urlsplit(url)[:2] != self._origin:
-            raise _UNREADABLE
-        if int(file.get("size") or 0) > MAX_BYTES:
-            raise _TOO_LARGE
+            raise field.not_handed_out
+        if int(file.get("size") or 0) > field.max_bytes:
+            raise field.too_large
         content = cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115 - the caller closes it
         try:
-            await self._download(url, content)
+            await self._download(url, content, field, named=int(file.get("size") or 0))
         except BaseException as error:
             content.close()
             if isinstance(error, ClientError | TimeoutError):
-                raise _UNREADABLE from error
+                raise field.not_handed_out from error
             raise
         content.seek(0)
         return Download(str(file["id"]), str(file.get("name") or ""), content)
@@ -145,20 +176,23 @@ class Files:
         )
         return str(given["file_id"])
 
-    async def _download(self, url: str, content: BinaryIO) -> None:
+    async def _download(self, url: str, content: BinaryIO, field: FileField, *, named: int) -> None:
+        """Write it into `content`; `named` is its size, in which a login page in its place would differ."""
         headers = {"Authorization": f"Bearer {self._token.reveal()}"}
         async with (
             ClientSession(timeout=TIMEOUT) as session,
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):
-            if response.status != 200 or response.content_type == "text/html":  # a login page: no access
-                raise _UNREADABLE
+            if response.status != 200:
+                raise field.not_handed_out
             size = 0
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 size += len(chunk)
-                if size > MAX_BYTES:
-                    raise _TOO_LARGE
+                if size > field.max_bytes:
+                    raise field.too_large
                 content.write(chunk)
+            if response.content_type == "text/html" and size != named:  # a login page: no access
+                raise field.not_handed_out
 
 
 async def _look_up(client: AsyncWebClient, file_id: str) -> Mapping[str, Any] | None:
@@ -177,19 +211,10 @@ def _channels_of(file: Mapping[str, Any]) -> set[str]:
     return {*(file.get("channels") or ()), *(file.get("groups") or ()), *shared}
 
 
-def _unreadable(sentence: str, next_step: str) -> BotError:
-    return BotError(SlackCode.FILE_UNREADABLE, sentence, next_step, field=Input.AUDIENCE)
+def _not_here() -> BotError:
+    return AUDIENCE.unreadable(
+        "This file is gone, or not shared in this channel.", "Post it here, and use that message."
+    )
 
 
 _GONE = {"file_not_found", "file_deleted", "not_visible", "no_permission"}
-_UNREADABLE = _unreadable("Slack did not hand the file out.", "Choose it again, and make sure it is still there.")
-_NOT_YOURS = _unreadable(
-    "This file is gone, or somebody else uploaded it.", "Upload it here yourself, from your own computer."
-)
-_NOT_HERE = _unreadable("This file is gone, or not shared in this channel.", "Post it here, and use that message.")
-_TOO_LARGE = BotError(
-    SlackCode.FILE_TOO_LARGE,
-    f"The file is larger than {MAX_BYTES // 1024**2} MB.",
-    "Leave out columns that you do not need, or split it into several broadcasts.",
-    field=Input.AUDIENCE,
-)

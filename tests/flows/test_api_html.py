@@ -42,7 +42,7 @@ async def test_it_is_kept_when_somebody_edits_what_stands_around_it(world: World
     await world.bob.press(message, "Edit")
     await world.bot.tasks.idle()
     form = await world.bob.modal("New broadcast")
-    assert "An HTML page, kept as the program sent it." in form.text
+    assert "HTML file: a page from a program (kept)" in form.text
 
     form.fill("Subject", "Spring news, mended")
     await form.submit()

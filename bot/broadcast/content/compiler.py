@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.broadcast.content.codes import ContentCode
-from bot.broadcast.content.html_body import HTML, HtmlBody
+from bot.broadcast.content.html_body import HtmlBody, is_html
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.renderers import render_html, render_text
 from bot.broadcast.content.rich_text import Block, Inline, inlines, read_rich_text
@@ -75,7 +75,7 @@ def compile_template(
     _check_fields(parse_merge_tags(subject), columns, "subject")
     _check_fields(parse_merge_tags(preheader), columns, "preheader")
     source = TemplateWriter(show_names=columns is None)
-    if body.get("type") == HTML:
+    if is_html(body):
         field = "html"
         html, text = _of_html(subject, preheader, HtmlBody.of(body["html"]), footer, source)
     else:

@@ -5,15 +5,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.renderers import link_target
+from bot.broadcast.content.rich_text import typed_texts
 from bot.broadcast.content.ses_template import EscapeContext, TemplateWriter
 from bot.errors import BotError
 
 HTML: Final = "html"
 """The type of a body that came as a file."""
+
+SAME_PAGE: Final = {"type": HTML}
+"""As a body: the page that the draft has, where nobody chose another."""
 
 UNSUBSCRIBE_FIELD: Final = "unsubscribe"
 """`{{unsubscribe}}` is the recipient's own link."""
@@ -28,6 +32,15 @@ _LINES: Final = frozenset(
 _CELLS: Final = frozenset({"td", "th"})
 _HIDDEN: Final = re.compile(r"display:\s*none|mso-hide:\s*all")
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
+
+
+def is_html(body: Mapping[str, Any]) -> bool:
+    return body.get("type") == HTML
+
+
+def texts_of(body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was typed in a message, written here or in a file, and the addresses of its links."""
+    return HtmlBody.of(body["html"]).typed() if is_html(body) else typed_texts(body)
 
 
 class Start(NamedTuple):

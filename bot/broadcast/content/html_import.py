@@ -13,24 +13,27 @@ from bot.broadcast.content.html_body import HTML
 from bot.errors import BotError
 
 FILE_LIMIT: Final = 2_000_000  # bytes; what is left of it once its styles are inlined has a limit of its own
+FILE_TOO_LARGE: Final = BotError(
+    ContentCode.HTML_TOO_LARGE,
+    f"The HTML file is larger than {FILE_LIMIT / 1e6:.0f} MB.",
+    "Take out what is not text: pictures inside it, and style rules that nothing uses.",
+    field="html",
+)
 SECONDS: Final = 20
 _PROGRAM: Final = "bot.broadcast.content.html_sanitizer"
 _ROOT: Final = Path(__file__).parents[3]
 
 
-async def import_html(data: bytes) -> dict[str, Any]:
-    """Return the body of a mail: `{"type": "html", "html": …, "removed": {what: how many}}`.
+async def import_html(data: bytes, name: str = "") -> dict[str, Any]:
+    """Return the body of a mail: `{"type": "html", "name": …, "html": …, "removed": {what: how many}}`.
+
+    `name` is the file's, for whoever edits the mail.
 
     Raises:
         BotError: HTML_TOO_LARGE, HTML_UNREADABLE, BODY_EMPTY.
     """
     if len(data) > FILE_LIMIT:
-        raise BotError(
-            ContentCode.HTML_TOO_LARGE,
-            f"The HTML file is {len(data) / 1e6:.1f} MB, and Mailroom reads up to {FILE_LIMIT / 1e6:.0f} MB.",
-            "Take out what is not text: pictures inside it, and style rules that nothing uses.",
-            field="html",
-        )
+        raise FILE_TOO_LARGE
     made = await asyncio.to_thread(_sanitized, data)
     if made["html"] is None:
         raise BotError(
@@ -40,7 +43,7 @@ async def import_html(data: bytes) -> dict[str, Any]:
         )
     if not made["html"]:
         raise BotError(ContentCode.BODY_EMPTY, "Nothing in the HTML file can go into a mail.", field="html")
-    return {"type": HTML, **made}
+    return {"type": HTML, "name": name, **made}
 
 
 def _sanitized(data: bytes) -> Mapping[str, Any]:

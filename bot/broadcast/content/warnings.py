@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.broadcast.content.html_body import HTML, HtmlBody
+from bot.broadcast.content.html_body import HtmlBody, is_html, texts_of
 from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
-from bot.broadcast.content.rich_text import emoji_without_a_letter, inlines, read_rich_text, typed_texts
+from bot.broadcast.content.rich_text import emoji_without_a_letter, inlines, read_rich_text
 from bot.broadcast.content.ses_template import Template
 from bot.email_addresses import shown
 
@@ -57,7 +57,7 @@ def remarks(
     """
     return [
         *_no_column(template, columns),
-        *_other_syntax([subject, preheader, *_typed(body)], columns),
+        *_other_syntax([subject, preheader, *texts_of(body)], columns),
         *_emoji(body),
         *_left_out(body),
         *_clipped(html_bytes),
@@ -107,7 +107,7 @@ def _links(body: Mapping[str, Any]) -> Iterator[Remark]:
 
 
 def _urls(body: Mapping[str, Any]) -> Iterator[str]:
-    if body.get("type") == HTML:
+    if is_html(body):
         return HtmlBody.of(body["html"]).urls()
     return (run.url for content in inlines(read_rich_text(body)) for run in content if run.url)
 
@@ -133,10 +133,6 @@ def _no_column(template: Template, columns: Sequence[str]) -> Iterator[Remark]:
             RemarkCode.FIELD_NO_COLUMN,
             f"The audience has no column {shown(field, 40)}: everybody gets “{shown(fallback, 40)}”.",
         )
-
-
-def _typed(body: Mapping[str, Any]) -> Iterator[str]:
-    return HtmlBody.of(body["html"]).typed() if body.get("type") == HTML else typed_texts(body)
 
 
 def _left_out(body: Mapping[str, Any]) -> Iterator[Remark]:

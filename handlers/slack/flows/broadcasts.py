@@ -26,6 +26,7 @@ from handlers.slack.flows.compose import (
     Composer,
     check_editor,
     chosen_in,
+    lost_files,
     to_send,
     typed,
     upload_of,
@@ -115,9 +116,12 @@ class BroadcastFlow:
         return Modal(await self._composer.form(call, typed(call.at.values), chosen_in(call)))
 
     async def redraw(self, call: Call, notice: str) -> View:
-        lost = " Choose the file again: Slack does not keep it." if call.at.values.files(ids.Input.AUDIENCE) else ""
+        return await self.form(call, f"{notice}{lost_files(call.at.values)}")
+
+    async def form(self, call: Call, notice: str = "") -> View:
+        """Draw the form again, with what is typed."""
         chosen = replace(chosen_in(call), held=await self._held(call))
-        return await self._composer.form(call, typed(call.at.values), chosen, notice=f"{notice}{lost}")
+        return await self._composer.form(call, typed(call.at.values), chosen, notice=notice)
 
     async def _held(self, call: Call) -> Audience | None:
         return await self._audiences.held(call.team, call.at.ref.record_id, call.at.user_id)
@@ -146,13 +150,13 @@ class BroadcastFlow:
 
     async def _save(self, call: Call, edited: Edited | None) -> Reply:
         """Keep it as a draft that lacks an audience."""
-        draft, by = await to_send(call), call.at.user_id
+        draft, by = await to_send(call, self._files), call.at.user_id
         saved = await self._broadcasts.save(call.team, by, draft, _start_at(call), edited)
         return Modal(without_audience(saved))
 
     async def _ask(self, call: Call, source: Upload | Audience, edited: Edited | None = None) -> Reply:
         """Have it prepared, and show it to be confirmed."""
-        draft = await to_send(call)
+        draft = await to_send(call, self._files)
         by, save_as = call.at.user_id, call.at.values.text(ids.Input.SAVE_AS)
         if call.at.values.choice(ids.Input.SAVED_AUDIENCE):
             save_as = ""  # it has a name

@@ -1,5 +1,6 @@
 """What writing a test and writing a broadcast share: whether one may, what was typed, the form, the file."""
 
+from contextlib import closing
 from dataclasses import replace
 
 from slack_sdk.models.views import View
@@ -7,6 +8,8 @@ from slack_sdk.models.views import View
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Upload
+from bot.broadcast.content.html_body import SAME_PAGE, is_html
+from bot.broadcast.content.html_import import import_html
 from bot.broadcast.drafts import is_editor
 from bot.errors import BotError
 from bot.mailer.monitoring.monitor import Monitor
@@ -18,7 +21,7 @@ from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.registration import Call
-from handlers.slack.file_transfer import Download
+from handlers.slack.file_transfer import HTML, Download, Files
 from handlers.slack.mentions import with_known_names, with_names
 from handlers.slack.views import compose as views
 from storage.models import Broadcast
@@ -86,6 +89,7 @@ def chosen_in(call: Call) -> views.Recipients:
     values = call.at.values
     return views.Recipients(
         saved_id=values.choice(ids.Input.SAVED_AUDIENCE),
+        written=values.rich_text(ids.Input.MESSAGE),
         save_as=values.text(ids.Input.SAVE_AS),
         send_at=values.time(ids.Input.SEND_AT),
     )
@@ -101,18 +105,42 @@ def upload_of(call: Call, file: Download, choice: Choice = FIRST) -> Upload:
 
 
 def typed(values: Values) -> Draft:
+    in_file = values.choice(ids.Input.CONTENT) == views.ContentChoice.HTML
     return Draft(
         from_address=values.text(ids.Input.FROM),
         reply_to=values.text(ids.Input.REPLY_TO),
         subject=values.text(ids.Input.SUBJECT),
         preheader=values.text(ids.Input.PREHEADER),
-        body=values.rich_text(ids.Input.MESSAGE),
+        body=SAME_PAGE if in_file else values.rich_text(ids.Input.MESSAGE),
     )
 
 
-async def to_send(call: Call) -> Draft:
+def lost_files(values: Values) -> str:
+    """Say what has to be chosen again in a form that is drawn a second time."""
+    lost = any(values.files(name) for name in (ids.Input.HTML, ids.Input.AUDIENCE))
+    return " Choose your files again: Slack does not keep them." if lost else ""
+
+
+async def to_send(call: Call, files: Files) -> Draft:
+    """Return what was typed, or the HTML file that was chosen.
+
+    Raises:
+        BotError: about the file, or a mention.
+    """
+    chosen = call.at.values.files(ids.Input.HTML)
+    if not chosen:
+        return await named(call)
+    file = await files.uploaded(call.client, str(chosen[0]["id"]), call.at.user_id, HTML)
+    with closing(file.content):
+        page = await import_html(file.content.read(), file.name)
+    return replace(typed(call.at.values), body=page)
+
+
+async def named(call: Call) -> Draft:
     """Return what was typed, with the names of whom it mentions: mail has no ids."""
     draft = typed(call.at.values)
+    if is_html(draft.body):
+        return draft
     return replace(draft, body=await with_names(call.client, draft.body, call.team.channel_id))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from slack_sdk.models.views import View
 
 from bot.broadcast.broadcasts import Broadcasts, Draft
+from bot.broadcast.content.html_body import SAME_PAGE, is_html
 from bot.broadcast.controls import require_version
 from bot.broadcast.draft import Edited
 from bot.broadcast.drafts import Drafts
@@ -15,7 +16,7 @@ from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.flows.broadcasts import BroadcastFlow
-from handlers.slack.flows.compose import READING, Composer, check_editor, chosen_in, to_send, typed
+from handlers.slack.flows.compose import READING, Composer, check_editor, chosen_in, lost_files, named, typed
 from handlers.slack.views import drafts as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.compose import BROADCAST_TITLE, CHECK_TITLE, Recipients
@@ -51,6 +52,7 @@ class DraftFlow:
         listeners.button(ids.Button.CHANGE_AUDIENCE, send, self.change_audience)
         listeners.button(ids.Button.TAKE_THEIRS, send, self.check)
         listeners.button(ids.Button.USE_AGAIN, send, self.use_again, opens=BROADCAST_TITLE)
+        listeners.choice(ids.Input.CONTENT, send, self.choose_content)
         listeners.form(Form(ids.Form.EDIT_BROADCAST, send, self.save, READING, self.redraw))
 
     async def page(self, call: Call) -> Reply:
@@ -74,6 +76,12 @@ class DraftFlow:
         draft = await self._draft(call)
         return Modal(await self._form(call, draft, typed(call.at.values), chosen_in(call), ref=call.at.ref))
 
+    async def choose_content(self, call: Call) -> Reply:
+        """Draw the form, of a new broadcast or of a draft, with the field of another content; what is typed stays."""
+        if not call.at.ref.version:
+            return Modal(await self._composing.form(call))
+        return Modal(await self._again(call, await self._draft(call)))
+
     async def save(self, call: Call) -> Reply:
         """Save over the draft, unless somebody has changed it since the form was opened."""
         ref = call.at.ref
@@ -85,9 +93,12 @@ class DraftFlow:
 
     async def redraw(self, call: Call, notice: str) -> View:
         draft = await self._draft(call)
-        lost = " Choose the file again: Slack does not keep it." if call.at.values.files(ids.Input.AUDIENCE) else ""
+        return await self._again(call, draft, f"{notice}{lost_files(call.at.values)}")
+
+    async def _again(self, call: Call, draft: Broadcast, notice: str = "") -> View:
+        """Draw the form of a draft again, with what is typed."""
         chosen = await self._chosen(call, draft)
-        return await self._form(call, draft, typed(call.at.values), chosen, notice=f"{notice}{lost}", ref=call.at.ref)
+        return await self._form(call, draft, typed(call.at.values), chosen, notice=notice, ref=call.at.ref)
 
     async def check(self, call: Call) -> Reply:
         """Show a draft to be confirmed."""
@@ -125,7 +136,7 @@ class DraftFlow:
         """Draw the form again, as it was filled, with what the other one changed: sent again, it is saved over that."""
         changes = await self._drafts.changes_since(draft, call.at.ref.version)
         ref = ids.Ref(call.team.id, draft.id, draft.version)
-        view = await self._form(call, draft, await to_send(call), await self._chosen(call, draft))
+        view = await self._form(call, draft, await named(call), await self._chosen(call, draft))
         view.blocks = [*views.changed_meanwhile(draft, changes, ref), *(view.blocks or [])]
         return view
 
@@ -152,6 +163,6 @@ class DraftFlow:
             notice = notice or ("The time chosen for it is past: choose another, or none to send now." if past else "")
         ref = ref or ids.Ref(call.team.id, draft.id, draft.version)
         content = content or Draft.of(draft)
-        if not content.body:  # no form shows an HTML page
+        if content.body == SAME_PAGE and is_html(draft.body):
             content = replace(content, body=draft.body)
         return await self._composer.form(call, content, chosen, notice=notice, edits=ref)

@@ -10,7 +10,7 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
-from handlers.slack.flows.compose import Composer, hint, to_begin_with, to_send, typed
+from handlers.slack.flows.compose import Composer, hint, named, to_begin_with, typed
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.status_card import not_ready
@@ -55,5 +55,5 @@ class SendTestFlow:
 
     async def send(self, call: Call) -> Reply:
         addresses = parse_addresses(call.at.values.text(ids.Input.TO), field=ids.Input.TO)
-        await self._broadcasts.prepare_test(call.team, call.at.user_id, await to_send(call), addresses)
+        await self._broadcasts.prepare_test(call.team, call.at.user_id, await named(call), addresses)
         return Modal(views.test_sent(len(addresses)), otherwise="The test is on its way.")

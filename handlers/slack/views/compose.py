@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 from slack_sdk.models.blocks import (
     Block,
@@ -9,6 +11,7 @@ from slack_sdk.models.blocks import (
     DateTimePickerElement,
     Option,
     PlainTextObject,
+    RadioButtonsElement,
     RichTextInputElement,
     StaticSelectElement,
 )
@@ -18,7 +21,7 @@ from slack_sdk.models.views import View
 from bot.broadcast.audience.header_detection import Candidate
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.broadcast.broadcasts import Draft, Prepared
-from bot.broadcast.content.html_body import HTML
+from bot.broadcast.content.html_body import is_html
 from bot.errors import BotError
 from bot.mailer.readiness.explanations import warnings
 from bot.wording import count, duration
@@ -49,6 +52,16 @@ SUBJECT_LIMIT = 300
 REJECTED_SHOWN = 15
 SAMPLE_SHOWN = 600
 OPTION_VALUE = 150  # characters, which is Slack's limit
+
+
+class ContentChoice(StrEnum):
+    """Where a message comes from."""
+
+    WRITE = "write"
+    HTML = "html"
+
+
+CONTENTS = {ContentChoice.WRITE: "Write here", ContentChoice.HTML: "HTML file"}
 LEAVE_OUT = "Leave out rows marked unsubscribed or cleaned"
 
 
@@ -66,6 +79,7 @@ def write_test_form(ref: ids.Ref, draft: Draft, *, to: str, hint: str, notice: s
                 multiline=True,
             ),
             *_letter(draft),
+            _message(draft.body),
         ],
         submit="Send test",
         ref=ref,
@@ -78,9 +92,11 @@ class Recipients:
     """What was chosen beside the text.
 
     `held` is an audience that is read already, `saved_id` is of a saved one, `send_at` seconds since the epoch.
+    `written` is the message, which stays in the form when another content is chosen.
     """
 
     held: Audience | None = None
+    written: Mapping[str, Any] | None = None
     saved_id: str = ""
     save_as: str = ""
     send_at: int | None = None
@@ -101,9 +117,10 @@ def write_broadcast_form(
         ids.Form.EDIT_BROADCAST if edits else ids.Form.NEW_BROADCAST,
         BROADCAST_TITLE,
         [
+            _content(draft),
             field(ids.Input.FROM, "From", initial=draft.from_address, hint=hint, max_length=320),
             *_letter(draft),
-            buttons(button(ids.Button.SEND_TEST, "Send a test", ref)),
+            *(_page(draft, chosen.written) if is_html(draft.body) else _written(draft, ref)),
             _held(ref, chosen.held, edits=edits) if chosen.held else _upload(),
             field(
                 ids.Input.SAVE_AS,
@@ -186,19 +203,54 @@ def _letter(draft: Draft) -> list[Block]:
             optional=True,
             max_length=SUBJECT_LIMIT,
         ),
-        _message(draft),
     ]
 
 
-def _message(draft: Draft) -> Block:
-    if draft.body.get("type") == HTML:
-        return section("*Message*\nAn HTML page, kept as the program sent it. *See it* in the next step shows it.")
+def _content(draft: Draft) -> Block:
+    """Ask where the message comes from; the form is drawn again for each choice."""
+    options = {choice: Option(value=choice, text=PlainTextObject(text=label)) for choice, label in CONTENTS.items()}
+    chosen = ContentChoice.HTML if is_html(draft.body) else ContentChoice.WRITE
+    element = RadioButtonsElement(
+        action_id=ids.Input.CONTENT, options=list(options.values()), initial_option=options[chosen]
+    )
+    return labelled(ids.Input.CONTENT, "Content", element, at_once=True)
+
+
+def _written(draft: Draft, ref: ids.Ref) -> list[Block]:
+    return [_message(draft.body), buttons(button(ids.Button.SEND_TEST, "Send a test", ref))]
+
+
+def _message(body: Mapping[str, Any]) -> Block:
     return labelled(
         ids.Input.MESSAGE,
         "Message",
-        RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=accepted(draft.body) or None),
+        RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=accepted(body) or None),
         hint="{{first_name}} is filled from a column of the CSV; {{first_name|there}} has a fallback.",
     )
+
+
+def _page(draft: Draft, written: Mapping[str, Any] | None) -> list[Block]:
+    """Ask for an HTML file, unless the draft has one; what was written before stays, and is not sent."""
+    kept = draft.body.get("html")
+    blocks: list[Block] = []
+    if kept:
+        name = clean(draft.body.get("name") or "a page from a program", 100)
+        blocks.append(verbatim(f"HTML file: {name} (kept). A file below takes its place."))
+    blocks.append(
+        labelled(
+            ids.Input.HTML,
+            "HTML file",
+            FileInputElement(action_id=ids.Input.HTML, filetypes=["html", "htm"], max_files=1),
+            hint="2 MB at most. {{first_name}} is filled here too; {{unsubscribe}} is the recipient's own link. "
+            "What mail programs refuse is left out, and named in the next step.",
+            optional=bool(kept),
+        )
+    )
+    if written:
+        element = RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=accepted(written) or None)
+        hint = "Not sent: the HTML file is."
+        blocks.append(labelled(ids.Input.MESSAGE, "Message", element, hint=hint, optional=True))
+    return blocks
 
 
 def _saved_audiences(saved: Sequence[Audience], chosen: str) -> list[Block]:

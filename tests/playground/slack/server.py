@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 from typing import Any
 
 from aiohttp import web
@@ -116,7 +117,8 @@ class Server:
         if file is None or not allowed or file.workspace is not workspace:
             raise web.HTTPFound(f"/?redir={request.path}")
         self._api.record("files.download", {"file": file.id}, {"ok": True})
-        return web.Response(body=file.content, content_type="application/octet-stream")
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        return web.Response(body=file.content, content_type=kind)
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         file: File | None = self._tickets.uploads.get(request.match_info["file"])

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
 from handlers.slack import file_transfer as module
-from handlers.slack.file_transfer import Files
+from handlers.slack.file_transfer import AUDIENCE, HTML, FileField, Files
 from storage.sealing import Secret
 
 ANN, BOB, NEWS, VAULT = "U1", "U2", "C1", "G2"
@@ -63,18 +63,18 @@ async def host() -> AsyncIterator[Host]:
         yield here
 
 
-async def fetched(host: Host, *, by: str = ANN, channel: str = "") -> bytes:
+async def fetched(host: Host, *, by: str = ANN, channel: str = "", field: FileField = AUDIENCE) -> bytes:
     files = Files(f"{host.url}/api/", Secret(TOKEN))
     client = AsyncWebClient(token=TOKEN, base_url=f"{host.url}/api/")
-    file = await (files.shared(client, "F1", channel) if channel else files.uploaded(client, "F1", by))
+    file = await (files.shared(client, "F1", channel) if channel else files.uploaded(client, "F1", by, field))
     with file.content as content:
         return content.read()
 
 
-async def refused(host: Host, code: str = "FILE_UNREADABLE", **of: str) -> BotError:
+async def refused(host: Host, code: str = "FILE_UNREADABLE", **of: Any) -> BotError:
     with pytest.raises(BotError) as caught:
         await fetched(host, **of)
-    assert (caught.value.code, caught.value.field) == (code, "audience")
+    assert (caught.value.code, caught.value.field) == (code, of.get("field", AUDIENCE).name)
     return caught.value
 
 
@@ -171,8 +171,13 @@ async def test_a_size_that_is_too_large_is_not_fetched(host: Host) -> None:
     assert host.tokens == []
 
 
-async def test_a_size_that_lies_ends_where_the_limit_is(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_BYTES", 1024 * 1024)
+async def test_a_page_is_as_long_as_slack_says(host: Host) -> None:
+    host.download = lambda _: web.Response(text="<p>Hello", content_type="text/html")
+    host.file["size"] = len("<p>Hello")
+    assert await fetched(host, field=HTML) == b"<p>Hello"
+
+
+async def test_a_size_that_lies_ends_where_the_limit_is(host: Host) -> None:
     sent = 0
 
     async def endless(request: web.Request) -> web.StreamResponse:
@@ -185,5 +190,5 @@ async def test_a_size_that_lies_ends_where_the_limit_is(host: Host, monkeypatch:
         return answer
 
     host.download = endless
-    await refused(host, "FILE_TOO_LARGE")
+    await refused(host, "HTML_TOO_LARGE", field=HTML)
     assert sent < 32 * 1024 * 1024
