@@ -1,0 +1,160 @@
+"""Take the guards of docs/security.md out one by one, and see the test that each row names go red.
+
+    python -m tests.mutants            all of them
+    python -m tests.mutants 56 H7      those of these rows
+    MUTANTS=fifth python -m tests.mutants    another fifth every day, for CI
+
+The list is `mutants.toml`. A mutant is killed where its test is green without it, and fails with it by an assertion:
+not by an import error, a crash or a time-out. A place that is not there once is an error. The last line counts; the
+exit code is 0 where all are killed.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from tests.mutants.outcome import FILE
+
+ROOT = Path(__file__).parents[2]
+AT_ONCE = 2
+SECONDS = 180  # for one run of a test
+FIFTHS = 5
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A guard of `row`, taken out: in `file` the text `find` becomes `replace`, and `test` must go red."""
+
+    row: str
+    file: str
+    find: str
+    replace: str
+    test: str
+
+    def apply(self, root: Path) -> None:
+        file = root / self.file
+        file.write_text(self.mutated(file.read_text()))
+
+    def mutated(self, text: str) -> str:
+        """Return the text without the guard. ValueError: the place is not there once."""
+        if text.count(self.find) != 1:
+            raise ValueError(f"{self.file} has {text.count(self.find)} places of {self.find!r}")
+        return text.replace(self.find, self.replace)
+
+
+def mutants() -> list[Mutant]:
+    listed = tomllib.loads((ROOT / "tests" / "mutants" / "mutants.toml").read_text())
+    return [Mutant(**each) for each in listed["mutant"]]
+
+
+def fifth_of(day: date, all_of_them: Sequence[Mutant]) -> list[Mutant]:
+    return list(all_of_them[day.toordinal() % FIFTHS :: FIFTHS])
+
+
+class Copy:
+    """The project's files in a folder of their own, in which one thing at a time is changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+        for name in filter(None, listed.stdout.split("\0")):
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+
+    async def judge(self, mutant: Mutant) -> str:
+        """Say why it is not killed; nothing where it is."""
+        try:
+            mutant.apply(self.folder)
+        except (OSError, ValueError) as error:
+            return str(error)
+        try:
+            ended = await self.run([mutant.test])
+        finally:
+            shutil.copy(ROOT / mutant.file, self.folder / mutant.file)
+        if isinstance(ended, str):
+            return ended
+        failed = [each for each in ended if each["how"] in {"assertion", "error"}]
+        if not failed:
+            return "survived"
+        return "" if any(each["how"] == "assertion" for each in failed) else f"no assertion: {failed[0]['why']}"
+
+    async def run(self, tests: Sequence[str]) -> list[dict[str, str]] | str:
+        """Return how each test ended, or why that cannot be told."""
+        outcome = self.folder / "outcome.json"
+        outcome.unlink(missing_ok=True)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.mutants.outcome", *tests),
+            cwd=self.folder,
+            env=os.environ | {FILE: str(outcome)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            await asyncio.wait_for(process.wait(), SECONDS * (1 + len(tests) // 10))
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return "timed out"
+        if not outcome.exists():
+            return "pytest did not come to an end"
+        ended: list[dict[str, str]] = json.loads(outcome.read_text())
+        return ended or "no test was run"
+
+
+async def run(chosen: Sequence[Mutant]) -> int:
+    """Judge them all; return the exit code."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copies = [Copy(Path(folder) / str(number)) for number in range(AT_ONCE)]
+        tests = sorted({mutant.test for mutant in chosen})
+        halves = await asyncio.gather(
+            *(copy.run(tests[at::AT_ONCE]) for at, copy in enumerate(copies) if tests[at::AT_ONCE])
+        )
+        if red := [f"{each}" for half in halves for each in _not_green(half)]:
+            print("not green before anything was changed:", *red, sep="\n  ")
+            return 1
+        waiting = iter(chosen)
+        survivors = await asyncio.gather(*(_judge_all(copy, waiting) for copy in copies))
+    killed = len(chosen) - sum(survivors)
+    print(f"mutants: {killed} of {len(chosen)} killed, {time.monotonic() - began:.0f} s")
+    return 0 if killed == len(chosen) else 1
+
+
+def _not_green(ended: list[dict[str, str]] | str) -> list[str]:
+    return [ended] if isinstance(ended, str) else [each["test"] for each in ended if each["how"] != "passed"]
+
+
+async def _judge_all(copy: Copy, waiting: Iterator[Mutant]) -> int:
+    """Judge one after the other as long as there are any; return how many were not killed."""
+    survivors = 0
+    for mutant in waiting:
+        why = await copy.judge(mutant)
+        survivors += bool(why)
+        print(f"  {'killed' if not why else 'ALIVE '} {mutant.row:>8}  {mutant.file}  {why}", flush=True)
+    return survivors
+
+
+def main(rows: Sequence[str]) -> int:
+    chosen = [mutant for mutant in mutants() if not rows or set(rows) & set(mutant.row.replace(",", " ").split())]
+    if os.environ.get("MUTANTS") == "fifth":
+        chosen = fifth_of(datetime.now(UTC).date(), chosen)
+    if not chosen:
+        print(__doc__, file=sys.stderr)
+        return 2
+    return asyncio.run(run(chosen))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
