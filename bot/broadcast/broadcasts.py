@@ -11,9 +11,10 @@ from bot.broadcast.audience.store import create_deliveries, store_audience
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.controls import AfterChange, lock, no_op
 from bot.broadcast.draft import Addresses, Draft, Prepared, Upload, check_start
+from bot.broadcast.draft_store import lock_team
 from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
-from bot.broadcast.preparation import Preparation, lock_team
+from bot.broadcast.preparation import Preparation
 from bot.broadcast.reporting.progress import Progress, progress_of
 from bot.broadcast.transitions import transition
 from bot.email_addresses import counts_toward_quota, parse_addresses

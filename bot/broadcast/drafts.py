@@ -12,8 +12,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.alerts.outbox import Notice, announce, tell
 from bot.broadcast.audience.saved import saved_under
 from bot.broadcast.codes import BroadcastCode
+from bot.broadcast.draft_store import lock_team
 from bot.broadcast.open_limits import check_drafts
-from bot.broadcast.preparation import lock_team
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.errors import BotError
 from storage import audit

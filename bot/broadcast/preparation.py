@@ -1,13 +1,10 @@
 """From what a person composed to a draft with its numbers; nothing goes out before a person confirms it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlmodel import col, delete
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.csv_reader import CsvAudience, read_csv
 from bot.broadcast.audience.import_limits import ImportLimits
@@ -19,16 +16,15 @@ from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.warnings import gaps, mail_remarks, price_unknown, remarks
-from bot.broadcast.controls import BroadcastControls, lock, require_version
+from bot.broadcast.controls import BroadcastControls, require_version
 from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft, sample
+from bot.broadcast.draft_store import lock_team, put_draft
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
-from bot.broadcast.transitions import tell_channel
 from bot.errors import BotError
 from bot.ses.prices import price
-from storage import audit
 from storage.database import Database
-from storage.models import Audience, Broadcast, Delivery, Mailer, Team
+from storage.models import Audience, Broadcast, Mailer, Team
 from storage.states import BroadcastState, SendKind
 
 SAMPLES = 3  # of how it reads
@@ -85,15 +81,8 @@ class Preparation(BroadcastControls):
         if isinstance(source, Audience):
             fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, source.columns)
             return await self._keep(team, broadcast, source, fixed, by, edited, name)
-        async with self.imports.turn(team.id, waits=source.waits):
-            sheet = await asyncio.to_thread(_read, source, draft)
-            fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, sheet.columns)
-            audience = await self._store(team, by, source, sheet)
-        try:
+        async with self._reading(team, by, draft, source) as (audience, fixed):
             return await self._keep(team, broadcast, audience, fixed, by, edited, name)
-        except BaseException:
-            await forget_audience(self._db, audience.id)
-            raise
 
     async def save(
         self, team: Team, by: str, draft: Draft, start_at: datetime | None, edited: Edited | None = None
@@ -108,7 +97,7 @@ class Preparation(BroadcastControls):
         fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, None)
         broadcast.template = fixed.to_json()
         async with self._db.write() as session:
-            return await self._put(session, team, broadcast, by, edited)
+            return await put_draft(session, team, broadcast, by, edited, self._clock())
 
     async def audience_of(self, team: Team, broadcast_id: str, version: int) -> Audience:
         """Return the audience of a draft.
@@ -132,16 +121,8 @@ class Preparation(BroadcastControls):
         """
         old = await self.audience_of(team, edited.id, edited.version)
         broadcast = await self.get(team, edited.id)
-        draft = Draft.of(broadcast)
-        async with self.imports.turn(team.id, waits=upload.waits):
-            sheet = await asyncio.to_thread(_read, upload, draft)
-            fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, sheet.columns)
-            audience = await self._store(team, old.created_by, upload, sheet)
-        try:
+        async with self._reading(team, old.created_by, Draft.of(broadcast), upload) as (audience, fixed):
             return await self._keep(team, broadcast, audience, fixed, by, edited, old.name)
-        except BaseException:
-            await forget_audience(self._db, audience.id)
-            raise
 
     async def prepared(self, team: Team, broadcast_id: str, version: int) -> Prepared:
         """Return a draft that waits to be confirmed, with its numbers as they are now.
@@ -189,6 +170,21 @@ class Preparation(BroadcastControls):
         broadcast.start_at = start_at
         return broadcast, addresses
 
+    @asynccontextmanager
+    async def _reading(
+        self, team: Team, owner: str, draft: Draft, upload: Upload
+    ) -> AsyncIterator[tuple[Audience, CompiledMessage]]:
+        """Read an audience, and compile the message for its columns; if the body fails, the audience is forgotten."""
+        async with self.imports.turn(team.id, waits=upload.waits):
+            sheet = await asyncio.to_thread(_read, upload, draft)
+            fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, sheet.columns)
+            audience = await self._store(team, owner, upload, sheet)
+        try:
+            yield audience, fixed
+        except BaseException:
+            await forget_audience(self._db, audience.id)
+            raise
+
     async def _fix(
         self, team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str] | None
     ) -> CompiledMessage:
@@ -235,46 +231,17 @@ class Preparation(BroadcastControls):
         name: str,
     ) -> Prepared:
         broadcast.audience_id, broadcast.size, broadcast.template = audience.id, audience.size, fixed.to_json()
-        prepared = await self._with_recipients(team, broadcast, audience)
+        prepared = await self._numbers(team, broadcast, audience)
+        if prepared.suppressed == audience.size:
+            field = "saved_audience" if audience.name else "audience"
+            raise BotError(BroadcastCode.AUDIENCE_NO_RECIPIENTS, field=field)
         async with self._db.write() as session:
             await lock_team(session, team)
             if name and name != audience.name:
                 await save_as(session, team, audience, name, audience.created_by, self._clock())
             broadcast.audience_name = audience.name
-            kept = await self._put(session, team, broadcast, by, edited)
+            kept = await put_draft(session, team, broadcast, by, edited, self._clock())
         return replace(prepared, broadcast=kept)
-
-    async def _put(
-        self, session: AsyncSession, team: Team, broadcast: Broadcast, by: str, edited: Edited | None
-    ) -> Broadcast:
-        """Store it as a new draft, or in the place of the one that was edited."""
-        if edited is None:
-            await lock_team(session, team)
-            await check_drafts(session, team)
-            session.add(broadcast)
-            return broadcast
-        stored = await lock(session, team, edited.id, edited.version, {BroadcastState.DRAFT})
-        changes = {name: value for name in EDITABLE if (value := getattr(broadcast, name)) != getattr(stored, name)}
-        if not changes:
-            return stored
-        now = self._clock()
-        await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == stored.id))
-        stored.sqlmodel_update({**changes, "version": stored.version + 1, "edited_by": by, "edited_at": now})
-        session.add(stored)
-        told: dict[str, Any] = {"version": stored.version, "changed": [name for name in changes if name in TYPED]}
-        audit.record(session, team.id, by, "broadcast.edit", now, stored.id, after=told)
-        await tell_channel(session, stored, now)
-        return stored
-
-    async def _with_recipients(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
-        """Return a draft with its numbers, and raise BotError where it has nobody whom the team may mail."""
-        prepared = await self._numbers(team, broadcast, audience)
-        if prepared.suppressed == audience.size:
-            raise BotError(
-                BroadcastCode.AUDIENCE_NO_RECIPIENTS,
-                field="saved_audience" if audience.name else "audience",
-            )
-        return prepared
 
     async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
         async with self._db.read() as session:
@@ -319,16 +286,6 @@ class Preparation(BroadcastControls):
             created_by=by,
             created_at=self._clock(),
         )
-
-
-TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "audience_id", "start_at")
-"""What of a draft a person changes."""
-EDITABLE = (*TYPED, "mailer_id", "audience_name", "size", "template")
-
-
-async def lock_team(session: AsyncSession, team: Team) -> None:
-    """Lock the team, before any of its broadcasts is."""
-    await session.get_one(Team, team.id, with_for_update=True)
 
 
 def _read(upload: Upload, draft: Draft | None = None) -> CsvAudience:

@@ -42,6 +42,7 @@ from handlers.slack.views import (
     blocks,
     broadcast_message,
     compose,
+    confirmations,
     drafts,
     home,
     mail_me_one,
@@ -98,10 +99,10 @@ def _modals() -> dict[str, View]:
         "reports.on_its_way": reports.on_its_way("Resend failed"),
         "reports.resend_form": reports.resend_form(REF, sample_resend()),
         "reports.send_again_form": reports.send_again_form(REF, sample_resend()),
-        "compose.confirmation": compose.confirmation(sample_prepared(), REF, one_click=True),
-        "compose.confirmed": compose.confirmed(30, scheduled=False),
+        "confirmations.confirmation": confirmations.confirmation(sample_prepared(), REF, one_click=True),
+        "confirmations.confirmed": confirmations.confirmed(30, scheduled=False),
         "drafts.saved": drafts.saved(sample_broadcast()),
-        "compose.not_read_again": compose.not_read_again(
+        "confirmations.not_read_again": confirmations.not_read_again(
             sample_broadcast(), BotError(SlackCode.FILE_UNREADABLE, "It is gone.")
         ),
         "compose.test_sent": compose.test_sent(2),
@@ -169,7 +170,7 @@ def _messages() -> dict[str, Message]:
         "reports.list_asked": reports.list_asked(),
         "reports.list_comes": reports.list_comes(sample_broadcast(), 20_000, AT),
         "compose.audience_is_read": compose.audience_is_read(REF, sample_audience()),
-        "compose.draft_waits": compose.draft_waits(sample_prepared(), REF),
+        "confirmations.draft_waits": confirmations.draft_waits(sample_prepared(), REF),
         "status_card.card": status_card.card(sample_overview()),
         "status_card.help_text": status_card.help_text("/mailer", [("connect", "connects an AWS account")]),
         "status_card.not_ready": status_card.not_ready(sample_overview()),

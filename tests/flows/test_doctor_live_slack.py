@@ -81,7 +81,7 @@ async def test_what_slack_does_not_take_is_named_with_its_place(
     slack: SlackPlayground, clock: Clock, ada: Person, lab: Channel
 ) -> None:
     every = samples()
-    modals = {name: every.modals[name] for name in ("compose.confirmed", "team_settings.settings_saved")}
+    modals = {name: every.modals[name] for name in ("confirmations.confirmed", "team_settings.settings_saved")}
     slack.workspace.scopes.discard("files:read")
     slack.fail("views.update", error="invalid_arguments")
     slack.fail("chat.update", error="msg_too_long")

@@ -216,7 +216,7 @@ class Listeners:
         at = from_submission(body)
         title = str(body["view"]["title"]["text"])
         shown = ProgressView(client, at.view_id, title)
-        task = self._tasks.start(self._submit(at, client, form, shown), "submission")
+        task = self._tasks.start(self._attempt(at, client, form.permission, form.submit, shown), "submission")
         await asyncio.wait({task}, timeout=self._patience.slow if form.slow else self._patience.submission)
         result = task.result() if task.done() else None
         if isinstance(result, BotError) and result.field in at.values:
@@ -261,24 +261,20 @@ class Listeners:
         except BotError:  # what the form was about is gone
             return None
 
-    async def _submit(
-        self, at: Interaction, client: AsyncWebClient, form: Form, shown: ProgressView
-    ) -> Reply | BotError:
-        try:
-            return await self._handle(at, client, form.permission, form.submit, shown)
-        except BotError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
-            return unexpected(error)
-
     async def _answer(
         self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: ProgressView
     ) -> Reply:
+        result = await self._attempt(at, client, permission, handler, shown)
+        return refusal(result) if isinstance(result, BotError) else result
+
+    async def _attempt(
+        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: ProgressView
+    ) -> Reply | BotError:
         try:
             return await self._handle(at, client, permission, handler, shown)
         except BotError as error:
-            return refusal(error)
-        except Exception as error:  # noqa: BLE001 - as above
+            return error
+        except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
             return unexpected(error)
 
     async def _first_time(self, key: str) -> bool:

@@ -35,6 +35,7 @@ from handlers.slack.flows.confirmations import all_shown, check_ticked
 from handlers.slack.message_content import content_of
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.views import compose as views
+from handlers.slack.views import confirmations
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.drafts import drafts_there_are
 from handlers.slack.views.drafts import saved as without_audience
@@ -180,16 +181,16 @@ class BroadcastFlow:
                 return await self.confirmation(call, prepared, upload)
         except BotError as error:
             broadcast = await broadcasts.get(call.team, ref.record_id)
-            return Modal(views.not_read_again(broadcast, error), otherwise=error.text)
+            return Modal(confirmations.not_read_again(broadcast, error), otherwise=error.text)
 
     async def confirmation(self, call: Call, prepared: Prepared, upload: Upload | None = None) -> Modal:
         """Show a draft to be confirmed; the rows of its upload that do not fit in come in a direct message."""
         sent = False
-        if upload and upload.rejects.count > views.REJECTED_SHOWN:
+        if upload and upload.rejects.count > confirmations.REJECTED_SHOWN:
             sent = await send_rejects(self._files, call, upload.rejects)
         ref = ids.Ref(call.team.id, prepared.broadcast.id, prepared.broadcast.version)
-        view = views.confirmation(prepared, ref, one_click=self._one_click, list_sent=sent)
-        return Modal(view, otherwise=views.draft_waits(prepared, ref))
+        view = confirmations.confirmation(prepared, ref, one_click=self._one_click, list_sent=sent)
+        return Modal(view, otherwise=confirmations.draft_waits(prepared, ref))
 
     async def confirm(self, call: Call) -> Reply:
         ref = call.at.ref
@@ -207,7 +208,7 @@ class BroadcastFlow:
         broadcast = await self._broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
         seconds = (broadcast.start_at - self._clock()).total_seconds() if broadcast.start_at else 0.0
         scheduled = seconds > self._undo_seconds
-        return Modal(views.confirmed(seconds, scheduled=scheduled), otherwise="The broadcast is on its way.")
+        return Modal(confirmations.confirmed(seconds, scheduled=scheduled), otherwise="The broadcast is on its way.")
 
     def _changing(self, change: Change) -> Handler:
         """Return a handler that changes the broadcast; its live message shows the effect."""

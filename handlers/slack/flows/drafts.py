@@ -19,7 +19,8 @@ from handlers.slack.flows.broadcasts import BroadcastFlow
 from handlers.slack.flows.compose import READING, Composer, check_editor, chosen_in, lost_files, named, typed
 from handlers.slack.views import drafts as views
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.compose import BROADCAST_TITLE, CHECK_TITLE, Recipients
+from handlers.slack.views.compose import BROADCAST_TITLE, Recipients
+from handlers.slack.views.confirmations import CHECK_TITLE
 from storage.models import Broadcast
 from storage.states import BroadcastState
 

@@ -21,6 +21,7 @@ from handlers.slack.flows.compose import READING, Composer, upload_of
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.confirmations import REJECTED_SHOWN
 from handlers.slack.views.status_card import not_ready
 from storage.models import Audience
 
@@ -60,7 +61,7 @@ class UseAsAudienceFlow:
         file = await self._files.shared(call.client, file_id, call.team.channel_id)
         with closing(upload_of(call, file)) as upload:
             held = await self._broadcasts.hold(call.team, call.at.user_id, upload)
-            if upload.rejects.count > views.REJECTED_SHOWN:
+            if upload.rejects.count > REJECTED_SHOWN:
                 await send_rejects(self._files, call, upload.rejects)
         return Modal(
             await self._form(call, held), otherwise=views.audience_is_read(ids.Ref(call.team.id, held.id), held)

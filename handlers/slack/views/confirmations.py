@@ -1,17 +1,28 @@
-"""What a person must agree to before a broadcast goes out: a tick for each, beside what mends it; and what it costs."""
+"""*Check and send*: the numbers, how it reads, what it costs, and a tick for each thing to agree to; then it goes."""
 
 from decimal import Decimal
 
-from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject
+from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject, StaticSelectElement
+from slack_sdk.models.views import View
 
+from bot.broadcast.audience.header_detection import Candidate
 from bot.broadcast.draft import Prepared
-from bot.mailer.readiness.explanations import NextStep, explanation
+from bot.errors import BotError
+from bot.mailer.readiness.explanations import NextStep, explanation, warnings
 from bot.mailer.readiness.rules import Confirmation, Readiness
 from bot.ses.prices import PRICES_OF
+from bot.wording import count, duration
 from handlers.slack import ids
-from handlers.slack.text import esc
-from handlers.slack.views.blocks import button, buttons, labelled, section
+from handlers.slack.text import chosen, clean, esc
+from handlers.slack.views.blocks import Message, button, buttons, context, form, labelled, page, section, verbatim
+from storage.models import Broadcast
+from storage.states import BroadcastState
 
+CHECK_TITLE = "Check and send"
+REJECTED_SHOWN = 15
+SAMPLE_SHOWN = 600
+OPTION_VALUE = 150  # characters, which is Slack's limit
+LEAVE_OUT = "Leave out rows marked unsubscribed or cleaned"
 _CENT = Decimal("0.01")
 INPUTS = {
     Confirmation.OVER_QUOTA: ids.Input.OVER_QUOTA,
@@ -25,7 +36,69 @@ _TICKS = {
 }
 
 
-def cost(prepared: Prepared) -> list[Block]:
+def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent: bool = False) -> View:
+    """Show the numbers, what was rejected, how it reads, and what it does to the quota; nothing has gone out yet.
+
+    `list_sent`: the person has the whole list of what was rejected in a direct message.
+    """
+    broadcast = prepared.broadcast
+    blocks: list[Block] = [
+        verbatim(
+            f"{count(broadcast.size - prepared.suppressed, 'recipient')} will get “{broadcast.subject}” "
+            f"from {broadcast.from_address}."
+        ),
+        verbatim(_counts(prepared)),
+        *_choices(prepared),
+        *_rejected(prepared, list_sent=list_sent),
+        *(section(f":warning: {esc(notice.sentence)}") for notice in warnings(prepared.readiness)),
+        *(verbatim(f"⚠️ {remark.sentence}") for remark in prepared.remarks),
+        *([section(timing)] if (timing := _timing(prepared)) else []),
+        *_cost(prepared),
+        *_samples(prepared),
+        buttons(
+            button(ids.Button.BACK, "Back", ref),
+            button(ids.Button.MAIL_ME_ONE, "Mail me one", ref),
+            button(ids.Button.SEE_IT, "See it", ref),
+        ),
+        *_ticks(prepared.readiness, ref),
+    ]
+    if not one_click:
+        blocks.append(
+            context(
+                ":warning: This Mailroom has no public address, so “unsubscribe” writes to your reply address. "
+                "Nobody sees those here: record each with `/mailer suppress`."
+            )
+        )
+    scheduled = broadcast.start_at is not None
+    return form(
+        ids.Form.CONFIRM_BROADCAST, CHECK_TITLE, blocks, submit="Schedule" if scheduled else "Send now", ref=ref
+    )
+
+
+def not_read_again(broadcast: Broadcast, error: BotError) -> View:
+    """Say why a file was not read in another way; a page of its own, since Slack keeps what was chosen in the form."""
+    blocks: list[Block] = [section(f":warning: {esc(error.text)}")]
+    if broadcast.state is BroadcastState.DRAFT:
+        ref = ids.Ref(broadcast.team_id, broadcast.id, broadcast.version)
+        blocks.append(section("The audience is as it was read before."))
+        blocks.append(buttons(button(ids.Button.CHECK_DRAFT, CHECK_TITLE, ref, style="primary")))
+    return page(CHECK_TITLE, blocks)
+
+
+def draft_waits(prepared: Prepared, ref: ids.Ref) -> Message:
+    """For somebody who closed the form while the audience was read."""
+    what = f"The audience of “{esc(prepared.broadcast.subject, 200)}” is read. Nothing is sent before you confirm."
+    return Message(what, [section(what), buttons(button(ids.Button.CHECK_DRAFT, CHECK_TITLE, ref, style="primary"))])
+
+
+def confirmed(seconds: float, *, scheduled: bool) -> View:
+    first = (
+        "It is scheduled." if scheduled else f"It starts in {duration(seconds)}; *Undo* is in the channel until then."
+    )
+    return page("On its way", [section(f":white_check_mark: {first} The channel shows how it goes.")])
+
+
+def _cost(prepared: Prepared) -> list[Block]:
     """Say what it costs; where that is not known, a warning says so."""
     if prepared.cost is None:
         return []
@@ -33,7 +106,7 @@ def cost(prepared: Prepared) -> list[Block]:
     return [section(f"{dollars} at Amazon SES, by its prices of {PRICES_OF:%d %B %Y}.")]
 
 
-def ticks(answer: Readiness, ref: ids.Ref) -> list[Block]:
+def _ticks(answer: Readiness, ref: ids.Ref) -> list[Block]:
     """Say of each confirmation what it is about, and ask for its tick."""
     said = [explanation(code, answer) for code in answer.confirmations]
     blocks: list[Block] = []
@@ -45,3 +118,96 @@ def ticks(answer: Readiness, ref: ids.Ref) -> list[Block]:
     if any(each.step is NextStep.SENDER_RULES for each in said):
         blocks.append(buttons(button(ids.Button.SET_UP, "Set it up", ref)))
     return blocks
+
+
+def _counts(prepared: Prepared) -> str:
+    audience = prepared.audience
+    where = f"in the saved audience “{audience.name}”" if audience.name else "in the file"
+    lines = [f"• {count(audience.size, 'address', 'addresses')} {where}"]
+    if audience.duplicates:
+        lines.append(f"• {count(audience.duplicates, 'duplicate')} left out")
+    if audience.invalid:
+        lines.append(f"• {count(audience.invalid, 'invalid row')} left out")
+    marked = prepared.summary.marked
+    if marked.rows and not marked.kept:
+        lines.append(f"• {count(marked.rows, 'marked row')} left out")
+    if prepared.summary.columns_left_out:
+        lines.append(f"• {count(prepared.summary.columns_left_out, 'column')} left out")
+    if prepared.suppressed:
+        lines.append(f"• {count(prepared.suppressed, 'suppressed address', 'suppressed addresses')} left out")
+    return "\n".join(lines)
+
+
+def _choices(prepared: Prepared) -> list[Block]:
+    """Offer to read the file in another way, where there is one."""
+    summary, blocks = prepared.summary, list[Block]()
+    if summary.header:
+        blocks.append(verbatim(summary.header))
+    if not prepared.audience.file_id:
+        return blocks
+    options = {each.choice: _column(each) for each in summary.candidates if len(each.choice) <= OPTION_VALUE}
+    if options:
+        menu = StaticSelectElement(
+            action_id=ids.Input.ADDRESS_COLUMN,
+            options=list(options.values()),
+            initial_option=options.get(summary.choice),
+        )
+        hint = "Another choice reads the file again."
+        blocks.append(labelled(ids.Input.ADDRESS_COLUMN, "Address column", menu, hint=hint, at_once=True))
+    if summary.marked.rows:
+        tick = Option(value="yes", text=PlainTextObject(text=LEAVE_OUT))
+        ticked = None if summary.marked.kept else [tick]
+        boxes = CheckboxesElement(action_id=ids.Input.LEAVE_OUT, options=[tick], initial_options=ticked)
+        blocks.append(labelled(ids.Input.LEAVE_OUT, "Marked rows", boxes, optional=True, at_once=True))
+    return blocks
+
+
+def _column(candidate: Candidate) -> Option:
+    example = f" ({candidate.example})" if candidate.example else ""
+    return Option(value=candidate.choice, text=PlainTextObject(text=clean(f"{candidate.title}{example}", 75)))
+
+
+def _rejected(prepared: Prepared, *, list_sent: bool) -> list[Block]:
+    audience, marked = prepared.audience, prepared.summary.marked
+    shown = audience.rejected[:REJECTED_SHOWN]
+    if not shown:
+        return []
+    lines = [_rejected_row(**row) for row in shown]
+    left_out = audience.invalid + audience.duplicates + (0 if marked.kept else marked.rows)
+    if more := left_out - len(shown):
+        lines.append(
+            f"and {count(more, 'more row')}" + (": you have them all in a direct message" if list_sent else "")
+        )
+    return [section("*Left out*"), verbatim("\n".join(lines))]
+
+
+def _rejected_row(line: int, value: str, why: str) -> str:
+    quoted = f"“{clean(value, 60)}” " if value else ""
+    return f"line {line}: {quoted}{clean(why, 100)}"
+
+
+def _timing(prepared: Prepared) -> str:
+    start = prepared.broadcast.start_at
+    begins = f"Starts {chosen(start)}. " if start else ""
+    answer = prepared.readiness
+    if answer.confirmations:  # which says how long
+        return begins.rstrip()
+    if answer.duration is None:
+        return f"{begins}How long it takes cannot be told."
+    left = answer.facts.quota_left if answer.facts else None
+    quota = ""
+    if left is not None and left >= answer.size:
+        quota = f" It leaves {left - answer.size:,} of the daily quota; left now: {left:,}."
+    return f"{begins}It takes about {duration(answer.duration.total_seconds())}.{quota}"
+
+
+def _samples(prepared: Prepared) -> list[Block]:
+    """Show how it reads, in exactly the characters that the mail has."""
+    return [
+        block
+        for sample in prepared.samples
+        for block in (
+            section(f"*To {esc(sample.address)}*"),
+            verbatim(f"{clean(sample.subject, 200)}\n\n{clean(sample.text.rstrip(), SAMPLE_SHOWN)}"),
+        )
+    ]

@@ -21,7 +21,7 @@ from handlers.slack.views.blocks import (
     section,
     verbatim,
 )
-from handlers.slack.views.compose import CHECK_TITLE
+from handlers.slack.views.confirmations import CHECK_TITLE
 from storage.models import Audience, Broadcast
 
 SHOWN = 20  # drafts in a list

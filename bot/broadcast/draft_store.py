@@ -1,0 +1,50 @@
+"""A draft in the database: a new one, or what somebody changed in one."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import col, delete
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.broadcast.controls import lock
+from bot.broadcast.draft import Edited
+from bot.broadcast.open_limits import check_drafts
+from bot.broadcast.transitions import tell_channel
+from storage import audit
+from storage.models import Broadcast, Delivery, Team
+from storage.states import BroadcastState
+
+_TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "audience_id", "start_at")
+"""What of a draft a person changes."""
+_EDITABLE = (*_TYPED, "mailer_id", "audience_name", "size", "template")
+
+
+async def lock_team(session: AsyncSession, team: Team) -> None:
+    """Lock the team, before any of its broadcasts is."""
+    await session.get_one(Team, team.id, with_for_update=True)
+
+
+async def put_draft(
+    session: AsyncSession, team: Team, broadcast: Broadcast, by: str, edited: Edited | None, now: datetime
+) -> Broadcast:
+    """Store it as a new draft, or in the place of the one that was edited.
+
+    Raises:
+        BotError: NOT_FOUND, ALREADY, or TOO_MANY_BROADCASTS.
+    """
+    if edited is None:
+        await lock_team(session, team)
+        await check_drafts(session, team)
+        session.add(broadcast)
+        return broadcast
+    stored = await lock(session, team, edited.id, edited.version, {BroadcastState.DRAFT})
+    changes = {name: value for name in _EDITABLE if (value := getattr(broadcast, name)) != getattr(stored, name)}
+    if not changes:
+        return stored
+    await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == stored.id))
+    stored.sqlmodel_update({**changes, "version": stored.version + 1, "edited_by": by, "edited_at": now})
+    session.add(stored)
+    told: dict[str, Any] = {"version": stored.version, "changed": [name for name in changes if name in _TYPED]}
+    audit.record(session, team.id, by, "broadcast.edit", now, stored.id, after=told)
+    await tell_channel(session, stored, now)
+    return stored
