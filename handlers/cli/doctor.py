@@ -8,9 +8,9 @@ from sqlmodel import select
 
 from bot.errors import BotError
 from bot.ses.client import SesClients
-from bot.ses.connectivity import check_reach
 from bot.settings import Settings, is_loopback
 from handlers.cli.codes import CliCode
+from handlers.cli.connectivity import check_reach
 from storage.database import Database, StorageError
 from storage.key_rotation import fit
 from storage.models import Mailer

@@ -2,11 +2,11 @@
 
 from bot.errors import BotError
 from bot.ses.client import SesClients
-from bot.ses.codes import SesCode
 from bot.ses.credentials import AwsKey
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
 from bot.ses.regions import dns_suffix, find_region
+from handlers.cli.codes import CliCode
 from storage.sealing import Secret
 
 _STRANGER = AwsKey("AKIA0000000000000000", Secret("nobody's"))
@@ -23,7 +23,7 @@ async def check_reach(clients: SesClients, region: str) -> None:
     except SesError as error:
         if error.trouble in {ErrorKind.NOT_SENT, ErrorKind.UNAVAILABLE}:
             raise BotError(
-                SesCode.NO_ANSWER,
+                CliCode.NO_ANSWER,
                 f"SES does not answer in {region} ({error.code}).",
                 f"Let this machine reach email.{region}.{_suffix(region)} on port 443.",
             ) from error
