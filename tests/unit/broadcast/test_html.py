@@ -194,13 +194,15 @@ def test_what_cannot_be_mailed_is_refused_at_the_file(document: str, code: str, 
 async def test_a_file_is_read_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILROOM_KEYS", "not for parsers")
 
-    assert await import_html(b"<p>Hello</p>") == {"type": "html", "html": "<p>Hello</p>", "removed": {}}
+    made = await import_html(b"<p>Hello</p>", "june.html")
+
+    assert made == {"type": "html", "name": "june.html", "html": "<p>Hello</p>", "removed": {}}
 
 
 @pytest.mark.parametrize(
     ("data", "code", "says"),
     [
-        (b" " * (FILE_LIMIT + 1), "HTML_TOO_LARGE", "The HTML file is 2.0 MB"),
+        (b" " * (FILE_LIMIT + 1), "HTML_TOO_LARGE", "The HTML file is larger than 2 MB"),
         (b"\xff\xfe\x00\xd8", "HTML_UNREADABLE", "save it as UTF-8"),
         (b"<script>x()</script>", "BODY_EMPTY", "Nothing in the HTML file"),
         (b"<div>" * 20_000, "HTML_UNREADABLE", "too complex"),
