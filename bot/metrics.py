@@ -36,7 +36,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
     taken = select(func.coalesce(func.sum(Mailer.sent_last_24_hours), 0))
     bad = select(
         func.coalesce(func.sum(Mailer.bounced_lately), 0), func.coalesce(func.sum(Mailer.complained_lately), 0)
-    ).where(col(Mailer.rated_at) > now - WINDOW)
+    ).where(col(Mailer.reputation_at) > now - WINDOW)
     messages = select(func.count(), func.min(Outbox.due_at)).where(col(Outbox.due_at) <= now)
     async with db.read() as session:
         by_access = dict((await session.exec(mailers)).all())

@@ -95,8 +95,14 @@ def _time(*, index: bool = False) -> Any:
     return Field(sa_column=Column(UtcDateTime, nullable=False, index=index))
 
 
-def _maybe_time(*, index: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(UtcDateTime, nullable=True, index=index))
+def _maybe_time(*, index: bool = False, stored: str | None = None) -> Any:
+    """Declare a column for a time or NULL; `stored` is its name in the database, where that is another."""
+    return Field(default=None, sa_column=Column(UtcDateTime, name=stored, nullable=True, index=index))
+
+
+def _count(stored: str) -> Any:
+    """Declare a column for a number, 0 at first, whose name in the database is another."""
+    return Field(default=0, sa_column_kwargs={"name": stored})
 
 
 def _json(factory: Any) -> Any:
@@ -213,15 +219,15 @@ class Mailer(SQLModel, table=True):
     max_24_hour_send: float = 0  # recipients; -1 is unlimited
     max_send_rate: float = 0  # recipients a second
     sent_last_24_hours: float = 0
-    sent_lately: int = 0  # in 24 hours, as events told; bounced for good, complained about
+    sent_lately: int = 0  # in 24 hours, by events
     bounced_lately: int = 0
     complained_lately: int = 0
-    rated_at: datetime | None = _maybe_time()
-    heard_at: datetime | None = _maybe_time()  # when an event of SES last came
-    tested_at: datetime | None = _maybe_time()  # when the simulator was last mailed, to see whether one comes
-    self_tests: int = 0  # such mails since an event last came
-    unheard: int = 0  # mails of which SES should have told something, and did not
-    unheard_since: datetime | None = _maybe_time()
+    reputation_at: datetime | None = _maybe_time(stored="rated_at")  # when these three were counted
+    last_event_at: datetime | None = _maybe_time(stored="heard_at")
+    probed_at: datetime | None = _maybe_time(stored="tested_at")  # the simulator was last mailed, to cause an event
+    unanswered_probes: int = _count("self_tests")  # since the last event
+    missing_events: int = _count("unheard")  # mails for which SES should have sent an event, and did not
+    missing_events_since: datetime | None = _maybe_time(stored="unheard_since")
     suppressions_at: datetime | None = _maybe_time()  # AWS's own list was read up to then
     checked_at: datetime = _time()
 
@@ -440,12 +446,12 @@ class Broadcast(SQLModel, table=True):
     confirmed_by: str = ""
     start_at: datetime | None = _maybe_time()
     started_at: datetime | None = _maybe_time()
-    went_on_at: datetime | None = _maybe_time()  # the start, or when it went on after its last pause or end
+    resumed_at: datetime | None = _maybe_time(stored="went_on_at")  # the start, or the last resume or resend
     finished_at: datetime | None = _maybe_time()
-    judged_from: datetime | None = _maybe_time()  # somebody let it go on after bounces or complaints stopped it
-    doubts_left_at: datetime | None = (
-        _maybe_time()
-    )  # doubts from before this moment stay, and are not asked about again
+    # after a stop for bounces or complaints an admin resumed it: only later ones count
+    reputation_from: datetime | None = _maybe_time(stored="judged_from")
+    # deliveries that were in doubt by then stay so, and nobody is asked about them again
+    doubts_closed_at: datetime | None = _maybe_time(stored="doubts_left_at")
     error: str = ""
 
 

@@ -148,7 +148,7 @@ class BroadcastControls:
             )
             left = _left_to_wait_for(broadcast, team, answer, admin=admin)
             if broadcast.state is BroadcastState.STOPPED:
-                broadcast.judged_from, broadcast.error = now, ""
+                broadcast.reputation_from, broadcast.error = now, ""
             to = BroadcastState.PAUSED if left else BroadcastState.SENDING
             if to is BroadcastState.SENDING and broadcast.start_at and broadcast.start_at > now:
                 to = BroadcastState.SCHEDULED

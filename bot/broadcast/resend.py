@@ -90,7 +90,7 @@ class Resends:
             if not moved:
                 raise _nothing(what)
             if what is DeliveryState.IN_DOUBT:
-                broadcast.doubts_left_at = now  # of those that are suppressed; new doubts come later than this
+                broadcast.doubts_closed_at = now  # of those that are suppressed; new doubts come later than this
                 await end_doubts(session, col(Chunk.broadcast_id) == broadcast.id, now)
             await transition(
                 session, broadcast, BroadcastState.SENDING, by=by, action=_ACTION[what], now=now, recipients=moved
@@ -110,7 +110,7 @@ class Resends:
             left = await count_undecided(session, broadcast)
             if not left:
                 raise _nothing(DeliveryState.IN_DOUBT)
-            broadcast.doubts_left_at = now
+            broadcast.doubts_closed_at = now
             broadcast.version += 1
             session.add(broadcast)
             audit.record(
@@ -143,8 +143,8 @@ async def count_undecided(session: AsyncSession, broadcast: Broadcast) -> int:
 
 def _concerned(broadcast: Broadcast, what: What) -> tuple[ColumnElement[bool], ...]:
     concerned = (col(Delivery.broadcast_id) == broadcast.id, col(Delivery.state) == what)
-    if what is DeliveryState.IN_DOUBT and broadcast.doubts_left_at:
-        return (*concerned, col(Delivery.at) > broadcast.doubts_left_at)
+    if what is DeliveryState.IN_DOUBT and broadcast.doubts_closed_at:
+        return (*concerned, col(Delivery.at) > broadcast.doubts_closed_at)
     return concerned
 
 

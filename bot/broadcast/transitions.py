@@ -44,7 +44,7 @@ async def transition(
     broadcast.version += 1
     if to is BroadcastState.SENDING:
         broadcast.started_at = broadcast.started_at or now
-        broadcast.went_on_at = now
+        broadcast.resumed_at = now
     broadcast.finished_at = now if to in ENDED else None
     session.add(broadcast)
     after = {"state": to, "reasons": broadcast.pause_reasons, **told}

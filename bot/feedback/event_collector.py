@@ -117,7 +117,7 @@ class EventCollector(LeasedPoller[leases.Claim]):
         async with self._db.read() as session:
             mailer = await session.get(Mailer, claim.subject_id)
             last = await _last_sent(session, mailer, self._clock()) if mailer else None
-        if mailer is None or last is None or (route_of(mailer) is FeedbackRoute.NONE and not mailer.heard_at):
+        if mailer is None or last is None or (route_of(mailer) is FeedbackRoute.NONE and not mailer.last_event_at):
             async with self._db.write() as session:
                 await leases.end(session, claim)
             return
@@ -158,7 +158,7 @@ class EventCollector(LeasedPoller[leases.Claim]):
 
 async def _want_judgement(session: AsyncSession, mailer_id: str, now: datetime) -> None:
     """Ask for a check of the mailer's reputation, but not every time: it counts a day's mails."""
-    last = (await session.exec(select(Mailer.rated_at).where(Mailer.id == mailer_id))).first()
+    last = (await session.exec(select(Mailer.reputation_at).where(Mailer.id == mailer_id))).first()
     due_at = max(now, last + _JUDGED_EVERY) if last else now
     await leases.schedule(session, PollKind.REPUTATION, mailer_id, due_at)
 
@@ -171,5 +171,5 @@ async def _last_sent(session: AsyncSession, mailer: Mailer, now: datetime) -> da
     since = now - EVENTS_COME_FOR
     ended = select(Broadcast.finished_at).where(Broadcast.mailer_id == mailer.id, col(Broadcast.finished_at) > since)
     last = (await session.exec(ended.order_by(col(Broadcast.finished_at).desc()).limit(1))).first()
-    tested = mailer.tested_at if is_awaited(mailer) else None
-    return max(filter(None, (last, tested, mailer.unheard_since)), default=None)
+    tested = mailer.probed_at if is_awaited(mailer) else None
+    return max(filter(None, (last, tested, mailer.missing_events_since)), default=None)

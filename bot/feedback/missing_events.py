@@ -22,7 +22,7 @@ async def detect_missing_events(session: AsyncSession, mailer_id: str, now: date
     """Open the incident if enough mails went out, long enough ago, and no event has come since."""
     mailer = await session.get(Mailer, mailer_id, with_for_update=True)
     until = now - EVENTS_COME_WITHIN
-    if mailer is None or mailer.unheard or mailer.access is not Access.OK or heard_since(mailer, until):
+    if mailer is None or mailer.missing_events or mailer.access is not Access.OK or heard_since(mailer, until):
         return
     taken = (
         select(col(Delivery.at))
@@ -30,7 +30,7 @@ async def detect_missing_events(session: AsyncSession, mailer_id: str, now: date
         .where(
             Broadcast.mailer_id == mailer.id,
             Delivery.state == DeliveryState.SENT,
-            col(Delivery.at) > (mailer.heard_at or mailer.connected_at),
+            col(Delivery.at) > (mailer.last_event_at or mailer.connected_at),
             col(Delivery.at) <= until,
         )
         .limit(_COUNTED)

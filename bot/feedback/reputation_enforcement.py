@@ -25,7 +25,7 @@ async def enforce(db: Database, mailer_id: str, now: datetime) -> None:
         for broadcast in await _running(session, mailer_id):
             own = await _rates(session, col(Delivery.broadcast_id) == broadcast.id, *_since(broadcast))
             culprit = own if own.must_stop else lately
-            if own.must_stop or (lately.must_stop and broadcast.judged_from is None):
+            if own.must_stop or (lately.must_stop and broadcast.reputation_from is None):
                 broadcast.error = f"{culprit.in_words()}."
                 await transition(
                     session,
@@ -41,7 +41,7 @@ async def enforce(db: Database, mailer_id: str, now: datetime) -> None:
         if mailer is None:
             return
         mailer.sent_lately, mailer.bounced_lately = lately.sent, lately.bounces
-        mailer.complained_lately, mailer.rated_at = lately.complaints, now
+        mailer.complained_lately, mailer.reputation_at = lately.complaints, now
         session.add(mailer)
         await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), now)
 
@@ -58,7 +58,7 @@ async def _running(session: AsyncSession, mailer_id: str) -> list[Broadcast]:
 
 def _since(broadcast: Broadcast) -> tuple[Any, ...]:
     """After a person resumed it in spite of the numbers, only later events count."""
-    return (col(Delivery.at) > broadcast.judged_from,) if broadcast.judged_from else ()
+    return (col(Delivery.at) > broadcast.reputation_from,) if broadcast.reputation_from else ()
 
 
 async def _rates(session: AsyncSession, *where: Any) -> Rates:

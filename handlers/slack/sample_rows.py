@@ -111,7 +111,7 @@ def sample_broadcast() -> Broadcast:
         confirmed_by=SOMEBODY,
         start_at=AT,
         started_at=AT,
-        went_on_at=AT,
+        resumed_at=AT,
     )
 
 

@@ -32,7 +32,7 @@ async def hears(world: World) -> None:
     """The simulator is mailed, its event comes, and what follows from that is done."""
     await world.does_its_chores(60)
     await world.does_its_chores(60)
-    assert (await the_mailer(world)).heard_at
+    assert (await the_mailer(world)).last_event_at
 
 
 async def has_adopted(world: World) -> None:

@@ -120,7 +120,7 @@ async def test_whoever_is_not_sns_gets_the_same_bytes_whatever_the_connection(wo
 
     assert answers == [answers[0]] * len(answers)
     assert answers[0][:2] == (403, b"")
-    assert (await the_mailer(world)).heard_at is None
+    assert (await the_mailer(world)).last_event_at is None
 
 
 @OVER_HTTP

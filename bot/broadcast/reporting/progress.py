@@ -63,9 +63,9 @@ async def _counts(session: AsyncSession, broadcast: Broadcast) -> dict[DeliveryS
 
 
 async def _rate(session: AsyncSession, broadcast: Broadcast, now: datetime) -> float:
-    if broadcast.went_on_at is None:
+    if broadcast.resumed_at is None:
         return 0.0
-    since = max(broadcast.went_on_at, now - _RATE_WINDOW)
+    since = max(broadcast.resumed_at, now - _RATE_WINDOW)
     lately = (Chunk.broadcast_id == broadcast.id, col(Chunk.called_at) >= since)
     called = (await session.exec(select(func.sum(Chunk.size)).where(*lately))).one() or 0
     return float(called) / max(1.0, (now - since).total_seconds())

@@ -19,25 +19,25 @@ _OFTEN_ENOUGH: Final = timedelta(seconds=10)
 
 async def event_received(db: Database, mailer: Mailer, now: datetime) -> None:
     """Write down that an event came. After a silence AWS's own list tells what was missed."""
-    if mailer.heard_at and now - mailer.heard_at < _OFTEN_ENOUGH and not mailer.unheard:
+    if mailer.last_event_at and now - mailer.last_event_at < _OFTEN_ENOUGH and not mailer.missing_events:
         return
     async with db.write() as session:
         row = await session.get(Mailer, mailer.id, with_for_update=True)
         if row is None:
             return
-        if row.heard_at is None or row.unheard:
+        if row.last_event_at is None or row.missing_events:
             await leases.schedule(session, PollKind.FORWARDING, row.id, now)
-        row.heard_at, row.self_tests = now, 0
+        row.last_event_at, row.unanswered_probes = now, 0
         session.add(row)
-        if row.unheard:
-            row.unheard, row.unheard_since = 0, None
+        if row.missing_events:
+            row.missing_events, row.missing_events_since = 0, None
             await reconcile_incidents(session, row, await managed_of(session, row.id), now)
             await leases.schedule(session, PollKind.SUPPRESSIONS, row.id, now)
 
 
 async def report_missing_events(session: AsyncSession, row: Mailer, mails: int, since: datetime, now: datetime) -> None:
     """Write down that nothing came of so many mails. The mailer's row is locked."""
-    row.unheard, row.unheard_since = mails, since
+    row.missing_events, row.missing_events_since = mails, since
     session.add(row)
     await reconcile_incidents(session, row, await managed_of(session, row.id), now)
     await leases.schedule(session, PollKind.FORWARDING, row.id, now)
@@ -45,7 +45,7 @@ async def report_missing_events(session: AsyncSession, row: Mailer, mails: int, 
 
 async def schedule_probe(session: AsyncSession, row: Mailer, at: datetime) -> None:
     """Have the simulator mailed again. The mailer's row is locked."""
-    row.tested_at, row.self_tests = None, 0
+    row.probed_at, row.unanswered_probes = None, 0
     session.add(row)
     await leases.schedule(session, PollKind.SELF_TEST, row.id, at)
 

@@ -42,15 +42,15 @@ class FeedbackProbe:
 
     async def __call__(self, claim: leases.Claim, mailer: Mailer) -> None:
         now = self._clock()
-        tested_at = mailer.tested_at
-        if route_of(mailer) is FeedbackRoute.NONE or (tested_at and heard_since(mailer, tested_at)):
+        probed_at = mailer.probed_at
+        if route_of(mailer) is FeedbackRoute.NONE or (probed_at and heard_since(mailer, probed_at)):
             async with self._db.write() as session:
                 await leases.end(session, claim)
-        elif tested_at and now - tested_at < EVENTS_COME_WITHIN:
-            await self._again(claim, tested_at + EVENTS_COME_WITHIN)
+        elif probed_at and now - probed_at < EVENTS_COME_WITHIN:
+            await self._again(claim, probed_at + EVENTS_COME_WITHIN)
         elif now < mailer.connected_at + QUEUE_SETTLES:
             await self._again(claim, mailer.connected_at + QUEUE_SETTLES)
-        elif mailer.self_tests >= TRIES:
+        elif mailer.unanswered_probes >= TRIES:
             await self._give_up(claim, now)
         elif mailer.access is not Access.OK or mailer.sending not in _MAY_SEND:
             await self._again(claim, now + _LATER)
@@ -80,15 +80,15 @@ class FeedbackProbe:
         async with self._db.write() as writing:
             row = await writing.get(Mailer, mailer.id, with_for_update=True)
             if row is not None and await leases.finish(writing, claim, now + EVENTS_COME_WITHIN):
-                row.tested_at, row.self_tests = now, row.self_tests + 1
+                row.probed_at, row.unanswered_probes = now, row.unanswered_probes + 1
                 writing.add(row)
                 await leases.schedule(writing, PollKind.FEEDBACK, row.id, now)
 
     async def _give_up(self, claim: leases.Claim, now: datetime) -> None:
         async with self._db.write() as session:
             row = await session.get(Mailer, claim.subject_id, with_for_update=True)
-            if row is not None and row.tested_at and await leases.end(session, claim):
-                await report_missing_events(session, row, row.self_tests, row.tested_at, now)
+            if row is not None and row.probed_at and await leases.end(session, claim):
+                await report_missing_events(session, row, row.unanswered_probes, row.probed_at, now)
 
     async def _again(self, claim: leases.Claim, at: datetime) -> None:
         async with self._db.write() as session:

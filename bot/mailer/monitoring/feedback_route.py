@@ -28,7 +28,7 @@ def route_of(mailer: Mailer) -> FeedbackRoute:
 
 def events_arrive(mailer: Mailer) -> bool:
     """Whether SES events have arrived and are not known to have stopped."""
-    return route_of(mailer) is not FeedbackRoute.NONE and mailer.heard_at is not None and not mailer.unheard
+    return route_of(mailer) is not FeedbackRoute.NONE and mailer.last_event_at is not None and not mailer.missing_events
 
 
 def is_being_set_up(mailer: Mailer) -> bool:
@@ -38,8 +38,8 @@ def is_being_set_up(mailer: Mailer) -> bool:
 
 def is_awaited(mailer: Mailer) -> bool:
     """Whether the simulator was mailed and no event has come since."""
-    return mailer.tested_at is not None and not heard_since(mailer, mailer.tested_at)
+    return mailer.probed_at is not None and not heard_since(mailer, mailer.probed_at)
 
 
 def heard_since(mailer: Mailer, at: datetime) -> bool:
-    return mailer.heard_at is not None and mailer.heard_at >= at
+    return mailer.last_event_at is not None and mailer.last_event_at >= at

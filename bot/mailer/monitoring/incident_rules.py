@@ -88,8 +88,12 @@ def _of_reputation(rates: Rates) -> _Found:
 
 
 def _of_events(mailer: Mailer) -> _Found:
-    if mailer.unheard and mailer.unheard_since:
-        detail = {"count": mailer.unheard, "since": mailer.unheard_since.isoformat(), "way": route_of(mailer).value}
+    if mailer.missing_events and mailer.missing_events_since:
+        detail = {
+            "count": mailer.missing_events,
+            "since": mailer.missing_events_since.isoformat(),
+            "way": route_of(mailer).value,
+        }
         yield (IncidentKind.EVENTS_MISSING, ""), Condition(detail)
 
 

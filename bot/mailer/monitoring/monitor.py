@@ -209,7 +209,7 @@ class Monitor(LeasedPoller[_Due]):
                 await leases.schedule(session, PollKind.ACCOUNT, mailer.id, self._clock())
             before = route_of(mailer)
             apply_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
-            if mailer.unheard or route_of(mailer) is not before:
+            if mailer.missing_events or route_of(mailer) is not before:
                 await schedule_probe(session, mailer, self._clock() + QUEUE_SETTLES)
             for job in (PollKind.FORWARDING, PollKind.SENDER_RULES):
                 await leases.schedule(session, job, mailer.id, self._clock())

@@ -80,6 +80,6 @@ class Rates:
 
 def rates_of(mailer: Mailer, now: datetime) -> Rates:
     """Return the mailer's rates over its last 24 hours; none where nothing was heard in that time."""
-    if mailer.rated_at is None or now - mailer.rated_at > WINDOW:
+    if mailer.reputation_at is None or now - mailer.reputation_at > WINDOW:
         return Rates()
     return Rates(mailer.sent_lately, mailer.bounced_lately, mailer.complained_lately)

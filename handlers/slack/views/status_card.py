@@ -117,7 +117,7 @@ def _access(mailer: Mailer) -> str:
 def _feedback(mailer: Mailer) -> str:
     """Whether bounces and complaints are seen."""
     way = route_of(mailer)
-    if mailer.unheard:
+    if mailer.missing_events:
         return ":x: SES tells nothing of the mails it took: bounces and complaints are not seen"
     if way is FeedbackRoute.NONE and is_being_set_up(mailer):
         return (
@@ -125,10 +125,10 @@ def _feedback(mailer: Mailer) -> str:
         )
     if way is FeedbackRoute.NONE:
         return ":warning: Not set up: the policy has no SQS, so bounces and complaints are not seen"
-    if mailer.heard_at:
-        return f":white_check_mark: Works, by {_WAYS[way]}: the last event came {when(mailer.heard_at)}"
-    if mailer.tested_at:
-        return f":hourglass_flowing_sand: No event yet: the SES simulator was mailed {when(mailer.tested_at)}"
+    if mailer.last_event_at:
+        return f":white_check_mark: Works, by {_WAYS[way]}: the last event came {when(mailer.last_event_at)}"
+    if mailer.probed_at:
+        return f":hourglass_flowing_sand: No event yet: the SES simulator was mailed {when(mailer.probed_at)}"
     return ":white_circle: No event yet: it is tested as soon as an identity is verified"
 
 

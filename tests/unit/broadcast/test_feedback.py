@@ -350,7 +350,7 @@ async def test_what_ses_did_not_take_or_has_told_of_is_not_missed(sent: Sent, st
 
 
 async def test_one_event_since_is_enough(sent: Sent, clock: Clock) -> None:
-    await sent.store(2 * ENOUGH, S.SENT, heard_at=clock() + SECOND)
+    await sent.store(2 * ENOUGH, S.SENT, last_event_at=clock() + SECOND)
     sent.clock.advance(3600)
     assert await sent.listens() == []
 
