@@ -69,7 +69,7 @@ _CONNECT, _RECONNECT = "Connect Amazon SES", "Reconnect Amazon SES"
 
 def samples() -> Samples:
     """Build them."""
-    return Samples(modals=_modals(), homes={"home.dashboard": _dashboard()}, messages=_messages())
+    return Samples(modals=_modals(), homes={"home.dashboard_view": _dashboard()}, messages=_messages())
 
 
 def _modals() -> dict[str, View]:
@@ -79,33 +79,35 @@ def _modals() -> dict[str, View]:
     token = ApiToken(team_id=REF.team_id, name="CI", token_hash="", created_by=SOMEBODY, created_at=AT)
     findings = [RecordCheck(record, Found.MISSING) for record in records_of(sample_identity(), "eu-west-1")]
     return {
-        "alerts.checking_events": alerts.checking_events(),
+        "alerts.checking_events_page": alerts.checking_events_page(),
         "api_tokens.tokens_page": api_tokens.tokens_page(
             sample_team(), [token], None, public_url="https://mailroom.example.com"
         ),
-        "audiences.saved_audiences": audiences.saved_audiences(REF.team_id, [sample_audience()]),
-        "blocks.waiting": blocks.waiting(_CONNECT, "Asking AWS …"),
-        "connect.checking": connect.checking(_CONNECT, sample_report().steps),
-        "connect.connected": connect.connected(_CONNECT, sample_mailer(), sample_report(), REF),
+        "audiences.saved_audiences_page": audiences.saved_audiences_page(REF.team_id, [sample_audience()]),
+        "blocks.waiting_page": blocks.waiting_page(_CONNECT, "Asking AWS …"),
+        "connect.checking_page": connect.checking_page(_CONNECT, sample_report().steps),
+        "connect.connected_page": connect.connected_page(_CONNECT, sample_mailer(), sample_report(), REF),
         "connect.delete_form": connect.delete_form(
             REF, sample_team(), sample_mailer(), [sample_identity()], [sample_broadcast()]
         ),
-        "connect.deleted": connect.deleted(["topic mailroom-0"]),
+        "connect.deleted_page": connect.deleted_page(["topic mailroom-0"]),
         "identities.add_form": identities.add_form(REF),
-        "identities.checked": identities.checked(sample_identity(), findings),
+        "identities.check_result_page": identities.check_result_page(sample_identity(), findings),
         "identity_recovery.replace_form": identity_recovery.replace_form(REF, sample_identity(), moves=True, asks=True),
-        "identity_recovery.replaced": identity_recovery.replaced("example.org", sample_identity(), sample_mailer()),
+        "identity_recovery.replaced_page": identity_recovery.replaced_page(
+            "example.org", sample_identity(), sample_mailer()
+        ),
         "production_access.production_form": production_access.production_form(REF),
-        "reports.on_its_way": reports.on_its_way("Resend failed"),
+        "reports.resending_page": reports.resending_page("Resend failed"),
         "reports.resend_form": reports.resend_form(REF, sample_resend()),
         "reports.send_again_form": reports.send_again_form(REF, sample_resend()),
-        "confirmations.confirmation": confirmations.confirmation(sample_prepared(), REF, one_click=True),
-        "confirmations.confirmed": confirmations.confirmed(30, scheduled=False),
-        "drafts.saved": drafts.saved(sample_broadcast()),
-        "confirmations.not_read_again": confirmations.not_read_again(
+        "confirmations.confirmation_form": confirmations.confirmation_form(sample_prepared(), REF, one_click=True),
+        "confirmations.confirmed_page": confirmations.confirmed_page(30, scheduled=False),
+        "drafts.draft_saved_page": drafts.draft_saved_page(sample_broadcast()),
+        "confirmations.not_read_again_page": confirmations.not_read_again_page(
             sample_broadcast(), BotError(SlackCode.FILE_UNREADABLE, "It is gone.")
         ),
-        "compose.test_sent": compose.test_sent(2),
+        "compose.test_sent_page": compose.test_sent_page(2),
         "compose.choose_file_form": compose.choose_file_form(
             REF, {"F0000000001": "june.csv", "F0000000002": "july.csv"}
         ),
@@ -123,19 +125,19 @@ def _modals() -> dict[str, View]:
         "mail_me_one.mail_me_one_form": mail_me_one.mail_me_one_form(
             REF, [Offered(Why.LONGEST, 1, "ann@example.com")], send_to="me@example.com"
         ),
-        "preview.preview_link": preview.preview_link("https://mailroom.example.com/p/x", LINK_LIVES),
-        "preview.preview_sent": preview.preview_sent(sent=True),
-        "sender_rules.sender_rules": sender_rules.sender_rules(sample_sender_rules(), REF),
-        "status_card.looked": status_card.looked(sample_overview()),
+        "preview.preview_link_page": preview.preview_link_page("https://mailroom.example.com/p/x", LINK_LIVES),
+        "preview.preview_sent_page": preview.preview_sent_page(sent=True),
+        "sender_rules.sender_rules_page": sender_rules.sender_rules_page(sample_sender_rules(), REF),
+        "status_card.check_result_page": status_card.check_result_page(sample_overview()),
         "team_settings.admins_form": team_settings.admins_form(REF, []),
-        "team_settings.admins_saved": team_settings.admins_saved({SOMEBODY}, set()),
+        "team_settings.admins_saved_page": team_settings.admins_saved_page({SOMEBODY}, set()),
         "team_settings.settings_form": team_settings.settings_form(REF, TeamSettings.of(sample_team())),
-        "team_settings.settings_saved": team_settings.settings_saved(),
+        "team_settings.settings_saved_page": team_settings.settings_saved_page(),
     }
 
 
 def _dashboard() -> View:
-    return home.dashboard([Standing(sample_overview(), sample_broadcast())], 0, one_click=True)
+    return home.dashboard_view([Standing(sample_overview(), sample_broadcast())], 0, one_click=True)
 
 
 def _messages() -> dict[str, Message]:
@@ -143,42 +145,48 @@ def _messages() -> dict[str, Message]:
     audit = Audit(team_id=REF.team_id, at=AT, actor=SOMEBODY, action="mailer.connect")
     page = ReportPage([sample_progress()], 0, 1)
     said = {
-        "alerts.gone": alerts.gone(),
-        "alerts.stranded": alerts.stranded("news", [sample_incident(IncidentKind.ACCESS_LOST)]),
-        "broadcast_message.progress": broadcast_message.progress(sample_progress()),
-        "blocks.refusal": blocks.refusal(BotError(TeamCode.NOT_FOUND, "It is not there any more.", "Look at /mailer.")),
-        "blocks.said": blocks.said("Nothing was changed."),
-        "connect.already": connect.already(mailer, REF),
-        "audit_log.history": audit_log.history(History([audit], {}, {})),
-        "identities.added": identities.added(identity, records_of(identity, mailer.region)),
-        "identities.replaced": identities.replaced(identity),
-        "identities.superseded": identities.superseded(identity),
-        "identity_recovery.retried": identity_recovery.retried(RetryOutcome(identity, again=True)),
-        "identity_recovery.too_late": identity_recovery.too_late(StaleActionError("Somebody was faster.", SOMEBODY)),
-        "notices.account_shared": notices.account_shared(mailer, sample_team(), [sample_team()]),
-        "notices.applied": notices.applied(),
-        "notices.connected": notices.connected(mailer),
-        "notices.deleted": notices.deleted(),
-        "notices.granted": notices.granted(mailer),
-        "notices.identity_verified": notices.identity_verified(identity, mailer),
-        "notices.reconnected": notices.reconnected(mailer, [sample_broadcast()]),
-        "notices.shared": notices.shared(),
-        "reports.broadcasts_page": reports.broadcasts_page(REF.team_id, page, replaces=False),
-        "drafts.draft_list": drafts.draft_list([(sample_broadcast(), sample_audience())], 1),
-        "drafts.discarded": drafts.discarded(sample_broadcast()),
-        "drafts.ends_soon": drafts.ends_soon(sample_broadcast()),
-        "reports.list_asked": reports.list_asked(),
-        "reports.list_comes": reports.list_comes(sample_broadcast(), 20_000, AT),
-        "compose.audience_is_read": compose.audience_is_read(REF, sample_audience()),
-        "confirmations.draft_waits": confirmations.draft_waits(sample_prepared(), REF),
-        "status_card.card": status_card.card(sample_overview()),
-        "status_card.help_text": status_card.help_text("/mailer", [("connect", "connects an AWS account")]),
-        "status_card.not_ready": status_card.not_ready(sample_overview()),
+        "alerts.mailer_deleted_message": alerts.mailer_deleted_message(),
+        "alerts.unreachable_channel_message": alerts.unreachable_channel_message(
+            "news", [sample_incident(IncidentKind.ACCESS_LOST)]
+        ),
+        "broadcast_message.progress_message": broadcast_message.progress_message(sample_progress()),
+        "blocks.error_message": blocks.error_message(
+            BotError(TeamCode.NOT_FOUND, "It is not there any more.", "Look at /mailer.")
+        ),
+        "blocks.text_message": blocks.text_message("Nothing was changed."),
+        "connect.already_connected_message": connect.already_connected_message(mailer, REF),
+        "audit_log.history_message": audit_log.history_message(History([audit], {}, {})),
+        "identities.identity_message": identities.identity_message(identity, records_of(identity, mailer.region)),
+        "identities.replaced_message": identities.replaced_message(identity),
+        "identities.superseded_message": identities.superseded_message(identity),
+        "identity_recovery.retried_message": identity_recovery.retried_message(RetryOutcome(identity, again=True)),
+        "identity_recovery.too_late_message": identity_recovery.too_late_message(
+            StaleActionError("Somebody was faster.", SOMEBODY)
+        ),
+        "notices.account_shared_message": notices.account_shared_message(mailer, sample_team(), [sample_team()]),
+        "notices.production_requested_message": notices.production_requested_message(),
+        "notices.connected_message": notices.connected_message(mailer),
+        "notices.mailer_deleted_message": notices.mailer_deleted_message(),
+        "notices.production_granted_message": notices.production_granted_message(mailer),
+        "notices.identity_verified_message": notices.identity_verified_message(identity, mailer),
+        "notices.reconnected_message": notices.reconnected_message(mailer, [sample_broadcast()]),
+        "notices.channel_shared_message": notices.channel_shared_message(),
+        "reports.broadcasts_message": reports.broadcasts_message(REF.team_id, page, replaces=False),
+        "drafts.drafts_message": drafts.drafts_message([(sample_broadcast(), sample_audience())], 1),
+        "drafts.discarded_message": drafts.discarded_message(sample_broadcast()),
+        "drafts.ends_soon_message": drafts.ends_soon_message(sample_broadcast()),
+        "reports.export_requested_message": reports.export_requested_message(),
+        "reports.export_message": reports.export_message(sample_broadcast(), 20_000, AT),
+        "compose.audience_read_message": compose.audience_read_message(REF, sample_audience()),
+        "confirmations.draft_waits_message": confirmations.draft_waits_message(sample_prepared(), REF),
+        "status_card.status_message": status_card.status_message(sample_overview()),
+        "status_card.help_message": status_card.help_message("/mailer", [("connect", "connects an AWS account")]),
+        "status_card.not_ready_message": status_card.not_ready_message(sample_overview()),
     }
     for kind in IncidentKind:
         said |= {
-            f"alerts.alert, {kind}": alerts.alert(sample_incident(kind)),
-            f"alerts.over, {kind}": alerts.over(sample_incident(kind)),
-            f"alerts.reminder, {kind}": alerts.reminder(sample_incident(kind)),
+            f"alerts.alert_message, {kind}": alerts.alert_message(sample_incident(kind)),
+            f"alerts.resolved_message, {kind}": alerts.resolved_message(sample_incident(kind)),
+            f"alerts.reminder_message, {kind}": alerts.reminder_message(sample_incident(kind)),
         }
     return said

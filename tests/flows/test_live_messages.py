@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, redraw
 from handlers.slack.outbound.notifier import EDITS, LEASE, PROGRESS_EDITS, UNDER_WAY, Notifier
-from handlers.slack.views.blocks import Message, said
+from handlers.slack.views.blocks import Message, text_message
 from storage.models import Outbox, Team
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.faults import Fault
@@ -17,7 +17,7 @@ from tests.playground.slack.faults import Fault
 
 def notifier_of(world: World, text: Callable[[Outbox], str]) -> Notifier:
     async def draw(_session: AsyncSession, row: Outbox) -> Message:
-        return said(text(row))
+        return text_message(text(row))
 
     return Notifier(world.bot.db, world.clock, world.bot.slack.bolt.client, draw)
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from bot.teams.settings import History
-from handlers.slack.views.audit_log import WORDED, history
+from handlers.slack.views.audit_log import WORDED, history_message
 from storage.audit import Action
 from storage.models import Audit
 
@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 def told(action: str, *, actor: str = "U1", tokens: dict[str, str] | None = None, **row: Any) -> str:
     """Return the line without its time."""
     one = Audit(team_id="t", at=NOW, actor=actor, action=action, **row)
-    message = history(History([one], {"b1": "Spring"}, tokens or {}))
+    message = history_message(History([one], {"b1": "Spring"}, tokens or {}))
     return str(message.payload()["blocks"][1]["text"]["text"]).split(" · ", maxsplit=1)[1]
 
 

@@ -9,7 +9,7 @@ from bot.errors import BotError
 from handlers.slack.dispatch.authorization import Authorizer, Permission
 from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.responder import unexpected
-from handlers.slack.views.blocks import home, refusal
+from handlers.slack.views.blocks import error_message, home
 
 Show = Callable[[Interaction, AsyncWebClient], Awaitable[View]]
 
@@ -29,6 +29,6 @@ class Publisher:
             await self._guard.authorize(client, at, None, Permission.SEE)
             return await self._show(at, client)
         except BotError as error:
-            return home(refusal(error).blocks)
+            return home(error_message(error).blocks)
         except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
             return home(unexpected(error).blocks)

@@ -42,7 +42,7 @@ from handlers.slack.dispatch.registration import (
 )
 from handlers.slack.dispatch.responder import ProgressView, Responder, unexpected, whisper
 from handlers.slack.text import esc
-from handlers.slack.views.blocks import Message, Modal, Reply, refusal, waiting
+from handlers.slack.views.blocks import Message, Modal, Reply, error_message, waiting_page
 from storage import leases
 from storage.database import Database
 from storage.models import Team
@@ -179,7 +179,7 @@ class Listeners:
         except BotError as error:
             log.warning("a click was refused: %s", error)
             if response_url := body.get("response_url"):
-                await whisper(str(response_url), refusal(error))
+                await whisper(str(response_url), error_message(error))
             return
         if not at.view_id or (body.get("view") or {}).get("type") != "modal":
             await self._open(at, client, permission, handler, opens)
@@ -192,7 +192,7 @@ class Listeners:
             await answers.click(task.result(), body["view"])
             return
         shown.at(at.view_id)
-        await shown.draw(waiting(title, what))
+        await shown.draw(waiting_page(title, what))
         await answers.update(await task, view_id=at.view_id, title=title)
 
     async def _open(
@@ -205,7 +205,7 @@ class Listeners:
         if task.done():
             await answers.open(task.result())
             return
-        view_id = await answers.open(Modal(waiting(opens, "One moment…")))
+        view_id = await answers.open(Modal(waiting_page(opens, "One moment…")))
         if view_id:
             shown.at(view_id)
         reply = await task
@@ -223,13 +223,13 @@ class Listeners:
             await ack(response_action="errors", errors={result.field: result.text})
             return
         if form.slow or not task.done():
-            await ack(response_action="update", view=waiting(title, form.waiting))
+            await ack(response_action="update", view=waiting_page(title, form.waiting))
             self._start(self._late(task, at, client, form, shown))
             return
         match result:
             case BotError() as error:  # about no field: the form again, with what was typed
                 redrawn = await self._redraw(error, at, client, form)
-                await ack(response_action="update", view=redrawn or Responder.as_view(refusal(error), title))
+                await ack(response_action="update", view=redrawn or Responder.as_view(error_message(error), title))
             case Modal(view=view):
                 await ack(response_action="update", view=view)
             case Message() as message:
@@ -245,11 +245,11 @@ class Listeners:
         form: Form,
         shown: ProgressView,
     ) -> None:
-        await shown.begin(waiting(shown.title, form.waiting), at.view_hash)
+        await shown.begin(waiting_page(shown.title, form.waiting), at.view_hash)
         result = await task
         if isinstance(result, BotError):
             redrawn = await self._redraw(result, at, client, form)
-            result = Modal(redrawn, otherwise=esc(result.text)) if redrawn else refusal(result)
+            result = Modal(redrawn, otherwise=esc(result.text)) if redrawn else error_message(result)
         await Responder(client, at, self._teams).update(result, view_id=at.view_id, title=shown.title)
 
     async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:
@@ -265,7 +265,7 @@ class Listeners:
         self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: ProgressView
     ) -> Reply:
         result = await self._attempt(at, client, permission, handler, shown)
-        return refusal(result) if isinstance(result, BotError) else result
+        return error_message(result) if isinstance(result, BotError) else result
 
     async def _attempt(
         self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: ProgressView

@@ -18,21 +18,21 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.teams.directory import Teams
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.dispatch.interaction import Body, Interaction
-from handlers.slack.views.blocks import Message, Modal, Reply, page, said, waiting
+from handlers.slack.views.blocks import Message, Modal, Reply, page, text_message, waiting_page
 from handlers.slack.views.rich_text import in_plain_text
 
 log = logging.getLogger(__name__)
 
 _BETWEEN_LOOKS = 3.0  # seconds between two updates of a waiting view
 _LOOKS, _LOOK_SECONDS = 30, 0.1  # Slack waits for an acknowledgement for 3 s
-_TOO_LATE = said(":hourglass: Slack gave us too little time to open the form. Please try again.")
+_TOO_LATE = text_message(":hourglass: Slack gave us too little time to open the form. Please try again.")
 
 
 def unexpected(error: Exception) -> Message:
     """Give the person a reference to what the log has in full."""
     reference = secrets.token_hex(4)
     log.error("unexpected error, reference %s", reference, exc_info=error)
-    return said(
+    return text_message(
         f":warning: Something went wrong on our side (reference `{reference}`). "
         "Please try again; if it stays, give the reference to whoever runs Mailroom."
     )
@@ -82,7 +82,7 @@ class ProgressView:
         """Show how far it is, at most every few seconds."""
         if self.shown and time.monotonic() >= self._next:
             self._next = time.monotonic() + _BETWEEN_LOOKS
-            await self.draw(waiting(self.title, text))
+            await self.draw(waiting_page(self.title, text))
 
     async def draw(self, view: View) -> None:
         """Draw it again; does nothing once it is closed."""

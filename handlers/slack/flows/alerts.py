@@ -9,9 +9,9 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call
-from handlers.slack.views.alerts import checking_events
+from handlers.slack.views.alerts import checking_events_page
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.status_card import looked
+from handlers.slack.views.status_card import check_result_page
 
 
 class AlertFlow:
@@ -40,8 +40,8 @@ class AlertFlow:
 
     async def check_events(self, call: Call) -> Reply:
         await self._feedback_check.check(call.team, call.at.user_id)
-        return Modal(checking_events())
+        return Modal(checking_events_page())
 
     async def look(self, call: Call) -> Reply:
         await self._monitor.refresh(await self._mailers.require(call.team))
-        return Modal(looked(await self._overviews.get(call.team)))
+        return Modal(check_result_page(await self._overviews.get(call.team)))

@@ -24,7 +24,7 @@ class AudienceFlow:
         listeners.button(ids.Button.REMOVE_AUDIENCE, Permission.SEND, self.remove)
 
     async def open(self, call: Call) -> Reply:
-        return Modal(views.saved_audiences(call.team.id, await self._audiences.saved(call.team)))
+        return Modal(views.saved_audiences_page(call.team.id, await self._audiences.saved(call.team)))
 
     async def remove(self, call: Call) -> Reply:
         await self._audiences.remove(call.team, call.at.ref.record_id, call.at.user_id)

@@ -37,9 +37,9 @@ from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.views import compose as views
 from handlers.slack.views import confirmations
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.drafts import drafts_there_are
-from handlers.slack.views.drafts import saved as without_audience
-from handlers.slack.views.status_card import not_ready
+from handlers.slack.views.drafts import draft_saved_page as without_audience
+from handlers.slack.views.drafts import drafts_hint
+from handlers.slack.views.status_card import not_ready_message
 from storage.models import Audience, Broadcast, Team
 
 Change = Callable[[Team, str, int, str], Awaitable[Broadcast]]
@@ -93,20 +93,20 @@ class BroadcastFlow:
         """Open the form; from the menu of a message with what that says."""
         overview = await self._composer.fresh_overview(call)
         if not overview.answer.allowed:
-            return not_ready(overview)
+            return not_ready_message(overview)
         said = content_of(call.at.message)
         draft = replace(await self._composer.starting_point(call), body=said.body)
         notice = f"A mail cannot have all of this message. Left out: {said.left_out}." if said.left_out else ""
         view = await self._composer.form(call, draft, notice=notice)
         if number := await self._drafts.count(call.team, call.at.user_id):
-            view.blocks = [drafts_there_are(number), *(view.blocks or [])]
+            view.blocks = [drafts_hint(number), *(view.blocks or [])]
         return Modal(view)
 
     async def write_to(self, call: Call) -> Reply:
         """Open the form for an audience whose reader had closed the view that it was to appear in."""
         overview = await self._composer.fresh_overview(call)
         if not overview.answer.allowed:
-            return not_ready(overview)
+            return not_ready_message(overview)
         draft, held = await self._composer.starting_point(call), await self._held(call)
         return Modal(
             await self._composer.form(call, draft, views.Recipients(held=held), notice="" if held else _GONE.text)
@@ -181,7 +181,7 @@ class BroadcastFlow:
                 return await self.confirmation(call, prepared, upload)
         except BotError as error:
             broadcast = await broadcasts.get(call.team, ref.record_id)
-            return Modal(confirmations.not_read_again(broadcast, error), otherwise=error.text)
+            return Modal(confirmations.not_read_again_page(broadcast, error), otherwise=error.text)
 
     async def confirmation(self, call: Call, prepared: Prepared, upload: Upload | None = None) -> Modal:
         """Show a draft to be confirmed; the rows of its upload that do not fit in come in a direct message."""
@@ -189,8 +189,8 @@ class BroadcastFlow:
         if upload and upload.rejects.count > confirmations.REJECTED_SHOWN:
             sent = await send_rejects(self._files, call, upload.rejects)
         ref = ids.Ref(call.team.id, prepared.broadcast.id, prepared.broadcast.version)
-        view = confirmations.confirmation(prepared, ref, one_click=self._one_click, list_sent=sent)
-        return Modal(view, otherwise=confirmations.draft_waits(prepared, ref))
+        view = confirmations.confirmation_form(prepared, ref, one_click=self._one_click, list_sent=sent)
+        return Modal(view, otherwise=confirmations.draft_waits_message(prepared, ref))
 
     async def confirm(self, call: Call) -> Reply:
         ref = call.at.ref
@@ -208,7 +208,9 @@ class BroadcastFlow:
         broadcast = await self._broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
         seconds = (broadcast.start_at - self._clock()).total_seconds() if broadcast.start_at else 0.0
         scheduled = seconds > self._undo_seconds
-        return Modal(confirmations.confirmed(seconds, scheduled=scheduled), otherwise="The broadcast is on its way.")
+        return Modal(
+            confirmations.confirmed_page(seconds, scheduled=scheduled), otherwise="The broadcast is on its way."
+        )
 
     def _changing(self, change: Change) -> Handler:
         """Return a handler that changes the broadcast; its live message shows the effect."""

@@ -59,7 +59,7 @@ class DraftFlow:
     async def page(self, call: Call) -> Reply:
         drafts = self._drafts
         found = await drafts.of(call.team, call.at.user_id, views.SHOWN)
-        return views.draft_list(found, await drafts.count(call.team, call.at.user_id))
+        return views.drafts_message(found, await drafts.count(call.team, call.at.user_id))
 
     async def edit(self, call: Call) -> Reply:
         """Open the form with a draft as it is now; what is scheduled leaves the schedule first."""
@@ -107,7 +107,7 @@ class DraftFlow:
         draft = await self._draft(call)
         require_version(draft, call.team, ref.version, {BroadcastState.DRAFT})
         if draft.audience_id is None:
-            return Modal(views.saved(draft))
+            return Modal(views.draft_saved_page(draft))
         edited = Edited(draft.id, draft.version)
         prepared = await self._broadcasts.check(call.team, call.at.user_id, edited)
         return await self._composing.confirmation(call, prepared)
@@ -116,11 +116,11 @@ class DraftFlow:
         ref = call.at.ref
         check_editor(call, await self._broadcasts.get(call.team, ref.record_id))
         draft = await self._broadcasts.discard(call.team, ref.record_id, ref.version, call.at.user_id)
-        return views.discarded(draft)
+        return views.discarded_message(draft)
 
     async def use_again(self, call: Call) -> Reply:
         copied = await self._drafts.copy(call.team, call.at.ref.record_id, call.at.user_id)
-        return Modal(await self._form(call, copied.draft, notice=views.used_again(copied)))
+        return Modal(await self._form(call, copied.draft, notice=views.used_again_notice(copied)))
 
     async def _draft(self, call: Call) -> Broadcast:
         """Return the draft that a form or a button is about, for somebody who may change it.
@@ -138,7 +138,7 @@ class DraftFlow:
         changes = await self._drafts.changes_since(draft, call.at.ref.version)
         ref = ids.Ref(call.team.id, draft.id, draft.version)
         view = await self._form(call, draft, await named(call), await self._chosen(call, draft))
-        view.blocks = [*views.changed_meanwhile(draft, changes, ref), *(view.blocks or [])]
+        view.blocks = [*views.changed_meanwhile_blocks(draft, changes, ref), *(view.blocks or [])]
         return view
 
     async def _chosen(self, call: Call, draft: Broadcast) -> Recipients:

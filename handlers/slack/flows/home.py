@@ -17,7 +17,7 @@ from bot.teams.directory import Teams
 from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.user_directory import UserDirectory
-from handlers.slack.views.home import dashboard
+from handlers.slack.views.home import dashboard_view
 from storage.models import Team
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Home:
         """Draw the page that was asked for, of the teams whose channel the viewer is in."""
         teams = await self._teams_of(at, client)
         self._remember(at, client, await self._dashboard.marks([team.id for team in teams]))
-        return dashboard(await self._dashboard.of(teams), at.ref.version, one_click=self._one_click)
+        return dashboard_view(await self._dashboard.of(teams), at.ref.version, one_click=self._one_click)
 
     async def tick(self) -> None:
         """Publish again where something of a team that is shown has changed."""

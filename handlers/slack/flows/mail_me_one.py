@@ -10,7 +10,7 @@ from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form
 from handlers.slack.views import mail_me_one as views
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.compose import test_sent
+from handlers.slack.views.compose import test_sent_page
 
 
 class MailMeOneFlow:
@@ -35,7 +35,7 @@ class MailMeOneFlow:
         chosen = values.choice(ids.Input.RECIPIENT)
         seq = await self._mails.seq_of_line(*draft, line) if line else int(chosen) if chosen.isdecimal() else 0
         await self._mails.send(*draft, call.at.user_id, seq, addresses)
-        return Modal(test_sent(len(addresses)), otherwise="The test is on its way.")
+        return Modal(test_sent_page(len(addresses)), otherwise="The test is on its way.")
 
 
 async def _preset(call: Call) -> str:

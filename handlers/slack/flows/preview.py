@@ -16,7 +16,7 @@ from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import Files, Upload
 from handlers.slack.text import esc
 from handlers.slack.views import preview as views
-from handlers.slack.views.blocks import Modal, Reply, said
+from handlers.slack.views.blocks import Modal, Reply, text_message
 from storage.models import Broadcast
 from storage.states import BroadcastState
 
@@ -37,14 +37,14 @@ class PreviewFlow:
         broadcast = await self._broadcasts.get(call.team, ref.record_id)
         require_version(broadcast, call.team, ref.version, {BroadcastState.DRAFT})
         if link := self._previews.link(broadcast):
-            return Modal(views.preview_link(link, LINK_LIVES), above=bool(call.at.view_id))
-        return Modal(views.preview_sent(sent=await self._send_file(call, broadcast)), above=bool(call.at.view_id))
+            return Modal(views.preview_link_page(link, LINK_LIVES), above=bool(call.at.view_id))
+        return Modal(views.preview_sent_page(sent=await self._send_file(call, broadcast)), above=bool(call.at.view_id))
 
     async def _send_file(self, call: Call, broadcast: Broadcast) -> bool:
         """Return whether the person has it; a channel has guests, so it comes in a direct message."""
         preview = await self._previews.of(broadcast)
         upload = Upload("mail.html", "How the mail looks", BytesIO(preview.mail.html.encode()))
-        what = said(f":eyes: How “{esc(preview.mail.subject, 200)}” looks to {esc(preview.address)}.")
+        what = text_message(f":eyes: How “{esc(preview.mail.subject, 200)}” looks to {esc(preview.address)}.")
         try:
             posted = await call.client.chat_postMessage(channel=call.at.user_id, **what.payload())
             await self._files.upload(call.client, upload, str(posted["channel"]), None)

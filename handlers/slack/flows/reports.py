@@ -10,7 +10,7 @@ from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Handler, Subcommand
 from handlers.slack.views import reports as views
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.broadcast_message import progress
+from handlers.slack.views.broadcast_message import progress_message
 from storage.states import DeliveryState
 
 _FAILED: Final = DeliveryState.FAILED
@@ -57,18 +57,18 @@ class ReportFlow:
         async def handler(call: Call) -> Reply:
             ref = call.at.ref
             await self._resends.send(call.team, ref.record_id, ref.version, what, call.at.user_id)
-            return Modal(views.on_its_way(title), otherwise="It goes on: the channel shows how it goes.")
+            return Modal(views.resending_page(title), otherwise="It goes on: the channel shows how it goes.")
 
         return handler
 
     async def get_list(self, call: Call) -> Reply:
         await self._reports.ask_for_list(call.team, call.at.ref.record_id, call.at.user_id)
-        return views.list_asked()
+        return views.export_requested_message()
 
     async def show(self, call: Call) -> Reply:
-        return progress(await self._reports.one(call.team, call.at.ref.record_id))
+        return progress_message(await self._reports.one(call.team, call.at.ref.record_id))
 
     async def page(self, call: Call) -> Reply:
         """Answer the command with the newest, and a click with the page it asks for, in the place of the one before."""
         shown = await self._reports.page(call.team, call.at.ref.version)
-        return views.broadcasts_page(call.team.id, shown, replaces=call.at.kind == "click")
+        return views.broadcasts_message(call.team.id, shown, replaces=call.at.kind == "click")

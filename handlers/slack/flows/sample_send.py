@@ -13,7 +13,7 @@ from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.flows.compose import Composer, hint, named, to_begin_with, typed
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.status_card import not_ready
+from handlers.slack.views.status_card import not_ready_message
 
 _ONLY_BROADCASTS = {Blocker.SANDBOX, Blocker.IN_REVIEW, Blocker.DENIED}
 
@@ -40,7 +40,7 @@ class SendTestFlow:
             return Modal(form, above=True)
         overview = await self._composer.fresh_overview(call)
         if set(overview.answer.blockers) - _ONLY_BROADCASTS:
-            return not_ready(overview, "tests")
+            return not_ready_message(overview, "tests")
         draft = await self._composer.starting_point(call)
         return Modal(views.write_test_form(ids.Ref(call.team.id), draft, to="", hint=hint(overview)))
 
@@ -56,4 +56,4 @@ class SendTestFlow:
     async def send(self, call: Call) -> Reply:
         addresses = parse_addresses(call.at.values.text(ids.Input.TO), field=ids.Input.TO)
         await self._broadcasts.prepare_test(call.team, call.at.user_id, await named(call), addresses)
-        return Modal(views.test_sent(len(addresses)), otherwise="The test is on its way.")
+        return Modal(views.test_sent_page(len(addresses)), otherwise="The test is on its way.")

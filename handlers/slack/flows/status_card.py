@@ -4,7 +4,7 @@ from bot.mailer.readiness.overview import Overviews
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.registration import Call, Subcommand
 from handlers.slack.views.blocks import Reply
-from handlers.slack.views.status_card import card, help_text
+from handlers.slack.views.status_card import help_message, status_message
 
 
 class StatusFlow:
@@ -17,7 +17,7 @@ class StatusFlow:
 
     async def show(self, call: Call) -> Reply:
         overview = await self._overviews.get(call.team)
-        return card(overview, one_click=bool(self._public_url))
+        return status_message(overview, one_click=bool(self._public_url))
 
 
 def help_word(command: str, words: list[Subcommand]) -> Subcommand:
@@ -26,6 +26,6 @@ def help_word(command: str, words: list[Subcommand]) -> Subcommand:
 
     async def handler(call: Call) -> Reply:
         first = call.at.words[0] if call.at.words else ""
-        return help_text(command, listed, unknown="" if first.lower() in {"", "help"} else first)
+        return help_message(command, listed, unknown="" if first.lower() in {"", "help"} else first)
 
     return Subcommand("help", "this list", Permission.SEE, handler)

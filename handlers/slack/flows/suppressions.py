@@ -5,7 +5,7 @@ from bot.suppression.suppression_list import Suppressions
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.registration import Call, Subcommand
 from handlers.slack.text import esc
-from handlers.slack.views.blocks import Reply, said
+from handlers.slack.views.blocks import Reply, text_message
 
 
 class SuppressionFlow:
@@ -26,5 +26,5 @@ class SuppressionFlow:
         address = parse_address(" ".join(call.at.words[1:]))
         new = await self._suppressions.add(call.team, address, call.at.user_id)
         if not new:
-            return said(f":information_source: {esc(address)} was suppressed already.")
-        return said(f":white_check_mark: {esc(address)} is never mailed again from this channel.")
+            return text_message(f":information_source: {esc(address)} was suppressed already.")
+        return text_message(f":white_check_mark: {esc(address)} is never mailed again from this channel.")

@@ -14,7 +14,7 @@ from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.views import team_settings as views
-from handlers.slack.views.audit_log import history
+from handlers.slack.views.audit_log import history_message
 from handlers.slack.views.blocks import Modal, Reply
 
 SHOWN = 20
@@ -57,7 +57,7 @@ class TeamSettingsFlow:
             new, gone = await self._rules.appoint(call.team, users, call.at.ref.version, call.at.user_id)
         except ChangedMeanwhileError as error:
             return Modal(await self._admins(call, notice=error.text))
-        return Modal(views.admins_saved(new, gone), otherwise="The team admins were saved.")
+        return Modal(views.admins_saved_page(new, gone), otherwise="The team admins were saved.")
 
     async def open_settings(self, call: Call) -> Reply:
         settings = TeamSettings.of(call.team)
@@ -73,10 +73,10 @@ class TeamSettingsFlow:
             await self._rules.save(call.team, typed, call.at.ref.version, call.at.user_id)
         except ChangedMeanwhileError as error:
             return Modal(views.settings_form(ids.Ref(call.team.id, version=now.mark), now, notice=error.text))
-        return Modal(views.settings_saved(), otherwise="The settings were saved.")
+        return Modal(views.settings_saved_page(), otherwise="The settings were saved.")
 
     async def audit(self, call: Call) -> Reply:
-        return history(await self._rules.history(call.team, SHOWN))
+        return history_message(await self._rules.history(call.team, SHOWN))
 
     async def _admins(self, call: Call, notice: str = "") -> View:
         appointed = await self._rules.admins(call.team)

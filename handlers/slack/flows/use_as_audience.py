@@ -22,7 +22,7 @@ from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.confirmations import REJECTED_SHOWN
-from handlers.slack.views.status_card import not_ready
+from handlers.slack.views.status_card import not_ready_message
 from storage.models import Audience
 
 _ENDINGS = (".csv", ".txt", ".tsv", ".gz")
@@ -43,7 +43,7 @@ class UseAsAudienceFlow:
         """Read the file of the message, or ask which."""
         overview = await self._composer.fresh_overview(call)
         if not overview.answer.allowed:
-            return not_ready(overview)
+            return not_ready_message(overview)
         names = _names(call.at.message)
         if not names:
             raise _NO_FILE
@@ -64,7 +64,7 @@ class UseAsAudienceFlow:
             if upload.rejects.count > REJECTED_SHOWN:
                 await send_rejects(self._files, call, upload.rejects)
         return Modal(
-            await self._form(call, held), otherwise=views.audience_is_read(ids.Ref(call.team.id, held.id), held)
+            await self._form(call, held), otherwise=views.audience_read_message(ids.Ref(call.team.id, held.id), held)
         )
 
     async def _form(self, call: Call, held: Audience) -> View:

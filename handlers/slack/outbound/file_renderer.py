@@ -63,7 +63,7 @@ class FileRenderer:
             f"recipients-{now:%Y-%m-%d-%H%M}.csv",
             "Recipients",
             content,
-            comment=reports.list_comes(broadcast, rows, now),
+            comment=reports.export_message(broadcast, rows, now),
         )
 
     async def _chart(self, broadcast: Broadcast) -> Upload | None:

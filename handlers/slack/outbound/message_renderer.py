@@ -11,8 +11,8 @@ from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identities.dns_records import records_of
 from handlers.slack.views import alerts, notices
 from handlers.slack.views.blocks import Message
-from handlers.slack.views.broadcast_message import progress as draw_progress
-from handlers.slack.views.drafts import ends_soon
+from handlers.slack.views.broadcast_message import progress_message as draw_progress
+from handlers.slack.views.drafts import ends_soon_message
 from handlers.slack.views.mailer import identities
 from storage.models import Identity, Incident, Mailer, Outbox, Team
 from storage.states import BroadcastState, IdentityState, IncidentKind, IncidentState
@@ -27,9 +27,9 @@ class MessageRenderer:
         kind = Notice(row.kind)
         match kind:
             case Notice.SHARED:
-                return notices.shared()
+                return notices.channel_shared_message()
             case Notice.DELETED:
-                return notices.deleted()
+                return notices.mailer_deleted_message()
             case Notice.BROADCAST | Notice.DRAFT_ENDS:
                 return await self._broadcast(session, kind, row)
             case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
@@ -45,22 +45,22 @@ class MessageRenderer:
             return None
         if kind is Notice.BROADCAST:
             return draw_progress(progress)
-        return ends_soon(progress.broadcast) if progress.broadcast.state is BroadcastState.DRAFT else None
+        return ends_soon_message(progress.broadcast) if progress.broadcast.state is BroadcastState.DRAFT else None
 
     @staticmethod
     async def _account(session: AsyncSession, kind: Notice, mailer: Mailer) -> Message | None:
         match kind:
             case Notice.CONNECTED:
-                return notices.connected(mailer)
+                return notices.connected_message(mailer)
             case Notice.RECONNECTED:
-                return notices.reconnected(mailer, await held_for_access(session, mailer))
+                return notices.reconnected_message(mailer, await held_for_access(session, mailer))
             case Notice.ACCOUNT_SHARED:
                 team = await session.get_one(Team, mailer.team_id)
-                return notices.account_shared(mailer, team, await sharing(session, mailer))
+                return notices.account_shared_message(mailer, team, await sharing(session, mailer))
             case Notice.APPLIED:
-                return notices.applied()
+                return notices.production_requested_message()
             case Notice.GRANTED:
-                return notices.granted(mailer)
+                return notices.production_granted_message(mailer)
         return None
 
     @staticmethod
@@ -68,16 +68,16 @@ class MessageRenderer:
         if kind is Notice.CHANNEL_GONE:
             team = await session.get_one(Team, message.record_id)
             wrong = await open_incidents(session, team.id)
-            return alerts.stranded(team.name, wrong) if wrong and not team.reachable else None
+            return alerts.unreachable_channel_message(team.name, wrong) if wrong and not team.reachable else None
         incident = await session.get(Incident, message.record_id)
         if incident is None:
-            return alerts.gone() if message.ts else None
+            return alerts.mailer_deleted_message() if message.ts else None
         match kind:
             case Notice.ALERT:
-                return alerts.alert(incident)
+                return alerts.alert_message(incident)
             case Notice.ALERT_OVER:
-                return alerts.over(incident) if await _is_news(session, incident) else None
-        return alerts.reminder(incident) if incident.state is IncidentState.OPEN else None
+                return alerts.resolved_message(incident) if await _is_news(session, incident) else None
+        return alerts.reminder_message(incident) if incident.state is IncidentState.OPEN else None
 
     @staticmethod
     async def _identity(session: AsyncSession, kind: Notice, message: Outbox) -> Message | None:
@@ -89,12 +89,12 @@ class MessageRenderer:
             return None
         row, mailer = pair
         if kind is Notice.IDENTITY_REPLACED:
-            return identities.replaced(row)
+            return identities.replaced_message(row)
         if kind is Notice.IDENTITY_VERIFIED:
-            return notices.identity_verified(row, mailer)
+            return notices.identity_verified_message(row, mailer)
         if not message.key.endswith(f":{row.attempt}"):
-            return identities.superseded(row)
-        return identities.added(row, records_of(row, mailer.region))
+            return identities.superseded_message(row)
+        return identities.identity_message(row, records_of(row, mailer.region))
 
 
 async def _is_news(session: AsyncSession, incident: Incident) -> bool:

@@ -11,14 +11,14 @@ from bot.broadcast.audience.rejected_rows import RejectedRows
 from bot.wording import count
 from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import Files, Upload
-from handlers.slack.views.blocks import said
+from handlers.slack.views.blocks import text_message
 
 log = logging.getLogger(__name__)
 
 
 async def send_rejects(files: Files, call: Call, rejects: RejectedRows) -> bool:
     """Return whether the person has them. They are kept nowhere: who does not get them now uploads again."""
-    what = said(
+    what = text_message(
         f":inbox_tray: {count(rejects.count, 'row')} of your upload were left out; the file names each line and why. "
         "It holds personal data: delete it when you are done."
     )

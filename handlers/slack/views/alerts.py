@@ -36,7 +36,7 @@ def headline(incident: Incident) -> str:
     return f":rotating_light: *{words_of(incident).title}*, since {when(_since(incident))}{by}"
 
 
-def alert(incident: Incident) -> Message:
+def alert_message(incident: Incident) -> Message:
     """The live message."""
     words = words_of(incident)
     if incident.state is IncidentState.RESOLVED:
@@ -53,7 +53,7 @@ def alert(incident: Incident) -> Message:
     )
 
 
-def checking_events() -> View:
+def checking_events_page() -> View:
     """What *Check now* under the alert about missing events answers."""
     return page(
         "Check now",
@@ -67,19 +67,19 @@ def checking_events() -> View:
     )
 
 
-def gone() -> Message:
+def mailer_deleted_message() -> Message:
     """What is left of an alert whose mailer was deleted."""
     text = "This alert is over: the mailer was deleted"
     return Message(text, [section(f":white_check_mark: {text}.")])
 
 
-def over(incident: Incident) -> Message:
+def resolved_message(incident: Incident) -> Message:
     """The reply under the alert when it has ended."""
     words = words_of(incident)
     return Message(words.over, [section(f":white_check_mark: *{words.over}.* {_length(incident)}.")])
 
 
-def reminder(incident: Incident) -> Message:
+def reminder_message(incident: Incident) -> Message:
     words = words_of(incident)
     lasted = duration(((incident.reminded_at or incident.updated_at) - _since(incident)).total_seconds())
     return Message(
@@ -91,7 +91,7 @@ def reminder(incident: Incident) -> Message:
     )
 
 
-def stranded(channel: str, incidents: Sequence[Incident]) -> Message:
+def unreachable_channel_message(channel: str, incidents: Sequence[Incident]) -> Message:
     """To a person: alerts that the channel cannot be told."""
     lines = "\n".join(headline(incident) for incident in incidents)
     title = f"Mailroom cannot post in #{esc(channel)}"

@@ -15,7 +15,7 @@ from storage.models import Audience
 TITLE = "Saved audiences"
 
 
-def saved_audiences(team_id: str, saved: Sequence[Audience]) -> View:
+def saved_audiences_page(team_id: str, saved: Sequence[Audience]) -> View:
     how = (
         "`/broadcast` offers them, and saves an upload where it is given a name; a name that is taken goes over to it."
     )

@@ -15,7 +15,7 @@ from storage.models import Audit
 ROWS_A_SECTION = 10
 
 
-def history(last: History) -> Message:
+def history_message(last: History) -> Message:
     """What was done last, the newest first."""
     if not last.rows:
         return Message("Nothing was done here yet", [section("Nothing was done here yet.")])

@@ -55,7 +55,7 @@ class Modal:
 
     @property
     def for_the_absent(self) -> Message:
-        return said(self.otherwise) if isinstance(self.otherwise, str) else self.otherwise
+        return text_message(self.otherwise) if isinstance(self.otherwise, str) else self.otherwise
 
 
 Reply = Message | Modal | None
@@ -179,16 +179,16 @@ def home(blocks: Sequence[Block]) -> View:
     return View(type="home", blocks=list(blocks))
 
 
-def waiting(title: str, what: str) -> View:
+def waiting_page(title: str, what: str) -> View:
     """What a modal shows while the answer takes longer than Slack waits."""
     return page(title, [section(f":hourglass_flowing_sand: {esc(what)}")])
 
 
-def said(mrkdwn: str, text: str = "") -> Message:
+def text_message(mrkdwn: str, text: str = "") -> Message:
     """A message of one paragraph."""
     return Message(text or mrkdwn, [section(mrkdwn)])
 
 
-def refusal(error: BotError) -> Message:
+def error_message(error: BotError) -> Message:
     """An error that a person can act on, for that person alone."""
-    return said(f":no_entry: {esc(error.text)}")
+    return text_message(f":no_entry: {esc(error.text)}")

@@ -49,7 +49,7 @@ STATES = {
 _WAITING = {DeliveryState.PENDING, DeliveryState.SENDING}
 
 
-def progress(now: Progress) -> Message:
+def progress_message(now: Progress) -> Message:
     """Draw the broadcast as it stands."""
     broadcast = now.broadcast
     kind = "Test" if broadcast.kind is SendKind.TEST else "Broadcast"
@@ -157,11 +157,11 @@ def _buttons(now: Progress) -> list[ButtonElement]:
         return []
     has_begun = broadcast.started_at is not None
     get_list = [button(ids.Button.GET_LIST, "Get the list", _ref(broadcast))] if has_begun else []
-    again = [use_again(broadcast)] if broadcast.state in ENDED and broadcast.confirmed_by else []
-    return [*steering(now), *get_list, *again]
+    again = [use_again_button(broadcast)] if broadcast.state in ENDED and broadcast.confirmed_by else []
+    return [*control_buttons(now), *get_list, *again]
 
 
-def use_again(broadcast: Broadcast) -> ButtonElement:
+def use_again_button(broadcast: Broadcast) -> ButtonElement:
     return button(ids.Button.USE_AGAIN, "Use again", _ref(broadcast))
 
 
@@ -169,7 +169,7 @@ def resume_button(broadcast: Broadcast) -> ButtonElement:
     return button(ids.Button.RESUME, "Resume", _ref(broadcast), style="primary")
 
 
-def steering(now: Progress) -> list[ButtonElement]:
+def control_buttons(now: Progress) -> list[ButtonElement]:
     """Return what a person can decide about it now."""
     broadcast, ref = now.broadcast, _ref(now.broadcast)
     match broadcast.state:

@@ -165,7 +165,7 @@ def choose_file_form(ref: ids.Ref, names: Mapping[str, str], *, notice: str = ""
     return form(ids.Form.CHOOSE_FILE, AUDIENCE_TITLE, blocks, submit="Next", ref=ref, notice=notice)
 
 
-def audience_is_read(ref: ids.Ref, audience: Audience) -> Message:
+def audience_read_message(ref: ids.Ref, audience: Audience) -> Message:
     """For somebody who closed the waiting view while the file was read."""
     what = f"{esc(audience.file_name, 100)} is read: {count(audience.size, 'address', 'addresses')}."
     write = button(ids.Button.WRITE_TO_AUDIENCE, "New broadcast", ref, style="primary")
@@ -259,7 +259,7 @@ def _saved_audiences(saved: Sequence[Audience], chosen: str) -> list[Block]:
     return [labelled(ids.Input.SAVED_AUDIENCE, "Saved audience", element, hint=hint, optional=True)]
 
 
-def test_sent(addresses: int) -> View:
+def test_sent_page(addresses: int) -> View:
     return page(
         TEST_TITLE,
         [section(f":white_check_mark: The test is on its way to {count(addresses, 'address', 'addresses')}.")],

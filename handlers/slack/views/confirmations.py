@@ -36,7 +36,7 @@ _TICKS = {
 }
 
 
-def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent: bool = False) -> View:
+def confirmation_form(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent: bool = False) -> View:
     """Show the numbers, what was rejected, how it reads, and what it does to the quota; nothing has gone out yet.
 
     `list_sent`: the person has the whole list of what was rejected in a direct message.
@@ -75,7 +75,7 @@ def confirmation(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list_sent
     )
 
 
-def not_read_again(broadcast: Broadcast, error: BotError) -> View:
+def not_read_again_page(broadcast: Broadcast, error: BotError) -> View:
     """Say why a file was not read in another way; a page of its own, since Slack keeps what was chosen in the form."""
     blocks: list[Block] = [section(f":warning: {esc(error.text)}")]
     if broadcast.state is BroadcastState.DRAFT:
@@ -85,13 +85,13 @@ def not_read_again(broadcast: Broadcast, error: BotError) -> View:
     return page(CHECK_TITLE, blocks)
 
 
-def draft_waits(prepared: Prepared, ref: ids.Ref) -> Message:
+def draft_waits_message(prepared: Prepared, ref: ids.Ref) -> Message:
     """For somebody who closed the form while the audience was read."""
     what = f"The audience of “{esc(prepared.broadcast.subject, 200)}” is read. Nothing is sent before you confirm."
     return Message(what, [section(what), buttons(button(ids.Button.CHECK_DRAFT, CHECK_TITLE, ref, style="primary"))])
 
 
-def confirmed(seconds: float, *, scheduled: bool) -> View:
+def confirmed_page(seconds: float, *, scheduled: bool) -> View:
     first = (
         "It is scheduled." if scheduled else f"It starts in {duration(seconds)}; *Undo* is in the channel until then."
     )

@@ -17,8 +17,8 @@ from handlers.slack.views.blocks import (
     context,
     header,
     page,
-    said,
     section,
+    text_message,
     verbatim,
 )
 from handlers.slack.views.confirmations import CHECK_TITLE
@@ -46,9 +46,9 @@ def draft_buttons(ref: ids.Ref) -> list[ButtonElement]:
     ]
 
 
-def draft_list(found: Sequence[tuple[Broadcast, Audience | None]], total: int) -> Message:
+def drafts_message(found: Sequence[tuple[Broadcast, Audience | None]], total: int) -> Message:
     if not found:
-        return said(":memo: You have no drafts: `/broadcast` begins one.")
+        return text_message(":memo: You have no drafts: `/broadcast` begins one.")
     blocks: list[Block] = [header("Drafts")]
     for draft, audience in found:
         ref = ids.Ref(draft.team_id, draft.id, draft.version)
@@ -63,7 +63,7 @@ def draft_list(found: Sequence[tuple[Broadcast, Audience | None]], total: int) -
     return Message("Drafts", blocks)
 
 
-def drafts_there_are(number: int) -> Block:
+def drafts_hint(number: int) -> Block:
     return context(f"You have {count(number, 'draft')}: `/broadcast drafts`.")
 
 
@@ -74,7 +74,7 @@ def audience_in_words(audience: Audience | None) -> str:
     return f"{audience.size:,} from {source}"
 
 
-def saved(draft: Broadcast) -> View:
+def draft_saved_page(draft: Broadcast) -> View:
     """Say what a draft lacks."""
     ref = ids.Ref(draft.team_id, draft.id, draft.version)
     blocks: list[Block] = [
@@ -85,7 +85,7 @@ def saved(draft: Broadcast) -> View:
     return page(CHECK_TITLE, blocks)
 
 
-def changed_meanwhile(draft: Broadcast, changes: Sequence[Change], ref: ids.Ref) -> list[Block]:
+def changed_meanwhile_blocks(draft: Broadcast, changes: Sequence[Change], ref: ids.Ref) -> list[Block]:
     """Say who changed what in a draft since a form was opened, above what was typed in that form."""
     by = dict.fromkeys(actor(change.by) for change in changes)
     names = dict.fromkeys(name for change in changes for name in change.changed)
@@ -101,17 +101,17 @@ def changed_meanwhile(draft: Broadcast, changes: Sequence[Change], ref: ids.Ref)
     ]
 
 
-def discarded(draft: Broadcast) -> Message:
-    return said(f":wastebasket: The draft “{esc(draft.subject, 200)}” was discarded.", text="Discarded")
+def discarded_message(draft: Broadcast) -> Message:
+    return text_message(f":wastebasket: The draft “{esc(draft.subject, 200)}” was discarded.", text="Discarded")
 
 
-def used_again(copied: Copied) -> str:
+def used_again_notice(copied: Copied) -> str:
     """Say how many an audience had then, and has now."""
     now = copied.draft.size
     return f"The saved audience is as it is now: {copied.was:,} then, {now:,} now." if copied.was is not None else ""
 
 
-def ends_soon(draft: Broadcast) -> Message:
+def ends_soon_message(draft: Broadcast) -> Message:
     """Tell the author a day before."""
     ref = ids.Ref(draft.team_id, draft.id, draft.version)
     end = (draft.edited_at or draft.created_at) + LIVES

@@ -12,7 +12,7 @@ from handlers.slack import ids
 from handlers.slack.text import esc, when
 from handlers.slack.views.blocks import button, buttons, context, header, home, section
 from handlers.slack.views.broadcast_message import STATES
-from handlers.slack.views.status_card import card, team_ref
+from handlers.slack.views.status_card import status_message, team_ref
 from storage.models import Broadcast
 from storage.states import Access
 
@@ -26,7 +26,7 @@ _OUT_OF_REACH = {
 }
 
 
-def dashboard(standings: Sequence[Standing], page: int, *, one_click: bool) -> View:
+def dashboard_view(standings: Sequence[Standing], page: int, *, one_click: bool) -> View:
     """Draw one page, the first is 0; one that is not there is the nearest that is."""
     pages = _paged([_entry(one, one_click=one_click) for one in standings])
     if not pages:
@@ -66,7 +66,7 @@ def _entry(standing: Standing, *, one_click: bool) -> list[Block]:
     return [
         DividerBlock(),
         *_warning(standing),
-        *card(standing.overview, one_click=one_click).blocks,
+        *status_message(standing.overview, one_click=one_click).blocks,
         *([buttons(delete)] if lost else []),
         *([context(_last(standing.last_broadcast))] if standing.last_broadcast else []),
     ]

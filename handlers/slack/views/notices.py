@@ -9,7 +9,7 @@ from handlers.slack import ids
 from handlers.slack.text import esc, mention
 from handlers.slack.views.blocks import Message, button, buttons, context, section
 from handlers.slack.views.broadcast_message import resume_button
-from handlers.slack.views.mailer.connect import account, region_label
+from handlers.slack.views.mailer.connect import account_label, region_label
 from handlers.slack.views.status_card import quota
 from storage.models import Broadcast, Identity, Mailer, Team
 from storage.states import Production
@@ -21,14 +21,14 @@ _IN_SANDBOX = (
 )
 
 
-def connected(mailer: Mailer) -> Message:
+def connected_message(mailer: Mailer) -> Message:
     gate = "Production" if mailer.production is Production.GRANTED else "Sandbox"
     ref = ids.Ref(mailer.team_id, mailer.id)
     return Message(
         f"Connected to AWS account {mailer.account_id} in {mailer.region}",
         [
             section(
-                f":white_check_mark: *Connected to AWS account {account(mailer)}*\n"
+                f":white_check_mark: *Connected to AWS account {account_label(mailer)}*\n"
                 f"{esc(region_label(mailer.region))} · {gate}"
             ),
             section(f"*Daily quota*\n{quota(mailer)}"),
@@ -38,7 +38,7 @@ def connected(mailer: Mailer) -> Message:
     )
 
 
-def reconnected(mailer: Mailer, waiting: Sequence[Broadcast]) -> Message:
+def reconnected_message(mailer: Mailer, waiting: Sequence[Broadcast]) -> Message:
     """`waiting` are broadcasts that were held for want of access, which a person lets go on."""
     text = f"Reconnected to AWS account {mailer.account_id}"
     left = len(waiting) - WAITING_SHOWN
@@ -47,7 +47,7 @@ def reconnected(mailer: Mailer, waiting: Sequence[Broadcast]) -> Message:
         text,
         [
             section(
-                f":white_check_mark: *Reconnected to AWS account {account(mailer)}*\n"
+                f":white_check_mark: *Reconnected to AWS account {account_label(mailer)}*\n"
                 "New credentials are in place. Identities, broadcasts and suppressions are as they were."
             ),
             context(f"Reconnected by {mention(mailer.connected_by)}."),
@@ -66,7 +66,7 @@ def _waits(broadcast: Broadcast) -> Sequence[Block]:
     )
 
 
-def identity_verified(row: Identity, mailer: Mailer) -> Message:
+def identity_verified_message(row: Identity, mailer: Mailer) -> Message:
     ref = ids.Ref(mailer.team_id, mailer.id)
     if mailer.production is Production.GRANTED:
         meaning = "You can now send tests and broadcasts from it."
@@ -85,9 +85,9 @@ def identity_verified(row: Identity, mailer: Mailer) -> Message:
     )
 
 
-def account_shared(mailer: Mailer, team: Team, others: Sequence[Team]) -> Message:
+def account_shared_message(mailer: Mailer, team: Team, others: Sequence[Team]) -> Message:
     """Who else uses the account; of a channel that some who read this may not know, no more than that there is one."""
-    where = f"AWS account {account(mailer)} in {mailer.region}"
+    where = f"AWS account {account_label(mailer)} in {mailer.region}"
     if not others:
         alone = f"{where} is no longer used by another channel"
         return Message(alone, [section(f":bust_in_silhouette: {alone}.")])
@@ -111,7 +111,7 @@ def _user(other: Team, team: Team) -> str:
     return "another channel" if other.private or team.shared else f"<#{other.channel_id}>"
 
 
-def applied() -> Message:
+def production_requested_message() -> Message:
     return Message(
         "Applied for production access",
         [
@@ -123,7 +123,7 @@ def applied() -> Message:
     )
 
 
-def granted(mailer: Mailer) -> Message:
+def production_granted_message(mailer: Mailer) -> Message:
     ref = ids.Ref(mailer.team_id, mailer.id)
     return Message(
         "AWS granted production access: broadcasts are open",
@@ -143,7 +143,7 @@ def granted(mailer: Mailer) -> Message:
     )
 
 
-def deleted() -> Message:
+def mailer_deleted_message() -> Message:
     return Message(
         "The mailer of this channel was deleted",
         [
@@ -155,7 +155,7 @@ def deleted() -> Message:
     )
 
 
-def shared() -> Message:
+def channel_shared_message() -> Message:
     return Message(
         "This channel is now shared with another workspace",
         [

@@ -10,7 +10,7 @@ from handlers.slack.views.blocks import context, page, section
 TITLE = "See it"
 
 
-def preview_link(url: str, lives: timedelta) -> View:
+def preview_link_page(url: str, lives: timedelta) -> View:
     return page(
         TITLE,
         [
@@ -23,7 +23,7 @@ def preview_link(url: str, lives: timedelta) -> View:
     )
 
 
-def preview_sent(*, sent: bool) -> View:
+def preview_sent_page(*, sent: bool) -> View:
     says = (
         ":inbox_tray: You have the first recipient's mail as a file, in a direct message: open it in a browser."
         if sent

@@ -14,8 +14,8 @@ from bot.mailer.readiness.explanations import explain
 from bot.wording import count, duration
 from handlers.slack import ids
 from handlers.slack.text import actor, esc, when
-from handlers.slack.views.blocks import Message, button, buttons, context, form, header, page, said, section
-from handlers.slack.views.broadcast_message import STATES, counts_in_words, steering, use_again
+from handlers.slack.views.blocks import Message, button, buttons, context, form, header, page, section, text_message
+from handlers.slack.views.broadcast_message import STATES, control_buttons, counts_in_words, use_again_button
 from storage.models import Broadcast
 
 RESEND_TITLE = "Resend failed"
@@ -41,28 +41,30 @@ def send_again_form(ref: ids.Ref, resend: Resend) -> View:
     )
 
 
-def on_its_way(title: str) -> View:
+def resending_page(title: str) -> View:
     return page(title, [section(":white_check_mark: It goes on. The channel shows how it goes.")])
 
 
-def list_asked() -> Message:
-    return said(
+def export_requested_message() -> Message:
+    return text_message(
         ":inbox_tray: The list of recipients comes to you in a direct message; a long one takes a minute or two."
     )
 
 
-def list_comes(broadcast: Broadcast, rows: int, at: datetime) -> Message:
+def export_message(broadcast: Broadcast, rows: int, at: datetime) -> Message:
     """Say to the person what file follows."""
-    return said(
+    return text_message(
         f":inbox_tray: The list of “{_subject(broadcast)}”, as of {when(at)}: {count(rows, 'recipient')}, one a line, "
         "with state, message ID and error. It holds personal data: delete it when you are done."
     )
 
 
-def broadcasts_page(team_id: str, shown: ReportPage, *, replaces: bool) -> Message:
+def broadcasts_message(team_id: str, shown: ReportPage, *, replaces: bool) -> Message:
     """List some broadcasts, with what can be done about each; `replaces`: in the place of the page before."""
     if not shown.items:
-        return said(":outbox_tray: Nothing was broadcast from this channel yet: `/broadcast` writes the first one.")
+        return text_message(
+            ":outbox_tray: Nothing was broadcast from this channel yet: `/broadcast` writes the first one."
+        )
     where = f", page {shown.number + 1} of {shown.pages}" if shown.pages > 1 else ""
     turning = [
         *([button(ids.Button.NEWER, "Newer", _page(team_id, shown.number - 1))] if shown.number else []),
@@ -113,4 +115,4 @@ def _entry_buttons(item: Progress) -> list[ButtonElement]:
     """Offer to steer it before it is over; what can be done after that stands under its report."""
     broadcast = item.broadcast
     show = button(ids.Button.SHOW, "Show", ids.Ref(broadcast.team_id, broadcast.id, broadcast.version))
-    return [show, *([use_again(broadcast)] if broadcast.state in ENDED else steering(item))]
+    return [show, *([use_again_button(broadcast)] if broadcast.state in ENDED else control_buttons(item))]

@@ -17,7 +17,13 @@ from handlers.slack.text import bar, code, esc, when
 from handlers.slack.views.alerts import headline
 from handlers.slack.views.blocks import Message, button, buttons, context, header, page, section
 from handlers.slack.views.mailer.connect import place
-from handlers.slack.views.mailer.identities import DETAILED_SHOWN, check_button, forwarding_consent, line, mend_buttons
+from handlers.slack.views.mailer.identities import (
+    DETAILED_SHOWN,
+    check_button,
+    forwarding_consent_blocks,
+    identity_line,
+    recovery_buttons,
+)
 from handlers.slack.views.mailer.sender_rules import rules_button
 from storage.models import Mailer
 from storage.states import Access, Production, Sending
@@ -71,7 +77,7 @@ def team_ref(overview: Overview) -> ids.Ref:
     return ids.Ref(overview.team.id, overview.mailer.id if overview.mailer else "", 0)
 
 
-def card(overview: Overview, *, one_click: bool = True) -> Message:
+def status_message(overview: Overview, *, one_click: bool = True) -> Message:
     """The status of the team, and the one next step as a button; `one_click`: recipients can unsubscribe by a link."""
     title = f"Mailroom in #{overview.team.name}"
     if overview.mailer is None:
@@ -98,7 +104,7 @@ def card(overview: Overview, *, one_click: bool = True) -> Message:
             section(f"*Identities*\n{_identities(overview)}", accessory=rules_button(overview.team.id)),
             *_failing(overview),
             *_shaky(overview),
-            *forwarding_consent(mailer, overview.managed),
+            *forwarding_consent_blocks(mailer, overview.managed),
             section(f"*Daily quota*\n{quota(mailer)}"),
             section(f"*Feedback*\n{_feedback(mailer)}"),
             *_missing_optional(mailer),
@@ -139,7 +145,7 @@ def _wrong(overview: Overview) -> list[Block]:
     return [section("\n".join(lines))] if lines else []
 
 
-def looked(overview: Overview) -> View:
+def check_result_page(overview: Overview) -> View:
     """What *Check now* under an alert found: what is wrong as AWS says just now, each with what mends it."""
     well = [section(":white_check_mark: AWS has just been asked: nothing is wrong any more.")]
     left = len(overview.failing) - LISTED
@@ -167,7 +173,7 @@ def quota(mailer: Mailer) -> str:
     )
 
 
-def not_ready(overview: Overview, what: str = "broadcasts") -> Message:
+def not_ready_message(overview: Overview, what: str = "broadcasts") -> Message:
     """C2: what is done, what is missing, and a button for each step that can be taken; `what` was to be sent."""
     title = f"You can't send {what} yet"
     lines = []
@@ -191,7 +197,7 @@ def not_ready(overview: Overview, what: str = "broadcasts") -> Message:
     )
 
 
-def help_text(command: str, words: Iterable[tuple[str, str]], *, unknown: str = "") -> Message:
+def help_message(command: str, words: Iterable[tuple[str, str]], *, unknown: str = "") -> Message:
     """What one can type; `unknown` is the word that was not understood."""
     lines = [f"{code(f'{command} {word}'.strip())}: {esc(text)}" for word, text in words]
     first = f"I don't know the word {code(unknown)}. " if unknown else ""
@@ -202,7 +208,7 @@ def _identities(overview: Overview) -> str:
     apart = (*overview.failing[:DETAILED_SHOWN], *overview.shaky[:DETAILED_SHOWN])
     rows = [row for row in overview.managed if row not in apart]
     others = len(overview.identities) - len(overview.managed)
-    lines = [line(row) for row in rows[:IDENTITIES_SHOWN]]
+    lines = [identity_line(row) for row in rows[:IDENTITIES_SHOWN]]
     if len(rows) > IDENTITIES_SHOWN:
         lines.append(f"and {count(len(rows) - IDENTITIES_SHOWN, 'more identity', 'more identities')}")
     if others:
@@ -212,7 +218,9 @@ def _identities(overview: Overview) -> str:
 
 def _failing(overview: Overview, most: int = DETAILED_SHOWN) -> list[Block]:
     """Each identity that failed, with the buttons that mend it."""
-    return [block for row in overview.failing[:most] for block in (section(f"{line(row)}."), mend_buttons(row))]
+    return [
+        block for row in overview.failing[:most] for block in (section(f"{identity_line(row)}."), recovery_buttons(row))
+    ]
 
 
 def _shaky(overview: Overview) -> list[Block]:
@@ -222,8 +230,8 @@ def _shaky(overview: Overview) -> list[Block]:
         for row in overview.shaky[:DETAILED_SHOWN]
         for block in (
             section(
-                f"{line(row)}, since {when(row.state_since)}. If they stay away AWS takes its verification back: "
-                "*Check now* says which one is missing or wrong."
+                f"{identity_line(row)}, since {when(row.state_since)}. If they stay away AWS takes its verification "
+                "back: *Check now* says which one is missing or wrong."
             ),
             buttons(check_button(row, primary=False)),
         )

@@ -32,7 +32,7 @@ def admins_form(ref: ids.Ref, appointed: Sequence[str], *, notice: str = "") -> 
     )
 
 
-def admins_saved(new: set[str], gone: set[str]) -> View:
+def admins_saved_page(new: set[str], gone: set[str]) -> View:
     lines = [f":white_check_mark: {mention(user)} is a team admin now." for user in sorted(new)]
     lines += [f":wave: {mention(user)} is no team admin any more." for user in sorted(gone)]
     return page(ADMINS_TITLE, [section("\n".join(lines) or "Nothing was changed.")])
@@ -89,7 +89,7 @@ def settings_form(ref: ids.Ref, settings: TeamSettings, *, notice: str = "") -> 
     )
 
 
-def settings_saved() -> View:
+def settings_saved_page() -> View:
     return page(SETTINGS_TITLE, [section(":white_check_mark: Saved. What you send from now on goes by it.")])
 
 

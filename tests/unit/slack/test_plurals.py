@@ -14,5 +14,5 @@ def test_no_sample_has_a_plural_of_one() -> None:
     said = {name: f"{message.text} {message.payload()}" for name, message in shown.messages.items()}
     said |= {name: str(view.to_dict()) for name, view in {**shown.modals, **shown.homes}.items()}
 
-    assert "1 identity" in said["status_card.card"]
+    assert "1 identity" in said["status_card.status_message"]
     assert {name: found for name, text in said.items() if (found := _ONE_OF_MANY.findall(text))} == {}

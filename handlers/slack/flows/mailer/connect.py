@@ -73,7 +73,7 @@ class ConnectFlow:
     async def open(self, call: Call) -> Reply:
         mailer = await self._mailers.get(call.team)
         if mailer is not None:
-            return views.already(mailer, ids.Ref(call.team.id, mailer.id, mailer.version))
+            return views.already_connected_message(mailer, ids.Ref(call.team.id, mailer.id, mailer.version))
         return Modal(_form(ids.Ref(call.team.id), await self._kept(call, "")))
 
     async def reopen(self, call: Call) -> Reply:
@@ -107,7 +107,9 @@ class ConnectFlow:
         try:
             mailer, report = await run(call.team, typed, call.at.user_id, steps.append)
         except AlreadyConnectedError as error:
-            return views.already(error.mailer, ids.Ref(call.team.id, error.mailer.id, error.mailer.version))
+            return views.already_connected_message(
+                error.mailer, ids.Ref(call.team.id, error.mailer.id, error.mailer.version)
+            )
         except AccessRefusedError as error:
             view = _form(call.at.ref, await self._draft(call), report=error.report)
             return Modal(view, otherwise=esc(error.text))
@@ -116,7 +118,7 @@ class ConnectFlow:
             await asyncio.gather(drawing, return_exceptions=True)
         await self._connect_drafts.drop(call.team.id, call.at.user_id)
         done = f"Connected to AWS account {views.place(mailer)}."
-        return Modal(views.connected(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
+        return Modal(views.connected_page(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
 
     async def _seen(self, call: Call) -> Mailer:
         return await self._mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
@@ -184,7 +186,7 @@ class ConnectFlow:
         left = await self._removal.delete(
             call.team, mailer, call.at.user_id, at_aws=call.at.values.ticked(ids.Input.DELETE_AT_AWS)
         )
-        return Modal(views.deleted(left), otherwise="The mailer was deleted.")
+        return Modal(views.deleted_page(left), otherwise="The mailer was deleted.")
 
 
 async def _draw_ticks(waiting: ProgressView, title: str, steps: list[ActionCheck]) -> None:
@@ -194,7 +196,7 @@ async def _draw_ticks(waiting: ProgressView, title: str, steps: list[ActionCheck
         await asyncio.sleep(REDRAW_SECONDS)
         if waiting.shown and len(steps) > drawn:
             drawn = len(steps)
-            await waiting.draw(views.checking(title, steps))
+            await waiting.draw(views.checking_page(title, steps))
 
 
 def _title(ref: ids.Ref) -> str:

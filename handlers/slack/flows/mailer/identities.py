@@ -11,7 +11,7 @@ from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.text import esc
-from handlers.slack.views.blocks import Modal, Reply, page, said, section
+from handlers.slack.views.blocks import Modal, Reply, page, section, text_message
 from handlers.slack.views.mailer import identities as views
 
 
@@ -52,7 +52,7 @@ class IdentityFlow:
         row = await self._identities.add(call.team, call.at.values.text(ids.Input.IDENTITY), call.at.user_id)
         mailer = await self._mailers.require_access(call.team)
         records = records_of(row, mailer.region)
-        message = views.added(row, records)
+        message = views.identity_message(row, records)
         return Modal(
             page(
                 views.ADD_TITLE, [section(f"Added *{esc(row.name)}*; the channel has been told too."), *message.blocks]
@@ -62,8 +62,10 @@ class IdentityFlow:
 
     async def check(self, call: Call) -> Reply:
         checked = await self._identities.check(call.team, call.at.ref.record_id)
-        return Modal(views.checked(checked.identity, checked.findings))
+        return Modal(views.check_result_page(checked.identity, checked.findings))
 
     async def disable_forwarding(self, call: Call) -> Reply:
         row = await self._forwarding.consent(call.team, call.at.ref.record_id, call.at.user_id)
-        return said(f":no_bell: AWS's mails about bounces and complaints of *{esc(row.name)}* are being switched off.")
+        return text_message(
+            f":no_bell: AWS's mails about bounces and complaints of *{esc(row.name)}* are being switched off."
+        )

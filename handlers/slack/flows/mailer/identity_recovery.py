@@ -32,15 +32,15 @@ class IdentityRecoveryFlow:
         try:
             result = await self._identity_recovery.retry(call.team, ref.record_id, ref.version, call.at.user_id)
         except StaleActionError as error:
-            return views.too_late(error)
-        return views.retried(result)
+            return views.too_late_message(error)
+        return views.retried_message(result)
 
     async def open(self, call: Call) -> Reply:
         ref = call.at.ref
         try:
             old = await self._identity_recovery.replaceable(call.team, ref.record_id, ref.version)
         except StaleActionError as error:
-            return views.too_late(error)
+            return views.too_late_message(error)
         return Modal(views.replace_form(ref, old.identity, moves=old.waiting > 0, asks=old.asks))
 
     async def redraw(self, call: Call, notice: str) -> View:
@@ -69,7 +69,7 @@ class IdentityRecoveryFlow:
                 remove=values.ticked(ids.Input.REMOVE_OLD) if ids.Input.REMOVE_OLD in values else None,
             )
         except StaleActionError as error:
-            return views.too_late(error)
+            return views.too_late_message(error)
         mailer = await self._mailers.require(call.team)
         otherwise = f"{esc(new.name)} takes the place of {esc(old.name)}."
-        return Modal(views.replaced(old.name, new, mailer), otherwise=otherwise)
+        return Modal(views.replaced_page(old.name, new, mailer), otherwise=otherwise)

@@ -27,4 +27,4 @@ class SenderRulesFlow:
 
     async def _card(self, call: Call, *, above: bool = False) -> Modal:
         report = await self._sender_rules.look(call.team, views.IDENTITIES_SHOWN)
-        return Modal(views.sender_rules(report, ids.Ref(call.team.id)), above=above)
+        return Modal(views.sender_rules_page(report, ids.Ref(call.team.id)), above=above)

@@ -22,7 +22,7 @@ RECONNECT_TITLE = "Reconnect Amazon SES"
 IDENTITIES_NAMED = 10
 
 
-def checking(title: str, steps: Sequence[ActionCheck]) -> View:
+def checking_page(title: str, steps: Sequence[ActionCheck]) -> View:
     """The form's place while AWS is asked, one tick an answer."""
     return page(
         title,
@@ -30,7 +30,7 @@ def checking(title: str, steps: Sequence[ActionCheck]) -> View:
     )
 
 
-def connected(title: str, mailer: Mailer, report: AccessReport, ref: ids.Ref) -> View:
+def connected_page(title: str, mailer: Mailer, report: AccessReport, ref: ids.Ref) -> View:
     """The whole list of ticks, and the one next step."""
     return page(
         title,
@@ -42,7 +42,7 @@ def connected(title: str, mailer: Mailer, report: AccessReport, ref: ids.Ref) ->
     )
 
 
-def already(mailer: Mailer, ref: ids.Ref) -> Message:
+def already_connected_message(mailer: Mailer, ref: ids.Ref) -> Message:
     """C1: one channel, one mailer."""
     text = "This channel is already connected to an AWS account. One channel has one mailer."
     return Message(
@@ -92,7 +92,7 @@ def delete_form(
     )
 
 
-def deleted(left: Sequence[str]) -> View:
+def deleted_page(left: Sequence[str]) -> View:
     """The mailer is gone; what could not be removed at AWS is named."""
     blocks: list[Block] = [section(":wastebasket: *The mailer was deleted.* This channel can be connected again.")]
     if left:
@@ -101,7 +101,7 @@ def deleted(left: Sequence[str]) -> View:
     return page(DELETE_TITLE, blocks)
 
 
-def account(mailer: Mailer) -> str:
+def account_label(mailer: Mailer) -> str:
     """The account number as AWS prints it: 1111-2222-3333."""
     number = esc(mailer.account_id)
     return "-".join(number[at : at + 4] for at in range(0, len(number), 4))
@@ -109,7 +109,7 @@ def account(mailer: Mailer) -> str:
 
 def place(mailer: Mailer) -> str:
     """Account and region, for people."""
-    return f"{account(mailer)}, {esc(region_label(mailer.region))}"
+    return f"{account_label(mailer)}, {esc(region_label(mailer.region))}"
 
 
 def region_label(region: str) -> str:

@@ -58,13 +58,13 @@ def add_form(ref: ids.Ref, *, typed: str = "", notice: str = "") -> View:
     )
 
 
-def line(row: Identity) -> str:
+def identity_line(row: Identity) -> str:
     """One line about an identity: mark, name, state in words."""
     mark = ":hourglass_flowing_sand:" if row.intent else _MARKS[row.state]
-    return f"{mark} *{esc(row.name)}* {state_words(row)}"
+    return f"{mark} *{esc(row.name)}* {state_label(row)}"
 
 
-def state_words(row: Identity) -> str:
+def state_label(row: Identity) -> str:
     if row.intent:
         return UNDER_WAY[Intent(row.intent)]
     match row.state:
@@ -83,10 +83,10 @@ def state_words(row: Identity) -> str:
     return f"is waiting for verification since {when(since)}; AWS keeps looking until {when(until)}"
 
 
-def added(row: Identity, records: Sequence[Record]) -> Message:
+def identity_message(row: Identity, records: Sequence[Record]) -> Message:
     """The live message about an identity: what to do while it waits, and how it went."""
     if row.state is not IdentityState.PENDING:
-        return Message(f"{row.name}: {row.state}", [section(line(row)), *_origin(row)])
+        return Message(f"{row.name}: {row.state}", [section(identity_line(row)), *_origin(row)])
     if row.kind is IdentityKind.ADDRESS:
         todo: list[Block] = [
             section(
@@ -111,25 +111,25 @@ def added(row: Identity, records: Sequence[Record]) -> Message:
         f"{row.name} was added and waits for verification",
         [
             *todo,
-            context(f"{line(row)}. {_how(row)}."),
+            context(f"{identity_line(row)}. {_how(row)}."),
             buttons(check_button(row)),
         ],
     )
 
 
-def superseded(row: Identity) -> Message:
+def superseded_message(row: Identity) -> Message:
     """What becomes of a live message when the identity was created again, with other DNS records."""
     text = f"The verification of {row.name} was started again"
     return Message(esc(text), [section(f":repeat: {esc(text)}: what to do for it stands in a newer message below.")])
 
 
-def replaced(row: Identity) -> Message:
+def replaced_message(row: Identity) -> Message:
     """What becomes of the messages about an identity that another one has replaced."""
     text = f"{row.replaces} was replaced by {row.name}"
     return Message(esc(text), [section(f":leftwards_arrow_with_hook: {esc(text)}.")])
 
 
-def mend_buttons(row: Identity) -> ActionsBlock:
+def recovery_buttons(row: Identity) -> ActionsBlock:
     """What mends an identity that failed."""
     ref = ids.Ref(row.team_id, row.id, row.version)
     return buttons(
@@ -158,9 +158,9 @@ def _record(record: Record) -> str:
     return "\n".join([*lines, f"Value {code_block(record.target)}"])
 
 
-def checked(row: Identity, findings: Sequence[RecordCheck]) -> View:
+def check_result_page(row: Identity, findings: Sequence[RecordCheck]) -> View:
     """What *Check now* found, for the person who pressed it."""
-    lines: list[Block] = [section(f"{line(row)}.")]
+    lines: list[Block] = [section(f"{identity_line(row)}.")]
     if row.kind is IdentityKind.ADDRESS and row.state is IdentityState.PENDING:
         lines.append(section("AWS still waits for somebody to open the link in its mail. Look in the spam folder too."))
     lines += [_finding(finding) for finding in findings]
@@ -209,7 +209,7 @@ def _how(row: Identity) -> str:
     return f"{how} by {mention(row.added_by)}{place}"
 
 
-def forwarding_consent(mailer: Mailer, managed: Iterable[Identity]) -> list[Block]:
+def forwarding_consent_blocks(mailer: Mailer, managed: Iterable[Identity]) -> list[Block]:
     """Each adopted identity whose mails about bounces a person may let Mailroom switch off."""
     asked = [row for row in managed if needs_consent(mailer, row)]
     return [

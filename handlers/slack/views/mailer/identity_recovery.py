@@ -8,8 +8,8 @@ from bot.mailer.identities.recovery import RetryOutcome
 from bot.mailer.identities.recovery_state import StaleActionError
 from handlers.slack import ids
 from handlers.slack.text import esc, mention
-from handlers.slack.views.blocks import Message, field, form, labelled, page, said, section
-from handlers.slack.views.mailer.identities import added, state_words
+from handlers.slack.views.blocks import Message, field, form, labelled, page, section, text_message
+from handlers.slack.views.mailer.identities import identity_message, state_label
 from storage.models import Identity, Mailer
 
 REPLACE_TITLE = "Replace identity"
@@ -29,7 +29,7 @@ def replace_form(ref: ids.Ref, old: Identity, *, moves: bool, asks: bool, typed:
         ids.Form.REPLACE_IDENTITY,
         REPLACE_TITLE,
         [
-            section(f"*{esc(old.name)}* {state_words(old)}. What do you want to send from instead?"),
+            section(f"*{esc(old.name)}* {state_label(old)}. What do you want to send from instead?"),
             field(
                 ids.Input.IDENTITY,
                 "Email address or domain",
@@ -45,25 +45,25 @@ def replace_form(ref: ids.Ref, old: Identity, *, moves: bool, asks: bool, typed:
     )
 
 
-def retried(result: RetryOutcome) -> Message:
+def retried_message(result: RetryOutcome) -> Message:
     """Answer the person who pressed; the next step is in the channel."""
     name = esc(result.identity.name)
     if not result.again:
-        return said(f":information_source: *{name}* {state_words(result.identity)}, so it was left as it is.")
-    return said(f":repeat: *{name}* was created again at AWS. What to do for it now stands in the channel.")
+        return text_message(f":information_source: *{name}* {state_label(result.identity)}, so it was left as it is.")
+    return text_message(f":repeat: *{name}* was created again at AWS. What to do for it now stands in the channel.")
 
 
-def replaced(old_name: str, new: Identity, mailer: Mailer) -> View:
+def replaced_page(old_name: str, new: Identity, mailer: Mailer) -> View:
     """The identity that waits now, with its DNS records."""
-    message = added(new, records_of(new, mailer.region))
+    message = identity_message(new, records_of(new, mailer.region))
     told = section(f"*{esc(new.name)}* takes the place of *{esc(old_name)}*; the channel has been told too.")
     return page(REPLACE_TITLE, [told, *message.blocks])
 
 
-def too_late(error: StaleActionError) -> Message:
+def too_late_message(error: StaleActionError) -> Message:
     """Somebody was faster, or the button is older than what happened since."""
     who = f" ({mention(error.by)} did it.)" if error.by else ""
-    return said(f":information_source: {esc(error.text)}{who}")
+    return text_message(f":information_source: {esc(error.text)}{who}")
 
 
 def _tick(name: ids.Input, label: str, hint: str) -> Block:

@@ -26,7 +26,7 @@ def rules_button(team_id: str) -> ButtonElement:
     return button(ids.Button.SENDER_RULES, TITLE, ids.Ref(team_id))
 
 
-def sender_rules(report: SenderRulesReport, ref: ids.Ref) -> View:
+def sender_rules_page(report: SenderRulesReport, ref: ids.Ref) -> View:
     blocks: list[Block] = [
         section(
             "What Gmail, Yahoo and Outlook require of whoever mails more than 5,000 of their users in a day. Smaller "
