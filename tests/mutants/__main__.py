@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -118,29 +118,35 @@ async def run(chosen: Sequence[Mutant]) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies = [Copy(Path(folder) / str(number)) for number in range(AT_ONCE)]
-        tests = sorted({mutant.test for mutant in chosen})
-        halves = await asyncio.gather(
-            *(copy.run(tests[at::AT_ONCE]) for at, copy in enumerate(copies) if tests[at::AT_ONCE])
-        )
-        if red := [f"{each}" for half in halves for each in _not_green(half)]:
-            print("not green before anything was changed:", *red, sep="\n  ")
-            return 1
+        red = await _red(copies, sorted({mutant.test for mutant in chosen}))
         waiting = iter(chosen)
-        survivors = await asyncio.gather(*(_judge_all(copy, waiting) for copy in copies))
+        survivors = await asyncio.gather(*(_judge_all(copy, waiting, red) for copy in copies))
     killed = len(chosen) - sum(survivors)
     print(f"mutants: {killed} of {len(chosen)} killed, {time.monotonic() - began:.0f} s")
     return 0 if killed == len(chosen) else 1
 
 
-def _not_green(ended: list[dict[str, str]] | str) -> list[str]:
-    return [ended] if isinstance(ended, str) else [each["test"] for each in ended if each["how"] != "passed"]
+async def _red(copies: Sequence[Copy], tests: Sequence[str]) -> set[str]:
+    """Return those that are not green though nothing was changed, also where they run a second time."""
+    for _ in range(2):
+        parts = [(copy, part) for at, copy in enumerate(copies) if (part := tests[at :: len(copies)])]
+        ended = await asyncio.gather(*(copy.run(part) for copy, part in parts))
+        tests = [test for (_, part), how in zip(parts, ended, strict=True) for test in part if not _is_green(test, how)]
+    return set(tests)
 
 
-async def _judge_all(copy: Copy, waiting: Iterator[Mutant]) -> int:
+def _is_green(test: str, ended: list[dict[str, str]] | str) -> bool:
+    if isinstance(ended, str):
+        return False
+    of_it = [each["how"] for each in ended if each["test"].partition("[")[0] == test]
+    return bool(of_it) and set(of_it) == {"passed"}
+
+
+async def _judge_all(copy: Copy, waiting: Iterator[Mutant], red: Collection[str]) -> int:
     """Judge one after the other as long as there are any; return how many were not killed."""
     survivors = 0
     for mutant in waiting:
-        why = await copy.judge(mutant)
+        why = "its test is not green without it" if mutant.test in red else await copy.judge(mutant)
         survivors += bool(why)
         print(f"  {'killed' if not why else 'ALIVE '} {mutant.row:>8}  {mutant.file}  {why}", flush=True)
     return survivors

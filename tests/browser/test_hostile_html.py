@@ -1,0 +1,107 @@
+"""What is left of a hostile HTML file asks the net for nothing, in a real browser that nothing holds back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from html import escape
+from typing import Literal
+
+import pytest
+from aiohttp import web
+from playwright.async_api import Browser
+
+from bot.broadcast.content.html_sanitizer import sanitize
+from tests.browser.hostile_html import LOADS, WAITS, Hostile, hostile
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+MANY, MANY_LONG, AT_ONCE = 500, 5_000, 100
+SECONDS = 20
+EMPTY = {"style": "text/css", "script": "text/javascript", "image": "image/svg+xml"}
+
+
+class Sink:
+    """A server that notes which numbers it is asked for; it also hands out the pages that show the documents."""
+
+    def __init__(self) -> None:
+        self.asked: set[int] = set()
+        self._more = asyncio.Event()
+        self.pages: list[str] = []
+        self.url = ""
+
+    def of(self, number: int) -> str:
+        return f"{self.url}/asked/{number}/x"
+
+    async def wait(self) -> None:
+        """Wait until it is asked once more."""
+        self._more.clear()
+        await self._more.wait()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["Sink"]:
+        app = web.Application()
+        app.router.add_route("*", "/asked/{number}{rest:.*}", self._note)
+        app.router.add_get("/page/{number}", self._page)
+        app.router.add_get("/nothing", self._nothing)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    async def _note(self, request: web.Request) -> web.Response:
+        self.asked.add(int(request.match_info["number"]))
+        self._more.set()
+        kind = EMPTY.get(request.headers.get("Sec-Fetch-Dest", ""), "text/plain")
+        return web.Response(body=b"", content_type=kind, headers={"Access-Control-Allow-Origin": "*"})
+
+    async def _page(self, request: web.Request) -> web.Response:
+        return web.Response(text=self.pages[int(request.match_info["number"])], content_type="text/html")
+
+    async def _nothing(self, _request: web.Request) -> web.Response:
+        raise web.HTTPNotFound
+
+
+async def show(
+    browser: Browser, sink: Sink, documents: Sequence[str], *, until: Literal["commit", "networkidle"]
+) -> None:
+    """Show each document in a frame of its own, without a sandbox or a policy."""
+    sink.pages = [
+        "<!doctype html>" + "".join(f'<iframe srcdoc="{escape(one)}"></iframe>' for one in documents[at : at + AT_ONCE])
+        for at in range(0, len(documents), AT_ONCE)
+    ]
+    for number in range(len(sink.pages)):
+        page = await browser.new_page()
+        await page.goto(f"{sink.url}/page/{number}", wait_until=until, timeout=SECONDS * 1000)
+
+
+def made(sink: Sink, config: pytest.Config) -> list[Hostile]:
+    return hostile(MANY_LONG if config.getoption("--long") else MANY, sink.of)
+
+
+async def test_what_is_left_of_a_hostile_document_asks_for_nothing(
+    browser: Browser, pytestconfig: pytest.Config
+) -> None:
+    async with Sink().serving() as sink:
+        documents = made(sink, pytestconfig)
+        left = [sanitize(each.document.encode())[0] for each in documents]
+
+        await show(browser, sink, left, until="networkidle")
+
+        assert [(documents[number].document, left[number]) for number in sorted(sink.asked)] == []
+
+
+async def test_as_it_is_each_way_asks_for_something_or_is_listed_as_one_that_waits(browser: Browser) -> None:
+    async with Sink().serving() as sink:
+        documents = hostile(len(LOADS) + len(WAITS), sink.of)
+
+        await show(browser, sink, [each.document for each in documents], until="commit")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS):
+                while len(sink.asked) < len(LOADS):
+                    await sink.wait()
+
+        assert [each.way for number, each in enumerate(documents) if number not in sink.asked] == [*WAITS]
