@@ -15,6 +15,7 @@ from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.drafts import Drafts
 from bot.broadcast.identity_dependents import IdentityDependents
 from bot.broadcast.mail_me_one import MailMeOne
+from bot.broadcast.missing_values import MissingValues
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.preview import Previews
 from bot.broadcast.reporting.history import Reports
@@ -151,6 +152,7 @@ class Services:
             public_url=settings.public_url,
         )
         self.mail_me_one = MailMeOne(db, now, self.broadcasts)
+        self.missing_values = MissingValues(db, self.broadcasts)
         self.previews = Previews(db, now, self.link_keys, self.public_url)
         self.audiences = Audiences(db, now)
         self.drafts = Drafts(db, now)

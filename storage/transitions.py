@@ -43,7 +43,12 @@ _B, _C, _D, _I, _A = BroadcastState, ChunkState, DeliveryState, IdentityState, I
 
 BROADCAST: Final = (
     _transition(_B.DRAFT, _B.SCHEDULED, _SENDERS, "*Send now*, *Schedule*, *Send a test*, `POST /broadcasts`"),
-    _transition(_B.DRAFT, _B.CANCELLED, f"{_SENDERS}, {_MAILROOM}", "*Discard*; nobody has changed it for 30 days"),
+    _transition(
+        _B.DRAFT,
+        _B.CANCELLED,
+        f"its editors, team admins, {_MAILROOM}",
+        "*Discard*; nobody has changed it for 30 days",
+    ),
     _transition(
         {_B.SCHEDULED, _B.PAUSED}, _B.DRAFT, _SENDERS, "*Undo*, *Edit*: before it has begun; its deliveries are deleted"
     ),

@@ -6,16 +6,16 @@ from datetime import datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice, announce
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.draft import Addresses, Draft, compile_draft
 from bot.broadcast.pauses import pause
+from bot.broadcast.transitions import tell_channel
 from bot.mailer.readiness.facts import covering, fact_of
 from storage import audit
 from storage.models import Broadcast, Identity, Team
 from storage.states import BroadcastState, PauseReason, SendKind
 
-_WAITING = (BroadcastState.SCHEDULED, BroadcastState.PAUSED)
+_WAITING = (BroadcastState.DRAFT, BroadcastState.SCHEDULED, BroadcastState.PAUSED)
 
 
 class IdentityDependents:
@@ -56,7 +56,7 @@ class IdentityDependents:
             old = CompiledMessage.from_json(broadcast.template)
             typed = Draft(after, broadcast.reply_to, broadcast.subject, broadcast.preheader, broadcast.body)
             addresses = Addresses(after, broadcast.reply_to)
-            fixed = compile_draft(team, typed, addresses, broadcast.kind, old.columns, old.public_url)
+            fixed = compile_draft(team, typed, addresses, broadcast.kind, old.columns or None, old.public_url)
             broadcast.from_address, broadcast.template = after, fixed.to_json()
             broadcast.version += 1
             session.add(broadcast)
@@ -70,11 +70,12 @@ class IdentityDependents:
                 before={"from": before},
                 after={"from": after},
             )
-            await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now)
+            await tell_channel(session, broadcast, now)
 
     async def pause(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
-        """Have them wait for a person."""
-        free = (each for each in broadcasts if PauseReason.IDENTITY not in each.pause_reasons)
+        """Have them wait for a person, as a draft does anyhow."""
+        begun = (each for each in broadcasts if each.state is not BroadcastState.DRAFT)
+        free = (each for each in begun if PauseReason.IDENTITY not in each.pause_reasons)
         await pause(session, free, PauseReason.IDENTITY, now)
 
 

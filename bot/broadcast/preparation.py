@@ -15,12 +15,13 @@ from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
 from bot.broadcast.content.message import CompiledMessage
-from bot.broadcast.content.warnings import gaps, mail_remarks, price_unknown, remarks
+from bot.broadcast.content.warnings import gaps, mail_remarks, price_unknown, remarks, sent_lately
 from bot.broadcast.controls import BroadcastControls, require_version
 from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft, sample
 from bot.broadcast.draft_store import lock_team, put_draft
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
+from bot.broadcast.sent_lately import sent_ago
 from bot.errors import BotError
 from bot.ses.prices import price
 from storage.database import Database
@@ -248,6 +249,7 @@ class Preparation(BroadcastControls):
             suppressed = await count_suppressed(session, audience)
             fixed = CompiledMessage.from_json(broadcast.template)
             first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
+            sent = await sent_ago(session, broadcast, audience, self._clock())
         size = max(1, audience.toward_quota - suppressed)
         mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size)
         cost = price(mailer.pricing_plan, mailer.region, audience.size - suppressed)
@@ -260,6 +262,7 @@ class Preparation(BroadcastControls):
             *gaps(fixed.message, audience.columns, audience.empty_values, audience.size),
             *remarks(*typed, fixed.message, audience.columns, largest),
             *mail_remarks(broadcast.body, (sample.subject for sample in samples), team.postal_address),
+            *([sent_lately(sent)] if sent else []),
             *([price_unknown()] if cost is None else []),
         ]
         return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer, cost)

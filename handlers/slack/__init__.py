@@ -17,6 +17,7 @@ from handlers.slack.flows.mailer.identities import IdentityFlow
 from handlers.slack.flows.mailer.identity_recovery import IdentityRecoveryFlow
 from handlers.slack.flows.mailer.production_access import ProductionAccessFlow
 from handlers.slack.flows.mailer.sender_rules import SenderRulesFlow
+from handlers.slack.flows.missing_values import MissingValuesFlow
 from handlers.slack.flows.preview import PreviewFlow
 from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
@@ -84,6 +85,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         AlertFlow(services.incidents, services.feedback_check, services.monitor, mailers, overviews),
         SenderRulesFlow(services.sender_rules),
         MailMeOneFlow(services.mail_me_one),
+        MissingValuesFlow(services.missing_values, files),
         PreviewFlow(broadcasts=services.broadcasts, previews=services.previews, files=files),
         UseAsAudienceFlow(composer=composer, broadcasts=services.broadcasts, files=files),
     ):

@@ -26,6 +26,7 @@ class Button(StrEnum):
     CHECK_DRAFT = "broadcast:draft:check"
     MAIL_ME_ONE = "broadcast:draft:mail_one"
     SEE_IT = "broadcast:draft:see"
+    SHOW_MISSING = "broadcast:draft:list_missing"
     EDIT = "broadcast:draft:edit"
     BACK = "broadcast:draft:back"
     DISCARD = "broadcast:draft:discard"

@@ -212,8 +212,19 @@ async def test_of_how_many_a_field_has_no_value_is_said_where_nothing_takes_its_
 
     modal = await world.composes(csv, subject="News for {{first_name}}", message="Hello {{first_name}}, {{town|you}}")
 
-    assert "299 of 300 have no first_name: nothing stands in its place. {{first_name|…}} has a fallback." in modal.text
-    assert "have no town" not in modal.text
+    assert "299 of 300 have no first_name; their mail reads “News for”. {{first_name|…}} has a fallback." in modal.text
+    assert "no town" not in modal.text
+    await modal.press("Show them")
+    await world.settle()
+    assert "You have them as a CSV, in a direct message." in (await world.bob.modal("Show them")).text
+    await world.bob.sees(world.bob.dm, "299 recipients of your audience without a value that the message uses")
+    (message,) = [each for each in world.slack.messages(world.bob.dm) if each.files]
+    lines = message.files[0].content.decode("utf-8-sig").splitlines()
+    assert (len(lines), lines[:2], lines[-1]) == (
+        300,
+        ["line,address,missing", "2,r0@a.test,first_name"],
+        "300,r298@a.test,first_name",
+    )
 
 
 # By the API

@@ -6,6 +6,8 @@ from sqlmodel import col, func, select
 
 from storage.models import Audit, Broadcast, Delivery
 from storage.states import BroadcastState
+from tests.flows.program import Program
+from tests.flows.test_api_sending import create
 from tests.flows.world import AUDIENCE, BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
@@ -186,13 +188,19 @@ async def test_the_draft_of_somebody_else_is_not_touched(world: World) -> None:
     await world.composes()
     mine = await world.asks(world.bob, "/broadcast drafts", "Spring news")
     stored = await world.everything_stored()
-    mine.message.shown_to = None  # as if she had it
+    mine.message.shown_to = None  # as if they had it
+    cyd = world.slack.person("Cyd", role="member")
+    world.news.members.add(cyd.id)
 
     for label in ("Edit", "Check and send", "Discard"):
-        await pressed(world, mine, label, who=world.ada)
+        await pressed(world, mine, label, who=cyd)
 
-    await world.ada.sees(world.news, "This draft is somebody else's")
+    await cyd.sees(world.news, "This draft is somebody else's")
     assert await world.everything_stored() == stored
+    for label in ("Edit", "Discard"):  # an admin
+        await pressed(world, mine, label, who=world.ada)
+    await world.ada.sees(world.news, "This draft is somebody else's")
+    assert await actions(world) == ["discard"]
 
 
 @BOTH_DATABASES
@@ -229,6 +237,38 @@ async def test_who_saves_second_sees_what_the_other_changed_and_loses_nothing_ty
     assert bobs.value("Subject") == "Ada's again"
 
 
+async def test_a_file_chosen_in_a_form_that_is_drawn_for_a_conflict_is_asked_for_again(world: World) -> None:
+    await world.is_open()
+    message = await world.confirms(await world.composes())
+    await pressed(world, message, "Undo")
+    await pressed(world, message, "Edit")
+    await pressed(world, message, "Edit", who=world.ada)
+    bobs, adas = await world.bob.modal(FORM), await world.ada.modal(FORM)
+    adas.fill("Subject", "Ada's news")
+    await submitted(world, adas)
+    await pressed(world, bobs, "Choose another")
+    bobs.fill("Audience CSV", ("three.csv", THREE))
+
+    await submitted(world, bobs)
+
+    assert "@Ada changed the subject since you opened this form" in bobs.text
+    assert "Choose your files again: Slack does not keep them." in bobs.text
+
+
+async def test_the_same_subject_to_the_same_audience_within_a_day_is_said(world: World) -> None:
+    await world.is_open()
+    await world.confirms(await world.composes())
+    await world.passes(UNDO_SECONDS)
+    await world.passes(3 * 3_600)
+    said = "The same subject went to the same audience 3 hours ago."
+
+    assert said in (await world.composes()).text
+    for other in (await world.composes(subject="Summer news"), await world.composes(THREE)):
+        assert "The same subject went" not in other.text
+    world.clock.advance(22 * 3_600)
+    assert "The same subject went" not in (await world.composes()).text
+
+
 async def test_one_that_was_sent_is_used_again_with_its_saved_audience_as_it_is_now(world: World) -> None:
     await world.is_open()
     await world.confirms(await world.composes(save_as="Customers", reply_to="office@acme.test"))
@@ -244,6 +284,7 @@ async def test_one_that_was_sent_is_used_again_with_its_saved_audience_as_it_is_
     assert (form.value("Subject"), form.value("Reply-to")) == ("Spring news", "office@acme.test")
     await submitted(world, form)
     assert "3 recipients will get “Spring news”" in form.text
+    assert "The same subject went to the same audience" in form.text
 
 
 async def test_a_draft_that_nobody_changes_is_discarded_after_a_notice_a_day_before(world: World) -> None:
@@ -261,3 +302,19 @@ async def test_a_draft_that_nobody_changes_is_discarded_after_a_notice_a_day_bef
     await world.bot.housekeeping.purge()
     assert (await actions(world)) == ["expire"]
     await world.asks(world.bob, "/broadcast drafts", "You have no drafts")
+
+
+@OVER_HTTP
+async def test_of_a_programs_draft_that_ends_the_channel_hears(world: World, program: Program) -> None:
+    await world.is_open()
+    await create(program)
+    await world.settle()
+    await pressed(world, await world.bob.sees(world.news, "Spring news"), "Undo")
+
+    for days in (28.5, 1):
+        world.clock.advance(days * 86_400)
+        await world.bot.housekeeping.purge()
+    await world.says_what_it_has_to()
+
+    notice = await world.ada.sees(world.news, "The draft “Spring news” goes")
+    assert notice.buttons == ["Edit", "Check and send", "Discard"]

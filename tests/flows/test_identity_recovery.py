@@ -55,7 +55,7 @@ async def replaces(world: World, failed: Seen, name: str, *, who: Person | None 
     return modal
 
 
-MOVE = "Move scheduled broadcasts to the new identity"
+MOVE = "Move scheduled broadcasts and drafts to the new identity"
 REMOVE = "Remove the old identity at AWS, too"
 
 
@@ -439,6 +439,19 @@ async def test_scheduled_broadcasts_move_when_the_person_ticks_it(world: World) 
     assert mail.sender == "hello@acme.example"
     assert "send a mail to hello@acme.example" in str(mail.text), "the way out goes to the new address, too"
     assert "acme.test" not in str(mail.text)
+
+
+@OVER_HTTP
+async def test_drafts_get_the_new_sender_when_the_person_ticks_it(world: World) -> None:
+    await world.is_ready()
+    await world.composes()
+    failed = await fails(world)
+
+    await replaces(world, failed, "acme.example", move=True)
+
+    draft = await scheduled(world)
+    assert (draft.state, draft.from_address) == ("draft", "hello@acme.example")
+    assert not [m for m in world.slack.messages(world.news) if "Spring news" in world.slack.text_of(m)]
 
 
 @OVER_HTTP

@@ -18,6 +18,7 @@ from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 
 UNSUBSCRIBE = ""  # in place of a column's name: the recipient's own link. No column is nameless
 _SUBJECT_VALUE_LIMIT = 200  # characters
+_AROUND = 40  # characters before a hole, and after it
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # and halves of characters
 _UNFIT = re.compile(rf"(?![\n\t]){CONTROLS.pattern}")
 _SPECIAL = re.compile(r"[{}\\]")  # Handlebars reads a backslash before braces, too
@@ -117,6 +118,19 @@ class Template:
     def without_fallback(self) -> tuple[str, ...]:
         """The columns that leave a hole in the mail of whoever has no value."""
         return tuple(field for field, uses in self._plan.fields.items() if not all(fallback for *_, fallback in uses))
+
+    def hole(self, field: str) -> str:
+        """Return how the first line reads in which this column leaves a hole, with what stands around it."""
+        without = {slot.variable for slot in self.slots if slot.field == field and not slot.fallback}
+        data = self.data({name: f"[{name}]" for name in self.fields if name != field}, "…")
+        for line in (self.subject, *self.text.splitlines()):
+            parts = _VARIABLE.split(line)
+            if at := next((at for at in range(1, len(parts), 2) if parts[at] in without), 0):
+                parts[1::2] = [data[variable] for variable in parts[1::2]]
+                before, after = "".join(parts[:at]), "".join(parts[at:])
+                cut_before, cut_after = ("…" * (len(side) > _AROUND) for side in (before, after))
+                return f"{cut_before}{before[-_AROUND:]}{after[:_AROUND]}{cut_after}".strip()
+        return ""
 
     @cached_property
     def _plan(self) -> _Plan:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
 from bot.broadcast.content.rich_text import emoji_without_a_letter, inlines, read_rich_text
 from bot.broadcast.content.ses_template import Template
 from bot.email_addresses import shown
+from bot.wording import duration
 
 NAMED = 5  # of a kind
 SUBJECT_SHOWN = 78  # characters; also the longest line of a header that RFC 5322 (2.1.1) asks for
@@ -35,6 +37,7 @@ class RemarkCode(StrEnum):
     SUBJECT_LONG = "SUBJECT_LONG"
     NO_POSTAL_ADDRESS = "NO_POSTAL_ADDRESS"
     PRICE_UNKNOWN = "PRICE_UNKNOWN"
+    SENT_LATELY = "SENT_LATELY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,15 @@ def remarks(
 
 
 def gaps(template: Template, columns: Sequence[str], empty_values: Sequence[int], size: int) -> Iterator[Remark]:
-    """Say of how many recipients a field has no value, where nothing takes its place."""
+    """Say of how many recipients a field has no value, where nothing takes its place, and how that reads."""
     empty = dict(zip(columns, empty_values, strict=False))
     holes = [(field, empty[field]) for field in template.without_fallback if empty.get(field)]
     for field, count in holes[:NAMED]:
+        has, name = "has" if count == 1 else "have", shown(field, 40)
+        reads = template.hole(field)
+        so = f"; their mail reads “{reads}”." if reads else ": nothing stands in its place."
         yield Remark(
-            RemarkCode.FIELD_GAPS,
-            f"{count:,} of {size:,} have no {shown(field, 40)}: nothing stands in its place. "
-            f"{{{{{shown(field, 40)}|…}}}} has a fallback.",
+            RemarkCode.FIELD_GAPS, f"{count:,} of {size:,} {has} no {name}{so} {{{{{name}|…}}}} has a fallback."
         )
 
 
@@ -90,6 +94,13 @@ def mail_remarks(body: Mapping[str, Any], subjects: Iterable[str], postal_addres
             "The mail has no postal address, which the law of many countries wants: set it in /mailer settings.",
         )
     yield from _links(body)
+
+
+def sent_lately(ago: timedelta) -> Remark:
+    return Remark(
+        RemarkCode.SENT_LATELY,
+        f"The same subject went to the same audience {duration(ago.total_seconds())} ago.",
+    )
 
 
 def price_unknown() -> Remark:

@@ -58,8 +58,8 @@ class Authorizer:
 
     async def authorize(
         self, client: AsyncWebClient, at: Interaction, team: Team | None, permission: Permission
-    ) -> None:
-        """Return where the person may, in an interaction that was admitted.
+    ) -> bool:
+        """Return, where the person may, in an interaction that was admitted, whether they are an admin of the team.
 
         `team` is None before a channel has become one.
 
@@ -75,7 +75,7 @@ class Authorizer:
         self._refuse_outsiders(at, person)
         admin = person.workspace_admin or (team is not None and await self._teams.is_appointed(team, at.user_id))
         if admin:
-            return
+            return True
         if not present:
             raise BotError(
                 SlackCode.NOT_ALLOWED, "This belongs to a channel you are not in.", "Join the channel and try again."
@@ -92,6 +92,7 @@ class Authorizer:
                 "In this channel only named people may send.",
                 "A team admin can add you.",
             )
+        return False
 
     async def _present(self, client: AsyncWebClient, at: Interaction, team: Team, person: Person) -> bool:
         if person.workspace_admin or at.kind == "command":  # a command can only be typed from inside

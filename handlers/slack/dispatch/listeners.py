@@ -291,9 +291,9 @@ class Listeners:
             team: Team | None = await self._teams.get(at.ref.team_id, at.workspace)
         else:
             team = await self._teams.find(at.workspace, at.channel_id)
-        await self._guard.authorize(client, at, team, permission)
+        admin = await self._guard.authorize(client, at, team, permission)
         if team is None:
             team = await self._teams.create(await channel_join.join_channel(client, at), created_by=at.user_id)
         elif at.kind == "command" and not (team.reachable and team.private == at.private):
             team = await self._teams.entered(team, await channel_join.join_channel(client, at))
-        return await handler(Call(at, team, client, shown))
+        return await handler(Call(at, team, client, shown, is_admin=admin))

@@ -43,6 +43,7 @@ class Call:
     team: Team
     client: AsyncWebClient
     waiting: ProgressView
+    is_admin: bool = False
 
 
 Handler = Callable[[Call], Awaitable[Reply]]

@@ -114,7 +114,8 @@ class DraftFlow:
 
     async def discard(self, call: Call) -> Reply:
         ref = call.at.ref
-        check_editor(call, await self._broadcasts.get(call.team, ref.record_id))
+        if not call.is_admin:
+            check_editor(call, await self._broadcasts.get(call.team, ref.record_id))
         draft = await self._broadcasts.discard(call.team, ref.record_id, ref.version, call.at.user_id)
         return views.discarded_message(draft)
 
@@ -137,7 +138,8 @@ class DraftFlow:
         """Draw the form again, as it was filled, with what the other one changed: sent again, it is saved over that."""
         changes = await self._drafts.changes_since(draft, call.at.ref.version)
         ref = ids.Ref(call.team.id, draft.id, draft.version)
-        view = await self._form(call, draft, await named(call), await self._chosen(call, draft))
+        chosen, notice = await self._chosen(call, draft), lost_files(call.at.values).strip()
+        view = await self._form(call, draft, await named(call), chosen, notice=notice)
         view.blocks = [*views.changed_meanwhile_blocks(draft, changes, ref), *(view.blocks or [])]
         return view
 

@@ -1,10 +1,6 @@
 """*See it*, in *Check and send*: a link to the preview page, or, without a public address, the mail as a file."""
 
-import logging
 from io import BytesIO
-
-from aiohttp import ClientError
-from slack_sdk.errors import SlackApiError
 
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.controls import require_version
@@ -14,13 +10,12 @@ from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import Files, Upload
+from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
 from handlers.slack.views import preview as views
 from handlers.slack.views.blocks import Modal, Reply, text_message
 from storage.models import Broadcast
 from storage.states import BroadcastState
-
-log = logging.getLogger(__name__)
 
 
 class PreviewFlow:
@@ -41,14 +36,8 @@ class PreviewFlow:
         return Modal(views.preview_sent_page(sent=await self._send_file(call, broadcast)), above=bool(call.at.view_id))
 
     async def _send_file(self, call: Call, broadcast: Broadcast) -> bool:
-        """Return whether the person has it; a channel has guests, so it comes in a direct message."""
+        """Return whether the person has it."""
         preview = await self._previews.of(broadcast)
         upload = Upload("mail.html", "How the mail looks", BytesIO(preview.mail.html.encode()))
         what = text_message(f":eyes: How “{esc(preview.mail.subject, 200)}” looks to {esc(preview.address)}.")
-        try:
-            posted = await call.client.chat_postMessage(channel=call.at.user_id, **what.payload())
-            await self._files.upload(call.client, upload, str(posted["channel"]), None)
-        except (SlackApiError, ClientError, TimeoutError, OSError) as error:
-            log.warning("a preview was not delivered: %s", error)
-            return False
-        return True
+        return await send_file(self._files, call, what, upload)

@@ -6,6 +6,7 @@ from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextO
 from slack_sdk.models.views import View
 
 from bot.broadcast.audience.header_detection import Candidate
+from bot.broadcast.content.warnings import Remark, RemarkCode
 from bot.broadcast.draft import Prepared
 from bot.errors import BotError
 from bot.mailer.readiness.explanations import NextStep, explanation, warnings
@@ -51,7 +52,7 @@ def confirmation_form(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list
         *_choices(prepared),
         *_rejected(prepared, list_sent=list_sent),
         *(section(f":warning: {esc(notice.sentence)}") for notice in warnings(prepared.readiness)),
-        *(verbatim(f"⚠️ {remark.sentence}") for remark in prepared.remarks),
+        *(_remark(each, ref) for each in prepared.remarks),
         *([section(timing)] if (timing := _timing(prepared)) else []),
         *_cost(prepared),
         *_samples(prepared),
@@ -165,6 +166,12 @@ def _choices(prepared: Prepared) -> list[Block]:
 def _column(candidate: Candidate) -> Option:
     example = f" ({candidate.example})" if candidate.example else ""
     return Option(value=candidate.choice, text=PlainTextObject(text=clean(f"{candidate.title}{example}", 75)))
+
+
+def _remark(remark: Remark, ref: ids.Ref) -> Block:
+    has_list = remark.code is RemarkCode.FIELD_GAPS
+    shows = button(ids.Button.SHOW_MISSING, "Show them", ref) if has_list else None
+    return verbatim(f"⚠️ {remark.sentence}", accessory=shows)
 
 
 def _rejected(prepared: Prepared, *, list_sent: bool) -> list[Block]:

@@ -254,3 +254,17 @@ def test_a_field_that_nobody_has_is_remarked_on_with_what_all_get() -> None:
 
 def test_before_there_is_an_audience_a_field_shows_its_fallback_or_name() -> None:
     assert mail(typed("Hi {{nom}}, {{city|there}}"), columns=None).text == "Hi [nom], there\n"
+
+
+@pytest.mark.parametrize(
+    ("subject", "message", "reads"),
+    [
+        ("s", "Hi {{first_name}}, welcome", "Hi , welcome"),
+        ("For {{first_name}}", "Hi {{first_name}}", "For"),
+        ("s", "Hi {{first_name|you}}\nDear {{first_name}} of {{city}}", "Dear  of [city]"),
+        ("s", f"{'x' * 50}{{{{first_name}}}}{'y' * 50}", f"…{'x' * 40}{'y' * 40}…"),
+        ("s", "Hi {{city}}", ""),
+    ],
+)
+def test_how_a_mail_with_a_hole_reads(subject: str, message: str, reads: str) -> None:
+    assert template(typed(message), subject=subject).hole("first_name") == reads

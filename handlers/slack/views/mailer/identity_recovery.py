@@ -13,7 +13,7 @@ from handlers.slack.views.mailer.identities import identity_message, state_label
 from storage.models import Identity, Mailer
 
 REPLACE_TITLE = "Replace identity"
-MOVE = "Move scheduled broadcasts to the new identity"
+MOVE = "Move scheduled broadcasts and drafts to the new identity"
 REMOVE = "Remove the old identity at AWS, too"
 
 

@@ -1,0 +1,37 @@
+"""*Show them*, in *Check and send*: who has no value for a field, in a direct message to whoever asked."""
+
+import tempfile
+from typing import BinaryIO, cast
+
+from bot.broadcast.missing_values import MissingValues
+from bot.wording import count
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call
+from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, Upload
+from handlers.slack.outbound.direct_file import send_file
+from handlers.slack.views.blocks import Modal, Reply, text_message
+from handlers.slack.views.missing_values import list_sent_page
+
+
+class MissingValuesFlow:
+    def __init__(self, missing: MissingValues, files: Files) -> None:
+        self._missing = missing
+        self._files = files
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.SHOW_MISSING, Permission.SEND, self.show)
+
+    async def show(self, call: Call) -> Reply:
+        ref = call.at.ref
+        with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as spooled:
+            file = cast("BinaryIO", spooled)
+            written = await self._missing.write(call.team, ref.record_id, ref.version, file)
+            what = text_message(
+                f":inbox_tray: {count(written, 'recipient')} of your audience without a value that the message uses; "
+                "the file names each line. It holds personal data: delete it when you are done."
+            )
+            file.seek(0)
+            sent = await send_file(self._files, call, what, Upload("missing.csv", "Recipients without a value", file))
+        return Modal(list_sent_page(sent=sent), above=bool(call.at.view_id))
