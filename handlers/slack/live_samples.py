@@ -46,6 +46,7 @@ from handlers.slack.views import (
     drafts,
     home,
     mail_me_one,
+    missing_values,
     notices,
     preview,
     reports,
@@ -125,6 +126,7 @@ def _modals() -> dict[str, View]:
         "mail_me_one.mail_me_one_form": mail_me_one.mail_me_one_form(
             REF, [Offered(Why.LONGEST, 1, "ann@example.com")], send_to="me@example.com"
         ),
+        "missing_values.list_sent_page": missing_values.list_sent_page(sent=True),
         "preview.preview_link_page": preview.preview_link_page("https://mailroom.example.com/p/x", LINK_LIVES),
         "preview.preview_sent_page": preview.preview_sent_page(sent=True),
         "sender_rules.sender_rules_page": sender_rules.sender_rules_page(sample_sender_rules(), REF),

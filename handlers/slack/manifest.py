@@ -1,9 +1,12 @@
 """The Slack app's manifest, `manifest.yml` (https://docs.slack.dev/reference/app-manifest)."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
+
+OPTIONAL_SCOPES: Final = {"users:read.email": "the person's own address in Mail me one"}
+"""Without one of them the app works, but for this."""
 
 _FILE = Path(__file__).parents[2] / "manifest.yml"
 

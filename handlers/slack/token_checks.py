@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import BotError
 from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
+from handlers.slack.manifest import OPTIONAL_SCOPES
 
 
 async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> str:
@@ -25,14 +26,16 @@ async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> st
             "Copy it again from OAuth & Permissions; reinstall the app where it was removed.",
         ) from error
     has = {name.lower(): value for name, value in (answer.headers or {}).items()}.get("x-oauth-scopes", "")
-    missing = set(scopes) - {scope.strip() for scope in has.split(",")}
-    if missing:
+    lacks = set(scopes) - {scope.strip() for scope in has.split(",")}
+    if missing := lacks - OPTIONAL_SCOPES.keys():
         raise BotError(
             SlackCode.SCOPES,
             f"The app was installed without the scopes {', '.join(sorted(missing))}.",
             "Take over manifest.yml in the app's settings, then install it again.",
         )
-    return f"the bot is in the workspace {answer['team']}, with every scope of the manifest"
+    without = [f"{scope} ({OPTIONAL_SCOPES[scope]})" for scope in sorted(lacks)]
+    has_all = "without " + ", ".join(without) if without else "with every scope of the manifest"
+    return f"the bot is in the workspace {answer['team']}, {has_all}"
 
 
 async def check_app_token(client: AsyncWebClient, token: str) -> str:

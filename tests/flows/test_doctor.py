@@ -36,6 +36,10 @@ async def test_a_bot_that_is_set_up_is_well_and_nothing_is_changed(world: World)
     assert list(found) == NAMES
     assert all(said.startswith("ok ") for said in found.values()), found
     assert "every scope of the manifest" in found["Slack"]
+    world.slack.workspace.scopes.discard("users:read.email")
+    poorer = (await looked(world.bot.settings))["Slack"]
+    assert poorer.startswith("ok ")
+    assert "without users:read.email (the person's own address in Mail me one)" in poorer
     assert "SES answers in eu-west-1; no principal of its own" in found["AWS"]
     assert found["mailers"] == "ok 1 connected"
     assert await world.everything_stored() == before

@@ -98,7 +98,7 @@ async def test_what_slack_does_not_take_is_named_with_its_place(
 
     assert different(said) == {
         "auth.test, x-oauth-scopes": "channels:join, channels:read, chat:write, commands, files:write, groups:read, "
-        "users:read",
+        "users:read, users:read.email",
         "views.update: team_settings.settings_saved_page": "invalid_arguments",
         "chat.update: alerts.mailer_deleted_message": "msg_too_long",
         "files.info": "missing_scope",

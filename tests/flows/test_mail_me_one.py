@@ -129,6 +129,7 @@ async def test_it_goes_where_the_settings_say_unless_slack_tells_the_persons_add
     await settings.submit()
     await world.settle()
 
+    world.slack.workspace.scopes.discard("users:read.email")
     await checks(world)
     assert (await world.bob.modal("Mail me one")).value("Send to") == "qa@acme.test, boss@acme.test"
     world.slack.workspace.scopes.add("users:read.email")

@@ -112,7 +112,7 @@ def test_the_words_of_the_commands_and_the_scopes_are_all_there() -> None:
     manifest = yaml.safe_load((ROOT / "manifest.yml").read_text())
 
     assert {*words_of("/mailer"), *words_of("/broadcast")} == words - {""}
-    stated = PAGE.partition("The scopes of the app: ")[2].partition(".")[0]
+    stated = PAGE.partition("The scopes of the app: ")[2].partition(". ")[0]
     assert sorted(quoted(stated)) == sorted(manifest["oauth_config"]["scopes"]["bot"])
 
 

@@ -36,7 +36,7 @@ SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be publ
     "files_getUploadURLExternal": {"files:write"},
     "files_info": {"files:read"},
     "users_conversations": {"channels:read", "groups:read"},
-    "users_info": {"users:read"},
+    "users_info": {"users:read", "users:read.email"},  # the second for the address
     "views_open": set(),
     "views_publish": set(),
     "views_push": set(),

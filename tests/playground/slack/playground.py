@@ -30,7 +30,7 @@ from .world import Channel, File, Json, Message, Role, User, Workspace, World
 T = TypeVar("T")
 SCOPES = (
     "channels:join channels:read chat:write commands files:read files:write groups:read im:read im:write "
-    "mpim:read team:read users:read"
+    "mpim:read team:read users:read users:read.email"
 )
 
 
