@@ -204,7 +204,7 @@ def parse_addresses(typed: str, *, field: str = "to", limit: int = 50) -> tuple[
     return tuple(found.values())
 
 
-def parse_identity(typed: str, *, field: str = "identity") -> IdentityName:
+def parse_identity(typed: str) -> IdentityName:
     """Return a typed address or domain as an identity.
 
     Raises:
@@ -215,7 +215,7 @@ def parse_identity(typed: str, *, field: str = "identity") -> IdentityName:
         return _identity(typed)
     except InvalidNameError as error:
         sentence = f"“{shown(typed)}” {error.why}." if typed else f"{error.why}."
-        raise BotError(AddressCode.IDENTITY_INVALID, sentence, field=field) from None
+        raise BotError(AddressCode.IDENTITY_INVALID, sentence, field="identity") from None
 
 
 def _identity(typed: str) -> IdentityName:

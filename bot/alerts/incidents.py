@@ -64,7 +64,7 @@ Conditions = Mapping[tuple[IncidentKind, str], Condition]
 
 
 async def reconcile(
-    session: AsyncSession, mailer: Mailer, conditions: Conditions, now: datetime, *, told: bool = False
+    session: AsyncSession, mailer: Mailer, conditions: Conditions, now: datetime, *, told: bool
 ) -> None:
     """Open, update and resolve the mailer's incidents until they are what is wrong; remind of those that last.
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
-from botocore.credentials import Credentials as Signature
+from botocore.credentials import Credentials as BotocoreCredentials
 
 from bot.ses.assume_role import Roles, prove
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
@@ -70,7 +70,7 @@ def _config(read_seconds: float, connections: int, *, checked: bool, attempts: i
 def _signed_as(key: AwsKey) -> Iterator[None]:
     """Have every request that this thread makes meanwhile signed with these credentials."""
     token = key.session_token.reveal() if key.session_token else None
-    _signing.as_ = Signature(key.access_key_id, key.secret_access_key.reveal(), token)
+    _signing.as_ = BotocoreCredentials(key.access_key_id, key.secret_access_key.reveal(), token)
     try:
         yield
     finally:

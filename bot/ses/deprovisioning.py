@@ -36,7 +36,7 @@ async def _remove_topic(session: AwsSession, arn: str) -> tuple[str, ...]:
     return await _remove(session, f"topic {arn}", "sns:DeleteTopic", lambda sns: sns.delete_topic(TopicArn=arn))
 
 
-async def remove_queue(session: AwsSession, url: str, *, made_now: bool = False) -> tuple[str, ...]:
+async def remove_queue(session: AwsSession, url: str, *, made_now: bool) -> tuple[str, ...]:
     """Remove the queue alone. Returns what could not be removed, as `deprovision`.
 
     `made_now`: that it is not there may only say that AWS does not know it yet.

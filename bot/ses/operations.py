@@ -196,7 +196,7 @@ class Ses:
         }
         await self._session.call("ses:SendEmail", methodcaller("send_email", **request), once=True)
 
-    async def list_suppressed(self, since: datetime | None, token: str = "") -> tuple[list[Suppressed], str]:
+    async def list_suppressed(self, since: datetime | None, token: str) -> tuple[list[Suppressed], str]:
         """List a page of what AWS itself suppresses, put there since then, and the token of the next page.
 
         AWS keeps this closed in the sandbox: ErrorKind.BAD_REQUEST.

@@ -6,19 +6,20 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+FRESH_SECONDS = 5
+
 
 class Remembered(Generic[T]):
-    """Args: `seconds` is how long an answer is given again. What `ask` raises is not remembered."""
+    """Gives an answer again while it is fresh. What `ask` raises is not remembered."""
 
-    def __init__(self, ask: Callable[[], Awaitable[T]], clock: Callable[[], float], *, seconds: float = 5) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[T]], clock: Callable[[], float]) -> None:
         self._ask = ask
         self._clock = clock
-        self._seconds = seconds
         self._turn = asyncio.Lock()
         self._known: tuple[float, T] | None = None
 
     async def __call__(self) -> T:
         async with self._turn:
-            if self._known is None or not 0 <= self._clock() - self._known[0] < self._seconds:
+            if self._known is None or not 0 <= self._clock() - self._known[0] < FRESH_SECONDS:
                 self._known = self._clock(), await self._ask()
             return self._known[1]

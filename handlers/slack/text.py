@@ -39,9 +39,9 @@ def code(text: str, limit: int = 300) -> str:
     return f"`{in_code(text, limit)}`"
 
 
-def code_block(text: str, limit: int = 2900) -> str:
+def code_block(text: str) -> str:
     """Return the text as a block of code, as above."""
-    return f"```{in_code(text, limit)}```"
+    return f"```{in_code(text, 2900)}```"
 
 
 def in_code(text: str, limit: int) -> str:

@@ -157,12 +157,12 @@ def _held(ref: ids.Ref, audience: Audience, *, edits: bool) -> Block:
     return verbatim(f"Audience: {audience.size:,} from {source} (kept)", accessory=another)
 
 
-def choose_file_form(ref: ids.Ref, names: Mapping[str, str], *, notice: str = "") -> View:
+def choose_file_form(ref: ids.Ref, names: Mapping[str, str]) -> View:
     """Ask which file of a message is meant; `names` are by Slack's id."""
     options = [Option(value=key, text=PlainTextObject(text=clean(name, 75))) for key, name in names.items()]
     element = StaticSelectElement(action_id=ids.Input.FILE, options=options, initial_option=options[0])
     blocks = [labelled(ids.Input.FILE, "File", element)]
-    return form(ids.Form.CHOOSE_FILE, AUDIENCE_TITLE, blocks, submit="Next", ref=ref, notice=notice)
+    return form(ids.Form.CHOOSE_FILE, AUDIENCE_TITLE, blocks, submit="Next", ref=ref)
 
 
 def audience_read_message(ref: ids.Ref, audience: Audience) -> Message:
