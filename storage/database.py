@@ -217,7 +217,7 @@ def _claim(path: Path) -> FileLock:
 
 
 def _keep_from_others(path: Path) -> None:
-    """Close files that somebody has copied or restored with a wider mode; SQLite makes its others like the first."""
+    """Restrict files that were copied or restored with a wider mode; SQLite makes its others like the first."""
     for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         if file.exists() and file.stat().st_mode & 0o077:
             try:

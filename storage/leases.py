@@ -55,7 +55,7 @@ async def finish(session: AsyncSession, claim: Claim, next_due: datetime) -> boo
 
 
 async def end(session: AsyncSession, claim: Claim) -> bool:
-    """Say that the poll is not due again. False: the claim was lost, since somebody wants it after all."""
+    """Say that the poll is not due again. False: the claim was lost, since the poll was scheduled again."""
     return await _change(session, delete(Poll).where(*_held(claim))) == 1
 
 

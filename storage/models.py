@@ -148,7 +148,7 @@ class Team(SQLModel, table=True):
 
 
 class TeamAdmin(SQLModel, table=True):
-    """Somebody a team admin appointed; owners and admins of the workspace need no row."""
+    """A person appointed by a team admin; owners and admins of the workspace need no row."""
 
     __tablename__ = "team_admin"
 
@@ -268,7 +268,7 @@ class Identity(SQLModel, table=True):
     replaces: str = ""  # name of the identity whose place it took
     intent: str = ""  # "retry" or "replace" while one is under way
     intent_detail: dict[str, Any] = _json(dict)
-    intent_due_at: datetime | None = _maybe_time(index=True)  # until then somebody carries it out
+    intent_due_at: datetime | None = _maybe_time(index=True)  # until then one process carries it out
     checked_at: datetime = _time()
 
 
@@ -332,7 +332,7 @@ class Outbox(SQLModel, table=True):
     shown: int = 0
     fence: int = 0
     due_at: datetime | None = _maybe_time()
-    claims: int = 0  # since it was last finished: more than one where somebody did not come back
+    claims: int = 0  # since it was last finished: more than one where a claim was lost
     attempts: int = 0
     last_error: str = ""
     channel_id: str = ""  # where it was posted
@@ -398,7 +398,7 @@ class Audience(SQLModel, table=True):
     import_summary: dict[str, Any] = _json(dict)
     file_name: str = ""
     file_id: str = ""  # Slack's
-    held_until: datetime | None = _maybe_time()  # somebody is writing to it, and there is no draft yet
+    held_until: datetime | None = _maybe_time()  # a person is writing to it, and there is no draft yet
     created_by: str
     created_at: datetime = _time()
 
@@ -442,7 +442,7 @@ class Broadcast(SQLModel, table=True):
     created_at: datetime = _time()
     edited_by: str = ""
     edited_at: datetime | None = _maybe_time()  # None: never since it was made
-    shared: bool = False  # the channel has a message about it: whoever may send may change it
+    shared: bool = False  # the channel has a message about it: everyone who may send may change it
     confirmed_by: str = ""
     start_at: datetime | None = _maybe_time()
     started_at: datetime | None = _maybe_time()
@@ -490,7 +490,7 @@ class Delivery(SQLModel, table=True):
     message_id: str | None = None
     error: str = ""
     at: datetime = _time()
-    retries: int = 0  # calls that did not take it for no lasting reason; while it is pending: it waits
+    retries: int = 0  # transient failures so far
 
 
 class Suppression(SQLModel, table=True):

@@ -26,12 +26,12 @@ USED_AT_EVERY = timedelta(minutes=1)
 
 _PREFIX = "mr_"
 _FORM = re.compile(r"mr_[A-Za-z0-9_-]{43}")
-_SHOWN = len(_PREFIX) + 4  # enough to tell a token in somebody's settings from the others
+_SHOWN = len(_PREFIX) + 4  # enough to recognise a token in a program's settings
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whom a request speaks for."""
+    """The team that a request acts for."""
 
     token_id: str
     team: Team
@@ -88,7 +88,7 @@ class ApiTokens:
             audit.record(session, team.id, by, "api_token.revoke", self._clock(), row.name)
 
     async def bearer(self, token: str) -> Bearer | None:
-        """Return whom the token speaks for; None for any text that is not a token of ours, or no longer one."""
+        """Return the team that a token acts for; None for any text that is not a valid token."""
         if not _FORM.fullmatch(token):
             return None
         found = select(ApiToken, Team).join(Team).where(ApiToken.token_hash == _hash(token))

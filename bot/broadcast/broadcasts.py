@@ -141,7 +141,7 @@ class Broadcasts(Preparation):
         return found or ("", "")
 
     async def _deliveries_are_made(self, team: Team, broadcast_id: str, version: int) -> bool:
-        """Make the next deliveries of a draft; whoever else confirms it at the same moment helps."""
+        """Make the next deliveries of a draft; two who confirm it at the same moment share the work."""
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
             return await create_deliveries(session, broadcast, self._clock())

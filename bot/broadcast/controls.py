@@ -64,7 +64,7 @@ class BroadcastControls:
     ) -> Broadcast:
         """Make a draft again of a broadcast that has not begun: it leaves the schedule, and its deliveries go.
 
-        It keeps the time that somebody chose.
+        It keeps its start time.
 
         Raises:
             BotError: NOT_FOUND or ALREADY.
@@ -93,7 +93,7 @@ class BroadcastControls:
     async def cancel(
         self, team: Team, broadcast_id: str, version: int, by: str, *, also: AfterChange = no_op
     ) -> Broadcast:
-        """End it: whoever is not under way by now gets nothing.
+        """Cancel it: recipients who are not under way yet get nothing.
 
         Raises:
             BotError: NOT_FOUND or ALREADY.
@@ -104,7 +104,7 @@ class BroadcastControls:
     async def pause(
         self, team: Team, broadcast_id: str, version: int, by: str, *, also: AfterChange = no_op
     ) -> Broadcast:
-        """Claim nothing more of it until somebody resumes it.
+        """Pause it: nothing more is claimed until a person resumes it.
 
         Raises:
             BotError: NOT_FOUND or ALREADY.

@@ -51,7 +51,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The draft that somebody edits, and the version of it that they saw."""
+    """The draft that a person edits, and the version of it that they saw."""
 
     id: str
     version: int
@@ -64,7 +64,7 @@ class Upload:
     Attributes:
         name: of the file; may be empty.
         file_id: Slack's, where it is there.
-        choice: what somebody has said about it.
+        choice: what a person has said about it.
         progress: is told how many rows are read.
         waits: for its turn, as long as that takes.
         rejects: takes the rows that are left out.
@@ -96,7 +96,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A draft with its numbers, for somebody to confirm. The estimate of its duration is the guard's.
+    """A draft with its numbers, for a person to confirm. The estimate of its duration is the readiness check's.
 
     `cost` is in dollars, at Amazon SES; None: not known.
     """

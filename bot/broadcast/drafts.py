@@ -32,7 +32,7 @@ is_discarded = and_(col(Broadcast.state) == BroadcastState.CANCELLED, col(Broadc
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What somebody changed in a draft: columns of it."""
+    """The columns of a draft that a person changed."""
 
     by: str
     changed: Sequence[str]

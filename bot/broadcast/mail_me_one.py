@@ -1,4 +1,4 @@
-"""*Mail me one*: the very mail that one recipient of a draft would get, mailed to somebody else.
+"""*Mail me one*: the exact mail that one recipient of a draft would get, sent to another address.
 
 It is a test whose message is the draft's own, compiled as it goes out: what differs is To, `X-Mailroom-Test`, the token
 of the unsubscribe link and the message tags, so that no tester unsubscribes or settles anybody.
@@ -24,7 +24,7 @@ from storage.states import SendKind
 
 MOST_ADDRESSES: Final = 20
 _LOOKED_THROUGH: Final = 20_000
-"""Recipients, for the longest mail and one with a hole: somebody waits."""
+"""Recipients read to find the longest mail and one with a gap: a person waits."""
 
 _SAME = {"team_id", "from_address", "reply_to", "subject", "preheader", "body", "template"}
 

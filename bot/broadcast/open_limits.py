@@ -16,7 +16,7 @@ DRAFTS, LIVE = 200, 100
 async def check_drafts(session: AsyncSession, team: Team) -> None:
     """Raise BotError TOO_MANY_BROADCASTS where one more draft would be too many.
 
-    Whoever is about to add one has the team locked, so that of two who take the last place one is refused.
+    The caller has locked the team, so that of two who take the last place one is refused.
     """
     if await _count(session, team, {BroadcastState.DRAFT}) >= DRAFTS:
         raise _too_many(f"{DRAFTS} drafts", "Send or cancel one: `/broadcast list` has them.")

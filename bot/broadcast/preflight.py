@@ -1,4 +1,4 @@
-"""The guard, asked by somebody who is about to send: on facts that are fresh, with a no that can be shown."""
+"""The readiness check before a send: on fresh facts, with a refusal that can be shown."""
 
 from bot.errors import BotError
 from bot.mailer.identities.sender_rules import SenderRules

@@ -113,7 +113,7 @@ class Preparation(BroadcastControls):
             return await session.get_one(Audience, broadcast.audience_id)
 
     async def read_again(self, team: Team, by: str, edited: Edited, upload: Upload) -> Prepared:
-        """Read the file of a draft again, as somebody wants it read; the draft gets the audience that comes of it.
+        """Read the file of a draft again with another choice; the draft gets the new audience.
 
         A name that the audience has goes over to the new one.
 

@@ -1,8 +1,8 @@
 """What a person decides once a broadcast is done: whether what failed, or what is in doubt, is sent again.
 
-Nothing is sent again by itself. Whoever has it sent again saw how many that are; exactly those go back to `pending`,
-and the same broadcast goes on, with the same guard, letter and headers as at first. The version the person saw is
-compared, so that it happens once however often and by whomever it is asked for.
+Nothing is sent again by itself. The person who confirms has seen how many there are; exactly those go back to
+`pending`, and the same broadcast goes on with the same preflight check, message and headers as at first. The version
+that the person saw is compared, so that it happens once, however many people click.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ _DONE = (BroadcastState.DONE,)
 
 @dataclass(frozen=True, slots=True)
 class Resend:
-    """What sending again would do, for somebody to confirm.
+    """What a resend would do, for a person to confirm.
 
     Attributes:
         size: recipients it would go to.
@@ -75,7 +75,7 @@ class Resends:
         return resend
 
     async def send(self, team: Team, broadcast_id: str, version: int, what: What, by: str) -> Broadcast:
-        """Send these again, and those alone; whoever is suppressed by now stays as they are.
+        """Send these again and no others; those who are suppressed by now stay as they are.
 
         Raises:
             BotError: NOT_FOUND, ALREADY, or the guard says no.

@@ -23,7 +23,7 @@ class AwsCode(Code):
     AWS_PRINCIPAL = (
         "AWS_PRINCIPAL",
         "Mailroom's own AWS credentials do not work.",
-        "Whoever runs Mailroom must mend them.",
+        "The operator of Mailroom must replace them.",
     )
     AWS_THROTTLED = "AWS_THROTTLED", "AWS is asking us to slow down.", _IN_A_MINUTE
     AWS_UNAVAILABLE = "AWS_UNAVAILABLE", "AWS did not answer.", _IN_A_MINUTE

@@ -219,7 +219,7 @@ async def _queue(place: ResourceNames, attempt: Attempt) -> tuple[str | None, li
         required=False,
         fine=ErrorKind.EXISTS,
     )
-    if isinstance(made, SesError) and made.trouble is ErrorKind.EXISTS:  # somebody changed its attributes
+    if isinstance(made, SesError) and made.trouble is ErrorKind.EXISTS:  # its attributes were changed
         made = await attempt("sqs:CreateQueue", lambda sqs: sqs.create_queue(QueueName=place.name), required=False)
     if isinstance(made, SesError):
         return None, [made]

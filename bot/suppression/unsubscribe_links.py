@@ -34,7 +34,7 @@ def make_token(keys: Sequence[Key], recipient: LinkSubject) -> str:
 
 
 def read_token(keys: Sequence[Key], token: str) -> LinkSubject | None:
-    """Return whom a token is for; None if none of our keys has signed it. Takes the same time either way."""
+    """Return the delivery that a token is for; None if none of our keys signed it. Takes the same time either way."""
     claim = verify(keys, _PURPOSE, token, 2 * _ID_BYTES + _SEQ_BYTES)
     if claim is None:
         return None

@@ -85,7 +85,7 @@ async def schedule_check(session: AsyncSession, team: Team, *, now: datetime) ->
 async def workspace_gone(session: AsyncSession, workspace: str, why: str, *, now: datetime) -> bool:
     """Forget the workspace's tokens and do nothing more for it: no message, no mail, no look at AWS.
 
-    Broadcasts are paused until somebody resumes them. Returns whether it is news.
+    Broadcasts are paused until a person resumes them. Returns whether that is a change.
     """
     await _pause_all(session, workspace, now)
     await session.exec(update(Installation).where(col(Installation.slack_team_id) == workspace).values(bot_token=None))

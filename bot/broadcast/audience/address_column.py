@@ -59,7 +59,7 @@ class Certainty(StrEnum):
 
     SURE = "sure"  # no other does
     LIKELY = "likely"  # another does, and its name or how little it holds says that it is not meant
-    OPEN = "open"  # somebody has to say
+    OPEN = "open"  # a person has to choose
 
 
 class Named(NamedTuple):

@@ -67,7 +67,7 @@ def _fit(lines: list[str], character: str) -> tuple[int, int, int, int]:
     """Rate a separator by the addresses that stand alone, a header's name that does, and rows of one width."""
     try:
         rows = [row for row in csv.reader(lines, delimiter=character, skipinitialspace=True) if row]
-    except csv.Error:  # a huge value: whoever reads the file says where
+    except csv.Error:  # a huge value: read_csv says where
         return 0, 0, 0, 0
     alone = sum(any(map(is_address, row)) for row in rows)
     name = max((named(cell).rank for row in rows[:_HEADERS] for cell in row), default=0)

@@ -34,7 +34,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What somebody has said about a file.
+    """What a person has said about a file.
 
     Attributes:
         address_column: name or title of the column; empty: the best is taken.

@@ -49,7 +49,7 @@ class Audiences:
         return audience
 
     async def held(self, team: Team, audience_id: str, by: str) -> Audience | None:
-        """Return an audience that this person has read and is writing to; None where it is gone or somebody else's."""
+        """Return an audience that this person has read and is writing to; None where it is gone or another person's."""
         this = (Audience.id == audience_id, Audience.team_id == team.id, Audience.created_by == by, Audience.size > 0)
         async with self._db.read() as session:
             return (await session.exec(select(Audience).where(*this))).first()

@@ -179,7 +179,7 @@ def _unfolded(session: AsyncSession) -> tuple[TableValuedAlias, ColumnElement[st
 
 
 async def count_suppressed(session: AsyncSession, audience: Audience) -> int:
-    """Return how many of the audience the team never mails again."""
+    """Return how many of the audience are suppressed."""
     members, key, _ = _unfolded(session)
     both = and_(col(Suppression.team_id) == audience.team_id, col(Suppression.address_key) == key)
     counted = select(func.count()).select_from(_blocks).join(members, true()).join(Suppression, both)
@@ -189,7 +189,7 @@ async def count_suppressed(session: AsyncSession, audience: Audience) -> int:
 async def samples_of(
     session: AsyncSession, audience: Audience, count: int, fields: Collection[str]
 ) -> list[tuple[str, list[str]]]:
-    """Return address and values of some whom the team may mail: the first ones, and one who lacks a field's value."""
+    """Return address and values of some who are not suppressed: the first ones, and one who lacks a field's value."""
     places = [place for place, column in enumerate(audience.columns) if column in fields]
     first = await first_recipients(session, audience, count)
     if len(first) < count or any(_lacks(values, places) for _, values in first):

@@ -27,7 +27,7 @@ _ROOT: Final = Path(__file__).parents[3]
 async def import_html(data: bytes, name: str = "") -> dict[str, Any]:
     """Return the body of a mail: `{"type": "html", "name": …, "html": …, "removed": {what: how many}}`.
 
-    `name` is the file's, for whoever edits the mail.
+    `name` is the file's, shown to people who edit the mail.
 
     Raises:
         BotError: HTML_TOO_LARGE, HTML_UNREADABLE, BODY_EMPTY.

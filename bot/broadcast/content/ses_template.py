@@ -116,7 +116,7 @@ class Template:
 
     @property
     def without_fallback(self) -> tuple[str, ...]:
-        """The columns that leave a hole in the mail of whoever has no value."""
+        """The columns that leave a gap in a mail where the recipient has no value."""
         return tuple(field for field, uses in self._plan.fields.items() if not all(fallback for *_, fallback in uses))
 
     def hole(self, field: str) -> str:

@@ -74,7 +74,7 @@ class Idle(Enum):
     AGAIN = auto()  # something else changed: ask again
     IN_FLIGHT = auto()  # all that is left of a broadcast is under way
     NOTHING = auto()  # no broadcast of this account is sending
-    LOST = auto()  # the lease is somebody else's
+    LOST = auto()  # another process has the lease
 
 
 Step = Claimed | Wait | FactsStale | Blocked | Drained | Idle

@@ -1,4 +1,4 @@
-"""The first of the three steps of every call: what may go now, and to whom, written down before it is sent.
+"""The first of the three steps of every call: which deliveries may go now, stored before they are sent.
 
 All of it is one transaction: the lease, the pace, the state of the broadcast, the guard and the suppressions are looked
 at together, and what is claimed stands as `sending` in a chunk that is `calling` before SES hears of it.
@@ -196,7 +196,7 @@ class ChunkClaimer:
     def _admit(
         self, session: Session, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], now: datetime
     ) -> FactsStale | Blocked | Idle | None:
-        """Ask the guard, and leave out whom the team never mails again. None: the others may be claimed.
+        """Check readiness, and leave out suppressed recipients. None: the others may be claimed.
 
         Only the identities that speak for the From address are read: the others do not change the answer.
         """

@@ -1,14 +1,14 @@
-"""Whose fault it is that AWS did not take a mail: one recipient's, what all of them share, or AWS's own.
+"""Finds why SES refused a mail: one recipient, what all mails of the broadcast share, or SES itself.
 
-- A call that is refused for what is in it is made again in two halves, down to calls of one. Whom AWS refuses alone has
-  failed if it has taken others of the broadcast. Else they are put aside until others were tried, and once three in a
-  row, or all there are, were refused, the broadcast stops and nobody has failed.
-- A recipient that fails transiently is put aside and tried again, a few times in all. Where all of several do, and not
-  only such as were put aside before, the region is unwell: it is left alone for a while, and until it takes something,
-  for however long, no try counts.
-- Where nearly all fail, each by itself, the broadcast stops before it has used up its audience.
+- A call refused for its content is repeated in two halves, down to calls of one. A recipient refused alone fails once
+  SES has accepted any other of the broadcast. Until then it is put aside, and once three in a row, or all there are,
+  were refused, the broadcast stops and no recipient fails.
+- A recipient that fails transiently is put aside and tried again, a few times at most. Where all of several fail, and
+  not only ones put aside before, the region is at fault: it gets no calls for a while, and until it accepts one again
+  no try counts.
+- Where nearly all fail one by one, the broadcast stops before it has used up its audience.
 
-What was learnt stands in memory only, and is learnt again after a restart.
+All of this is in memory only, and is found out again after a restart.
 """
 
 from collections import defaultdict

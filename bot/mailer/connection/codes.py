@@ -41,7 +41,7 @@ class ConnectionCode(Code):
     NO_PRINCIPAL = (
         "NO_PRINCIPAL",
         "This Mailroom has no AWS credentials of its own that work, so it cannot use a role.",
-        "Use an access key, or ask whoever runs Mailroom.",
+        "Use an access key, or ask the operator of Mailroom.",
     )
     GRANTED = "GRANTED", "This account already has production access.", "You can send with /broadcast."
     IN_REVIEW = "IN_REVIEW", "AWS is already reviewing an application of this account.", "The channel will be told."

@@ -186,7 +186,7 @@ def explain_rejection(error: SesError) -> BotError:
             return BotError(
                 ConnectionCode.CLOCK,
                 f"AWS says that this server's clock is wrong. {nothing}",
-                "Whoever runs Mailroom must set it.",
+                "The operator of Mailroom must set it.",
             )
     refused = explain(error)
     return BotError(refused.code, f"{refused.sentence} {nothing}", refused.next_step)

@@ -35,7 +35,7 @@ class StaleActionError(BotError):
 
 @dataclass(frozen=True, slots=True)
 class ReplacementOptions:
-    """What somebody should know before replacing an identity: who else uses it, and what waits to be sent from it."""
+    """What a person should know before replacing an identity: who else uses it, and what waits to be sent from it."""
 
     identity: Identity
     used_by_others: bool  # another channel of this workspace has it, too

@@ -203,7 +203,7 @@ def one_click_rule(*, one_click: bool) -> Rule:
     why = (
         "Every broadcast carries the headers of RFC 8058."
         if one_click
-        else "This Mailroom has no public address, so people unsubscribe by mail: whoever runs it sets PUBLIC_URL."
+        else "This Mailroom has no public address, so people unsubscribe by mail: its operator can set PUBLIC_URL."
     )
     return Rule("One-click unsubscribe", Verdict.MET if one_click else Verdict.NOT_MET, why)
 

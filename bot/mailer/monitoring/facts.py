@@ -1,7 +1,7 @@
 """Stores what AWS says and the states that follow from it, and announces changes to the channel.
 
-Everything that reads from AWS (the monitor, *Check now*, connecting) writes through here, so that a change is noticed
-and told once, whoever saw it first.
+Everything that reads from AWS (the monitor, *Check now*, connecting) writes through here, so that each
+change is announced once.
 """
 
 from collections.abc import Sequence
@@ -190,7 +190,7 @@ async def _redraw_added(session: AsyncSession, rows: Sequence[Identity], now: da
 
 async def _set_state(session: AsyncSession, row: Identity, state: IdentityState, now: datetime, *, sends: bool) -> bool:
     """Take over the state; return whether that changes what the channel is shown."""
-    if row.intent:  # somebody is at it, and what was read may be half the way
+    if row.intent:  # a recovery is under way: what was read may be an intermediate state
         return False
     before, sent = row.state, row.sends
     row.checked_at, row.sends = now, sends

@@ -1,4 +1,4 @@
-"""Whether events come back: written down when one does, when none does, and when somebody wants to know."""
+"""Whether SES events arrive: recorded when one does, when none does, and on *Check now*."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

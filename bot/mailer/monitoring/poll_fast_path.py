@@ -113,7 +113,7 @@ def _is_settled(row: Identity) -> bool:
 def touch(connection: Connection, claim: Claim, known: MailerSnapshot, now: datetime, due_at: datetime) -> None:
     """Store that nothing had changed at `now`; poll again at `due_at`, or at once if the mailer has changed meanwhile.
 
-    Nothing is written where the claim was lost, as somebody wants another look.
+    Nothing is written where the claim was lost: another poll is due.
     """
     ours = {"of_kind": claim.kind, "subject": claim.subject_id, "our_fence": claim.fence}
     if not connection.execute(_FINISH, {**ours, "due": due_at}).rowcount:

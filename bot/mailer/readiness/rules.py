@@ -57,7 +57,7 @@ class Confirmation(StrEnum):
 
 
 class RecipientRule(StrEnum):
-    """To whom mail may go."""
+    """Which recipients SES accepts."""
 
     ANY = "any"
     SANDBOX = "sandbox"  # verified recipients and the mailbox simulator

@@ -78,7 +78,7 @@ class PerAddress:
         return await handler(request)
 
     def network(self, request: web.Request) -> str:
-        """Return whom a request comes from: an IPv4 address, or an IPv6 network."""
+        """Return where a request comes from: an IPv4 address, or an IPv6 network."""
         told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
         text = told[-self._proxies].strip() if 0 < self._proxies <= len(told) else request.remote or ""
         return network_of(text) or request.remote or ""

@@ -1,4 +1,4 @@
-"""Puts the App Home before somebody who may see it, or the page that says why they may not."""
+"""Publishes the App Home of a person, or the page that says why they may not see it."""
 
 from collections.abc import Awaitable, Callable
 

@@ -34,7 +34,7 @@ def unexpected(error: Exception) -> Message:
     log.error("unexpected error, reference %s", reference, exc_info=error)
     return text_message(
         f":warning: Something went wrong on our side (reference `{reference}`). "
-        "Please try again; if it stays, give the reference to whoever runs Mailroom."
+        "Please try again; if it stays, give the reference to the operator of Mailroom."
     )
 
 
@@ -123,7 +123,7 @@ class Responder:
             await self.update(reply, view_id=self._at.view_id, view_hash=self._at.view_hash)
 
     async def update(self, reply: Reply, *, view_id: str, view_hash: str = "", title: str = "Mailroom") -> None:
-        """Turn an open modal into the reply; somebody who has closed it gets a message only they see."""
+        """Turn an open modal into the reply; a person who has closed it gets a message only they see."""
         if reply is None:
             return
         view = reply.view if isinstance(reply, Modal) else self.as_view(reply, title)
@@ -131,7 +131,7 @@ class Responder:
             await _shown(partial(self._client.views_update, view_id=view_id, hash=view_hash or None), view)
         except SlackApiError as error:
             code = code_of(error)
-            if code == "hash_conflict":  # somebody has drawn it again since: theirs is newer
+            if code == "hash_conflict":  # it was drawn again since: that is newer
                 return
             if code not in {"not_found", "view_not_found"}:
                 raise

@@ -1,4 +1,4 @@
-"""Who somebody is, as Slack knows them; asked again after five minutes, and never guessed."""
+"""What Slack says about a person; cached for five minutes, and never guessed."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass

@@ -167,7 +167,7 @@ class BroadcastFlow:
         return await self.confirmation(call, prepared, source if isinstance(source, Upload) else None)
 
     async def read_again(self, call: Call) -> Reply:
-        """Read the file of a draft as somebody now wants it; where that cannot be it says why, and the draft stays."""
+        """Read the file of a draft with another choice; where that fails it says why, and the draft stays."""
         ref, broadcasts = call.at.ref, self._broadcasts
         check_editor(call, await broadcasts.get(call.team, ref.record_id))
         try:

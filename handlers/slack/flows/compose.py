@@ -96,7 +96,7 @@ def chosen_in(call: Call) -> views.Recipients:
 
 
 def upload_of(call: Call, file: Download, choice: Choice = FIRST) -> Upload:
-    """Return a file as an audience to read; whoever waits for it sees how far it is."""
+    """Return a file as an audience to read; the person who waits sees the progress."""
 
     async def tell(rows: int) -> None:
         await call.waiting.tell(f"{READING} {count(rows, 'row')} so far.")
@@ -137,7 +137,7 @@ async def to_send(call: Call, files: Files) -> Draft:
 
 
 async def named(call: Call) -> Draft:
-    """Return what was typed, with the names of whom it mentions: mail has no ids."""
+    """Return what was typed, with the names of the people it mentions: mail has no ids."""
     draft = typed(call.at.values)
     if is_html(draft.body):
         return draft

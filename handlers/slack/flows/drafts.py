@@ -124,7 +124,7 @@ class DraftFlow:
         return Modal(await self._form(call, copied.draft, notice=views.used_again_notice(copied)))
 
     async def _draft(self, call: Call) -> Broadcast:
-        """Return the draft that a form or a button is about, for somebody who may change it.
+        """Return the draft that a form or a button is about, for a person who may change it.
 
         Raises:
             BotError: NOT_FOUND, ALREADY, or NOT_ALLOWED.

@@ -1,4 +1,4 @@
-"""`/mailer suppress`: recording by hand that somebody is not to be mailed again."""
+"""`/mailer suppress`: suppresses an address by hand."""
 
 from bot.email_addresses import parse_address
 from bot.suppression.suppression_list import Suppressions

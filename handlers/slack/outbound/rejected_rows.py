@@ -1,4 +1,4 @@
-"""Brings somebody, in a direct message, all the rows of their upload that were left out."""
+"""Sends a person, in a direct message, all the rows of their upload that were left out."""
 
 import asyncio
 from io import BytesIO

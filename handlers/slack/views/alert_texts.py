@@ -207,8 +207,8 @@ def _quota_used_up(detail: dict[str, Any]) -> Words:
 _MENDS_EVENTS = {
     "queue": "Press *Check now*: Mailroom looks at its configuration set, its topic and its queue at AWS, puts back "
     "what is missing, and mails the SES simulator to see whether an event comes.",
-    "endpoint": "Whoever runs Mailroom must see that its public address can be reached from the internet. *Check now* "
-    "puts back what is missing at AWS, and mails the SES simulator to see whether an event comes.",
+    "endpoint": "The operator of Mailroom must make sure that its public address can be reached from the internet. "
+    "*Check now* puts back what is missing at AWS, and mails the SES simulator to see whether an event comes.",
     "": "Nothing leads from SES to Mailroom any more. Allow SQS in the policy again, as the README has it, then press "
     "*Check now*.",
 }

@@ -1,6 +1,6 @@
 """What is wrong, as the channel reads it: what happened and since when, what it stops, what to do, and the buttons.
 
-An alert may wake somebody at night: it says all of that in words, without another look anywhere.
+An alert may wake a person at night: it says everything needed in itself.
 """
 
 from collections.abc import Sequence
@@ -101,7 +101,7 @@ def unreachable_channel_message(channel: str, incidents: Sequence[Incident]) -> 
             section(f":warning: *{title}*, so you are told that something is wrong:\n{lines}"),
             context(
                 "Invite Mailroom to the channel again, or unarchive it: what waits is posted then. Its team admins and "
-                "whoever connected it get this, at most once a day."
+                "the person who connected it get this, at most once a day."
             ),
         ],
     )
@@ -143,7 +143,7 @@ def _actions(incident: Incident) -> list[Block]:
 
 
 def _recovery_buttons(incident: Incident) -> list[ButtonElement]:
-    """What mends it, or, where that is somebody else's work, what sees that it is done."""
+    """The buttons that repair it or, where others must, check whether they have."""
     mailer = ids.Ref(incident.team_id, incident.mailer_id or "")
     identity = ids.Ref(incident.team_id, incident.subject, incident.detail.get("version", 0))
     match incident.kind:

@@ -39,7 +39,7 @@ def _made(token: Secret | None) -> list[Block]:
         return []
     return [
         section(f":key: *Copy your new token now. It is not shown again.*\n```{token.reveal()}```"),
-        context("Whoever has it can do the same. Revoke it here when it is lost or no longer needed."),
+        context("Anyone who has it can do the same. Revoke it here when it is lost or no longer needed."),
     ]
 
 

@@ -44,7 +44,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Modal:
-    """A modal, and what replaces it for somebody who has closed it meanwhile.
+    """A modal, and the message for a person who has closed it meanwhile.
 
     `above`: it opens on top of the one that was clicked in, where what is typed stays as it is.
     """

@@ -123,7 +123,7 @@ def _numbers(now: Progress) -> str:
 
 
 def counts_in_words(counts: Mapping[DeliveryState, int]) -> str:
-    """Name every state that somebody is in, with how many they are."""
+    """Return the number of recipients in each state that has any."""
     return " · ".join(f"{counts[state]:,} {label}" for state, label in _LABELS.items() if counts.get(state))
 
 
@@ -192,7 +192,9 @@ def control_buttons(now: Progress) -> list[ButtonElement]:
         "Cancel broadcast",
         ref,
         style="danger",
-        confirm=confirm("Cancel this broadcast?", "Whoever has not been mailed yet will not be.", "Cancel broadcast"),
+        confirm=confirm(
+            "Cancel this broadcast?", "Recipients who have not been mailed yet will not be.", "Cancel broadcast"
+        ),
     )
     edit = [] if broadcast.started_at else [button(ids.Button.EDIT, "Edit", ref)]
     return [first, *edit, cancel]

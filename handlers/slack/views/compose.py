@@ -166,7 +166,7 @@ def choose_file_form(ref: ids.Ref, names: Mapping[str, str]) -> View:
 
 
 def audience_read_message(ref: ids.Ref, audience: Audience) -> Message:
-    """For somebody who closed the waiting view while the file was read."""
+    """For a person who closed the waiting view while the file was read."""
     what = f"{esc(audience.file_name, 100)} is read: {count(audience.size, 'address', 'addresses')}."
     write = button(ids.Button.WRITE_TO_AUDIENCE, "New broadcast", ref, style="primary")
     return Message(what, [section(what), buttons(write)])

@@ -100,7 +100,7 @@ def account_shared_message(mailer: Mailer, team: Team, others: Sequence[Team]) -
                 "rate and its reputation are shared: when AWS stops it for one, it stops for all. Unsubscribes, "
                 "complaints and broadcasts are each channel's own."
             ),
-            context("If you did not expect that, ask whoever looks after the AWS account who else was given access."),
+            context("If you did not expect that, ask the owner of the AWS account who else was given access."),
         ],
     )
 

@@ -16,8 +16,8 @@ def preview_link_page(url: str, lives: timedelta) -> View:
         [
             section(f":eyes: <{url}|Open the mail in a browser>"),
             context(
-                f"The link works for {duration(lives.total_seconds())}, for whoever has it: it shows the recipients' "
-                "addresses and what the file says of them."
+                f"The link works for {duration(lives.total_seconds())}, for anyone who has it: it shows the "
+                "recipients' addresses and what the file says of them."
             ),
         ],
     )

@@ -39,7 +39,7 @@ _KEY_ADVICE = (
 )
 _NO_ROLES = (
     "IAM role is not open here: this Mailroom has no AWS credentials of its own that work. "
-    "Whoever runs it can give it some."
+    "Its operator can give it some."
 )
 
 

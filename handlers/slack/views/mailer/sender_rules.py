@@ -29,7 +29,7 @@ def rules_button(team_id: str) -> ButtonElement:
 def sender_rules_page(report: SenderRulesReport, ref: ids.Ref) -> View:
     blocks: list[Block] = [
         section(
-            "What Gmail, Yahoo and Outlook require of whoever mails more than 5,000 of their users in a day. Smaller "
+            "What Gmail, Yahoo and Outlook require of those who mail more than 5,000 of their users in a day. Smaller "
             "senders need SPF or DKIM, and few complaints."
         ),
         section("\n".join(map(_line, report.of_mailer))),
