@@ -87,6 +87,12 @@ class _Opened:
     ends_at: float = 0
 
 
+def new_session() -> botocore.session.Session:
+    session = botocore.session.Session()
+    session.set_config_variable("sts_regional_endpoints", "regional")
+    return session
+
+
 class Roles:
     """Mailroom's own principal, from wherever botocore finds its credentials, and the sessions it has opened.
 
@@ -106,9 +112,7 @@ class Roles:
     @cached_property
     def _session(self) -> botocore.session.Session:
         """Made when the first role is asked for: looking for credentials takes time, and a key needs none."""
-        session = botocore.session.Session()
-        session.set_config_variable("sts_regional_endpoints", "regional")
-        return session
+        return new_session()
 
     def account(self) -> str | None:
         """Return the account that a role has to trust; None where Mailroom has no credentials of its own that work."""

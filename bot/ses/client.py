@@ -16,11 +16,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
-import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from bot.ses.assume_role import Roles, prove
+from bot.ses.assume_role import Roles, new_session, prove
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
 from bot.ses.errors import AWS_FAILURES, ErrorKind, SesError, classify
 
@@ -45,12 +44,8 @@ JITTER = 0.5
 _MODELS = {"ses": "sesv2"}  # botocore's name of a service, where it is not the prefix of its IAM actions
 
 
-@cache
-def _session() -> botocore.session.Session:
-    """The one from which every client is made: it costs 80 ms, and AWS's descriptions in it take 200 ms to read."""
-    session = botocore.session.Session()
-    session.set_config_variable("sts_regional_endpoints", "regional")
-    return session
+_session = cache(new_session)
+"""The one from which every client is made: it costs 80 ms, and AWS's descriptions in it take 200 ms to read."""
 
 
 # `total_max_attempts` in code also wins over AWS_MAX_ATTEMPTS. A mail must never go out twice, and SES has no

@@ -1,6 +1,6 @@
 """What was done last, and by whom: every action that is ever written down, in words."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from slack_sdk.models.blocks import Block
@@ -61,12 +61,12 @@ def _admins(row: Audit) -> str:
 
 
 def _settings(row: Audit) -> str:
-    return f"changed {_listed(_SETTINGS.get(name, name) for name in row.after)}"
+    return f"changed {', '.join(_SETTINGS.get(name, name) for name in row.after)}"
 
 
 def _described(row: Audit) -> str:
     changed = [name for name, value in row.after.items() if row.before.get(name) != value]
-    return f"saw that the channel {_listed(_CHANGED[name](row.after[name]) for name in changed if name in _CHANGED)}"
+    return f"saw that the channel {', '.join(_CHANGED[name](row.after[name]) for name in changed if name in _CHANGED)}"
 
 
 def _reach(row: Audit) -> str:
@@ -74,10 +74,6 @@ def _reach(row: Audit) -> str:
         return "can speak in this channel again"
     why = str(row.after.get("why", "")).replace("_", " ")
     return f"could no longer speak in this channel ({esc(why, 40)})"
-
-
-def _listed(parts: Iterable[str]) -> str:
-    return ", ".join(parts)
 
 
 _SETTINGS = {

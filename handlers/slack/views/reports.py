@@ -67,8 +67,8 @@ def broadcasts_message(team_id: str, shown: ReportPage, *, replaces: bool) -> Me
         )
     where = f", page {shown.number + 1} of {shown.pages}" if shown.pages > 1 else ""
     turning = [
-        *([button(ids.Button.NEWER, "Newer", _page(team_id, shown.number - 1))] if shown.number else []),
-        *([button(ids.Button.OLDER, "Older", _page(team_id, shown.number + 1))] if _has_more(shown) else []),
+        *([button(ids.Button.NEWER, "Newer", ids.Ref(team_id, version=shown.number - 1))] if shown.number else []),
+        *([button(ids.Button.OLDER, "Older", ids.Ref(team_id, version=shown.number + 1))] if _has_more(shown) else []),
     ]
     blocks: list[Block] = [header("Broadcasts")]
     for item in shown.items:
@@ -91,10 +91,6 @@ def _consequences(resend: Resend) -> Sequence[Block]:
     if resend.readiness.duration is not None and not resend.readiness.confirmations:  # which say how long
         blocks.append(context(f"It takes about {duration(resend.readiness.duration.total_seconds())}."))
     return blocks
-
-
-def _page(team_id: str, number: int) -> ids.Ref:
-    return ids.Ref(team_id, version=number)
 
 
 def _has_more(shown: ReportPage) -> bool:

@@ -18,13 +18,10 @@ class SenderRulesFlow:
         listeners.button(ids.Button.CHECK_RULES, Permission.SEE, self.show)
         listeners.button(ids.Button.SET_UP, Permission.SEE, self.show_above)
 
-    async def show(self, call: Call) -> Reply:
-        return await self._card(call)
-
     async def show_above(self, call: Call) -> Reply:
         """Show it on top of a form, whose ticks stay."""
-        return await self._card(call, above=bool(call.at.view_id))
+        return await self.show(call, above=bool(call.at.view_id))
 
-    async def _card(self, call: Call, *, above: bool = False) -> Modal:
+    async def show(self, call: Call, *, above: bool = False) -> Reply:
         report = await self._sender_rules.look(call.team, views.IDENTITIES_SHOWN)
         return Modal(views.sender_rules_page(report, ids.Ref(call.team.id)), above=above)
