@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from tests.playground.aws import Mail
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
 from tests.playground.stage import ACCOUNT, REGION, ROOT, Stage, stage
@@ -99,6 +100,11 @@ class Tour:
 
     def mailed(self, subject: str) -> int:
         return sum(mail.subject == subject for mail in self.on.aws.mails)
+
+    def mailed_one(self) -> list[Mail]:
+        """What went out by *Mail me one*, which alone has a test's header and no [Test]."""
+        tests = (mail for mail in self.on.aws.mails if "X-Mailroom-Test" in mail.headers)
+        return [mail for mail in tests if not mail.subject.startswith("[Test]")]
 
     async def is_read_again(self) -> None:
         """Wait until the bot has read the account once more, from start to end."""
@@ -280,20 +286,52 @@ async def confirmation(t: Tour) -> None:
         await modal.shows(text)
 
 
+@step("Back: the form again, filled, with the audience kept; a word is changed")
+async def back(t: Tour) -> None:
+    modal = await t.bob.modal("Check and send")
+    await modal.press("Back")
+    form = await t.bob.modal("New broadcast")
+    await form.shows("Audience: 2,000 from people.csv (kept)")
+    form.fill("Preheader", "All that is new at Acme")
+    await form.submit()
+    await t.bob.modal("Check and send")
+
+
+@step("Mail me one: a recipient's very mail, to oneself")
+async def mails_one(t: Tour) -> None:
+    modal = await t.bob.modal("Check and send")
+    await modal.press("Mail me one")
+    above = await t.bob.modal("Mail me one")
+    above.fill("Send to", "hello@acme.test")
+    await above.submit()
+    await above.shows("The test is on its way to 1 address")
+    await until(lambda: len(t.mailed_one()) == 1)
+    await above.close()
+
+
 @step("Send now, and Undo within the time for it: nothing goes out")
 async def undo(t: Tour) -> None:
     await t.confirms()
     message = await t.bob.sees(t.news, "“Spring news” to 2,000 recipients starts")
     await t.bob.press(message, "Undo")
     await t.bob.sees(t.news, "Taken back, nothing was sent")
-    assert not t.mailed("Spring news")
+    assert t.mailed("Spring news") == len(t.mailed_one()) == 1
 
 
-@step("Again, and this time it goes; Pause in the middle: nothing goes out any more")
+@step("Edit: another subject for the same audience")
+async def edits(t: Tour) -> None:
+    await t.bob.press(await t.bob.sees(t.news, "Taken back, nothing was sent"), "Edit")
+    form = await t.bob.modal("New broadcast")
+    await form.shows("Audience: 2,000 from people.csv (kept)")
+    form.fill("Subject", "Summer news")
+    await form.submit()
+    await (await t.bob.modal("Check and send")).shows("2,000 recipients will get “Summer news”")
+
+
+@step("This time it goes; Pause in the middle: nothing goes out any more")
 async def pauses(t: Tour) -> None:
     t.on.ses.outcome(BOUNCES, "BOUNCE")
     t.on.ses.outcome(COMPLAINS, "COMPLAINT")
-    await t.composes(audience(), subject="Summer news")
     await t.confirms()
     message = await t.bob.sees(t.news, "“Summer news” to 2,000 recipients is being sent")
     await until(lambda: t.mailed("Summer news") >= AUDIENCE // 4)
@@ -384,6 +422,14 @@ async def lists(t: Tour) -> None:
     page = await t.asks(t.bob, "/broadcast list", "Autumn news")
     assert page.ephemeral
     assert page.text.index("Autumn news") < page.text.index("Summer news")
+
+
+@step("Use again: the form, filled with what went out before")
+async def uses_again(t: Tour) -> None:
+    await t.bob.press(await t.bob.sees(t.news, "“Autumn news” to 5 recipients is done"), "Use again")
+    form = await t.bob.modal("New broadcast")
+    assert (form.value("Subject"), form.value("From")) == ("Autumn news", "hello@acme.test")
+    await t.closes(t.bob)
 
 
 @step("Somebody revokes the key: one alert, with what mends it")
