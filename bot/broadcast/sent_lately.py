@@ -18,7 +18,6 @@ async def sent_ago(session: AsyncSession, broadcast: Broadcast, audience: Audien
 
     An audience is the same that was saved under the same name, or that begins with the same addresses and has as many.
     """
-    beginning = await _beginning(session, audience)
     others = (
         select(Broadcast, Audience)
         .join(Audience)
