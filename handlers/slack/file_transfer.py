@@ -5,7 +5,7 @@ With a download the bot's token travels, so a redirect is never followed
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from os import SEEK_END
@@ -16,7 +16,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.broadcast.content.html_import import FILE_LIMIT, FILE_TOO_LARGE
+from bot.broadcast.content.html_import import FILE_LIMIT, file_too_large
 from bot.errors import BotError
 from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
@@ -58,7 +58,7 @@ class FileField:
 
     name: Input
     max_bytes: int
-    too_large: BotError
+    too_large: Callable[[], BotError]
 
     def unreadable(self, sentence: str, next_step: str) -> BotError:
         return BotError(SlackCode.FILE_UNREADABLE, sentence, next_step, field=self.name)
@@ -71,14 +71,14 @@ class FileField:
 AUDIENCE = FileField(
     Input.AUDIENCE,
     MAX_BYTES,
-    BotError(
+    lambda: BotError(
         SlackCode.FILE_TOO_LARGE,
         f"The file is larger than {MAX_BYTES // 1024**2} MB.",
         "Leave out columns that you do not need, or split it into several broadcasts.",
         field=Input.AUDIENCE,
     ),
 )
-HTML = FileField(Input.HTML, FILE_LIMIT, FILE_TOO_LARGE)
+HTML = FileField(Input.HTML, FILE_LIMIT, file_too_large)
 
 _BYTES = {"Content-Type": "application/octet-stream"}
 
@@ -139,7 +139,7 @@ class Files:
         if urlsplit(url)[:2] != self._origin:
             raise field.not_handed_out
         if int(file.get("size") or 0) > field.max_bytes:
-            raise field.too_large
+            raise field.too_large()
         content = cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115 - the caller closes it
         try:
             await self._download(url, content, field, named=int(file.get("size") or 0))
@@ -189,7 +189,7 @@ class Files:
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 size += len(chunk)
                 if size > field.max_bytes:
-                    raise field.too_large
+                    raise field.too_large()
                 content.write(chunk)
             if response.content_type == "text/html" and size != named:  # a login page: no access
                 raise field.not_handed_out

@@ -1,11 +1,13 @@
 """Every error has a code, every code a sentence, and what has one of them has both."""
 
 import ast
+import copy
 import importlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -146,3 +148,24 @@ def test_an_error_takes_the_sentence_of_its_code_unless_it_has_its_own(name: str
     code = MEMBERS[name]
     assert BotError(code).sentence == code.sentence
     assert BotError(code, "Another one.").text.startswith("Another one.")
+
+
+def test_no_error_is_kept_to_be_raised_again() -> None:
+    """One that is raised a second time holds the frames of the first: what was typed, for as long as we run."""
+    kept = [
+        f"{path}:{made.lineno}"
+        for path, tree in sources()
+        for statement in tree.body
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for made, _ in constructed(ast.Module(body=[_without_functions(statement)], type_ignores=[]))
+    ]
+    assert kept == []
+
+
+class _Lambdas(ast.NodeTransformer):
+    def visit_Lambda(self, _node: ast.Lambda) -> ast.expr:
+        return ast.Constant(None)
+
+
+def _without_functions(statement: ast.stmt) -> ast.stmt:
+    return cast("ast.stmt", _Lambdas().visit(copy.deepcopy(statement)))

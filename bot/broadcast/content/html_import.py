@@ -13,12 +13,17 @@ from bot.broadcast.content.html_body import HTML
 from bot.errors import BotError
 
 FILE_LIMIT: Final = 2_000_000  # bytes; what is left of it once its styles are inlined has a limit of its own
-FILE_TOO_LARGE: Final = BotError(
-    ContentCode.HTML_TOO_LARGE,
-    f"The HTML file is larger than {FILE_LIMIT / 1e6:.0f} MB.",
-    "Take out what is not text: pictures inside it, and style rules that nothing uses.",
-    field="html",
-)
+
+
+def file_too_large() -> BotError:
+    return BotError(
+        ContentCode.HTML_TOO_LARGE,
+        f"The HTML file is larger than {FILE_LIMIT / 1e6:.0f} MB.",
+        "Take out what is not text: pictures inside it, and style rules that nothing uses.",
+        field="html",
+    )
+
+
 SECONDS: Final = 20
 _PROGRAM: Final = "bot.broadcast.content.html_sanitizer"
 _ROOT: Final = Path(__file__).parents[3]
@@ -33,7 +38,7 @@ async def import_html(data: bytes, name: str = "") -> dict[str, Any]:
         BotError: HTML_TOO_LARGE, HTML_UNREADABLE, BODY_EMPTY.
     """
     if len(data) > FILE_LIMIT:
-        raise FILE_TOO_LARGE
+        raise file_too_large()
     made = await asyncio.to_thread(_sanitized, data)
     if made["html"] is None:
         raise BotError(

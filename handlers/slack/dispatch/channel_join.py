@@ -9,10 +9,6 @@ from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.interaction import Interaction
 
-_INVITE = BotError(
-    SlackCode.NOT_IN_CHANNEL,
-)
-
 
 async def join_channel(client: AsyncWebClient, at: Interaction) -> Channel:
     """Return the channel, with the bot in it.
@@ -29,7 +25,7 @@ async def join_channel(client: AsyncWebClient, at: Interaction) -> Channel:
     except SlackApiError as error:
         code = code_of(error)
         if code == "channel_not_found":
-            raise _INVITE from error
+            raise BotError(SlackCode.NOT_IN_CHANNEL) from error
         if code in {"missing_scope", "method_not_supported_for_channel_type"}:  # of a group of people, say
             raise _direct() from error
         raise
@@ -37,7 +33,7 @@ async def join_channel(client: AsyncWebClient, at: Interaction) -> Channel:
         raise _direct()
     if not channel.get("is_member"):
         if channel.get("is_private"):
-            raise _INVITE
+            raise BotError(SlackCode.NOT_IN_CHANNEL)
         await client.conversations_join(channel=at.channel_id)
     return Channel(
         workspace=at.workspace,

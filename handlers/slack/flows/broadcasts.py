@@ -109,7 +109,9 @@ class BroadcastFlow:
             return not_ready_message(overview)
         draft, held = await self._composer.starting_point(call), await self._held(call)
         return Modal(
-            await self._composer.form(call, draft, views.Recipients(held=held), notice="" if held else _GONE.text)
+            await self._composer.form(
+                call, draft, views.Recipients(held=held), notice="" if held else BotError(SlackCode.AUDIENCE_GONE).text
+            )
         )
 
     async def choose_another(self, call: Call) -> Reply:
@@ -131,7 +133,7 @@ class BroadcastFlow:
         if call.at.ref.record_id:
             held = await self._held(call)
             if held is None:
-                raise _GONE
+                raise BotError(SlackCode.AUDIENCE_GONE)
             return await self._ask(call, held)
         return await self.next(call)
 
@@ -234,6 +236,3 @@ def _wanted(call: Call, summary: ImportSummary) -> Choice:
 def _start_at(call: Call) -> datetime | None:
     at = call.at.values.time(ids.Input.SEND_AT)
     return datetime.fromtimestamp(at, UTC) if at else None
-
-
-_GONE = BotError(SlackCode.AUDIENCE_GONE)

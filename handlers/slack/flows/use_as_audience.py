@@ -46,7 +46,7 @@ class UseAsAudienceFlow:
             return not_ready_message(overview)
         names = _names(call.at.message)
         if not names:
-            raise _NO_FILE
+            raise BotError(SlackCode.NO_AUDIENCE_FILE)
         if len(names) > 1:
             return Modal(views.choose_file_form(ids.Ref(call.team.id), names))
         return await self._read(call, next(iter(names)))
@@ -54,7 +54,7 @@ class UseAsAudienceFlow:
     async def chosen(self, call: Call) -> Reply:
         file_id = call.at.values.choice(ids.Input.FILE)
         if not file_id:
-            raise _NO_FILE
+            raise BotError(SlackCode.NO_AUDIENCE_FILE)
         return await self._read(call, file_id)
 
     async def _read(self, call: Call, file_id: str) -> Reply:
@@ -70,11 +70,6 @@ class UseAsAudienceFlow:
     async def _form(self, call: Call, held: Audience) -> View:
         draft = await self._composer.starting_point(call)
         return await self._composer.form(call, draft, views.Recipients(held=held))
-
-
-_NO_FILE = BotError(
-    SlackCode.NO_AUDIENCE_FILE,
-)
 
 
 def _names(message: Body) -> dict[str, str]:
