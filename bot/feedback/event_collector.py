@@ -132,7 +132,7 @@ class EventCollector(LeasedPoller[leases.Claim]):
         async with self._db.write() as session:
             if refused is None:
                 await detect_missing_events(session, mailer.id, self._clock())
-            elif refused.trouble is ErrorKind.MISSING_ACTION:
+            elif refused.kind is ErrorKind.MISSING_ACTION:
                 await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, self._clock())
             await leases.finish(session, claim, self._clock() + pause)
 

@@ -62,9 +62,9 @@ def access_lost(action: str) -> tuple[str, str]:
 
 def explain(error: SesError, *, field: str = "") -> BotError:
     """Put what AWS said into a sentence and a next step."""
-    code = AwsCode[f"AWS_{error.trouble.name}"]
+    code = AwsCode[f"AWS_{error.kind.name}"]
     sentence, next_step = code.sentence, code.next_step
-    if error.trouble is ErrorKind.ACCESS:
+    if error.kind is ErrorKind.ACCESS:
         sentence, next_step = access_lost(error.action)
     sentence = sentence.format(action=error.action or "this", text=error.text or error.code)
     return BotError(code, sentence, next_step, field=field)

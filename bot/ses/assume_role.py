@@ -64,14 +64,14 @@ async def prove(assume: Assume, external_id: str, sleep: Callable[[float], Await
             await assume(external_id)
             break
         except SesError as error:
-            if error.trouble is not ErrorKind.ACCESS or not wait:
+            if error.kind is not ErrorKind.ACCESS or not wait:
                 raise
         await sleep(wait)
     for wrong in (None, new_external_id()):
         try:
             await assume(wrong)
         except SesError as error:
-            if error.trouble is not ErrorKind.ACCESS:
+            if error.kind is not ErrorKind.ACCESS:
                 raise
         else:
             raise OpenRoleError
@@ -139,7 +139,7 @@ class Roles:
                     opened.key = self.assume(role.arn, region, name, role.external_id)
                     opened.renew_at, opened.ends_at = now + FRESH_SECONDS, now + SESSION_SECONDS
                 except SesError as error:
-                    if error.trouble is ErrorKind.PRINCIPAL:
+                    if error.kind is ErrorKind.PRINCIPAL:
                         log.warning("Mailroom's own AWS credentials cannot assume roles: %s", error.code)
                     if opened.key is None or error.is_access_loss or now >= opened.ends_at:
                         raise
@@ -219,7 +219,7 @@ class Roles:
 
 def _attribute(error: SesError) -> SesError:
     """Tell what the team's role answered from what is wrong with us, for which no mailer is to lose its access."""
-    if error.trouble in _THEIRS or error.code.startswith("AccessDenied"):
+    if error.kind in _THEIRS or error.code.startswith("AccessDenied"):
         return error
-    trouble = ErrorKind.NOT_SENT if error.trouble is ErrorKind.UNAVAILABLE else ErrorKind.PRINCIPAL
-    return SesError(trouble, error.code, error.action, error.text)
+    kind = ErrorKind.NOT_SENT if error.kind is ErrorKind.UNAVAILABLE else ErrorKind.PRINCIPAL
+    return SesError(kind, error.code, error.action, error.text)

@@ -214,7 +214,7 @@ class AwsSession:
             try:
                 return self._make(key, action, call, once)
             except SesError as error:
-                if error.trouble is not ErrorKind.EXPIRED or not self._clients.renew(self, expired=key):
+                if error.kind is not ErrorKind.EXPIRED or not self._clients.renew(self, expired=key):
                     raise
             return self._make(self._clients.key(self), action, call, once)
 
@@ -223,7 +223,7 @@ class AwsSession:
             try:
                 return await self._clients.run(work)
             except SesError as error:
-                waits = () if once else WAITS.get(error.trouble, ())
+                waits = () if once else WAITS.get(error.kind, ())
                 if tries >= len(waits):
                     raise
             await self._clients.sleep(waits[tries] * random.uniform(1, 1 + JITTER))  # noqa: S311 - hides nothing

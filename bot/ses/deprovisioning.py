@@ -52,7 +52,7 @@ async def _remove(
         try:
             await session.call(action, call)
         except SesError as error:
-            if error.trouble is not ErrorKind.NOT_FOUND:
+            if error.kind is not ErrorKind.NOT_FOUND:
                 return (f"{piece}: {error}",)
         else:
             break

@@ -140,7 +140,7 @@ _CODES_OF: dict[ErrorKind, tuple[str, ...]] = {
         "RequestTimeoutException",
     ),
 }
-TROUBLE_OF = {code: trouble for trouble, codes in _CODES_OF.items() for code in codes}
+KIND_OF = {code: kind for kind, codes in _CODES_OF.items() for code in codes}
 
 _OF_STATUS = {401: ErrorKind.MISSING_ACTION, 403: ErrorKind.MISSING_ACTION, 429: ErrorKind.THROTTLED}
 
@@ -157,7 +157,7 @@ class SesError(Exception):
     """A call to AWS that failed.
 
     Attributes:
-        trouble: what it means.
+        kind: what it means.
         code: AWS's own code, or the name of botocore's exception.
         action: the IAM action AWS named in its refusal, else the one that was called (`ses:GetAccount`).
         text: AWS's own words without control characters, at most 200 characters. Hostile: escape before showing.
@@ -165,10 +165,10 @@ class SesError(Exception):
     """
 
     def __init__(
-        self, trouble: ErrorKind, code: str, action: str, text: str = "", unverified: frozenset[str] = frozenset()
+        self, kind: ErrorKind, code: str, action: str, text: str = "", unverified: frozenset[str] = frozenset()
     ) -> None:
-        super().__init__(f"{action}: {code} ({trouble})")
-        self.trouble = trouble
+        super().__init__(f"{action}: {code} ({kind})")
+        self.kind = kind
         self.code = code
         self.action = action
         self.text = text
@@ -177,12 +177,12 @@ class SesError(Exception):
     @property
     def is_access_loss(self) -> bool:
         """Whether no waiting mends it, only other credentials or another policy."""
-        return self.trouble in ACCESS_LOSS
+        return self.kind in ACCESS_LOSS
 
     @property
     def maybe_accepted(self) -> bool:
         """Whether AWS may have done it all the same: after a send, the recipients are in doubt."""
-        return self.trouble is ErrorKind.UNAVAILABLE
+        return self.kind is ErrorKind.UNAVAILABLE
 
 
 def classify(error: Exception, action: str) -> SesError:
@@ -222,18 +222,18 @@ def _classify_answer(error: ClientError, action: str) -> SesError:
     details = answer.get("Error") or {}
     code, text = str(details.get("Code") or ""), str(details.get("Message") or "")
     about = answer.get("ResponseMetadata") or {}
-    if code not in TROUBLE_OF:
+    if code not in KIND_OF:
         service, _, operation = action.partition(":")
         unknown_answers.answers.met(service, operation, clean(code), str(about.get("RequestId") or ""))
-    trouble = _trouble(code, text, int(about.get("HTTPStatusCode") or 0), action)
-    if trouble is ErrorKind.MISSING_ACTION and (named := _NAMED_ACTION.search(text)):
+    kind = _kind_of(code, text, int(about.get("HTTPStatusCode") or 0), action)
+    if kind is ErrorKind.MISSING_ACTION and (named := _NAMED_ACTION.search(text)):
         denied = f"{named[1].lower()}:{named[2]}"  # SNS writes its own name in capitals
         action = action if denied.lower() == action.lower() else denied
-    return SesError(trouble, clean(code) or "unknown", action, clean(_SIGNED_TEXT.sub("", text)), unverified_in(text))
+    return SesError(kind, clean(code) or "unknown", action, clean(_SIGNED_TEXT.sub("", text)), unverified_in(text))
 
 
-def _trouble(code: str, text: str, status: int, action: str) -> ErrorKind:
-    listed = TROUBLE_OF.get(code)
+def _kind_of(code: str, text: str, status: int, action: str) -> ErrorKind:
+    listed = KIND_OF.get(code)
     if listed in {ErrorKind.THROTTLED, ErrorKind.LIMIT}:
         if _QUOTA_TEXT.search(text):
             return ErrorKind.QUOTA

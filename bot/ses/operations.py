@@ -74,7 +74,7 @@ class Ses:
         try:
             return await self.identity(name)
         except SesError as error:
-            if error.trouble is ErrorKind.NOT_FOUND:
+            if error.kind is ErrorKind.NOT_FOUND:
                 return None
             raise
 
@@ -84,7 +84,7 @@ class Ses:
             try:
                 return await self.identity(name)
             except SesError as error:
-                if error.trouble is not ErrorKind.NOT_FOUND:
+                if error.kind is not ErrorKind.NOT_FOUND:
                     raise
             await self._session.sleep(seconds)
         return await self.identity(name)
@@ -141,7 +141,7 @@ class Ses:
                 lambda ses: ses.get_configuration_set_event_destinations(ConfigurationSetName=name),
             )
         except SesError as error:
-            if error.trouble is ErrorKind.NOT_FOUND:
+            if error.kind is ErrorKind.NOT_FOUND:
                 return False
             raise
         return True
@@ -220,7 +220,7 @@ class Ses:
                 "SuppressedDestination",
             )
         except SesError as error:
-            if error.trouble in {ErrorKind.NOT_FOUND, ErrorKind.BAD_REQUEST}:
+            if error.kind in {ErrorKind.NOT_FOUND, ErrorKind.BAD_REQUEST}:
                 return None
             raise
         return suppressed_of(answer["SuppressedDestination"])
@@ -233,7 +233,7 @@ class Ses:
                 lambda ses: ses.delete_suppressed_destination(EmailAddress=address),
             )
         except SesError as error:
-            if error.trouble in {ErrorKind.NOT_FOUND, ErrorKind.BAD_REQUEST}:
+            if error.kind in {ErrorKind.NOT_FOUND, ErrorKind.BAD_REQUEST}:
                 return False
             raise
         return True

@@ -253,10 +253,10 @@ class _Check:
         try:
             answer: dict[str, Any] = await self._patience.call(action, call, None if self._broken else not_yet)
         except SesError as error:
-            outcome = self._judge(error, (action,), required, proof=self._broken or error.trouble is fine)
+            outcome = self._judge(error, (action,), required, proof=self._broken or error.kind is fine)
             if outcome is not Outcome.OK:
                 self._broken = True
-                if error.trouble is ErrorKind.BAD_REQUEST:
+                if error.kind is ErrorKind.BAD_REQUEST:
                     self._refusal = self._refusal or error
             return error
         self._decide((action,), required, Outcome.OK)
@@ -264,14 +264,14 @@ class _Check:
 
     def _judge(self, error: SesError, actions: tuple[str, ...], required: bool, *, proof: bool) -> Outcome:
         """Say what a refusal means for the actions. `proof`: AWS says "not found" only to those who may ask."""
-        if error.trouble in _LOST:
+        if error.kind in _LOST:
             self.lost = error
             return Outcome.UNKNOWN
-        if error.trouble is ErrorKind.MISSING_ACTION:
+        if error.kind is ErrorKind.MISSING_ACTION:
             named = next((action for action in actions if action.lower() == error.action.lower()), None)
             note = "" if named else f"AWS names {error.action}"
             return self._decide((named or actions[0],), required, Outcome.MISSING, note)
-        if proof and error.trouble not in WAITS:
+        if proof and error.kind not in WAITS:
             return self._decide(actions, required, Outcome.OK)
         return self._decide(actions, required, Outcome.UNKNOWN, error.code)
 

@@ -65,13 +65,13 @@ class Provisioned:
 
 
 # "You must wait at least one second after the queue is created" (CreateQueue, SQS API reference)
-NO_QUEUE_YET = ExpectedRefusal(lambda error: error.trouble is ErrorKind.NOT_FOUND, (1, 2, 4))
+NO_QUEUE_YET = ExpectedRefusal(lambda error: error.kind is ErrorKind.NOT_FOUND, (1, 2, 4))
 
 _SNS_TEXT = re.compile(r"\b(SNS|topic)\b", re.IGNORECASE)
 
 # SES publishes a message to the topic before it takes it, and the topic's policy was set a moment ago.
 NO_TOPIC_YET = ExpectedRefusal(
-    lambda error: error.trouble is ErrorKind.BAD_REQUEST and bool(_SNS_TEXT.search(error.text)), (1, 2, 4, 8)
+    lambda error: error.kind is ErrorKind.BAD_REQUEST and bool(_SNS_TEXT.search(error.text)), (1, 2, 4, 8)
 )
 
 
@@ -102,7 +102,7 @@ async def provision(place: ResourceNames, attempt: Attempt, endpoint: str = "") 
     queue_url, refusals = await _queue(place, attempt)
     works = not refusals
     await _subscriptions(place, attempt, endpoint, with_queue=works)
-    denied = any(error.trouble is ErrorKind.MISSING_ACTION for error in refusals)
+    denied = any(error.kind is ErrorKind.MISSING_ACTION for error in refusals)
     return Provisioned(
         place.name,
         place.arn("sns"),
@@ -190,11 +190,11 @@ async def _configuration_set(place: ResourceNames, attempt: Attempt) -> tuple[bo
             lambda ses: ses.update_configuration_set_event_destination(**names),
             not_yet=NO_TOPIC_YET,
         )
-    return isinstance(made, SesError) and made.trouble is ErrorKind.EXISTS, not _is_denied(made)
+    return isinstance(made, SesError) and made.kind is ErrorKind.EXISTS, not _is_denied(made)
 
 
 def _is_denied(made: dict[str, Any] | SesError) -> bool:
-    return isinstance(made, SesError) and made.trouble is ErrorKind.MISSING_ACTION
+    return isinstance(made, SesError) and made.kind is ErrorKind.MISSING_ACTION
 
 
 def _differs(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
@@ -219,7 +219,7 @@ async def _queue(place: ResourceNames, attempt: Attempt) -> tuple[str | None, li
         required=False,
         fine=ErrorKind.EXISTS,
     )
-    if isinstance(made, SesError) and made.trouble is ErrorKind.EXISTS:  # its attributes were changed
+    if isinstance(made, SesError) and made.kind is ErrorKind.EXISTS:  # its attributes were changed
         made = await attempt("sqs:CreateQueue", lambda sqs: sqs.create_queue(QueueName=place.name), required=False)
     if isinstance(made, SesError):
         return None, [made]
@@ -234,7 +234,7 @@ async def _queue(place: ResourceNames, attempt: Attempt) -> tuple[str | None, li
     ]
     for name, call, fine in calls:
         answer = await attempt(f"sqs:{name}", call, required=False, fine=fine, not_yet=NO_QUEUE_YET)
-        if isinstance(answer, SesError) and answer.trouble is not fine:
+        if isinstance(answer, SesError) and answer.kind is not fine:
             refused.append(answer)
     return url, refused
 

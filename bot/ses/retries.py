@@ -50,14 +50,14 @@ class Retrier:
             try:
                 return await self._session.call(action, call, once=True)
             except SesError as error:
-                wait = self._wait(error, tries[error.trouble], not_yet)
+                wait = self._wait(error, tries[error.kind], not_yet)
                 if wait is None:
                     raise
-                tries[error.trouble] += 1
+                tries[error.kind] += 1
             await self._sleep(wait)
 
     def _wait(self, error: SesError, tries: int, not_yet: ExpectedRefusal | None) -> int | None:
         if error.code in UNKNOWN_KEY_CODES and self._monotonic() < self._settled_at:
             return KEY_WAIT_SECONDS
-        waits = not_yet.waits if not_yet is not None and not_yet.means(error) else WAITS.get(error.trouble, ())
+        waits = not_yet.waits if not_yet is not None and not_yet.means(error) else WAITS.get(error.kind, ())
         return waits[tries] if tries < len(waits) else None

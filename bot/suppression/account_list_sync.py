@@ -54,7 +54,7 @@ class AccountListSync:
                 if not await self._read(claim, mailer, began):
                     return
             except SesError as error:
-                log.info("AWS's list of suppressed addresses was not read: %s %s", error.trouble, error.code)
+                log.info("AWS's list of suppressed addresses was not read: %s %s", error.kind, error.code)
                 pause = _EVERY if error.is_access_loss else _SOON
         async with self._db.write() as session:
             await leases.finish(session, claim, self._clock() + pause)

@@ -170,11 +170,11 @@ class Suppressions:
             try:
                 return AtAws.LIFTED if await ses.lift_suppressed(address) else AtAws.NOT_LISTED
             except SesError as error:
-                if error.trouble is not ErrorKind.MISSING_ACTION:
+                if error.kind is not ErrorKind.MISSING_ACTION:
                     raise
                 return AtAws.NOT_ALLOWED if await ses.get_suppressed(address) else AtAws.NOT_LISTED
         except SesError as error:
-            log.info("AWS's own list was not asked about an address: %s %s", error.trouble, error.code)
+            log.info("AWS's own list was not asked about an address: %s %s", error.kind, error.code)
             return AtAws.NOT_ALLOWED
 
 

@@ -21,7 +21,7 @@ async def check_reach(clients: SesClients, region: str) -> None:
     try:
         await Ses(clients.sign_in("reach", 1, _STRANGER, region)).account()
     except SesError as error:
-        if error.trouble in {ErrorKind.NOT_SENT, ErrorKind.UNAVAILABLE}:
+        if error.kind in {ErrorKind.NOT_SENT, ErrorKind.UNAVAILABLE}:
             raise BotError(
                 CliCode.NO_ANSWER,
                 f"SES does not answer in {region} ({error.code}).",

@@ -149,7 +149,7 @@ async def test_a_wrong_secret_and_an_unknown_key_are_lost_access(stack: Ministac
     for wrong in (replace(key, secret_access_key="x" * 40), replace(key, access_key_id="AKIAIOSFODNN7EXAMPLE")):
         with pytest.raises(SesError) as caught:
             await Ses(signed_in(clients, wrong)).account()
-        assert caught.value.trouble is ErrorKind.ACCESS
+        assert caught.value.kind is ErrorKind.ACCESS
 
 
 # Roles
@@ -210,7 +210,7 @@ async def test_a_role_with_another_external_id_is_lost_access(stack: Ministack, 
     role = AwsRole(trusting(stack, new_external_id()), new_external_id())
     with pytest.raises(SesError) as caught:
         await Ses(own_clients.sign_in("mailer", 1, role, REGION, CONNECTION)).account_id()
-    assert caught.value.trouble is ErrorKind.ACCESS
+    assert caught.value.kind is ErrorKind.ACCESS
 
 
 # Mail

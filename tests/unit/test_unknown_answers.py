@@ -52,7 +52,7 @@ async def test_a_code_of_aws_that_is_on_no_list_is_logged_with_its_request_id(
     finally:
         clients.close()
 
-    assert caught.value.trouble is ErrorKind.BAD_REQUEST
+    assert caught.value.kind is ErrorKind.BAD_REQUEST
     assert "ses GetAccount: 'BrandNewException', request id '" in caplog.text
     assert "request id 'none'" not in caplog.text
     assert "victim" not in caplog.text

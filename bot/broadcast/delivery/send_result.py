@@ -85,7 +85,7 @@ class SendResult:
     def too_fast(self) -> bool:
         """Whether AWS asked us to slow down."""
         if self.error:
-            return self.error.trouble in {ErrorKind.RATE, ErrorKind.THROTTLED}
+            return self.error.kind in {ErrorKind.RATE, ErrorKind.THROTTLED}
         return EntryOutcome.RETRY in self.outcomes or self.excused
 
     @property
@@ -138,4 +138,4 @@ def _outcome_of(error: SesError, call: ClaimedChunk) -> EntryOutcome:
         return EntryOutcome.IDENTITY
     if f"Configuration set <{call.mailer.configuration_set}> does not exist".lower() in error.text.lower():
         return EntryOutcome.SET_UP
-    return _OUTCOME_OF_ERROR.get(error.trouble, EntryOutcome.STOP)
+    return _OUTCOME_OF_ERROR.get(error.kind, EntryOutcome.STOP)

@@ -152,7 +152,7 @@ def require_passed(report: AccessReport, account_id: str) -> Provisioned:
 def explain_rejection(error: SesError) -> BotError:
     """Say what AWS's refusal means for credentials that were just typed."""
     nothing = "Nothing was stored."
-    match error.trouble:
+    match error.kind:
         case ErrorKind.ACCESS if error.action == ASSUME_ROLE:
             return BotError(
                 ConnectionCode.ROLE_REFUSED,

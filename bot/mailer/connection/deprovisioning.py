@@ -30,7 +30,7 @@ async def leave_aws(
                 await ses.delete_identity(row.name)
                 continue
             except SesError as error:
-                if error.trouble is ErrorKind.NOT_FOUND:
+                if error.kind is ErrorKind.NOT_FOUND:
                     continue
                 left.append(f"{row.name}: {error.code}")
         left += await _forward_again(ses, row)
@@ -53,7 +53,7 @@ async def _forward_again(ses: Ses, row: Identity) -> list[str]:
     try:
         await ses.set_feedback_forwarding(row.name, enabled=True)
     except SesError as error:
-        if error.trouble is not ErrorKind.NOT_FOUND:
+        if error.kind is not ErrorKind.NOT_FOUND:
             return [f"feedback forwarding of {row.name}, which stays off: {error.code}"]
     return []
 

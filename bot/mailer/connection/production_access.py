@@ -115,7 +115,7 @@ class ProductionAccess:
                 use_case=application.use_case,
             )
         except SesError as error:
-            if error.trouble is ErrorKind.CONFLICT:
+            if error.kind is ErrorKind.CONFLICT:
                 raise BotError(
                     ConnectionCode.CONFLICT,
                 ) from error

@@ -104,10 +104,10 @@ class FeedbackForwarding:
         except _OvertakenError:
             return
         except SesError as error:
-            log.info("feedback forwarding of mailer %s: %s %s", mailer.id, error.trouble, error.code)
-            if error.trouble is ErrorKind.MISSING_ACTION:
+            log.info("feedback forwarding of mailer %s: %s %s", mailer.id, error.kind, error.code)
+            if error.kind is ErrorKind.MISSING_ACTION:
                 await self._miss(mailer, error)
-            elif error.trouble is not ErrorKind.BAD_REQUEST:
+            elif error.kind is not ErrorKind.BAD_REQUEST:
                 again = _LATER
         async with self._db.write() as session:
             if again is None:  # the walk through every permission has it done again, in a day
@@ -143,7 +143,7 @@ class FeedbackForwarding:
         except SesError as error:
             if not (row.forwarding_disabled or error.maybe_accepted):
                 await self._store(claim, row, enabled=True, by_us=False)
-            if error.trouble is ErrorKind.NOT_FOUND:
+            if error.kind is ErrorKind.NOT_FOUND:
                 return
             raise
         await self._store(claim, row, enabled=enabled, by_us=not enabled, done=True)

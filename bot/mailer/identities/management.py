@@ -140,7 +140,7 @@ async def _without_forwarding(ses: Ses, facts: IdentityFacts) -> IdentityFacts:
     try:
         await ses.set_feedback_forwarding(facts.name, enabled=False)
     except SesError as error:
-        if error.trouble not in {ErrorKind.MISSING_ACTION, ErrorKind.BAD_REQUEST}:
+        if error.kind not in {ErrorKind.MISSING_ACTION, ErrorKind.BAD_REQUEST}:
             raise
         return facts
     return replace(facts, feedback_forwarding=False)
@@ -151,9 +151,9 @@ async def _create(ses: Ses, name: str, configuration_set: str) -> bool:
     try:
         await ses.create_identity(name, configuration_set)
     except SesError as error:
-        if error.trouble is ErrorKind.NOT_FOUND and configuration_set:
+        if error.kind is ErrorKind.NOT_FOUND and configuration_set:
             return await _create(ses, name, "")
-        if error.trouble is not ErrorKind.EXISTS:
+        if error.kind is not ErrorKind.EXISTS:
             raise
         return False
     return True

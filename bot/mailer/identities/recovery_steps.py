@@ -133,7 +133,7 @@ class RecoverySteps:
         try:
             yield
         except SesError as error:
-            give_up = first and error.trouble not in _PASSING
+            give_up = first and error.kind not in _PASSING
             await self._put_off(held, give_up=give_up)
             refusal = explain(error, field="identity")
             if give_up:
@@ -192,5 +192,5 @@ async def _delete(ses: Ses, name: str) -> None:
     try:
         await ses.delete_identity(name)
     except SesError as error:
-        if error.trouble is not ErrorKind.NOT_FOUND:
+        if error.kind is not ErrorKind.NOT_FOUND:
             raise

@@ -61,9 +61,9 @@ def apply_refusal(mailer: Mailer, access: Access, error: SesError, now: datetime
 
     An action that is missing is named, and only the walk through every permission can say that it is there again.
     """
-    named = error.trouble is ErrorKind.MISSING_ACTION or error.action == ASSUME_ROLE
+    named = error.kind is ErrorKind.MISSING_ACTION or error.action == ASSUME_ROLE
     apply_access(mailer, access, now, code=error.code, action=error.action if named else "")
-    return PollKind.ACCESS_CHECK if error.trouble is ErrorKind.MISSING_ACTION else PollKind.ACCOUNT
+    return PollKind.ACCESS_CHECK if error.kind is ErrorKind.MISSING_ACTION else PollKind.ACCOUNT
 
 
 def lacks_action(mailer: Mailer) -> bool:

@@ -74,8 +74,8 @@ class FeedbackProbe:
                 await subscribe(session, mailer.topic_arn, mailer.endpoint)
             await Ses(session).mail_simulator(sender, mailer.configuration_set)
         except SesError as error:
-            log.info("mailer %s could not mail the simulator: %s %s", mailer.id, error.trouble, error.code)
-            await self._again(claim, now + (_AT_ITS_PACE if error.trouble in _TOO_FAST else _LATER))
+            log.info("mailer %s could not mail the simulator: %s %s", mailer.id, error.kind, error.code)
+            await self._again(claim, now + (_AT_ITS_PACE if error.kind in _TOO_FAST else _LATER))
             return
         async with self._db.write() as writing:
             row = await writing.get(Mailer, mailer.id, with_for_update=True)

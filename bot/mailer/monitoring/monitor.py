@@ -163,7 +163,7 @@ class Monitor(LeasedPoller[_Due]):
                 result = await self._look(ses, managed)
         except SesError as error:
             result = error
-        if isinstance(result, SesError) and result.trouble in _SILENCE:
+        if isinstance(result, SesError) and result.kind in _SILENCE:
             self._regions.record_failure(mailer.region, now)
         else:
             self._regions.record_success(mailer.region)
@@ -185,7 +185,7 @@ class Monitor(LeasedPoller[_Due]):
             return await self._record(session, mailer, result)
         managed = await managed_of(session, mailer.id)
         now = self._clock()
-        if isinstance(result, SesError) and result.trouble in _SILENCE:
+        if isinstance(result, SesError) and result.kind in _SILENCE:
             mailer.unanswered_since = mailer.unanswered_since or now
         else:
             mailer.unanswered_since = None
@@ -194,7 +194,7 @@ class Monitor(LeasedPoller[_Due]):
         elif result.is_access_loss:
             await self._refused(session, kind, mailer, managed, result)
         else:
-            log.info("a poll got no answer: %s %s", result.trouble, result.code)
+            log.info("a poll got no answer: %s %s", result.kind, result.code)
         session.add(mailer)
         return managed
 

@@ -97,7 +97,7 @@ class LivingSes:
         try:
             return await self.identity(name)
         except SesError as error:
-            if error.trouble is ErrorKind.NOT_FOUND:
+            if error.kind is ErrorKind.NOT_FOUND:
                 return None
             raise
 

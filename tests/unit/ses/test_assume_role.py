@@ -115,7 +115,7 @@ async def test_a_session_that_runs_out_again_and_again_is_not_tried_for_ever(
     aws.fail("ses:GetAccount", "ExpiredTokenException", times=None)
     with pytest.raises(SesError) as caught:
         await Ses(session).account()
-    assert caught.value.trouble is ErrorKind.EXPIRED
+    assert caught.value.kind is ErrorKind.EXPIRED
     assert not caught.value.is_access_loss
     assert len(assumed(aws)) == 2
 
@@ -133,7 +133,7 @@ async def test_the_old_session_does_until_its_end_while_no_new_one_can_be_had(
     ticker.seconds += 600
     with pytest.raises(SesError) as caught:
         await Ses(session).account()
-    assert caught.value.trouble is ErrorKind.THROTTLED
+    assert caught.value.kind is ErrorKind.THROTTLED
     aws.heal()
     await Ses(session).account()
 
@@ -164,7 +164,7 @@ async def test_a_role_that_no_longer_trusts_mailroom_is_access_loss_as_soon_as_i
     session.renew()
     with pytest.raises(SesError) as caught:
         await Ses(session).account()
-    assert (caught.value.trouble, caught.value.action) == (ErrorKind.ACCESS, ASSUME_ROLE)
+    assert (caught.value.kind, caught.value.action) == (ErrorKind.ACCESS, ASSUME_ROLE)
     assert caught.value.is_access_loss
 
 
@@ -174,7 +174,7 @@ async def test_our_own_key_being_refused_costs_no_team_its_access_and_is_logged(
     aws.revoke(principal)
     with pytest.raises(SesError) as caught:
         await Ses(session).account()
-    assert caught.value.trouble is ErrorKind.PRINCIPAL
+    assert caught.value.kind is ErrorKind.PRINCIPAL
     assert not caught.value.is_access_loss
     assert not caught.value.maybe_accepted
     assert "Mailroom's own AWS credentials cannot assume roles" in caplog.text
@@ -187,7 +187,7 @@ async def test_having_no_credentials_of_our_own_costs_no_team_its_access(
     trusting(aws)
     with pytest.raises(SesError) as caught:
         await Ses(signed_in(clients)).account()
-    assert caught.value.trouble is ErrorKind.PRINCIPAL
+    assert caught.value.kind is ErrorKind.PRINCIPAL
     assert await clients.own_account() is None
     assert aws.calls == []
 
@@ -196,7 +196,7 @@ async def test_a_sts_that_does_not_answer_leaves_no_send_in_doubt(aws: AwsPlaygr
     aws.fail(ASSUME_ROLE, How.UNAVAILABLE, times=None)
     with pytest.raises(SesError) as caught:
         await session.call("ses:SendBulkEmail", lambda ses: ses.send_bulk_email(), once=True)
-    assert caught.value.trouble is ErrorKind.NOT_SENT
+    assert caught.value.kind is ErrorKind.NOT_SENT
     assert not caught.value.maybe_accepted
 
 
@@ -204,7 +204,7 @@ async def test_a_switched_off_region_is_said_to_be_that(aws: AwsPlayground, sess
     aws.fail(ASSUME_ROLE, "RegionDisabledException")
     with pytest.raises(SesError) as caught:
         await Ses(session).account()
-    assert caught.value.trouble is ErrorKind.REGION_OFF
+    assert caught.value.kind is ErrorKind.REGION_OFF
 
 
 async def test_where_a_region_does_not_know_our_key_the_home_regions_sts_is_asked(
@@ -282,7 +282,7 @@ async def test_no_answer_is_no_proof(aws: AwsPlayground, session: AwsSession, ti
     aws.fail(ASSUME_ROLE, How.THROTTLE, times=None)
     with pytest.raises(SesError) as caught:
         await session.prove(ticker.sleep)
-    assert caught.value.trouble is ErrorKind.THROTTLED
+    assert caught.value.kind is ErrorKind.THROTTLED
 
 
 async def test_a_role_made_just_now_is_waited_for(aws: AwsPlayground, clients: SesClients, ticker: Ticker) -> None:
@@ -301,7 +301,7 @@ async def test_a_role_that_does_not_let_us_in_is_waited_for_14_seconds(
     trusting(aws, new_external_id())
     with pytest.raises(SesError) as caught:
         await signed_in(clients).prove(ticker.sleep)
-    assert (caught.value.trouble, caught.value.action) == (ErrorKind.ACCESS, ASSUME_ROLE)
+    assert (caught.value.kind, caught.value.action) == (ErrorKind.ACCESS, ASSUME_ROLE)
     assert ticker.seconds == 14
 
 

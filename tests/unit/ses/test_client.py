@@ -37,7 +37,7 @@ async def send(ses: Ses, *addresses: str, configuration_set: str = "mailroom-1")
 
 
 @pytest.mark.parametrize(
-    ("how", "trouble", "in_doubt"),
+    ("how", "kind", "in_doubt"),
     [
         (How.HANG, ErrorKind.UNAVAILABLE, True),
         (How.CLOSE_AFTER, ErrorKind.UNAVAILABLE, True),
@@ -49,7 +49,7 @@ async def send(ses: Ses, *addresses: str, configuration_set: str = "mailroom-1")
     ],
 )
 async def test_a_send_is_one_post_whatever_happens(
-    aws: AwsPlayground, monkeypatch: pytest.MonkeyPatch, how: str, trouble: ErrorKind, in_doubt: bool
+    aws: AwsPlayground, monkeypatch: pytest.MonkeyPatch, how: str, kind: ErrorKind, in_doubt: bool
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
     monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
@@ -59,7 +59,7 @@ async def test_a_send_is_one_post_whatever_happens(
         await send(Ses(clients.sign_in("mailer", 1, aws_key(aws.create_key()), REGION)), "a@example.org")
     aws.heal()
     clients.close()
-    assert caught.value.trouble is trouble
+    assert caught.value.kind is kind
     assert caught.value.maybe_accepted is in_doubt
     assert fault.hits == 1
 
@@ -69,7 +69,7 @@ async def test_a_send_that_no_server_took_is_not_in_doubt(aws: AwsPlayground, si
     aws.go_away()
     with pytest.raises(SesError) as caught:
         await send(ses, "a@example.org")
-    assert caught.value.trouble is ErrorKind.NOT_SENT
+    assert caught.value.kind is ErrorKind.NOT_SENT
     assert not caught.value.maybe_accepted
 
 
@@ -97,7 +97,7 @@ async def test_what_is_throttled_for_long_is_given_up(aws: AwsPlayground, sign_i
     fault = aws.fail("ses:GetAccount", How.THROTTLE, times=None)
     with pytest.raises(SesError) as caught:
         await Ses(sign_in(aws.create_key())).account()
-    assert caught.value.trouble is ErrorKind.THROTTLED
+    assert caught.value.kind is ErrorKind.THROTTLED
     assert fault.hits == 4
     assert 7 < ticker.seconds < 7 * (1 + JITTER)  # spread, so as not to meet again whatever calls once a second
 
@@ -159,7 +159,7 @@ async def test_facts_are_not_read_from_an_answer_cut_off(monkeypatch: pytest.Mon
         for read in (ses.account(), ses.identities(), ses.identity("example.com"), ses.get_suppressed("a@example.org")):
             with pytest.raises(SesError) as caught:
                 await read
-            assert caught.value.trouble is ErrorKind.UNAVAILABLE
+            assert caught.value.kind is ErrorKind.UNAVAILABLE
             assert not caught.value.is_access_loss
 
 

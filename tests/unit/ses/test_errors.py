@@ -20,7 +20,7 @@ from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ses.errors import MAX_TEXT, TROUBLE_OF, ErrorKind, SesError, classify, clean
+from bot.ses.errors import KIND_OF, MAX_TEXT, ErrorKind, SesError, classify, clean
 
 
 def answer(code: str, text: str = "", status: int = 400, action: str = "ses:SendBulkEmail") -> SesError:
@@ -32,7 +32,7 @@ def answer(code: str, text: str = "", status: int = 400, action: str = "ses:Send
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "trouble"),
+    ("code", "status", "kind"),
     [
         ("UnrecognizedClientException", 403, ErrorKind.ACCESS),
         ("InvalidClientTokenId", 403, ErrorKind.ACCESS),
@@ -71,37 +71,37 @@ def answer(code: str, text: str = "", status: int = 400, action: str = "ses:Send
         ("InternalFailure", 500, ErrorKind.UNAVAILABLE),
     ],
 )
-def test_each_code_of_aws_has_its_class(code: str, status: int, trouble: ErrorKind) -> None:
-    assert answer(code, "Something.", status).trouble is trouble
+def test_each_code_of_aws_has_its_class(code: str, status: int, kind: ErrorKind) -> None:
+    assert answer(code, "Something.", status).kind is kind
 
 
 def test_no_code_stands_under_two_classes() -> None:
-    assert set(TROUBLE_OF.values()) < set(ErrorKind)
-    assert answer("BrandNewThing", status=503).trouble is ErrorKind.UNAVAILABLE
-    assert answer("BrandNewThing", status=400).trouble is ErrorKind.BAD_REQUEST
+    assert set(KIND_OF.values()) < set(ErrorKind)
+    assert answer("BrandNewThing", status=503).kind is ErrorKind.UNAVAILABLE
+    assert answer("BrandNewThing", status=400).kind is ErrorKind.BAD_REQUEST
 
 
 def test_a_code_on_no_list_is_taken_for_its_most_careful_neighbour() -> None:
-    assert answer("BrandNewThing", status=403).trouble is ErrorKind.MISSING_ACTION
-    assert answer("BrandNewThing", status=401).trouble is ErrorKind.MISSING_ACTION
-    assert answer("BrandNewThing", status=429).trouble is ErrorKind.THROTTLED
-    assert answer("BrandNewThing", status=301).trouble is ErrorKind.UNAVAILABLE
+    assert answer("BrandNewThing", status=403).kind is ErrorKind.MISSING_ACTION
+    assert answer("BrandNewThing", status=401).kind is ErrorKind.MISSING_ACTION
+    assert answer("BrandNewThing", status=429).kind is ErrorKind.THROTTLED
+    assert answer("BrandNewThing", status=301).kind is ErrorKind.UNAVAILABLE
 
 
 @pytest.mark.parametrize(
     "code", ["ThrottlingException", "Throttling", "TooManyRequestsException", "LimitExceededException"]
 )
 def test_quota_and_rate_share_codes_and_differ_in_text(code: str) -> None:
-    assert answer(code, "Daily message quota exceeded.").trouble is ErrorKind.QUOTA
-    assert answer(code, "Daily sending quota exceeded").trouble is ErrorKind.QUOTA
-    assert answer(code, "Maximum sending rate exceeded.").trouble is ErrorKind.RATE
+    assert answer(code, "Daily message quota exceeded.").kind is ErrorKind.QUOTA
+    assert answer(code, "Daily sending quota exceeded").kind is ErrorKind.QUOTA
+    assert answer(code, "Maximum sending rate exceeded.").kind is ErrorKind.RATE
 
 
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException"])
 @pytest.mark.parametrize("text", ["Signature expired: 20261124T090000Z is now earlier", "Signature not yet current: 1"])
 def test_a_signature_out_of_time_is_the_clock_and_no_loss(code: str, text: str) -> None:
     error = answer(code, text, 403)
-    assert error.trouble is ErrorKind.CLOCK_SKEW
+    assert error.kind is ErrorKind.CLOCK_SKEW
     assert not error.is_access_loss
 
 
@@ -129,13 +129,13 @@ def test_a_denial_keeps_our_spelling_of_the_action() -> None:
 
 
 def test_a_role_that_cannot_be_assumed_is_lost_access() -> None:
-    assert answer("AccessDenied", status=403, action="sts:AssumeRole").trouble is ErrorKind.ACCESS
+    assert answer("AccessDenied", status=403, action="sts:AssumeRole").kind is ErrorKind.ACCESS
 
 
 @pytest.mark.parametrize(("code", "status"), [("404", 404), ("403", 403), ("502", 502), ("", 200), ("", 400)])
 def test_an_answer_that_is_not_in_aws_words_settles_nothing(code: str, status: int) -> None:
     error = answer(code, "<html>", status)
-    assert error.trouble is ErrorKind.UNAVAILABLE
+    assert error.kind is ErrorKind.UNAVAILABLE
     assert error.maybe_accepted
 
 
@@ -143,7 +143,7 @@ URL = "https://email.eu-west-1.amazonaws.com/"
 
 
 @pytest.mark.parametrize(
-    ("failure", "trouble"),
+    ("failure", "kind"),
     [
         (EndpointConnectionError(endpoint_url=URL), ErrorKind.NOT_SENT),
         (ConnectTimeoutError(endpoint_url=URL), ErrorKind.NOT_SENT),
@@ -158,21 +158,21 @@ URL = "https://email.eu-west-1.amazonaws.com/"
         (ParamValidationError(report="Invalid length for To, value: secret@example.com"), ErrorKind.BAD_REQUEST),
     ],
 )
-def test_each_failure_before_an_answer_has_its_class(failure: Exception, trouble: ErrorKind) -> None:
+def test_each_failure_before_an_answer_has_its_class(failure: Exception, kind: ErrorKind) -> None:
     error = classify(failure, "ses:SendBulkEmail")
-    assert error.trouble is trouble
+    assert error.kind is kind
     assert error.code == type(failure).__name__
     assert error.action == "ses:SendBulkEmail"
     assert "secret@example.com" not in error.text
 
 
 def test_only_an_answer_that_never_came_leaves_a_send_in_doubt() -> None:
-    doubtful = {trouble for trouble in ErrorKind if SesError(trouble, "Code", "ses:SendBulkEmail").maybe_accepted}
+    doubtful = {kind for kind in ErrorKind if SesError(kind, "Code", "ses:SendBulkEmail").maybe_accepted}
     assert doubtful == {ErrorKind.UNAVAILABLE}
 
 
 def test_throttling_the_network_and_outages_are_no_loss_of_access() -> None:
-    losses = {trouble for trouble in ErrorKind if SesError(trouble, "Code", "ses:GetAccount").is_access_loss}
+    losses = {kind for kind in ErrorKind if SesError(kind, "Code", "ses:GetAccount").is_access_loss}
     assert losses == {ErrorKind.ACCESS, ErrorKind.MISSING_ACTION, ErrorKind.NOT_SIGNED_UP, ErrorKind.REGION_OFF}
 
 

@@ -51,7 +51,7 @@ async def test_a_second_application_meets_a_conflict_and_is_one_call(aws: AwsPla
         await ses.apply_for_production(
             website="https://example.com", mail_type="MARKETING", language="EN", contacts=[], use_case=""
         )
-    assert caught.value.trouble is ErrorKind.CONFLICT
+    assert caught.value.kind is ErrorKind.CONFLICT
     (call,) = aws.calls_of("ses:PutAccountDetails")
     assert "AdditionalContactEmailAddresses" not in call.params
 
@@ -90,7 +90,7 @@ async def test_an_identity_from_its_creation_to_its_end(aws: AwsPlayground, ses:
     await ses.set_mail_from("example.com", "mail.example.com")
     with pytest.raises(SesError) as caught:
         await ses.identity("example.com")
-    assert caught.value.trouble is ErrorKind.NOT_FOUND  # for a moment AWS may not know it
+    assert caught.value.kind is ErrorKind.NOT_FOUND  # for a moment AWS may not know it
     facts = await ses.new_identity("example.com")
     assert facts.kind is IdentityKind.DOMAIN
     assert (facts.verification_status, facts.verified_for_sending) == ("PENDING", False)
@@ -101,7 +101,7 @@ async def test_an_identity_from_its_creation_to_its_end(aws: AwsPlayground, ses:
 
     with pytest.raises(SesError) as caught:
         await ses.create_identity("example.com", "mailroom-1")
-    assert caught.value.trouble is ErrorKind.EXISTS
+    assert caught.value.kind is ErrorKind.EXISTS
 
     await ses.clear_configuration_set("example.com")
     aws.ses().fail("example.com", "HOST_NOT_FOUND")
@@ -112,7 +112,7 @@ async def test_an_identity_from_its_creation_to_its_end(aws: AwsPlayground, ses:
     await ses.delete_identity("example.com")
     with pytest.raises(SesError) as caught:
         await ses.identity("example.com")
-    assert caught.value.trouble is ErrorKind.NOT_FOUND
+    assert caught.value.kind is ErrorKind.NOT_FOUND
 
 
 async def test_an_address_keeps_its_at_sign_on_the_way(aws: AwsPlayground, ses: Ses) -> None:
@@ -140,4 +140,4 @@ async def test_a_dead_key_is_an_access_loss_in_every_method(aws: AwsPlayground, 
         with pytest.raises(SesError) as caught:
             await call
         assert caught.value.is_access_loss
-        assert caught.value.trouble is ErrorKind.ACCESS
+        assert caught.value.kind is ErrorKind.ACCESS

@@ -285,7 +285,7 @@ async def test_a_wrong_secret_is_refused_at_once(aws: AwsPlayground, clients: Se
     wrong = AwsKey(key.access_key_id, Secret("x" * 40))
     with pytest.raises(SesError) as caught:
         await check(clients.sign_in("m", 1, wrong, REGION), CONNECTION, sleep=ticker.sleep, monotonic=ticker)
-    assert caught.value.trouble is ErrorKind.ACCESS
+    assert caught.value.kind is ErrorKind.ACCESS
     assert caught.value.code == "SignatureDoesNotMatch"
     assert len(aws.calls) == 1
     assert ticker.seconds == 0
@@ -296,7 +296,7 @@ async def test_an_unknown_key_is_tried_for_fifteen_seconds(clients: SesClients, 
     unknown = AwsKey("AKIAUNKNOWN", Secret("x" * 40))
     with pytest.raises(SesError) as caught:
         await check(clients.sign_in("m", 1, unknown, REGION), CONNECTION, sleep=ticker.sleep, monotonic=ticker)
-    assert caught.value.trouble is ErrorKind.ACCESS
+    assert caught.value.kind is ErrorKind.ACCESS
     assert NEW_KEY_SETTLES_SECONDS <= ticker.seconds <= NEW_KEY_SETTLES_SECONDS + 2
 
 
@@ -348,27 +348,27 @@ async def test_a_key_that_dies_during_the_check_ends_it(
     aws.fail(operation, "SignatureDoesNotMatch", times=None)
     with pytest.raises(SesError) as caught:
         await check(sign_in(aws.create_key()), CONNECTION, sleep=ticker.sleep, monotonic=ticker)
-    assert caught.value.trouble is ErrorKind.ACCESS
+    assert caught.value.kind is ErrorKind.ACCESS
     assert await nothing_is_left(aws, sign_in)
 
 
 async def test_a_region_that_is_off_and_an_account_without_ses_are_said_so(aws: AwsPlayground, sign_in: SignIn) -> None:
     session = sign_in(aws.create_key())
-    for code, trouble in (
+    for code, kind in (
         ("RegionDisabledException", ErrorKind.REGION_OFF),
         ("OptInRequired", ErrorKind.NOT_SIGNED_UP),
     ):
         aws.switch_off(REGION, code)
         with pytest.raises(SesError) as caught:
             await check(session, CONNECTION)
-        assert caught.value.trouble is trouble
+        assert caught.value.kind is kind
 
 
 async def test_a_clock_that_is_wrong_is_not_a_wrong_key(aws: AwsPlayground, sign_in: SignIn) -> None:
     aws.fail("sts:GetCallerIdentity", "RequestExpired", times=None)
     with pytest.raises(SesError) as caught:
         await check(sign_in(aws.create_key()), CONNECTION)
-    assert caught.value.trouble is ErrorKind.CLOCK_SKEW
+    assert caught.value.kind is ErrorKind.CLOCK_SKEW
 
 
 async def test_aws_out_of_reach_says_nothing_of_the_key(aws: AwsPlayground, sign_in: SignIn, ticker: Ticker) -> None:
@@ -376,7 +376,7 @@ async def test_aws_out_of_reach_says_nothing_of_the_key(aws: AwsPlayground, sign
     aws.go_away()
     with pytest.raises(SesError) as caught:
         await check(session, CONNECTION, sleep=ticker.sleep, monotonic=ticker)
-    assert caught.value.trouble is ErrorKind.NOT_SENT
+    assert caught.value.kind is ErrorKind.NOT_SENT
     assert not caught.value.is_access_loss
 
 
@@ -447,7 +447,7 @@ async def test_a_recheck_does_not_wait_for_a_key_that_aws_does_not_know(
     aws.revoke(key)
     with pytest.raises(SesError) as caught:
         await recheck(session, CONNECTION, sleep=ticker.sleep, monotonic=ticker)
-    assert caught.value.trouble is ErrorKind.ACCESS
+    assert caught.value.kind is ErrorKind.ACCESS
     assert ticker.seconds == 0
 
 
