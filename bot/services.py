@@ -15,10 +15,10 @@ from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.drafts import Drafts
 from bot.broadcast.identity_dependents import IdentityDependents
 from bot.broadcast.mail_me_one import MailMeOne
-from bot.broadcast.missing_values import MissingValues
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.preview import Previews
 from bot.broadcast.reporting.history import Reports
+from bot.broadcast.reporting.missing_values import MissingValues
 from bot.broadcast.resend import Resends
 from bot.dashboard import Dashboard
 from bot.feedback.event_collector import THREADS as FEEDBACK_THREADS

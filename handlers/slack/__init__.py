@@ -17,11 +17,11 @@ from handlers.slack.flows.mailer.identities import IdentityFlow
 from handlers.slack.flows.mailer.identity_recovery import IdentityRecoveryFlow
 from handlers.slack.flows.mailer.production_access import ProductionAccessFlow
 from handlers.slack.flows.mailer.sender_rules import SenderRulesFlow
+from handlers.slack.flows.mailer.status_card import StatusFlow, help_word
 from handlers.slack.flows.missing_values import MissingValuesFlow
 from handlers.slack.flows.preview import PreviewFlow
 from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
-from handlers.slack.flows.status_card import StatusFlow, help_word
 from handlers.slack.flows.suppressions import SuppressionFlow
 from handlers.slack.flows.team_settings import TeamSettingsFlow
 from handlers.slack.flows.use_as_audience import UseAsAudienceFlow

@@ -50,7 +50,6 @@ from handlers.slack.views import (
     notices,
     preview,
     reports,
-    status_card,
     team_settings,
 )
 from handlers.slack.views.blocks import Message
@@ -61,6 +60,7 @@ from handlers.slack.views.mailer import (
     identity_recovery,
     production_access,
     sender_rules,
+    status_card,
 )
 from storage.models import ApiToken, Audit
 from storage.states import IncidentKind, SignIn

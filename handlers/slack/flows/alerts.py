@@ -11,7 +11,7 @@ from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call
 from handlers.slack.views.alerts import checking_events_page
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.status_card import check_result_page
+from handlers.slack.views.mailer.status_card import check_result_page
 
 
 class AlertFlow:

@@ -3,7 +3,7 @@
 import tempfile
 from typing import BinaryIO, cast
 
-from bot.broadcast.missing_values import MissingValues
+from bot.broadcast.reporting.missing_values import MissingValues
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission

@@ -13,7 +13,7 @@ from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.flows.compose import Composer, hint, named, to_begin_with, typed
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
-from handlers.slack.views.status_card import not_ready_message
+from handlers.slack.views.mailer.status_card import not_ready_message
 
 _ONLY_BROADCASTS = {Blocker.SANDBOX, Blocker.IN_REVIEW, Blocker.DENIED}
 

@@ -12,7 +12,7 @@ from handlers.slack import ids
 from handlers.slack.text import esc, when
 from handlers.slack.views.blocks import button, buttons, context, header, home, section
 from handlers.slack.views.broadcast_message import STATES
-from handlers.slack.views.status_card import status_message, team_ref
+from handlers.slack.views.mailer.status_card import status_message, team_ref
 from storage.models import Broadcast
 from storage.states import Access
 

@@ -10,7 +10,7 @@ from handlers.slack.text import esc, mention
 from handlers.slack.views.blocks import Message, button, buttons, context, section
 from handlers.slack.views.broadcast_message import resume_button
 from handlers.slack.views.mailer.connect import account_label, region_label
-from handlers.slack.views.status_card import quota
+from handlers.slack.views.mailer.status_card import quota
 from storage.models import Broadcast, Identity, Mailer, Team
 from storage.states import Production
 

@@ -4,7 +4,7 @@ from bot.mailer.readiness.overview import Overviews
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.registration import Call, Subcommand
 from handlers.slack.views.blocks import Reply
-from handlers.slack.views.status_card import help_message, status_message
+from handlers.slack.views.mailer.status_card import help_message, status_message
 
 
 class StatusFlow:
