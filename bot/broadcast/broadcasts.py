@@ -46,7 +46,7 @@ class Broadcasts(Preparation):
         """Send to a few addresses typed by hand, at once.
 
         Raises:
-            BotError: the guard says no, or a field (from, to, subject, message) holds what cannot be sent.
+            BotError: NotReadyError, or a field (from, to, subject, message) holds what cannot be sent.
         """
         addresses = Addresses.of(draft)
         mailer, recipients = await self.test_recipients(team, addresses.sender, typed)
@@ -62,7 +62,7 @@ class Broadcasts(Preparation):
         """Return the addresses to which a test may go, and the mailer.
 
         Raises:
-            BotError: the guard says no, or about the field.
+            BotError: NotReadyError, or about the field.
         """
         recipients = parse_addresses("\n".join(typed), field=field, limit=limit or self._test_limit)
         size = sum(map(counts_toward_quota, recipients))
@@ -98,7 +98,7 @@ class Broadcasts(Preparation):
         """Schedule it as it was shown: for the time chosen, else as soon as nobody can undo it any more.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, or the guard says no.
+            BotError: NOT_FOUND, ALREADY, or NotReadyError.
         """
         await self.check_room(team)
         draft = await self.get(team, broadcast_id)

@@ -133,7 +133,7 @@ class BroadcastControls:
         `admin` is whether a team admin asks, who alone may go on after bounces or complaints stopped it.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, WAITING, ADMINS_ONLY, AWS did not answer, or the guard says no.
+            BotError: NOT_FOUND, ALREADY, WAITING, ADMINS_ONLY, AWS did not answer, or NotReadyError.
         """
         paused = await self.get(team, broadcast_id)
         async with self._db.read() as session:

@@ -101,7 +101,7 @@ class MailMeOne:
         """Mail one recipient's mail to these addresses, at once.
 
         Raises:
-            BotError: NOT_FOUND or ALREADY, the guard says no, or a field (send_to, recipient) cannot be used.
+            BotError: NOT_FOUND or ALREADY, NotReadyError, or a field (send_to, recipient) cannot be used.
         """
         draft, source = await self._draft(team, broadcast_id, version)
         if not 1 <= seq <= source.size:

@@ -1,4 +1,4 @@
-"""Broadcasts that wait for AWS: held when the guard or AWS says so, let go by the same rules.
+"""Broadcasts that wait for AWS: paused where they are not ready or AWS refuses, resumed by the same rules.
 
 What a person decides (pause, late, identity after a retry, access after a reconnect) is never let go from here.
 """

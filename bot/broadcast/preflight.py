@@ -24,7 +24,7 @@ _ASKS_FOR_DMARC = frozenset({SendWarning.DNS_SILENT, Confirmation.NO_DMARC})
 
 
 class NotReadyError(BotError):
-    """The guard says no; `readiness` has all its reasons, the sentence is about the most basic one."""
+    """Not ready; `readiness` has all the reasons, the sentence is about the most basic one."""
 
     def __init__(self, readiness: Readiness) -> None:
         specific = [code for code in readiness.blockers if code is not Blocker.NO_VERIFIED_IDENTITY]
@@ -44,14 +44,14 @@ class Preflight:
     async def check(
         self, team: Team, from_address: str, kind: SendKind, size: int, *, again: bool = False
     ) -> tuple[Mailer, Readiness]:
-        """Return the mailer and the guard's yes, with its warnings.
+        """Return the mailer and its readiness, with the warnings.
 
         Facts that are too old to send on are read again first, and with `again` all are; so is a domain that has no
         DMARC where that counts, since somebody may just have mended it. `size` is recipients that count toward the
         quota.
 
         Raises:
-            NotReadyError: the guard says no.
+            NotReadyError: it is not ready.
             BotError: AWS did not answer.
         """
         mailer, answer = await self._answer(team, from_address, kind, size)

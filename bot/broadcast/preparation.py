@@ -73,7 +73,7 @@ class Preparation(BroadcastControls):
         `save_as`: the name to keep the audience under; none: it gets no other than it has.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, the guard says no, or a field (from, reply_to, subject, preheader, message,
+            BotError: NOT_FOUND, ALREADY, NotReadyError, or a field (from, reply_to, subject, preheader, message,
                 audience, save_as, saved_audience, send_at) holds what cannot be sent.
         """
         draft = await self._whole(team, draft, edited)
@@ -118,7 +118,7 @@ class Preparation(BroadcastControls):
         A name that the audience has goes over to the new one.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, the guard says no, or about the file or a field; the draft stays as it was.
+            BotError: NOT_FOUND, ALREADY, NotReadyError, or about the file or a field; the draft stays as it was.
         """
         old = await self.audience_of(team, edited.id, edited.version)
         broadcast = await self.get(team, edited.id)
@@ -129,7 +129,7 @@ class Preparation(BroadcastControls):
         """Return a draft that waits to be confirmed, with its numbers as they are now.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, or the guard says no.
+            BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, or NotReadyError.
         """
         audience = await self.audience_of(team, broadcast_id, version)
         return await self._numbers(team, await self.get(team, broadcast_id), audience)
@@ -138,7 +138,7 @@ class Preparation(BroadcastControls):
         """The same, with its text compiled again: the settings or the audience may be others than they were.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, the guard says no, or a field holds what cannot be sent.
+            BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, NotReadyError, or a field holds what cannot be sent.
         """
         audience = await self.audience_of(team, edited.id, edited.version)
         broadcast = await self.get(team, edited.id)

@@ -69,7 +69,7 @@ class Resends:
         """Return what sending these again would do; nothing changes.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, or the guard says no.
+            BotError: NOT_FOUND, ALREADY, or NotReadyError.
         """
         resend, _ = await self._look(team, broadcast_id, version, what)
         return resend
@@ -78,7 +78,7 @@ class Resends:
         """Send these again and no others; those who are suppressed by now stay as they are.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, or the guard says no.
+            BotError: NOT_FOUND, ALREADY, or NotReadyError.
         """
         _, mailer = await self._look(team, broadcast_id, version, what)
         now = self._clock()

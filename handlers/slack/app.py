@@ -38,7 +38,7 @@ class SlackApp:
         self.bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)
         self.listeners = Listeners(
             self.bolt,
-            guard=Authorizer(people, services.teams, installed),
+            authorizer=Authorizer(people, services.teams, installed),
             teams=services.teams,
             tasks=tasks,
             db=db,

@@ -1,4 +1,4 @@
-"""Broadcasts over the API: the same guard, effects, audit and channel messages as in Slack; a key has one effect."""
+"""Broadcasts over the API: readiness, effects, audit and channel messages as in Slack; a key has one effect."""
 
 import asyncio
 from datetime import timedelta

@@ -55,7 +55,7 @@ class FactsStale:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The guard says no."""
+    """It is not ready."""
 
     broadcast_id: str
     reason: PauseReason

@@ -1,6 +1,6 @@
 """The first of the three steps of every call: which deliveries may go now, stored before they are sent.
 
-All of it is one transaction: the lease, the pace, the state of the broadcast, the guard and the suppressions are looked
+All of it is one transaction: the lease, the pace, the state of the broadcast, readiness and the suppressions are looked
 at together, and what is claimed stands as `sending` in a chunk that is `calling` before SES hears of it.
 """
 

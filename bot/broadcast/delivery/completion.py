@@ -15,7 +15,7 @@ from storage.states import BroadcastState, DeliveryState
 
 
 async def pause_blocked(session: AsyncSession, blocked: Blocked, now: datetime) -> None:
-    """Have it wait for what the guard misses."""
+    """Pause it until it is ready to be sent again."""
     broadcast = await _lock(session, blocked.broadcast_id)
     if broadcast is not None:
         await pause(session, [broadcast], blocked.reason, now)

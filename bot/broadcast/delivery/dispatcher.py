@@ -134,7 +134,7 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _why_not(broadcast: Broadcast, team: Team, now: datetime) -> PauseReason | None:
-    """Say why a broadcast that is due must wait; the guard is asked before anything of it is claimed."""
+    """Say why a broadcast that is due must wait; readiness is checked before anything of it is claimed."""
     if broadcast.start_at and now - broadcast.start_at > MISSED:
         return PauseReason.LATE
     return None if team.reachable else PauseReason.UNREACHABLE

@@ -1,4 +1,4 @@
-"""A sentence and a next step for every code of the guard.
+"""A sentence and a next step for every code of readiness.
 
 Names in the sentences come from people and AWS: the caller escapes them.
 """

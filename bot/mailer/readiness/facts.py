@@ -1,4 +1,4 @@
-"""The stored facts that the guard decides by."""
+"""The stored facts that readiness is decided by."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -47,7 +47,7 @@ _ITEMS = (
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A team with its mailer and every identity of the account; `answer` is the guard's about a broadcast."""
+    """A team with its mailer and every identity of the account; `answer` is its readiness for a broadcast."""
 
     team: Team
     mailer: Mailer | None
@@ -132,7 +132,7 @@ class Overviews:
     def ask(
         self, mailer: Mailer | None, identities: tuple[Identity, ...], *, from_address: str, kind: SendKind, size: int
     ) -> Readiness:
-        """Put a question to the guard with this installation's limits."""
+        """Decide readiness with this installation's limits."""
         return readiness(
             facts_from(mailer, identities, one_click=self._one_click),
             from_address,

@@ -1,4 +1,4 @@
-"""The guard: who may send what, when. One pure function decides, and all other code asks it.
+"""Readiness: who may send what, when. One pure function decides, and all other code asks it.
 
 It uses stored facts only, so it never waits for AWS; before sending, stale facts are read again.
 """

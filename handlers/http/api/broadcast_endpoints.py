@@ -1,4 +1,4 @@
-"""The routes that send: the same functions as Slack's buttons, with the same guard and the same audit.
+"""The routes that send: the same functions as Slack's buttons, with the same readiness check and the same audit.
 
 A program sees no dialog, so what a person would have to agree to it names in `accept`.
 """

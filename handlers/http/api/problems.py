@@ -63,7 +63,7 @@ class Problem(BaseModel):
     code: str
     detail: str
     errors: list[InvalidParameter]
-    blockers: list[Blocker] = Field(description="Why the guard does not let it be sent, most basic first.")
+    blockers: list[Blocker] = Field(description="Why it may not be sent, most basic first.")
     candidates: list[str] = Field(description="Names of columns that could be meant, best first.")
     line: int | None = Field(description="Of the audience, where it is about one line.")
 

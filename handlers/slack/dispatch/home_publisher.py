@@ -15,8 +15,8 @@ Show = Callable[[Interaction, AsyncWebClient], Awaitable[View]]
 
 
 class Publisher:
-    def __init__(self, guard: Authorizer, show: Show) -> None:
-        self._guard = guard
+    def __init__(self, authorizer: Authorizer, show: Show) -> None:
+        self._authorizer = authorizer
         self._show = show
 
     async def publish(self, at: Interaction, client: AsyncWebClient) -> None:
@@ -25,8 +25,8 @@ class Publisher:
 
     async def _view(self, at: Interaction, client: AsyncWebClient) -> View:
         try:
-            at = await self._guard.admit(at)
-            await self._guard.authorize(client, at, None, Permission.SEE)
+            at = await self._authorizer.admit(at)
+            await self._authorizer.authorize(client, at, None, Permission.SEE)
             return await self._show(at, client)
         except BotError as error:
             return home(error_message(error).blocks)

@@ -57,14 +57,14 @@ class Listeners:
         self,
         app: AsyncApp,
         *,
-        guard: Authorizer,
+        authorizer: Authorizer,
         teams: Teams,
         tasks: Tasks,
         db: Database,
         patience: AckTimeouts = AS_LONG_AS_SLACK_WAITS,
     ) -> None:
         self._app = app
-        self._guard = guard
+        self._authorizer = authorizer
         self._teams = teams
         self._tasks = tasks
         self._db = db
@@ -132,7 +132,7 @@ class Listeners:
 
         async def commit(body: Body, next_: Callable[[], Awaitable[None]]) -> None:
             event = from_event(body)
-            if await self._guard.is_foreign(event.workspace):
+            if await self._authorizer.is_foreign(event.workspace):
                 await next_()
                 return
             async with self._db.write() as session:
@@ -148,7 +148,7 @@ class Listeners:
     def home(self, show: Show) -> Publisher:
         """Register the App Home, its opening and the turning of its pages; return what publishes it again."""
         self.registered.append(Registered("event", "app_home_opened", Permission.SEE))
-        publisher = Publisher(self._guard, show)
+        publisher = Publisher(self._authorizer, show)
 
         async def once(at: Interaction, client: AsyncWebClient) -> None:
             if await self._first_time(at.key) and not await self._teams.is_gone(at.workspace):
@@ -286,12 +286,12 @@ class Listeners:
     ) -> Reply:
         if not await self._first_time(at.key):
             return None
-        at = await self._guard.admit(at)
+        at = await self._authorizer.admit(at)
         if at.ref.team_id:
             team: Team | None = await self._teams.get(at.ref.team_id, at.workspace)
         else:
             team = await self._teams.find(at.workspace, at.channel_id)
-        admin = await self._guard.authorize(client, at, team, permission)
+        admin = await self._authorizer.authorize(client, at, team, permission)
         if team is None:
             team = await self._teams.create(await channel_join.join_channel(client, at), created_by=at.user_id)
         elif at.kind == "command" and not (team.reachable and team.private == at.private):

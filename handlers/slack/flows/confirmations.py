@@ -1,4 +1,4 @@
-"""Whether a person has agreed to what the guard asks them, as it stands at that moment."""
+"""Whether a person has agreed to all that readiness asks them at that moment."""
 
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness

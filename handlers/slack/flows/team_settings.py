@@ -83,7 +83,7 @@ class TeamSettingsFlow:
         return views.admins_form(ids.Ref(call.team.id, version=etag(repr(appointed))), appointed, notice=notice)
 
     async def _refuse_unfit(self, call: Call, users: Iterable[str], field: ids.Input) -> None:
-        """Refuse people whom the guard would refuse anyway, so that none is shown as allowed."""
+        """Refuse people whom the authorizer would refuse anyway, so that none is shown as allowed."""
         for user in users:
             if not await self._is_fit(call, user):
                 raise BotError(SlackCode.UNFIT, field=field)

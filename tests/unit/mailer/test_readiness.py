@@ -1,4 +1,4 @@
-"""The guard against its table, as a table: every combination of facts, for every kind, by enumeration.
+"""Readiness against its table, as a table: every combination of facts, for every kind, by enumeration.
 
 The oracle reads rows like those of the design: a condition, and a cell for a test, a small and a large broadcast. It
 shares nothing with the code but the codes.
