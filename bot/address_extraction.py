@@ -16,7 +16,7 @@ _BETWEEN = re.compile(r"[\s<>\"(),;:|/\[\]]")
 
 
 def bare(text: str) -> str:
-    """Return a text without what stands around the address in it; one that holds none may come out as it is."""
+    """Return the address in a text without what surrounds it; a text that holds none may be returned unchanged."""
     if len(text) > _LONGEST:
         return text
     text, before = _UNSEEN.sub("", text).strip(), ""
@@ -40,5 +40,5 @@ def _once(text: str) -> str:
 
 
 def addresses_in(text: str) -> int:
-    """Return how many addresses a text seems to hold."""
+    """Return how many addresses a text appears to hold."""
     return sum("@" in part.strip("@") for part in _BETWEEN.split(text))

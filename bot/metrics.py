@@ -16,7 +16,7 @@ WINDOW = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """`mails`: in the last 24 hours, as AWS counts and as its events told. A lag is of what is overdue, in seconds."""
+    """`mails`: in the last 24 hours, by AWS's count and by events. A lag is how long work is overdue, in seconds."""
 
     mailers: Mapping[str, int]  # by access
     incidents: Mapping[str, int]  # open ones, by kind

@@ -1,4 +1,4 @@
-"""Tokens for links: what they are about stands in them, signed, so that nobody can guess another's."""
+"""Tokens for links: each holds its subject, signed, so that nobody can make another one."""
 
 import binascii
 import hmac

@@ -175,7 +175,7 @@ async def reclaim_all(session: AsyncSession, now: datetime) -> None:
 
 
 async def mark_processed(session: AsyncSession, key: str, now: datetime) -> bool:
-    """Remember the key. False: it was there, so that what it stands for is done already."""
+    """Remember the key. False: it is known, so its work is done already."""
     row = insert_into(session, ProcessedRequest).values(key=key, seen_at=now).on_conflict_do_nothing()
     return await _change(session, row) == 1
 

@@ -114,7 +114,7 @@ def _text(default: str = "") -> Any:
 
 
 def _ref(target: str, *, index: bool = True, nullable: bool = False, key: bool = False) -> Any:
-    """Declare a foreign key that goes when its target goes."""
+    """Declare a foreign key whose row is deleted with its target."""
     column: Column[Any] = Column(
         ForeignKey(target, ondelete="CASCADE"), nullable=nullable, index=index and not key, primary_key=key
     )

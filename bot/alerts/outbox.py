@@ -1,4 +1,4 @@
-"""The outbox: what the channel is to be told, written in the transaction of its cause.
+"""The outbox: messages to Slack, written in the transaction of their cause.
 
 The row names a kind and a record; the message is drawn from the facts at the moment it is posted, so it is never older
 than they are.
@@ -92,7 +92,7 @@ async def announce(
 async def tell(
     session: AsyncSession, team_id: str, user_id: str, kind: Notice, record_id: str, *, now: datetime, episode: str
 ) -> None:
-    """Have a person told something about a record of the team, or the team itself."""
+    """Send a person a direct message about a record of the team, or the team itself."""
     wake_after_commit(session, "outbox")
     key = key_of(kind, record_id, f"{episode}:{user_id}")
     row = Outbox(team_id=team_id, key=key, kind=kind, record_id=record_id, user_id=user_id, due_at=now, created_at=now)

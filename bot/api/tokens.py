@@ -53,7 +53,7 @@ class ApiTokens:
             return await _tokens(session, team)
 
     async def create(self, team: Team, newest: str, by: str) -> Secret:
-        """Make a token; what is returned is nowhere to be had again.
+        """Make a token; only its hash is kept, so it is returned only here.
 
         `newest` is the id of the newest token the person saw ("" for none), so that a click counts once.
 

@@ -95,7 +95,7 @@ class Broadcasts(Preparation):
     async def confirm(
         self, team: Team, broadcast_id: str, version: int, by: str, *, also: AfterChange = no_op
     ) -> Broadcast:
-        """Schedule it as it was shown: for the time chosen, else as soon as nobody can undo it any more.
+        """Schedule it as it was shown: for the time chosen, else for the end of the time to undo it.
 
         Raises:
             BotError: NOT_FOUND, ALREADY, or NotReadyError.

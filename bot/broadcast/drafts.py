@@ -90,7 +90,7 @@ class Drafts:
         return [Change(row.actor, row.after["changed"]) for row in later if row.after["changed"]]
 
     async def copy(self, team: Team, broadcast_id: str, by: str) -> Copied:
-        """Make a draft of a broadcast: a saved audience as it is now, one from a file as it was read.
+        """Make a draft from a broadcast, with a saved audience as it is now, or an uploaded one as it was read.
 
         Raises:
             BotError: NOT_FOUND or TOO_MANY_BROADCASTS.

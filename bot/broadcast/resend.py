@@ -99,7 +99,7 @@ class Resends:
         return broadcast
 
     async def leave(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:
-        """Leave what is in doubt as it is, and do not ask again. An event may still tell what became of it.
+        """Leave deliveries in doubt as they are, and do not ask again. An event may still settle them.
 
         Raises:
             BotError: NOT_FOUND or ALREADY.

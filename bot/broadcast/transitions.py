@@ -1,4 +1,4 @@
-"""A broadcast goes from one state to another: one place that counts its version up, audits it and tells the channel.
+"""Moves a broadcast between states: the one place that raises its version, audits the move and redraws its message.
 
 The caller has the row locked. Locks are taken in one order everywhere, the sending account before the broadcast before
 its deliveries, so that nobody waits in a circle.

@@ -237,7 +237,7 @@ class AwsSession:
         self._clients.renew(self)
 
     async def prove(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Prove that a role lets in nobody but this team; of a key there is nothing to prove.
+        """Prove that a role can be assumed for this team only; a key needs no proof.
 
         Raises:
             SesError: as `assume_role.prove`.

@@ -42,7 +42,7 @@ _WRONG = _PAGE.format(
 
 
 class UnsubscribePages:
-    """Args: `whose` says whom a token that we signed is for; `unsubscribe` takes them off."""
+    """Args: `whose` returns the delivery of a token that we signed; `unsubscribe` suppresses its recipient."""
 
     def __init__(self, whose: Whose, unsubscribe: Unsubscribe) -> None:
         self._whose = whose

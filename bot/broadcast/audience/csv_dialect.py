@@ -1,4 +1,4 @@
-"""What a file is, and what stands between its values: as it says itself, else found by trying."""
+"""Finds the separator of a file: the one the file declares, else the one that fits best."""
 
 import csv
 import re
@@ -27,7 +27,7 @@ _DOCUMENTS = (
 
 
 def separator(lines: list[str]) -> str:
-    """Return what stands between the values; a first line that only says so is made empty.
+    """Return the separator; a first line that only declares it is made empty.
 
     Raises:
         BotError: AUDIENCE_NOT_CSV, for a file that is something else.
@@ -54,7 +54,7 @@ def not_csv(what: str) -> BotError:
 
 
 def strange_separator(lines: Sequence[str]) -> str:
-    """Return what stands between the values of a file that is no CSV, in a word; empty where nothing does."""
+    """Return, in a word, the separator of a file that is no CSV; empty where there is none."""
     filled = [line.strip() for line in lines if line.strip()]
     for character, word in _OTHERS.items():
         alone = sum(any(map(_is_plain, line.split(character))) for line in filled if character in line)
@@ -64,7 +64,7 @@ def strange_separator(lines: Sequence[str]) -> str:
 
 
 def _fit(lines: list[str], character: str) -> tuple[int, int, int, int]:
-    """Rate a separator by the addresses that stand alone, a header's name that does, and rows of one width."""
+    """Rate a separator by cells that are just an address or a header's name, and by rows of the same width."""
     try:
         rows = [row for row in csv.reader(lines, delimiter=character, skipinitialspace=True) if row]
     except csv.Error:  # a huge value: read_csv says where

@@ -1,4 +1,4 @@
-"""How many files are read at once: a few in this process, and one of a team."""
+"""Limits how many files are read at once: a few in this process, and one for each team."""
 
 import asyncio
 from collections.abc import AsyncIterator

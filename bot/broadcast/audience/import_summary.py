@@ -1,4 +1,4 @@
-"""How a file was read, as it is kept with its audience: what a person may want to know, or to have otherwise."""
+"""How a file was read, stored with its audience: what a person may want to know or change."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Saved audiences: an upload under a name, to be chosen again; and the end of those that nothing uses.
+"""Saved audiences: an upload under a name, to be chosen again; and the deletion of those that nothing uses.
 
 An audience never changes. Saving another under the same name only hands the name over, so that a broadcast keeps the
 one it was confirmed with.

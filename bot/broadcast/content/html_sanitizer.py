@@ -81,7 +81,7 @@ class UnreadableError(Exception):
 
 
 def sanitize(data: bytes) -> tuple[str, dict[str, int]]:
-    """Return what of a document goes into a mail's body, and how much of what was left out.
+    """Return the part of a document that is safe in a mail's body, and how many of what were removed.
 
     Raises:
         UnreadableError: its encoding is not known.

@@ -44,7 +44,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class CompiledMessage:
-    """What every mail of a broadcast shares, as it stands in the database.
+    """What every mail of a broadcast shares, as stored.
 
     `reply_to` may be empty; `leave_at` is where a recipient without a link asks to be taken off.
     """

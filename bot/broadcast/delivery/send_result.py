@@ -75,7 +75,7 @@ class SendResult:
 
     @property
     def lost_access(self) -> SesError | None:
-        """What only another look at all that the mailer needs can tell; it also puts back what is missing at AWS."""
+        """Whether the mailer's permissions must be checked again, which also restores what is missing at AWS."""
         if EntryOutcome.SET_UP in self.outcomes:
             code = next(each.status for each in self.results if each.outcome is EntryOutcome.SET_UP)
             return SesError(ErrorKind.MISSING_ACTION, code, "ses:CreateConfigurationSet")

@@ -110,7 +110,7 @@ class DeliveryWorker:
         return step
 
     async def _transaction(self, answered: Sequence[AnsweredChunk], *, claims: bool) -> Step:
-        """Do what is done all the time in plain statements, and what is rare in a session."""
+        """Do the frequent case in plain statements, and the rare ones in a session."""
         now = self._deps.clock()
         announce = {each.call.broadcast_id for each in answered} - {
             broadcast for broadcast, at in self._announced.items() if now - at < _ANNOUNCE_EVERY

@@ -59,7 +59,7 @@ async def is_settled(session: AsyncSession, broadcast: Broadcast, now: datetime)
 
 
 async def timeline_of(session: AsyncSession, broadcast: Broadcast) -> Timeline | None:
-    """Return when mail of the broadcast came to its outcomes; None where SES has told nothing of it."""
+    """Return when mail of the broadcast came to its outcomes; None where no event came."""
     told = (Delivery.broadcast_id == broadcast.id, col(Delivery.state).in_(OUTCOMES))
     first, last = (await session.exec(select(func.min(Delivery.at), func.max(Delivery.at)).where(*told))).one()
     if first is None:

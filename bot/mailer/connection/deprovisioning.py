@@ -1,4 +1,4 @@
-"""Leaving an account at AWS: what Mailroom set up there goes, and what other programs need stays as it was."""
+"""Removes from an AWS account what Mailroom set up there, and nothing that other programs use."""
 
 from collections.abc import Iterable
 

@@ -135,7 +135,7 @@ async def _dmarc_above(record: Record, lookup: Lookup) -> str:
 
 
 async def _values(record: Record, name: str, lookup: Lookup) -> tuple[str, ...]:
-    """Return what stands at a name and is of the record's kind: other texts may stand beside ours."""
+    """Return the values at a name that are of the record's kind: other TXT records may be beside ours."""
     values = tuple(await lookup(name, record.type))
     if record.type != "TXT":
         return values

@@ -129,7 +129,7 @@ class RecoverySteps:
 
     @asynccontextmanager
     async def _step(self, held: Identity, *, first: bool = False) -> AsyncIterator[None]:
-        """Do one step at AWS. What a first step cannot do for good is given up; all else goes on by itself."""
+        """Do one step at AWS. A first step that fails for good is given up; any other is tried again."""
         try:
             yield
         except SesError as error:

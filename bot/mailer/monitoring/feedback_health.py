@@ -18,7 +18,7 @@ _OFTEN_ENOUGH: Final = timedelta(seconds=10)
 
 
 async def event_received(db: Database, mailer: Mailer, now: datetime) -> None:
-    """Write down that an event came. After a silence AWS's own list tells what was missed."""
+    """Record that an event came. After a gap AWS's own suppression list shows what was missed."""
     if mailer.last_event_at and now - mailer.last_event_at < _OFTEN_ENOUGH and not mailer.missing_events:
         return
     async with db.write() as session:

@@ -183,7 +183,7 @@ def _either(answer: Readiness) -> str:
 
 
 def quota_in_words(facts: MailerFacts) -> str:
-    """Return what is left of the daily quota, with the numbers it comes from."""
+    """Return the rest of the daily quota, with the numbers behind it."""
     if facts.quota_left is None:
         return "there is no daily quota"
     return (

@@ -1,4 +1,4 @@
-"""How a team stands: the facts on one page, what is still missing, and the one next step."""
+"""The status of a team: its facts, what is still missing, and the one next step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

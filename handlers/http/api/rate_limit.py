@@ -85,7 +85,7 @@ class PerAddress:
 
 
 def network_of(text: str) -> str:
-    """Return an IPv4 address as it is, of an IPv6 address its network; "" for what is neither."""
+    """Return an IPv4 address unchanged, the network of an IPv6 address, and "" for anything else."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -103,7 +103,7 @@ class BroadcastFlow:
         return Modal(view)
 
     async def write_to(self, call: Call) -> Reply:
-        """Open the form for an audience whose reader had closed the view that it was to appear in."""
+        """Open the form for an audience, where the person closed the waiting view while it was read."""
         overview = await self._composer.fresh_overview(call)
         if not overview.answer.allowed:
             return not_ready_message(overview)

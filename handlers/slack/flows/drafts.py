@@ -62,7 +62,7 @@ class DraftFlow:
         return views.drafts_message(found, await drafts.count(call.team, call.at.user_id))
 
     async def edit(self, call: Call) -> Reply:
-        """Open the form with a draft as it is now; what is scheduled leaves the schedule first."""
+        """Open the form with a draft as it is now; a scheduled broadcast becomes a draft first."""
         ref = call.at.ref
         broadcast = await self._broadcasts.get(call.team, ref.record_id)
         if broadcast.state is not BroadcastState.DRAFT:

@@ -50,7 +50,7 @@ _WAITING = {DeliveryState.PENDING, DeliveryState.SENDING}
 
 
 def progress_message(now: Progress) -> Message:
-    """Draw the broadcast as it stands."""
+    """Draw the broadcast in its present state."""
     broadcast = now.broadcast
     kind = "Test" if broadcast.kind is SendKind.TEST else "Broadcast"
     what = f"{kind} “{esc(broadcast.subject, 200)}”"
