@@ -1,9 +1,17 @@
-"""Numbers and lengths of time in words."""
+"""Numbers, sizes and lengths of time in words."""
 
 
 def count(number: float, noun: str, plural: str = "") -> str:
     """`1 recipient`, `1,200 recipients`."""
     return f"{number:,.0f} {noun if number == 1 else plural or noun + 's'}"
+
+
+def size(number: int) -> str:
+    """How many bytes: `4 KB`, `410 KB`, `8.2 GB`."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB")):
+        if number >= unit:
+            return f"{number / unit:,.1f} {name}"
+    return f"{number / 1000:,.0f} KB"
 
 
 def duration(seconds: float) -> str:

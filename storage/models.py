@@ -435,7 +435,8 @@ class Broadcast(SQLModel, table=True):
     reply_to: str = ""
     subject: str = _text()
     preheader: str = _text()
-    body: dict[str, Any] = _json(dict)  # Slack rich text, as typed
+    body: dict[str, Any] = _json(dict)  # Slack rich text, as typed, or an HTML page
+    images: list[dict[str, Any]] = _json(list)  # bot/broadcast/content/images.py
     template: dict[str, Any] = _json(dict)  # what SES is given, fixed at confirmation
     size: int = 0
     created_by: str

@@ -13,13 +13,15 @@ from bot.broadcast.audience.store import Progress, no_progress
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template
 from bot.broadcast.content.html_body import texts_of
+from bot.broadcast.content.images import Image
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.message import CompiledMessage, named_address
 from bot.broadcast.content.warnings import Remark
 from bot.email_addresses import parse_address
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
-from storage.models import Audience, Broadcast, Team
+from bot.ses.prices import price
+from storage.models import Audience, Broadcast, Mailer, Team
 from storage.states import SendKind
 
 _JUST_NOW = timedelta(minutes=5)  # a time was picked, and then the form was filled
@@ -28,19 +30,23 @@ _LATEST = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """As typed. `body` is Slack's `rich_text` block, with names in the place of mentions, or an HTML page."""
+    """As typed. `body` is Slack's `rich_text` block, with names in the place of mentions, or an HTML page.
+
+    `images` are of either, as they are mailed.
+    """
 
     from_address: str
     reply_to: str
     subject: str
     preheader: str
     body: Mapping[str, Any] = field(default_factory=dict)
+    images: Sequence[Image] = ()
 
     @classmethod
     def of(cls, broadcast: Broadcast) -> "Draft":
         """Return it as it was typed."""
         typed = broadcast.from_address, broadcast.reply_to, broadcast.subject, broadcast.preheader
-        return cls(*typed, broadcast.body)
+        return cls(*typed, broadcast.body, broadcast.images)
 
     @property
     def columns(self) -> list[str]:
@@ -95,6 +101,16 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class ImagesWeight:
+    """What the images of a broadcast come to: how many, in one mail, and in all. `cost` as in `Prepared`."""
+
+    count: int
+    bytes_a_mail: int
+    bytes: int
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A draft with its numbers, for a person to confirm. The estimate of its duration is the readiness check's.
 
@@ -109,6 +125,7 @@ class Prepared:
     suppressed: int
     readiness: Readiness
     cost: Decimal | None = None
+    images: ImagesWeight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +153,7 @@ def compile_draft(
     leave_at = addresses.reply_to or addresses.sender
     way_out = Unsubscribe.LINK if public_url else Unsubscribe.MAIL
     footer = Footer(way_out, leave_at, team.postal_address)
-    message = compile_template(draft.subject, draft.preheader, draft.body, columns, footer)
+    message = compile_template(draft.subject, draft.preheader, draft.body, columns, footer, draft.images)
     if kind is SendKind.TEST:
         message = replace(message, subject=f"[Test] {message.subject}")
     sender = named_address(team.from_name, addresses.sender)
@@ -147,6 +164,18 @@ def sample(fixed: CompiledMessage, address: str, values: Sequence[str]) -> Sampl
     """Render one recipient's mail, with a link that leads nowhere."""
     rendered = fixed.sample(values)
     return Sample(address, rendered.subject, rendered.text, len(rendered.html.encode()))
+
+
+def costs(
+    mailer: Mailer, recipients: int, images: int, bytes_a_mail: int
+) -> tuple[Decimal | None, ImagesWeight | None]:
+    """Return what mailing so many costs, and what the images in each of the mails come to."""
+    if not bytes_a_mail:
+        return price(mailer.pricing_plan, mailer.region, recipients), None
+    attached = bytes_a_mail * recipients
+    of_images = price(mailer.pricing_plan, mailer.region, 0, attached)
+    weight = ImagesWeight(images, bytes_a_mail, attached, of_images)
+    return price(mailer.pricing_plan, mailer.region, recipients, attached), weight
 
 
 def check_start(start_at: datetime | None, now: datetime) -> datetime | None:

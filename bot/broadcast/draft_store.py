@@ -14,7 +14,7 @@ from storage import audit
 from storage.models import Broadcast, Delivery, Team
 from storage.states import BroadcastState
 
-_TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "audience_id", "start_at")
+_TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "images", "audience_id", "start_at")
 """What of a draft a person changes."""
 _EDITABLE = (*_TYPED, "mailer_id", "audience_name", "size", "template")
 

@@ -23,7 +23,7 @@ from storage.states import BroadcastState, SendKind
 
 LIVES = timedelta(days=30)  # from its last change; once discarded, as long again
 NOTICE = timedelta(days=1)  # before its end
-_COPIED = ("from_address", "reply_to", "subject", "preheader", "body", "template")
+_COPIED = ("from_address", "reply_to", "subject", "preheader", "body", "template", "images")
 
 _last_change = func.coalesce(col(Broadcast.edited_at), col(Broadcast.created_at))
 is_draft = and_(col(Broadcast.state) == BroadcastState.DRAFT, col(Broadcast.kind) == SendKind.BROADCAST)

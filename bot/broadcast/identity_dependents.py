@@ -1,6 +1,7 @@
 """Broadcasts that wait while the identity of their From address is replaced: they follow it, or wait for a person."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import col, select
@@ -54,7 +55,7 @@ class IdentityDependents:
                 continue
             team = await session.get_one(Team, broadcast.team_id)
             old = CompiledMessage.from_json(broadcast.template)
-            typed = Draft(after, broadcast.reply_to, broadcast.subject, broadcast.preheader, broadcast.body)
+            typed = replace(Draft.of(broadcast), from_address=after)
             addresses = Addresses(after, broadcast.reply_to)
             fixed = compile_draft(team, typed, addresses, broadcast.kind, old.columns or None, old.public_url)
             broadcast.from_address, broadcast.template = after, fixed.to_json()

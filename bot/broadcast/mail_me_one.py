@@ -26,7 +26,7 @@ MOST_ADDRESSES: Final = 20
 _LOOKED_THROUGH: Final = 20_000
 """Recipients read to find the longest mail and one with a gap: a person waits."""
 
-_SAME = {"team_id", "from_address", "reply_to", "subject", "preheader", "body", "template"}
+_SAME = {"team_id", "from_address", "reply_to", "subject", "preheader", "body", "template", "images"}
 
 
 class Why(StrEnum):

@@ -42,36 +42,45 @@ class Preflight:
         self._sender_rules = sender_rules
 
     async def check(
-        self, team: Team, from_address: str, kind: SendKind, size: int, *, again: bool = False
+        self,
+        team: Team,
+        from_address: str,
+        kind: SendKind,
+        size: int,
+        image_bytes: int = 0,
+        *,
+        again: bool = False,
     ) -> tuple[Mailer, Readiness]:
         """Return the mailer and its readiness, with the warnings.
 
         Facts that are too old to send on are read again first, and with `again` all are; so is a domain that has no
         DMARC where that counts, since somebody may just have mended it. `size` is recipients that count toward the
-        quota.
+        quota, `image_bytes` what the images of one mail come to.
 
         Raises:
             NotReadyError: it is not ready.
             BotError: AWS did not answer.
         """
-        mailer, answer = await self._answer(team, from_address, kind, size)
+        mailer, answer = await self._answer(team, from_address, kind, size, image_bytes)
         if mailer is not None and (again or Blocker.FACTS_STALE in answer.blockers):
             await self._monitor.refresh(mailer)
-            mailer, answer = await self._answer(team, from_address, kind, size)
+            mailer, answer = await self._answer(team, from_address, kind, size, image_bytes)
         if (
             mailer is not None
             and answer.identity is not None
             and _ASKS_FOR_DMARC & {*answer.warnings, *answer.confirmations}
         ):
             await self._sender_rules.refresh(mailer, answer.identity.name)
-            mailer, answer = await self._answer(team, from_address, kind, size)
+            mailer, answer = await self._answer(team, from_address, kind, size, image_bytes)
         if mailer is None or not answer.allowed:
             raise NotReadyError(answer)
         return mailer, answer
 
     async def _answer(
-        self, team: Team, from_address: str, kind: SendKind, size: int
+        self, team: Team, from_address: str, kind: SendKind, size: int, image_bytes: int
     ) -> tuple[Mailer | None, Readiness]:
         mailer = await self._mailers.get(team)
         identities = tuple(await self._mailers.identities(mailer)) if mailer else ()
-        return mailer, self._overviews.ask(mailer, identities, from_address=from_address, kind=kind, size=size)
+        return mailer, self._overviews.ask(
+            mailer, identities, from_address=from_address, kind=kind, size=size, image_bytes=image_bytes
+        )

@@ -14,16 +14,16 @@ from bot.broadcast.audience.store import count_suppressed, forget_audience, samp
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
+from bot.broadcast.content.images import weight
 from bot.broadcast.content.message import CompiledMessage
-from bot.broadcast.content.warnings import gaps, mail_remarks, price_unknown, remarks, sent_lately
+from bot.broadcast.content.warnings import gaps, image_remarks, mail_remarks, price_unknown, remarks, sent_lately
 from bot.broadcast.controls import BroadcastControls, require_version
-from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft, sample
+from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft, costs, sample
 from bot.broadcast.draft_store import lock_team, put_draft
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.sent_lately import sent_ago
 from bot.errors import BotError
-from bot.ses.prices import price
 from storage.database import Database
 from storage.models import Audience, Broadcast, Mailer, Team
 from storage.states import BroadcastState, SendKind
@@ -251,8 +251,9 @@ class Preparation(BroadcastControls):
             first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
             sent = await sent_ago(session, broadcast, audience, self._clock())
         size = max(1, audience.toward_quota - suppressed)
-        mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size)
-        cost = price(mailer.pricing_plan, mailer.region, audience.size - suppressed)
+        image_bytes = weight(broadcast.images, fixed.message.images)
+        mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size, image_bytes)
+        cost, images = costs(mailer, audience.size - suppressed, len(fixed.message.images), image_bytes)
         samples = [sample(fixed, address, values) for address, values in first]
         typed = broadcast.subject, broadcast.preheader, broadcast.body
         largest = max((sample.html_bytes for sample in samples), default=0)
@@ -261,11 +262,12 @@ class Preparation(BroadcastControls):
             *summary.remarks(),
             *gaps(fixed.message, audience.columns, audience.empty_values, audience.size),
             *remarks(*typed, fixed.message, audience.columns, largest),
+            *image_remarks(broadcast.body, broadcast.images),
             *mail_remarks(broadcast.body, (sample.subject for sample in samples), team.postal_address),
             *([sent_lately(sent)] if sent else []),
             *([price_unknown()] if cost is None else []),
         ]
-        return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer, cost)
+        return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer, cost, images)
 
     def _row(
         self,
@@ -286,6 +288,7 @@ class Preparation(BroadcastControls):
             subject=draft.subject.strip(),
             preheader=draft.preheader.strip(),
             body=dict(draft.body),
+            images=[dict(image) for image in draft.images],
             created_by=by,
             created_at=self._clock(),
         )

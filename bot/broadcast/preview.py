@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import BLOCK
 from bot.broadcast.codes import BroadcastCode
+from bot.broadcast.content.images import as_data_urls
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.ses_template import Rendered
 from bot.errors import BotError
@@ -82,4 +83,5 @@ async def _preview(session: AsyncSession, broadcast: Broadcast, row: int) -> Pre
     block = await session.get_one(AudienceBlock, (audience.id, row - at))
     compiled = CompiledMessage.from_json(broadcast.template)
     mail = compiled.sample(block.fields[at])
+    mail = mail._replace(html=as_data_urls(mail.html, broadcast.images, compiled.message.images))
     return Preview(row, audience.size, block.addresses[at], compiled.sender, mail)

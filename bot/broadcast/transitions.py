@@ -20,7 +20,9 @@ from storage.models import Broadcast, SendingAccount
 from storage.states import BroadcastState, SendKind
 
 MAILROOM = audit.MAILROOM  # the actor of what nobody asked for
-WITHOUT_CONTENT = tuple(defer(inspect(Broadcast).attrs[name].class_attribute) for name in ("body", "template"))
+WITHOUT_CONTENT = tuple(
+    defer(inspect(Broadcast).attrs[name].class_attribute) for name in ("body", "template", "images")
+)
 """Of a broadcast without what is large and rarely needed."""
 
 ENDED = frozenset({BroadcastState.DONE, BroadcastState.CANCELLED, BroadcastState.STOPPED})

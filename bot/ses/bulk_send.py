@@ -12,6 +12,10 @@ from typing import Any, NamedTuple
 from bot import unknown_answers
 from bot.ses.errors import clean, unverified_in
 
+CALL_BYTES = 900_000
+"""SES takes 1 MB of JSON a call, template, images and data together (SES developer guide, "Using templates to send
+personalized email")."""
+
 
 class EntryOutcome(StrEnum):
     """What became of one recipient, and what the sender does about it."""
@@ -48,6 +52,14 @@ _OUTCOME_OF_STATUS = {
 }
 
 
+class InlineImage(NamedTuple):
+    """A picture that the HTML shows as `cid:` and its id."""
+
+    content_id: str  # a file's name
+    content_type: str
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class BulkTemplate:
     """SES template source: Handlebars, where only our own fields may stand in double braces."""
@@ -55,6 +67,7 @@ class BulkTemplate:
     subject: str
     html: str
     text: str
+    images: Sequence[InlineImage] = ()
 
 
 class BulkEntry(NamedTuple):  # a NamedTuple, as a frozen dataclass takes four times as long to make
@@ -94,11 +107,28 @@ def bulk_request(
             "Template": {
                 "TemplateContent": {"Subject": template.subject, "Html": template.html, "Text": template.text},
                 "TemplateData": "{}",
+                **_attachments(template.images),
             }
         },
         "DefaultEmailTags": _named(tags),
         "BulkEmailEntries": [_entry(entry) for entry in entries],
     }
+
+
+def _attachments(images: Sequence[InlineImage]) -> dict[str, Any]:
+    """Return them as AWS has it; without any nothing, since an account may have a policy that knows no attachments."""
+    parts = [
+        {
+            "FileName": image.content_id,
+            "ContentId": image.content_id,
+            "ContentType": image.content_type,
+            "ContentDisposition": "INLINE",
+            "ContentTransferEncoding": "BASE64",
+            "RawContent": image.data,
+        }
+        for image in images
+    ]
+    return {"Attachments": parts} if parts else {}
 
 
 def read_results(answer: Mapping[str, Any], sender: str, expected: int) -> list[EntryResult]:

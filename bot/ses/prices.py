@@ -14,15 +14,18 @@ _A_THOUSAND: Final[Mapping[str, Decimal]] = {  # outgoing mails of an account's 
     "PRO": Decimal("0.22"),
     "ENTERPRISE": Decimal("0.23"),
 }
+_A_GIGABYTE: Final = Decimal("0.12")  # of attachments
 _OTHER_LISTS: Final = ("cn-", "us-gov-")
 
 
-def price(pricing_plan: str, region: str, recipients: int) -> Decimal | None:
+def price(pricing_plan: str, region: str, recipients: int, attached_bytes: int = 0) -> Decimal | None:
     """Return what mailing so many recipients costs in dollars, about; None: it is not known.
+
+    `attached_bytes` are those of the images of all mails.
 
     Regions differ by little, and free tiers, monthly fees and what is bought beside the plan are left out.
     """
     a_thousand = _A_THOUSAND.get(pricing_plan)
     if a_thousand is None or region.startswith(_OTHER_LISTS):
         return None
-    return a_thousand * recipients / 1000
+    return a_thousand * recipients / 1000 + _A_GIGABYTE * attached_bytes / 10**9

@@ -16,7 +16,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.broadcast.content.html_import import FILE_LIMIT, file_too_large
+from bot.broadcast.content import html_import, images
 from bot.errors import BotError
 from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
@@ -45,11 +45,15 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that somebody gave us; `content` is our copy of it, opened for reading from its start."""
+    """A file that somebody gave us; `content` is our copy of it, opened for reading from its start.
+
+    `alt_text` is what they said of a picture.
+    """
 
     id: str
     name: str
     content: BinaryIO = field(repr=False)
+    alt_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,8 @@ AUDIENCE = FileField(
         field=Input.AUDIENCE,
     ),
 )
-HTML = FileField(Input.HTML, FILE_LIMIT, file_too_large)
+HTML = FileField(Input.HTML, html_import.FILE_LIMIT, html_import.file_too_large)
+IMAGES = FileField(Input.IMAGES, images.FILE_LIMIT, images.file_too_large)
 
 _BYTES = {"Content-Type": "application/octet-stream"}
 
@@ -149,7 +154,7 @@ class Files:
                 raise field.not_handed_out from error
             raise
         content.seek(0)
-        return Download(str(file["id"]), str(file.get("name") or ""), content)
+        return Download(str(file["id"]), str(file.get("name") or ""), content, str(file.get("alt_txt") or ""))
 
     async def upload(self, client: AsyncWebClient, upload: Upload, channel_id: str, thread_ts: str | None) -> str:
         """Show the file in a channel, in a direct message or in a thread; return its id.

@@ -10,12 +10,14 @@ from typing import Any
 
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import HtmlBody, is_html
+from bot.broadcast.content.images import Image, placed, weight
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
-from bot.broadcast.content.renderers import render_html, render_text
+from bot.broadcast.content.renderers import COLUMN, render_html, render_text
 from bot.broadcast.content.rich_text import Block, Inline, inlines, read_rich_text
 from bot.broadcast.content.ses_template import CONTROLS, EscapeContext, Rendered, Template, TemplateWriter, render
 from bot.email_addresses import shown
 from bot.errors import BotError
+from bot.ses.bulk_send import CALL_BYTES
 from bot.suppression.unsubscribe_links import unsubscribe_mailto
 
 __all__ = ["Footer", "Rendered", "Template", "Unsubscribe", "compile_template", "render"]
@@ -23,10 +25,11 @@ __all__ = ["Footer", "Rendered", "Template", "Unsubscribe", "compile_template", 
 SUBJECT_LIMIT = PREHEADER_LIMIT = 200  # characters; mail programs show about 70 and 100
 # SES takes 1 MB of template and data in one call, so that half is left for the data of fifty recipients.
 TEMPLATE_LIMIT = 500_000
+ROOM_FOR_DATA = 100_000  # of one recipient, beside images
 
 _FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;color:#222"
 _BODY = f"margin:0;padding:24px 16px;{_FONT}"
-_COLUMN = "max-width:600px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word"  # the second for Outlook
+_COLUMN = f"max-width:{COLUMN}px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word"  # the second for Outlook
 _PLAIN = "margin:0;padding:0"  # a document brings its own
 _BELOW = f"padding:0 16px 24px;{_FONT}"
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
@@ -53,6 +56,7 @@ def compile_template(
     body: Mapping[str, Any],
     columns: Sequence[str] | None,
     footer: Footer,
+    images: Sequence[Image] = (),
 ) -> Template:
     """Compile a message for SES.
 
@@ -62,10 +66,11 @@ def compile_template(
         body: Slack's `rich_text` block, with names in the place of mentions; or what `import_html` made of a file.
         columns: of the audience; None where there is none yet (a test): fields then show fallback or name.
         footer: how to unsubscribe, and the sender's postal address.
+        images: of the message, as `import_image` made them.
 
     Raises:
         BotError: for the field it is about. SUBJECT_EMPTY, TOO_LONG, NOT_ONE_LINE, BODY_EMPTY, LINK_REFUSED,
-            FIELD_SPLIT, FIELD_SYNTAX, UNKNOWN_FIELD, MESSAGE_TOO_LARGE, HTML_TOO_LARGE.
+            FIELD_SPLIT, FIELD_SYNTAX, UNKNOWN_FIELD, MESSAGE_TOO_LARGE, HTML_TOO_LARGE, IMAGES_TOO_HEAVY.
     """
     subject, preheader = subject.strip(), preheader.strip()
     if not subject:
@@ -77,16 +82,32 @@ def compile_template(
     source = TemplateWriter(show_names=columns is None)
     if is_html(body):
         field = "html"
-        html, text = _of_html(subject, preheader, HtmlBody.of(body["html"]), footer, source)
+        page = HtmlBody.of(body["html"])
+        used = page.images(images)
+        html, text = _of_html(subject, preheader, page, footer, source, images)
     else:
         field = "message"
-        html, text = _of_rich_text(subject, preheader, read_rich_text(body), footer, source)
+        blocks = placed(read_rich_text(body), images)
+        used = tuple(range(len(images)))
+        html, text = _of_rich_text(subject, preheader, blocks, footer, source)
     _check_fields(source.merges, columns, field)
-    template = Template(source.write(subject, EscapeContext.SUBJECT), html, text, source.slots)
+    template = Template(source.write(subject, EscapeContext.SUBJECT), html, text, source.slots, used)
     size = len(json.dumps([template.subject, template.html, template.text]))
     if size > TEMPLATE_LIMIT:
         raise _too_large(size, field)
+    _check_weight(weight(images, used), CALL_BYTES - ROOM_FOR_DATA - size)
     return template
+
+
+def _check_weight(heavy: int, room: int) -> None:
+    if heavy > room:
+        raise BotError(
+            ContentCode.IMAGES_TOO_HEAVY,
+            f"The images are {heavy / 1000:,.0f} KB as they are mailed, and a call to Amazon SES has room for "
+            f"{room / 1000:,.0f} KB beside the text.",
+            f"Take out {(heavy - room + 999) // 1000:,} KB or more.",
+            field="images",
+        )
 
 
 def _too_large(size: int, field: str) -> BotError:
@@ -173,11 +194,13 @@ def _of_rich_text(
     return _page(subject, preheader, html, _BODY, source), text
 
 
-def _of_html(subject: str, preheader: str, body: HtmlBody, footer: Footer, source: TemplateWriter) -> tuple[str, str]:
+def _of_html(
+    subject: str, preheader: str, body: HtmlBody, footer: Footer, source: TemplateWriter, images: Sequence[Image]
+) -> tuple[str, str]:
     """Return the HTML and the plain text of a document; it has our footer unless it says itself how to unsubscribe."""
     if name := body.split_field:
         raise _split(name, "html")
-    html = f"{body.html(source, _unsubscribe_target(footer, source))}\n"
+    html = f"{body.html(source, _unsubscribe_target(footer, source), images)}\n"
     text = f"{body.text(source, _unsubscribe_address(footer, source))}\n"
     if not body.has_unsubscribe:
         html += f'<div style="{_BELOW}"><div style="{_COLUMN}">{_footer_html(footer, source)}</div></div>\n'

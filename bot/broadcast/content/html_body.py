@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any, Final, NamedTuple
 
+from bot.broadcast.content.images import Image, content_id
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
-from bot.broadcast.content.renderers import link_target
+from bot.broadcast.content.renderers import COLUMN, link_target
 from bot.broadcast.content.rich_text import typed_texts
 from bot.broadcast.content.ses_template import EscapeContext, TemplateWriter
 from bot.errors import BotError
@@ -22,7 +23,7 @@ SAME_PAGE: Final = {"type": HTML}
 UNSUBSCRIBE_FIELD: Final = "unsubscribe"
 """`{{unsubscribe}}` is the recipient's own link."""
 
-_VOID: Final = frozenset({"br", "col", "hr"})
+_VOID: Final = frozenset({"br", "col", "hr", "img"})
 _PARAGRAPHS: Final = frozenset(
     {"blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"}
 )
@@ -31,6 +32,7 @@ _LINES: Final = frozenset(
 )
 _CELLS: Final = frozenset({"td", "th"})
 _HIDDEN: Final = re.compile(r"display:\s*none|mso-hide:\s*all")
+_WIDTH: Final = re.compile(r"(?:^|;)\s*width:")
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -105,17 +107,33 @@ class HtmlBody:
                 line = ""
         yield line
 
-    def html(self, source: TemplateWriter, unsubscribe: str) -> str:
+    def pictures(self) -> Iterator[Mapping[str, str]]:
+        """Yield the attributes of the images that it shows of the files chosen with it."""
+        yield from (part.attributes for part in self.parts if isinstance(part, Start) and part.attributes.get("src"))
+
+    def images(self, images: Sequence[Image]) -> tuple[int, ...]:
+        """Return which of these it shows."""
+        names = {file_name(shown) for shown in self.pictures()}
+        return tuple(number for number, image in enumerate(images) if image["name"] in names)
+
+    def html(self, source: TemplateWriter, unsubscribe: str, images: Sequence[Image]) -> str:
         """Return it as template source; `unsubscribe` is the source of the recipient's own link.
+
+        An image that is not there is left out.
 
         Raises:
             BotError: LINK_REFUSED.
         """
         written = []
+        numbers = {image["name"]: number for number, image in enumerate(images)}
         for part in self.parts:
             match part:
                 case str():
                     written.append(_write(part, EscapeContext.HTML_FLAT, source, unsubscribe))
+                case Start("img", attributes):
+                    if (number := numbers.get(file_name(attributes))) is not None:
+                        shown = _shown(attributes, content_id(number, images[number]), images[number]["width"])
+                        written.append(f"<img{''.join(_attributes(shown, source, unsubscribe))}>")
                 case Start(tag, attributes):
                     written.append(f"<{tag}{''.join(_attributes(attributes, source, unsubscribe))}>")
                 case End(tag):
@@ -158,6 +176,16 @@ def _write(text: str, place: EscapeContext, source: TemplateWriter, unsubscribe:
         else:
             written.append(source.write(part if isinstance(part, str) else f"{{{{{part.typed}}}}}", place))
     return "".join(written)
+
+
+def file_name(attributes: Mapping[str, str]) -> str:
+    return attributes.get("src", "").removeprefix("cid:")
+
+
+def _shown(attributes: Mapping[str, str], named: str, width: int) -> dict[str, str]:
+    """Return the attributes of an image as it is mailed; one without a width of its own is no wider than a mail."""
+    fitting = {} if _WIDTH.search(attributes.get("style", "")) else {"width": str(min(width, COLUMN))}
+    return {**fitting, **attributes, "src": f"cid:{named}"}
 
 
 def _attributes(attributes: Mapping[str, str], source: TemplateWriter, unsubscribe: str) -> Iterator[str]:
@@ -210,6 +238,8 @@ class _TextWriter:
             self._put("  ")
         elif tag == "li":
             self._put("- ")
+        elif tag == "img" and (alt := attributes.get("alt", "").strip()):
+            self._put(f"[{self.source.literal(alt, EscapeContext.TEXT)}]")
         elif tag == "hr":
             self._put("---")
             self.ends = 0

@@ -6,30 +6,29 @@ times overflows the stack of both, so this module is also a program of its own (
 
 import json
 import re
-import resource
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import css_inline
 import nh3
 import tinycss2
 from webencodings import lookup
 
+from bot.broadcast.content.limited_process import limit_process
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-CPU_SECONDS: Final = 10
-MEMORY_BYTES: Final = 1_000_000_000  # of address space
-
 TAGS: Final = _words(
     "a abbr address article b big blockquote br caption center cite code col colgroup dd del div dl dt em font footer "
-    "h1 h2 h3 h4 h5 h6 header hr i ins li main ol p pre q s section small span strike strong sub sup table tbody td "
-    "tfoot th thead tr tt u ul"
+    "h1 h2 h3 h4 h5 h6 header hr i img ins li main ol p pre q s section small span strike strong sub sup table tbody "
+    "td tfoot th thead tr tt u ul"
 )
 _WITH_CONTENT: Final = _words(
     "applet audio button canvas embed iframe math noembed noframes noscript object script select style svg template "
@@ -39,6 +38,7 @@ _ATTRIBUTES: Final = {
     "*": {"align", "bgcolor", "dir", "height", "lang", "role", "style", "title", "valign", "width"},
     "a": {"href"},
     "font": {"color", "face", "size"},
+    "img": {"alt", "border", "src"},
     "li": {"value"},
     "ol": {"start", "type"},
     "table": {"border", "cellpadding", "cellspacing"},
@@ -95,6 +95,8 @@ def sanitize(data: bytes) -> tuple[str, dict[str, int]]:
             value, loads = _style(value)
             removed[_STYLE] += loads
             return value or None
+        if (tag, attribute) == ("img", "src"):
+            return local_image(value)
         leads_nowhere = (tag, attribute) == ("a", "href") and value.strip()[:1] in {"", "#"}
         return None if leads_nowhere else value
 
@@ -105,7 +107,7 @@ def sanitize(data: bytes) -> tuple[str, dict[str, int]]:
         attributes=_ATTRIBUTES,
         attribute_filter=kept,
         link_rel=None,
-        url_schemes={"http", "https", "mailto", "tel"},
+        url_schemes={"cid", "http", "https", "mailto", "tel"},
     )
     return html.strip(), dict(+removed)
 
@@ -123,6 +125,16 @@ def _decode(data: bytes) -> str:
     except UnicodeDecodeError:
         raise UnreadableError from None
     return text.removeprefix("\ufeff").replace("\0", "")
+
+
+def local_image(address: str) -> str | None:
+    """Return `cid:` and a file's name for a picture that comes with the page; None for one from elsewhere."""
+    try:
+        parts = urlsplit(address.strip())
+    except ValueError:
+        return None
+    name = unquote(parts.path).replace("\\", "/").rpartition("/")[2]
+    return f"cid:{name}" if parts.scheme in {"", "cid"} and not parts.netloc and name else None
 
 
 def _style(value: str) -> tuple[str, int]:
@@ -172,7 +184,7 @@ class _Unwanted(HTMLParser):
         return reader.found
 
     def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
-        if tag in _NAMES:
+        if tag in _NAMES and not (tag == "img" and local_image(dict(attrs).get("src") or "")):
             self.found[_NAMES[tag]] += 1
         self.found.update(_about(attrs))
 
@@ -187,9 +199,7 @@ def _about(attrs: Iterable[tuple[str, str | None]]) -> Iterator[str]:
 
 def main() -> None:
     """Read a document from standard input, write what became of it to standard output."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_process()
     try:
         html, removed = sanitize(sys.stdin.buffer.read())
         json.dump({"html": html, "removed": removed}, sys.stdout)

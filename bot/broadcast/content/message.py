@@ -11,8 +11,9 @@ from cachetools import LRUCache
 from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
+from bot.broadcast.content.images import Image, inline_images, weight
 from bot.broadcast.content.ses_template import Rendered, Template, render
-from bot.ses.bulk_send import BulkEntry, BulkTemplate
+from bot.ses.bulk_send import CALL_BYTES, BulkEntry, BulkTemplate
 from bot.signed_tokens import Key
 from bot.suppression.unsubscribe_links import (
     TEST_SEQ,
@@ -24,9 +25,7 @@ from bot.suppression.unsubscribe_links import (
 from storage.models import Broadcast
 from storage.states import SendKind
 
-# SES takes 1 MB of JSON a call, template and data together (SES developer guide, "Using templates to send personalized
-# email"). The data is JSON within JSON: ASCII, in which quotes and backslashes are escaped once more.
-_CALL_BYTES = 900_000
+# The data is JSON within JSON: ASCII, in which quotes and backslashes are escaped once more.
 _MOST_BYTES = 2  # of a character of the data
 _AROUND = 2_000  # bytes of an entry beside its data: address, headers
 _KEPT = 64
@@ -98,15 +97,24 @@ class Personalizer:
     """Fills one broadcast for its recipients."""
 
     def __init__(
-        self, team_id: str, broadcast_id: str, kind: SendKind, fixed: CompiledMessage, keys: Sequence[Key]
+        self,
+        team_id: str,
+        broadcast_id: str,
+        kind: SendKind,
+        fixed: CompiledMessage,
+        images: Sequence[Image],
+        keys: Sequence[Key],
     ) -> None:
         self.fixed = fixed
-        self.template = BulkTemplate(fixed.message.subject, fixed.message.html, fixed.message.text)
+        message = fixed.message
+        shown = inline_images(images, message.images)
+        self.template = BulkTemplate(message.subject, message.html, message.text, shown)
         self._team_id = team_id
         self._broadcast_id = broadcast_id
         self._kind = kind
         self._keys = keys
-        self._room = _CALL_BYTES - len(json.dumps([fixed.message.subject, fixed.message.html, fixed.message.text]))
+        text = len(json.dumps([message.subject, message.html, message.text]))
+        self._room = CALL_BYTES - text - weight(images, message.images)
 
     @property
     def reply_to(self) -> Sequence[str]:
@@ -158,7 +166,8 @@ class PersonalizerCache:
         return self._kept[key]
 
     def _read(self, connection: Connection, broadcast: Broadcast) -> Personalizer:
-        stored = connection.execute(select(_broadcast.c.template).where(_broadcast.c.id == broadcast.id)).scalar_one()
+        content = select(_broadcast.c.template, _broadcast.c.images).where(_broadcast.c.id == broadcast.id)
+        template, images = connection.execute(content).one()
         return Personalizer(
-            broadcast.team_id, broadcast.id, broadcast.kind, CompiledMessage.from_json(stored), self._keys
+            broadcast.team_id, broadcast.id, broadcast.kind, CompiledMessage.from_json(template), images, self._keys
         )

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.merge_tags import parse_merge_tags
-from bot.broadcast.content.rich_text import Block, Code, Inline, Item, List, Paragraph, Quote, Run
+from bot.broadcast.content.rich_text import Block, Code, Inline, Item, List, Paragraph, Picture, Quote, Run
 from bot.broadcast.content.ses_template import EscapeContext, TemplateWriter, keep_spaces
 from bot.email_addresses import shown
 from bot.errors import BotError
@@ -20,6 +20,7 @@ _SCHEME = re.compile(r"https?://|mailto:|tel:", re.IGNORECASE)
 _FIELD_MAY_FOLLOW = re.compile(r"https?://[^/?#]+[/?#]|mailto:", re.IGNORECASE)
 # Stops at the next pair of braces, so that a text is read once however many pairs are never closed.
 _ENCODED_MARKER = re.compile(r"%7B%7B((?:(?!%7[BD]%7[BD]).)*)%7D%7D", re.IGNORECASE)
+COLUMN = 600  # pixels
 LINK_LIMIT = 2_000  # characters; browsers and mail programs cut beyond that
 
 
@@ -79,6 +80,17 @@ def _html_block(block: Block, source: TemplateWriter) -> str:
             return f'<pre dir="auto" style="{_CODE}">{_html(content, source, EscapeContext.HTML_FLAT)}</pre>'
         case List():
             return _html_list(block, source, "margin:0 0 16px")
+        case Picture():
+            return f'<p style="margin:0 0 16px">{picture(block, source)}</p>'
+
+
+def picture(shown: Picture, source: TemplateWriter) -> str:
+    """Return an image that fills the column at most; Outlook reads its width only from the attribute."""
+    alt = source.write(shown.alt, EscapeContext.HTML_FLAT)
+    return (
+        f'<img src="cid:{shown.content_id}" alt="{alt}" width="{min(shown.width, COLUMN)}" border="0" '
+        'style="max-width:100%;height:auto">'
+    )
 
 
 def _html_list(block: List, source: TemplateWriter, style: str = "margin:0") -> str:
@@ -112,7 +124,7 @@ def _html_run(run: Run, source: TemplateWriter, place: EscapeContext) -> str:
 
 
 def render_text(blocks: Sequence[Block], source: TemplateWriter) -> str:
-    return "\n\n".join(_text_block(block, source) for block in blocks)
+    return "\n\n".join(filter(None, (_text_block(block, source) for block in blocks)))
 
 
 def _text_block(block: Block, source: TemplateWriter) -> str:
@@ -123,6 +135,8 @@ def _text_block(block: Block, source: TemplateWriter) -> str:
             return _text_list(block, source)
         case Paragraph(content) | Code(content):
             return _text(content, source)
+        case Picture():
+            return f"[{source.write(block.alt, EscapeContext.TEXT)}]" if block.alt else ""
 
 
 def _text_list(block: List, source: TemplateWriter) -> str:

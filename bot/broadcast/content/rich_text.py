@@ -54,7 +54,17 @@ class List:
     items: tuple[Item, ...]
 
 
-Block = Paragraph | Quote | Code | List
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One of the mail's images: its number, what names it in the mail, what it shows, its width in pixels."""
+
+    number: int
+    content_id: str
+    alt: str
+    width: int
+
+
+Block = Paragraph | Quote | Code | List | Picture
 
 
 def read_rich_text(body: Mapping[str, Any]) -> tuple[Block, ...]:
@@ -74,7 +84,7 @@ def inlines(blocks: Iterable[Block | Item]) -> Iterator[Inline]:
     for block in blocks:
         if isinstance(block, List):
             yield from inlines(block.items)
-        else:
+        elif not isinstance(block, Picture):
             yield block.content
             if isinstance(block, Item):
                 yield from inlines(block.lists)
@@ -91,10 +101,10 @@ def _blocks(element: Mapping[str, Any]) -> Iterator[Block]:
     content = tuple(_runs(element.get("elements", ())))
     if element["type"] == "rich_text_preformatted":
         if _has_text(content):
-            yield Code(_trim(content))
+            yield Code(trimmed(content))
     elif element["type"] == "rich_text_quote":
         if _has_text(content):
-            yield Quote(_trim(content))
+            yield Quote(trimmed(content))
     else:
         for paragraph in _paragraphs(content):
             yield Paragraph(paragraph)
@@ -148,7 +158,7 @@ def _has_text(content: Inline) -> bool:
     return any(run.text.strip() for run in content)
 
 
-def _trim(content: Inline) -> Inline:
+def trimmed(content: Inline) -> Inline:
     """Take the line ends off both ends."""
     runs = [*content]
     while runs and not runs[0].text.strip("\n"):
@@ -174,7 +184,7 @@ def _paragraphs(content: Inline) -> Iterator[Inline]:
 
 
 def _kept(paragraph: list[Run]) -> Iterator[Inline]:
-    content = _trim(tuple(run for run in paragraph if run.text))
+    content = trimmed(tuple(run for run in paragraph if run.text))
     if _has_text(content):
         yield content
 
@@ -183,7 +193,7 @@ _Level = tuple[int, List]
 
 
 def _level(element: Mapping[str, Any]) -> _Level:
-    items = (_trim(tuple(_runs(item.get("elements", ())))) for item in element.get("elements", ()))
+    items = (trimmed(tuple(_runs(item.get("elements", ())))) for item in element.get("elements", ()))
     return int(element.get("indent", 0)), List(
         ordered=element.get("style") == "ordered",
         start=int(element.get("offset", 0)) + 1,

@@ -108,6 +108,7 @@ class Template:
     html: str
     text: str
     slots: tuple[Variable, ...]
+    images: tuple[int, ...] = ()  # those of the broadcast that it shows, by number
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -166,6 +167,7 @@ class Template:
             "html": self.html,
             "text": self.text,
             "slots": [[*slot] for slot in self.slots],
+            "images": [*self.images],
         }
 
     @classmethod
@@ -174,7 +176,8 @@ class Template:
             Variable(variable, EscapeContext(place), field, fallback)
             for variable, place, field, fallback in stored["slots"]
         )
-        return cls(stored["subject"], stored["html"], stored["text"], tuple(slots))
+        images = tuple(stored.get("images", ()))  # a message that was fixed before 2.0 has none
+        return cls(stored["subject"], stored["html"], stored["text"], tuple(slots), images)
 
 
 def render(template: Template, data: Mapping[str, str]) -> Rendered:

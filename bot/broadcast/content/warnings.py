@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.broadcast.content.html_body import HtmlBody, is_html, texts_of
+from bot.broadcast.content.html_body import HtmlBody, file_name, is_html, texts_of
+from bot.broadcast.content.images import Image, placed
 from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
-from bot.broadcast.content.rich_text import emoji_without_a_letter, inlines, read_rich_text
+from bot.broadcast.content.rich_text import Picture, emoji_without_a_letter, inlines, read_rich_text
 from bot.broadcast.content.ses_template import Template
 from bot.email_addresses import shown
 from bot.wording import duration
@@ -36,6 +37,8 @@ class RemarkCode(StrEnum):
     LINK_HTTP = "LINK_HTTP"
     SUBJECT_LONG = "SUBJECT_LONG"
     NO_POSTAL_ADDRESS = "NO_POSTAL_ADDRESS"
+    IMAGE_ONLY = "IMAGE_ONLY"
+    NO_ALT = "NO_ALT"
     PRICE_UNKNOWN = "PRICE_UNKNOWN"
     SENT_LATELY = "SENT_LATELY"
 
@@ -101,6 +104,45 @@ def sent_lately(ago: timedelta) -> Remark:
         RemarkCode.SENT_LATELY,
         f"The same subject went to the same audience {duration(ago.total_seconds())} ago.",
     )
+
+
+def image_remarks(body: Mapping[str, Any], images: Sequence[Image]) -> Iterator[Remark]:
+    """Say which images have no place or no description, and that a mail is nothing else."""
+    if is_html(body):
+        page = HtmlBody.of(body["html"])
+        yield from _misplaced(page, images)
+        undescribed = [file_name(picture) for picture in page.pictures() if "alt" not in picture]
+        has_text = any(isinstance(part, str) and part.strip() for part in page.parts)
+        is_shown = bool(page.images(images))
+        how = "give its img an alt"
+    else:
+        blocks = placed(read_rich_text(body), images)
+        undescribed = [images[block.number]["name"] for block in blocks if isinstance(block, Picture) and not block.alt]
+        has_text = not all(isinstance(block, Picture) for block in blocks)
+        is_shown = bool(images)
+        how = "write its name, a colon and what it shows in a line of the message"
+    for name in undescribed[:NAMED]:
+        yield Remark(
+            RemarkCode.NO_ALT,
+            f"The image {shown(name, 40)} has no description for those who do not see it: {how}.",
+        )
+    if is_shown and not has_text:
+        yield Remark(
+            RemarkCode.IMAGE_ONLY,
+            "The mail is images alone: who has them switched off sees nothing, and filters take it for spam.",
+        )
+
+
+def _misplaced(page: HtmlBody, images: Sequence[Image]) -> Iterator[Remark]:
+    chosen = [image["name"] for image in images]
+    missing = [*dict.fromkeys(name for picture in page.pictures() if (name := file_name(picture)) not in chosen)]
+    for name in missing[:NAMED]:
+        yield Remark(
+            RemarkCode.CONTENT_CHANGED,
+            f"The HTML file shows {shown(name, 40)}, which was not chosen in Images: it is left out.",
+        )
+    for name in [name for number, name in enumerate(chosen) if number not in page.images(images)]:
+        yield Remark(RemarkCode.CONTENT_CHANGED, f"The HTML file does not show {shown(name, 40)}: it is not sent.")
 
 
 def price_unknown() -> Remark:

@@ -123,6 +123,10 @@ _TABLE: Mapping[ReadinessCode, tuple[str, NextStep]] = {
         "This goes to {size}, and {domain} has no DMARC, which large receivers want above 5,000: they may junk it.",
         NextStep.SENDER_RULES,
     ),
+    Confirmation.LARGE_IMAGES: (
+        "The images of each mail are more than 500 KB: it takes long to load, and Amazon SES asks for each byte.",
+        NextStep.CONFIRM,
+    ),
 }
 _AWAITED = {  # what AWS waits for, and what brings it
     IdentityKind.ADDRESS: ("a click on the link it mailed there", "Click it"),

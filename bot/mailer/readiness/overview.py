@@ -130,7 +130,14 @@ class Overviews:
         )
 
     def ask(
-        self, mailer: Mailer | None, identities: tuple[Identity, ...], *, from_address: str, kind: SendKind, size: int
+        self,
+        mailer: Mailer | None,
+        identities: tuple[Identity, ...],
+        *,
+        from_address: str,
+        kind: SendKind,
+        size: int,
+        image_bytes: int = 0,
     ) -> Readiness:
         """Decide readiness with this installation's limits."""
         return readiness(
@@ -139,6 +146,7 @@ class Overviews:
             kind,
             size,
             self._clock(),
+            image_bytes=image_bytes,
             small_limit=self._small_limit,
             facts_live=self._facts_live,
         )

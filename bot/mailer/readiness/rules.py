@@ -19,6 +19,10 @@ BULK_SENDER: Final = 5_000
 """Recipients above which Gmail, Yahoo and Outlook want one-click unsubscribe and DMARC."""
 
 
+LARGE_IMAGES: Final = 500_000
+"""Bytes of images in a mail above which a person is asked: it loads slowly, and SES asks for each byte."""
+
+
 class Blocker(Code):
     """Why mail may not go, most basic first: that is the order in which they are returned."""
 
@@ -54,6 +58,7 @@ class Confirmation(StrEnum):
     OVER_QUOTA = "OVER_QUOTA"  # the broadcast pauses when the quota is used up, and spreads over days
     NO_ONE_CLICK = "NO_ONE_CLICK"  # recipients unsubscribe by mail
     NO_DMARC = "NO_DMARC"
+    LARGE_IMAGES = "LARGE_IMAGES"
 
 
 class RecipientRule(StrEnum):
@@ -91,6 +96,7 @@ def readiness(
     size: int,
     now: datetime,
     *,
+    image_bytes: int = 0,
     small_limit: int = 50,
     facts_live: timedelta = stale_after(timedelta(minutes=10)),  # noqa: B008 -- a constant: the default interval's
 ) -> Readiness:
@@ -102,6 +108,7 @@ def readiness(
         kind: a test, or a broadcast, which is a small one up to `small_limit`.
         size: recipients that count toward the quota (`counts_toward_quota`).
         now: the time to measure the facts' age by.
+        image_bytes: of one mail, as they travel.
         small_limit: `MAILROOM_SMALL_BROADCAST_LIMIT`.
         facts_live: age from which facts are stale (`stale_after`).
     """
@@ -133,6 +140,7 @@ def readiness(
         confirmations=(
             *((Confirmation.OVER_QUOTA,) if over_quota and kind is SendKind.BROADCAST and not never else ()),
             *(_bulk_confirmations(facts, identity) if to_many else ()),
+            *((Confirmation.LARGE_IMAGES,) if kind is SendKind.BROADCAST and image_bytes > LARGE_IMAGES else ()),
         ),
         via=usable(facts.identities) if only_identity_blocks and not large else (),
         recipient_rule=RecipientRule.ANY if facts.production is Production.GRANTED else RecipientRule.SANDBOX,

@@ -45,6 +45,10 @@ class Values:
     def ticked(self, name: Input) -> bool:
         return bool(self._elements.get(name, {}).get("selected_options"))
 
+    def ticks(self, name: Input) -> list[str]:
+        """The values of checkboxes that are ticked."""
+        return [str(option["value"]) for option in self._elements.get(name, {}).get("selected_options") or ()]
+
     def people(self, name: Input) -> list[str]:
         """User ids of a multi_users_select."""
         return list(self._elements.get(name, {}).get("selected_users") or [])

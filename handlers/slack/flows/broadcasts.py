@@ -11,7 +11,7 @@ from slack_sdk.models.views import View
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import Audiences
-from bot.broadcast.broadcasts import Broadcasts, Prepared, Upload
+from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
 from bot.broadcast.draft import Edited
 from bot.broadcast.drafts import Drafts
 from bot.errors import BotError
@@ -153,13 +153,17 @@ class BroadcastFlow:
 
     async def _save(self, call: Call, edited: Edited | None) -> Reply:
         """Keep it as a draft that lacks an audience."""
-        draft, by = await to_send(call, self._files), call.at.user_id
+        draft, by = await self._typed(call, edited), call.at.user_id
         saved = await self._broadcasts.save(call.team, by, draft, _start_at(call), edited)
         return Modal(without_audience(saved))
 
+    async def _typed(self, call: Call, edited: Edited | None) -> Draft:
+        has = (await self._broadcasts.get(call.team, edited.id)).images if edited else ()
+        return await to_send(call, self._files, has)
+
     async def _ask(self, call: Call, source: Upload | Audience, edited: Edited | None = None) -> Reply:
         """Have it prepared, and show it to be confirmed."""
-        draft = await to_send(call, self._files)
+        draft = await self._typed(call, edited)
         by, save_as = call.at.user_id, call.at.values.text(ids.Input.SAVE_AS)
         if call.at.values.choice(ids.Input.SAVED_AUDIENCE):
             save_as = ""  # it has a name

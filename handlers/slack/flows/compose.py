@@ -1,5 +1,6 @@
 """What writing a test and writing a broadcast share: whether one may, what was typed, the form, the file."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Upload
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
 from bot.broadcast.content.html_import import import_html
+from bot.broadcast.content.images import Image, import_image, joined
 from bot.broadcast.drafts import is_editor
 from bot.errors import BotError
 from bot.mailer.monitoring.monitor import Monitor
@@ -21,7 +23,7 @@ from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.registration import Call
-from handlers.slack.file_transfer import HTML, Download, Files
+from handlers.slack.file_transfer import HTML, IMAGES, Download, Files
 from handlers.slack.mentions import with_known_names, with_names
 from handlers.slack.views import compose as views
 from storage.models import Broadcast
@@ -117,23 +119,33 @@ def typed(values: Values) -> Draft:
 
 def lost_files(values: Values) -> str:
     """Say what has to be chosen again in a form that is drawn a second time."""
-    lost = any(values.files(name) for name in (ids.Input.HTML, ids.Input.AUDIENCE))
+    lost = any(values.files(name) for name in (ids.Input.HTML, ids.Input.IMAGES, ids.Input.AUDIENCE))
     return " Choose your files again: Slack does not keep them." if lost else ""
 
 
-async def to_send(call: Call, files: Files) -> Draft:
-    """Return what was typed, or the HTML file that was chosen.
+async def to_send(call: Call, files: Files, has: Sequence[Image] = ()) -> Draft:
+    """Return what was typed, or the HTML file that was chosen, with its images: new ones, and those kept that it `has`.
 
     Raises:
-        BotError: about the file, or a mention.
+        BotError: about a file, or a mention.
     """
-    chosen = call.at.values.files(ids.Input.HTML)
-    if not chosen:
-        return await named(call)
-    file = await files.uploaded(call.client, str(chosen[0]["id"]), call.at.user_id, HTML)
-    with closing(file.content):
-        page = await import_html(file.content.read(), file.name)
-    return replace(typed(call.at.values), body=page)
+    draft = await named(call)
+    if chosen := call.at.values.files(ids.Input.HTML):
+        file = await files.uploaded(call.client, str(chosen[0]["id"]), call.at.user_id, HTML)
+        with closing(file.content):
+            draft = replace(draft, body=await import_html(file.content.read(), file.name))
+    added = []
+    for given in call.at.values.files(ids.Input.IMAGES):
+        file = await files.uploaded(call.client, str(given["id"]), call.at.user_id, IMAGES)
+        with closing(file.content):
+            added.append(await import_image(file.content.read(), file.name, file.alt_text))
+    return replace(draft, images=joined(kept_images(call, has), added))
+
+
+def kept_images(call: Call, has: Sequence[Image]) -> list[Image]:
+    """Return those of a draft that stay ticked in the form; a form without the field keeps all."""
+    names = call.at.values.ticks(ids.Input.KEPT_IMAGES)
+    return [image for image in has if ids.Input.KEPT_IMAGES not in call.at.values or image["name"] in names]
 
 
 async def named(call: Call) -> Draft:

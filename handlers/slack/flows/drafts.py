@@ -16,7 +16,16 @@ from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.flows.broadcasts import BroadcastFlow
-from handlers.slack.flows.compose import READING, Composer, check_editor, chosen_in, lost_files, named, typed
+from handlers.slack.flows.compose import (
+    READING,
+    Composer,
+    check_editor,
+    chosen_in,
+    kept_images,
+    lost_files,
+    named,
+    typed,
+)
 from handlers.slack.views import drafts as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.compose import BROADCAST_TITLE, Recipients
@@ -168,4 +177,5 @@ class DraftFlow:
         content = content or Draft.of(draft)
         if content.body == SAME_PAGE and is_html(draft.body):
             content = replace(content, body=draft.body)
+        content = replace(content, images=kept_images(call, draft.images))
         return await self._composer.form(call, content, chosen, notice=notice, edits=ref)

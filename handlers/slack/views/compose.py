@@ -7,6 +7,7 @@ from typing import Any
 
 from slack_sdk.models.blocks import (
     Block,
+    CheckboxesElement,
     DateTimePickerElement,
     Option,
     PlainTextObject,
@@ -20,6 +21,7 @@ from slack_sdk.models.views import View
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.broadcast.broadcasts import Draft
 from bot.broadcast.content.html_body import is_html
+from bot.broadcast.content.images import MOST
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import clean, esc
@@ -110,6 +112,7 @@ def write_broadcast_form(
             field(ids.Input.FROM, "From", initial=draft.from_address, hint=hint, max_length=320),
             *_letter(draft),
             *(_page(draft, chosen.written) if is_html(draft.body) else _written(draft, ref)),
+            *_images(draft),
             _held(ref, chosen.held, edits=edits) if chosen.held else _upload(),
             field(
                 ids.Input.SAVE_AS,
@@ -239,6 +242,25 @@ def _page(draft: Draft, written: Mapping[str, Any] | None) -> list[Block]:
         element = RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=accepted(written) or None)
         hint = "Not sent: the HTML file is."
         blocks.append(labelled(ids.Input.MESSAGE, "Message", element, hint=hint, optional=True))
+    return blocks
+
+
+def _images(draft: Draft) -> list[Block]:
+    """Ask for images, and which of those that the draft has it keeps."""
+    blocks: list[Block] = []
+    if draft.images:
+        options = [
+            Option(value=image["name"], text=PlainTextObject(text=clean(image["name"], 75))) for image in draft.images
+        ]
+        boxes = CheckboxesElement(action_id=ids.Input.KEPT_IMAGES, options=options, initial_options=options)
+        blocks.append(labelled(ids.Input.KEPT_IMAGES, "Images kept", boxes, optional=True))
+    where = (
+        "Each stands where the HTML file has an img of its name."
+        if is_html(draft.body)
+        else "Each stands where a line of the message is its name (kite.png: A red kite), the others below."
+    )
+    element = FileInputElement(action_id=ids.Input.IMAGES, filetypes=["png", "jpg", "jpeg", "gif"], max_files=MOST)
+    blocks.append(labelled(ids.Input.IMAGES, "Images", element, hint=f"PNG, JPEG or GIF. {where}", optional=True))
     return blocks
 
 

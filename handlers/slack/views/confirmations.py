@@ -12,7 +12,7 @@ from bot.errors import BotError
 from bot.mailer.readiness.explanations import NextStep, explanation, warnings
 from bot.mailer.readiness.rules import Confirmation, Readiness
 from bot.ses.prices import PRICES_OF
-from bot.wording import count, duration
+from bot.wording import count, duration, size
 from handlers.slack import ids
 from handlers.slack.text import chosen, clean, esc
 from handlers.slack.views.blocks import Message, button, buttons, context, form, labelled, page, section, verbatim
@@ -29,11 +29,13 @@ INPUTS = {
     Confirmation.OVER_QUOTA: ids.Input.OVER_QUOTA,
     Confirmation.NO_ONE_CLICK: ids.Input.NO_ONE_CLICK,
     Confirmation.NO_DMARC: ids.Input.NO_DMARC,
+    Confirmation.LARGE_IMAGES: ids.Input.LARGE_IMAGES,
 }
 _TICKS = {
     Confirmation.OVER_QUOTA: ("Over the daily quota", "Send it over days"),
     Confirmation.NO_ONE_CLICK: ("No one-click unsubscribe", "Send it without"),
     Confirmation.NO_DMARC: ("No DMARC", "Send it without"),
+    Confirmation.LARGE_IMAGES: ("Large images", "Send them"),
 }
 
 
@@ -100,11 +102,22 @@ def confirmed_page(seconds: float, *, scheduled: bool) -> View:
 
 
 def _cost(prepared: Prepared) -> list[Block]:
-    """Say what it costs; where that is not known, a warning says so."""
-    if prepared.cost is None:
-        return []
-    dollars = f"About ${prepared.cost:,.2f}" if prepared.cost >= _CENT else "Less than $0.01"
-    return [section(f"{dollars} at Amazon SES, by its prices of {PRICES_OF:%d %B %Y}.")]
+    """Say what the images weigh, and what it all costs; where that is not known, a warning says so."""
+    blocks: list[Block] = []
+    if images := prepared.images:
+        of_them = f", {_dollars(images.cost)}" if images.cost is not None else ""
+        what = (
+            f"{count(images.count, 'image')}, {size(images.bytes_a_mail)} a mail, about {size(images.bytes)}{of_them}"
+        )
+        blocks.append(section(f"{what}."))
+    if prepared.cost is not None:
+        all_of_it = _dollars(prepared.cost).capitalize()
+        blocks.append(section(f"{all_of_it} at Amazon SES, by its prices of {PRICES_OF:%d %B %Y}."))
+    return blocks
+
+
+def _dollars(cost: Decimal) -> str:
+    return f"about ${cost:,.2f}" if cost >= _CENT else "less than $0.01"
 
 
 def _ticks(answer: Readiness, ref: ids.Ref) -> list[Block]:

@@ -31,6 +31,7 @@ _NAMES = {
     "subject": "the subject",
     "preheader": "the preheader",
     "body": "the message",
+    "images": "the images",
     "audience_id": "the audience",
     "start_at": "the time",
 }

@@ -89,11 +89,13 @@ def upgrade() -> None:
     with op.batch_alter_table('broadcast') as batch_op:
         batch_op.alter_column('audience_id', existing_type=sa.String(), nullable=True)
         batch_op.add_column(sa.Column('audience_name', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('images', sa.JSON(), nullable=False, server_default='[]'))
         batch_op.add_column(sa.Column('edited_by', sa.String(), nullable=False, server_default=''))
         batch_op.add_column(sa.Column('edited_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('shared', sa.Boolean(), nullable=False, server_default=sa.false()))
     op.execute("UPDATE broadcast SET shared = confirmed_by <> ''")
     with op.batch_alter_table('broadcast') as batch_op:
         batch_op.alter_column('audience_name', server_default=None)
+        batch_op.alter_column('images', server_default=None)
         batch_op.alter_column('edited_by', server_default=None)
         batch_op.alter_column('shared', server_default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import mimetypes
 import re
 import secrets
 import uuid
@@ -13,7 +14,7 @@ from typing import Any
 
 from tests.playground.aws.addresses import addr_spec
 from tests.playground.aws.answers import AwsError, Json, present
-from tests.playground.aws.outbox import Mail
+from tests.playground.aws.outbox import Attachment, Mail
 from tests.playground.aws.ses_state import Ses
 from tests.playground.aws.template import MAX_CALL_BYTES, RenderingError, read_data, render
 
@@ -56,7 +57,11 @@ def single(ses: Ses, params: Json) -> Draft:
     elif "Template" in content:
         template = content["Template"]
         filled, failure = _fill(_inline(template), read_data(template.get("TemplateData")))
-        fields |= {**filled, "headers": _headers(template.get("Headers"))}
+        fields |= {
+            **filled,
+            "headers": _headers(template.get("Headers")),
+            "attachments": _attachments(template.get("Attachments")),
+        }
     else:
         raise AwsError("BadRequestException", "Content must be one of Simple, Raw and Template.")
     _check_count(fields["to"])
@@ -82,10 +87,12 @@ class Bulk:
         self._reply_to = tuple(params.get("ReplyToAddresses") or ())
         self._configuration_set = _configuration_set(ses, params.get("ConfigurationSetName"), self._sender)
         size = sum(len(text.encode()) for text in self._content.values())
+        size += sum(len(each["RawContent"]) for each in template.get("Attachments") or ())
         size += len((template.get("TemplateData") or "").encode())
         size += sum(len(_replacement(entry).encode()) for entry in params["BulkEmailEntries"])
         if size > MAX_CALL_BYTES:
             raise AwsError("BadRequestException", "The template and its data are larger than 1 MB.")
+        self._attachments = _attachments(template.get("Attachments"))
 
     def draft(self, entry: Json) -> Draft:
         """The mail of one entry.
@@ -105,6 +112,7 @@ class Bulk:
             configuration_set=self._configuration_set,
             headers={**self._headers, **_headers(entry.get("ReplacementHeaders"))},
             tags={**self._tags, **_tags(entry.get("ReplacementTags"))},
+            attachments=self._attachments,
             **filled,
         )
         return Draft(mail, failure)
@@ -123,6 +131,7 @@ def _mail(
     subject: str,
     html: str | None,
     text: str | None,
+    attachments: tuple[Attachment, ...] = (),
 ) -> Mail:
     unique = secrets.token_bytes(22)
     return Mail(
@@ -140,6 +149,7 @@ def _mail(
         configuration_set=configuration_set,
         at=ses.clock(),
         operation=operation,
+        attachments=attachments,
     )
 
 
@@ -208,6 +218,27 @@ def _headers(headers: Sequence[Json] | None) -> dict[str, str]:
         if not (_HEADER_NAME.fullmatch(header["Name"]) and _HEADER_VALUE.fullmatch(header["Value"])):
             raise AwsError("BadRequestException", f"Invalid header: {header['Name']}")
     return {header["Name"]: header["Value"] for header in headers or ()}
+
+
+def _attachments(attachments: Sequence[Json] | None) -> tuple[Attachment, ...]:
+    """The parts as they were given; two of one id cannot both be named.
+
+    Raises:
+        AwsError: BadRequestException.
+    """
+    parts = tuple(
+        Attachment(
+            each["FileName"],
+            base64.b64decode(each["RawContent"]),
+            each.get("ContentType") or mimetypes.guess_type(each["FileName"])[0] or "",
+            each.get("ContentId", ""),
+            each.get("ContentDisposition", "ATTACHMENT"),
+        )
+        for each in attachments or ()
+    )
+    if any(part.disposition == "INLINE" and not part.content_id for part in parts):
+        raise AwsError("BadRequestException", "An inline attachment needs a ContentId.")
+    return parts
 
 
 def _tags(tags: Sequence[Json] | None) -> dict[str, str]:

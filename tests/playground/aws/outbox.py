@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A part of a mail beside its text; `content_id` is what its HTML may name."""
+
+    name: str
+    content: bytes
+    content_type: str
+    content_id: str
+    disposition: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """One message as accepted: addresses in `to` are bare, `sender` and `reply_to` as they were given."""
 
@@ -35,6 +46,7 @@ class Mail:
     configuration_set: str | None
     at: datetime
     operation: str = "SendEmail"
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(slots=True)
