@@ -109,7 +109,7 @@ def _modals() -> dict[str, View]:
             sample_broadcast(), BotError(SlackCode.FILE_UNREADABLE, "It is gone.")
         ),
         "compose.test_sent_page": compose.test_sent_page(2),
-        "compose.choose_file_form": compose.choose_file_form(
+        "audiences.choose_file_form": audiences.choose_file_form(
             REF, {"F0000000001": "june.csv", "F0000000002": "july.csv"}
         ),
         "compose.write_broadcast_form, held": compose.write_broadcast_form(
@@ -179,7 +179,7 @@ def _messages() -> dict[str, Message]:
         "drafts.ends_soon_message": drafts.ends_soon_message(sample_broadcast()),
         "reports.export_requested_message": reports.export_requested_message(),
         "reports.export_message": reports.export_message(sample_broadcast(), 20_000, AT),
-        "compose.audience_read_message": compose.audience_read_message(REF, sample_audience()),
+        "audiences.audience_read_message": audiences.audience_read_message(REF, sample_audience()),
         "confirmations.draft_waits_message": confirmations.draft_waits_message(sample_prepared(), REF),
         "status_card.status_message": status_card.status_message(sample_overview()),
         "status_card.help_message": status_card.help_message("/mailer", [("connect", "connects an AWS account")]),

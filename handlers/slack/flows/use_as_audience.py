@@ -19,6 +19,7 @@ from handlers.slack.dispatch.registration import Call, Form
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import READING, Composer, upload_of
 from handlers.slack.outbound.rejected_rows import send_rejects
+from handlers.slack.views import audiences
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.confirmations import REJECTED_SHOWN
@@ -48,7 +49,7 @@ class UseAsAudienceFlow:
         if not names:
             raise BotError(SlackCode.NO_AUDIENCE_FILE)
         if len(names) > 1:
-            return Modal(views.choose_file_form(ids.Ref(call.team.id), names))
+            return Modal(audiences.choose_file_form(ids.Ref(call.team.id), names))
         return await self._read(call, next(iter(names)))
 
     async def chosen(self, call: Call) -> Reply:
@@ -64,7 +65,8 @@ class UseAsAudienceFlow:
             if upload.rejects.count > REJECTED_SHOWN:
                 await send_rejects(self._files, call, upload.rejects)
         return Modal(
-            await self._form(call, held), otherwise=views.audience_read_message(ids.Ref(call.team.id, held.id), held)
+            await self._form(call, held),
+            otherwise=audiences.audience_read_message(ids.Ref(call.team.id, held.id), held),
         )
 
     async def _form(self, call: Call, held: Audience) -> View:

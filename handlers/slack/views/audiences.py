@@ -1,18 +1,19 @@
-"""The saved audiences of a channel."""
+"""Audiences: those that are saved, and one that is read from a file of a message."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks import Block, Option, PlainTextObject, StaticSelectElement
 from slack_sdk.models.views import View
 
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import esc, mention, when
-from handlers.slack.views.blocks import button, confirm, context, page, section
+from handlers.slack.text import clean, esc, mention, when
+from handlers.slack.views.blocks import Message, button, buttons, confirm, context, form, labelled, page, section
 from storage.models import Audience
 
 TITLE = "Saved audiences"
+FILE_TITLE = "Use as audience"
 
 
 def saved_audiences_page(team_id: str, saved: Sequence[Audience]) -> View:
@@ -22,6 +23,21 @@ def saved_audiences_page(team_id: str, saved: Sequence[Audience]) -> View:
     if not saved:
         return page(TITLE, [section("Nothing is saved yet."), context(how)])
     return page(TITLE, [*(_entry(team_id, audience) for audience in saved), context(how)])
+
+
+def choose_file_form(ref: ids.Ref, names: Mapping[str, str]) -> View:
+    """Ask which file of a message is meant; `names` are by Slack's id."""
+    options = [Option(value=key, text=PlainTextObject(text=clean(name, 75))) for key, name in names.items()]
+    element = StaticSelectElement(action_id=ids.Input.FILE, options=options, initial_option=options[0])
+    blocks = [labelled(ids.Input.FILE, "File", element)]
+    return form(ids.Form.CHOOSE_FILE, FILE_TITLE, blocks, submit="Next", ref=ref)
+
+
+def audience_read_message(ref: ids.Ref, audience: Audience) -> Message:
+    """For a person who closed the waiting view while the file was read."""
+    what = f"{esc(audience.file_name, 100)} is read: {count(audience.size, 'address', 'addresses')}."
+    write = button(ids.Button.WRITE_TO_AUDIENCE, "New broadcast", ref, style="primary")
+    return Message(what, [section(what), buttons(write)])
 
 
 def _entry(team_id: str, audience: Audience) -> Block:

@@ -24,9 +24,8 @@ from bot.broadcast.content.html_body import is_html
 from bot.broadcast.content.images import MOST
 from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import clean, esc
+from handlers.slack.text import clean
 from handlers.slack.views.blocks import (
-    Message,
     button,
     buttons,
     context,
@@ -42,7 +41,6 @@ from storage.models import Audience
 
 TEST_TITLE = "Send a test"
 BROADCAST_TITLE = "New broadcast"
-AUDIENCE_TITLE = "Use as audience"
 SUBJECT_LIMIT = 300
 
 
@@ -158,21 +156,6 @@ def _held(ref: ids.Ref, audience: Audience, *, edits: bool) -> Block:
     )
     source = clean(audience.name or audience.file_name, 100)
     return verbatim(f"Audience: {audience.size:,} from {source} (kept)", accessory=another)
-
-
-def choose_file_form(ref: ids.Ref, names: Mapping[str, str]) -> View:
-    """Ask which file of a message is meant; `names` are by Slack's id."""
-    options = [Option(value=key, text=PlainTextObject(text=clean(name, 75))) for key, name in names.items()]
-    element = StaticSelectElement(action_id=ids.Input.FILE, options=options, initial_option=options[0])
-    blocks = [labelled(ids.Input.FILE, "File", element)]
-    return form(ids.Form.CHOOSE_FILE, AUDIENCE_TITLE, blocks, submit="Next", ref=ref)
-
-
-def audience_read_message(ref: ids.Ref, audience: Audience) -> Message:
-    """For a person who closed the waiting view while the file was read."""
-    what = f"{esc(audience.file_name, 100)} is read: {count(audience.size, 'address', 'addresses')}."
-    write = button(ids.Button.WRITE_TO_AUDIENCE, "New broadcast", ref, style="primary")
-    return Message(what, [section(what), buttons(write)])
 
 
 def _letter(draft: Draft) -> list[Block]:
