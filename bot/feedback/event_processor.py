@@ -20,7 +20,7 @@ from bot.broadcast.delivery.account_lease import end_doubts
 from bot.broadcast.delivery.settlement import TOLD_EVERY
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.email_addresses import address_key, is_simulator
-from bot.feedback.ses_events import PERMANENT, Event, EventKind
+from bot.feedback.ses_events import PERMANENT, EventKind, SesEvent
 from bot.suppression.suppression_list import suppress_all
 from storage import leases
 from storage.models import Broadcast, Chunk, Mailer
@@ -86,10 +86,10 @@ class _Row(NamedTuple):
         return _IS_AT.get(self.state)
 
 
-async def process_events(session: AsyncSession, mailer: Mailer, events: Iterable[Event], now: datetime) -> None:
+async def process_events(session: AsyncSession, mailer: Mailer, events: Iterable[SesEvent], now: datetime) -> None:
     """Write down what events say, each once; one about a broadcast of another mailer says nothing."""
     by_key = {f"event:{mailer.id}:{event.key}": event for event in events}
-    about: Mapping[str, list[Event]] = defaultdict(list)
+    about: Mapping[str, list[SesEvent]] = defaultdict(list)
     for key in await leases.first_seen(session, by_key, now):
         about[by_key[key].broadcast_id].append(by_key[key])
     for broadcast_id in sorted(about):
@@ -98,8 +98,8 @@ async def process_events(session: AsyncSession, mailer: Mailer, events: Iterable
             await _record(session, broadcast, about[broadcast_id], now)
 
 
-async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[Event], now: datetime) -> None:
-    about: Mapping[str, list[Event]] = defaultdict(list)
+async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[SesEvent], now: datetime) -> None:
+    about: Mapping[str, list[SesEvent]] = defaultdict(list)
     for event in events:
         about[address_key(event.address)].append(event)
     connection = await session.connection()
@@ -121,7 +121,7 @@ async def _move(
     session: AsyncSession,
     broadcast: Broadcast,
     rows: Iterable[_Row],
-    about: Mapping[str, Sequence[Event]],
+    about: Mapping[str, Sequence[SesEvent]],
     now: datetime,
 ) -> bool:
     """Move deliveries as far as the events of their attempts take them; say whether any was."""
@@ -145,7 +145,7 @@ async def _move(
     return bool(changes)
 
 
-def _after(row: _Row, event: Event, now: datetime) -> _Row:
+def _after(row: _Row, event: SesEvent, now: datetime) -> _Row:
     """Return what a delivery is after an event of its attempt; the same row where that changes nothing."""
     stage, state = _SAYS[event.kind]
     if state is DeliveryState.SENT and row.state is DeliveryState.SENDING:

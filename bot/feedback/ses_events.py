@@ -51,7 +51,7 @@ class EventKind(StrEnum):
     DELIVERY_DELAY = "DeliveryDelay"
 
 
-class Event(NamedTuple):
+class SesEvent(NamedTuple):
     """One event. `key` is SNS's id of the message: the same event may come twice.
 
     `attempt` and `broadcast_id` are empty where the mail was none of a broadcast: only that an event came counts then.
@@ -69,7 +69,7 @@ class Event(NamedTuple):
     text: str = ""
 
 
-def parse(body: str, topic_arn: str) -> Event | None:
+def parse(body: str, topic_arn: str) -> SesEvent | None:
     """Return the event in an SNS notification from our topic; None for events that are not used."""
     try:
         envelope = json.loads(body)
@@ -79,7 +79,7 @@ def parse(body: str, topic_arn: str) -> Event | None:
         mail = told["mail"]
         tags = mail.get("tags") or {}
         kind, reason, text = _read(told)
-        return Event(
+        return SesEvent(
             key=_id(envelope["MessageId"]),
             kind=kind,
             message_id=_id(mail["messageId"]),

@@ -33,8 +33,8 @@ UPLOAD_TIMEOUT = ClientTimeout(total=600, sock_connect=5, sock_read=60)
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """A file to bring to somebody. `alt_text` is of a picture; `comment` is said first to a person who gets it."""
+class OutgoingFile:
+    """A file to send. `alt_text` is of a picture; `comment` is posted before it, where a person gets it."""
 
     name: str
     title: str
@@ -45,7 +45,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that somebody gave us; `content` is our copy of it, opened for reading from its start.
+    """A file that a person gave us; `content` is our copy of it, opened for reading from its start.
 
     `alt_text` is what they said of a picture.
     """
@@ -113,7 +113,8 @@ class Files:
         file = await _look_up(client, file_id)
         if file is None or file.get("user") != by:
             raise field.unreadable(
-                "This file is gone, or somebody else uploaded it.", "Upload it here yourself, from your own computer."
+                "This file is gone, or somebody else uploaded it.",
+                "Upload it here yourself, from your own computer.",
             )
         return await self._fetch(file, field)
 
@@ -156,7 +157,7 @@ class Files:
         content.seek(0)
         return Download(str(file["id"]), str(file.get("name") or ""), content, str(file.get("alt_txt") or ""))
 
-    async def upload(self, client: AsyncWebClient, upload: Upload, channel_id: str, thread_ts: str | None) -> str:
+    async def upload(self, client: AsyncWebClient, upload: OutgoingFile, channel_id: str, thread_ts: str | None) -> str:
         """Show the file in a channel, in a direct message or in a thread; return its id.
 
         It is read in small pieces, from wherever it is. Raises whatever the Slack client raises, and ClientError where

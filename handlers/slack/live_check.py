@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.observations import Observation, has_members, one_of
-from handlers.slack.file_transfer import Files, Upload
+from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.views.blocks import Message, section
 
 Say = Callable[[Observation], None]
@@ -153,7 +153,7 @@ class SlackLive:
 
     async def _bring_file(self, channel_id: str) -> None:
         """Upload a file in three steps, look at it, read it back, delete it."""
-        upload = Upload("mailroom-doctor.csv", "Mailroom doctor", io.BytesIO(b"email\n"))
+        upload = OutgoingFile("mailroom-doctor.csv", "Mailroom doctor", io.BytesIO(b"email\n"))
         try:
             file_id = await self._files.upload(self._client, upload, channel_id, None)
         except (SlackApiError, OSError) as error:

@@ -75,8 +75,8 @@ def samples() -> Samples:
 
 def _modals() -> dict[str, View]:
     draft = Draft("hello@example.com", "", "Spring news", "", {})
-    role = connect_form.Draft(RoleOffer("999900001111", "mailroom-" + "0" * 32), "eu-west-1")
-    key = connect_form.Draft(None, "eu-west-1", SignIn.ACCESS_KEY)
+    role = connect_form.FormState(RoleOffer("999900001111", "mailroom-" + "0" * 32), "eu-west-1")
+    key = connect_form.FormState(None, "eu-west-1", SignIn.ACCESS_KEY)
     token = ApiToken(team_id=REF.team_id, name="CI", token_hash="", created_by=SOMEBODY, created_at=AT)
     findings = [RecordCheck(record, Found.MISSING) for record in records_of(sample_identity(), "eu-west-1")]
     return {

@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import select
 
 from bot.feedback.event_processor import process_events
-from bot.feedback.ses_events import Event, EventKind, parse
+from bot.feedback.ses_events import EventKind, SesEvent, parse
 from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression
 from storage.states import ChunkState, DeliveryState
 from tests.flows.world import BOTH_DATABASES, World
@@ -185,7 +185,7 @@ async def test_an_event_about_another_mailers_broadcast_says_nothing(world: Worl
         mailer = (await session.exec(select(Mailer))).one()
         broadcast = (await session.exec(select(Broadcast))).one()
         row = (await session.exec(select(Delivery))).one()
-    event = Event("x", EventKind.COMPLAINT, "m1", str(row.chunk_id), broadcast.id, row.address)
+    event = SesEvent("x", EventKind.COMPLAINT, "m1", str(row.chunk_id), broadcast.id, row.address)
     stranger = Mailer(**mailer.model_dump() | {"id": "somebody-elses"})
 
     async with world.bot.db.write() as session:

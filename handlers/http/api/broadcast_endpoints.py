@@ -32,7 +32,7 @@ _URL = re.compile(r"(https?://[^\s<>\"]+[^\s<>\".,;:!?)])")
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class BroadcastEndpoints:
     """What these routes may call."""
 
     broadcasts: Broadcasts

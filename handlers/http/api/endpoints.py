@@ -18,7 +18,7 @@ from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
 from bot.suppression.suppression_list import AtAws, Suppressions
 from handlers.http.api import broadcast_responses, docs_page, requests, responses
-from handlers.http.api.broadcast_endpoints import Sending
+from handlers.http.api.broadcast_endpoints import BroadcastEndpoints
 from handlers.http.api.openapi import openapi
 from handlers.http.api.pagination import Cursor
 from handlers.http.api.problems import Refusal
@@ -36,7 +36,7 @@ _BY_ADDRESS: Cursor[str] = Cursor(_NAME, lambda row: row.address_key)
 
 
 @dataclass(frozen=True, slots=True)
-class Api(Sending):
+class Api(BroadcastEndpoints):
     """What the routes may call; `app.py` builds it."""
 
     db: Database

@@ -9,7 +9,7 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call
-from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, Upload
+from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.views.blocks import Modal, Reply, text_message
 from handlers.slack.views.missing_values import list_sent_page
@@ -33,5 +33,7 @@ class MissingValuesFlow:
                 "the file names each line. It holds personal data: delete it when you are done."
             )
             file.seek(0)
-            sent = await send_file(self._files, call, what, Upload("missing.csv", "Recipients without a value", file))
+            sent = await send_file(
+                self._files, call, what, OutgoingFile("missing.csv", "Recipients without a value", file)
+            )
         return Modal(list_sent_page(sent=sent), above=bool(call.at.view_id))

@@ -9,7 +9,7 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call
-from handlers.slack.file_transfer import Files, Upload
+from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
 from handlers.slack.views import preview as views
@@ -38,6 +38,6 @@ class PreviewFlow:
     async def _send_file(self, call: Call, broadcast: Broadcast) -> bool:
         """Return whether the person has it."""
         preview = await self._previews.of(broadcast)
-        upload = Upload("mail.html", "How the mail looks", BytesIO(preview.mail.html.encode()))
+        upload = OutgoingFile("mail.html", "How the mail looks", BytesIO(preview.mail.html.encode()))
         what = text_message(f":eyes: How “{esc(preview.mail.subject, 200)}” looks to {esc(preview.address)}.")
         return await send_file(self._files, call, what, upload)

@@ -6,13 +6,13 @@ from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 
 from handlers.slack.dispatch.registration import Call
-from handlers.slack.file_transfer import Files, Upload
+from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.views.blocks import Message
 
 log = logging.getLogger(__name__)
 
 
-async def send_file(files: Files, call: Call, what: Message, upload: Upload) -> bool:
+async def send_file(files: Files, call: Call, what: Message, upload: OutgoingFile) -> bool:
     """Say what it is, then bring it; return whether the person has it."""
     try:
         posted = await call.client.chat_postMessage(channel=call.at.user_id, **what.payload())

@@ -12,7 +12,7 @@ from bot.broadcast.reporting.recipient_export import write_list
 from bot.broadcast.reporting.timeline import is_settled, timeline_of
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.mailer.identities.dns_records import records_of, zone_file
-from handlers.slack.file_transfer import Upload
+from handlers.slack.file_transfer import OutgoingFile
 from handlers.slack.outbound import delivery_chart
 from handlers.slack.outbound.file_uploader import NotReady
 from handlers.slack.views import reports
@@ -28,7 +28,7 @@ class FileRenderer:
         self._db = db
         self._clock = clock
 
-    async def __call__(self, row: Outbox) -> Upload | None:
+    async def __call__(self, row: Outbox) -> OutgoingFile | None:
         """Return the file as the facts are now; None where there is nothing to show.
 
         Raises:
@@ -42,16 +42,16 @@ class FileRenderer:
             return None
         return await (self._list(broadcast) if row.kind == Notice.LIST else self._chart(broadcast))
 
-    async def _zone(self, row: Outbox) -> Upload | None:
+    async def _zone(self, row: Outbox) -> OutgoingFile | None:
         async with self._db.read() as session:
             identity = await session.get(Identity, row.record_id)
             mailer = await session.get(Mailer, identity.mailer_id) if identity else None
         if identity is None or mailer is None or identity.state is not IdentityState.PENDING:
             return None
         content = io.BytesIO(zone_file(identity.name, records_of(identity, mailer.region)).encode())
-        return Upload(f"{identity.name}.zone.txt", f"DNS records of {identity.name} as a zone file", content)
+        return OutgoingFile(f"{identity.name}.zone.txt", f"DNS records of {identity.name} as a zone file", content)
 
-    async def _list(self, broadcast: Broadcast) -> Upload:
+    async def _list(self, broadcast: Broadcast) -> OutgoingFile:
         now = self._clock()
         content = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the uploader closes it
         try:
@@ -59,14 +59,14 @@ class FileRenderer:
         except BaseException:
             content.close()
             raise
-        return Upload(
+        return OutgoingFile(
             f"recipients-{now:%Y-%m-%d-%H%M}.csv",
             "Recipients",
             content,
             comment=reports.export_message(broadcast, rows, now),
         )
 
-    async def _chart(self, broadcast: Broadcast) -> Upload | None:
+    async def _chart(self, broadcast: Broadcast) -> OutgoingFile | None:
         async with self._db.read() as session:
             if not await is_settled(session, broadcast, self._clock()):
                 raise NotReady(LOOK_EVERY)
@@ -74,4 +74,6 @@ class FileRenderer:
         if line is None:
             return None
         png = await asyncio.to_thread(delivery_chart.draw, line)
-        return Upload("deliveries.png", "Deliveries over time", io.BytesIO(png), alt_text=delivery_chart.alt_text(line))
+        return OutgoingFile(
+            "deliveries.png", "Deliveries over time", io.BytesIO(png), alt_text=delivery_chart.alt_text(line)
+        )

@@ -20,7 +20,7 @@ from bot.leased_poller import LeasedPoller
 from bot.pacing import backoff
 from bot.teams import reachability
 from handlers.slack.api_errors import FAILURES, RATE_LIMITED, code_of, passes, retry_after
-from handlers.slack.file_transfer import Files, Upload
+from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.notifier import BACKOFF
 from handlers.slack.views.blocks import Message, section
 from storage import leases
@@ -41,7 +41,7 @@ class NotReady(Exception):  # noqa: N818 - nothing is wrong
         self.wait = wait
 
 
-Make = Callable[[Outbox], Awaitable[Upload | None]]
+Make = Callable[[Outbox], Awaitable[OutgoingFile | None]]
 
 
 class Uploader(LeasedPoller[Outbox]):

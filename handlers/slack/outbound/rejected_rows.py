@@ -6,7 +6,7 @@ from io import BytesIO
 from bot.broadcast.audience.rejected_rows import RejectedRows
 from bot.wording import count
 from handlers.slack.dispatch.registration import Call
-from handlers.slack.file_transfer import Files, Upload
+from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.views.blocks import text_message
 
@@ -18,4 +18,4 @@ async def send_rejects(files: Files, call: Call, rejects: RejectedRows) -> bool:
         "It holds personal data: delete it when you are done."
     )
     content = BytesIO(await asyncio.to_thread(rejects.read))
-    return await send_file(files, call, what, Upload("left-out.csv", "Rows that were left out", content))
+    return await send_file(files, call, what, OutgoingFile("left-out.csv", "Rows that were left out", content))

@@ -16,7 +16,7 @@ from bot import unknown_answers
 from bot.feedback.event_collector import EventCollector
 from bot.feedback.event_processor import process_events
 from bot.feedback.missing_events import ENOUGH, detect_missing_events
-from bot.feedback.ses_events import LONGEST_ID, Event, EventKind, parse
+from bot.feedback.ses_events import LONGEST_ID, EventKind, SesEvent, parse
 from bot.mailer.credential_store import CredentialStore
 from bot.mailer.monitoring.feedback_health import event_received
 from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN
@@ -88,13 +88,13 @@ class Sent:
             for name, value in mailer.items():
                 setattr(stored, name, value)
 
-    def event(self, kind: EventKind, seq: int = 0, *, key: str = "") -> Event:
+    def event(self, kind: EventKind, seq: int = 0, *, key: str = "") -> SesEvent:
         address = f"r{seq}@else.test"
-        return Event(
+        return SesEvent(
             key or new_id(), kind, "m1", self.chunk_id, self.broadcast_id, address, REASONS.get(kind), TEXTS[kind]
         )
 
-    async def play(self, events: list[Event]) -> DeliveryState:
+    async def play(self, events: list[SesEvent]) -> DeliveryState:
         """Let the events come, from a delivery in doubt on; what it ends as."""
         async with self.db.write() as session:
             old = await session.get_one(Delivery, (self.broadcast_id, 0), with_for_update=True)

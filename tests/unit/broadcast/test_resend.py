@@ -9,7 +9,7 @@ from sqlmodel import col, select, update
 from bot.broadcast.resend import Resend, Resends
 from bot.errors import BotError
 from bot.feedback.event_processor import process_events
-from bot.feedback.ses_events import Event, EventKind
+from bot.feedback.ses_events import EventKind, SesEvent
 from bot.suppression.suppression_list import suppress
 from storage.models import Audit, Broadcast, Delivery, Mailer
 from storage.states import BroadcastState, ChunkState, DeliveryState, SuppressionReason
@@ -105,7 +105,7 @@ async def test_what_an_event_has_settled_meanwhile_is_not_sent_again(connected: 
     settled = next(row for row in await connected.deliveries(broadcast.id) if row.state is IN_DOUBT)
     async with connected.db.write() as session:
         mailer = (await session.exec(select(Mailer))).one()
-        event = Event("e1", EventKind.SEND, "m1", str(settled.chunk_id), broadcast.id, settled.address)
+        event = SesEvent("e1", EventKind.SEND, "m1", str(settled.chunk_id), broadcast.id, settled.address)
         await process_events(session, mailer, [event], connected.clock())
 
     await again(connected, broadcast, IN_DOUBT)

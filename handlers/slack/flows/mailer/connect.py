@@ -23,7 +23,7 @@ from handlers.slack.dispatch.responder import ProgressView
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer import connect as views
-from handlers.slack.views.mailer.connect_form import Draft, credentials_form
+from handlers.slack.views.mailer.connect_form import FormState, credentials_form
 from storage.models import ConnectDraft, Mailer, Team
 from storage.states import SignIn
 
@@ -133,10 +133,10 @@ class ConnectFlow:
             region, values.text(ids.Input.ACCESS_KEY_ID), values.secret(ids.Input.SECRET_ACCESS_KEY)
         )
 
-    async def _draft(self, call: Call) -> Draft:
+    async def _draft(self, call: Call) -> FormState:
         """What stands in the form that is open; the secret is left out."""
         values = call.at.values
-        return Draft(
+        return FormState(
             await self._role_offers.offer(call.team),
             values.choice(ids.Input.REGION),
             values.choice(ids.Input.SIGN_IN),
@@ -144,7 +144,7 @@ class ConnectFlow:
             key_id(values.text(ids.Input.ACCESS_KEY_ID)),
         )
 
-    async def _keep(self, call: Call, draft: Draft) -> None:
+    async def _keep(self, call: Call, draft: FormState) -> None:
         """Keep for this person what stands in the form, whatever becomes of it."""
         kept = ConnectDraft(
             team_id=call.team.id,
@@ -157,13 +157,13 @@ class ConnectFlow:
         )
         await self._connect_drafts.save(kept)
 
-    async def _kept(self, call: Call, mailer_id: str, region: str = "", sign_in: str = "") -> Draft:
+    async def _kept(self, call: Call, mailer_id: str, region: str = "", sign_in: str = "") -> FormState:
         """What this person typed last; else the form as it is for everybody."""
         offer = await self._role_offers.offer(call.team)
         kept = await self._connect_drafts.get(call.team.id, call.at.user_id, mailer_id)
         if kept is None:
-            return Draft(offer, region, sign_in)
-        return Draft(offer, kept.region, kept.sign_in, kept.role_arn, kept.access_key_id)
+            return FormState(offer, region, sign_in)
+        return FormState(offer, kept.region, kept.sign_in, kept.role_arn, kept.access_key_id)
 
     async def ask_delete(self, call: Call) -> Reply:
         mailer = await self._mailers.require(call.team)
@@ -203,7 +203,7 @@ def _title(ref: ids.Ref) -> str:
     return views.RECONNECT_TITLE if ref.record_id else views.CONNECT_TITLE
 
 
-def _form(ref: ids.Ref, draft: Draft, *, notice: str = "", report: AccessReport | None = None) -> View:
+def _form(ref: ids.Ref, draft: FormState, *, notice: str = "", report: AccessReport | None = None) -> View:
     """The form of *Reconnect* where there is a mailer, else of *Connect*."""
     form = ids.Form.RECONNECT if ref.record_id else ids.Form.CONNECT
     return credentials_form(form, _title(ref), ref, draft, notice=notice, report=report)

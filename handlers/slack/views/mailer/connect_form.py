@@ -44,8 +44,8 @@ _NO_ROLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """What stands in the form; never a secret. `offer` is None where a role cannot be used."""
+class FormState:
+    """What the credentials form shows; never a secret. `offer` is None where a role cannot be used."""
 
     offer: RoleOffer | None
     region: str = ""
@@ -63,7 +63,7 @@ def credentials_form(
     callback: ids.Form,
     title: str,
     ref: ids.Ref,
-    draft: Draft,
+    draft: FormState,
     *,
     notice: str = "",
     report: AccessReport | None = None,
@@ -100,7 +100,7 @@ def _region(chosen: str) -> InputBlock:
     )
 
 
-def _choice(draft: Draft) -> InputBlock:
+def _choice(draft: FormState) -> InputBlock:
     """Slack cannot grey an option out, so a role is not among them where it cannot be used."""
     ways = _WAYS if draft.offer else {SignIn.ACCESS_KEY: _WAYS[SignIn.ACCESS_KEY]}
     options = {way: Option(value=way, text=PlainTextObject(text=label)) for way, label in ways.items()}
