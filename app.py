@@ -81,6 +81,8 @@ class Mailroom:
             (1, "feedback", self.services.event_collector.tick),
             (5, "chores", self.services.periodic_jobs.tick),
             (1, "connections", self.http.connections.tick),
+            (5, "approval", self.services.approval_requests.tick),
+            (3600, "approvers", self.slack.approver_watch.tick),
             (60, "behind", self.housekeeping.rouse),
             (3600, "forget", self.housekeeping.purge),
         ):

@@ -8,6 +8,7 @@ from bot.alerts.incidents import Incidents
 from bot.api.idempotency import IdempotencyKeys
 from bot.api.queries import ApiQueries
 from bot.api.tokens import ApiTokens
+from bot.broadcast.approval_requests import ApprovalRequests
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.content.message import PersonalizerCache
@@ -150,6 +151,9 @@ class Services:
             undo_seconds=settings.mailroom_undo_seconds,
             test_limit=settings.mailroom_test_limit,
             public_url=settings.public_url,
+        )
+        self.approval_requests = ApprovalRequests(
+            db, now, preflight, self.broadcasts, undo_seconds=settings.mailroom_undo_seconds
         )
         self.mail_me_one = MailMeOne(db, now, self.broadcasts)
         self.missing_values = MissingValues(db, self.broadcasts)

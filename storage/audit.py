@@ -18,6 +18,8 @@ Action = Literal[
     "audience.remove",
     "audience.replace",
     "audience.save",
+    "broadcast.approve",
+    "broadcast.ask",
     "broadcast.cancel",
     "broadcast.change_from",
     "broadcast.confirm",
@@ -31,6 +33,7 @@ Action = Literal[
     "broadcast.leave_in_doubt",
     "broadcast.list",
     "broadcast.pause",
+    "broadcast.request_changes",
     "broadcast.resend_failed",
     "broadcast.resume",
     "broadcast.send_again",
@@ -38,6 +41,7 @@ Action = Literal[
     "broadcast.stop",
     "broadcast.test",
     "broadcast.undo",
+    "broadcast.withdraw",
     "events.check",
     "identity.add",
     "identity.forwarding_consent",
@@ -70,16 +74,16 @@ def record(
     subject: str = "",
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
-) -> None:
-    """Add the row. Neither side may hold a secret."""
-    session.add(
-        Audit(
-            team_id=team_id,
-            at=now,
-            actor=actor,
-            action=action,
-            subject=subject,
-            before=before or {},
-            after=after or {},
-        )
+) -> Audit:
+    """Add the row and return it. Neither side may hold a secret."""
+    row = Audit(
+        team_id=team_id,
+        at=now,
+        actor=actor,
+        action=action,
+        subject=subject,
+        before=before or {},
+        after=after or {},
     )
+    session.add(row)
+    return row

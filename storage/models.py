@@ -28,6 +28,7 @@ from sqlmodel import Field, SQLModel
 
 from storage.states import (
     Access,
+    ApprovalRule,
     BroadcastState,
     ChunkState,
     DeliveryState,
@@ -143,6 +144,10 @@ class Team(SQLModel, table=True):
     postal_address: str = _text()
     senders: list[str] = _json(list)  # user ids; empty: every member may send
     tests_go_to: list[str] = _json(list)  # addresses
+    approval: ApprovalRule = _state(ApprovalRule, "approval", ApprovalRule.NEVER)
+    approval_from: int = 1_000  # recipients, where the rule is about their number
+    approvers: list[str] = _json(list)  # user ids; empty: team admins
+    approvals: int = 1  # how many a broadcast needs
     created_by: str
     created_at: datetime = _time()
 
@@ -444,6 +449,11 @@ class Broadcast(SQLModel, table=True):
     edited_by: str = ""
     edited_at: datetime | None = _maybe_time()  # None: never since it was made
     shared: bool = False  # the channel has a message about it: everyone who may send may change it
+    asked_by: str = ""  # for approval; empty once it is a draft again
+    asked_at: datetime | None = _maybe_time()
+    asked_of: list[str] = _json(list)  # user ids: who could approve it then
+    agreed: list[str] = _json(list)  # to which confirmations
+    approved_by: list[str] = _json(list)  # user ids; of this very version
     confirmed_by: str = ""
     start_at: datetime | None = _maybe_time()
     started_at: datetime | None = _maybe_time()

@@ -104,6 +104,7 @@ class SignIn(StrEnum):
 
 class BroadcastState(StrEnum):
     DRAFT = "draft"
+    AWAITING_APPROVAL = "awaiting_approval"
     SCHEDULED = "scheduled"
     SENDING = "sending"
     PAUSED = "paused"
@@ -112,8 +113,19 @@ class BroadcastState(StrEnum):
     STOPPED = "stopped"  # by the reputation limits, or by an error that no waiting mends
 
 
+UNSENT = frozenset({BroadcastState.DRAFT, BroadcastState.AWAITING_APPROVAL})
+"""Of a broadcast that nobody, or not everybody whom it takes, has said yes to."""
+
 OPEN_STATES = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
 """Of a broadcast that was confirmed and has not ended."""
+
+
+class ApprovalRule(StrEnum):
+    """Which broadcasts of a team need the yes of somebody else."""
+
+    NEVER = "never"
+    FROM = "from"  # those to at least so many recipients
+    ALWAYS = "always"
 
 
 class PauseReason(StrEnum):

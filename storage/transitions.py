@@ -43,6 +43,21 @@ _B, _C, _D, _I, _A = BroadcastState, ChunkState, DeliveryState, IdentityState, I
 
 BROADCAST: Final = (
     _transition(_B.DRAFT, _B.SCHEDULED, _SENDERS, "*Send now*, *Schedule*, *Send a test*, `POST /broadcasts`"),
+    _transition(_B.DRAFT, _B.AWAITING_APPROVAL, _SENDERS, "*Ask for approval*"),
+    _transition(
+        {_B.SCHEDULED, _B.PAUSED},
+        _B.AWAITING_APPROVAL,
+        "team admins",
+        "*Replace identity*, before it has begun, where the rule asks for approval",
+    ),
+    _transition(_B.AWAITING_APPROVAL, _B.CANCELLED, _SENDERS, "`POST …/cancel`"),
+    _transition(_B.AWAITING_APPROVAL, _B.SCHEDULED, "approvers", "*Approve and send*, the last one that is needed"),
+    _transition(
+        _B.AWAITING_APPROVAL,
+        _B.DRAFT,
+        f"approvers, who asked, team admins, {_MAILROOM}",
+        "*Request changes*; *Withdraw*; its time has come; 7 days; *Delete mailer*",
+    ),
     _transition(
         _B.DRAFT,
         _B.CANCELLED,

@@ -37,6 +37,10 @@ class Notice(StrEnum):
     ALERT = "alert"  # live: an incident, until it is over
     ALERT_REMINDER = "alert_reminder"
     ALERT_OVER = "alert_over"
+    APPROVAL_CHANGED = "approval_changed"  # who changed the rules of approval, and to what
+    APPROVAL_STEP = "approval_step"  # asked again, sent back, withdrawn, over; the record is the audit's row
+    APPROVAL_REMINDER = "approval_reminder"
+    APPROVERS_MISSING = "approvers_missing"  # too few can approve what waits
     DRAFT_ENDS = "draft_ends"  # to its author; of a program's, to the channel
     CHANNEL_GONE = "channel_gone"  # to a person: the channel cannot be reached
 

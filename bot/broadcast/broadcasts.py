@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.approval import check_not_needed
 from bot.broadcast.audience.csv_reader import CsvRecipient
 from bot.broadcast.audience.store import create_deliveries, store_audience
 from bot.broadcast.codes import BroadcastCode
@@ -98,7 +99,7 @@ class Broadcasts(Preparation):
         """Schedule it as it was shown: for the time chosen, else for the end of the time to undo it.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, or NotReadyError.
+            BotError: NOT_FOUND, ALREADY, APPROVAL_REQUIRED, or NotReadyError.
         """
         await self.check_room(team)
         draft = await self.get(team, broadcast_id)
@@ -107,10 +108,11 @@ class Broadcasts(Preparation):
         while not await self._deliveries_are_made(team, broadcast_id, version):
             pass
         async with self._db.write() as session:
-            await lock_team(session, team)
+            row = await lock_team(session, team)
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
-            await check_live(session, team)
             now = self._clock()
+            await check_not_needed(session, row, broadcast, now)
+            await check_live(session, team)
             soonest = now + self._undo
             broadcast.start_at = max(broadcast.start_at or soonest, soonest)
             broadcast.confirmed_by, broadcast.shared = by, True
@@ -144,7 +146,9 @@ class Broadcasts(Preparation):
         """Make the next deliveries of a draft; two who confirm it at the same moment share the work."""
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
-            return await create_deliveries(session, broadcast, self._clock())
+            now = self._clock()
+            await check_not_needed(session, await session.get_one(Team, team.id), broadcast, now)
+            return await create_deliveries(session, broadcast, now)
 
 
 def _check_sandbox(answer: Readiness, recipients: Sequence[str], field: str) -> None:

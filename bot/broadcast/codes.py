@@ -20,6 +20,16 @@ class BroadcastCode(Code):
         "ADMINS_ONLY",
         "Bounces or complaints stopped this broadcast: only a team admin can resume it.",
     )
+    APPROVAL_REQUIRED = (
+        "APPROVAL_REQUIRED",
+        "A broadcast to so many needs the approval of somebody else in this channel.",
+        "Ask for it in Slack: `/broadcast drafts` has your drafts.",
+    )
+    NOT_APPROVER = "NOT_APPROVER"
+    OWN_BROADCAST = (
+        "OWN_BROADCAST",
+        "You wrote this, changed it last or asked for its approval, so somebody else must approve it.",
+    )
     WAITING = "WAITING"
     LINK_EXPIRED = (
         "LINK_EXPIRED",

@@ -26,6 +26,7 @@ _LIVE = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED
 _TO_TAKE_BACK = {BroadcastState.SCHEDULED, BroadcastState.PAUSED}
 _ALREADY = {
     BroadcastState.DRAFT: "is a draft already",
+    BroadcastState.AWAITING_APPROVAL: "waits for approval already",
     BroadcastState.SCHEDULED: "is scheduled already",
     BroadcastState.SENDING: "is being sent already",
     BroadcastState.PAUSED: "is paused already",

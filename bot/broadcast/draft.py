@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, BinaryIO
 
+from bot.broadcast.audience.csv_reader import CsvAudience, read_csv
 from bot.broadcast.audience.header_detection import ANY, Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.rejected_rows import RejectedRows
@@ -84,6 +85,10 @@ class Upload:
     waits: bool = True
     rejects: RejectedRows = field(default_factory=RejectedRows)
 
+    def read(self, draft: Draft | None = None) -> CsvAudience:
+        """Read the header of the file; the columns that a draft names are kept though they hold nothing."""
+        return read_csv(self.file, choice=replace(self.choice, needs=draft.columns if draft else ()))
+
     def close(self) -> None:
         """Forget our copy."""
         self.file.close()
@@ -126,6 +131,7 @@ class Prepared:
     readiness: Readiness
     cost: Decimal | None = None
     images: ImagesWeight | None = None
+    needs_approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,12 @@ _TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "images", 
 _EDITABLE = (*_TYPED, "mailer_id", "audience_name", "size", "template")
 
 
-async def lock_team(session: AsyncSession, team: Team) -> None:
-    """Lock the team, before any of its broadcasts is."""
-    await session.get_one(Team, team.id, with_for_update=True)
+async def lock_team(session: AsyncSession, team: Team) -> Team:
+    """Lock the team, before any of its broadcasts is, and return it as it is now.
+
+    Its key stays free: who has only a broadcast locked, and writes a row that refers to the team, does not wait here.
+    """
+    return await session.get_one(Team, team.id, with_for_update={"key_share": True})
 
 
 async def put_draft(

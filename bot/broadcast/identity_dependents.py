@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.approval import is_needed
+from bot.broadcast.approval_requests import open_request
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.draft import Addresses, Draft, compile_draft
 from bot.broadcast.pauses import pause
@@ -14,9 +16,9 @@ from bot.broadcast.transitions import tell_channel
 from bot.mailer.readiness.facts import covering, fact_of
 from storage import audit
 from storage.models import Broadcast, Identity, Team
-from storage.states import BroadcastState, PauseReason, SendKind
+from storage.states import UNSENT, BroadcastState, PauseReason, SendKind
 
-_WAITING = (BroadcastState.DRAFT, BroadcastState.SCHEDULED, BroadcastState.PAUSED)
+_WAITING = (*UNSENT, BroadcastState.SCHEDULED, BroadcastState.PAUSED)
 
 
 class IdentityDependents:
@@ -71,13 +73,26 @@ class IdentityDependents:
                 before={"from": before},
                 after={"from": after},
             )
+            if broadcast.started_at is None:
+                await _ask_again(session, team, broadcast, by, now)
             await tell_channel(session, broadcast, now)
 
     async def pause(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
-        """Have them wait for a person, as a draft does anyhow."""
-        begun = (each for each in broadcasts if each.state is not BroadcastState.DRAFT)
+        """Have them wait for a person, as a draft and a request for approval do anyhow."""
+        begun = (each for each in broadcasts if each.state not in UNSENT)
         free = (each for each in begun if PauseReason.IDENTITY not in each.pause_reasons)
         await pause(session, free, PauseReason.IDENTITY, now)
+
+
+async def _ask_again(session: AsyncSession, team: Team, broadcast: Broadcast, by: str, now: datetime) -> None:
+    """Void the approvals of what is sent from another address now: they were for the old one."""
+    broadcast.edited_by, broadcast.edited_at = by, now
+    if broadcast.state is BroadcastState.AWAITING_APPROVAL:
+        broadcast.approved_by = []
+    elif broadcast.state is not BroadcastState.DRAFT and await is_needed(session, team, broadcast, now):
+        if broadcast.start_at and broadcast.start_at <= now:
+            broadcast.start_at = None
+        await open_request(session, broadcast, by, broadcast.asked_of, now)
 
 
 def new_sender(address: str, identity: str) -> str:

@@ -20,7 +20,7 @@ from bot.broadcast.content.message import CompiledMessage
 from bot.errors import BotError
 from storage.database import Database
 from storage.models import Audience, AudienceBlock, Broadcast, Team
-from storage.states import SendKind
+from storage.states import UNSENT, SendKind
 
 MOST_ADDRESSES: Final = 20
 _LOOKED_THROUGH: Final = 20_000
@@ -125,7 +125,7 @@ class MailMeOne:
         return await self._broadcasts.send_test(team, test, audience, recipients, values)
 
     async def _draft(self, team: Team, broadcast_id: str, version: int) -> tuple[Broadcast, Audience]:
-        audience = await self._broadcasts.audience_of(team, broadcast_id, version)
+        audience = await self._broadcasts.audience_of(team, broadcast_id, version, UNSENT)
         return await self._broadcasts.get(team, broadcast_id), audience
 
 

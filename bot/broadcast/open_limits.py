@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.broadcast.codes import BroadcastCode
 from bot.errors import BotError
 from storage.models import Broadcast, Team
-from storage.states import OPEN_STATES, BroadcastState
+from storage.states import OPEN_STATES, UNSENT, BroadcastState
 
 DRAFTS, LIVE = 200, 100
 
@@ -18,7 +18,7 @@ async def check_drafts(session: AsyncSession, team: Team) -> None:
 
     The caller has locked the team, so that of two who take the last place one is refused.
     """
-    if await _count(session, team, {BroadcastState.DRAFT}) >= DRAFTS:
+    if await _count(session, team, UNSENT) >= DRAFTS:
         raise _too_many(f"{DRAFTS} drafts", "Send or cancel one: `/broadcast list` has them.")
 
 

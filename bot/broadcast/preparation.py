@@ -1,12 +1,13 @@
 """From what a person composed to a draft with its numbers; nothing goes out before a person confirms it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.broadcast.audience.csv_reader import CsvAudience, read_csv
+from bot.broadcast import approval
+from bot.broadcast.audience.csv_reader import CsvAudience
 from bot.broadcast.audience.import_limits import ImportLimits
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
@@ -54,7 +55,7 @@ class Preparation(BroadcastControls):
             BotError: about the file.
         """
         async with self.imports.turn(team.id, waits=upload.waits):
-            sheet = await asyncio.to_thread(_read, upload)
+            sheet = await asyncio.to_thread(upload.read)
             return await self._store(team, by, upload, sheet, held_until=self._clock() + HELD)
 
     async def prepare(
@@ -100,13 +101,15 @@ class Preparation(BroadcastControls):
         async with self._db.write() as session:
             return await put_draft(session, team, broadcast, by, edited, self._clock())
 
-    async def audience_of(self, team: Team, broadcast_id: str, version: int) -> Audience:
-        """Return the audience of a draft.
+    async def audience_of(
+        self, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState] = (BroadcastState.DRAFT,)
+    ) -> Audience:
+        """Return the audience of a draft, or of what is in one of these states.
 
         Raises:
             BotError: NOT_FOUND, ALREADY, or AUDIENCE_MISSING.
         """
-        broadcast = require_version(await self.get(team, broadcast_id), team, version, {BroadcastState.DRAFT})
+        broadcast = require_version(await self.get(team, broadcast_id), team, version, states)
         if broadcast.audience_id is None:
             raise BotError(BroadcastCode.AUDIENCE_MISSING)
         async with self._db.read() as session:
@@ -125,13 +128,15 @@ class Preparation(BroadcastControls):
         async with self._reading(team, old.created_by, Draft.of(broadcast), upload) as (audience, fixed):
             return await self._keep(team, broadcast, audience, fixed, by, edited, old.name)
 
-    async def prepared(self, team: Team, broadcast_id: str, version: int) -> Prepared:
+    async def prepared(
+        self, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState] = (BroadcastState.DRAFT,)
+    ) -> Prepared:
         """Return a draft that waits to be confirmed, with its numbers as they are now.
 
         Raises:
             BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, or NotReadyError.
         """
-        audience = await self.audience_of(team, broadcast_id, version)
+        audience = await self.audience_of(team, broadcast_id, version, states)
         return await self._numbers(team, await self.get(team, broadcast_id), audience)
 
     async def check(self, team: Team, by: str, edited: Edited) -> Prepared:
@@ -177,7 +182,7 @@ class Preparation(BroadcastControls):
     ) -> AsyncIterator[tuple[Audience, CompiledMessage]]:
         """Read an audience, and compile the message for its columns; if the body fails, the audience is forgotten."""
         async with self.imports.turn(team.id, waits=upload.waits):
-            sheet = await asyncio.to_thread(_read, upload, draft)
+            sheet = await asyncio.to_thread(upload.read, draft)
             fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, sheet.columns)
             audience = await self._store(team, owner, upload, sheet)
         try:
@@ -250,6 +255,7 @@ class Preparation(BroadcastControls):
             fixed = CompiledMessage.from_json(broadcast.template)
             first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
             sent = await sent_ago(session, broadcast, audience, self._clock())
+            needs = await approval.is_needed(session, team, broadcast, self._clock())
         size = max(1, audience.toward_quota - suppressed)
         image_bytes = weight(broadcast.images, fixed.message.images)
         mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size, image_bytes)
@@ -267,7 +273,7 @@ class Preparation(BroadcastControls):
             *([sent_lately(sent)] if sent else []),
             *([price_unknown()] if cost is None else []),
         ]
-        return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer, cost, images)
+        return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer, cost, images, needs)
 
     def _row(
         self,
@@ -292,8 +298,3 @@ class Preparation(BroadcastControls):
             created_by=by,
             created_at=self._clock(),
         )
-
-
-def _read(upload: Upload, draft: Draft | None = None) -> CsvAudience:
-    """Read the header of a file; the columns that a draft names are kept though they hold nothing."""
-    return read_csv(upload.file, choice=replace(upload.choice, needs=draft.columns if draft else ()))

@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.alerts.outbox import Notice, announce, key_of
 from storage import audit
 from storage.database import insert_into, wake_after_commit
-from storage.models import Broadcast, SendingAccount
+from storage.models import Audit, Broadcast, SendingAccount
 from storage.states import BroadcastState, SendKind
 
 MAILROOM = audit.MAILROOM  # the actor of what nobody asked for
@@ -38,19 +38,22 @@ async def transition(
     now: datetime,
     reasons: Iterable[str] = (),
     **told: Any,
-) -> None:
+) -> Audit:
     """Change the state and the reasons to wait, and whatever follows from that; `told` goes into the audit."""
     before = {"state": broadcast.state, "reasons": list(broadcast.pause_reasons)}
     broadcast.state = to
     broadcast.pause_reasons = sorted(set(reasons))
     broadcast.version += 1
+    if to is BroadcastState.DRAFT:
+        broadcast.asked_by, broadcast.asked_at = "", None
+        broadcast.asked_of, broadcast.agreed, broadcast.approved_by = [], [], []
     if to is BroadcastState.SENDING:
         broadcast.started_at = broadcast.started_at or now
         broadcast.resumed_at = now
     broadcast.finished_at = now if to in ENDED else None
     session.add(broadcast)
     after = {"state": to, "reasons": broadcast.pause_reasons, **told}
-    audit.record(
+    entry = audit.record(
         session,
         broadcast.team_id,
         by,
@@ -64,6 +67,7 @@ async def transition(
     if to is BroadcastState.DONE and broadcast.kind is SendKind.BROADCAST:
         report = key_of(Notice.BROADCAST, broadcast.id)
         await announce(session, broadcast.team_id, Notice.CHART, broadcast.id, now=now, reply_to=report)
+    return entry
 
 
 async def tell_channel(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:

@@ -6,22 +6,27 @@ they did is not undone by accident.
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.alerts.outbox import Notice, announce
 from bot.email_addresses import parse_address, parse_addresses
 from bot.errors import BotError
 from bot.teams.codes import TeamCode
 from storage import audit
 from storage.database import Database
 from storage.models import ApiToken, Audit, Broadcast, Team, TeamAdmin
+from storage.states import ApprovalRule
 
 FROM_NAME_LIMIT = 64
 POSTAL_ADDRESS_LIMIT = 300
 TESTS_GO_TO_LIMIT = 20
+APPROVAL_FROM_LIMIT = 10_000_000
+APPROVALS_LIMIT = 2
+_OF_APPROVAL = ("approval", "approval_from", "approvers", "approvals")
 
 
 class ChangedMeanwhileError(BotError):
@@ -35,25 +40,42 @@ class ChangedMeanwhileError(BotError):
 
 @dataclass(frozen=True, slots=True)
 class TeamSettings:
-    """`reply_to` and all the others may be empty. `senders` are user ids; none: every member may send."""
+    """`reply_to` and all the others may be empty. `senders` are user ids; none: every member may send.
+
+    `approval_from` is the number of recipients from which on the rule FROM asks for approval; `approvers` are user ids,
+    none: team admins; `approvals` is how many of them a broadcast needs.
+    """
 
     from_name: str = ""
     reply_to: str = ""
     postal_address: str = ""
     senders: tuple[str, ...] = ()
     tests_go_to: tuple[str, ...] = ()
+    approval: ApprovalRule = ApprovalRule.NEVER
+    approval_from: int = 1_000
+    approvers: tuple[str, ...] = ()
+    approvals: int = 1
 
     @classmethod
     def of(cls, team: Team) -> "TeamSettings":
         return cls(
-            team.from_name, team.reply_to, team.postal_address, tuple(sorted(team.senders)), tuple(team.tests_go_to)
+            team.from_name,
+            team.reply_to,
+            team.postal_address,
+            tuple(sorted(team.senders)),
+            tuple(team.tests_go_to),
+            team.approval,
+            team.approval_from,
+            tuple(sorted(team.approvers)),
+            team.approvals,
         )
 
     def checked(self) -> "TeamSettings":
         """Return them in their normal form.
 
         Raises:
-            BotError: for the field (from_name, reply_to, postal_address, tests_go_to) that holds what cannot be used.
+            BotError: for the field (from_name, reply_to, postal_address, tests_go_to, approval_from) that holds what
+                cannot be used.
         """
         name, postal = " ".join(self.from_name.split()), self.postal_address.strip()
         if not name.isprintable() or len(name) > FROM_NAME_LIMIT:
@@ -67,7 +89,19 @@ class TeamSettings:
         reply_to = parse_address(self.reply_to, field="reply_to") if self.reply_to.strip() else ""
         tests = "\n".join(self.tests_go_to)
         tests_go_to = parse_addresses(tests, field="tests_go_to", limit=TESTS_GO_TO_LIMIT) if tests.strip() else ()
-        return TeamSettings(name, reply_to, postal, tuple(sorted(set(self.senders))), tests_go_to)
+        if not 1 <= self.approval_from <= APPROVAL_FROM_LIMIT:
+            raise BotError(
+                TeamCode.APPROVAL_FROM, f"Give a number from 1 to {APPROVAL_FROM_LIMIT:,}.", field="approval_from"
+            )
+        return replace(
+            self,
+            from_name=name,
+            reply_to=reply_to,
+            postal_address=postal,
+            senders=tuple(sorted(set(self.senders))),
+            tests_go_to=tests_go_to,
+            approvers=tuple(sorted(set(self.approvers))),
+        )
 
     @property
     def mark(self) -> int:
@@ -94,7 +128,14 @@ class TeamRules:
     async def admins(self, team: Team) -> list[str]:
         """Return who was appointed; owners and admins of the workspace are team admins without it."""
         async with self._db.read() as session:
-            return await _admins(session, team)
+            return await appointed(session, team)
+
+    async def seen(self, team: Team) -> list[str]:
+        """Return the people who have done something here."""
+        actors = select(col(Audit.actor)).where(Audit.team_id == team.id).distinct()
+        async with self._db.read() as session:
+            found = await session.exec(actors)
+        return sorted(who for who in found if who != audit.MAILROOM and not who.startswith(audit.API_TOKEN))
 
     async def appoint(self, team: Team, users: Sequence[str], seen: int, by: str) -> tuple[set[str], set[str]]:
         """Make these people the appointed admins; return who is one now and was not, and who was and is not.
@@ -105,7 +146,7 @@ class TeamRules:
         now = self._clock()
         async with self._db.write() as session:
             await session.get_one(Team, team.id, with_for_update=True)
-            before = await _admins(session, team)
+            before = await appointed(session, team)
             if etag(repr(before)) != seen:
                 raise ChangedMeanwhileError
             new, gone = set(users) - set(before), set(before) - set(users)
@@ -137,18 +178,23 @@ class TeamRules:
                 return row
             row.from_name, row.reply_to, row.postal_address = after.from_name, after.reply_to, after.postal_address
             row.senders, row.tests_go_to = list(after.senders), list(after.tests_go_to)
+            row.approval, row.approval_from = after.approval, after.approval_from
+            row.approvers, row.approvals = list(after.approvers), after.approvals
             session.add(row)
-            old, new = asdict(before), asdict(after)
+            old, new, now = asdict(before), asdict(after), self._clock()
             changed = [name for name in old if old[name] != new[name]]
-            audit.record(
+            entry = audit.record(
                 session,
                 team.id,
                 by,
                 "team.settings",
-                self._clock(),
+                now,
                 before={name: old[name] for name in changed},
                 after={name: new[name] for name in changed},
             )
+            if set(changed) & set(_OF_APPROVAL):
+                await session.flush()
+                await announce(session, team.id, Notice.APPROVAL_CHANGED, str(entry.id), now=now)
         return row
 
     async def history(self, team: Team, limit: int) -> History:
@@ -168,6 +214,7 @@ def etag(shown: str) -> int:
     return zlib.crc32(shown.encode()) % 1_000_000_000
 
 
-async def _admins(session: AsyncSession, team: Team) -> list[str]:
+async def appointed(session: AsyncSession, team: Team) -> list[str]:
+    """Return who was made a team admin here."""
     of_team = select(TeamAdmin.user_id).where(TeamAdmin.team_id == team.id)
     return list(await session.exec(of_team.order_by(col(TeamAdmin.user_id))))

@@ -1,12 +1,14 @@
 """Everything that is Slack: listeners in, views and notices out."""
 
 from bot.services import Services
+from handlers.slack.approvers import Approvers
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Subcommand
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.alerts import AlertFlow
 from handlers.slack.flows.api_tokens import ApiTokenFlow
+from handlers.slack.flows.approval import ApprovalFlow
 from handlers.slack.flows.audiences import AudienceFlow
 from handlers.slack.flows.broadcasts import BroadcastFlow
 from handlers.slack.flows.compose import Composer
@@ -37,12 +39,14 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         services.connect_drafts,
         services.role_offers,
         services.broadcasts,
+        services.approval_requests,
         services.removal,
     )
     identities = IdentityFlow(mailers, services.identities, services.forwarding)
     production = ProductionAccessFlow(services.production, mailers)
     suppress = SuppressionFlow(services.suppressions)
-    team = TeamSettingsFlow(services.team_rules, people)
+    approvers = Approvers(services.team_rules, people)
+    team = TeamSettingsFlow(services.team_rules, approvers)
     api = ApiTokenFlow(services.tokens, public_url)
     composer = Composer(
         overviews=overviews,
@@ -59,6 +63,13 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         clock=services.clock,
         undo_seconds=services.undo_seconds,
         one_click=bool(public_url),
+    )
+    approval = ApprovalFlow(
+        composing=broadcasts,
+        requests=services.approval_requests,
+        approvers=approvers,
+        drafts=services.drafts,
+        clock=services.clock,
     )
     drafts = DraftFlow(
         composer=composer,
@@ -77,6 +88,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         team,
         api,
         broadcasts,
+        approval,
         drafts,
         tests,
         reports,

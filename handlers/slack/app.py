@@ -7,6 +7,7 @@ from bot.services import Services
 from bot.settings import Settings
 from bot.tasks import Tasks
 from handlers.slack import register
+from handlers.slack.approvers import Approvers, ApproverWatch
 from handlers.slack.dispatch.authorization import Authorizer
 from handlers.slack.dispatch.http_receiver import HttpReceiver
 from handlers.slack.dispatch.listeners import Listeners
@@ -49,6 +50,8 @@ class SlackApp:
         self.home.register(self.listeners)
         self.channel_life = ChannelLife(db, db.now, client, people, installed)
         self.channel_life.register(self.listeners)
+        approvers = Approvers(services.team_rules, people)
+        self.approver_watch = ApproverWatch(services.approval_requests, approvers, client)
         self.notifier = Notifier(db, db.now, client, MessageRenderer(services.broadcasts))
         self.uploader = Uploader(db, db.now, client, files, FileRenderer(db, db.now))
         self._app_token = settings.slack_app_token

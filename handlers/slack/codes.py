@@ -44,6 +44,10 @@ class SlackCode(Code):
         "UNFIT",
         "Guests, apps and people of other workspaces cannot be chosen here.",
     )
+    NOT_OF_CHANNEL = (
+        "NOT_OF_CHANNEL",
+        "Approvers must be people of this channel: invite them first.",
+    )
     NO_AUDIENCE_FILE = (
         "NO_AUDIENCE_FILE",
         "This message has no file that can be an audience.",

@@ -33,6 +33,10 @@ class Button(StrEnum):
     CHANGE_AUDIENCE = "broadcast:draft:drop"
     TAKE_THEIRS = "broadcast:draft:reload"
     USE_AGAIN = "broadcast:any:copy"
+    REVIEW = "broadcast:request:review"
+    APPROVE = "broadcast:request:approve"
+    REQUEST_CHANGES = "broadcast:request:send_back"
+    WITHDRAW = "broadcast:request:withdraw"
     REMOVE_AUDIENCE = "audience:saved:remove"
     WRITE_TO_AUDIENCE = "audience:held:compose"
     CHOOSE_ANOTHER = "audience:held:drop"
@@ -79,6 +83,9 @@ class Form(StrEnum):
     NEW_BROADCAST = "send:broadcast:prepare"
     EDIT_BROADCAST = "broadcast:draft:save"
     CONFIRM_BROADCAST = "send:broadcast:confirm"
+    ASK_FOR_APPROVAL = "broadcast:draft:ask"
+    APPROVE = "broadcast:request:confirm"
+    REQUEST_CHANGES = "broadcast:request:return"
     MAIL_ME_ONE = "broadcast:draft:mail_one"
     SEND_AGAIN = "broadcast:doubt:confirm"
     RESEND_FAILED = "broadcast:failed:confirm"
@@ -131,6 +138,11 @@ class Input(StrEnum):
     LINE = "line"
     SEND_TO = "send_to"
     TESTS_GO_TO = "tests_go_to"
+    APPROVAL = "approval"
+    APPROVAL_FROM = "approval_from"
+    APPROVERS = "approvers"
+    APPROVALS = "approvals"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Every modal, home tab and message of Mailroom once, about a made-up team: what `doctor --live` shows to Slack."""
 
+from dataclasses import replace
+
 from slack_sdk.models.views import View
 
 from bot.broadcast.draft import Draft
@@ -11,6 +13,7 @@ from bot.errors import BotError
 from bot.mailer.identities.dns_records import Found, RecordCheck, records_of
 from bot.mailer.identities.recovery import RetryOutcome
 from bot.mailer.identities.recovery_state import StaleActionError
+from bot.mailer.readiness.rules import Confirmation
 from bot.ses.cloudformation import RoleOffer
 from bot.teams.codes import TeamCode
 from bot.teams.settings import History, TeamSettings
@@ -30,8 +33,10 @@ from handlers.slack.sample_rows import (
     sample_prepared,
     sample_progress,
     sample_report,
+    sample_request,
     sample_resend,
     sample_sender_rules,
+    sample_step,
     sample_team,
 )
 from handlers.slack.views import (
@@ -52,6 +57,8 @@ from handlers.slack.views import (
     reports,
     team_settings,
 )
+from handlers.slack.views.approval import requests as approval_requests
+from handlers.slack.views.approval import settings as approval_settings
 from handlers.slack.views.blocks import Message
 from handlers.slack.views.mailer import (
     connect,
@@ -103,6 +110,16 @@ def _modals() -> dict[str, View]:
         "reports.resend_form": reports.resend_form(REF, sample_resend()),
         "reports.send_again_form": reports.send_again_form(REF, sample_resend()),
         "confirmations.confirmation_form": confirmations.confirmation_form(sample_prepared(), REF, one_click=True),
+        "confirmations.confirmation_form, approval": confirmations.confirmation_form(
+            replace(sample_prepared(), needs_approval=True), REF, one_click=True
+        ),
+        "requests.review_view": approval_requests.review_view(
+            sample_prepared(), REF, [], approves=True, unticked=list(Confirmation)
+        ),
+        "requests.approved_page": approval_requests.approved_page(sample_request()),
+        "requests.asked_page": approval_requests.asked_page(sample_request(), 60),
+        "requests.request_changes_form": approval_requests.request_changes_form(REF),
+        "requests.sent_back_page": approval_requests.sent_back_page(),
         "confirmations.confirmed_page": confirmations.confirmed_page(30, scheduled=False),
         "drafts.draft_saved_page": drafts.draft_saved_page(sample_broadcast()),
         "confirmations.not_read_again_page": confirmations.not_read_again_page(
@@ -152,6 +169,17 @@ def _messages() -> dict[str, Message]:
             "news", [sample_incident(IncidentKind.ACCESS_LOST)]
         ),
         "broadcast_message.progress_message": broadcast_message.progress_message(sample_progress()),
+        "broadcast_message.progress_message, request": broadcast_message.progress_message(
+            replace(sample_progress(), broadcast=sample_request())
+        ),
+        "requests.step_message": approval_requests.step_message(
+            sample_step("broadcast.request_changes"), sample_request()
+        ),
+        "requests.reminder_message": approval_requests.reminder_message(sample_request()),
+        "requests.approvers_missing_message": approval_requests.approvers_missing_message(sample_request(), [SOMEBODY]),
+        "settings.approval_changed_message": approval_settings.approval_changed_message(
+            sample_step("team.settings"), sample_team()
+        ),
         "blocks.error_message": blocks.error_message(
             BotError(TeamCode.NOT_FOUND, "It is not there any more.", "Look at /mailer.")
         ),

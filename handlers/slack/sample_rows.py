@@ -18,7 +18,8 @@ from bot.mailer.readiness.rules import readiness
 from bot.ses.operations import FEEDBACK_FORWARDING
 from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from handlers.slack import ids
-from storage.models import Audience, Broadcast, Identity, Incident, Mailer, Team
+from storage.audit import Action
+from storage.models import Audience, Audit, Broadcast, Identity, Incident, Mailer, Team
 from storage.states import BroadcastState, DeliveryState, IdentityKind, IncidentKind, SendKind
 
 AT: Final = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -113,6 +114,17 @@ def sample_broadcast() -> Broadcast:
         started_at=AT,
         resumed_at=AT,
     )
+
+
+def sample_request() -> Broadcast:
+    request = sample_broadcast()
+    request.state, request.asked_by, request.asked_at = BroadcastState.AWAITING_APPROVAL, SOMEBODY, AT
+    request.asked_of, request.approved_by, request.start_at = [SOMEBODY], [SOMEBODY], None
+    return request
+
+
+def sample_step(action: Action) -> Audit:
+    return Audit(team_id=REF.team_id, at=AT, actor=SOMEBODY, action=action, after={"note": "Mend the link"})
 
 
 def sample_audience() -> Audience:

@@ -27,6 +27,7 @@ LISTS = {
     "identity `state`": states.IdentityState,
     "incident `kind`": states.IncidentKind,
     "incident `state`": states.IncidentState,
+    "team `approval`": states.ApprovalRule,
     "send `kind`": states.SendKind,
     "broadcast `state`": states.BroadcastState,
     "broadcast `paused_for`": states.PauseReason,

@@ -33,6 +33,7 @@ _STATUSES: Mapping[Code, int] = {  # all other codes are about the input: 422
     TeamCode.NOT_FOUND: 404,  # and the NOT_FOUND of every other package, which is equal to it
     BroadcastCode.ADMINS_ONLY: 403,
     BroadcastCode.STATE_CHANGED: 409,
+    BroadcastCode.APPROVAL_REQUIRED: 409,
     BroadcastCode.TOO_MANY_BROADCASTS: 409,
     BroadcastCode.WAITING: 409,
     AudienceCode.IMPORT_UNDER_WAY: 429,

@@ -36,6 +36,11 @@ class Values:
     def text(self, name: Input) -> str:
         return str(self._elements.get(name, {}).get("value") or "").strip()
 
+    def number(self, name: Input) -> int:
+        """A whole number; 0 where there is none."""
+        text = self.text(name)
+        return int(text) if text.isdecimal() else 0
+
     def secret(self, name: Input) -> Secret:
         return Secret(self.text(name))
 

@@ -199,6 +199,19 @@ class BroadcastFlow:
         return Modal(view, otherwise=confirmations.draft_waits_message(prepared, ref))
 
     async def confirm(self, call: Call) -> Reply:
+        ref, prepared = call.at.ref, await self.checked(call)
+        if prepared.needs_approval or not all_shown(call.at.values, prepared.readiness.confirmations):
+            return await self.confirmation(call, prepared)
+        check_ticked(call.at.values, prepared.readiness.confirmations)
+        broadcast = await self._broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
+        seconds = (broadcast.start_at - self._clock()).total_seconds() if broadcast.start_at else 0.0
+        scheduled = seconds > self._undo_seconds
+        return Modal(
+            confirmations.confirmed_page(seconds, scheduled=scheduled), otherwise="The broadcast is on its way."
+        )
+
+    async def checked(self, call: Call) -> Prepared:
+        """Return a draft with its numbers as they are now, for somebody who has seen how its file was read."""
         ref = call.at.ref
         check_editor(call, await self._broadcasts.get(call.team, ref.record_id))
         prepared = await self._broadcasts.prepared(call.team, ref.record_id, ref.version)
@@ -208,15 +221,7 @@ class BroadcastFlow:
                 SlackCode.STILL_READING,
                 field=ids.Input.ADDRESS_COLUMN if summary.candidates else ids.Input.LEAVE_OUT,
             )
-        if not all_shown(call.at.values, prepared.readiness):
-            return await self.confirmation(call, prepared)
-        check_ticked(call.at.values, prepared.readiness)
-        broadcast = await self._broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
-        seconds = (broadcast.start_at - self._clock()).total_seconds() if broadcast.start_at else 0.0
-        scheduled = seconds > self._undo_seconds
-        return Modal(
-            confirmations.confirmed_page(seconds, scheduled=scheduled), otherwise="The broadcast is on its way."
-        )
+        return prepared
 
     def _changing(self, change: Change) -> Handler:
         """Return a handler that changes the broadcast; its live message shows the effect."""

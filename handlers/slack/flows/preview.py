@@ -15,7 +15,7 @@ from handlers.slack.text import esc
 from handlers.slack.views import preview as views
 from handlers.slack.views.blocks import Modal, Reply, text_message
 from storage.models import Broadcast
-from storage.states import BroadcastState
+from storage.states import UNSENT
 
 
 class PreviewFlow:
@@ -30,7 +30,7 @@ class PreviewFlow:
     async def see(self, call: Call) -> Reply:
         ref = call.at.ref
         broadcast = await self._broadcasts.get(call.team, ref.record_id)
-        require_version(broadcast, call.team, ref.version, {BroadcastState.DRAFT})
+        require_version(broadcast, call.team, ref.version, UNSENT)
         if link := self._previews.link(broadcast):
             return Modal(views.preview_link_page(link, LINK_LIVES), above=bool(call.at.view_id))
         return Modal(views.preview_sent_page(sent=await self._send_file(call, broadcast)), above=bool(call.at.view_id))

@@ -1,29 +1,31 @@
 """`/mailer admins`, `/mailer settings`, `/mailer audit`: what team admins decide about the team, and who did what."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from slack_sdk.errors import SlackApiError
 from slack_sdk.models.views import View
 
 from bot.errors import BotError
+from bot.teams.codes import TeamCode
 from bot.teams.settings import ChangedMeanwhileError, TeamRules, TeamSettings, etag
 from handlers.slack import ids
+from handlers.slack.approvers import Approvers
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
-from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.views import team_settings as views
 from handlers.slack.views.audit_log import history_message
 from handlers.slack.views.blocks import Modal, Reply
+from storage.states import ApprovalRule
 
 SHOWN = 20
 
 
 class TeamSettingsFlow:
-    def __init__(self, team_rules: TeamRules, people: UserDirectory) -> None:
+    def __init__(self, team_rules: TeamRules, approvers: Approvers) -> None:
         self._rules = team_rules
-        self._people = people
+        self._approvers = approvers
 
     def words(self) -> list[Subcommand]:
         admin = Permission.ADMINISTER
@@ -31,7 +33,7 @@ class TeamSettingsFlow:
             Subcommand("admins", "appoint and dismiss team admins", admin, self.open_admins, opens=views.ADMINS_TITLE),
             Subcommand(
                 "settings",
-                "From name, reply address, postal address, who may send, where tests go",
+                "From name, reply address, postal address, who may send, where tests go, approval",
                 admin,
                 self.open_settings,
                 opens=views.SETTINGS_TITLE,
@@ -69,11 +71,14 @@ class TeamSettingsFlow:
     async def save(self, call: Call) -> Reply:
         typed, now = _typed(call), TeamSettings.of(call.team)
         await self._refuse_unfit(call, set(typed.senders) - set(now.senders), ids.Input.SENDERS)
+        await self._check_approvers(call, typed, new=set(typed.approvers) - set(now.approvers))
         try:
-            await self._rules.save(call.team, typed, call.at.ref.version, call.at.user_id)
+            team = await self._rules.save(call.team, typed, call.at.ref.version, call.at.user_id)
         except ChangedMeanwhileError as error:
             return Modal(views.settings_form(ids.Ref(call.team.id, version=now.mark), now, notice=error.text))
-        return Modal(views.settings_saved_page(), otherwise="The settings were saved.")
+        few = typed.approval is not ApprovalRule.NEVER and not typed.approvers
+        few = few and len(await self._approvers.of(call.client, team)) <= typed.approvals
+        return Modal(views.settings_saved_page(few_admins=few), otherwise="The settings were saved.")
 
     async def audit(self, call: Call) -> Reply:
         return history_message(await self._rules.history(call.team, SHOWN))
@@ -85,24 +90,41 @@ class TeamSettingsFlow:
     async def _refuse_unfit(self, call: Call, users: Iterable[str], field: ids.Input) -> None:
         """Refuse people whom the authorizer would refuse anyway, so that none is shown as allowed."""
         for user in users:
-            if not await self._is_fit(call, user):
+            if not await self._approvers.is_full_member(call.client, call.team, user):
                 raise BotError(SlackCode.UNFIT, field=field)
 
-    async def _is_fit(self, call: Call, user: str) -> bool:
-        try:
-            person = await self._people.person(call.client, call.at.workspace, user)
-        except SlackApiError:  # of a stranger Slack says nothing at all
-            return False
-        at_home = person.is_of(call.at.workspace, call.at.enterprise)
-        return at_home and not (person.guest or person.bot or person.deactivated)
+    async def _check_approvers(self, call: Call, typed: TeamSettings, new: set[str]) -> None:
+        """Refuse people who could not approve, and too few to approve what any one of them asks for."""
+        await self._refuse_unfit(call, new, ids.Input.APPROVERS)
+        present = await self._approvers.present(call.client, call.team, typed.approvers)
+        if new - set(present):
+            raise BotError(SlackCode.NOT_OF_CHANNEL, field=ids.Input.APPROVERS)
+        if typed.approvers and typed.approval is not ApprovalRule.NEVER and len(present) <= typed.approvals:
+            raise BotError(
+                TeamCode.NO_APPROVERS,
+                f"Name at least {typed.approvals + 1} people who are in this channel: nobody approves what they asked "
+                "for themselves.",
+                field=ids.Input.APPROVERS,
+            )
 
 
 def _typed(call: Call) -> TeamSettings:
-    values = call.at.values
-    return TeamSettings(
-        values.text(ids.Input.FROM_NAME),
-        values.text(ids.Input.REPLY_TO),
-        values.text(ids.Input.POSTAL_ADDRESS),
-        tuple(values.people(ids.Input.SENDERS)),
-        (values.text(ids.Input.TESTS_GO_TO),),
+    """Return what the form holds; what an older form does not ask for stays as it is."""
+    values, now = call.at.values, TeamSettings.of(call.team)
+    typed = replace(
+        now,
+        from_name=values.text(ids.Input.FROM_NAME),
+        reply_to=values.text(ids.Input.REPLY_TO),
+        postal_address=values.text(ids.Input.POSTAL_ADDRESS),
+        senders=tuple(values.people(ids.Input.SENDERS)),
+        tests_go_to=(values.text(ids.Input.TESTS_GO_TO),),
+    )
+    if ids.Input.APPROVAL not in values:
+        return typed
+    return replace(
+        typed,
+        approval=ApprovalRule(values.choice(ids.Input.APPROVAL)),
+        approval_from=values.number(ids.Input.APPROVAL_FROM),
+        approvers=tuple(values.people(ids.Input.APPROVERS)),
+        approvals=int(values.choice(ids.Input.APPROVALS)),
     )

@@ -9,12 +9,14 @@ from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.pauses import held_for_access
 from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identities.dns_records import records_of
+from bot.teams.settings import appointed
 from handlers.slack.views import alerts, notices
+from handlers.slack.views.approval import requests, settings
 from handlers.slack.views.blocks import Message
 from handlers.slack.views.broadcast_message import progress_message as draw_progress
 from handlers.slack.views.drafts import ends_soon_message
 from handlers.slack.views.mailer import identities
-from storage.models import Identity, Incident, Mailer, Outbox, Team
+from storage.models import Audit, Broadcast, Identity, Incident, Mailer, Outbox, Team
 from storage.states import BroadcastState, IdentityState, IncidentKind, IncidentState
 
 
@@ -26,12 +28,13 @@ class MessageRenderer:
         """Return the message as the facts are now; None where what it is about is gone."""
         kind = Notice(row.kind)
         match kind:
-            case Notice.SHARED:
-                return notices.channel_shared_message()
-            case Notice.DELETED:
-                return notices.mailer_deleted_message()
+            case Notice.SHARED | Notice.DELETED:
+                shared = kind is Notice.SHARED
+                return notices.channel_shared_message() if shared else notices.mailer_deleted_message()
             case Notice.BROADCAST | Notice.DRAFT_ENDS:
                 return await self._broadcast(session, kind, row)
+            case Notice.APPROVAL_CHANGED | Notice.APPROVAL_STEP | Notice.APPROVAL_REMINDER | Notice.APPROVERS_MISSING:
+                return await self._approval(session, kind, row)
             case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
                 return await self._identity(session, kind, row)
             case Notice.ALERT | Notice.ALERT_REMINDER | Notice.ALERT_OVER | Notice.CHANNEL_GONE:
@@ -46,6 +49,22 @@ class MessageRenderer:
         if kind is Notice.BROADCAST:
             return draw_progress(progress)
         return ends_soon_message(progress.broadcast) if progress.broadcast.state is BroadcastState.DRAFT else None
+
+    @staticmethod
+    async def _approval(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+        team = await session.get_one(Team, row.team_id)
+        if kind in {Notice.APPROVAL_CHANGED, Notice.APPROVAL_STEP}:
+            entry = await session.get_one(Audit, int(row.record_id))
+            if kind is Notice.APPROVAL_CHANGED:
+                return settings.approval_changed_message(entry, team)
+            broadcast = await session.get(Broadcast, entry.subject)
+            return requests.step_message(entry, broadcast) if broadcast else None
+        request = await session.get(Broadcast, row.record_id)
+        if request is None or request.state is not BroadcastState.AWAITING_APPROVAL:
+            return None
+        if kind is Notice.APPROVAL_REMINDER:
+            return requests.reminder_message(request)
+        return requests.approvers_missing_message(request, await appointed(session, team))
 
     @staticmethod
     async def _account(session: AsyncSession, kind: Notice, mailer: Mailer) -> Message | None:

@@ -81,6 +81,11 @@ _SETTINGS = {
     "reply_to": "the reply address",
     "postal_address": "the postal address",
     "senders": "who may send",
+    "tests_go_to": "where tests go",
+    "approval": "which broadcasts need approval",
+    "approval_from": "from how many recipients on they do",
+    "approvers": "who approves",
+    "approvals": "how many must approve",
 }
 _CHANGED: dict[str, Callable[[Any], str]] = {
     "name": lambda name: f"is now named #{esc(str(name), 80)}",
@@ -94,6 +99,8 @@ _OF_TEAM: dict[Action, Callable[[Audit], str]] = {
     "team.settings": _settings,
 }
 _OF_BROADCAST: dict[Action, str] = {
+    "broadcast.approve": "approved the broadcast",
+    "broadcast.ask": "asked for approval of the broadcast",
     "broadcast.cancel": "cancelled the broadcast",
     "broadcast.change_from": "gave another From address to the broadcast",
     "broadcast.confirm": "confirmed the broadcast",
@@ -107,6 +114,7 @@ _OF_BROADCAST: dict[Action, str] = {
     "broadcast.leave_in_doubt": "left as it is what is in doubt of the broadcast",
     "broadcast.list": "asked for the list of recipients of the broadcast",
     "broadcast.pause": "paused the broadcast",
+    "broadcast.request_changes": "asked for changes of the broadcast",
     "broadcast.resend_failed": "sent again what had failed of the broadcast",
     "broadcast.resume": "resumed the broadcast",
     "broadcast.send_again": "sent again what was in doubt of the broadcast",
@@ -114,6 +122,7 @@ _OF_BROADCAST: dict[Action, str] = {
     "broadcast.stop": "stopped the broadcast",
     "broadcast.test": "sent the test",
     "broadcast.undo": "took back the broadcast",
+    "broadcast.withdraw": "withdrew the request for approval of the broadcast",
 }
 _SENTENCES: dict[Action, str] = {
     "api_token.create": "made the API token {subject}",

@@ -16,6 +16,7 @@ from slack_sdk.models.blocks import (
     PlainTextInputElement,
     PlainTextObject,
     SectionBlock,
+    UserMultiSelectElement,
 )
 from slack_sdk.models.views import View
 
@@ -23,6 +24,7 @@ from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.text import clean, esc
 
+MOST_PEOPLE = 50
 TITLE_LIMIT = 24
 
 
@@ -140,6 +142,11 @@ def labelled(
         optional=optional,
         dispatch_action=at_once or None,
     )
+
+
+def people(name: ids.Input, label: str, chosen: Sequence[str], *, hint: str = "") -> Block:
+    element = UserMultiSelectElement(action_id=name, initial_users=list(chosen) or None, max_selected_items=MOST_PEOPLE)
+    return labelled(name, label, element, hint=hint, optional=True)
 
 
 def form(

@@ -8,7 +8,7 @@ from bot.broadcast.reporting.progress import Progress
 from bot.broadcast.transitions import ENDED
 from bot.wording import count, duration
 from handlers.slack import ids
-from handlers.slack.text import actor, bar, chosen, clean, esc
+from handlers.slack.text import actor, bar, chosen, clean, esc, mention
 from handlers.slack.views.blocks import Message, button, buttons, confirm, context, section
 from handlers.slack.views.drafts import draft_buttons
 from storage.models import Broadcast
@@ -39,6 +39,7 @@ _LABELS = {
 }
 STATES = {
     BroadcastState.DRAFT: "draft, not confirmed",
+    BroadcastState.AWAITING_APPROVAL: "waits for approval",
     BroadcastState.SCHEDULED: "scheduled",
     BroadcastState.SENDING: "being sent",
     BroadcastState.PAUSED: "paused",
@@ -46,6 +47,7 @@ STATES = {
     BroadcastState.CANCELLED: "cancelled",
     BroadcastState.STOPPED: "stopped",
 }
+_NOT_BEGUN = {BroadcastState.DRAFT, BroadcastState.AWAITING_APPROVAL, BroadcastState.SCHEDULED}
 _WAITING = {DeliveryState.PENDING, DeliveryState.SENDING}
 
 
@@ -55,7 +57,7 @@ def progress_message(now: Progress) -> Message:
     kind = "Test" if broadcast.kind is SendKind.TEST else "Broadcast"
     what = f"{kind} “{esc(broadcast.subject, 200)}”"
     blocks: list[Block] = [section(_headline(broadcast, what))]
-    if broadcast.state not in {BroadcastState.DRAFT, BroadcastState.SCHEDULED} and not _is_discarded(broadcast):
+    if broadcast.state not in _NOT_BEGUN and not _is_discarded(broadcast):
         blocks.append(section(_numbers(now)))
     if _asks_about_doubts(now):
         blocks.append(section(_DOUBTS.format(count(now.undecided, "recipient is", "recipients are"))))
@@ -70,6 +72,7 @@ _DOUBTS = (
     "it at that unless you send again, knowing that some might get it twice."
 )
 _MARKS = {
+    BroadcastState.AWAITING_APPROVAL: ":raised_hand:",
     BroadcastState.SCHEDULED: ":alarm_clock:",
     BroadcastState.SENDING: ":outbox_tray:",
     BroadcastState.PAUSED: ":double_vertical_bar:",
@@ -81,11 +84,26 @@ _MARKS = {
 
 def _headline(broadcast: Broadcast, what: str) -> str:
     mark = _MARKS.get(broadcast.state, ":memo:")
+    if broadcast.state is BroadcastState.AWAITING_APPROVAL:
+        return f"{mark} {_request(broadcast)}"
     if broadcast.state is BroadcastState.DRAFT:
         return f"{mark} *Taken back, nothing was sent.* {what} is a draft again."
     if _is_discarded(broadcast):
         return f":wastebasket: *Discarded, nothing was sent.* {what}"
     return f"{mark} *{what}* to {count(broadcast.size, 'recipient')} {_state_words(broadcast)}"
+
+
+def _request(broadcast: Broadcast) -> str:
+    when = chosen(broadcast.start_at) if broadcast.start_at else "as soon as it is approved"
+    who = ", ".join(map(mention, broadcast.asked_of)) or "Team admins"
+    what = f"*{esc(broadcast.subject, 200)}* to {count(broadcast.size, 'person', 'people')}"
+    lines = [
+        f"{actor(broadcast.asked_by)} asks to send {what} from {esc(broadcast.from_address)}, {when}.",
+        f"{who} can approve it.",
+    ]
+    if broadcast.approved_by:
+        lines.append(f"Approved so far by {', '.join(map(mention, broadcast.approved_by))}.")
+    return "\n".join(lines)
 
 
 def _is_discarded(broadcast: Broadcast) -> bool:
@@ -130,6 +148,8 @@ def counts_in_words(counts: Mapping[DeliveryState, int]) -> str:
 def _footnote(now: Progress) -> str:
     broadcast = now.broadcast
     parts = [f"From {esc(broadcast.from_address)}", f"by {actor(broadcast.confirmed_by or broadcast.created_by)}"]
+    if broadcast.approved_by and broadcast.confirmed_by:
+        parts.append(f"approved by {', '.join(map(mention, broadcast.approved_by))}")
     if broadcast.started_at and broadcast.finished_at:
         parts.append(f"took {duration((broadcast.finished_at - broadcast.started_at).total_seconds())}")
     return ", ".join(parts)
@@ -175,6 +195,8 @@ def control_buttons(now: Progress) -> list[ButtonElement]:
     match broadcast.state:
         case BroadcastState.DRAFT:
             return draft_buttons(ref)
+        case BroadcastState.AWAITING_APPROVAL:
+            return request_buttons(ref)
         case BroadcastState.SCHEDULED:
             first = button(ids.Button.UNDO, "Undo", ref)
         case BroadcastState.SENDING:
@@ -198,6 +220,15 @@ def control_buttons(now: Progress) -> list[ButtonElement]:
     )
     edit = [] if broadcast.started_at else [button(ids.Button.EDIT, "Edit", ref)]
     return [first, *edit, cancel]
+
+
+def request_buttons(ref: ids.Ref) -> list[ButtonElement]:
+    return [
+        button(ids.Button.REVIEW, "Review", ref),
+        button(ids.Button.APPROVE, "Approve and send", ref, style="primary"),
+        button(ids.Button.REQUEST_CHANGES, "Request changes", ref),
+        button(ids.Button.WITHDRAW, "Withdraw", ref),
+    ]
 
 
 def _second_tries(now: Progress) -> list[ButtonElement]:

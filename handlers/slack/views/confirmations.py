@@ -1,5 +1,6 @@
 """*Check and send*: the numbers, how it reads, what it costs, and a tick for each thing to agree to; then it goes."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject, StaticSelectElement
@@ -44,26 +45,14 @@ def confirmation_form(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list
 
     `list_sent`: the person has the whole list of what was rejected in a direct message.
     """
-    broadcast = prepared.broadcast
     blocks: list[Block] = [
-        verbatim(
-            f"{count(broadcast.size - prepared.suppressed, 'recipient')} will get “{broadcast.subject}” "
-            f"from {broadcast.from_address}."
-        ),
-        verbatim(_counts(prepared)),
-        *_choices(prepared),
-        *_rejected(prepared, list_sent=list_sent),
-        *(section(f":warning: {esc(notice.sentence)}") for notice in warnings(prepared.readiness)),
-        *(_remark(each, ref) for each in prepared.remarks),
-        *([section(timing)] if (timing := _timing(prepared)) else []),
-        *_cost(prepared),
-        *_samples(prepared),
+        *facts_blocks(prepared, ref, [*_choices(prepared), *_rejected(prepared, list_sent=list_sent)]),
         buttons(
             button(ids.Button.BACK, "Back", ref),
             button(ids.Button.MAIL_ME_ONE, "Mail me one", ref),
             button(ids.Button.SEE_IT, "See it", ref),
         ),
-        *_ticks(prepared.readiness, ref),
+        *ticks_blocks(prepared.readiness, ref, prepared.readiness.confirmations),
     ]
     if not one_click:
         blocks.append(
@@ -72,10 +61,30 @@ def confirmation_form(prepared: Prepared, ref: ids.Ref, *, one_click: bool, list
                 "Nobody sees those here: record each with `/mailer suppress`."
             )
         )
-    scheduled = broadcast.start_at is not None
+    if prepared.needs_approval:
+        return form(ids.Form.ASK_FOR_APPROVAL, CHECK_TITLE, blocks, submit="Ask for approval", ref=ref)
+    scheduled = prepared.broadcast.start_at is not None
     return form(
         ids.Form.CONFIRM_BROADCAST, CHECK_TITLE, blocks, submit="Schedule" if scheduled else "Send now", ref=ref
     )
+
+
+def facts_blocks(prepared: Prepared, ref: ids.Ref, reading: Sequence[Block] = ()) -> list[Block]:
+    """Say to how many it goes, what should be known of it, and how it reads; `reading` is how the file was read."""
+    broadcast = prepared.broadcast
+    return [
+        verbatim(
+            f"{count(broadcast.size - prepared.suppressed, 'recipient')} will get “{broadcast.subject}” "
+            f"from {broadcast.from_address}."
+        ),
+        verbatim(_counts(prepared)),
+        *reading,
+        *(section(f":warning: {esc(notice.sentence)}") for notice in warnings(prepared.readiness)),
+        *(_remark(each, ref) for each in prepared.remarks),
+        *([section(timing)] if (timing := _timing(prepared)) else []),
+        *_cost(prepared),
+        *_samples(prepared),
+    ]
 
 
 def not_read_again_page(broadcast: Broadcast, error: BotError) -> View:
@@ -120,11 +129,11 @@ def _dollars(cost: Decimal) -> str:
     return f"about ${cost:,.2f}" if cost >= _CENT else "less than $0.01"
 
 
-def _ticks(answer: Readiness, ref: ids.Ref) -> list[Block]:
-    """Say of each confirmation what it is about, and ask for its tick."""
-    said = [explanation(code, answer) for code in answer.confirmations]
+def ticks_blocks(answer: Readiness, ref: ids.Ref, codes: Sequence[Confirmation]) -> list[Block]:
+    """Say of each of these confirmations what it is about, and ask for its tick."""
+    said = [explanation(code, answer) for code in codes]
     blocks: list[Block] = []
-    for code, each in zip(answer.confirmations, said, strict=True):
+    for code, each in zip(codes, said, strict=True):
         label, agree = _TICKS[code]
         tick = Option(value="yes", text=PlainTextObject(text=agree))
         boxes = CheckboxesElement(action_id=INPUTS[code], options=[tick])

@@ -90,7 +90,7 @@ def changed_meanwhile_blocks(draft: Broadcast, changes: Sequence[Change], ref: i
     """Say who changed what in a draft since a form was opened, above what was typed in that form."""
     by = dict.fromkeys(actor(change.by) for change in changes)
     names = dict.fromkeys(name for change in changes for name in change.changed)
-    listed = ", ".join(_NAMES[name] for name in names) or "how it is sent"
+    listed = names_of(changes)
     theirs = [f"{_NAMES[name]}: “{clean(getattr(draft, name), 200)}”" for name in names if name in _SHORT]
     return [
         section(
@@ -100,6 +100,11 @@ def changed_meanwhile_blocks(draft: Broadcast, changes: Sequence[Change], ref: i
         *([verbatim("\n".join(["Theirs", *theirs]))] if theirs else []),
         buttons(button(ids.Button.TAKE_THEIRS, "Take theirs", ref)),
     ]
+
+
+def names_of(changes: Sequence[Change]) -> str:
+    names = dict.fromkeys(name for change in changes for name in change.changed)
+    return ", ".join(_NAMES[name] for name in names) or "how it is sent"
 
 
 def discarded_message(draft: Broadcast) -> Message:

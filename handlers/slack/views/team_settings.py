@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from slack_sdk.models.blocks import Block, UserMultiSelectElement
+from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.teams.settings import FROM_NAME_LIMIT, POSTAL_ADDRESS_LIMIT, TESTS_GO_TO_LIMIT, TeamSettings
 from handlers.slack import ids
 from handlers.slack.text import mention
-from handlers.slack.views.blocks import field, form, labelled, page, section
+from handlers.slack.views.approval.settings import approval_blocks
+from handlers.slack.views.blocks import field, form, page, people, section
 
 ADMINS_TITLE = "Team admins"
 SETTINGS_TITLE = "Settings"
-MOST_PEOPLE = 50
 
 
 def admins_form(ref: ids.Ref, appointed: Sequence[str], *, notice: str = "") -> View:
@@ -24,7 +24,7 @@ def admins_form(ref: ids.Ref, appointed: Sequence[str], *, notice: str = "") -> 
                 "Team admins connect and mend the mailer and decide about this team. Owners and admins of the "
                 "workspace are team admins always; here you appoint others."
             ),
-            _people(ids.Input.ADMINS, "Team admins", appointed),
+            people(ids.Input.ADMINS, "Team admins", appointed),
         ],
         submit="Save",
         ref=ref,
@@ -68,7 +68,7 @@ def settings_form(ref: ids.Ref, settings: TeamSettings, *, notice: str = "") -> 
                 optional=True,
                 max_length=POSTAL_ADDRESS_LIMIT,
             ),
-            _people(
+            people(
                 ids.Input.SENDERS,
                 "Who may send",
                 settings.senders,
@@ -82,6 +82,7 @@ def settings_form(ref: ids.Ref, settings: TeamSettings, *, notice: str = "") -> 
                 multiline=True,
                 optional=True,
             ),
+            *approval_blocks(settings),
         ],
         submit="Save",
         ref=ref,
@@ -89,10 +90,14 @@ def settings_form(ref: ids.Ref, settings: TeamSettings, *, notice: str = "") -> 
     )
 
 
-def settings_saved_page() -> View:
-    return page(SETTINGS_TITLE, [section(":white_check_mark: Saved. What you send from now on goes by it.")])
-
-
-def _people(name: ids.Input, label: str, chosen: Sequence[str], *, hint: str = "") -> Block:
-    element = UserMultiSelectElement(action_id=name, initial_users=list(chosen) or None, max_selected_items=MOST_PEOPLE)
-    return labelled(name, label, element, hint=hint, optional=True)
+def settings_saved_page(*, few_admins: bool = False) -> View:
+    """`few_admins`: too few team admins are known to approve what one of them asks for."""
+    blocks: list[Block] = [section(":white_check_mark: Saved. What you send from now on goes by it.")]
+    if few_admins:
+        blocks.append(
+            section(
+                ":warning: Too few team admins have been seen in this channel to approve what one of them asks for: "
+                "name approvers here, or appoint more with `/mailer admins`."
+            )
+        )
+    return page(SETTINGS_TITLE, blocks)

@@ -43,8 +43,21 @@ def upgrade() -> None:
         batch_op.alter_column('dmarc', server_default=None)
     with op.batch_alter_table('team') as batch_op:
         batch_op.add_column(sa.Column('tests_go_to', sa.JSON(), nullable=False, server_default='[]'))
+        batch_op.add_column(sa.Column(
+            'approval',
+            sa.Enum('never', 'from', 'always', name='approval', native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+            server_default='never',
+        ))
+        batch_op.add_column(sa.Column('approval_from', sa.Integer(), nullable=False, server_default='1000'))
+        batch_op.add_column(sa.Column('approvers', sa.JSON(), nullable=False, server_default='[]'))
+        batch_op.add_column(sa.Column('approvals', sa.Integer(), nullable=False, server_default='1'))
     with op.batch_alter_table('team') as batch_op:
         batch_op.alter_column('tests_go_to', server_default=None)
+        batch_op.alter_column('approval', server_default=None)
+        batch_op.alter_column('approval_from', server_default=None)
+        batch_op.alter_column('approvers', server_default=None)
+        batch_op.alter_column('approvals', server_default=None)
     with op.batch_alter_table('mailer') as batch_op:
         batch_op.add_column(sa.Column('pricing_plan', sa.String(), nullable=False, server_default=''))
     with op.batch_alter_table('mailer') as batch_op:
@@ -93,9 +106,22 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('edited_by', sa.String(), nullable=False, server_default=''))
         batch_op.add_column(sa.Column('edited_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('shared', sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column('asked_by', sa.String(), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('asked_at', sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('asked_of', sa.JSON(), nullable=False, server_default='[]'))
+        batch_op.add_column(sa.Column('agreed', sa.JSON(), nullable=False, server_default='[]'))
+        batch_op.add_column(sa.Column('approved_by', sa.JSON(), nullable=False, server_default='[]'))
+        batch_op.drop_constraint(op.f('ck_broadcast_state'), type_='check')
+        batch_op.create_check_constraint(op.f('ck_broadcast_state'), sa.column('state').in_([
+            'draft', 'awaiting_approval', 'scheduled', 'sending', 'paused', 'done', 'cancelled', 'stopped',
+        ]))
     op.execute("UPDATE broadcast SET shared = confirmed_by <> ''")
     with op.batch_alter_table('broadcast') as batch_op:
         batch_op.alter_column('audience_name', server_default=None)
         batch_op.alter_column('images', server_default=None)
         batch_op.alter_column('edited_by', server_default=None)
         batch_op.alter_column('shared', server_default=None)
+        batch_op.alter_column('asked_by', server_default=None)
+        batch_op.alter_column('asked_of', server_default=None)
+        batch_op.alter_column('agreed', server_default=None)
+        batch_op.alter_column('approved_by', server_default=None)

@@ -28,7 +28,7 @@ from bot.ses.credentials import AwsKey
 from storage.database import Database
 from storage.models import Broadcast, Chunk, Delivery, Mailer, SendingAccount, Team, new_id
 from storage.sealing import KeyRing, Secret
-from storage.states import BroadcastState, DeliveryState
+from storage.states import UNSENT, BroadcastState, DeliveryState
 from tests.databases import Clock
 from tests.playground.aws import ACCOUNT, AwsPlayground
 from tests.playground.aws.ses_state import ConfigurationSet
@@ -41,7 +41,7 @@ BULK = "ses:SendBulkEmail"
 PUBLIC_URL = "https://mail.example.net"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
-_MAY_LACK_SOME = [BroadcastState.DRAFT, BroadcastState.CANCELLED]  # that is, a draft that was cancelled
+_MAY_LACK_SOME = [*UNSENT, BroadcastState.CANCELLED]  # that is, one that was never confirmed
 _INCOMPLETE = (
     select(col(Broadcast.id))
     .outerjoin(Delivery)

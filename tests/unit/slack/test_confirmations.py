@@ -27,16 +27,16 @@ def form(**ticked: bool) -> Values:
 @pytest.mark.parametrize("missing", ["no_one_click", "no_dmarc"])
 def test_each_box_must_be_ticked(missing: str) -> None:
     values = form(**{name: name != missing for name in ("no_one_click", "no_dmarc")})
-    assert all_shown(values, ASKED)
+    assert all_shown(values, ASKED.confirmations)
 
     with pytest.raises(BotError) as refused:
-        check_ticked(values, ASKED)
+        check_ticked(values, ASKED.confirmations)
 
     assert (refused.value.code, refused.value.field) == ("NOT_TICKED", missing)
 
 
 def test_nothing_else_is_asked() -> None:
-    check_ticked(form(no_one_click=True, no_dmarc=True), ASKED)
-    assert not all_shown(form(no_dmarc=True), ASKED)
+    check_ticked(form(no_one_click=True, no_dmarc=True), ASKED.confirmations)
+    assert not all_shown(form(no_dmarc=True), ASKED.confirmations)
     fine = replace(FACTS, one_click=True, identities=(replace(DOMAIN, dmarc=DmarcState.FOUND),))
-    check_ticked(form(), readiness(fine, "hello@acme.test", SendKind.BROADCAST, 6_000, NOW))
+    check_ticked(form(), readiness(fine, "hello@acme.test", SendKind.BROADCAST, 6_000, NOW).confirmations)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.approval_requests import ApprovalRequests
 from bot.broadcast.broadcasts import Broadcasts
 from bot.errors import BotError
 from bot.mailer.connection.connect import Connections
@@ -40,6 +41,7 @@ class ConnectFlow:
         connect_drafts: ConnectDrafts,
         role_offers: RoleOffers,
         broadcasts: Broadcasts,
+        approval_requests: ApprovalRequests,
         removal: Removal,
     ) -> None:
         self._mailers = mailers
@@ -47,6 +49,7 @@ class ConnectFlow:
         self._connect_drafts = connect_drafts
         self._role_offers = role_offers
         self._broadcasts = broadcasts
+        self._approval_requests = approval_requests
         self._removal = removal
 
     def words(self) -> list[Subcommand]:
@@ -183,6 +186,7 @@ class ConnectFlow:
             )
         mailer = await self._seen(call)
         await self._broadcasts.cancel_all(call.team, call.at.user_id)
+        await self._approval_requests.withdraw_all(call.team, call.at.user_id)
         left = await self._removal.delete(
             call.team, mailer, call.at.user_id, at_aws=call.at.values.ticked(ids.Input.DELETE_AT_AWS)
         )

@@ -1,0 +1,106 @@
+"""Whether a broadcast needs the yes of somebody else, who may give it, and until when."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.broadcast.codes import BroadcastCode
+from bot.errors import BotError
+from storage import audit
+from storage.models import ApiToken, Broadcast, Team, TeamAdmin
+from storage.states import ApprovalRule, SendKind
+
+REQUEST_LIVES = timedelta(days=7)
+REMINDER_AFTER = timedelta(hours=4)
+TOGETHER = timedelta(days=1)  # within it the same text to several audiences counts as one broadcast
+
+
+async def is_needed(session: AsyncSession, team: Team, broadcast: Broadcast, now: datetime) -> bool:
+    """Tell whether the team's rule asks for approval of this broadcast."""
+    if broadcast.kind is SendKind.TEST or team.approval is ApprovalRule.NEVER:
+        return False
+    if team.approval is ApprovalRule.ALWAYS or broadcast.size >= team.approval_from:
+        return True
+    return broadcast.size + await _sent_to_others(session, broadcast, now) >= team.approval_from
+
+
+async def _sent_to_others(session: AsyncSession, broadcast: Broadcast, now: datetime) -> int:
+    """Return how many recipients other broadcasts of the same text have within a day of this one."""
+    at = max(broadcast.start_at or now, now)
+    same = select(Broadcast.size, Broadcast.preheader, Broadcast.body).where(
+        Broadcast.team_id == broadcast.team_id,
+        Broadcast.kind == SendKind.BROADCAST,
+        Broadcast.id != broadcast.id,
+        Broadcast.subject == broadcast.subject,
+        Broadcast.confirmed_by != "",
+        col(Broadcast.start_at) > at - TOGETHER,
+        col(Broadcast.start_at) < at + TOGETHER,
+    )
+    text = broadcast.preheader, broadcast.body
+    return sum(size for size, *other in await session.exec(same) if tuple(other) == text)
+
+
+async def authors(session: AsyncSession, broadcast: Broadcast) -> set[str]:
+    """Return who wrote it, changed it last and asked for approval; of a token, who made it, too."""
+    who = {broadcast.created_by, broadcast.edited_by, broadcast.asked_by} - {""}
+    tokens = [each.removeprefix(audit.API_TOKEN) for each in who if each.startswith(audit.API_TOKEN)]
+    if tokens:
+        who |= set(await session.exec(select(ApiToken.created_by).where(col(ApiToken.id).in_(tokens))))
+    return who
+
+
+async def check_approver(
+    session: AsyncSession, team: Team, request: Broadcast, by: str, *, workspace_admin: bool, needed: bool
+) -> None:
+    """Let through who may approve a request, or send it back.
+
+    Raises:
+        BotError: OWN_BROADCAST or NOT_APPROVER.
+    """
+    admin = workspace_admin or await session.get(TeamAdmin, (team.id, by)) is not None
+    if not needed:
+        if team.senders and by not in team.senders and not admin:
+            raise BotError(BroadcastCode.NOT_APPROVER, "In this channel only named people may send.")
+        return
+    if by in await authors(session, request):
+        raise BotError(BroadcastCode.OWN_BROADCAST)
+    if by not in team.approvers if team.approvers else not admin:
+        who = "the approvers that the settings name" if team.approvers else "team admins"
+        raise BotError(BroadcastCode.NOT_APPROVER, f"Only {who} can approve broadcasts of this channel.")
+
+
+def is_enough(team: Team, approved_by: Collection[str], *, needed: bool) -> bool:
+    """Tell whether these approvals send a request: one is enough where the rule no longer asks for any.
+
+    One of somebody who was an approver by name, and is not any more, does not count.
+    """
+    if not needed:
+        return bool(approved_by)
+    return len([who for who in approved_by if not team.approvers or who in team.approvers]) >= team.approvals
+
+
+async def check_not_needed(session: AsyncSession, team: Team, broadcast: Broadcast, now: datetime) -> None:
+    """Raise BotError APPROVAL_REQUIRED where nobody may send it without the yes of somebody else."""
+    if await is_needed(session, team, broadcast, now):
+        raise BotError(BroadcastCode.APPROVAL_REQUIRED)
+
+
+def ends_at(request: Broadcast) -> datetime:
+    """Return when a request is over: at the time chosen, and after seven days."""
+    latest = _asked_at(request) + REQUEST_LIVES
+    return min(latest, request.start_at) if request.start_at else latest
+
+
+def remind_at(request: Broadcast) -> datetime:
+    """Return when to remind: after four hours, or halfway to the time chosen, where that is sooner."""
+    asked_at = _asked_at(request)
+    halfway = asked_at + (request.start_at - asked_at) / 2 if request.start_at else asked_at + REMINDER_AFTER
+    return min(asked_at + REMINDER_AFTER, halfway)
+
+
+def _asked_at(request: Broadcast) -> datetime:
+    if request.asked_at is None:
+        raise ValueError("nobody has asked for approval of this broadcast")
+    return request.asked_at

@@ -1,0 +1,80 @@
+"""The rules of approval among a team's settings, and what the channel hears when they change."""
+
+from collections.abc import Mapping
+
+from slack_sdk.models.blocks import Block, NumberInputElement, Option, PlainTextObject, RadioButtonsElement
+
+from bot.teams.settings import APPROVAL_FROM_LIMIT, APPROVALS_LIMIT, TeamSettings
+from bot.wording import count
+from handlers.slack import ids
+from handlers.slack.text import actor, mention
+from handlers.slack.views.blocks import Message, labelled, people, text_message
+from storage.models import Audit, Team
+from storage.states import ApprovalRule
+
+_RULES = {
+    ApprovalRule.NEVER: "Never",
+    ApprovalRule.FROM: "From … recipients",
+    ApprovalRule.ALWAYS: "Always",
+}
+
+
+def approval_blocks(settings: TeamSettings) -> list[Block]:
+    return [
+        _radio(
+            ids.Input.APPROVAL,
+            "Approval",
+            _RULES,
+            settings.approval,
+            hint="Which broadcasts somebody else must approve; those of programs are refused then.",
+        ),
+        labelled(
+            ids.Input.APPROVAL_FROM,
+            "At least this many recipients",
+            NumberInputElement(
+                action_id=ids.Input.APPROVAL_FROM,
+                is_decimal_allowed=False,
+                initial_value=str(settings.approval_from),
+                min_value="1",
+                max_value=str(APPROVAL_FROM_LIMIT),
+            ),
+            hint="For “From … recipients”: a broadcast to this many or more needs approval.",
+        ),
+        people(
+            ids.Input.APPROVERS,
+            "Approvers",
+            settings.approvers,
+            hint="Empty: team admins. Nobody approves what they wrote, changed last or asked for.",
+        ),
+        _radio(
+            ids.Input.APPROVALS,
+            "How many",
+            {str(number): str(number) for number in range(1, APPROVALS_LIMIT + 1)},
+            str(settings.approvals),
+            hint="How many of them must approve.",
+        ),
+    ]
+
+
+def approval_changed_message(entry: Audit, team: Team) -> Message:
+    """Tell the channel who changed the rules of approval, and how they are now."""
+    return text_message(
+        f":ballot_box_with_check: {actor(entry.actor)} changed the approval of broadcasts. {rule_in_words(team)}"
+    )
+
+
+def rule_in_words(team: Team) -> str:
+    if team.approval is ApprovalRule.NEVER:
+        return "No broadcast needs approval now."
+    people = ", ".join(map(mention, sorted(team.approvers))) or "team admins"
+    which = f"to {count(team.approval_from, 'recipient')} or more" if team.approval is ApprovalRule.FROM else ""
+    needed = "one of them" if team.approvals == 1 else f"{team.approvals} of them"
+    return f"{' '.join(filter(None, ('Each broadcast', which)))} needs the approval of {needed} now: {people}."
+
+
+def _radio(
+    name: ids.Input, label: str, choices: Mapping[ApprovalRule, str] | Mapping[str, str], chosen: str, *, hint: str
+) -> Block:
+    options = {value: Option(value=value, text=PlainTextObject(text=text)) for value, text in choices.items()}
+    element = RadioButtonsElement(action_id=name, options=list(options.values()), initial_option=options[chosen])
+    return labelled(name, label, element, hint=hint)
