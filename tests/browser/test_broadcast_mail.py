@@ -1,7 +1,9 @@
 """How a mail looks on a phone, in a real browser: nothing sticks out, and each paragraph has its own direction."""
 
+import base64
+
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from bot.broadcast.content.compiler import Footer, compile_template, render
 
@@ -16,6 +18,22 @@ WIDE = (
 
 def text(value: str) -> dict[str, str]:
     return {"type": "text", "text": value}
+
+
+async def top_left(page: Page) -> tuple[int, ...]:
+    """The colour of a corner, where nothing stands."""
+    encoded = base64.b64encode(await page.screenshot(clip={"x": 1, "y": 1, "width": 1, "height": 1})).decode()
+    return tuple(
+        await page.evaluate(
+            """async (encoded) => {
+                const drawn = new OffscreenCanvas(1, 1).getContext('2d')
+                const bytes = Uint8Array.from(atob(encoded), (char) => char.charCodeAt(0))
+                drawn.drawImage(await createImageBitmap(new Blob([bytes])), 0, 0)
+                return [...drawn.getImageData(0, 0, 1, 1).data].slice(0, 3)
+            }""",
+            encoded,
+        )
+    )
 
 
 async def test_nothing_sticks_out_at_375_pixels_and_hebrew_begins_at_the_right(browser: Browser) -> None:
@@ -38,4 +56,24 @@ async def test_nothing_sticks_out_at_375_pixels_and_hebrew_begins_at_the_right(b
     )
     assert directions == ["ltr", "ltr", "rtl", "ltr"]
     assert await page.locator("p").last.inner_text() == "Hello \u00a0there!"
+    await page.close()
+
+
+async def test_in_the_dark_a_mail_is_light_on_dark_in_each_of_its_parts(browser: Browser) -> None:
+    elements = [
+        {"type": "rich_text_section", "elements": [text("Hello"), {"type": "link", "url": "https://acme.test"}]},
+        {"type": "rich_text_preformatted", "elements": [text("code")]},
+        {"type": "rich_text_quote", "elements": [text("said")]},
+    ]
+    letter = compile_template("s", "", {"type": "rich_text", "elements": elements}, [], Footer(postal_address="Graz"))
+    page = await browser.new_page(color_scheme="dark")
+
+    await page.set_content(render(letter, letter.data({}, "https://acme.test/u/1")).html)
+
+    darkest = await page.evaluate(
+        "() => Math.min(...[...document.body.querySelectorAll('*')]"
+        ".map(each => Math.max(...getComputedStyle(each).color.match(/\\d+/g).map(Number))))"
+    )
+    assert darkest > 200
+    assert max(await top_left(page)) < 50
     await page.close()

@@ -27,13 +27,20 @@ SUBJECT_LIMIT = PREHEADER_LIMIT = 200  # characters; mail programs show about 70
 TEMPLATE_LIMIT = 500_000
 ROOM_FOR_DATA = 100_000  # of one recipient, beside images
 
-_FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;color:#222"
+_FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _BODY = f"margin:0;padding:24px 16px;{_FONT}"
 _COLUMN = f"max-width:{COLUMN}px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word"  # the second for Outlook
+# Outlook's engine is Word's, which knows a width of tables alone.
+_OUTLOOK = f'<!--[if mso]><table role="presentation" width="{COLUMN}" align="center"><tr><td><![endif]-->\n'
+_OUTLOOK_END = "<!--[if mso]></td></tr></table><![endif]-->\n"
+# The reader's program chooses the colours: no text has one of its own, so that it is read in the dark too.
+_ANY_LIGHT = (
+    '<meta name="color-scheme" content="light dark">\n<meta name="supported-color-schemes" content="light dark">\n'
+)
 _PLAIN = "margin:0;padding:0"  # a document brings its own
-_BELOW = f"padding:0 16px 24px;{_FONT}"
+_BELOW = f"padding:0 16px 24px;{_FONT};color:#222"
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
-_FOOTER = "margin-top:32px;padding-top:16px;border-top:1px solid #ddd;font-size:13px;color:#666"
+_FOOTER = "margin-top:32px;padding-top:16px;border-top:1px solid #ccc;font-size:13px"
 
 
 class Unsubscribe(StrEnum):
@@ -189,9 +196,10 @@ def _of_rich_text(
         raise BotError(ContentCode.BODY_EMPTY, "The message is empty: type what it should say.", field="message")
     for inline in inlines(blocks):
         _check_whole(inline)
-    html = f'<div style="{_COLUMN}">\n{render_html(blocks, source)}\n{_footer_html(footer, source)}</div>\n'
+    column = f'<div style="{_COLUMN}">\n{render_html(blocks, source)}\n{_footer_html(footer, source)}</div>\n'
+    html = f"{_OUTLOOK}{column}{_OUTLOOK_END}"
     text = f"{render_text(blocks, source)}\n\n{_footer_text(footer, source)}"
-    return _page(subject, preheader, html, _BODY, source), text
+    return _page(subject, preheader, html, _BODY, source, _ANY_LIGHT), text
 
 
 def _of_html(
@@ -208,18 +216,18 @@ def _of_html(
     return _page(subject, preheader, html, _PLAIN, source), text
 
 
-def _page(subject: str, preheader: str, content: str, style: str, source: TemplateWriter) -> str:
+def _page(subject: str, preheader: str, content: str, style: str, source: TemplateWriter, head: str = "") -> str:
     hidden = f'<div style="{_HIDDEN}">{source.write(preheader, EscapeContext.HTML_FLAT)}</div>\n' if preheader else ""
     return (
         '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{source.write(subject, EscapeContext.HTML_FLAT)}</title>\n</head>\n"
+        f"<title>{source.write(subject, EscapeContext.HTML_FLAT)}</title>\n{head}</head>\n"
         f'<body style="{style}">\n{hidden}{content}</body>\n</html>\n'
     )
 
 
 def _footer_html(footer: Footer, source: TemplateWriter) -> str:
-    link = f'<a href="{_unsubscribe_target(footer, source)}" style="color:#666">Unsubscribe</a>'
+    link = f'<a href="{_unsubscribe_target(footer, source)}" style="color:inherit">Unsubscribe</a>'
     lines = [link, source.literal(footer.postal_address, EscapeContext.HTML)]
     below = "\n".join(f'<div dir="auto">{line}</div>' for line in lines if line)
     return f'<div style="{_FOOTER}">{below}</div>\n'

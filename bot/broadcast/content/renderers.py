@@ -14,7 +14,7 @@ from bot.errors import BotError
 
 _TAGS = {"bold": "strong", "italic": "em", "strike": "s", "underline": "u", "code": "code"}
 _QUOTE = "margin:0 0 16px;padding-left:12px;border-left:3px solid #ccc"
-_CODE = "margin:0 0 16px;padding:12px;background:#f6f6f6;white-space:pre-wrap"
+_CODE = "margin:0 0 16px;padding:12px;background:rgba(128,128,128,.12);white-space:pre-wrap"
 _TARGET = re.compile(r"https?://[^\s/?#{}\\@]+(?:[/?#]\S*)?|(?:mailto|tel):\S+", re.IGNORECASE)
 _SCHEME = re.compile(r"https?://|mailto:|tel:", re.IGNORECASE)
 _FIELD_MAY_FOLLOW = re.compile(r"https?://[^/?#]+[/?#]|mailto:", re.IGNORECASE)

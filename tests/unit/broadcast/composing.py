@@ -15,6 +15,7 @@ from tests.playground.aws.template import render as ses_renders
 COLUMNS = ["email", "first_name", "city"]
 BY_MAIL = Footer(Unsubscribe.MAIL, "us@example.com")
 URL = "https://mail.example/u/token"
+OUTLOOK_END = "<!--[if mso]></td></tr></table><![endif]-->\n"
 COLUMN = "max-width:600px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word"
 
 
@@ -67,7 +68,7 @@ def without_footer(rendered: Rendered) -> Rendered:
     said = "\n\n--\nUnsubscribe: send a mail to us@example.com that says so\n"
     assert found
     assert text.endswith(said)
-    return Rendered(subject, f"{above}</div>\n</body>\n</html>\n", f"{text.removesuffix(said)}\n")
+    return Rendered(subject, f"{above}</div>\n{OUTLOOK_END}</body>\n</html>\n", f"{text.removesuffix(said)}\n")
 
 
 def refusal(message: dict[str, Any], **options: Any) -> BotError:
@@ -109,7 +110,7 @@ class Seen(HTMLParser):
 
 def inside(html: str) -> str:
     """Return what stands in the column of the message."""
-    return html.partition(f'<div style="{COLUMN}">\n')[2].rpartition("\n</div>\n</body>")[0]
+    return html.partition(f'<div style="{COLUMN}">\n')[2].rpartition(f"\n</div>\n{OUTLOOK_END}</body>")[0]
 
 
 def plain(html: str) -> str:

@@ -136,7 +136,7 @@ def test_braces_of_another_kind_go_out_as_they_stand() -> None:
 def test_without_a_place_to_unsubscribe_the_footer_is_added() -> None:
     made = mail("<p>Hello</p>", Footer(postal_address="Acme\n1 Road"))
 
-    assert f'<a href="{LINK}" style="color:#666">Unsubscribe</a>' in made.html
+    assert f'<a href="{LINK}" style="color:inherit">Unsubscribe</a>' in made.html
     assert made.text == f"Hello\n\n--\nUnsubscribe: {LINK}\nAcme\n1 Road\n"
 
 

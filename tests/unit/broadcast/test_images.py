@@ -165,7 +165,7 @@ def test_images_that_do_not_fit_a_call_are_refused_with_how_much_to_take_out() -
         template(typed("Hello"), images=[stored("kite.png", weight=900_000)])
 
     assert (caught.value.code, caught.value.field) == ("IMAGES_TOO_HEAVY", "images")
-    assert caught.value.next_step == "Take out 101 KB or more."
+    assert caught.value.next_step == "Take out 102 KB or more."
     template(typed("Hello"), images=[stored("kite.png", weight=790_000)])
 
 
