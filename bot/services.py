@@ -11,6 +11,7 @@ from bot.api.tokens import ApiTokens
 from bot.broadcast.approval_requests import ApprovalRequests
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts
+from bot.broadcast.canvases import Canvases
 from bot.broadcast.content.message import PersonalizerCache
 from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.drafts import Drafts
@@ -157,6 +158,7 @@ class Services:
         )
         self.mail_me_one = MailMeOne(db, now, self.broadcasts)
         self.missing_values = MissingValues(db, self.broadcasts)
+        self.canvases = Canvases(db, now)
         self.previews = Previews(db, now, self.link_keys, self.public_url)
         self.audiences = Audiences(db, now)
         self.drafts = Drafts(db, now)

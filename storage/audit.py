@@ -42,6 +42,7 @@ Action = Literal[
     "broadcast.test",
     "broadcast.undo",
     "broadcast.withdraw",
+    "canvas.create",
     "events.check",
     "identity.add",
     "identity.forwarding_consent",

@@ -2,6 +2,7 @@
 
 from bot.services import Services
 from handlers.slack.approvers import Approvers
+from handlers.slack.canvases import SlackCanvases
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Subcommand
 from handlers.slack.dispatch.user_directory import UserDirectory
@@ -53,6 +54,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         monitor=services.monitor,
         audiences=services.audiences,
         broadcasts=services.broadcasts,
+        canvases=SlackCanvases(services.canvases),
     )
     broadcasts = BroadcastFlow(
         composer=composer,

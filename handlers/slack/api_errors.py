@@ -28,8 +28,19 @@ _PEOPLE: Final = frozenset({"user_not_found", "user_disabled", "messages_tab_dis
 _ACCESS: Final = frozenset(
     {"missing_scope", "not_authed", "not_allowed_token_type", "method_not_supported_for_channel_type"}
 )
+_CANVASES: Final = frozenset(
+    {
+        "canvas_not_found",
+        "channel_canvas_already_exists",
+        "free_team_canvas_tab_already_exists",
+        "free_teams_cannot_create_non_tabbed_canvases",
+        "free_teams_cannot_create_standalone_canvases",
+        "team_tier_cannot_create_channel_canvases",
+    }
+)
 _KNOWN: Final = (
     _PASSING
+    | _CANVASES
     | _CONTENT
     | _GONE
     | _VIEWS

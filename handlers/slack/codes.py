@@ -37,6 +37,17 @@ class SlackCode(Code):
         "NOT_TICKED",
         "Tick this if it is to go out all the same.",
     )
+    CANVAS_NOT_SHARED = "CANVAS_NOT_SHARED"
+    CANVAS_EMPTY = (
+        "CANVAS_EMPTY",
+        "There is nothing in this canvas that a mail can have: write in it, then press Next again.",
+    )
+    CANVAS_PLAN = (
+        "CANVAS_PLAN",
+        "This workspace's plan has one canvas for each channel, and this channel has its one.",
+        "Write in that one, and paste its link.",
+    )
+    SLACK_SCOPE_MISSING = "SLACK_SCOPE_MISSING"
     CHANNEL_NAME = "CHANNEL_NAME"
     TOO_MANY_MENTIONS = "TOO_MANY_MENTIONS"
     MENTION_UNNAMED = "MENTION_UNNAMED"

@@ -125,7 +125,7 @@ class Files:
             BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
         """
         file = await _look_up(client, file_id)
-        if file is None or channel_id not in _channels_of(file):
+        if file is None or channel_id not in channels_of(file):
             raise _not_here()
         return await self._fetch(file, AUDIENCE)
 
@@ -136,7 +136,7 @@ class Files:
             BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
         """
         file = await _look_up(client, file_id)
-        if file is None or (file.get("user") != by and channel_id not in _channels_of(file)):
+        if file is None or (file.get("user") != by and channel_id not in channels_of(file)):
             raise _not_here()
         return await self._fetch(file, AUDIENCE)
 
@@ -211,7 +211,7 @@ async def _look_up(client: AsyncWebClient, file_id: str) -> Mapping[str, Any] | 
     return file
 
 
-def _channels_of(file: Mapping[str, Any]) -> set[str]:
+def channels_of(file: Mapping[str, Any]) -> set[str]:
     """Return where a file is shared (https://docs.slack.dev/reference/objects/file-object)."""
     shared = chain.from_iterable((file.get("shares") or {}).values())
     return {*(file.get("channels") or ()), *(file.get("groups") or ()), *shared}

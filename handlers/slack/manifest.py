@@ -5,7 +5,11 @@ from typing import Any, Final
 
 import yaml
 
-OPTIONAL_SCOPES: Final = {"users:read.email": "the person's own address in Mail me one"}
+OPTIONAL_SCOPES: Final = {
+    "canvases:read": "a Slack canvas as the message",
+    "canvases:write": "New canvas",
+    "users:read.email": "the person's own address in Mail me one",
+}
 """Without one of them the app works, but for this."""
 
 _FILE = Path(__file__).parents[2] / "manifest.yml"

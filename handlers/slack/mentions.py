@@ -81,6 +81,16 @@ async def _name(client: AsyncWebClient, kind: str, key: str, own_channel: str) -
     return ""
 
 
+async def names_of(client: AsyncWebClient, keys: Iterable[str], own_channel: str) -> dict[str, str]:
+    """Return the names that there are of people and channels, by their ids."""
+    found = await _names(client, ((_kind_of(key), key) for key in keys), own_channel)
+    return {key: name for (_, key), name in found.items()}
+
+
+def _kind_of(key: str) -> str:
+    return "channel" if key.startswith("C") else "user"
+
+
 def _mentioned(element: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if (kind := str(element.get("type"))) in _KINDS:
         yield kind, str(element[f"{kind}_id"])

@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[2]
 SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be public or private
     "apps_connections_open": set(),  # of the bot token: it needs an app token with a scope of its own
     "auth_test": set(),
+    "canvases_access_set": {"canvases:write"},
+    "canvases_create": {"canvases:write"},
+    "canvases_getContent": {"canvases:read"},
     "chat_getPermalink": set(),
     "chat_delete": {"chat:write"},
     "chat_postEphemeral": {"chat:write"},

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.broadcast.content.canvas import changes_in_words
 from bot.broadcast.content.html_body import HtmlBody, file_name, is_html, texts_of
 from bot.broadcast.content.images import Image, placed
 from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
@@ -189,10 +190,13 @@ def _no_column(template: Template, columns: Sequence[str]) -> Iterator[Remark]:
 
 
 def _left_out(body: Mapping[str, Any]) -> Iterator[Remark]:
-    """Say what of an HTML file no mail has."""
+    """Say what of an HTML file or a canvas no mail has, and what became of the rest."""
+    if changed := ", ".join(changes_in_words(body)):
+        yield Remark(RemarkCode.CONTENT_CHANGED, f"In the canvas {changed}.")
     if removed := body.get("removed"):
         kinds = ", ".join(f"{count:,} {what}{'s' * (count > 1)}" for what, count in removed.items())
-        yield Remark(RemarkCode.CONTENT_CHANGED, f"Left out of the HTML file, since mail programs refuse it: {kinds}.")
+        of = "canvas, since it is not taken over" if "canvas" in body else "HTML file, since mail programs refuse it"
+        yield Remark(RemarkCode.CONTENT_CHANGED, f"Left out of the {of}: {kinds}.")
 
 
 def _emoji(body: Mapping[str, Any]) -> Iterator[Remark]:

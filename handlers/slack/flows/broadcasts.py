@@ -27,7 +27,6 @@ from handlers.slack.flows.compose import (
     check_editor,
     chosen_in,
     lost_files,
-    to_send,
     typed,
     upload_of,
 )
@@ -121,10 +120,10 @@ class BroadcastFlow:
     async def redraw(self, call: Call, notice: str) -> View:
         return await self.form(call, f"{notice}{lost_files(call.at.values)}")
 
-    async def form(self, call: Call, notice: str = "") -> View:
-        """Draw the form again, with what is typed."""
+    async def form(self, call: Call, notice: str = "", content: Draft | None = None) -> View:
+        """Draw the form again, with what is typed, or another content."""
         chosen = replace(chosen_in(call), held=await self._held(call))
-        return await self._composer.form(call, typed(call.at.values), chosen, notice=notice)
+        return await self._composer.form(call, content or typed(call.at.values), chosen, notice=notice)
 
     async def _held(self, call: Call) -> Audience | None:
         return await self._audiences.held(call.team, call.at.ref.record_id, call.at.user_id)
@@ -159,7 +158,7 @@ class BroadcastFlow:
 
     async def _typed(self, call: Call, edited: Edited | None) -> Draft:
         has = (await self._broadcasts.get(call.team, edited.id)).images if edited else ()
-        return await to_send(call, self._files, has)
+        return await self._composer.to_send(call, self._files, has)
 
     async def _ask(self, call: Call, source: Upload | Audience, edited: Edited | None = None) -> Reply:
         """Have it prepared, and show it to be confirmed."""

@@ -1,8 +1,9 @@
 """What writing a test and writing a broadcast share: whether one may, what was typed, the form, the file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 from slack_sdk.models.views import View
 
@@ -20,12 +21,14 @@ from bot.mailer.readiness.overview import Overview, Overviews
 from bot.mailer.readiness.rules import Blocker
 from bot.wording import count
 from handlers.slack import ids
+from handlers.slack.canvases import SlackCanvases
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import HTML, IMAGES, Download, Files
 from handlers.slack.mentions import with_known_names, with_names
 from handlers.slack.views import compose as views
+from handlers.slack.views.content import ContentChoice
 from storage.models import Broadcast
 from storage.states import BroadcastState
 
@@ -38,11 +41,20 @@ NOTHING_CHOSEN = views.Recipients()
 class Composer:
     """Whether the team may write, and the form in which it does; `monitor` reads facts again that are too old."""
 
-    def __init__(self, *, overviews: Overviews, monitor: Monitor, audiences: Audiences, broadcasts: Broadcasts) -> None:
+    def __init__(
+        self,
+        *,
+        overviews: Overviews,
+        monitor: Monitor,
+        audiences: Audiences,
+        broadcasts: Broadcasts,
+        canvases: SlackCanvases,
+    ) -> None:
         self._overviews = overviews
         self._monitor = monitor
         self._audiences = audiences
         self._broadcasts = broadcasts
+        self._canvases = canvases
 
     async def fresh_overview(self, call: Call) -> Overview:
         """Return how the team stands, read again from AWS where the facts are too old to send on."""
@@ -77,6 +89,36 @@ class Composer:
             edits=edits is not None,
         )
 
+    async def new_canvas(self, call: Call) -> str:
+        """Make a canvas for the channel, and return the link to it.
+
+        Raises:
+            BotError: as `SlackCanvases.create`.
+        """
+        return await self._canvases.create(call)
+
+    async def to_send(self, call: Call, files: Files, has: Sequence[Image] = ()) -> Draft:
+        """Return what was typed, what the canvas says now, or the HTML file that was chosen.
+
+        With its images: new ones, and those kept that it `has`.
+
+        Raises:
+            BotError: about the canvas, a file, or a mention.
+        """
+        draft = await named(call)
+        if "canvas" in draft.body:
+            draft = replace(draft, body=await self._canvases.body(call, draft.body["canvas"]))
+        elif chosen := call.at.values.files(ids.Input.HTML):
+            file = await files.uploaded(call.client, str(chosen[0]["id"]), call.at.user_id, HTML)
+            with closing(file.content):
+                draft = replace(draft, body=await import_html(file.content.read(), file.name))
+        added = []
+        for given in call.at.values.files(ids.Input.IMAGES):
+            file = await files.uploaded(call.client, str(given["id"]), call.at.user_id, IMAGES)
+            with closing(file.content):
+                added.append(await import_image(file.content.read(), file.name, file.alt_text))
+        return replace(draft, images=joined(kept_images(call, has), added))
+
 
 def hint(overview: Overview) -> str:
     """Name what one may send from."""
@@ -107,13 +149,19 @@ def upload_of(call: Call, file: Download, choice: Choice = FIRST) -> Upload:
 
 
 def typed(values: Values) -> Draft:
-    in_file = values.choice(ids.Input.CONTENT) == views.ContentChoice.HTML
+    match values.choice(ids.Input.CONTENT):
+        case ContentChoice.HTML:
+            body: Mapping[str, Any] = SAME_PAGE
+        case ContentChoice.CANVAS:
+            body = {**SAME_PAGE, "canvas": values.text(ids.Input.CANVAS)}
+        case _:
+            body = values.rich_text(ids.Input.MESSAGE)
     return Draft(
         from_address=values.text(ids.Input.FROM),
         reply_to=values.text(ids.Input.REPLY_TO),
         subject=values.text(ids.Input.SUBJECT),
         preheader=values.text(ids.Input.PREHEADER),
-        body=SAME_PAGE if in_file else values.rich_text(ids.Input.MESSAGE),
+        body=body,
     )
 
 
@@ -121,25 +169,6 @@ def lost_files(values: Values) -> str:
     """Say what has to be chosen again in a form that is drawn a second time."""
     lost = any(values.files(name) for name in (ids.Input.HTML, ids.Input.IMAGES, ids.Input.AUDIENCE))
     return " Choose your files again: Slack does not keep them." if lost else ""
-
-
-async def to_send(call: Call, files: Files, has: Sequence[Image] = ()) -> Draft:
-    """Return what was typed, or the HTML file that was chosen, with its images: new ones, and those kept that it `has`.
-
-    Raises:
-        BotError: about a file, or a mention.
-    """
-    draft = await named(call)
-    if chosen := call.at.values.files(ids.Input.HTML):
-        file = await files.uploaded(call.client, str(chosen[0]["id"]), call.at.user_id, HTML)
-        with closing(file.content):
-            draft = replace(draft, body=await import_html(file.content.read(), file.name))
-    added = []
-    for given in call.at.values.files(ids.Input.IMAGES):
-        file = await files.uploaded(call.client, str(given["id"]), call.at.user_id, IMAGES)
-        with closing(file.content):
-            added.append(await import_image(file.content.read(), file.name, file.alt_text))
-    return replace(draft, images=joined(kept_images(call, has), added))
 
 
 def kept_images(call: Call, has: Sequence[Image]) -> list[Image]:

@@ -63,6 +63,7 @@ class DraftFlow:
         listeners.button(ids.Button.TAKE_THEIRS, send, self.check)
         listeners.button(ids.Button.USE_AGAIN, send, self.use_again, opens=BROADCAST_TITLE)
         listeners.choice(ids.Input.CONTENT, send, self.choose_content)
+        listeners.button(ids.Button.NEW_CANVAS, send, self.new_canvas)
         listeners.form(Form(ids.Form.EDIT_BROADCAST, send, self.save, READING, self.redraw))
 
     async def page(self, call: Call) -> Reply:
@@ -88,9 +89,18 @@ class DraftFlow:
 
     async def choose_content(self, call: Call) -> Reply:
         """Draw the form, of a new broadcast or of a draft, with the field of another content; what is typed stays."""
+        return Modal(await self._with_content(call, typed(call.at.values)))
+
+    async def new_canvas(self, call: Call) -> Reply:
+        """Make a canvas, and draw the form with the link to it."""
+        content = typed(call.at.values)
+        body = {**content.body, "canvas": await self._composer.new_canvas(call)}
+        return Modal(await self._with_content(call, replace(content, body=body)))
+
+    async def _with_content(self, call: Call, content: Draft) -> View:
         if not call.at.ref.version:
-            return Modal(await self._composing.form(call))
-        return Modal(await self._again(call, await self._draft(call)))
+            return await self._composing.form(call, content=content)
+        return await self._again(call, await self._draft(call), content=content)
 
     async def save(self, call: Call) -> Reply:
         """Save over the draft, unless somebody has changed it since the form was opened."""
@@ -105,10 +115,10 @@ class DraftFlow:
         draft = await self._draft(call)
         return await self._again(call, draft, f"{notice}{lost_files(call.at.values)}")
 
-    async def _again(self, call: Call, draft: Broadcast, notice: str = "") -> View:
+    async def _again(self, call: Call, draft: Broadcast, notice: str = "", content: Draft | None = None) -> View:
         """Draw the form of a draft again, with what is typed."""
         chosen = await self._chosen(call, draft)
-        return await self._form(call, draft, typed(call.at.values), chosen, notice=notice, ref=call.at.ref)
+        return await self._form(call, draft, content or typed(call.at.values), chosen, notice=notice, ref=call.at.ref)
 
     async def check(self, call: Call) -> Reply:
         """Show a draft to be confirmed."""

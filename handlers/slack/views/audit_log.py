@@ -125,6 +125,7 @@ _OF_BROADCAST: dict[Action, str] = {
     "broadcast.withdraw": "withdrew the request for approval of the broadcast",
 }
 _SENTENCES: dict[Action, str] = {
+    "canvas.create": "made the canvas {subject}",
     "api_token.create": "made the API token {subject}",
     "api_token.revoke": "revoked the API token {subject}",
     "audience.remove": "removed the saved audience {subject}",

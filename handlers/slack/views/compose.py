@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -36,22 +35,13 @@ from handlers.slack.views.blocks import (
     section,
     verbatim,
 )
+from handlers.slack.views.content import CONTENTS, ContentChoice, content_of
 from handlers.slack.views.rich_text import accepted
 from storage.models import Audience
 
 TEST_TITLE = "Send a test"
 BROADCAST_TITLE = "New broadcast"
 SUBJECT_LIMIT = 300
-
-
-class ContentChoice(StrEnum):
-    """Where a message comes from."""
-
-    WRITE = "write"
-    HTML = "html"
-
-
-CONTENTS = {ContentChoice.WRITE: "Write here", ContentChoice.HTML: "HTML file"}
 
 
 def write_test_form(ref: ids.Ref, draft: Draft, *, to: str, hint: str, notice: str = "") -> View:
@@ -109,7 +99,7 @@ def write_broadcast_form(
             _content(draft),
             field(ids.Input.FROM, "From", initial=draft.from_address, hint=hint, max_length=320),
             *_letter(draft),
-            *(_page(draft, chosen.written) if is_html(draft.body) else _written(draft, ref)),
+            *_message_of(draft, chosen.written, ref),
             *_images(draft),
             _held(ref, chosen.held, edits=edits) if chosen.held else _upload(),
             field(
@@ -184,11 +174,37 @@ def _letter(draft: Draft) -> list[Block]:
 def _content(draft: Draft) -> Block:
     """Ask where the message comes from; the form is drawn again for each choice."""
     options = {choice: Option(value=choice, text=PlainTextObject(text=label)) for choice, label in CONTENTS.items()}
-    chosen = ContentChoice.HTML if is_html(draft.body) else ContentChoice.WRITE
+    chosen = content_of(draft.body)
     element = RadioButtonsElement(
         action_id=ids.Input.CONTENT, options=list(options.values()), initial_option=options[chosen]
     )
     return labelled(ids.Input.CONTENT, "Content", element, at_once=True)
+
+
+def _message_of(draft: Draft, written: Mapping[str, Any] | None, ref: ids.Ref) -> list[Block]:
+    match content_of(draft.body):
+        case ContentChoice.WRITE:
+            return _written(draft, ref)
+        case ContentChoice.CANVAS:
+            return [*_canvas(draft, ref), *_not_sent(written, "the canvas")]
+        case ContentChoice.HTML:
+            return [*_page(draft), *_not_sent(written, "the HTML file")]
+
+
+def _canvas(draft: Draft, ref: ids.Ref) -> list[Block]:
+    hint = "What the canvas says when you press Next is what is sent. It has to be shared in this channel."
+    return [
+        field(ids.Input.CANVAS, "Canvas link", initial=draft.body["canvas"], hint=hint, max_length=500),
+        buttons(button(ids.Button.NEW_CANVAS, "New canvas", ref)),
+    ]
+
+
+def _not_sent(written: Mapping[str, Any] | None, what: str) -> list[Block]:
+    """Keep what was written before another content was chosen."""
+    if not written:
+        return []
+    element = RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=accepted(written) or None)
+    return [labelled(ids.Input.MESSAGE, "Message", element, hint=f"Not sent: {what} is.", optional=True)]
 
 
 def _written(draft: Draft, ref: ids.Ref) -> list[Block]:
@@ -204,8 +220,8 @@ def _message(body: Mapping[str, Any]) -> Block:
     )
 
 
-def _page(draft: Draft, written: Mapping[str, Any] | None) -> list[Block]:
-    """Ask for an HTML file, unless the draft has one; what was written before stays, and is not sent."""
+def _page(draft: Draft) -> list[Block]:
+    """Ask for an HTML file, unless the draft has one."""
     kept = draft.body.get("html")
     blocks: list[Block] = []
     if kept:
@@ -221,10 +237,6 @@ def _page(draft: Draft, written: Mapping[str, Any] | None) -> list[Block]:
             optional=bool(kept),
         )
     )
-    if written:
-        element = RichTextInputElement(action_id=ids.Input.MESSAGE, initial_value=accepted(written) or None)
-        hint = "Not sent: the HTML file is."
-        blocks.append(labelled(ids.Input.MESSAGE, "Message", element, hint=hint, optional=True))
     return blocks
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import methods_chat, methods_files, methods_views, methods_workspace
+from . import methods_canvases, methods_chat, methods_files, methods_views, methods_workspace
 from .call import ApiError, Call, Method, Request
 from .faults import Fault, Faults, Kind
 from .oauth import OAuth
@@ -18,6 +18,7 @@ from .tickets import Tickets
 from .world import Json, Workspace, World
 
 METHODS: dict[str, Method] = {
+    **methods_canvases.METHODS,
     **methods_chat.METHODS,
     **methods_files.METHODS,
     **methods_views.METHODS,

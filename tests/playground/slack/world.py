@@ -43,6 +43,7 @@ class Workspace:
     scopes: set[str]
     enterprise_id: str | None = None
     revoked: str | None = None
+    free_plan: bool = False
 
 
 @dataclass(eq=False)
@@ -90,6 +91,7 @@ class File:
     created: int
     posted: bool = False
     alt_text: str = ""
+    is_canvas: bool = False  # its content is Markdown
     shares: dict[Channel, list[str]] = field(default_factory=dict)  # by channel, the messages it stands in
 
 

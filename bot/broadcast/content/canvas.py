@@ -1,0 +1,129 @@
+"""What a Slack canvas holds, as an HTML page for a mail.
+
+Slack gives it as Markdown (https://docs.slack.dev/reference/methods/canvases.getContent), in which a mention is an
+image whose address is an id, and a card one whose address is a page (https://docs.slack.dev/surfaces/canvases). HTML in
+it is text, as is whatever else we do not know.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from bot.wording import count
+
+_MENTION: Final = re.compile(r"!\[[^\]\n]*\]\([@#]([UWC][A-Z0-9]{2,20})\)")
+_FIELD: Final = re.compile(r"\{\{[^{}\n]*\}\}")
+_PIPE: Final = "\ue000"  # in the place of a fallback's, which would end the cell of a table
+_TICKS: Final = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
+_BECAME: Final = {"mention": "name", "card": "link"}
+_STYLE: Final = """
+.mail { max-width: 600px; margin: 0 auto; padding: 24px 16px 0; color: #222; overflow-wrap: break-word;
+        font: 16px/1.5 -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif }
+h1 { font-size: 28px; line-height: 1.25; margin: 24px 0 8px }
+h2 { font-size: 22px; line-height: 1.3; margin: 24px 0 8px }
+h3 { font-size: 18px; line-height: 1.35; margin: 16px 0 8px }
+blockquote { margin: 0 0 16px; padding-left: 12px; border-left: 3px solid #ddd; color: #555 }
+pre { padding: 12px; background-color: #f5f5f5; white-space: pre-wrap; font-size: 14px }
+table { border-collapse: collapse; width: 100%; margin: 0 0 16px }
+th, td { border: 1px solid #ddd; padding: 6px 10px; text-align: left; vertical-align: top }
+hr { border: 0; border-top: 1px solid #ddd; margin: 24px 0 }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasPage:
+    """`changed` is how many of a kind became another, `removed` how many of a kind a mail has not."""
+
+    html: str
+    changed: Mapping[str, int]
+    removed: Mapping[str, int]
+
+
+def mentioned(markdown: str) -> list[str]:
+    """Return the ids of the people and channels that it mentions, each once."""
+    return [*dict.fromkeys(_MENTION.findall(markdown))]
+
+
+def canvas_page(markdown: str, names: Mapping[str, str]) -> CanvasPage:
+    """Return it as a page; empty where there is nothing to read. `names` are of those mentioned."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    for kind in ("fence", "code_block"):
+        parser.add_render_rule(kind, _code)
+    parser.normalizeLink = lambda url: url  # type: ignore[method-assign]  # a field in it stays one
+    tokens = parser.parse(_FIELD.sub(lambda field: field[0].replace("|", _PIPE), markdown))
+    changed, removed = Counter[str](), Counter[str]()
+    for token in tokens:
+        if token.type == "inline":
+            token.children = [*_inline(token.children or [], names, changed, removed)]
+    _check_lists(tokens)
+    html = parser.renderer.render(tokens, parser.options, {}).replace(_PIPE, "|")
+    if not re.sub(r"<[^>]*>", "", html).strip():
+        return CanvasPage("", changed, removed)
+    return CanvasPage(f'<style>{_STYLE}</style><div class="mail" dir="auto">\n{html}</div>', changed, removed)
+
+
+def changes_in_words(body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what of a stored canvas became what: 2 mentions became names."""
+    for what, number in (body.get("changed") or {}).items():
+        became = _BECAME[what]
+        yield f"{count(number, what)} became {f'{became}s' if number > 1 else f'a {became}'}"
+
+
+def _inline(
+    tokens: list[Token], names: Mapping[str, str], changed: Counter[str], removed: Counter[str]
+) -> Iterator[Token]:
+    for token in tokens:
+        if token.type != "image":
+            yield token
+            continue
+        target = str(token.attrs.get("src", ""))
+        if mention := _MENTION.fullmatch(f"![]({target})"):
+            changed["mention"] += 1
+            yield _text(names.get(mention[1], token.content or "somebody"))
+        elif _is_page(target):
+            changed["card"] += 1
+            yield Token("link_open", "a", 1, attrs={"href": target})
+            yield _text(token.content or target)
+            yield Token("link_close", "a", -1)
+        else:
+            removed["picture"] += 1
+
+
+def _text(content: str) -> Token:
+    return Token("text", "", 0, content=content)
+
+
+def _is_page(target: str) -> bool:
+    """Whether it leads to a page that a recipient may open, so not into Slack."""
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return parts.scheme == "https" and bool(host) and not f".{host}".endswith(".slack.com")
+
+
+def _code(_renderer: Any, tokens: Sequence[Token], at: int, *_options: Any) -> str:
+    """Write a block of code so that its lines and their indents stay in the plain text too."""
+    lines = escape(tokens[at].content.rstrip("\n"), quote=False).split("\n")
+    kept = "<br>".join(re.sub(r"^ +", lambda indent: "\u00a0" * len(indent[0]), line) for line in lines)
+    return f"<pre><code>{kept}</code></pre>\n"
+
+
+def _check_lists(tokens: list[Token]) -> None:
+    """Put a box in the place of what marks an item of a check list."""
+    for at, token in enumerate(tokens[2:], start=2):
+        first = token.children[0] if token.type == "inline" and token.children else None
+        if first is None or tokens[at - 2].type != "list_item_open":
+            continue
+        for mark, box in _TICKS.items():
+            if first.content.startswith(mark):
+                first.content = box + first.content[len(mark) :]
+                tokens[at - 2].attrSet("style", "list-style-type:none")
