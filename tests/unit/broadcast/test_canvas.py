@@ -25,7 +25,7 @@ GOLDEN = {  # Markdown: HTML without its styles, text
     ),
     "> said": ("<blockquote>\n<p>said</p>\n</blockquote>", "said"),
     "```\nif 1 < 2:\n    x()\n```": (
-        "<pre><code>if 1 &lt; 2:<br>\u00a0\u00a0\u00a0\u00a0x()</code></pre>",
+        "<pre><code>if 1 &lt; 2:<br>&nbsp;&nbsp;&nbsp;&nbsp;x()</code></pre>",
         "if 1 < 2:\n\u00a0\u00a0\u00a0\u00a0x()",
     ),
     "| A | B |\n|---|---|\n| {{x|y}} | 2 |": (
