@@ -83,6 +83,7 @@ class SlackLive:
         await self._show_modals(pressed["trigger_id"], user_id)
         if direct := await self._show_messages(user_id):
             await self._bring_file(direct)
+        await self._write_canvas(channel_id, user_id)
 
     async def _token(self) -> None:
         answer = await self._client.auth_test()
@@ -165,6 +166,26 @@ class SlackLive:
             self._say(has_members("files.info, members", info["file"], _FILE_MEMBERS))
         await self._try("files.delete", self._client.files_delete(file=file_id))
 
+    async def _write_canvas(self, channel_id: str, user_id: str) -> None:
+        """Make a canvas with each element that is taken over, read it back, delete it."""
+        markdown = f"{_CANVAS}\n\n![](@{user_id}) ![](#{channel_id})"
+        create = self._client.canvases_create(
+            title="Mailroom doctor",
+            document_content={"type": "markdown", "markdown": markdown},
+            channel_id=channel_id,
+        )
+        made = await self._try("canvases.create", create)
+        if made is None:
+            return
+        canvas_id = str(made["canvas_id"])
+        try:
+            read = await self._try("canvases.getContent", self._client.canvases_getContent(canvas_id=canvas_id))
+            if read is not None:
+                lines, written = str(read["content"]).splitlines(), filter(None, markdown.splitlines())
+                self._say(has_members("canvases.getContent, Markdown as it was written", lines, [*written]))
+        finally:
+            await self._try("canvases.delete", self._client.canvases_delete(canvas_id=canvas_id))
+
     async def _try(self, name: str, call: Awaitable[AsyncSlackResponse], *expected: str) -> AsyncSlackResponse | None:
         """Make a call and say how it went; its answer, or None where it was refused."""
         await self._sleep(PACE_SECONDS)
@@ -177,6 +198,25 @@ class SlackLive:
         return answer
 
 
+_CANVAS: Final = """# One
+
+## Two
+
+**bold** *italic* ~~gone~~ `code` [link](https://example.com/?id={{id}})
+
+- a
+
+- [ ] open
+
+1. first
+
+> quoted
+
+---
+
+| A | B |
+| --- | --- |
+| 1 | {{first_name|there}} |"""
 _ASK: Final = "Mailroom's doctor: press *Try* to see every view and message of Mailroom once. It takes a few minutes."
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.content.html_body import SAME_PAGE
 from bot.broadcast.draft import Draft
 from bot.broadcast.mail_me_one import Offered, Why
 from bot.broadcast.preview import LINK_LIVES
@@ -134,6 +135,9 @@ def _modals() -> dict[str, View]:
         ),
         "compose.write_broadcast_form": compose.write_broadcast_form(
             REF, draft, hint="example.com", saved=[sample_audience()]
+        ),
+        "compose.write_broadcast_form, canvas": compose.write_broadcast_form(
+            REF, replace(draft, body={**SAME_PAGE, "canvas": ""}), hint="example.com", saved=[]
         ),
         "compose.write_test_form": compose.write_test_form(REF, draft, to="ann@example.com", hint="example.com"),
         "connect_form.credentials_form, key": connect_form.credentials_form(ids.Form.CONNECT, _CONNECT, REF, key),

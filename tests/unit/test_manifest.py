@@ -24,6 +24,7 @@ SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be publ
     "auth_test": set(),
     "canvases_access_set": {"canvases:write"},
     "canvases_create": {"canvases:write"},
+    "canvases_delete": {"canvases:write"},
     "canvases_getContent": {"canvases:read"},
     "chat_getPermalink": set(),
     "chat_delete": {"chat:write"},

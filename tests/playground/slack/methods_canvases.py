@@ -1,4 +1,4 @@
-"""canvases.*: a canvas made, given to a channel, read.
+"""canvases.*: a canvas made, given to a channel, read, deleted.
 
 https://docs.slack.dev/reference/methods/canvases.create, .../canvases.access.set, .../canvases.getContent; one that is
 missing and one that the app may not see are the same to it. In files.info a canvas is a file.
@@ -54,6 +54,14 @@ def access_set(request: Request) -> Json:
     return {}
 
 
+def delete(request: Request) -> Json:
+    canvas = _canvas(request)
+    if canvas.user_id != request.workspace.bot_user_id:
+        raise ApiError("restricted_action")
+    del request.world.files[canvas.id]
+    return {}
+
+
 def get_content(request: Request) -> Json:
     """As Markdown, which is what it gives unless asked for HTML: of that no document says how it looks."""
     if request.text("content_type", "markdown") != "markdown":
@@ -78,5 +86,6 @@ def _is_seen(request: Request, canvas: File) -> bool:
 METHODS = {
     "canvases.access.set": Method(access_set, ("canvases:write",)),
     "canvases.create": Method(create, ("canvases:write",)),
+    "canvases.delete": Method(delete, ("canvases:write",)),
     "canvases.getContent": Method(get_content, ("canvases:read",)),
 }
