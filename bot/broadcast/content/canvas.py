@@ -63,9 +63,10 @@ def canvas_page(markdown: str, names: Mapping[str, str]) -> CanvasPage:
         if token.type == "inline":
             token.children = [*_inline(token.children or [], names, changed, removed)]
     _check_lists(tokens)
-    html = parser.renderer.render(tokens, parser.options, {}).replace(_PIPE, "|")
-    if not re.sub(r"<[^>]*>", "", html).strip():
+    parts = (part for token in tokens for part in (token.children or [] if token.type == "inline" else [token]))
+    if not any(part.content.strip() for part in parts):
         return CanvasPage("", changed, removed)
+    html = parser.renderer.render(tokens, parser.options, {}).replace(_PIPE, "|")
     return CanvasPage(f'<style>{_STYLE}</style><div class="mail" dir="auto">\n{html}</div>', changed, removed)
 
 
