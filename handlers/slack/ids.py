@@ -32,7 +32,7 @@ class Button(StrEnum):
     DISCARD = "broadcast:draft:discard"
     CHANGE_AUDIENCE = "broadcast:draft:drop"
     TAKE_THEIRS = "broadcast:draft:reload"
-    NEW_CANVAS = "canvas:new:create"
+    NEW_CANVAS = "send:canvas:create"
     USE_AGAIN = "broadcast:any:copy"
     REVIEW = "broadcast:request:review"
     APPROVE = "broadcast:request:approve"
