@@ -82,6 +82,7 @@ async def test_a_canvas_that_cannot_be_read_here_is_refused_in_its_field(world: 
     await world.is_open()
     modal = await opens(world)
     empty, elsewhere = canvas(world, "\n \n"), canvas(world, MARKDOWN, shared=False)
+    elsewhere.shares[world.slack.channel("lab", [world.ada], bot_in=True)] = []  # Mailroom could read it
 
     for address, says in {
         "https://acme.slack.com/archives/C1": "This is no link to a canvas.",
