@@ -12,7 +12,7 @@ from bot.broadcast.audience.store import create_deliveries, store_audience
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.controls import AfterChange, lock, no_op
 from bot.broadcast.draft import Addresses, Draft, Prepared, Upload, check_start
-from bot.broadcast.draft_store import lock_team
+from bot.broadcast.draft_store import lock_team, new_draft
 from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.preparation import Preparation
@@ -53,7 +53,7 @@ class Broadcasts(Preparation):
         mailer, recipients = await self.test_recipients(team, addresses.sender, typed)
         fixed = await self._fix(team, draft, addresses, SendKind.TEST, None)
         audience = Audience(team_id=team.id, created_by=by, created_at=self._clock())
-        test = self._row(mailer, draft, addresses, by, SendKind.TEST)
+        test = new_draft(mailer, draft, addresses, by, self._clock(), SendKind.TEST)
         test.audience_id, test.template = audience.id, fixed.to_json()
         return await self.send_test(team, test, audience, recipients)
 

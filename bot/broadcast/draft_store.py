@@ -7,12 +7,12 @@ from sqlmodel import col, delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.controls import lock
-from bot.broadcast.draft import Edited
+from bot.broadcast.draft import Addresses, Draft, Edited
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.transitions import tell_channel
 from storage import audit
-from storage.models import Broadcast, Delivery, Team
-from storage.states import BroadcastState
+from storage.models import Broadcast, Delivery, Mailer, Team
+from storage.states import BroadcastState, SendKind
 
 _TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "images", "audience_id", "start_at")
 """What of a draft a person changes."""
@@ -25,6 +25,32 @@ async def lock_team(session: AsyncSession, team: Team) -> Team:
     Its key stays free: who has only a broadcast locked, and writes a row that refers to the team, does not wait here.
     """
     return await session.get_one(Team, team.id, with_for_update={"key_share": True})
+
+
+def new_draft(
+    mailer: Mailer,
+    draft: Draft,
+    addresses: Addresses,
+    by: str,
+    now: datetime,
+    kind: SendKind = SendKind.BROADCAST,
+) -> Broadcast:
+    """Return the row of a draft that has no audience yet."""
+    return Broadcast(
+        team_id=mailer.team_id,
+        mailer_id=mailer.id,
+        audience_id=None,
+        kind=kind,
+        state=BroadcastState.DRAFT,
+        from_address=addresses.sender,
+        reply_to=addresses.reply_to,
+        subject=draft.subject.strip(),
+        preheader=draft.preheader.strip(),
+        body=dict(draft.body),
+        images=[dict(image) for image in draft.images],
+        created_by=by,
+        created_at=now,
+    )
 
 
 async def put_draft(

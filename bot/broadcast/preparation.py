@@ -20,13 +20,13 @@ from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.warnings import gaps, image_remarks, mail_remarks, price_unknown, remarks, sent_lately
 from bot.broadcast.controls import BroadcastControls, require_version
 from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft, costs, sample
-from bot.broadcast.draft_store import lock_team, put_draft
+from bot.broadcast.draft_store import lock_team, new_draft, put_draft
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.sent_lately import sent_ago
 from bot.errors import BotError
 from storage.database import Database
-from storage.models import Audience, Broadcast, Mailer, Team
+from storage.models import Audience, Broadcast, Team
 from storage.states import BroadcastState, SendKind
 
 SAMPLES = 3  # of how it reads
@@ -172,7 +172,7 @@ class Preparation(BroadcastControls):
             async with self._db.read() as session:
                 await check_drafts(session, team)
         mailer, _ = await self._preflight.check(team, addresses.sender, SendKind.BROADCAST, 1)
-        broadcast = self._row(mailer, draft, addresses, by)
+        broadcast = new_draft(mailer, draft, addresses, by, self._clock())
         broadcast.start_at = start_at
         return broadcast, addresses
 
@@ -274,27 +274,3 @@ class Preparation(BroadcastControls):
             *([price_unknown()] if cost is None else []),
         ]
         return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer, cost, images, needs)
-
-    def _row(
-        self,
-        mailer: Mailer,
-        draft: Draft,
-        addresses: Addresses,
-        by: str,
-        kind: SendKind = SendKind.BROADCAST,
-    ) -> Broadcast:
-        return Broadcast(
-            team_id=mailer.team_id,
-            mailer_id=mailer.id,
-            audience_id=None,
-            kind=kind,
-            state=BroadcastState.DRAFT,
-            from_address=addresses.sender,
-            reply_to=addresses.reply_to,
-            subject=draft.subject.strip(),
-            preheader=draft.preheader.strip(),
-            body=dict(draft.body),
-            images=[dict(image) for image in draft.images],
-            created_by=by,
-            created_at=self._clock(),
-        )
