@@ -31,6 +31,7 @@ class Bot:
         self.environment = environment
         self.log_file = log
         self._process: asyncio.subprocess.Process | None = None
+        self._said = "it ended, or answered nothing"  # by /readyz
 
     async def start(self) -> None:
         await self.launch()
@@ -54,7 +55,8 @@ class Bot:
                 await self._ready()
         except TimeoutError:
             await self.explain()
-            raise RuntimeError(f"the bot did not become ready:\n{self.log_file.read_text()[-10_000:]}") from None
+            log = self.log_file.read_text()[-10_000:]
+            raise RuntimeError(f"the bot did not become ready ({self._said}):\n{log}") from None
 
     async def explain(self) -> None:
         """Have it say in its log what it waits for, where it can."""
@@ -107,8 +109,9 @@ class Bot:
                     async with http.get(url) as response:
                         if response.status == 200:
                             return
-                except aiohttp.ClientConnectionError:
-                    pass
+                        self._said = f"{response.status} {await response.text()}"
+                except aiohttp.ClientConnectionError as error:
+                    self._said = type(error).__name__
                 await asyncio.sleep(0.05)  # another process: there is nothing to wait on but its port
 
 
