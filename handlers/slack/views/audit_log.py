@@ -107,7 +107,7 @@ _OF_BROADCAST: dict[Action, str] = {
     "broadcast.copy": "made a draft of the broadcast",
     "broadcast.discard": "discarded the draft",
     "broadcast.edit": "changed the draft",
-    "broadcast.expire": "discarded the draft that nobody changed any more,",
+    "broadcast.expire": "ended, since nobody acted on it in time, the draft or request",
     "broadcast.finish": "finished the broadcast",
     "broadcast.go_on": "went on with the broadcast",
     "broadcast.hold": "paused the broadcast",
