@@ -252,7 +252,7 @@ async def test_a_file_chosen_in_a_form_that_is_drawn_for_a_conflict_is_asked_for
     await submitted(world, bobs)
 
     assert "@Ada changed the subject since you opened this form" in bobs.text
-    assert "Choose your files again: Slack does not keep them." in bobs.text
+    assert "Choose the file again: Slack does not keep it." in bobs.text
 
 
 async def test_the_same_subject_to_the_same_audience_within_a_day_is_said(world: World) -> None:

@@ -118,7 +118,7 @@ async def test_a_form_whose_opening_takes_long_opens_at_once_and_is_filled_in_la
         modal = await world.bob.modal("New broadcast")
         assert "One moment…" in modal.text
 
-    assert modal.labels[0] == "From"
+    assert modal.labels[:2] == ["Content", "From"]
 
 
 @OVER_HTTP

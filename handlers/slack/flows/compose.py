@@ -167,8 +167,12 @@ def typed(values: Values) -> Draft:
 
 def lost_files(values: Values) -> str:
     """Say what has to be chosen again in a form that is drawn a second time."""
-    lost = any(values.files(name) for name in (ids.Input.HTML, ids.Input.IMAGES, ids.Input.AUDIENCE))
-    return " Choose your files again: Slack does not keep them." if lost else ""
+    match sum(len(values.files(name)) for name in (ids.Input.HTML, ids.Input.IMAGES, ids.Input.AUDIENCE)):
+        case 0:
+            return ""
+        case 1:
+            return " Choose the file again: Slack does not keep it."
+    return " Choose your files again: Slack does not keep them."
 
 
 def kept_images(call: Call, has: Sequence[Image]) -> list[Image]:

@@ -30,6 +30,8 @@ EMOJI = {
     "lock": "🔒",
     "key": "🔑",
     "alarm_clock": "⏰",
+    "raised_hand": "✋",
+    "ballot_box_with_check": "☑️",
     "outbox_tray": "📤",
     "double_vertical_bar": "⏸️",
     "octagonal_sign": "🛑",
