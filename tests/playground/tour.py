@@ -432,6 +432,28 @@ async def uses_again(t: Tour) -> None:
     await t.closes(t.bob)
 
 
+@step("Ada has every broadcast approved; Bob asks, and may not approve his own")
+async def asks_for_approval(t: Tour) -> None:
+    settings = await t.opens(t.ada, "/mailer settings", "Settings")
+    settings.fill("Approval", "Always")
+    await settings.submit()
+    await t.bob.sees(t.news, "changed the approval of broadcasts")
+    await t.composes(b"email,first_name\nann@elsewhere.test,Ann\n", subject="Winter news")
+    await t.confirms()
+    request = await t.bob.sees(t.news, "asks to send Winter news")
+    await t.bob.press(request, "Approve and send")
+    refusal = await t.bob.sees(t.news, "somebody else must approve it")
+    assert refusal.ephemeral
+    assert not t.mailed("Winter news")
+
+
+@step("Ada approves: it goes, to that audience and with those words")
+async def approves(t: Tour) -> None:
+    await t.ada.press(await t.ada.sees(t.news, "asks to send Winter news"), "Approve and send")
+    await t.bob.sees(t.news, "“Winter news” to 1 recipient is done", timeout=45)
+    assert t.mailed("Winter news") == 1
+
+
 @step("Somebody revokes the key: one alert, with what mends it")
 async def access_lost(t: Tour) -> None:
     t.on.aws.revoke(t.key)
