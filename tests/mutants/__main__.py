@@ -1,4 +1,4 @@
-"""Take the guards of docs/security.md out one by one, and see the test that each row names go red.
+"""Take the guards of docs/security.md out one by one, and see whether the test that each row names goes red.
 
     python -m tests.mutants            all of them
     python -m tests.mutants 56 H7      those of these rows
