@@ -30,8 +30,14 @@ _signing = threading.local()  # `as_`: the credentials of the call that this thr
 _NOBODY = "nobody"  # whose credentials a client has itself, so that it never looks for those of this machine
 
 WAITS = {
-    ErrorKind.THROTTLED: (1, 2, 4),  # SES allows one call a second of most management operations (API v1 reference)
-    ErrorKind.RATE: (1, 2, 4),
+    ErrorKind.THROTTLED: (
+        1,
+        2,
+        4,
+        4,
+        4,
+    ),  # SES allows one call a second of most management operations (API v1 reference)
+    ErrorKind.RATE: (1, 2, 4, 4, 4),
     ErrorKind.UNAVAILABLE: (1, 2),
     ErrorKind.NOT_SENT: (1, 2),
 }
@@ -40,6 +46,12 @@ WAITS = {
 JITTER = 0.5
 """The share of a wait that may be added: what else calls once a second would else be met again at each try
 (https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html)."""
+
+
+def spread(wait: float) -> float:
+    """Return the wait with a random part of JITTER, in seconds."""
+    return wait * random.uniform(1, 1 + JITTER)  # noqa: S311 - hides nothing
+
 
 _MODELS = {"ses": "sesv2"}  # botocore's name of a service, where it is not the prefix of its IAM actions
 
@@ -226,7 +238,7 @@ class AwsSession:
                 waits = () if once else WAITS.get(error.kind, ())
                 if tries >= len(waits):
                     raise
-            await self._clients.sleep(waits[tries] * random.uniform(1, 1 + JITTER))  # noqa: S311 - hides nothing
+            await self._clients.sleep(spread(waits[tries]))
             tries += 1
 
     async def sleep(self, seconds: float) -> None:

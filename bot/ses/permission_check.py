@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bot.ses.client import AwsSession
+from bot.ses.client import WAITS, AwsSession
 from bot.ses.deprovisioning import deprovision, remove_queue
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.permission_probes import Probe, probes, simulate
 from bot.ses.provisioning import Provisioned, ResourceNames, provision
-from bot.ses.retries import WAITS, ExpectedRefusal, Retrier, Sleep
+from bot.ses.retries import ExpectedRefusal, Retrier, Sleep
 
 log = logging.getLogger(__name__)
 

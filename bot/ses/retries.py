@@ -5,19 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.ses.client import AwsSession
+from bot.ses.client import WAITS, AwsSession, spread
 from bot.ses.errors import UNKNOWN_KEY_CODES, ErrorKind, SesError
 
-THROTTLE_WAITS_SECONDS = (1, 2, 4, 4, 4)  # before a call that was refused for now is made again
-LOSS_WAITS_SECONDS = (1, 2)  # before one that got no answer is
 KEY_WAIT_SECONDS = 2
-
-WAITS = {
-    ErrorKind.THROTTLED: THROTTLE_WAITS_SECONDS,
-    ErrorKind.RATE: THROTTLE_WAITS_SECONDS,
-    ErrorKind.UNAVAILABLE: LOSS_WAITS_SECONDS,
-    ErrorKind.NOT_SENT: LOSS_WAITS_SECONDS,
-}
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -56,8 +47,10 @@ class Retrier:
                 tries[error.kind] += 1
             await self._sleep(wait)
 
-    def _wait(self, error: SesError, tries: int, not_yet: ExpectedRefusal | None) -> int | None:
+    def _wait(self, error: SesError, tries: int, not_yet: ExpectedRefusal | None) -> float | None:
         if error.code in UNKNOWN_KEY_CODES and self._monotonic() < self._settled_at:
             return KEY_WAIT_SECONDS
-        waits = not_yet.waits if not_yet is not None and not_yet.means(error) else WAITS.get(error.kind, ())
-        return waits[tries] if tries < len(waits) else None
+        if not_yet is not None and not_yet.means(error):
+            return not_yet.waits[tries] if tries < len(not_yet.waits) else None
+        waits = WAITS.get(error.kind, ())
+        return spread(waits[tries]) if tries < len(waits) else None

@@ -49,7 +49,7 @@ async def public(databases: Databases, aws: AwsPlayground, clock: Clock) -> Asyn
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def play(browser: Browser) -> AsyncIterator[PlayPage]:  # noqa: ARG001 - no stage without a browser
     async with (
-        stage(own_account=OWN_ACCOUNT, MAILROOM_UNDO_SECONDS="0.5", MAILROOM_POLL_HEALTHY_SECONDS="3") as on,
+        stage(own_account=OWN_ACCOUNT, MAILROOM_UNDO_SECONDS="0.5", MAILROOM_POLL_HEALTHY_SECONDS="8") as on,
         PlayPage(on) as page,
     ):
         on.slack.delivery.ack_seconds = 20  # a browser and the tests beside it leave the bot little of the machine

@@ -98,8 +98,8 @@ async def test_what_is_throttled_for_long_is_given_up(aws: AwsPlayground, sign_i
     with pytest.raises(SesError) as caught:
         await Ses(sign_in(aws.create_key())).account()
     assert caught.value.kind is ErrorKind.THROTTLED
-    assert fault.hits == 4
-    assert 7 < ticker.seconds < 7 * (1 + JITTER)  # spread, so as not to meet again whatever calls once a second
+    assert fault.hits == 6
+    assert 15 < ticker.seconds < 15 * (1 + JITTER)  # spread, so as not to meet again whatever calls once a second
 
 
 @contextmanager
