@@ -507,15 +507,48 @@ class Delivery(SQLModel, table=True):
 class Suppression(SQLModel, table=True):
     """An address this team never mails again. It outlives the mailer."""
 
-    __table_args__ = (UniqueConstraint("team_id", "address_key"),)
+    __table_args__ = (
+        UniqueConstraint("team_id", "address_key"),
+        Index("ix_suppression_change", "team_id", "change", "address_key"),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id", index=False)
     address: str
     address_key: str
     reason: SuppressionReason = _state(SuppressionReason, "reason")
+    word: str = Field(default="", sa_column_kwargs={"server_default": ""})  # the reason, as a file had it
     source: str = ""  # broadcast id, or the person who recorded it
+    created_at: datetime = _time()  # since when it counts: of a file, its own date
+    change: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # the team's, that it comes from
+    changed_at: datetime | None = _maybe_time()  # None: as it was created
+
+
+class LiftedSuppression(SQLModel, table=True):
+    """An address that was on the list and may be mailed again; gone once it is suppressed anew."""
+
+    __tablename__ = "lifted_suppression"
+    __table_args__ = (Index("ix_lifted_suppression_change", "team_id", "change", "address_key"),)
+
+    team_id: str = _ref("team.id", key=True)
+    address_key: str = Field(primary_key=True)
+    address: str
+    reason: SuppressionReason = _state(SuppressionReason, "reason")  # why it was suppressed
+    word: str = ""
+    source: str = ""
     created_at: datetime = _time()
+    lifted_at: datetime = _time()
+    lifted_by: str = ""  # a person, a token, or the recipient
+    change: int
+
+
+class SuppressionChange(SQLModel, table=True):
+    """The number of the last change of a team's suppression list. Who writes to the list holds this row."""
+
+    __tablename__ = "suppression_change"
+
+    team_id: str = _ref("team.id", key=True)
+    number: int = 0
 
 
 class ProcessedRequest(SQLModel, table=True):

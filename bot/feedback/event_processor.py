@@ -21,7 +21,7 @@ from bot.broadcast.delivery.settlement import TOLD_EVERY
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.email_addresses import address_key, is_simulator
 from bot.feedback.ses_events import PERMANENT, EventKind, SesEvent
-from bot.suppression.suppression_list import suppress_all
+from bot.suppression.recording import Entry, suppress_all
 from storage import leases
 from storage.models import Broadcast, Chunk, Mailer
 from storage.states import DeliveryState
@@ -106,7 +106,7 @@ async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[
     rows = [_Row(*row) for row in await connection.execute(_FIND, {"of": broadcast.id, "keys": list(about)})]
     moved = await _move(session, broadcast, rows, about, now)
     never = [
-        (row.address, event.reason)
+        Entry(row.address, event.reason)
         for row in rows
         if not is_simulator(row.address)
         for event in about[row.key]

@@ -14,7 +14,7 @@ from bot.email_addresses import is_simulator
 from bot.mailer.mailers import Mailers
 from bot.ses.errors import SesError
 from bot.ses.facts import Suppressed
-from bot.suppression.suppression_list import suppress_all
+from bot.suppression.recording import Entry, suppress_all
 from storage import leases
 from storage.database import Database
 from storage.models import Mailer
@@ -82,10 +82,10 @@ def _may_be_asked(mailer: Mailer) -> bool:
     return is_open and ACTION not in mailer.missing_optional
 
 
-def _rows(entries: list[Suppressed]) -> list[tuple[str, SuppressionReason]]:
+def _rows(entries: list[Suppressed]) -> list[Entry]:
     """Leave out unknown reasons, and the simulator, which may be mailed again."""
     return [
-        (entry.address, _REASONS[entry.reason])
+        Entry(entry.address, _REASONS[entry.reason])
         for entry in entries
         if entry.reason in _REASONS and not is_simulator(entry.address)
     ]

@@ -8,10 +8,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
-from sqlalchemy import ColumnElement, case
-from sqlmodel import SQLModel, select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -21,23 +19,15 @@ from bot.mailer.mailers import Mailers
 from bot.ses.errors import ErrorKind, SesError
 from bot.signed_tokens import Key
 from bot.suppression.codes import SuppressionCode
+from bot.suppression.reasons import OF_THE_RECIPIENT
+from bot.suppression.recording import Recorded, next_change, suppress
 from bot.suppression.unsubscribe_links import LinkSubject, read_token
 from storage import audit
-from storage.database import Database, insert_into
-from storage.models import Delivery, Suppression, Team, new_id
+from storage.database import Database
+from storage.models import Delivery, LiftedSuppression, Suppression, Team
 from storage.states import SuppressionReason
 
 log = logging.getLogger(__name__)
-
-STRENGTH: Final = {
-    SuppressionReason.BY_HAND: 1,
-    SuppressionReason.BOUNCE: 2,
-    SuppressionReason.UNSUBSCRIBED: 3,
-    SuppressionReason.COMPLAINT: 4,
-}
-"""A stronger reason takes the place of a weaker one, however it comes."""
-
-_table = SQLModel.metadata.tables["suppression"]
 
 
 class AtAws(StrEnum):
@@ -46,51 +36,6 @@ class AtAws(StrEnum):
     LIFTED = "lifted"
     NOT_ALLOWED = "not_allowed"  # it may still be on it
     NOT_LISTED = "not_listed"
-
-
-async def suppress(
-    session: AsyncSession, team_id: str, address: str, reason: SuppressionReason, *, source: str, now: datetime
-) -> bool:
-    """Record the address. False: it was there already, for this reason or a stronger one."""
-    return bool(await suppress_all(session, team_id, [(address, reason)], source=source, now=now))
-
-
-async def suppress_all(
-    session: AsyncSession,
-    team_id: str,
-    addresses: Sequence[tuple[str, SuppressionReason]],
-    *,
-    source: str,
-    now: datetime,
-) -> int:
-    """Record up to 1,000 addresses, each with its reason; return how many are new or have a stronger reason now."""
-    rows = {
-        address_key(address): {
-            "id": new_id(),
-            "team_id": team_id,
-            "address": address,
-            "address_key": address_key(address),
-            "reason": reason,
-            "source": source,
-            "created_at": now,
-        }
-        for address, reason in sorted(addresses, key=lambda each: STRENGTH[each[1]])
-    }
-    if not rows:
-        return 0
-    ordered = [rows[key] for key in sorted(rows)]  # one order for all writers, against deadlocks
-    insert = insert_into(session, Suppression).values(ordered)
-    stronger = insert.on_conflict_do_update(
-        index_elements=["team_id", "address_key"],
-        set_={name: insert.excluded[name] for name in ("reason", "source", "created_at")},
-        where=_strength(insert.excluded.reason) > _strength(_table.c.reason),
-    )
-    result = await session.exec(stronger, execution_options={"synchronize_session": False})
-    return result.rowcount
-
-
-def _strength(reason: ColumnElement[str]) -> ColumnElement[int]:
-    return case(dict(STRENGTH), value=reason, else_=0)
 
 
 def _of(team_id: str, address: str) -> SelectOfScalar[Suppression]:
@@ -132,7 +77,8 @@ class Suppressions:
     async def record(self, session: AsyncSession, team: Team, address: str, by: str) -> tuple[Suppression, bool]:
         """As `add`, in the caller's transaction; return the row, and whether it is new."""
         now = self._clock()
-        new = await suppress(session, team.id, address, SuppressionReason.BY_HAND, source=by, now=now)
+        done = await suppress(session, team.id, address, SuppressionReason.BY_HAND, source=by, now=now)
+        new = done is Recorded.ADDED
         if new:
             audit.record(session, team.id, by, "suppression.add", now, address)
         return (await session.exec(_of(team.id, address))).one(), new
@@ -147,14 +93,15 @@ class Suppressions:
             row = await _liftable(session, team, address)
         at_aws = await self._lift_at_aws(team, row.address)
         async with self._db.write() as session:
-            row = await _liftable(session, team, address, lock=True)
-            await session.delete(row)
+            change = await next_change(session, team.id)
+            row, now = await _liftable(session, team, address, lock=True), self._clock()
+            await _lift(session, row, change, by, now)
             audit.record(
                 session,
                 team.id,
                 by,
                 "suppression.remove",
-                self._clock(),
+                now,
                 row.address,
                 before={"reason": row.reason},
                 after={"at_aws": at_aws},
@@ -183,6 +130,13 @@ async def _liftable(session: AsyncSession, team: Team, address: str, *, lock: bo
     row = (await session.exec(found.with_for_update() if lock else found)).first()
     if row is None:
         raise BotError(SuppressionCode.NOT_FOUND)
-    if row.reason in {SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT}:
+    if row.reason in OF_THE_RECIPIENT:
         raise BotError(SuppressionCode.SUPPRESSION_STAYS)
     return row
+
+
+async def _lift(session: AsyncSession, row: Suppression, change: int, by: str, now: datetime) -> None:
+    """Take a row off the list, and keep that it was on it."""
+    kept = row.model_dump(include={"team_id", "address_key", "address", "reason", "word", "source", "created_at"})
+    await session.delete(row)
+    session.add(LiftedSuppression(**kept, lifted_at=now, lifted_by=by, change=change))

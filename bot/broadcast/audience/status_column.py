@@ -5,16 +5,11 @@ from typing import NamedTuple
 
 from bot.broadcast.audience.address_column import Record
 from bot.broadcast.content.merge_tags import normalize_column
+from bot.suppression.reasons import BOUNCE_WORDS, COMPLAINT_WORDS, UNSUBSCRIBE_WORDS, folded
 
-# As other mailers, and people, write it; without hyphens and underscores.
-_UNSUBSCRIBED = {
-    *("unsubscribed", "cleaned", "opted out", "abgemeldet", "désabonné", "désinscrit"),
-    *("dado de baja", "disiscritto", "uitgeschreven"),
-}
-_MARKED = _UNSUBSCRIBED | {
-    *("unsubscribe", "optout", "opt out", "complaint", "complained", "spam complaint", "spam", "abuse"),
-    *("bounce", "bounced", "hard bounce", "hard bounced", "invalid", "suppressed", "do not email", "do not mail"),
-}
+# Words that tell a column by themselves: "unsubscribe", "optout" and "opt out" may stand in any other, too.
+_UNSUBSCRIBED = UNSUBSCRIBE_WORDS - {"unsubscribe", "optout", "opt out"} | {"cleaned"}
+_MARKED = UNSUBSCRIBE_WORDS | COMPLAINT_WORDS | BOUNCE_WORDS | {"suppressed", "do not email", "do not mail"}
 _STATUS = ("status", "statut", "estado", "stato", "subscri", "consent")  # in the name of a column
 _FLAGS = {
     *("unsubscribed", "unsubscribed_from_all_email", "opted_out", "opt_out", "optout", "email_opt_out"),
@@ -55,7 +50,7 @@ class Marks:
     def mark_of(self, cells: Sequence[str]) -> str:
         """Return what a row says of itself, and count it; nothing, where it is like any other."""
         for position, title, words in self._columns:
-            if _said(cells[position]) in words:
+            if folded(cells[position]) in words:
                 self.count += 1
                 word = title if words is _YES else cells[position]
                 if len(self._words) < _WORDS_SHOWN:
@@ -71,8 +66,4 @@ class Marks:
 def _is_status(position: int, title: str, rows: Sequence[Record]) -> bool:
     if any(word in title.casefold() for word in _STATUS):
         return True
-    return any(_said(cells[position]) in _UNSUBSCRIBED for _, cells in rows if position < len(cells))
-
-
-def _said(cell: str) -> str:
-    return cell.casefold().replace("-", " ").replace("_", " ")
+    return any(folded(cells[position]) in _UNSUBSCRIBED for _, cells in rows if position < len(cells))

@@ -17,7 +17,7 @@ from bot.broadcast.broadcasts import Prepared
 from bot.broadcast.draft import Upload
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Confirmation
-from bot.suppression.suppression_list import suppress
+from bot.suppression.recording import suppress
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Outbox
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind, SuppressionReason
 from tests.unit.broadcast.fixtures import Station, csv, draft

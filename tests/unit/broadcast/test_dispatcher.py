@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlmodel import select
 
 from bot.broadcast.transitions import schedule_sending
-from bot.suppression.suppression_list import suppress
+from bot.suppression.recording import suppress
 from bot.suppression.unsubscribe_links import read_token
 from storage.database import Database
 from storage.models import Outbox, SendingAccount

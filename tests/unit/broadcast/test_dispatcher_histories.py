@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot.broadcast.delivery.account_lease import LEASE
 from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.errors import BotError
-from bot.suppression.suppression_list import suppress
+from bot.suppression.recording import suppress
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, SuppressionReason
 from tests.playground.aws import How

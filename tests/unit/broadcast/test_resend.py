@@ -10,7 +10,7 @@ from bot.broadcast.resend import Resend, Resends
 from bot.errors import BotError
 from bot.feedback.event_processor import process_events
 from bot.feedback.ses_events import EventKind, SesEvent
-from bot.suppression.suppression_list import suppress
+from bot.suppression.recording import suppress
 from storage.models import Audit, Broadcast, Delivery, Mailer
 from storage.states import BroadcastState, ChunkState, DeliveryState, SuppressionReason
 from tests.playground.aws import How

@@ -17,7 +17,7 @@ from bot.broadcast.audience.store import BLOCK, store_audience
 from bot.broadcast.draft import Edited, Prepared, Upload
 from bot.broadcast.drafts import Drafts
 from bot.errors import BotError
-from bot.suppression.suppression_list import suppress
+from bot.suppression.recording import suppress
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery
 from storage.states import BroadcastState, DeliveryState, SuppressionReason
 from tests.unit.broadcast.fixtures import MortalDatabase, Station, csv, draft

@@ -1,0 +1,114 @@
+"""Writes to a team's suppression list: one after the other, each batch a numbered change of the list."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlmodel import SQLModel, col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.email_addresses import address_key
+from bot.suppression.reasons import STRENGTH
+from storage.database import insert_into
+from storage.models import LiftedSuppression, Suppression, SuppressionChange, new_id
+from storage.states import SuppressionReason
+
+AT_ONCE = 1_000  # addresses
+
+_table = SQLModel.metadata.tables["suppression"]
+
+
+class Entry(NamedTuple):
+    """An address and why it is suppressed: the word that a file has for it, and since when (None: now)."""
+
+    address: str
+    reason: SuppressionReason
+    word: str = ""
+    at: datetime | None = None
+
+
+class Recorded(StrEnum):
+    """What became of an entry."""
+
+    ADDED = "added"
+    STRONGER = "stronger"  # it was on the list, for a weaker reason
+    KNOWN = "known"
+
+
+async def suppress(
+    session: AsyncSession, team_id: str, address: str, reason: SuppressionReason, *, source: str, now: datetime
+) -> Recorded:
+    """Record one address."""
+    recorded = await suppress_all(session, team_id, [Entry(address, reason)], source=source, now=now)
+    return recorded[address_key(address)]
+
+
+async def suppress_all(
+    session: AsyncSession, team_id: str, entries: Collection[Entry], *, source: str, now: datetime
+) -> Mapping[str, Recorded]:
+    """Record up to `AT_ONCE` addresses; return what became of each, by the key of its address."""
+    wanted = {address_key(entry.address): entry for entry in sorted(entries, key=_strength)}
+    if not wanted:
+        return {}
+    change = await next_change(session, team_id)
+    recorded = await compare(session, team_id, wanted)
+    rows = [
+        {
+            "id": new_id(),
+            "team_id": team_id,
+            "address": entry.address,
+            "address_key": key,
+            "reason": entry.reason,
+            "word": entry.word,
+            "source": source,
+            "created_at": min(entry.at or now, now),
+            "change": change,
+            "changed_at": now,
+        }
+        for key, entry in wanted.items()
+        if recorded[key] is not Recorded.KNOWN
+    ]
+    if rows:
+        await _write(session, team_id, rows)
+    return recorded
+
+
+async def compare(session: AsyncSession, team_id: str, wanted: Mapping[str, Entry]) -> Mapping[str, Recorded]:
+    """Say what would become of these entries (by the keys of their addresses) if they were recorded now."""
+    found = select(Suppression.address_key, Suppression.reason).where(
+        Suppression.team_id == team_id, col(Suppression.address_key).in_(wanted)
+    )
+    known = {key: reason for key, reason in await session.exec(found)}  # noqa: C416 - so that its types are known
+    return {key: _compared(entry, known.get(key)) for key, entry in wanted.items()}
+
+
+async def next_change(session: AsyncSession, team_id: str) -> int:
+    """Return the number of this transaction's change; other writers to the team's list wait until it has ended.
+
+    So whoever has read all changes up to a number has missed none before it.
+    """
+    row = insert_into(session, SuppressionChange).values(team_id=team_id, number=1)
+    counted = row.on_conflict_do_update(index_elements=["team_id"], set_={"number": SuppressionChange.number + 1})
+    return int((await session.exec(counted.returning(col(SuppressionChange.number)))).scalar_one())
+
+
+def _compared(entry: Entry, known: SuppressionReason | None) -> Recorded:
+    if known is None:
+        return Recorded.ADDED
+    return Recorded.STRONGER if STRENGTH[entry.reason] > STRENGTH[known] else Recorded.KNOWN
+
+
+def _strength(entry: Entry) -> int:
+    return STRENGTH[entry.reason]
+
+
+async def _write(session: AsyncSession, team_id: str, rows: Sequence[dict[str, object]]) -> None:
+    insert = insert_into(session, Suppression).values(rows)
+    replaced = {
+        name: insert.excluded[name] for name in ("reason", "word", "source", "created_at", "change", "changed_at")
+    }
+    stronger = insert.on_conflict_do_update(index_elements=["team_id", "address_key"], set_=replaced)
+    await session.exec(stronger, execution_options={"synchronize_session": False})
+    back = col(LiftedSuppression.address_key).in_([row["address_key"] for row in rows])
+    await session.exec(delete(LiftedSuppression).where(col(LiftedSuppression.team_id) == team_id, back))
