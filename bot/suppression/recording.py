@@ -79,7 +79,7 @@ async def compare(session: AsyncSession, team_id: str, wanted: Mapping[str, Entr
     found = select(Suppression.address_key, Suppression.reason).where(
         Suppression.team_id == team_id, col(Suppression.address_key).in_(wanted)
     )
-    known = {key: reason for key, reason in await session.exec(found)}  # noqa: C416 - so that its types are known
+    known = {key: SuppressionReason(reason) for key, reason in await session.exec(found)}
     return {key: _compared(entry, known.get(key)) for key, entry in wanted.items()}
 
 
