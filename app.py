@@ -67,8 +67,9 @@ class Mailroom:
             checks={"scheduler": self.scheduler.check, "slack": self.slack.check},
             version=_version(),
         )
+        services = self.services
         self.housekeeping = Housekeeping(
-            self.db, self.services.connect_drafts, self.services.drafts, self.services.audiences
+            self.db, services.connect_drafts, services.drafts, services.audiences, services.tokens
         )
         for seconds, name, tick in (
             (1, "outbox", self.slack.notifier.tick),
@@ -83,6 +84,7 @@ class Mailroom:
             (1, "connections", self.http.connections.tick),
             (5, "approval", self.services.approval_requests.tick),
             (3600, "approvers", self.slack.approver_watch.tick),
+            (3600, "tokens", self.slack.token_watch.tick),
             (60, "behind", self.housekeeping.rouse),
             (3600, "forget", self.housekeeping.purge),
         ):

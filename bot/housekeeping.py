@@ -3,6 +3,7 @@
 import logging
 from datetime import timedelta
 
+from bot.api.tokens import ApiTokens
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.drafts import Drafts
 from bot.mailer.connection.credential_drafts import ConnectDrafts
@@ -15,11 +16,14 @@ REMEMBER_REQUESTS = timedelta(days=1)
 
 
 class Housekeeping:
-    def __init__(self, db: Database, connect_drafts: ConnectDrafts, drafts: Drafts, audiences: Audiences) -> None:
+    def __init__(
+        self, db: Database, connect_drafts: ConnectDrafts, drafts: Drafts, audiences: Audiences, tokens: ApiTokens
+    ) -> None:
         self._db = db
         self._connect_drafts = connect_drafts
         self._drafts = drafts
         self._audiences = audiences
+        self._tokens = tokens
 
     async def rouse(self) -> None:
         """Make messages due that would otherwise wait for ever."""
@@ -28,9 +32,10 @@ class Housekeeping:
                 log.error("messages were behind and never due: %s", ", ".join(forgotten))
 
     async def purge(self) -> None:
-        """Delete what is no longer needed."""
+        """Delete what is no longer needed, and say before what is going to end."""
         async with self._db.write() as session:
             await leases.forget_seen(session, self._db.now() - REMEMBER_REQUESTS)
         await self._connect_drafts.forget()
         await self._drafts.tidy()
         await self._audiences.tidy()
+        await self._tokens.tell_of_ends()

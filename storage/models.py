@@ -570,10 +570,14 @@ class ApiToken(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")
     name: str = ""
-    token_hash: str = Field(unique=True)  # SHA-256 of 256 random bits
+    prefix: str = ""  # the first characters, by which people recognise it
+    token_hash: str = Field(unique=True)  # SHA-256 of 256 random bits; of a revoked one nothing is kept
+    scopes: list[str] = _json(list)  # TokenScope
     created_by: str
     created_at: datetime = _time()
     used_at: datetime | None = _maybe_time()
+    ends_at: datetime | None = _maybe_time()  # None: until it is revoked
+    revoked_at: datetime | None = _maybe_time()  # its row stays: the name of who wrote what
 
 
 class Installation(SQLModel, table=True):

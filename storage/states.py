@@ -176,6 +176,17 @@ class SuppressionReason(StrEnum):
     BY_HAND = "by_hand"
 
 
+class TokenScope(StrEnum):
+    """What a program may do with an API token."""
+
+    READ = "read"
+    DRAFT = "draft"
+    SEND = "send"
+    AUDIENCES = "audiences"
+    SUPPRESSIONS = "suppressions"
+    PEOPLE = "people"
+
+
 class PollKind(StrEnum):
     """What a poll row is the due time of."""
 

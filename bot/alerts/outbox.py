@@ -42,6 +42,8 @@ class Notice(StrEnum):
     APPROVAL_REMINDER = "approval_reminder"
     APPROVERS_MISSING = "approvers_missing"  # too few can approve what waits
     DRAFT_ENDS = "draft_ends"  # to its author; of a program's, to the channel
+    TOKEN_ENDS = "token_ends"  # noqa: S105 - a week before an API token ends
+    TOKEN_MAKER_GONE = "token_maker_gone"  # noqa: S105 - to team admins: who made it left, or is no admin any more
     CHANNEL_GONE = "channel_gone"  # to a person: the channel cannot be reached
 
 

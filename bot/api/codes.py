@@ -19,3 +19,6 @@ class ApiCode(Code):
         "Look again.",
     )
     TOO_MANY_TOKENS = "TOO_MANY_TOKENS"
+    TOKEN_NAME = "TOKEN_NAME"  # noqa: S105 - the code of an error
+    TOKEN_SCOPES = ("TOKEN_SCOPES", "Choose at least one scope.")
+    TOKEN_END = ("TOKEN_END", "Choose a day from today on, within ten years, or none.")

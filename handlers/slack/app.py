@@ -21,6 +21,7 @@ from handlers.slack.outbound.file_renderer import FileRenderer
 from handlers.slack.outbound.file_uploader import Uploader
 from handlers.slack.outbound.message_renderer import MessageRenderer
 from handlers.slack.outbound.notifier import Notifier
+from handlers.slack.token_watch import TokenWatch
 from handlers.slack.web_client import web_client
 
 
@@ -52,6 +53,7 @@ class SlackApp:
         self.channel_life.register(self.listeners)
         approvers = Approvers(services.team_rules, people)
         self.approver_watch = ApproverWatch(services.approval_requests, approvers, client)
+        self.token_watch = TokenWatch(services.tokens, approvers, client)
         self.notifier = Notifier(db, db.now, client, MessageRenderer(services.broadcasts))
         self.uploader = Uploader(db, db.now, client, files, FileRenderer(db, db.now))
         self._app_token = settings.slack_app_token

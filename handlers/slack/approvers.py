@@ -24,6 +24,10 @@ class Approvers:
         """Return those who can approve now: the named ones, else the team admins who have done something here."""
         if team.approvers:
             return await self.present(client, team, team.approvers)
+        return await self.admins(client, team)
+
+    async def admins(self, client: AsyncWebClient, team: Team) -> list[str]:
+        """Return the team admins who have done something here, or were appointed, and are in the channel."""
         appointed = await self._rules.admins(team)
         seen = set(await self._rules.seen(team)) - set(appointed)
         admins = [user for user in sorted(seen) if await self.is_workspace_admin(client, team, user)]
@@ -47,6 +51,22 @@ class Approvers:
 
     async def _is_in_channel(self, client: AsyncWebClient, team: Team, user: str) -> bool:
         return await self._people.in_channel(client, team.slack_team_id, team.channel_id, user)
+
+    async def is_admin(self, client: AsyncWebClient, team: Team, user: str) -> bool:
+        """Tell whether somebody is a team admin.
+
+        Raises:
+            SlackApiError: Slack does not say who it is; that there is no such person is a no.
+        """
+        try:
+            person = await self._people.person(client, team.slack_team_id, user)
+        except SlackApiError as error:
+            if code_of(error) == "user_not_found":
+                return False
+            raise
+        if person.deactivated or person.guest or not person.is_of(team.slack_team_id, team.enterprise_id):
+            return False
+        return person.workspace_admin or user in await self._rules.admins(team)
 
     async def is_workspace_admin(self, client: AsyncWebClient, team: Team, user: str) -> bool:
         try:

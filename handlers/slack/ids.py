@@ -88,6 +88,7 @@ class Form(StrEnum):
     APPROVE = "broadcast:request:confirm"
     REQUEST_CHANGES = "broadcast:request:return"
     MAIL_ME_ONE = "broadcast:draft:mail_one"
+    CREATE_TOKEN = "api:token:issue"  # noqa: S105 - the name of a form
     SEND_AGAIN = "broadcast:doubt:confirm"
     RESEND_FAILED = "broadcast:failed:confirm"
 
@@ -145,6 +146,9 @@ class Input(StrEnum):
     APPROVERS = "approvers"
     APPROVALS = "approvals"
     NOTE = "note"
+    NAME = "name"
+    SCOPES = "scopes"
+    ENDS = "ends"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from handlers.slack.sample_rows import (
     sample_sender_rules,
     sample_step,
     sample_team,
+    sample_token,
 )
 from handlers.slack.views import (
     alerts,
@@ -70,7 +71,7 @@ from handlers.slack.views.mailer import (
     sender_rules,
     status_card,
 )
-from storage.models import ApiToken, Audit
+from storage.models import Audit
 from storage.states import IncidentKind, SignIn
 
 _CONNECT, _RECONNECT = "Connect Amazon SES", "Reconnect Amazon SES"
@@ -85,13 +86,13 @@ def _modals() -> dict[str, View]:
     draft = Draft("hello@example.com", "", "Spring news", "", {})
     role = connect_form.FormState(RoleOffer("999900001111", "mailroom-" + "0" * 32), "eu-west-1")
     key = connect_form.FormState(None, "eu-west-1", SignIn.ACCESS_KEY)
-    token = ApiToken(team_id=REF.team_id, name="CI", token_hash="", created_by=SOMEBODY, created_at=AT)
     findings = [RecordCheck(record, Found.MISSING) for record in records_of(sample_identity(), "eu-west-1")]
     return {
         "alerts.checking_events_page": alerts.checking_events_page(),
         "api_tokens.tokens_page": api_tokens.tokens_page(
-            sample_team(), [token], None, public_url="https://mailroom.example.com"
+            sample_team(), [sample_token()], None, public_url="https://mailroom.example.com"
         ),
+        "api_tokens.token_form": api_tokens.token_form(REF, api_tokens.NOTHING_TYPED),
         "audiences.saved_audiences_page": audiences.saved_audiences_page(REF.team_id, [sample_audience()]),
         "blocks.waiting_page": blocks.waiting_page(_CONNECT, "Asking AWS …"),
         "connect.checking_page": connect.checking_page(_CONNECT, sample_report().steps),
@@ -184,6 +185,8 @@ def _messages() -> dict[str, Message]:
         "settings.approval_changed_message": approval_settings.approval_changed_message(
             sample_step("team.settings"), sample_team()
         ),
+        "api_tokens.token_ends_message": api_tokens.token_ends_message(sample_token()),
+        "api_tokens.maker_gone_message": api_tokens.maker_gone_message(sample_token(), sample_team()),
         "blocks.error_message": blocks.error_message(
             BotError(TeamCode.NOT_FOUND, "It is not there any more.", "Look at /mailer.")
         ),

@@ -19,8 +19,8 @@ from bot.ses.operations import FEEDBACK_FORWARDING
 from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from handlers.slack import ids
 from storage.audit import Action
-from storage.models import Audience, Audit, Broadcast, Identity, Incident, Mailer, Team
-from storage.states import BroadcastState, DeliveryState, IdentityKind, IncidentKind, SendKind
+from storage.models import ApiToken, Audience, Audit, Broadcast, Identity, Incident, Mailer, Team
+from storage.states import BroadcastState, DeliveryState, IdentityKind, IncidentKind, SendKind, TokenScope
 
 AT: Final = datetime(2026, 6, 1, 9, tzinfo=UTC)
 REF: Final = ids.Ref("0" * 32, "1" * 32, 1)
@@ -38,6 +38,19 @@ def sample_team() -> Team:
         postal_address="1 High Street",
         created_by=SOMEBODY,
         created_at=AT,
+    )
+
+
+def sample_token() -> ApiToken:
+    return ApiToken(
+        team_id=REF.team_id,
+        name="Deploy script",
+        prefix="mr_x1Yz…",
+        token_hash="",
+        scopes=list(TokenScope),
+        created_by=SOMEBODY,
+        created_at=AT,
+        ends_at=AT,
     )
 
 

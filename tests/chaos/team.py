@@ -104,6 +104,10 @@ class Team:
     async def _makes_token(self) -> None:
         modal = await self._opens("/mailer api", "API tokens", "Create token")
         await modal.press("Create token")
+        await modal.shows("The channel sees it")
+        modal.fill("Name", "Chaos")
+        modal.fill("Scopes", ["read", "send", "suppressions"])
+        await modal.submit()
         await modal.shows("Copy your new token now")
         (self.token,) = re.findall(r"mr_[A-Za-z0-9_-]{43}", modal.text)
 

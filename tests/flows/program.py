@@ -1,12 +1,15 @@
 """A program that uses the API over HTTP, with a token that an admin made in the channel."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import aiohttp
 from sqlalchemy import event
 
+from storage.states import TokenScope
 from tests.flows.world import World
 from tests.playground.slack.driver import Person
 from tests.playground.slack.surfaces import Modal
@@ -74,16 +77,36 @@ async def tokens_modal(world: World, *, who: Person | None = None, channel: Chan
     return await world.opens(who or world.ada, "/mailer api", "API tokens", channel=channel)
 
 
-async def make_token(world: World, *, channel: Channel | None = None) -> str:
+async def make_token(
+    world: World,
+    name: str = "Deploy script",
+    *,
+    scopes: Sequence[str] = tuple(TokenScope),
+    ends: date | None = None,
+    channel: Channel | None = None,
+) -> str:
     modal = await tokens_modal(world, channel=channel)
-    token = await press_create(modal)
+    token = await create(modal, name, scopes=scopes, ends=ends)
     await modal.close()
     return token
 
 
-async def press_create(modal: Modal) -> str:
-    """Make a token, and read it where it is shown."""
+async def fills_form(
+    modal: Modal, name: str, *, scopes: Sequence[str] = tuple(TokenScope), ends: date | None = None
+) -> None:
     await modal.press("Create token")
+    await modal.shows("The channel sees it")
+    modal.fill("Name", name)
+    modal.fill("Scopes", list(scopes))
+    modal.fill("Ends", ends)
+
+
+async def create(
+    modal: Modal, name: str, *, scopes: Sequence[str] = tuple(TokenScope), ends: date | None = None
+) -> str:
+    """Make a token, and read it where it is shown."""
+    await fills_form(modal, name, scopes=scopes, ends=ends)
+    await modal.submit()
     await modal.shows("Copy your new token now")
     (token,) = re.findall(r"mr_[A-Za-z0-9_-]{43}", modal.text)
     return str(token)

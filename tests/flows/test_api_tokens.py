@@ -6,18 +6,20 @@ from typing import Any
 
 from sqlmodel import select
 
-from storage.models import ApiToken, Audit
-from tests.flows.program import PROBLEM, Program, make_token, press_create, tokens_modal
+from storage.models import ApiToken, Audit, Team
+from tests.flows.program import PROBLEM, Program, create, fills_form, make_token, tokens_modal
+from tests.flows.test_permissions import appoint
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 
 BURST = 500  # requests of a token
+DAY = 86_400
 
 
 @OVER_HTTP
 async def test_a_token_is_shown_once_and_only_its_hash_is_kept(world: World, anyone: Program) -> None:
     modal = await tokens_modal(world)
     assert modal.buttons == ["Create token"]
-    token = await press_create(modal)
+    token = await create(modal, "Deploy script")
     await modal.close()
 
     again = await tokens_modal(world)
@@ -40,13 +42,15 @@ async def test_a_revoked_token_is_worthless_at_once(world: World, program: Progr
     assert (await program.get("/mailer")).status == 200
     modal = await tokens_modal(world)
 
-    await modal.press(f"Revoke {str(program.token)[:7]}")
+    await modal.press("Revoke Deploy script")
     await world.bot.tasks.idle()
 
     assert modal.buttons == ["Create token"]
     assert (await program.get("/mailer")).status == 401
     async with world.bot.db.read() as session:
         assert (await session.exec(select(Audit).where(Audit.action == "api_token.revoke"))).one().actor == world.ada.id
+        (kept,) = await session.exec(select(ApiToken))
+    assert kept.token_hash == f"revoked {kept.id}"  # of which nothing could be the hash
 
 
 @OVER_HTTP
@@ -61,7 +65,8 @@ async def test_only_team_admins_make_tokens(world: World) -> None:
 async def test_a_double_click_makes_one_token(world: World) -> None:
     modal = await tokens_modal(world)
 
-    await asyncio.gather(modal.press("Create token"), modal.press("Create token"))
+    await fills_form(modal, "Deploy script")
+    await asyncio.gather(modal.submit(), modal.submit())
     await world.bot.tasks.idle()
 
     async with world.bot.db.read() as session:
@@ -70,12 +75,12 @@ async def test_a_double_click_makes_one_token(world: World) -> None:
 
 async def test_a_channel_has_at_most_twenty_tokens(world: World) -> None:
     modal = await tokens_modal(world)
-    for _ in range(20):
-        await modal.press("Create token")
-        await world.bot.tasks.idle()
+    for number in range(20):
+        await create(modal, f"Script {number}")
         world.clock.advance(1)
 
-    await modal.press("Create token")
+    await fills_form(modal, "Script 20")
+    await modal.submit()
 
     await modal.shows("at most 20 tokens")
 
@@ -95,6 +100,77 @@ async def test_when_a_token_was_used_is_written_down_once_a_minute(world: World,
     world.clock.advance(1)
     await program.reads("/mailer")
     assert await used_at() == first + timedelta(minutes=1)
+
+
+@OVER_HTTP
+async def test_a_token_ends_with_its_last_day_and_the_channel_hears_of_it_a_week_before(
+    world: World, anyone: Program
+) -> None:
+    last = (world.clock() + timedelta(days=10)).date()
+    lasting = anyone.holding(await make_token(world, "Deploy script"))
+    ending = anyone.holding(await make_token(world, "Import of June", ends=last))
+    await make_token(world, "For today", ends=world.clock().date())
+
+    await world.bot.housekeeping.purge()
+    await world.settle()
+    assert not [one for one in world.slack.messages(world.news) if "ends" in one.text]
+
+    world.clock.advance(4 * DAY)
+    for _ in range(2):
+        await world.bot.housekeeping.purge()
+        await world.settle()
+    (notice,) = [one for one in world.slack.messages(world.news) if "ends" in one.text]
+    assert "The API token “Import of June” ends" in notice.text
+    assert (await ending.get("/mailer")).status == 200
+
+    world.clock.advance(7 * DAY)
+    ended, unknown = await ending.get("/mailer"), await anyone.holding("mr_" + "A" * 43).get("/mailer")
+    assert ended.status == 401
+    assert ended.shown == unknown.shown
+    assert (await lasting.get("/mailer")).status == 200
+
+
+@OVER_SOCKET_MODE
+async def test_admins_hear_once_that_who_made_a_token_is_no_admin_any_more_and_it_goes_on(
+    world: World, program: Program
+) -> None:
+    async with world.bot.db.read() as session:
+        await appoint(world, (await session.exec(select(Team))).one(), world.bob)
+    await world.bot.slack.token_watch.tick()
+    await world.settle()
+    assert world.slack.messages(world.bob.dm) == []
+
+    world.ada.role = "member"
+    world.clock.advance(3600)
+    for _ in range(2):
+        await world.bot.slack.token_watch.tick()
+        await world.settle()
+
+    assert len(world.slack.messages(world.bob.dm)) == 1
+    told = await world.bob.sees(world.bob.dm, "The API token “Deploy script” of #news")
+    assert "was made by somebody who is no admin any more" in told.text
+    assert (await program.get("/mailer")).status == 200
+    await world.bob.press(told, "Revoke")
+    await world.settle()
+    assert (await program.get("/mailer")).status == 401
+    assert "was revoked" in told.text
+
+
+@OVER_HTTP
+async def test_what_the_form_of_a_token_lacks_is_said_in_its_field(world: World) -> None:
+    modal = await tokens_modal(world)
+    await fills_form(modal, "x", ends=world.clock().date() - timedelta(days=1))
+
+    await modal.submit()
+    assert modal.errors == {"Ends": "Choose a day from today on, within ten years, or none."}
+    modal.fill("Ends", None)
+    modal.fill("Name", "\u200b \u200b")
+    await modal.submit()
+    assert "1 to 40 visible characters" in modal.errors["Name"]
+    modal.fill("Name", "Deploy script")
+    await modal.submit()
+
+    await modal.shows("Copy your new token now")
 
 
 @OVER_HTTP

@@ -34,6 +34,7 @@ LISTS = {
     "chunk `state`": states.ChunkState,
     "delivery `state`": states.DeliveryState,
     "suppression `reason`": states.SuppressionReason,
+    "token `scopes`": states.TokenScope,
     "poll `kind`": states.PollKind,
     "blockers, most basic first": Blocker,
     "warnings": SendWarning,

@@ -63,6 +63,8 @@ def page(description: Mapping[str, Any]) -> str:
 
 def _operation(name: str, operation: Mapping[str, Any]) -> str:
     parts = [f'<h2 id="{_anchor(name)}"><code>{escape(name)}</code></h2><p>{escape(operation["summary"])}</p>']
+    scopes = [name for alternative in operation["security"] for name in alternative["token"]]
+    parts.append(f"<p>Any of the scopes {_values(scopes)} opens it.</p>")
     if parameters := operation.get("parameters"):
         rows = (
             (f"{one['name']} ({one['in']})", _type(one["schema"]), _note(one["schema"], one.get("description", "")))

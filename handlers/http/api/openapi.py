@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from handlers.http.api.problems import MEDIA_TYPE, Problem
 from handlers.http.api.routing import MOUNTED, VERSION, Route
+from storage.states import TokenScope
 
 Json = dict[str, Any]
 
@@ -46,7 +47,8 @@ def openapi(routes: Sequence[Route[Any]]) -> Json:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "`mr_…`, made by a team admin with `/mailer api`.",
+                    "description": "`mr_…`, made by a team admin with `/mailer api`. An operation names the scopes "
+                    "of which any one opens it.",
                 }
             },
             "schemas": {name: schema for name, schema in schemas.items() if name not in inputs - bodies},
@@ -67,7 +69,11 @@ def _schemas(routes: Sequence[Route[Any]]) -> Json:
 def _operation(route: Route[Any], schemas: Json) -> Json:
     in_path = re.findall(r"{(\w+)}", route.path)
     parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in in_path]
-    operation: Json = {"operationId": route.handle.__name__, "summary": route.summary}
+    operation: Json = {
+        "operationId": route.handle.__name__,
+        "summary": route.summary,
+        "security": [{"token": [scope]} for scope in TokenScope if scope in route.opened_by],
+    }
     takes = schemas[route.takes.__name__]
     if route.method == "POST":
         body = {"schema": {"$ref": _SCHEMAS + route.takes.__name__}}
@@ -98,13 +104,13 @@ def _query_parameters(takes: Json) -> list[Json]:
 
 
 def _problems(route: Route[Any], in_path: Sequence[str]) -> list[int]:
-    statuses = [400, 401, 415, 422, 429]
+    statuses = [400, 401, 403, 415, 422, 429]
     if in_path or route.method == "DELETE":
         statuses.append(404)
     if route.method != "GET":
         statuses.append(409)
     if route.method == "POST":
-        statuses += [413, *([403] if in_path else [])]
+        statuses.append(413)
     return sorted(statuses)
 
 

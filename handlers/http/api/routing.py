@@ -16,6 +16,8 @@ from handlers.http.api.codes import ProblemCode
 from handlers.http.api.problems import Refusal, of_validation
 from handlers.http.api.rate_limit import Rate
 from handlers.http.api.requests import Input
+from handlers.http.api.scopes import OPENED_BY, check
+from storage.states import TokenScope
 
 MOUNTED, VERSION = "/api", "/v1"
 
@@ -49,6 +51,10 @@ class Route(Generic[In]):
     handle: Callable[[Asked[In]], Awaitable[StoredResponse]]
 
     @property
+    def opened_by(self) -> frozenset[TokenScope]:
+        return OPENED_BY[f"{self.method} {self.path}"]
+
+    @property
     def is_idempotent_by_key(self) -> bool:
         return self.method == "POST"
 
@@ -74,6 +80,7 @@ class Server:
         async def handle(request: web.Request) -> web.Response:
             bearer = await self._bearer(request)
             self._rate.take(bearer.token_id, "This token asks too often")
+            check(bearer, route.opened_by)
             body = await _read(route, request)
             self._bytes_rate.take(bearer.team.id, "The tokens of this channel send too much at once", len(body))
             answer = await route.handle(_asked(route, request, bearer, body))

@@ -6,6 +6,7 @@ refused. View state may hold credentials, so nothing here prints it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, Literal
 
 from bot.errors import BotError
@@ -63,6 +64,11 @@ class Values:
 
     def files(self, name: Input) -> list[Body]:
         return list(self._elements.get(name, {}).get("files") or [])
+
+    def day(self, name: Input) -> date | None:
+        """A date, or None where nothing was chosen."""
+        chosen = self._elements.get(name, {}).get("selected_date")
+        return date.fromisoformat(chosen) if chosen else None
 
     def time(self, name: Input) -> int | None:
         """Seconds since the epoch, or None where nothing was chosen."""

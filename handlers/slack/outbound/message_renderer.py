@@ -1,5 +1,7 @@
 """Draws an outbox row: loads what it is about, and gives it to the view of its kind."""
 
+from collections.abc import Awaitable, Callable
+
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -10,13 +12,13 @@ from bot.broadcast.pauses import held_for_access
 from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identities.dns_records import records_of
 from bot.teams.settings import appointed
-from handlers.slack.views import alerts, notices
+from handlers.slack.views import alerts, api_tokens, notices
 from handlers.slack.views.approval import requests, settings
 from handlers.slack.views.blocks import Message
 from handlers.slack.views.broadcast_message import progress_message as draw_progress
 from handlers.slack.views.drafts import ends_soon_message
 from handlers.slack.views.mailer import identities
-from storage.models import Audit, Broadcast, Identity, Incident, Mailer, Outbox, Team
+from storage.models import ApiToken, Audit, Broadcast, Identity, Incident, Mailer, Outbox, Team
 from storage.states import BroadcastState, IdentityState, IncidentKind, IncidentState
 
 
@@ -27,20 +29,24 @@ class MessageRenderer:
     async def __call__(self, session: AsyncSession, row: Outbox) -> Message | None:
         """Return the message as the facts are now; None where what it is about is gone."""
         kind = Notice(row.kind)
+        draw: Callable[[AsyncSession, Notice, Outbox], Awaitable[Message | None]]
         match kind:
             case Notice.SHARED | Notice.DELETED:
                 shared = kind is Notice.SHARED
                 return notices.channel_shared_message() if shared else notices.mailer_deleted_message()
             case Notice.BROADCAST | Notice.DRAFT_ENDS:
-                return await self._broadcast(session, kind, row)
+                draw = self._broadcast
             case Notice.APPROVAL_CHANGED | Notice.APPROVAL_STEP | Notice.APPROVAL_REMINDER | Notice.APPROVERS_MISSING:
-                return await self._approval(session, kind, row)
+                draw = self._approval
+            case Notice.TOKEN_ENDS | Notice.TOKEN_MAKER_GONE:
+                draw = self._token
             case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
-                return await self._identity(session, kind, row)
+                draw = self._identity
             case Notice.ALERT | Notice.ALERT_REMINDER | Notice.ALERT_OVER | Notice.CHANNEL_GONE:
-                return await self._alert(session, kind, row)
-        mailer = await session.get(Mailer, row.record_id)
-        return await self._account(session, kind, mailer) if mailer else None
+                draw = self._alert
+            case _:
+                draw = self._account
+        return await draw(session, kind, row)
 
     async def _broadcast(self, session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
         progress = await self._broadcasts.progress(session, row.record_id)
@@ -67,20 +73,18 @@ class MessageRenderer:
         return requests.approvers_missing_message(request, await appointed(session, team))
 
     @staticmethod
-    async def _account(session: AsyncSession, kind: Notice, mailer: Mailer) -> Message | None:
-        match kind:
-            case Notice.CONNECTED:
-                return notices.connected_message(mailer)
-            case Notice.RECONNECTED:
-                return notices.reconnected_message(mailer, await held_for_access(session, mailer))
-            case Notice.ACCOUNT_SHARED:
-                team = await session.get_one(Team, mailer.team_id)
-                return notices.account_shared_message(mailer, team, await sharing(session, mailer))
-            case Notice.APPLIED:
-                return notices.production_requested_message()
-            case Notice.GRANTED:
-                return notices.production_granted_message(mailer)
-        return None
+    async def _token(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+        token = await session.get(ApiToken, row.record_id)
+        if token is None:
+            return None
+        if kind is Notice.TOKEN_ENDS:
+            return api_tokens.token_ends_message(token)
+        return api_tokens.maker_gone_message(token, await session.get_one(Team, row.team_id))
+
+    @staticmethod
+    async def _account(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+        mailer = await session.get(Mailer, row.record_id)
+        return await _of_mailer(session, kind, mailer) if mailer else None
 
     @staticmethod
     async def _alert(session: AsyncSession, kind: Notice, message: Outbox) -> Message | None:
@@ -122,3 +126,19 @@ async def _is_news(session: AsyncSession, incident: Incident) -> bool:
         return True
     identity = await session.get(Identity, incident.subject)
     return identity is not None and identity.state is IdentityState.VERIFIED
+
+
+async def _of_mailer(session: AsyncSession, kind: Notice, mailer: Mailer) -> Message | None:
+    match kind:
+        case Notice.CONNECTED:
+            return notices.connected_message(mailer)
+        case Notice.RECONNECTED:
+            return notices.reconnected_message(mailer, await held_for_access(session, mailer))
+        case Notice.ACCOUNT_SHARED:
+            team = await session.get_one(Team, mailer.team_id)
+            return notices.account_shared_message(mailer, team, await sharing(session, mailer))
+        case Notice.APPLIED:
+            return notices.production_requested_message()
+        case Notice.GRANTED:
+            return notices.production_granted_message(mailer)
+    return None

@@ -1,17 +1,42 @@
-"""The tokens of a team, and the one that was just made."""
+"""The tokens of a team, the form for a new one, and what admins are told of one."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks import Block, ButtonElement, CheckboxesElement, DatePickerElement, Option, PlainTextObject
 from slack_sdk.models.views import View
 
+from bot.api.tokens import NAME_LIMIT, TokenInput
 from handlers.slack import ids
-from handlers.slack.text import code, mention, when
-from handlers.slack.views.blocks import button, buttons, confirm, context, page, section
+from handlers.slack.text import clean, code, esc, mention, when
+from handlers.slack.views.blocks import (
+    Message,
+    button,
+    buttons,
+    confirm,
+    context,
+    field,
+    form,
+    labelled,
+    page,
+    section,
+    text_message,
+)
 from storage.models import ApiToken, Team
 from storage.sealing import Secret
+from storage.states import TokenScope
 
 TITLE = "API tokens"
+NEW_TITLE = "New API token"
+NOTHING_TYPED: Final = TokenInput("", [TokenScope.READ])
+_OPENS = {
+    TokenScope.READ: "See how it stands, broadcasts, recipients, audiences, suppressions",
+    TokenScope.DRAFT: "Write drafts, and ask the channel to approve them",
+    TokenScope.SEND: "Send broadcasts; pause, resume, take back and cancel them",
+    TokenScope.AUDIENCES: "See and change saved audiences",
+    TokenScope.SUPPRESSIONS: "See suppressed addresses, add some, and lift some",
+    TokenScope.PEOPLE: "Look up what is known of a person, and erase it",
+}
 
 
 def tokens_page(team: Team, tokens: Sequence[ApiToken], made: Secret | None, *, public_url: str) -> View:
@@ -23,15 +48,84 @@ def tokens_page(team: Team, tokens: Sequence[ApiToken], made: Secret | None, *, 
         TITLE,
         [
             section(
-                "With a token a program of yours can read how this channel stands, send broadcasts, pause, resume and "
-                "cancel them, and suppress addresses. "
+                "With a token a program of yours does in this channel what the token's scopes allow. "
                 f"The API answers {where if public_url else here}."
             ),
             *_made(made),
-            *[_token(team, token) for token in tokens],
+            *[_token(token) for token in tokens],
             buttons(button(ids.Button.CREATE_TOKEN, "Create token", ids.Ref(team.id, newest))),
         ],
     )
+
+
+def token_form(ref: ids.Ref, typed: TokenInput, *, notice: str = "") -> View:
+    options = {
+        scope: Option(value=scope, text=PlainTextObject(text=scope), description=PlainTextObject(text=opens))
+        for scope, opens in _OPENS.items()
+    }
+    ticked = [option for scope, option in options.items() if scope in typed.scopes]
+    boxes = CheckboxesElement(
+        action_id=ids.Input.SCOPES, options=list(options.values()), initial_options=ticked or None
+    )
+    ends = typed.last_day.isoformat() if typed.last_day else None
+    return form(
+        ids.Form.CREATE_TOKEN,
+        NEW_TITLE,
+        [
+            field(
+                ids.Input.NAME,
+                "Name",
+                initial=typed.name,
+                hint="The channel sees it with whatever the token does.",
+                placeholder="Deploy script",
+                max_length=NAME_LIMIT,
+            ),
+            labelled(ids.Input.SCOPES, "Scopes", boxes),
+            labelled(
+                ids.Input.ENDS,
+                "Ends",
+                DatePickerElement(action_id=ids.Input.ENDS, initial_date=ends),
+                hint="The last day on which it works, in UTC. The channel hears of it a week before. Empty: never.",
+                optional=True,
+            ),
+        ],
+        submit="Create",
+        ref=ref,
+        notice=notice,
+    )
+
+
+def token_ends_message(token: ApiToken) -> Message:
+    what = f"The API token “{esc(token.name)}”"
+    if token.revoked_at or not token.ends_at:
+        return _revoked(token)
+    return text_message(
+        f":hourglass: *{what} ends {when(token.ends_at)}.* Programs that use it are refused from then on. "
+        "A team admin can make another one with `/mailer api`.",
+        f"{what} ends soon",
+    )
+
+
+def maker_gone_message(token: ApiToken, team: Team) -> Message:
+    """Ask the admins whether a token is to go on working without who made it."""
+    if token.revoked_at:
+        return _revoked(token)
+    what = f"The API token “{esc(token.name)}” of #{esc(team.name)} was made by somebody who is no admin any more"
+    used = f"It was last used {when(token.used_at)}" if token.used_at else "It was never used"
+    return Message(
+        what,
+        [
+            section(
+                f":key: *{what}*: {mention(token.created_by)} left, or is no team admin now. {used}, and it goes on "
+                "working until somebody revokes it."
+            ),
+            buttons(_revoke_button(token, "Revoke")),
+        ],
+    )
+
+
+def _revoked(token: ApiToken) -> Message:
+    return text_message(f":key: The API token “{esc(token.name)}” was revoked.")
 
 
 def _made(token: Secret | None) -> list[Block]:
@@ -43,15 +137,22 @@ def _made(token: Secret | None) -> list[Block]:
     ]
 
 
-def _token(team: Team, token: ApiToken) -> Block:
+def _token(token: ApiToken) -> Block:
     used = f"last used {when(token.used_at)}" if token.used_at else "never used"
+    ends = f" · ends {when(token.ends_at)}" if token.ends_at else ""
+    known_by = f" {code(token.prefix)}" if token.prefix != token.name else ""
     return section(
-        f"*{code(token.name)}*\nmade by {mention(token.created_by)} {when(token.created_at)} · {used}",
-        accessory=button(
-            ids.Button.REVOKE_TOKEN,
-            f"Revoke {token.name}",
-            ids.Ref(team.id, token.id),
-            style="danger",
-            confirm=confirm("Revoke this token?", "Programs that use it are refused from then on.", "Revoke"),
-        ),
+        f"*{esc(token.name)}*{known_by}\n{', '.join(map(code, token.scopes))}\n"
+        f"made by {mention(token.created_by)} {when(token.created_at)} · {used}{ends}",
+        accessory=_revoke_button(token, f"Revoke {clean(token.name)}"),
+    )
+
+
+def _revoke_button(token: ApiToken, label: str) -> ButtonElement:
+    return button(
+        ids.Button.REVOKE_TOKEN,
+        label,
+        ids.Ref(token.team_id, token.id),
+        style="danger",
+        confirm=confirm("Revoke this token?", "Programs that use it are refused from then on.", "Revoke"),
     )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
+from bot.api.tokens import ApiTokens
 from bot.broadcast import approval
 from bot.broadcast.approval_requests import ApprovalRequests
 from bot.broadcast.broadcasts import Broadcasts
@@ -136,6 +137,8 @@ async def test_who_made_the_token_is_an_author_of_what_it_wrote(connected: Stati
 
     assert await code_of(partial(approve, connected, request, BOB)) == "OWN_BROADCAST"
     assert await code_of(partial(approve, connected, request, f"token:{token.id}")) == "OWN_BROADCAST"
+    await ApiTokens(connected.db, connected.clock).revoke(connected.team, token.id, BOB)
+    assert await code_of(partial(approve, connected, request, BOB)) == "OWN_BROADCAST"
     assert (await approve(connected, request, CLEO)).state is SCHEDULED
 
 

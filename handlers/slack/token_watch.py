@@ -1,0 +1,33 @@
+"""Whether those who made the API tokens are team admins still."""
+
+import logging
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.api.tokens import ApiTokens
+from handlers.slack.api_errors import FAILURES, code_of
+from handlers.slack.approvers import Approvers
+
+log = logging.getLogger(__name__)
+
+
+class TokenWatch:
+    """Tells the admins of tokens whose maker left or is no admin any more; such a token goes on working."""
+
+    def __init__(self, tokens: ApiTokens, people: Approvers, client: AsyncWebClient) -> None:
+        self._tokens = tokens
+        self._people = people
+        self._client = client
+
+    async def tick(self) -> None:
+        for token, team in await self._tokens.working():
+            if not team.reachable:
+                continue
+            try:
+                if await self._people.is_admin(self._client, team, token.created_by):
+                    continue
+                admins = await self._people.admins(self._client, team)
+            except FAILURES as error:
+                log.warning("Slack does not say who made a token: %s", code_of(error))
+                continue
+            await self._tokens.maker_is_gone(token, [who for who in admins if who != token.created_by])
