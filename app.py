@@ -76,6 +76,7 @@ class Mailroom:
             (1, "files", self.slack.uploader.tick),
             (1, "engine", self.services.dispatcher.tick),
             (1, "channels", self.slack.channel_life.tick),
+            (5, "socket", self.slack.watch),
             (5, "home", self.slack.home.tick),
             (1, "monitor", self.services.monitor.tick),
             (5, "mending", self.services.identity_recovery.tick),

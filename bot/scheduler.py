@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 Tick = Callable[[], Awaitable[None]]
 
-STALLED_SECONDS = 150.0  # longer than the slowest single tick: a poll is at most a few calls of 20 s
+STALLED_SECONDS = 150.0  # over its time; longer than the slowest single tick: a poll is at most a few calls of 20 s
 
 
 class Scheduler:
@@ -23,12 +23,14 @@ class Scheduler:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._clock = AsyncIOScheduler(timezone="UTC")
         self._monotonic = monotonic
+        self._seconds: dict[str, float] = {}  # from one to the next
         self._came_through: dict[str, float] = {}
         self._ticking: set[str] = set()
         self._once_more: set[str] = set()
 
     def every(self, seconds: float, name: str, tick: Tick) -> None:
         """Tick at once when started, and then this often."""
+        self._seconds[name] = seconds
         self._came_through[name] = self._monotonic()
 
         async def run() -> None:
@@ -76,4 +78,5 @@ class Scheduler:
     def stalled(self) -> list[str]:
         """Return the ticks that have not come through for too long."""
         now = self._monotonic()
-        return [name for name, at in self._came_through.items() if now - at > STALLED_SECONDS]
+        came = self._came_through.items()
+        return [name for name, at in came if now - at > self._seconds[name] + STALLED_SECONDS]

@@ -1,6 +1,5 @@
 """The Slack side, built once: Bolt with its listeners, and what posts and uploads."""
 
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 
 from bot.services import Services
@@ -12,6 +11,7 @@ from handlers.slack.dispatch.authorization import Authorizer
 from handlers.slack.dispatch.http_receiver import HttpReceiver
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import AckTimeouts
+from handlers.slack.dispatch.socket_connection import SocketConnection
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.channel_lifecycle import ChannelLife
@@ -56,22 +56,23 @@ class SlackApp:
         self.token_watch = TokenWatch(services.tokens, approvers, client)
         self.notifier = Notifier(db, db.now, client, MessageRenderer(services.broadcasts))
         self.uploader = Uploader(db, db.now, client, files, FileRenderer(db, db.now))
-        self._app_token = settings.slack_app_token
         self.inbound = None if settings.socket_mode else HttpReceiver(self.bolt)
-        self._socket: AsyncSocketModeHandler | None = None
+        self.socket = SocketConnection(self.bolt, settings.slack_app_token, db.now) if settings.socket_mode else None
 
     async def connect(self) -> None:
         """Open the socket, where Slack does not come over HTTP."""
-        if self.inbound is None:
-            self._socket = AsyncSocketModeHandler(self.bolt, self._app_token.reveal())
-            await self._socket.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt has no types here
+        if self.socket is not None:
+            await self.socket.open()
 
     async def disconnect(self) -> None:
-        if self._socket:
-            await self._socket.close_async()  # type: ignore[no-untyped-call]  # as above
+        if self.socket is not None:
+            await self.socket.close()
+
+    async def watch(self) -> None:
+        """Have the socket mended where it has been gone for long."""
+        if self.socket is not None:
+            await self.socket.watch()
 
     async def check(self) -> str:
         """Say what is wrong with the connection; empty where nothing is."""
-        if self._socket is None or await self._socket.client.is_connected():
-            return ""
-        return "Socket Mode is not connected"
+        return "" if self.socket is None else await self.socket.check()

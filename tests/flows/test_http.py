@@ -202,6 +202,31 @@ async def test_not_ready_while_socket_mode_is_not_connected(world: World, http: 
     await world.slack.up()
 
 
+@OVER_SOCKET_MODE
+async def test_a_connection_that_the_sdk_has_given_up_is_opened_again(world: World) -> None:
+    socket = world.bot.slack.socket
+    assert socket is not None
+    assert socket.handler is not None
+    sdk, closed = socket.handler.client, asyncio.Event()
+
+    async def closes(_message: aiohttp.WSMessage) -> None:
+        closed.set()
+
+    sdk.on_close_listeners.append(closes)
+    sdk.auto_reconnect_enabled = False  # what two of the SDK's reconnects at one moment leave behind
+    await world.slack.sockets.drop()
+    await asyncio.wait_for(closed.wait(), 5)
+    await socket.watch()
+    assert await socket.check() == "Socket Mode is not connected"
+    world.clock.advance(59)
+    await socket.watch()
+    assert await socket.check() == "Socket Mode is not connected"
+    world.clock.advance(1)
+    await socket.watch()
+    assert await socket.check() == ""
+    await world.asks(world.bob, "/mailer help", "/mailer")
+
+
 def a_command(world: World) -> bytes:
     return encoded(Kind.COMMAND, world.slack.payloads.command(world.bob.user, world.news, "/mailer", ""))[1]
 

@@ -68,13 +68,27 @@ async def test_a_tick_that_fails_ticks_again_and_one_that_hangs_is_named() -> No
         await tries.put(1)
         raise RuntimeError
 
-    scheduler.every(AN_HOUR, "monitor", fails)
+    scheduler.every(1, "monitor", fails)
     scheduler.start()
     async with asyncio.timeout(PATIENCE):
         for _ in range(2):
             scheduler.wake("monitor")
             await tries.get()
     assert scheduler.stalled() == []
-    seconds = STALLED_SECONDS + 1
-    assert scheduler.stalled() == ["monitor"]
     scheduler.stop()
+    seconds = STALLED_SECONDS + 2
+    assert scheduler.stalled() == ["monitor"]
+
+
+async def test_a_tick_is_not_late_before_its_time() -> None:
+    seconds = 0.0
+    scheduler = Scheduler(lambda: seconds)
+
+    async def tick() -> None:
+        raise AssertionError
+
+    scheduler.every(AN_HOUR, "forget", tick)
+    seconds = AN_HOUR + STALLED_SECONDS
+    assert await scheduler.check() == ""
+    seconds += 1
+    assert await scheduler.check() == "stalled: forget"
