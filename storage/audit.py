@@ -56,6 +56,8 @@ Action = Literal[
     "mailer.reconnect",
     "production.apply",
     "suppression.add",
+    "suppression.import",
+    "suppression.lift",
     "suppression.remove",
     "team.admins",
     "team.described",

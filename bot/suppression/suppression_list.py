@@ -6,8 +6,10 @@ mail to it would be kept back and suppress it again.
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -29,6 +31,12 @@ from storage.states import SuppressionReason
 
 log = logging.getLogger(__name__)
 
+BACK_WITHIN: Final = timedelta(days=30)
+"""How long after an unsubscribe its page lets the reader come back."""
+
+RECIPIENT: Final = "recipient"
+"""Who lifted it, where that was the reader."""
+
 
 class AtAws(StrEnum):
     """What happened to an address on AWS's own list when it was lifted here."""
@@ -36,6 +44,22 @@ class AtAws(StrEnum):
     LIFTED = "lifted"
     NOT_ALLOWED = "not_allowed"  # it may still be on it
     NOT_LISTED = "not_listed"
+
+
+class Standing(StrEnum):
+    """How the recipient of an unsubscribe link stands."""
+
+    MAILED = "mailed"  # or kept back for a reason that is not their own, and may go
+    MAY_COME_BACK = "may_come_back"  # they unsubscribed, not long ago
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """When somebody asked to be mailed again, and how."""
+
+    at: datetime
+    how: str
 
 
 def _of(team_id: str, address: str) -> SelectOfScalar[Suppression]:
@@ -55,6 +79,15 @@ class Suppressions:
         """Return whose unsubscribe link this is; None: we did not make it."""
         return read_token(self._keys, token)
 
+    async def standing(self, recipient: LinkSubject) -> tuple[str, Standing]:
+        """Return the From name of the team whose link it is, and how its recipient stands."""
+        async with self._db.read() as session:
+            team = await session.get(Team, recipient.team_id)
+            delivery = await session.get(Delivery, (recipient.broadcast_id, recipient.seq))
+            found = _of(recipient.team_id, delivery.address) if delivery else None
+            row = (await session.exec(found)).first() if found is not None else None
+        return team.from_name if team else "", self._standing(row)
+
     async def unsubscribe(self, recipient: LinkSubject) -> None:
         """Suppress the recipient of a link, before the next claim."""
         async with self._db.write() as session:
@@ -68,6 +101,31 @@ class Suppressions:
                     source=recipient.broadcast_id,
                     now=self._clock(),
                 )
+
+    async def subscribe_again(self, recipient: LinkSubject) -> bool:
+        """Take back an unsubscribe that is not old; False: there is none.
+
+        AWS's own list stays as it is: nobody is on it for having unsubscribed.
+        """
+        async with self._db.write() as session:
+            change = await next_change(session, recipient.team_id)
+            delivery = await session.get(Delivery, (recipient.broadcast_id, recipient.seq))
+            found = _of(recipient.team_id, delivery.address).with_for_update() if delivery else None
+            row = (await session.exec(found)).first() if found is not None else None
+            if row is None or self._standing(row) is not Standing.MAY_COME_BACK:
+                return False
+            now, why = self._clock(), {"reason": row.reason}
+            await _lift(session, row, change, RECIPIENT, now)
+            after = {"by": RECIPIENT}
+            audit.record(session, row.team_id, audit.MAILROOM, "suppression.lift", now, row.address, why, after)
+        return True
+
+    def _standing(self, row: Suppression | None) -> Standing:
+        if row is None or row.reason not in OF_THE_RECIPIENT:
+            return Standing.MAILED
+        lately = self._clock() - row.created_at <= BACK_WITHIN
+        left = row.reason is SuppressionReason.UNSUBSCRIBED
+        return Standing.MAY_COME_BACK if left and lately else Standing.SUPPRESSED
 
     async def add(self, team: Team, address: str, by: str) -> bool:
         """Suppress an address by hand. False: it was suppressed already."""
@@ -83,29 +141,30 @@ class Suppressions:
             audit.record(session, team.id, by, "suppression.add", now, address)
         return (await session.exec(_of(team.id, address))).one(), new
 
-    async def lift(self, team: Team, address: str, by: str) -> AtAws:
-        """Let the address be mailed again. What recipients said themselves is not taken back: E9 keeps it for ever.
+    async def lift(self, team: Team, address: str, by: str, consent: Consent | None = None) -> AtAws:
+        """Let the address be mailed again.
+
+        Of what recipients said themselves, an unsubscribe is taken back by a consent that is younger, and a complaint
+        by nothing.
 
         Raises:
-            BotError: NOT_FOUND, or SUPPRESSION_STAYS after an unsubscribe or a complaint.
+            BotError: NOT_FOUND, SUPPRESSION_STAYS, CONSENT_TOO_OLD, CONSENT_IN_FUTURE.
         """
+        if consent is not None and consent.at > self._clock():
+            raise BotError(SuppressionCode.CONSENT_IN_FUTURE, field="consent_at")
         async with self._db.read() as session:
-            row = await _liftable(session, team, address)
+            row = await _liftable(session, team, address, consent)
         at_aws = await self._lift_at_aws(team, row.address)
         async with self._db.write() as session:
             change = await next_change(session, team.id)
-            row, now = await _liftable(session, team, address, lock=True), self._clock()
+            row = await _liftable(session, team, address, consent, lock=True)
+            now, before, after = self._clock(), {"reason": row.reason}, {"at_aws": str(at_aws)}
             await _lift(session, row, change, by, now)
-            audit.record(
-                session,
-                team.id,
-                by,
-                "suppression.remove",
-                now,
-                row.address,
-                before={"reason": row.reason},
-                after={"at_aws": at_aws},
-            )
+            if consent is None:
+                audit.record(session, team.id, by, "suppression.remove", now, row.address, before, after)
+            else:
+                after |= {"how": consent.how, "asked_at": consent.at.isoformat()}
+                audit.record(session, team.id, by, "suppression.lift", now, row.address, before, after)
         return at_aws
 
     async def _lift_at_aws(self, team: Team, address: str) -> AtAws:
@@ -125,13 +184,17 @@ class Suppressions:
             return AtAws.NOT_ALLOWED
 
 
-async def _liftable(session: AsyncSession, team: Team, address: str, *, lock: bool = False) -> Suppression:
+async def _liftable(
+    session: AsyncSession, team: Team, address: str, consent: Consent | None, *, lock: bool = False
+) -> Suppression:
     found = _of(team.id, address)
     row = (await session.exec(found.with_for_update() if lock else found)).first()
     if row is None:
         raise BotError(SuppressionCode.NOT_FOUND)
-    if row.reason in OF_THE_RECIPIENT:
+    if row.reason in OF_THE_RECIPIENT and (consent is None or row.reason is SuppressionReason.COMPLAINT):
         raise BotError(SuppressionCode.SUPPRESSION_STAYS)
+    if row.reason is SuppressionReason.UNSUBSCRIBED and consent is not None and consent.at <= row.created_at:
+        raise BotError(SuppressionCode.CONSENT_TOO_OLD, field="consent_at")
     return row
 
 

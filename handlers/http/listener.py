@@ -80,14 +80,13 @@ class HttpListener:
 
     def _application(self) -> web.Application:
         services, now = self._services, self._services.clock
-        suppressions = services.suppressions
         return application(
             connections=self.connections,
             per_address=PerAddress(Rate(now, per_second=100, burst=1_000), self._settings.mailroom_proxies),
             health=Health(self._checks, {"database": self._check_database}, self._seconds),
             metrics=MetricsPage(lambda: measure(services.db, now()), self._version, self._seconds),
             pages=(
-                UnsubscribePages(suppressions.whose, suppressions.unsubscribe),
+                UnsubscribePages(services.suppressions),
                 PreviewPages(services.previews.open),
             ),
             api=self._api(),

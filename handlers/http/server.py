@@ -55,7 +55,7 @@ def application(
     app.router.add_get("/metrics", metrics.show)
     unsubscribing, previews = pages
     app.router.add_get("/u/{token}", unsubscribing.show)
-    app.router.add_post("/u/{token}", unsubscribing.unsubscribe)
+    app.router.add_post("/u/{token}", unsubscribing.act)
     app.router.add_get("/p/{token}", previews.show)
     app.add_subapp(MOUNTED, api)
     if sns is not None:

@@ -38,6 +38,7 @@ _STATUSES: Mapping[Code, int] = {  # all other codes are about the input: 422
     BroadcastCode.WAITING: 409,
     AudienceCode.IMPORT_UNDER_WAY: 429,
     SuppressionCode.SUPPRESSION_STAYS: 409,
+    SuppressionCode.CONSENT_TOO_OLD: 409,
 }
 
 

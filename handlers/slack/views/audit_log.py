@@ -144,6 +144,8 @@ _SENTENCES: dict[Action, str] = {
     "mailer.reconnect": "gave the mailer new credentials for AWS account {subject}",
     "production.apply": "applied for production access of AWS account {subject}",
     "suppression.add": "suppressed {subject}",
+    "suppression.import": "imported suppressions from {subject}",
+    "suppression.lift": "took {subject}, who had asked for it, off the suppressed addresses",
     "suppression.remove": "took {subject} off the suppressed addresses",
     "team.renumbered": "saw that Slack gave the channel another id",
 }

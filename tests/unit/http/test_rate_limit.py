@@ -121,6 +121,10 @@ class NoTokens:
         self.asked += 1
 
 
+class NoLinks:
+    def whose(self, _token: str) -> None: ...
+
+
 def unlimited(clock: Clock) -> Rate:
     return Rate(clock, per_second=1_000, burst=1_000)
 
@@ -133,7 +137,7 @@ def everything(tokens: NoTokens, clock: Clock, limit: Rate) -> web.Application:
         per_address=PerAddress(limit, proxies=0),
         health=Health({}, {}, lambda: 0),
         metrics=MetricsPage(cast("Any", None), "", lambda: 0),
-        pages=(UnsubscribePages(lambda _token: None, cast("Any", None)), PreviewPages(cast("Any", None))),
+        pages=(UnsubscribePages(cast("Any", NoLinks())), PreviewPages(cast("Any", None))),
         api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited(clock), unlimited(clock))),
         sns=SnsMessages(refuses),
         slack=cast("Any", refuses),
