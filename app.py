@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
+from bot.broadcast.approval.follow_up import APPROVERS_TICK
 from bot.feedback.event_collector import WAIT_SECONDS
 from bot.housekeeping import Housekeeping
 from bot.scheduler import Scheduler
@@ -83,8 +84,8 @@ class Mailroom:
             (1, "feedback", self.services.event_collector.tick),
             (5, "chores", self.services.periodic_jobs.tick),
             (1, "connections", self.http.connections.tick),
-            (5, "approval", self.services.approval_requests.tick),
-            (3600, "approvers", self.slack.approver_watch.tick),
+            (5, "approval", self.services.approval_follow_up.tick),
+            (3600, APPROVERS_TICK, self.slack.approver_watch.tick),
             (3600, "tokens", self.slack.token_watch.tick),
             (60, "behind", self.housekeeping.rouse),
             (3600, "forget", self.housekeeping.purge),

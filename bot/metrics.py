@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 from bot import unknown_answers
 from storage.database import Database
 from storage.models import Broadcast, Incident, Mailer, Outbox, Poll
-from storage.states import OPEN_STATES, Access, IncidentKind, IncidentState
+from storage.states import OPEN_STATES, Access, BroadcastState, IncidentKind, IncidentState
 
 WINDOW = timedelta(hours=24)
 
@@ -21,6 +21,7 @@ class Metrics:
     mailers: Mapping[str, int]  # by access
     incidents: Mapping[str, int]  # open ones, by kind
     broadcasts: Mapping[str, int]  # that have not ended, by state
+    approvals_waiting: int
     mails: Mapping[str, int]
     messages_due: int
     message_lag: float
@@ -33,6 +34,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
     mailers = select(Mailer.access, func.count()).group_by(col(Mailer.access))
     incidents = select(Incident.kind, func.count()).where(col(Incident.state) != IncidentState.RESOLVED)
     broadcasts = select(Broadcast.state, func.count()).where(col(Broadcast.state).in_(OPEN_STATES))
+    waiting = select(func.count()).where(Broadcast.state == BroadcastState.AWAITING_APPROVAL)
     taken = select(func.coalesce(func.sum(Mailer.sent_last_24_hours), 0))
     bad = select(
         func.coalesce(func.sum(Mailer.bounced_lately), 0), func.coalesce(func.sum(Mailer.complained_lately), 0)
@@ -42,6 +44,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
         by_access = dict((await session.exec(mailers)).all())
         by_kind = dict((await session.exec(incidents.group_by(col(Incident.kind)))).all())
         by_state = dict((await session.exec(broadcasts.group_by(col(Broadcast.state)))).all())
+        approvals = (await session.exec(waiting)).one()
         sent = (await session.exec(taken)).one()
         bounced, complained = (await session.exec(bad)).one()
         due, oldest = (await session.exec(messages)).one()
@@ -50,6 +53,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
         mailers={access: by_access.get(access, 0) for access in Access},
         incidents={kind: by_kind.get(kind, 0) for kind in IncidentKind},
         broadcasts={state: by_state.get(state, 0) for state in OPEN_STATES},
+        approvals_waiting=approvals,
         mails={"sent": int(sent), "bounced": int(bounced), "complained": int(complained)},
         messages_due=due,
         message_lag=_lag(oldest, now),

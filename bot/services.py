@@ -8,7 +8,8 @@ from bot.alerts.incidents import Incidents
 from bot.api.idempotency import IdempotencyKeys
 from bot.api.queries import ApiQueries
 from bot.api.tokens import ApiTokens
-from bot.broadcast.approval_requests import ApprovalRequests
+from bot.broadcast.approval.follow_up import ApprovalFollowUp
+from bot.broadcast.approval.requests import ApprovalRequests
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.canvases import Canvases
@@ -127,7 +128,9 @@ class Services:
         resolver = Resolver(settings.mailroom_dns_server)
         self.identities = Identities(db, now, self.mailers, resolver)
         self.sender_rules = SenderRules(db, now, self.mailers, resolver, one_click=bool(settings.public_url))
-        self.identity_recovery = IdentityRecovery(db, now, self.mailers, IdentityDependents())
+        self.identity_recovery = IdentityRecovery(
+            db, now, self.mailers, IdentityDependents(undo_seconds=settings.mailroom_undo_seconds)
+        )
         self.forwarding = FeedbackForwarding(db, now, self.mailers, sleep)
         self.feedback_check = FeedbackCheck(db, now, self.mailers)
         self.suppressions = Suppressions(db, now, self.mailers, self.link_keys)
@@ -156,6 +159,7 @@ class Services:
         self.approval_requests = ApprovalRequests(
             db, now, preflight, self.broadcasts, undo_seconds=settings.mailroom_undo_seconds
         )
+        self.approval_follow_up = ApprovalFollowUp(db, now)
         self.mail_me_one = MailMeOne(db, now, self.broadcasts)
         self.missing_values = MissingValues(db, self.broadcasts)
         self.canvases = Canvases(db, now)

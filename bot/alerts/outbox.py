@@ -40,6 +40,7 @@ class Notice(StrEnum):
     APPROVAL_CHANGED = "approval_changed"  # who changed the rules of approval, and to what
     APPROVAL_STEP = "approval_step"  # asked again, sent back, withdrawn, over; the record is the audit's row
     APPROVAL_REMINDER = "approval_reminder"
+    APPROVAL_GOES_ON = "approval_goes_on"  # it can be answered again
     APPROVERS_MISSING = "approvers_missing"  # too few can approve what waits
     DRAFT_ENDS = "draft_ends"  # to its author; of a program's, to the channel
     TOKEN_ENDS = "token_ends"  # noqa: S105 - a week before an API token ends

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.approval import check_not_needed
+from bot.broadcast.approval.rules import check_not_needed
 from bot.broadcast.audience.csv_reader import CsvRecipient
 from bot.broadcast.audience.store import create_deliveries, store_audience
 from bot.broadcast.codes import BroadcastCode

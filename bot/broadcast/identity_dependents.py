@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.approval import is_needed
-from bot.broadcast.approval_requests import open_request
+from bot.broadcast.approval.requests import open_request
+from bot.broadcast.approval.rules import is_needed
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.draft import Addresses, Draft, compile_draft
 from bot.broadcast.pauses import pause
@@ -23,6 +23,9 @@ _WAITING = (*UNSENT, BroadcastState.SCHEDULED, BroadcastState.PAUSED)
 
 class IdentityDependents:
     """What `bot.mailer.identities.recovery` wants done with broadcasts, which are above it."""
+
+    def __init__(self, *, undo_seconds: float) -> None:
+        self._undo = timedelta(seconds=undo_seconds)
 
     async def of(self, session: AsyncSession, identity: Identity) -> Sequence[Broadcast]:
         """Lock and return those for whose From address nothing but this identity speaks."""
@@ -74,7 +77,7 @@ class IdentityDependents:
                 after={"from": after},
             )
             if broadcast.started_at is None:
-                await _ask_again(session, team, broadcast, by, now)
+                await self._ask_again(session, team, broadcast, by, now)
             await tell_channel(session, broadcast, now)
 
     async def pause(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
@@ -83,16 +86,15 @@ class IdentityDependents:
         free = (each for each in begun if PauseReason.IDENTITY not in each.pause_reasons)
         await pause(session, free, PauseReason.IDENTITY, now)
 
-
-async def _ask_again(session: AsyncSession, team: Team, broadcast: Broadcast, by: str, now: datetime) -> None:
-    """Void the approvals of what is sent from another address now: they were for the old one."""
-    broadcast.edited_by, broadcast.edited_at = by, now
-    if broadcast.state is BroadcastState.AWAITING_APPROVAL:
-        broadcast.approved_by = []
-    elif broadcast.state is not BroadcastState.DRAFT and await is_needed(session, team, broadcast, now):
-        if broadcast.start_at and broadcast.start_at <= now:
-            broadcast.start_at = None
-        await open_request(session, broadcast, by, broadcast.asked_of, now)
+    async def _ask_again(self, session: AsyncSession, team: Team, broadcast: Broadcast, by: str, now: datetime) -> None:
+        """Void the approvals of what is sent from another address now: they were for the old one."""
+        broadcast.edited_by, broadcast.edited_at = by, now
+        if broadcast.state is BroadcastState.AWAITING_APPROVAL:
+            broadcast.approved_by = []
+        elif broadcast.state is not BroadcastState.DRAFT and await is_needed(session, team, broadcast, now):
+            if broadcast.start_at and broadcast.start_at <= now + self._undo:  # over, or at once: nobody chose it
+                broadcast.start_at = None
+            await open_request(session, broadcast, by, broadcast.asked_of or team.approvers, now)
 
 
 def new_sender(address: str, identity: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.broadcast import approval
+from bot.broadcast.approval import rules as approval
 from bot.broadcast.audience.csv_reader import CsvAudience
 from bot.broadcast.audience.import_limits import ImportLimits
 from bot.broadcast.audience.import_summary import ImportSummary

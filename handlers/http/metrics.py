@@ -35,6 +35,7 @@ class _Measured(Collector):
         yield _by("mailroom_mailers", "Mailers, by whether AWS accepts their credentials.", "access", now.mailers)
         yield _by("mailroom_incidents_open", "What is wrong, by kind.", "kind", now.incidents)
         yield _by("mailroom_broadcasts", "Broadcasts that have not ended.", "state", now.broadcasts)
+        yield _one("mailroom_approvals_waiting", "Broadcasts that wait for approval.", now.approvals_waiting)
         yield _by("mailroom_mails_last_24_hours", "Mails, by what events told of them.", "outcome", now.mails)
         yield _one("mailroom_messages_due", "Messages to Slack that wait to be posted or edited.", now.messages_due)
         yield _one("mailroom_message_lag_seconds", "How long the oldest of them has been due.", now.message_lag)

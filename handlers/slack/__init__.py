@@ -69,6 +69,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     approval = ApprovalFlow(
         composing=broadcasts,
         requests=services.approval_requests,
+        follow_up=services.approval_follow_up,
         approvers=approvers,
         drafts=services.drafts,
         clock=services.clock,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.broadcast.approval_requests import ApprovalRequests
+from bot.broadcast.approval.follow_up import ApprovalFollowUp
 from bot.teams.settings import TeamRules
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.dispatch.user_directory import UserDirectory
@@ -78,13 +78,13 @@ class Approvers:
 class ApproverWatch:
     """Looks at all that waits for approval: whether enough people are left who could approve it."""
 
-    def __init__(self, requests: ApprovalRequests, approvers: Approvers, client: AsyncWebClient) -> None:
-        self._requests = requests
+    def __init__(self, follow_up: ApprovalFollowUp, approvers: Approvers, client: AsyncWebClient) -> None:
+        self._follow_up = follow_up
         self._approvers = approvers
         self._client = client
 
     async def tick(self) -> None:
-        for request, team in await self._requests.waiting():
+        for request, team in await self._follow_up.waiting():
             if not team.reachable:
                 continue
             try:
@@ -92,4 +92,4 @@ class ApproverWatch:
             except FAILURES as error:
                 log.warning("Slack does not say who is in a channel: %s", code_of(error))
                 continue
-            await self._requests.judge(request, team, can_approve)
+            await self._follow_up.judge(team, request.id, can_approve)

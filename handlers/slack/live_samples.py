@@ -181,6 +181,7 @@ def _messages() -> dict[str, Message]:
             sample_step("broadcast.request_changes"), sample_request()
         ),
         "requests.reminder_message": approval_requests.reminder_message(sample_request()),
+        "requests.goes_on_message": approval_requests.goes_on_message(sample_request()),
         "requests.approvers_missing_message": approval_requests.approvers_missing_message(sample_request(), [SOMEBODY]),
         "settings.approval_changed_message": approval_settings.approval_changed_message(
             sample_step("team.settings"), sample_team()

@@ -1,14 +1,18 @@
 """Approval in the channel: the settings, a request, its review, changes asked for, withdrawn, approved, over."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import select
 
+from bot.broadcast.approval.follow_up import APPROVERS_TICK
+from bot.metrics import measure
 from storage.models import Broadcast
 from storage.states import BroadcastState
 from tests.flows.program import Program
 from tests.flows.test_api_sending import create, drafts
 from tests.flows.test_draft_life import actions, pressed, submitted, the_broadcast
+from tests.flows.test_identity_recovery import fails, replaces
 from tests.flows.test_settings_admins import saves, team
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
 from tests.playground.slack.driver import Person, Seen
@@ -17,8 +21,8 @@ from tests.playground.slack.surfaces import Modal
 HOURS = 3_600
 
 
-def member(world: World, name: str) -> Person:
-    person = world.slack.person(name)
+def member(world: World, name: str, role: str = "member") -> Person:
+    person = world.slack.person(name, role=role)
     world.news.members.add(person.id)
     return person
 
@@ -30,8 +34,8 @@ async def approval(world: World, **settings: Any) -> Modal:
     return modal
 
 
-async def asks_for_approval(world: World) -> Seen:
-    modal = await world.composes()
+async def asks_for_approval(world: World, send_at: datetime | None = None) -> Seen:
+    modal = await world.composes(send_at=send_at)
     assert "[Ask for approval]" in modal.text
     await submitted(world, modal)
     assert "waits for approval" in modal.text
@@ -93,6 +97,7 @@ async def test_a_request_goes_back_with_a_note_is_mended_and_approved_by_another
 
     message = await asks_for_approval(world)
     assert "@Bob asks to send Spring news to 2 people from hello@acme.test" in message.text.replace("*", "")
+    assert message.text.count("hello@acme.test") == 1
     assert message.buttons == ["Review", "Approve and send", "Request changes", "Withdraw"]
     for who, why in (
         (world.bob, "somebody else must approve it"),
@@ -168,6 +173,7 @@ async def test_two_approvals_where_two_are_wanted(world: World) -> None:
     first = await answer(world, cleo, message, "Approve and send", "Approve and send")
     assert "Somebody else must approve it, too" in first.text
     assert "Approved so far by @Cleo" in message.text
+    assert (await measure(world.bot.db, world.clock())).approvals_waiting == 1
     second = await answer(world, dan, message, "Approve and send", "Approve and send")
 
     assert "The channel shows how it goes" in second.text
@@ -179,13 +185,14 @@ async def test_two_approvals_where_two_are_wanted(world: World) -> None:
 async def test_an_approver_who_left_the_channel_approves_nothing_and_the_channel_hears_that_too_few_are_left(
     world: World,
 ) -> None:
-    cleo = member(world, "Cleo")
+    cleo = member(world, "Cleo", role="admin")
     await world.is_open()
     await approval(world, Approvers=[cleo, world.bob])
     message = await asks_for_approval(world)
     await world.bot.slack.approver_watch.tick()
     await world.settle()
     assert not any("Too few people are left" in text for text in world.bob.reads(world.news))
+    review = await answer(world, cleo, message, "Review", "Review")
 
     world.news.members.discard(cleo.id)
     await world.passes(301)  # who is in a channel is remembered for five minutes
@@ -196,8 +203,73 @@ async def test_an_approver_who_left_the_channel_approves_nothing_and_the_channel
     told = [text for text in world.bob.reads(world.news) if "Too few people are left" in text]
     assert len(told) == 1
     assert "/mailer settings" in told[0]
+    await review.submit()
+    await world.settle()
+    assert "Approvers must be in the channel" in review.text
     assert (await the_broadcast(world)).state is BroadcastState.AWAITING_APPROVAL
     assert message.buttons
+
+
+@OVER_HTTP
+async def test_that_an_approver_was_deactivated_is_looked_at_at_once(world: World) -> None:
+    cleo = member(world, "Cleo")
+    await world.is_open()
+    await approval(world, Approvers=[cleo, world.bob])
+    await asks_for_approval(world)
+    await world.bot.slack.approver_watch.tick()
+    woken: list[str] = []
+    world.bot.db.wake = woken.append
+
+    await world.slack.change_role(world.gus, "member")
+    assert APPROVERS_TICK not in woken
+    await world.slack.change_role(cleo, "deactivated")
+    assert APPROVERS_TICK in woken
+    await world.bot.slack.approver_watch.tick()
+    await world.settle()
+
+    told = await world.bob.sees(world.news, "Too few people are left")
+    assert "owners and admins of the workspace" in told.text
+
+
+@OVER_HTTP
+async def test_too_few_approvers_are_said_at_a_click_and_the_appointed_admins_named(world: World) -> None:
+    cleo, dan = member(world, "Cleo"), member(world, "Dan")
+    await world.is_open()
+    await saves(world, "/mailer admins", "Team admins", {"Team admins": [dan]})
+    await approval(world, Approvers=[cleo, world.bob])
+    message = await asks_for_approval(world)
+    world.news.members.discard(cleo.id)
+    await world.passes(301)
+
+    await answer(world, world.bob, message, "Review", "Review")
+
+    assert "@Dan" in (await world.bob.sees(world.news, "Too few people are left")).text
+
+
+@OVER_SOCKET_MODE
+async def test_its_clock_stands_while_access_is_lost_and_the_channel_hears_how_long(world: World) -> None:
+    cleo = member(world, "Cleo")
+    await world.is_open()
+    await approval(world, Approvers=[cleo, world.bob])
+    message = await asks_for_approval(world)
+    key = str(world.aws.calls[-1].access_key_id)
+    world.aws.revoke(key)
+    await world.passes(600)
+    await world.passes(30)
+    await world.bot.services.approval_follow_up.tick()
+    await world.passes(8 * 24 * HOURS)
+    await world.bot.services.approval_follow_up.tick()
+    assert (await the_broadcast(world)).state is BroadcastState.AWAITING_APPROVAL
+
+    world.aws.restore(key)
+    await world.passes(600)
+    await world.bot.services.approval_follow_up.tick()
+    await world.says_what_it_has_to()
+
+    told = await cleo.sees(world.news, "nobody could give it")
+    assert told.in_thread
+    assert "For 8 days" in told.text
+    assert "Approve and send" in message.buttons
 
 
 @OVER_SOCKET_MODE
@@ -208,13 +280,13 @@ async def test_it_reminds_after_four_hours_and_is_a_draft_again_after_seven_days
     message = await asks_for_approval(world)
 
     world.clock.advance(4 * HOURS)
-    await world.bot.services.approval_requests.tick()
+    await world.bot.services.approval_follow_up.tick()
     await world.says_what_it_has_to()
     reminder = await cleo.sees(world.news, "still waits for approval")
     assert reminder.in_thread
     assert "@Cleo" in reminder.text
     world.clock.advance(7 * 24 * HOURS)
-    await world.bot.services.approval_requests.tick()
+    await world.bot.services.approval_follow_up.tick()
     await world.says_what_it_has_to()
 
     assert (await cleo.sees(world.news, "Nobody approved")).in_thread
@@ -251,3 +323,47 @@ async def test_a_program_is_refused_what_needs_approval_and_nothing_of_it_stays(
         assert (await session.exec(select(Broadcast))).all() == []
     made = await create(program, "k2", audience="email\nann@elsewhere.test\n")
     assert made.status == 201
+
+
+# Another From
+
+
+@OVER_HTTP
+async def test_what_was_approved_is_asked_for_again_when_its_from_address_is_replaced(world: World) -> None:
+    cleo = member(world, "Cleo")
+    await world.is_ready()
+    await approval(world, Approvers=[cleo, world.bob])
+    message = await asks_for_approval(world, send_at=world.clock.now() + timedelta(days=7))
+    await (await answer(world, cleo, message, "Approve and send", "Approve and send")).close()
+    before = await the_broadcast(world)
+    assert (before.state, before.approved_by) == (BroadcastState.SCHEDULED, [cleo.id])
+
+    await replaces(world, await fails(world), "acme.example", move=True)
+
+    waits = await the_broadcast(world)
+    assert (waits.state, waits.approved_by) == (BroadcastState.AWAITING_APPROVAL, [])
+    assert (waits.start_at, waits.from_address) == (before.start_at, "hello@acme.example")
+    assert "@Ada asks to send" in message.text
+    world.ses.verify("acme.example")
+    await world.passes(600)
+    await (await answer(world, cleo, message, "Approve and send", "Approve and send")).close()
+    await world.passes(7 * 24 * HOURS)
+    assert {mail.sender for mail in world.aws.mails} == {"hello@acme.example"}
+
+
+@OVER_HTTP
+async def test_the_approvals_of_a_request_are_void_when_its_from_address_is_replaced(world: World) -> None:
+    cleo, dan = member(world, "Cleo"), member(world, "Dan")
+    await world.is_ready()
+    await approval(world, Approvers=[cleo, dan, world.bob], How_many="2")
+    message = await asks_for_approval(world)
+    await (await answer(world, cleo, message, "Approve and send", "Approve and send")).close()
+    assert (await the_broadcast(world)).approved_by == [cleo.id]
+
+    await replaces(world, await fails(world), "acme.example", move=True)
+    world.ses.verify("acme.example")
+    await world.passes(600)
+    await (await answer(world, dan, message, "Approve and send", "Approve and send")).close()
+
+    waits = await the_broadcast(world)
+    assert (waits.state, waits.approved_by) == (BroadcastState.AWAITING_APPROVAL, [dan.id])

@@ -84,6 +84,7 @@ async def test_prometheus_reads_how_mailroom_itself_is_doing(world: World, http:
     }
     assert values["mailroom_mailers['lost']"] == values["mailroom_incidents_open['access_lost']"] == 1
     assert values["mailroom_mailers['ok']"] == values["mailroom_broadcasts['sending']"] == 0
+    assert values["mailroom_approvals_waiting[]"] == 0
     assert values["mailroom_mails_last_24_hours['sent']"] == 2
     assert values["mailroom_messages_due[]"] > 0
     assert values["mailroom_message_lag_seconds[]"] > 0

@@ -53,6 +53,7 @@ SCOPES_OF_EVENT = {  # https://docs.slack.dev/reference/events
     "channel_": {"channels:read"},
     "group_": {"groups:read"},
     "member_": {"channels:read", "groups:read"},
+    "user_": {"users:read"},
 }
 
 

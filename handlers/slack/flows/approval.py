@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.broadcast.approval import ends_at
-from bot.broadcast.approval_requests import ApprovalRequests
+from bot.broadcast.approval.follow_up import ApprovalFollowUp
+from bot.broadcast.approval.requests import ApprovalRequests
+from bot.broadcast.approval.rules import ends_at
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.draft import Prepared
 from bot.broadcast.drafts import Drafts
@@ -30,12 +31,14 @@ class ApprovalFlow:
         *,
         composing: BroadcastFlow,
         requests: ApprovalRequests,
+        follow_up: ApprovalFollowUp,
         approvers: Approvers,
         drafts: Drafts,
         clock: Callable[[], datetime],
     ) -> None:
         self._composing = composing
         self._requests = requests
+        self._follow_up = follow_up
         self._approvers = approvers
         self._drafts = drafts
         self._clock = clock
@@ -66,7 +69,7 @@ class ApprovalFlow:
             agreed=confirmations,
             asked_of=can_approve,
         )
-        await self._requests.judge(request, call.team, can_approve)
+        await self._follow_up.judge(call.team, request.id, can_approve)
         seconds = (ends_at(request) - self._clock()).total_seconds()
         return Modal(views.asked_page(request, seconds), otherwise="The channel has the request.")
 
@@ -120,6 +123,7 @@ class ApprovalFlow:
             BotError: NOT_FOUND, ALREADY, OWN_BROADCAST, NOT_APPROVER or NOT_ALLOWED.
         """
         ref, user = call.at.ref, call.at.user_id
+        await self._follow_up.judge(call.team, ref.record_id, await self._approvers.of(call.client, call.team))
         admin = await self._is_admin(call)
         await self._requests.check(call.team, ref.record_id, ref.version, user, workspace_admin=admin)
         if not await self._approvers.present(call.client, call.team, [user]):

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.approval.follow_up import ApprovalFollowUp
 from bot.leased_poller import LeasedPoller
 from bot.teams import reachability
 from bot.teams.directory import team_at
@@ -44,17 +45,20 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         client: AsyncWebClient,
         people: UserDirectory,
         installed: Installed,
+        approvals: ApprovalFollowUp,
     ) -> None:
         super().__init__(db, clock, at_once=AT_ONCE)
         self._client = client
         self._people = people
         self._installed = installed
+        self._approvals = approvals
 
     def register(self, listeners: Listeners) -> None:
         for name in (*(f"channel_{what}" for what in _OF_A_CHANNEL), *(f"group_{what}" for what in _OF_A_GROUP)):
             listeners.event(name, self._changed)
         for name in ("member_joined_channel", "member_left_channel"):
             listeners.event(name, self._member)
+        listeners.event("user_change", self._person)
         listeners.event("channel_id_changed", self._renumbered)
         listeners.event("tokens_revoked", self._revoked)
         listeners.event("app_uninstalled", self._uninstalled)
@@ -83,6 +87,13 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         self._people.forget(str(event.body["user"]))
         if event.body["user"] == event.bot_user_id:
             await self._changed(session, event)
+        await self._approvals.person_changed(session, event.workspace, str(event.body["user"]))
+
+    async def _person(self, session: AsyncSession, event: Event) -> None:
+        """Somebody was deactivated, or is an admin no more, or has only another picture: that a look must tell."""
+        user = str(event.body["user"]["id"])
+        self._people.forget(user)
+        await self._approvals.person_changed(session, event.workspace, user)
 
     async def _renumbered(self, session: AsyncSession, event: Event) -> None:
         old, new = str(event.body["old_channel_id"]), str(event.body["new_channel_id"])

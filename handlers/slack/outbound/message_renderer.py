@@ -21,6 +21,14 @@ from handlers.slack.views.mailer import identities
 from storage.models import ApiToken, Audit, Broadcast, Identity, Incident, Mailer, Outbox, Team
 from storage.states import BroadcastState, IdentityState, IncidentKind, IncidentState
 
+_OF_APPROVAL = {
+    Notice.APPROVAL_CHANGED,
+    Notice.APPROVAL_STEP,
+    Notice.APPROVAL_REMINDER,
+    Notice.APPROVAL_GOES_ON,
+    Notice.APPROVERS_MISSING,
+}
+
 
 class MessageRenderer:
     def __init__(self, broadcasts: Broadcasts) -> None:
@@ -36,7 +44,7 @@ class MessageRenderer:
                 return notices.channel_shared_message() if shared else notices.mailer_deleted_message()
             case Notice.BROADCAST | Notice.DRAFT_ENDS:
                 draw = self._broadcast
-            case Notice.APPROVAL_CHANGED | Notice.APPROVAL_STEP | Notice.APPROVAL_REMINDER | Notice.APPROVERS_MISSING:
+            case _ if kind in _OF_APPROVAL:
                 draw = self._approval
             case Notice.TOKEN_ENDS | Notice.TOKEN_MAKER_GONE:
                 draw = self._token
@@ -70,6 +78,8 @@ class MessageRenderer:
             return None
         if kind is Notice.APPROVAL_REMINDER:
             return requests.reminder_message(request)
+        if kind is Notice.APPROVAL_GOES_ON:
+            return requests.goes_on_message(request)
         return requests.approvers_missing_message(request, await appointed(session, team))
 
     @staticmethod

@@ -147,6 +147,8 @@ def counts_in_words(counts: Mapping[DeliveryState, int]) -> str:
 
 def _footnote(now: Progress) -> str:
     broadcast = now.broadcast
+    if broadcast.state is BroadcastState.AWAITING_APPROVAL:  # who asks, and from which address, stands above
+        return f"Written by {actor(broadcast.created_by)}"
     parts = [f"From {esc(broadcast.from_address)}", f"by {actor(broadcast.confirmed_by or broadcast.created_by)}"]
     if broadcast.approved_by and broadcast.confirmed_by:
         parts.append(f"approved by {', '.join(map(mention, broadcast.approved_by))}")

@@ -43,6 +43,9 @@ class Controls:
     async def invite_bot(self, channel: Channel, by: Person | None = None) -> None:
         await self.events.invite_bot(channel, self._actor(channel, by))
 
+    async def change_role(self, person: Person, role: str) -> None:
+        await self.events.change_role(person.user, role)
+
     async def remove_bot(self, channel: Channel, by: Person | None = None) -> None:
         await self.events.remove_bot(channel, self._actor(channel, by))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from .delivery import Deliverer
+from .objects import user_object
 from .payloads import Payloads
-from .world import Channel, Json, User, Workspace, World
+from .world import Channel, Json, Role, User, Workspace, World
 
 SCOPES = {
     "app_home_opened": (),
@@ -124,6 +125,14 @@ class Events:
         channel = self._world.direct_channel(user, workspace)
         event = {"type": "app_home_opened", "user": user.id, "channel": channel.id, "tab": "home"}
         await self.send(event, workspace)
+
+    async def change_role(self, user: User, role: str) -> None:
+        """Make somebody an admin, a guest, or deactivate them: docs.slack.dev/reference/events/user_change."""
+        user.role = Role(role)
+        workspace = self._world.workspaces[user.team_id]
+        shown = user_object(user, workspace, with_email=False, stranger=False)
+        self._world.note(workspace.name, f"{user.name} is {role} now.")
+        await self.send({"type": "user_change", "user": shown}, workspace)
 
     async def uninstall(self, workspace: Workspace) -> None:
         """From here on every call is refused with account_inactive; the app hears of it twice."""

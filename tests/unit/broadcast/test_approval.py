@@ -14,14 +14,15 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
 from bot.api.tokens import ApiTokens
-from bot.broadcast import approval
-from bot.broadcast.approval_requests import ApprovalRequests
+from bot.broadcast.approval import rules as approval
+from bot.broadcast.approval.follow_up import ApprovalFollowUp
+from bot.broadcast.approval.requests import ApprovalRequests
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.draft import Edited
 from bot.errors import BotError
 from storage.database import Database
 from storage.models import ApiToken, Audit, Broadcast, Delivery, Outbox, Team, TeamAdmin
-from storage.states import ApprovalRule, BroadcastState, SendKind
+from storage.states import Access, ApprovalRule, BroadcastState, SendKind
 from tests.databases import Clock
 from tests.interleaving import interleaving
 from tests.unit.broadcast.fixtures import PUBLIC_URL, MortalDatabase, Station, csv, draft
@@ -36,6 +37,10 @@ def requests_of(station: Station, db: Database | None = None) -> ApprovalRequest
     db = db or station.db
     broadcasts = Broadcasts(db, station.clock, station.preflight, undo_seconds=30, test_limit=50, public_url=PUBLIC_URL)
     return ApprovalRequests(db, station.clock, station.preflight, broadcasts, undo_seconds=30)
+
+
+def follow_up_of(station: Station) -> ApprovalFollowUp:
+    return ApprovalFollowUp(station.db, station.clock)
 
 
 async def rule(station: Station, **values: Any) -> None:
@@ -121,7 +126,8 @@ async def test_who_may_approve(connected: Station) -> None:
     assert await code_of(partial(approve, connected, request, CLEO, admin=True)) == "NOT_APPROVER"
     assert await code_of(partial(approve, connected, request, DAN)) == "NOT_APPROVER"
     await rule(connected, approvers=[])
-    assert (await approve(connected, request, DAN)).state is SCHEDULED
+    sent = await approve(connected, request, DAN)
+    assert (sent.state, sent.start_at) == (SCHEDULED, connected.clock() + timedelta(seconds=30))
 
 
 @ON_SQLITE
@@ -209,19 +215,19 @@ def test_it_ends_after_seven_days_or_at_the_time_chosen_and_reminds_before() -> 
 async def test_it_reminds_once_and_is_a_draft_again_when_nobody_approves_it(connected: Station) -> None:
     await rule(connected, approval=ApprovalRule.ALWAYS, approvers=[BOB])
     start_at = connected.clock() + timedelta(hours=6)
-    request, requests = await asked(connected, start_at=start_at), requests_of(connected)
+    request, follow_up = await asked(connected, start_at=start_at), follow_up_of(connected)
     for _ in range(2):
-        await requests.tick()
+        await follow_up.tick()
         assert await notices(connected, "approval_reminder") == 0
     connected.clock.advance(3 * 3_600)
     for _ in range(2):
-        await requests.tick()
+        await follow_up.tick()
         assert await notices(connected, "approval_reminder") == 1
     connected.clock.advance(3 * 3_600)
 
     assert await code_of(partial(approve, connected, request, BOB)) == "ALREADY"  # also before the tick
     for _ in range(2):
-        await requests.tick()
+        await follow_up.tick()
 
     row = await connected.broadcast(request.id)
     assert (row.state, row.asked_by, row.approved_by, row.start_at) == (DRAFT, "", [], start_at)
@@ -232,16 +238,76 @@ async def test_it_reminds_once_and_is_a_draft_again_when_nobody_approves_it(conn
 
 
 @ON_SQLITE
+@pytest.mark.parametrize("away", ["access", "channel"])
+async def test_its_clock_stands_while_it_cannot_be_answered_and_it_says_so_on_return(
+    connected: Station, away: str
+) -> None:
+    await rule(connected, approval=ApprovalRule.ALWAYS, approvers=[BOB])
+    request, follow_up = await asked(connected), follow_up_of(connected)
+    ended = approval.ends_at(request)
+
+    async def is_away(yes: bool) -> None:
+        if away == "channel":
+            await rule(connected, reachable=not yes)
+        else:
+            mailer = await connected.mailers.require(connected.team)
+            await connected.change(mailer, access=Access.LOST if yes else Access.OK)
+        await follow_up.tick()
+
+    await is_away(True)
+    connected.clock.advance(8 * 86_400)
+    await follow_up.tick()
+    assert (await connected.broadcast(request.id)).state is WAITS
+    assert await notices(connected, "approval_reminder") == await notices(connected, "approval_goes_on") == 0
+
+    await is_away(False)
+
+    row = await connected.broadcast(request.id)
+    assert (row.version, approval.ends_at(row)) == (request.version, ended + timedelta(days=8))
+    assert await notices(connected, "approval_goes_on") == 1
+    connected.clock.advance(4 * 3_600)
+    await follow_up.tick()
+    assert await notices(connected, "approval_reminder") == 1
+    connected.clock.advance(7 * 86_400)
+    await follow_up.tick()
+    assert (await connected.broadcast(request.id)).state is DRAFT
+    assert await notices(connected, "approval_goes_on") == 1
+
+
+@ON_SQLITE
+async def test_a_time_chosen_passes_also_while_nobody_could_answer(connected: Station) -> None:
+    await rule(connected, approval=ApprovalRule.ALWAYS, approvers=[BOB])
+    start_at = connected.clock() + timedelta(hours=6)
+    request, follow_up = await asked(connected, start_at=start_at), follow_up_of(connected)
+    await rule(connected, reachable=False)
+    await follow_up.tick()
+    connected.clock.advance(7 * 3_600)
+    await follow_up.tick()
+    assert (await connected.broadcast(request.id)).state is WAITS
+    assert await code_of(partial(approve, connected, request, BOB)) == "ALREADY"
+
+    await rule(connected, reachable=True)
+    for _ in range(2):
+        await follow_up.tick()
+
+    assert (await connected.broadcast(request.id)).state is DRAFT
+    assert await notices(connected, "approval_goes_on") == 0
+    async with connected.db.read() as session:
+        last = (await session.exec(select(Audit).order_by(col(Audit.id).desc()).limit(1))).one()
+    assert (last.action, last.after["held_seconds"]) == ("broadcast.expire", 7 * 3_600)
+
+
+@ON_SQLITE
 async def test_too_few_approvers_are_told_once(connected: Station) -> None:
     await rule(connected, approval=ApprovalRule.ALWAYS, approvers=[BOB, CLEO])
-    request, requests = await asked(connected), requests_of(connected)
+    request, follow_up = await asked(connected), follow_up_of(connected)
     async with connected.db.read() as session:
         team = await session.get_one(Team, connected.team.id)
-    await requests.judge(request, team, [CLEO])
+    await follow_up.judge(team, request.id, [CLEO])
     assert await notices(connected, "approvers_missing") == 0
 
     for _ in range(2):
-        await requests.judge(request, team, [ANN])
+        await follow_up.judge(team, request.id, [ANN])
 
     assert await notices(connected, "approvers_missing") == 1
 

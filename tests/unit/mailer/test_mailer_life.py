@@ -160,7 +160,7 @@ class MailerLife(DatabaseMachine):
         """Another process takes over; all that the last one knew is in the database."""
         mailers = LivingMailers(self.db, self.clock, self.aws)
         self.monitor = Monitor(self.db, self.clock, mailers, PollIntervals())
-        self.mending = IdentityRecovery(self.db, self.clock, mailers, IdentityDependents())
+        self.mending = IdentityRecovery(self.db, self.clock, mailers, IdentityDependents(undo_seconds=30))
 
     async def stored(self) -> tuple[Mailer, dict[str, Identity]]:
         async with self.db.read() as session:

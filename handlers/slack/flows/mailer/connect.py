@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from slack_sdk.models.views import View
 
-from bot.broadcast.approval_requests import ApprovalRequests
+from bot.broadcast.approval.requests import ApprovalRequests
 from bot.broadcast.broadcasts import Broadcasts
 from bot.errors import BotError
 from bot.mailer.connection.connect import Connections

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from bot.broadcast.approval import ends_at
+from bot.broadcast.approval.rules import ends_at
 from bot.broadcast.draft import Prepared
 from bot.broadcast.drafts import Change
 from bot.wording import duration
@@ -21,6 +21,7 @@ REVIEW_TITLE = "Review"
 APPROVE_TITLE = "Approve and send"
 CHANGES_TITLE = "Request changes"
 NOTE_LIMIT = 1_000
+_AWAY = "Mailroom had no access to Amazon SES, or was out of reach here"
 
 
 def review_view(
@@ -83,8 +84,10 @@ def step_message(entry: Audit, broadcast: Broadcast) -> Message:
             return text_message(f":leftwards_arrow_with_hook: {who} asks for changes, so it is a draft again:\n{note}")
         case "broadcast.withdraw":
             return text_message(f":leftwards_arrow_with_hook: {who} withdrew the request, so it is a draft again.")
+    held = int(entry.after.get("held_seconds", 0))
+    away = f" For {duration(held)} of it nobody could: {_AWAY}." if held else ""
     return text_message(
-        f":hourglass: Nobody approved “{subject}” in time, so nothing was sent and it is a draft again."
+        f":hourglass: Nobody approved “{subject}” in time, so nothing was sent and it is a draft again.{away}"
     )
 
 
@@ -92,6 +95,15 @@ def reminder_message(request: Broadcast) -> Message:
     return text_message(
         f":hourglass_flowing_sand: “{esc(request.subject, 200)}” still waits for approval. {approvers_named(request)} "
         f"Otherwise it is a draft again {when(ends_at(request))}."
+    )
+
+
+def goes_on_message(request: Broadcast) -> Message:
+    """Say on return how long the clock of a request stood."""
+    return text_message(
+        f":hourglass_flowing_sand: “{esc(request.subject, 200)}” still waits for approval. For "
+        f"{duration(request.held_seconds)} nobody could give it: {_AWAY}. That time does not count: without approval "
+        f"it is a draft again {when(ends_at(request))}."
     )
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.codes import BroadcastCode
 from bot.errors import BotError
 from storage import audit
-from storage.models import ApiToken, Broadcast, Team, TeamAdmin
-from storage.states import ApprovalRule, SendKind
+from storage.models import ApiToken, Broadcast, Mailer, Team, TeamAdmin
+from storage.states import Access, ApprovalRule, BroadcastState, SendKind
 
 REQUEST_LIVES = timedelta(days=7)
 REMINDER_AFTER = timedelta(hours=4)
@@ -43,9 +43,9 @@ async def _sent_to_others(session: AsyncSession, broadcast: Broadcast, now: date
 
 
 async def authors(session: AsyncSession, broadcast: Broadcast) -> set[str]:
-    """Return who wrote it, changed it last and asked for approval; of a token, who made it, too."""
+    """Return who wrote it, changed it last and asked for approval; of a token, also a revoked one, who made it, too."""
     who = {broadcast.created_by, broadcast.edited_by, broadcast.asked_by} - {""}
-    tokens = [each.removeprefix(audit.API_TOKEN) for each in who if each.startswith(audit.API_TOKEN)]
+    tokens = {each.removeprefix(audit.API_TOKEN) for each in who if each.startswith(audit.API_TOKEN)}
     if tokens:
         who |= set(await session.exec(select(ApiToken.created_by).where(col(ApiToken.id).in_(tokens))))
     return who
@@ -87,20 +87,34 @@ async def check_not_needed(session: AsyncSession, team: Team, broadcast: Broadca
         raise BotError(BroadcastCode.APPROVAL_REQUIRED)
 
 
+async def out_of_reach(session: AsyncSession) -> set[str]:
+    """Return the ids of requests that cannot be answered: their channel is out of reach, or AWS refuses Mailroom."""
+    away = or_(col(Team.reachable).is_(False), col(Mailer.access) == Access.LOST)
+    found = select(Broadcast.id).join(Team).outerjoin(Mailer, col(Mailer.id) == col(Broadcast.mailer_id))
+    return set(await session.exec(found.where(Broadcast.state == BroadcastState.AWAITING_APPROVAL, away)))
+
+
 def ends_at(request: Broadcast) -> datetime:
-    """Return when a request is over: at the time chosen, and after seven days."""
-    latest = _asked_at(request) + REQUEST_LIVES
+    """Return when a request is over: at the time chosen, and after seven days in which it could be answered."""
+    latest = _counts_from(request) + REQUEST_LIVES
     return min(latest, request.start_at) if request.start_at else latest
+
+
+def is_over(request: Broadcast, now: datetime) -> bool:
+    """Tell whether nobody can approve it any more. The time chosen passes also while its clock stands."""
+    if request.start_at and request.start_at <= now:
+        return True
+    return ends_at(request) <= (request.held_at or now)
 
 
 def remind_at(request: Broadcast) -> datetime:
     """Return when to remind: after four hours, or halfway to the time chosen, where that is sooner."""
-    asked_at = _asked_at(request)
-    halfway = asked_at + (request.start_at - asked_at) / 2 if request.start_at else asked_at + REMINDER_AFTER
-    return min(asked_at + REMINDER_AFTER, halfway)
+    start = _counts_from(request)
+    halfway = start + (request.start_at - start) / 2 if request.start_at else start + REMINDER_AFTER
+    return min(start + REMINDER_AFTER, halfway)
 
 
-def _asked_at(request: Broadcast) -> datetime:
+def _counts_from(request: Broadcast) -> datetime:
     if request.asked_at is None:
         raise ValueError("nobody has asked for approval of this broadcast")
-    return request.asked_at
+    return request.asked_at + timedelta(seconds=request.held_seconds)

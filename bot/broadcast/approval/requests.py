@@ -1,17 +1,18 @@
-"""Requests for approval: asked, approved, sent back, withdrawn, over.
+"""Requests for approval: asked, approved, sent back, withdrawn.
 
 A request is bound to the version of its broadcast: nothing of it can be changed while it waits, and whatever makes a
 draft of it again forgets the approvals it has.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of
-from bot.broadcast import approval
+from bot.broadcast.approval import rules as approval
 from bot.broadcast.audience.store import create_deliveries
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.codes import BroadcastCode
@@ -20,12 +21,12 @@ from bot.broadcast.draft import Prepared, check_start
 from bot.broadcast.draft_store import lock_team
 from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
-from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, tell_channel, transition
+from bot.broadcast.transitions import tell_channel, transition
 from bot.errors import BotError
 from storage import audit
 from storage.audit import Action
 from storage.database import Database
-from storage.models import Audit, Broadcast, Delivery, Outbox, Team, TeamAdmin
+from storage.models import Audit, Broadcast, Delivery, Team, TeamAdmin
 from storage.states import BroadcastState
 
 _WAITING = {BroadcastState.AWAITING_APPROVAL}
@@ -127,7 +128,7 @@ class ApprovalRequests:
             request = await lock(session, team, broadcast_id, version, _WAITING)
             needed = await approval.is_needed(session, row, request, now)
             await approval.check_approver(session, row, request, by, workspace_admin=workspace_admin, needed=needed)
-            await _back_to_draft(session, request, by, "broadcast.request_changes", now, note=note)
+            await back_to_draft(session, request, by, "broadcast.request_changes", now, note=note)
         return request
 
     async def withdraw(
@@ -145,7 +146,7 @@ class ApprovalRequests:
                 raise BotError(
                     BroadcastCode.NOT_APPROVER, "Only who asked for approval, and team admins, can withdraw this."
                 )
-            await _back_to_draft(session, request, by, "broadcast.withdraw", self._clock())
+            await back_to_draft(session, request, by, "broadcast.withdraw", self._clock())
         return request
 
     async def withdraw_all(self, team: Team, by: str) -> None:
@@ -153,13 +154,7 @@ class ApprovalRequests:
         waiting = select(Broadcast).where(Broadcast.team_id == team.id, _is_waiting)
         async with self._db.write() as session:
             for request in await session.exec(waiting.order_by(Broadcast.id).with_for_update()):
-                await _back_to_draft(session, request, by, "broadcast.withdraw", self._clock())
-
-    async def waiting(self) -> list[tuple[Broadcast, Team]]:
-        """Return all that waits for approval, each with its team."""
-        found = select(Broadcast, Team).join(Team).where(_is_waiting).order_by(Broadcast.id)
-        async with self._db.read() as session:
-            return [(request, team) for request, team in await session.exec(found.options(*WITHOUT_CONTENT))]
+                await back_to_draft(session, request, by, "broadcast.withdraw", self._clock())
 
     async def asked_before(self, request: Broadcast) -> int | None:
         """Return the version for which approval was asked the last time before; None: this is the first time."""
@@ -169,23 +164,6 @@ class ApprovalRequests:
         async with self._db.read() as session:
             found = (await session.exec(asks.order_by(col(Audit.id).desc()).limit(2))).all()
         return int(found[1].after["version"]) if len(found) > 1 else None
-
-    async def tick(self) -> None:
-        """End what nobody approved in time, and remind once of what has waited long."""
-        now = self._clock()
-        for request, _ in await self.waiting():
-            if approval.ends_at(request) <= now:
-                await self._expire(request, now)
-            elif approval.remind_at(request) <= now:
-                await self._announce_once(request, Notice.APPROVAL_REMINDER)
-
-    async def judge(self, request: Broadcast, team: Team, can_approve: Collection[str]) -> None:
-        """Say once in the channel where too few are left who could approve a request."""
-        async with self._db.read() as session:
-            who = set(can_approve) - await approval.authors(session, request)
-            needed = await approval.is_needed(session, team, request, self._clock())
-        if needed and len(who | set(request.approved_by)) < team.approvals:
-            await self._announce_once(request, Notice.APPROVERS_MISSING)
 
     async def _approve(
         self, team: Team, broadcast_id: str, version: int, by: str, workspace_admin: bool
@@ -218,30 +196,6 @@ class ApprovalRequests:
                 await tell_channel(session, request, now)
         return request
 
-    async def _expire(self, seen: Broadcast, now: datetime) -> None:
-        async with self._db.write() as session:
-            request = await session.get(Broadcast, seen.id, with_for_update=True)
-            if request is not None and (request.state, request.version) == (seen.state, seen.version):
-                await _back_to_draft(session, request, MAILROOM, "broadcast.expire", now)
-
-    async def _announce_once(self, seen: Broadcast, notice: Notice) -> None:
-        episode, now = str(seen.version), self._clock()
-        key = key_of(notice, seen.id, episode)
-        async with self._db.write() as session:
-            request = await session.get(Broadcast, seen.id, with_for_update=True)
-            if request is None or (request.state, request.version) != (seen.state, seen.version):
-                return
-            if (await session.exec(select(Outbox.id).where(Outbox.key == key))).first() is None:
-                await announce(
-                    session,
-                    request.team_id,
-                    notice,
-                    request.id,
-                    now=now,
-                    episode=episode,
-                    reply_to=_message_of(request),
-                )
-
 
 async def open_request(
     session: AsyncSession, broadcast: Broadcast, by: str, asked_of: Sequence[str], now: datetime
@@ -249,6 +203,7 @@ async def open_request(
     """Have a broadcast, which the caller has locked, wait for approval of what it is now."""
     again, broadcast.shared = broadcast.shared, True
     broadcast.asked_by, broadcast.asked_at, broadcast.asked_of = by, now, list(asked_of)
+    broadcast.held_at, broadcast.held_seconds = None, 0
     broadcast.approved_by, broadcast.confirmed_by = [], ""
     waiting, version = BroadcastState.AWAITING_APPROVAL, broadcast.version + 1
     entry = await transition(session, broadcast, waiting, by=by, action="broadcast.ask", now=now, version=version)
@@ -257,13 +212,14 @@ async def open_request(
 
 
 def _check_open(request: Broadcast, now: datetime) -> None:
-    if approval.ends_at(request) <= now:
+    if approval.is_over(request, now):
         raise BotError(BroadcastCode.STATE_CHANGED, "Nobody approved this in time, so it is a draft again.")
 
 
-async def _back_to_draft(
-    session: AsyncSession, request: Broadcast, by: str, action: Action, now: datetime, **told: str
+async def back_to_draft(
+    session: AsyncSession, request: Broadcast, by: str, action: Action, now: datetime, **told: Any
 ) -> None:
+    """Make a draft of a request, which the caller has locked, and say so under its message."""
     await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == request.id))
     request.edited_at = now  # a draft lives thirty days from here
     entry = await transition(session, request, BroadcastState.DRAFT, by=by, action=action, now=now, **told)
@@ -273,10 +229,9 @@ async def _back_to_draft(
 async def _say(session: AsyncSession, request: Broadcast, entry: Audit, now: datetime) -> None:
     """Say under the broadcast's message what happened."""
     await session.flush()
-    await announce(
-        session, request.team_id, Notice.APPROVAL_STEP, str(entry.id), now=now, reply_to=_message_of(request)
-    )
+    await announce(session, request.team_id, Notice.APPROVAL_STEP, str(entry.id), now=now, reply_to=message_of(request))
 
 
-def _message_of(request: Broadcast) -> str:
+def message_of(request: Broadcast) -> str:
+    """Return the key of the message under which all about it is said."""
     return key_of(Notice.BROADCAST, request.id)
