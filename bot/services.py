@@ -129,7 +129,12 @@ class Services:
         self.identities = Identities(db, now, self.mailers, resolver)
         self.sender_rules = SenderRules(db, now, self.mailers, resolver, one_click=bool(settings.public_url))
         self.identity_recovery = IdentityRecovery(
-            db, now, self.mailers, IdentityDependents(undo_seconds=settings.mailroom_undo_seconds)
+            db,
+            now,
+            self.mailers,
+            IdentityDependents(
+                undo_seconds=settings.mailroom_undo_seconds, call_bytes=settings.mailroom_call_bytes
+            ),
         )
         self.forwarding = FeedbackForwarding(db, now, self.mailers, sleep)
         self.feedback_check = FeedbackCheck(db, now, self.mailers)
@@ -155,6 +160,7 @@ class Services:
             undo_seconds=settings.mailroom_undo_seconds,
             test_limit=settings.mailroom_test_limit,
             public_url=settings.public_url,
+            call_bytes=settings.mailroom_call_bytes,
         )
         self.approval_requests = ApprovalRequests(
             db, now, preflight, self.broadcasts, undo_seconds=settings.mailroom_undo_seconds
@@ -174,7 +180,7 @@ class Services:
             self.mailers,
             self.monitor,
             self.overviews,
-            PersonalizerCache(self.link_keys),
+            PersonalizerCache(self.link_keys, settings.mailroom_call_bytes),
             small_limit=settings.mailroom_small_broadcast_limit,
             sleep=sleep,
         )

@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.ses.bulk_send import CALL_BYTES
 from storage.sealing import Secret
 
 
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     mailroom_small_broadcast_limit: int = Field(default=50, ge=1)
     mailroom_test_limit: int = Field(default=50, ge=1, le=50)
     mailroom_undo_seconds: float = Field(default=30, ge=0)
+    mailroom_call_bytes: int = Field(default=CALL_BYTES, ge=200_000, le=40_000_000)  # SES takes 40 MB a mail
     mailroom_role_template_url: str = ""
     mailroom_proxies: int = Field(default=0, ge=0, le=10)  # reverse proxies of ours in front of HOST and PORT
     mailroom_dns_server: str = ""  # host:port; empty: the system's

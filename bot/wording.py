@@ -14,6 +14,11 @@ def size(number: int) -> str:
     return f"{number / 1000:,.0f} KB"
 
 
+def take_out(number: int) -> str:
+    """What to do about so many bytes too many."""
+    return f"Take out {-(-number // 1000):,} KB or more."
+
+
 def duration(seconds: float) -> str:
     """A length of time as people say it: `40 seconds`, `3 minutes`, `2 hours 5 minutes`, `3 days`."""
     seconds = max(1, round(seconds))  # what takes less is not worth a word of its own

@@ -21,6 +21,7 @@ from bot.broadcast.transitions import transition
 from bot.email_addresses import counts_toward_quota, parse_addresses
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness, RecipientRule, sandbox_refusals
+from bot.ses.bulk_send import CALL_BYTES
 from storage.database import Database
 from storage.models import Audience, Broadcast, Mailer, Team
 from storage.states import BroadcastState, SendKind
@@ -38,9 +39,10 @@ class Broadcasts(Preparation):
         undo_seconds: float,
         test_limit: int,
         public_url: str,
+        call_bytes: int = CALL_BYTES,
     ) -> None:
         """Recipients of a test are at most `test_limit`."""
-        super().__init__(db, clock, preflight, undo_seconds=undo_seconds, public_url=public_url)
+        super().__init__(db, clock, preflight, undo_seconds=undo_seconds, public_url=public_url, call_bytes=call_bytes)
         self._test_limit = test_limit
 
     async def prepare_test(self, team: Team, by: str, draft: Draft, typed: Sequence[str]) -> Broadcast:

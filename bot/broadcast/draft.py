@@ -149,7 +149,13 @@ class Addresses:
 
 
 def compile_draft(
-    team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str] | None, public_url: str
+    team: Team,
+    draft: Draft,
+    addresses: Addresses,
+    kind: SendKind,
+    columns: Sequence[str] | None,
+    public_url: str,
+    call_bytes: int,
 ) -> CompiledMessage:
     """Compile the draft into what SES is given; without `columns` no field is looked for in them.
 
@@ -159,7 +165,7 @@ def compile_draft(
     leave_at = addresses.reply_to or addresses.sender
     way_out = Unsubscribe.LINK if public_url else Unsubscribe.MAIL
     footer = Footer(way_out, leave_at, team.postal_address)
-    message = compile_template(draft.subject, draft.preheader, draft.body, columns, footer, draft.images)
+    message = compile_template(draft.subject, draft.preheader, draft.body, columns, footer, draft.images, call_bytes)
     if kind is SendKind.TEST:
         message = replace(message, subject=f"[Test] {message.subject}")
     sender = named_address(team.from_name, addresses.sender)

@@ -14,6 +14,7 @@ from bot.broadcast.draft import Addresses, Draft, compile_draft
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import tell_channel
 from bot.mailer.readiness.facts import covering, fact_of
+from bot.ses.bulk_send import CALL_BYTES
 from storage import audit
 from storage.models import Broadcast, Identity, Team
 from storage.states import UNSENT, BroadcastState, PauseReason, SendKind
@@ -24,8 +25,10 @@ _WAITING = (*UNSENT, BroadcastState.SCHEDULED, BroadcastState.PAUSED)
 class IdentityDependents:
     """What `bot.mailer.identities.recovery` wants done with broadcasts, which are above it."""
 
-    def __init__(self, *, undo_seconds: float) -> None:
+    def __init__(self, *, undo_seconds: float, call_bytes: int = CALL_BYTES) -> None:
+        """`call_bytes` is what a call to SES may hold."""
         self._undo = timedelta(seconds=undo_seconds)
+        self._call_bytes = call_bytes
 
     async def of(self, session: AsyncSession, identity: Identity) -> Sequence[Broadcast]:
         """Lock and return those for whose From address nothing but this identity speaks."""
@@ -62,7 +65,8 @@ class IdentityDependents:
             old = CompiledMessage.from_json(broadcast.template)
             typed = replace(Draft.of(broadcast), from_address=after)
             addresses = Addresses(after, broadcast.reply_to)
-            fixed = compile_draft(team, typed, addresses, broadcast.kind, old.columns or None, old.public_url)
+            columns, way_out = old.columns or None, old.public_url
+            fixed = compile_draft(team, typed, addresses, broadcast.kind, columns, way_out, self._call_bytes)
             broadcast.from_address, broadcast.template = after, fixed.to_json()
             broadcast.version += 1
             session.add(broadcast)

@@ -42,10 +42,12 @@ class Preparation(BroadcastControls):
         *,
         undo_seconds: float,
         public_url: str,
+        call_bytes: int,
     ) -> None:
-        """Without a `public_url` unsubscribing goes by mail."""
+        """Without a `public_url` unsubscribing goes by mail; `call_bytes` is what a call to SES may hold."""
         super().__init__(db, clock, preflight, undo_seconds=undo_seconds)
         self._public_url = public_url
+        self._call_bytes = call_bytes
         self.imports = ImportLimits()
 
     async def hold(self, team: Team, by: str, upload: Upload) -> Audience:
@@ -195,7 +197,8 @@ class Preparation(BroadcastControls):
         self, team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str] | None
     ) -> CompiledMessage:
         """Compile the message in a thread: a program may send 100 KB of it, and nobody else waits for that."""
-        return await asyncio.to_thread(compile_draft, team, draft, addresses, kind, columns, self._public_url)
+        way_out, call_bytes = self._public_url, self._call_bytes
+        return await asyncio.to_thread(compile_draft, team, draft, addresses, kind, columns, way_out, call_bytes)
 
     async def _store(
         self, team: Team, by: str, upload: Upload, sheet: CsvAudience, held_until: datetime | None = None

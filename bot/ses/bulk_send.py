@@ -13,8 +13,8 @@ from bot import unknown_answers
 from bot.ses.errors import clean, unverified_in
 
 CALL_BYTES = 900_000
-"""SES takes 1 MB of JSON a call, template, images and data together (SES developer guide, "Using templates to send
-personalized email")."""
+"""What a call holds unless MAILROOM_CALL_BYTES says otherwise: SES takes 1 MB of JSON a call, template, images and data
+together (SES developer guide, "Using templates to send personalized email")."""
 
 
 class EntryOutcome(StrEnum):

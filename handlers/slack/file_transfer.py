@@ -62,7 +62,7 @@ class FileField:
 
     name: Input
     max_bytes: int
-    too_large: Callable[[], BotError]
+    too_large: Callable[[int], BotError]  # of so many bytes, or of more
 
     def unreadable(self, sentence: str, next_step: str) -> BotError:
         return BotError(SlackCode.FILE_UNREADABLE, sentence, next_step, field=self.name)
@@ -75,7 +75,7 @@ class FileField:
 AUDIENCE = FileField(
     Input.AUDIENCE,
     MAX_BYTES,
-    lambda: BotError(
+    lambda _size: BotError(
         SlackCode.FILE_TOO_LARGE,
         f"The file is larger than {MAX_BYTES // 1024**2} MB.",
         "Leave out columns that you do not need, or split it into several broadcasts.",
@@ -145,7 +145,7 @@ class Files:
         if urlsplit(url)[:2] != self._origin:
             raise field.not_handed_out
         if int(file.get("size") or 0) > field.max_bytes:
-            raise field.too_large()
+            raise field.too_large(int(file["size"]))
         content = cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115 - the caller closes it
         try:
             await self._download(url, content, field, named=int(file.get("size") or 0))
@@ -195,7 +195,7 @@ class Files:
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 size += len(chunk)
                 if size > field.max_bytes:
-                    raise field.too_large()
+                    raise field.too_large(max(size, named))
                 content.write(chunk)
             if response.content_type == "text/html" and size != named:  # a login page: no access
                 raise field.not_handed_out

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.databases import Clock
 from tests.flows.test_html_file import CSV, next_, opens_for_html
-from tests.flows.world import OVER_HTTP, UNDO_SECONDS, World
+from tests.flows.world import AUDIENCE, OVER_HTTP, UNDO_SECONDS, World, open_world
+from tests.playground.aws import AwsPlayground
 from tests.playground.slack.surfaces import Modal
 
 
@@ -92,6 +94,24 @@ async def test_heavy_images_want_a_tick(world: World) -> None:
 
     modal.fill("Large images", ["Send them"])
     await world.confirms(modal)
+
+
+@OVER_HTTP
+async def test_a_call_holds_more_where_the_setting_says_so(aws: AwsPlayground, database_url: str, clock: Clock) -> None:
+    async with open_world(aws, database_url, clock, mailroom_call_bytes=3_000_000) as world:
+        await world.is_open()
+        world.ses.call_bytes = 3_000_000
+        modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+        typed: dict[str, Any] = {"From": "hello@acme.test", "Subject": "Spring news", "Message": "Hello"}
+        image = ("noise.png", picture((560, 420), noisy=True))
+        await next_(world, modal, **typed, Images=[image], Audience_CSV=("two.csv", AUDIENCE))
+        modal.fill("Large images", ["Send them"])
+        await world.confirms(modal)
+        await world.passes(UNDO_SECONDS)
+
+        one, other = world.aws.mails
+        assert len(one.attachments[0].content) > 700_000
+        assert one.tags["attempt"] == other.tags["attempt"]
 
 
 @OVER_HTTP

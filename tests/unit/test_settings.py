@@ -76,6 +76,7 @@ def start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         ({"MAILROOM_SMALL_BROADCAST_LIMIT": "0"}, "MAILROOM_SMALL_BROADCAST_LIMIT cannot be used", "1"),
         ({"MAILROOM_TEST_LIMIT": "51"}, "MAILROOM_TEST_LIMIT cannot be used", "50"),
         ({"MAILROOM_UNDO_SECONDS": "-1"}, "MAILROOM_UNDO_SECONDS cannot be used", "0"),
+        ({"MAILROOM_CALL_BYTES": "1000"}, "MAILROOM_CALL_BYTES cannot be used", "200000"),
         ({"LOG_LEVEL": "h1dden"}, "LOG_LEVEL cannot be used", "DEBUG"),
         ({"LOG_FORMAT": "h1dden"}, "LOG_FORMAT cannot be used", "json"),
     ],

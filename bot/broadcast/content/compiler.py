@@ -19,6 +19,7 @@ from bot.email_addresses import shown
 from bot.errors import BotError
 from bot.ses.bulk_send import CALL_BYTES
 from bot.suppression.unsubscribe_links import unsubscribe_mailto
+from bot.wording import take_out
 
 __all__ = ["Footer", "Rendered", "Template", "Unsubscribe", "compile_template", "render"]
 
@@ -64,6 +65,7 @@ def compile_template(
     columns: Sequence[str] | None,
     footer: Footer,
     images: Sequence[Image] = (),
+    call_bytes: int = CALL_BYTES,
 ) -> Template:
     """Compile a message for SES.
 
@@ -74,6 +76,7 @@ def compile_template(
         columns: of the audience; None where there is none yet (a test): fields then show fallback or name.
         footer: how to unsubscribe, and the sender's postal address.
         images: of the message, as `import_image` made them.
+        call_bytes: what a call to SES may hold.
 
     Raises:
         BotError: for the field it is about. SUBJECT_EMPTY, TOO_LONG, NOT_ONE_LINE, BODY_EMPTY, LINK_REFUSED,
@@ -99,10 +102,10 @@ def compile_template(
         html, text = _of_rich_text(subject, preheader, blocks, footer, source)
     _check_fields(source.merges, columns, field)
     template = Template(source.write(subject, EscapeContext.SUBJECT), html, text, source.slots, used)
-    size = len(json.dumps([template.subject, template.html, template.text]))
-    if size > TEMPLATE_LIMIT:
-        raise _too_large(size, field)
-    _check_weight(weight(images, used), CALL_BYTES - ROOM_FOR_DATA - size)
+    size, room = len(json.dumps([template.subject, template.html, template.text])), call_bytes - ROOM_FOR_DATA
+    if size > min(TEMPLATE_LIMIT, room):
+        raise _too_large(size, min(TEMPLATE_LIMIT, room), field)
+    _check_weight(weight(images, used), room - size)
     return template
 
 
@@ -112,19 +115,19 @@ def _check_weight(heavy: int, room: int) -> None:
             ContentCode.IMAGES_TOO_HEAVY,
             f"The images are {heavy / 1000:,.0f} KB as they are mailed, and a call to Amazon SES has room for "
             f"{room / 1000:,.0f} KB beside the text.",
-            f"Take out {(heavy - room + 999) // 1000:,} KB or more.",
+            take_out(heavy - room),
             field="images",
         )
 
 
-def _too_large(size: int, field: str) -> BotError:
+def _too_large(size: int, limit: int, field: str) -> BotError:
     sentence = (
-        f"The message is {size // 1000} KB as HTML and text together, and Amazon SES leaves room for "
-        f"{TEMPLATE_LIMIT // 1000} KB: shorten it."
+        f"The message is {size // 1000:,} KB as HTML and text together, and Amazon SES leaves room for "
+        f"{limit // 1000:,} KB."
     )
     if field == "html":
-        return BotError(ContentCode.HTML_TOO_LARGE, sentence, field=field)
-    return BotError(ContentCode.MESSAGE_TOO_LARGE, sentence, field=field)
+        return BotError(ContentCode.HTML_TOO_LARGE, sentence, take_out(size - limit), field=field)
+    return BotError(ContentCode.MESSAGE_TOO_LARGE, sentence, take_out(size - limit), field=field)
 
 
 def _check_line(text: str, limit: int, field: str) -> None:

@@ -7,16 +7,18 @@ from bot.broadcast.content import limited_process
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import HTML
 from bot.errors import BotError
+from bot.wording import take_out
 
 FILE_LIMIT: Final = 2_000_000  # bytes; what is left of it once its styles are inlined has a limit of its own
 _PROGRAM: Final = "bot.broadcast.content.html_sanitizer"
 
 
-def file_too_large() -> BotError:
+def file_too_large(size: int) -> BotError:
+    """`size` is in bytes; where the end is not known, of what is."""
     return BotError(
         ContentCode.HTML_TOO_LARGE,
         f"The HTML file is larger than {FILE_LIMIT / 1e6:.0f} MB.",
-        "Take out what is not text: pictures inside it, and style rules that nothing uses.",
+        f"{take_out(size - FILE_LIMIT)} Pictures inside it, and style rules that nothing uses, are the first to go.",
         field="html",
     )
 
@@ -30,7 +32,7 @@ async def import_html(data: bytes, name: str = "") -> dict[str, Any]:
         BotError: HTML_TOO_LARGE, HTML_UNREADABLE, BODY_EMPTY.
     """
     if len(data) > FILE_LIMIT:
-        raise file_too_large()
+        raise file_too_large(len(data))
     try:
         made = await asyncio.to_thread(limited_process.run, _PROGRAM, data)
     except limited_process.CrashedError:

@@ -23,7 +23,7 @@ Image = Mapping[str, Any]
 """As it is stored: `name`, `alt`, `type`, `width`, `height`, and `data` in base64."""
 
 
-def file_too_large() -> BotError:
+def file_too_large(_size: int) -> BotError:
     return BotError(
         ContentCode.IMAGE_TOO_LARGE,
         f"An image is larger than {FILE_LIMIT / 1e6:.0f} MB.",
@@ -39,7 +39,7 @@ async def import_image(data: bytes, name: str, alt: str = "") -> dict[str, Any]:
         BotError: for the field `images`; IMAGE_TOO_LARGE, IMAGE_INVALID.
     """
     if len(data) > FILE_LIMIT:
-        raise file_too_large()
+        raise file_too_large(len(data))
     name = "".join(character for character in name if character.isprintable())[-NAME_LIMIT:]
     try:
         made = await asyncio.to_thread(limited_process.run, _PROGRAM, data)

@@ -104,6 +104,7 @@ class Personalizer:
         fixed: CompiledMessage,
         images: Sequence[Image],
         keys: Sequence[Key],
+        call_bytes: int = CALL_BYTES,
     ) -> None:
         self.fixed = fixed
         message = fixed.message
@@ -114,7 +115,7 @@ class Personalizer:
         self._kind = kind
         self._keys = keys
         text = len(json.dumps([message.subject, message.html, message.text]))
-        self._room = CALL_BYTES - text - weight(images, message.images)
+        self._room = call_bytes - text - weight(images, message.images)
 
     @property
     def reply_to(self) -> Sequence[str]:
@@ -155,8 +156,10 @@ class Personalizer:
 class PersonalizerCache:
     """The letters of the broadcasts that were sent last. Once confirmed, only the sender of one may still change."""
 
-    def __init__(self, unsubscribe_keys: Sequence[Key]) -> None:
+    def __init__(self, unsubscribe_keys: Sequence[Key], call_bytes: int = CALL_BYTES) -> None:
+        """`call_bytes` is what a call to SES may hold."""
         self._keys = unsubscribe_keys
+        self._call_bytes = call_bytes
         self._kept = LRUCache[tuple[str, str], Personalizer](_KEPT)
 
     def of(self, connection: Connection, broadcast: Broadcast) -> Personalizer:
@@ -169,5 +172,11 @@ class PersonalizerCache:
         content = select(_broadcast.c.template, _broadcast.c.images).where(_broadcast.c.id == broadcast.id)
         template, images = connection.execute(content).one()
         return Personalizer(
-            broadcast.team_id, broadcast.id, broadcast.kind, CompiledMessage.from_json(template), images, self._keys
+            broadcast.team_id,
+            broadcast.id,
+            broadcast.kind,
+            CompiledMessage.from_json(template),
+            images,
+            self._keys,
+            self._call_bytes,
         )

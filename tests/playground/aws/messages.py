@@ -16,7 +16,7 @@ from tests.playground.aws.addresses import addr_spec
 from tests.playground.aws.answers import AwsError, Json, present
 from tests.playground.aws.outbox import Attachment, Mail
 from tests.playground.aws.ses_state import Ses
-from tests.playground.aws.template import MAX_CALL_BYTES, RenderingError, read_data, render
+from tests.playground.aws.template import RenderingError, read_data, render
 
 MAX_RECIPIENTS = 50
 """To, Cc and Bcc of one message (SES developer guide, quotas)."""
@@ -87,11 +87,11 @@ class Bulk:
         self._reply_to = tuple(params.get("ReplyToAddresses") or ())
         self._configuration_set = _configuration_set(ses, params.get("ConfigurationSetName"), self._sender)
         size = sum(len(text.encode()) for text in self._content.values())
-        size += sum(len(each["RawContent"]) for each in template.get("Attachments") or ())
+        size += sum(-(-len(each["RawContent"]) // 3) * 4 for each in template.get("Attachments") or ())
         size += len((template.get("TemplateData") or "").encode())
         size += sum(len(_replacement(entry).encode()) for entry in params["BulkEmailEntries"])
-        if size > MAX_CALL_BYTES:
-            raise AwsError("BadRequestException", "The template and its data are larger than 1 MB.")
+        if size > ses.call_bytes:
+            raise AwsError("BadRequestException", "The template and its data are too large for a call.")
         self._attachments = _attachments(template.get("Attachments"))
 
     def draft(self, entry: Json) -> Draft:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tests.playground.aws.addresses import domain_of, is_address, is_simulator, normal_identity
 from tests.playground.aws.limits import Window
 from tests.playground.aws.rules import LONG_AGO, Rules
+from tests.playground.aws.template import MAX_CALL_BYTES
 
 if TYPE_CHECKING:
     from tests.playground.aws.outbox import Outbox
@@ -160,6 +161,7 @@ class Ses:
         """None of them: what is used is paid for; "": not said."""
         self.max_24h: float = 200
         self.rate: float = 1
+        self.call_bytes = MAX_CALL_BYTES
         self.sent = Window(timedelta(hours=24))
         self.sent_last_second = Window(timedelta(seconds=1))
 

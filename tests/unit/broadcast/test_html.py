@@ -180,7 +180,7 @@ def test_the_text_part_reads_like_the_page() -> None:
         ("<p>{{plan}}</p>", "UNKNOWN_FIELD", "no column for {{plan}}"),
         ("<p>{{first_name | default: 'x'}}</p>", "FIELD_SYNTAX", "Write {{first_name|x}}"),
         ("<a href='/prices'>Prices</a>", "LINK_REFUSED", "Type it in full"),
-        ("<p>" + "x" * 500_000 + "</p>", "HTML_TOO_LARGE", "leaves room for 500 KB"),
+        ("<p>" + "x" * 500_000 + "</p>", "HTML_TOO_LARGE", "leaves room for 500 KB. Take out 501 KB or more."),
     ],
 )
 def test_what_cannot_be_mailed_is_refused_at_the_file(document: str, code: str, says: str) -> None:
@@ -202,7 +202,7 @@ async def test_a_file_is_read_in_a_process_of_its_own(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("data", "code", "says"),
     [
-        (b" " * (FILE_LIMIT + 1), "HTML_TOO_LARGE", "The HTML file is larger than 2 MB"),
+        (b" " * (FILE_LIMIT + 1), "HTML_TOO_LARGE", "The HTML file is larger than 2 MB. Take out 1 KB or more."),
         (b"\xff\xfe\x00\xd8", "HTML_UNREADABLE", "save it as UTF-8"),
         (b"<script>x()</script>", "BODY_EMPTY", "Nothing in the HTML file"),
         (b"<div>" * 20_000, "HTML_UNREADABLE", "too complex"),

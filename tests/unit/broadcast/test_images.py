@@ -167,6 +167,7 @@ def test_images_that_do_not_fit_a_call_are_refused_with_how_much_to_take_out() -
     assert (caught.value.code, caught.value.field) == ("IMAGES_TOO_HEAVY", "images")
     assert caught.value.next_step == "Take out 102 KB or more."
     template(typed("Hello"), images=[stored("kite.png", weight=790_000)])
+    template(typed("Hello"), images=[stored("kite.png", weight=900_000)], call_bytes=1_100_000)
 
 
 def test_a_browser_gets_them_in_the_page() -> None:
