@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.broadcast.approval.follow_up import APPROVERS_TICK
+from bot.broadcast.content.remote_images import FetchImage
 from bot.feedback.event_collector import WAIT_SECONDS
 from bot.housekeeping import Housekeeping
 from bot.scheduler import Scheduler
@@ -19,6 +20,7 @@ from bot.tasks import Tasks
 from handlers.cli.commands import main
 from handlers.http.listener import HttpListener
 from handlers.http.sns import fetch_certificate
+from handlers.image_fetcher import ImageFetcher
 from handlers.slack.app import SlackApp
 from handlers.slack.dispatch.registration import AS_LONG_AS_SLACK_WAITS, AckTimeouts
 from storage import leases
@@ -41,6 +43,7 @@ class Mailroom:
         sleep: how the dispatcher waits, and connecting for a role made just now.
         event_wait: seconds that one look into a queue of events waits for the first one.
         fetch: gets the certificates that SNS signs with.
+        fetch_image: gets the images that a page shows from elsewhere.
         patience: how long people in Slack wait for an answer before they see that it takes a while.
     """
 
@@ -52,6 +55,7 @@ class Mailroom:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         event_wait: int = WAIT_SECONDS,
         fetch: Fetch = fetch_certificate,
+        fetch_image: FetchImage | None = None,
         patience: AckTimeouts = AS_LONG_AS_SLACK_WAITS,
     ) -> None:
         self.settings = settings
@@ -59,7 +63,9 @@ class Mailroom:
         self.keys = load_keys(settings.mailroom_keys, self.db.path)
         self.tasks = Tasks()
         self.scheduler = Scheduler()
-        self.services = Services(settings, self.db, self.keys, fetch, sleep=sleep, event_wait=event_wait)
+        self.services = Services(
+            settings, self.db, self.keys, fetch, fetch_image or ImageFetcher(), sleep=sleep, event_wait=event_wait
+        )
         self.slack = SlackApp(settings, self.services, self.tasks, patience)
         self.http = HttpListener(
             settings,

@@ -14,6 +14,7 @@ from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.canvases import Canvases
 from bot.broadcast.content.message import PersonalizerCache
+from bot.broadcast.content.remote_images import FetchImage
 from bot.broadcast.delivery.dispatcher import Dispatcher
 from bot.broadcast.drafts import Drafts
 from bot.broadcast.identity_dependents import IdentityDependents
@@ -68,6 +69,7 @@ class Services:
         db: may still be closed.
         keys: that seal credentials.
         fetch: gets the certificates that SNS signs with.
+        fetch_image: gets the images that a page shows from elsewhere.
         sleep: how the dispatcher waits, and connecting for a role made just now.
         event_wait: seconds that one look into a queue of events waits for the first one.
     """
@@ -78,12 +80,14 @@ class Services:
         db: Database,
         keys: KeyRing,
         fetch: Fetch,
+        fetch_image: FetchImage,
         *,
         sleep: Sleep = asyncio.sleep,
         event_wait: int = WAIT_SECONDS,
     ) -> None:
         self.db, self.clock = db, db.now
         self.public_url, self.undo_seconds = settings.public_url, settings.mailroom_undo_seconds
+        self.fetch_image = fetch_image
         self.link_keys: list[Key] = []  # read when the database is open
         self.clients = SesClients(seconds=self._seconds, sleep=sleep)
         self.polling_clients = SesClients(threads=FEEDBACK_THREADS, seconds=self._seconds, sleep=sleep)
@@ -132,9 +136,7 @@ class Services:
             db,
             now,
             self.mailers,
-            IdentityDependents(
-                undo_seconds=settings.mailroom_undo_seconds, call_bytes=settings.mailroom_call_bytes
-            ),
+            IdentityDependents(undo_seconds=settings.mailroom_undo_seconds, call_bytes=settings.mailroom_call_bytes),
         )
         self.forwarding = FeedbackForwarding(db, now, self.mailers, sleep)
         self.feedback_check = FeedbackCheck(db, now, self.mailers)

@@ -54,7 +54,9 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         monitor=services.monitor,
         audiences=services.audiences,
         broadcasts=services.broadcasts,
-        canvases=SlackCanvases(services.canvases),
+        canvases=SlackCanvases(services.canvases, files),
+        files=files,
+        fetch_image=services.fetch_image,
     )
     broadcasts = BroadcastFlow(
         composer=composer,

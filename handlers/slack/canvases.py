@@ -2,21 +2,24 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 
 from bot.broadcast.canvases import Canvases
-from bot.broadcast.content.canvas import canvas_page, mentioned
+from bot.broadcast.content.canvas import canvas_page, mentioned, pictured
 from bot.broadcast.content.codes import ContentCode
-from bot.broadcast.content.html_import import import_html
+from bot.broadcast.content.html_import import CANVAS, Page, import_html
+from bot.broadcast.content.images import FROM_BODY, free_name, import_image
+from bot.broadcast.content.remote_images import MOST, reason
 from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.registration import Call
-from handlers.slack.file_transfer import channels_of
+from handlers.slack.file_transfer import Files, channels_of
 from handlers.slack.mentions import LOOKED_UP, names_of
 
 LIMIT: Final = 300_000  # characters of Markdown
@@ -46,14 +49,16 @@ _PLAN: Final = frozenset(
 
 
 class SlackCanvases:
-    def __init__(self, canvases: Canvases) -> None:
+    def __init__(self, canvases: Canvases, files: Files) -> None:
         self._canvases = canvases
+        self._files = files
 
-    async def body(self, call: Call, link: str) -> dict[str, Any]:
-        """Return the body of a mail that says what the canvas says now.
+    async def page(self, call: Call, link: str) -> Page:
+        """Return the body of a mail that says what the canvas says now, with its images.
 
         Raises:
-            BotError: for the field `canvas`, CANVAS_NOT_SHARED, CANVAS_EMPTY, MESSAGE_TOO_LARGE; SLACK_SCOPE_MISSING.
+            BotError: for the field `canvas`, CANVAS_NOT_SHARED, CANVAS_EMPTY, MESSAGE_TOO_LARGE, IMAGES_TOO_MANY and
+                those of `import_html`; SLACK_SCOPE_MISSING.
         """
         found = _ID.search(link.strip())
         if found is None:
@@ -73,11 +78,38 @@ class SlackCanvases:
                 field=ids.Input.CANVAS,
             )
         names = await names_of(client, mentioned(content)[:LOOKED_UP], own)
-        page = await asyncio.to_thread(canvas_page, content, names)
+        pictures, missing = await self._pictures(call, pictured(content))
+        page = await asyncio.to_thread(canvas_page, content, names, {**dict.fromkeys(missing), **pictures})
         if not page.html:
             raise BotError(SlackCode.CANVAS_EMPTY, field=ids.Input.CANVAS)
-        body = await import_html(page.html.encode(), str(file.get("title") or ""))
-        return {**body, "canvas": link.strip(), "changed": dict(page.changed), "removed": dict(page.removed)}
+        body = await import_html(page.html.encode(), str(file.get("title") or ""), CANVAS)
+        became = {"changed": dict(page.changed), "removed": dict(page.removed), "missing": missing}
+        return Page({**body, "canvas": link.strip(), **became}, [*pictures.values()])
+
+    async def _pictures(self, call: Call, file_ids: Sequence[str]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """Return the images that a canvas shows, by their files, and of those that cannot be had why."""
+        if len(file_ids) > MOST:
+            raise BotError(
+                ContentCode.IMAGES_TOO_MANY,
+                f"The canvas shows {len(file_ids)} files, and a mail has {MOST} images at most.",
+                "Take some out.",
+                field=ids.Input.CANVAS,
+            )
+        pictures: dict[str, dict[str, Any]] = {}
+        missing: dict[str, str] = {}
+        for file_id in file_ids:
+            try:
+                file = await self._files.in_canvas(call.client, file_id, call.team.channel_id)
+                if file is None:
+                    continue
+                with closing(file.content):
+                    image = await import_image(file.content.read(), file.name, file.alt_text)
+            except BotError as error:
+                missing[file_id] = reason(error)
+                continue
+            name = free_name(image["name"], (each["name"] for each in pictures.values()))
+            pictures[file_id] = {**image, "name": name, FROM_BODY: True}
+        return pictures, missing
 
     async def create(self, call: Call) -> str:
         """Make a canvas for the channel, and return the link to it.

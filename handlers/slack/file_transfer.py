@@ -126,19 +126,38 @@ class Files:
         """
         file = await _look_up(client, file_id)
         if file is None or channel_id not in channels_of(file):
-            raise _not_here()
+            raise _not_here(AUDIENCE)
         return await self._fetch(file, AUDIENCE)
 
-    async def again(self, client: AsyncWebClient, file_id: str, by: str, channel_id: str) -> Download:
+    async def in_canvas(self, client: AsyncWebClient, file_id: str, channel_id: str) -> Download | None:
+        """Return an image that a canvas of this channel shows; None where it is no image.
+
+        It comes with the canvas, but where it was shared in other places than this one: whoever writes the id of such a
+        file into a canvas may not see it, though we do.
+
+        Raises:
+            BotError: FILE_UNREADABLE, IMAGE_TOO_LARGE.
+        """
+        file = await _look_up(client, file_id)
+        if file is None or not str(file.get("mimetype") or "").startswith("image/"):
+            return None
+        places = {*channels_of(file), *(file.get("ims") or ())}
+        if places and channel_id not in places:
+            raise _not_here(IMAGES)
+        return await self._fetch(file, IMAGES)
+
+    async def again(
+        self, client: AsyncWebClient, file_id: str, by: str, channel_id: str, field: FileField = AUDIENCE
+    ) -> Download:
         """Return a file that this person chose in a form, or in this channel in the menu of a message.
 
         Raises:
-            BotError: FILE_UNREADABLE, FILE_TOO_LARGE.
+            BotError: FILE_UNREADABLE, or it is too large for the field.
         """
         file = await _look_up(client, file_id)
         if file is None or (file.get("user") != by and channel_id not in channels_of(file)):
-            raise _not_here()
-        return await self._fetch(file, AUDIENCE)
+            raise _not_here(field)
+        return await self._fetch(file, field)
 
     async def _fetch(self, file: Mapping[str, Any], field: FileField) -> Download:
         url = str(file.get("url_private_download") or "")
@@ -217,10 +236,8 @@ def channels_of(file: Mapping[str, Any]) -> set[str]:
     return {*(file.get("channels") or ()), *(file.get("groups") or ()), *shared}
 
 
-def _not_here() -> BotError:
-    return AUDIENCE.unreadable(
-        "This file is gone, or not shared in this channel.", "Post it here, and use that message."
-    )
+def _not_here(field: FileField) -> BotError:
+    return field.unreadable("This file is gone, or not shared in this channel.", "Post it here, and use that message.")
 
 
 _GONE = {"file_not_found", "file_deleted", "not_visible", "no_permission"}

@@ -124,6 +124,7 @@ class Input(StrEnum):
     MESSAGE = "message"
     HTML = "html"
     KEPT_IMAGES = "kept_images"
+    MESSAGE_IMAGES = "message_images"
     IMAGES = "images"
     CANVAS = "canvas"
     FILE = "file"

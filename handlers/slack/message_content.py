@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.broadcast.content.images import MOST
 from bot.wording import count
 from handlers.slack.mrkdwn import read_mrkdwn
 from handlers.slack.views.rich_text import refused, rich_text, section, text
@@ -12,15 +13,20 @@ from handlers.slack.views.rich_text import refused, rich_text, section, text
 Json = Mapping[str, Any]
 
 _NOUNS = {"image": "picture", "workflow_button": "button", "overflow": "menu", "canvas": "canvas page"}
+_SHOWN = ("image/png", "image/jpeg", "image/gif")
 _UNFURLED = ("from_url", "original_url", "is_msg_unfurl", "is_app_unfurl")  # what Slack shows of a link
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """`body` is a `rich_text` block, empty where nothing is said; `left_out` names what is not in it."""
+    """`body` is a `rich_text` block, empty where nothing is said; `left_out` names what is not in it.
+
+    `images` are the files of the message that a mail can show: their names, by Slack's ids.
+    """
 
     body: dict[str, Any]
     left_out: str
+    images: dict[str, str]
 
 
 def content_of(message: Json) -> Content:
@@ -35,10 +41,13 @@ def content_of(message: Json) -> Content:
             parts += _attachment(attachment)
     elements = [part for part in parts if not isinstance(part, str)]
     left_out = Counter(part for part in parts if isinstance(part, str))
-    left_out.update(_file(file) for file in message.get("files") or ())
+    files = message.get("files") or ()
+    shown = [file for file in files if file.get("mimetype") in _SHOWN][:MOST]
+    left_out.update(_file(file) for file in files if file not in shown)
     if not elements:
         elements = read_mrkdwn(str(message.get("text") or ""))
-    return Content(rich_text(elements), ", ".join(count(number, noun) for noun, number in left_out.items()))
+    images = {str(file["id"]): str(file.get("name") or file["id"]) for file in shown}
+    return Content(rich_text(elements), ", ".join(count(number, noun) for noun, number in left_out.items()), images)
 
 
 Part = dict[str, Any] | str

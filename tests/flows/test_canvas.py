@@ -3,6 +3,7 @@
 import pytest
 
 from tests.flows.world import OVER_HTTP, World
+from tests.playground.image_host import picture
 from tests.playground.slack.surfaces import Modal
 from tests.playground.slack.world import File
 
@@ -75,6 +76,81 @@ async def test_what_a_canvas_holds_at_next_is_sent_though_it_is_gone_by_then(wor
     assert ">Spring</h1>" in (mail.html or "")
     assert '<a href="https://docs.example/news">' in (mail.html or "")
     assert "☑ done" in str(mail.text)
+
+
+def shown(world: World, name: str, content: bytes, alt: str = "") -> File:
+    """A picture in a canvas: a file that stands nowhere else."""
+    made = world.slack.upload(world.ada.user, world.news.workspace, name, content)
+    made.alt_text = alt
+    return made
+
+
+def markdown_of(file: File, alt: str = "") -> str:
+    return f"![{alt}](https://files.slack.com/files-pri/T1-{file.id}/{file.name})\n\n"
+
+
+@OVER_HTTP
+async def test_the_images_of_a_canvas_come_with_it(world: World) -> None:
+    await world.is_open()
+    kite, other = shown(world, "image.png", picture(), "A kite"), shown(world, "image.png", picture((80, 40)))
+    drawing, secret = shown(world, "a.svg", b"<svg/>"), shown(world, "secret.png", picture())
+    secret.shares[world.slack.channel("lab", [world.ada], bot_in=True)] = []  # Mailroom could read it
+    made = canvas(world, "".join(map(markdown_of, (kite, drawing, secret, kite))) + markdown_of(other, "Another"))
+    modal = await opens(world)
+    await next_with(world, modal, link(made))
+    assert modal.title == "Check and send", modal.errors
+    assert f"The image {secret.id} is left out: Slack does not hand it out here." in modal.text
+    assert f"The image {drawing.id} is left out: it is no PNG, JPEG or GIF." in modal.text
+    assert "has no description" not in modal.text
+
+    await modal.press("Back")
+    await world.bot.tasks.idle()
+    assert "Images" not in modal.labels
+    made.content = (markdown_of(other, "Another") + "Hello").encode()
+    await modal.submit()
+    await world.bot.tasks.idle()
+    await world.confirms(modal)
+    await world.passes(31)
+
+    (mail,) = world.aws.mails
+    assert [part.content_id for part in mail.attachments] == ["image1.png"]
+    assert 'src="cid:image1.png" alt="Another" style="max-width:100%;height:auto"' in (mail.html or "")
+    assert (mail.text or "").startswith("[Another]\n\nHello")
+
+
+@OVER_HTTP
+async def test_the_canvas_in_the_channels_tab_is_the_channels(world: World) -> None:
+    await world.is_open()
+    made, other = canvas(world, MARKDOWN, shared=False), canvas(world, MARKDOWN, shared=False)
+    modal = await opens(world)
+    world.news.tab = other.id
+    await next_with(world, modal, link(made))
+    assert "not shared in this channel" in modal.errors["Canvas link"]
+
+    world.news.tab = made.id
+    await next_with(world, modal, link(made))
+
+    assert "Hello Ann," in modal.text
+
+
+@OVER_HTTP
+@pytest.mark.parametrize(
+    ("markdown", "says"),
+    [
+        ("a {{plan}}", "The audience has no column for {{plan}}"),
+        ("a {{fir**st_na**me}}", "Only a part of {{first_name}} is formatted"),
+        ("[a](/prices)", "Type it in full"),
+        ("x" * 290_000, "Take out"),
+    ],
+)
+async def test_what_of_a_canvas_cannot_be_mailed_is_said_at_its_link(world: World, markdown: str, says: str) -> None:
+    await world.is_open()
+    modal = await opens(world)
+
+    await next_with(world, modal, link(canvas(world, markdown)))
+
+    assert says in modal.errors["Canvas link"]
+    assert "HTML file" not in modal.errors["Canvas link"]
 
 
 @OVER_HTTP

@@ -1,11 +1,15 @@
 """An HTML file as the message of a broadcast that is written in Slack."""
 
+import re
 from typing import Any
 
 import pytest
 
+from tests.databases import Clock
 from tests.flows.test_drafts import ONE, next_page
-from tests.flows.world import OVER_HTTP, UNDO_SECONDS, World
+from tests.flows.world import OVER_HTTP, UNDO_SECONDS, World, open_world
+from tests.playground.aws import AwsPlayground
+from tests.playground.image_host import Answer, image_host, picture
 from tests.playground.slack.surfaces import Modal
 
 PAGE = b"""<!DOCTYPE html><style>p { color: #333 }</style>
@@ -70,6 +74,38 @@ async def test_what_is_typed_stays_when_another_content_is_chosen(world: World) 
 
     assert "1 recipient will get" in modal.text
     assert "Hello" in modal.text
+
+
+@OVER_HTTP
+async def test_images_from_elsewhere_become_parts_and_those_that_cannot_be_had_are_named(
+    aws: AwsPlayground, database_url: str, clock: Clock
+) -> None:
+    async with (
+        image_host(kite=Answer(picture()), login=Answer(status=401)) as host,
+        open_world(aws, database_url, clock, fetch_image=host.fetch) as world,
+    ):
+        await world.is_open()
+        modal = await opens_for_html(world)
+        kite, login = host.url("/kite"), host.url("/login")
+        page = f'<p>Hello</p><img src="{kite}" alt="A kite"><img src="{login}"><img src="{kite}" alt="Again">'
+        await next_(world, modal, HTML_file=("spring.html", page.encode()), Audience_CSV=CSV)
+        assert modal.title == "Check and send", modal.errors
+        assert f"The image {login} is left out: its server wants a login." in modal.text
+
+        await modal.press("Back")  # the page is kept, and with it its images
+        await world.bot.tasks.idle()
+        assert "Images kept" not in modal.labels
+        await next_(world, modal, Subject="Spring news, mended")
+        await world.confirms(modal)
+        await world.passes(UNDO_SECONDS)
+
+        (mail,) = world.aws.mails
+        assert [part.content_id for part in mail.attachments] == ["image1.png"]
+        assert re.findall(r'src="([^"]+)" alt="([^"]+)"', mail.html or "") == [
+            ("cid:image1.png", "A kite"),
+            ("cid:image1.png", "Again"),
+        ]
+        assert sorted(host.paths) == ["/kite", "/login"]
 
 
 @OVER_HTTP

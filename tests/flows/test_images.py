@@ -1,7 +1,6 @@
 """Images in mails: chosen in the form, kept with the draft, sent as parts of each mail."""
 
 import io
-import random
 import re
 from typing import Any
 
@@ -12,22 +11,8 @@ from tests.databases import Clock
 from tests.flows.test_html_file import CSV, next_, opens_for_html
 from tests.flows.world import AUDIENCE, OVER_HTTP, UNDO_SECONDS, World, open_world
 from tests.playground.aws import AwsPlayground
+from tests.playground.image_host import picture
 from tests.playground.slack.surfaces import Modal
-
-
-def picture(size: tuple[int, int] = (40, 20), *, noisy: bool = False) -> bytes:
-    image = Image.new("RGB", size, "red")
-    if noisy:
-        image = Image.frombytes(
-            "RGB",
-            size,
-            random.Random(1).randbytes(  # noqa: S311 - of noise
-                3 * size[0] * size[1]
-            ),
-        )
-    written = io.BytesIO()
-    image.save(written, "PNG")
-    return written.getvalue()
 
 
 async def composes(world: World, message: str, *images: tuple[str, bytes]) -> Modal:
@@ -130,3 +115,48 @@ async def test_an_image_that_cannot_be_mailed_is_refused_in_its_field(world: Wor
     modal = await composes(world, "Hello", ("kite.png", data))
 
     assert says in modal.errors["Images"]
+
+
+@OVER_HTTP
+async def test_the_images_of_a_message_come_along_from_its_menu(world: World) -> None:
+    await world.is_open()
+    said = world.ada.says(
+        world.news, "Hello", files=[("image.png", picture()), ("image.png", picture((80, 40))), ("a.pdf", b"%PDF")]
+    )
+    first, second, _ = said.files
+    first.alt_text = "A kite"
+    await world.bob.uses_shortcut("Write a broadcast", said)
+    await world.bot.tasks.idle()
+    modal = await world.bob.modal("New broadcast")
+    assert "Left out: 1 file." in modal.text
+    assert [option["value"] for option in modal.value("Images of the message")] == [first.id, second.id]
+
+    for content in ("HTML file", "Write here"):  # drawn again
+        await modal.choose("Content", content)
+        await world.bot.tasks.idle()
+    await next_(world, modal, From="hello@acme.test", Subject="Spring news", Message="Hello", Audience_CSV=CSV)
+    assert modal.title == "Check and send", modal.errors
+    assert "The image image-2.png has no description" in modal.text
+    assert "The image image.png" not in modal.text
+    await world.confirms(modal)
+    await world.passes(UNDO_SECONDS)
+
+    (mail,) = world.aws.mails
+    assert [Image.open(io.BytesIO(part.content)).size for part in mail.attachments] == [(40, 20), (80, 40)]
+    assert 'alt="A kite"' in (mail.html or "")
+
+
+@OVER_HTTP
+async def test_an_image_that_is_neither_ones_own_nor_of_this_channel_does_not_come_along(world: World) -> None:
+    await world.is_open()
+    said = world.ada.says(world.news, "Hello", files=[("image.png", picture())])
+    (image,) = said.files
+    await world.bob.uses_shortcut("Write a broadcast", said)
+    await world.bot.tasks.idle()
+    modal = await world.bob.modal("New broadcast")
+    image.shares.clear()
+    image.shares[world.slack.channel("lab", [world.ada], bot_in=True)] = []  # Mailroom could read it
+
+    await next_(world, modal, From="hello@acme.test", Subject="Spring news", Message="Hello", Audience_CSV=CSV)
+
+    assert "not shared in this channel" in modal.errors.get("Images", "")

@@ -13,6 +13,7 @@ import pytest
 from sqlmodel import SQLModel, col, select
 
 from app import Mailroom
+from bot.broadcast.content.remote_images import FetchImage
 from bot.ses.sns_messages import Fetch
 from bot.settings import Settings
 from handlers.slack.dispatch.registration import AckTimeouts
@@ -283,6 +284,7 @@ async def open_world(
     *,
     socket_mode: bool = False,
     patience: AckTimeouts = ENDLESS,
+    fetch_image: FetchImage | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
     """Start the bot between a Slack, this AWS and a DNS."""
@@ -304,6 +306,7 @@ async def open_world(
             sleep=clock.sleep,
             event_wait=0,
             fetch=certificates_of(aws),
+            fetch_image=fetch_image,
             patience=patience,
         )
         for listener in bot.slack.bolt._async_listeners:

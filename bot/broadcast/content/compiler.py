@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
 from bot.broadcast.content.codes import ContentCode
-from bot.broadcast.content.html_body import HtmlBody, is_html
+from bot.broadcast.content.html_body import HtmlBody, is_canvas, is_html
 from bot.broadcast.content.images import Image, placed, weight
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.renderers import COLUMN, render_html, render_text
@@ -91,10 +92,11 @@ def compile_template(
     _check_fields(parse_merge_tags(preheader), columns, "preheader")
     source = TemplateWriter(show_names=columns is None)
     if is_html(body):
-        field = "html"
+        field = "canvas" if is_canvas(body) else "html"
         page = HtmlBody.of(body["html"])
         used = page.images(images)
-        html, text = _of_html(subject, preheader, page, footer, source, images)
+        with _about(field):
+            html, text = _of_html(subject, preheader, page, footer, source, images)
     else:
         field = "message"
         blocks = placed(read_rich_text(body), images)
@@ -118,6 +120,16 @@ def _check_weight(heavy: int, room: int) -> None:
             take_out(heavy - room),
             field="images",
         )
+
+
+@contextmanager
+def _about(field: str) -> Iterator[None]:
+    """Have what is wrong with a page be said at the field that it came from."""
+    try:
+        yield
+    except BotError as error:
+        error.field = field
+        raise
 
 
 def _too_large(size: int, limit: int, field: str) -> BotError:
@@ -180,14 +192,14 @@ def _check_whole(content: Inline) -> None:
     seen.subtract(part for run in content for part in parse_merge_tags(run.text))
     split = [part.field for part, count in seen.items() if count > 0 and isinstance(part, MergeTag)]
     if split:
-        raise _split(split[0], "message")
+        raise _split(split[0])
 
 
-def _split(name: str, field: str) -> BotError:
+def _split(name: str) -> BotError:
     return BotError(
         ContentCode.FIELD_SPLIT,
         f"Only a part of {{{{{shown(name, 40)}}}}} is formatted: format all of it, braces included, or none.",
-        field=field,
+        field="message",
     )
 
 
@@ -210,7 +222,7 @@ def _of_html(
 ) -> tuple[str, str]:
     """Return the HTML and the plain text of a document; it has our footer unless it says itself how to unsubscribe."""
     if name := body.split_field:
-        raise _split(name, "html")
+        raise _split(name)
     html = f"{body.html(source, _unsubscribe_target(footer, source), images)}\n"
     text = f"{body.text(source, _unsubscribe_address(footer, source))}\n"
     if not body.has_unsubscribe:

@@ -12,7 +12,6 @@ from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.renderers import COLUMN, link_target
 from bot.broadcast.content.rich_text import typed_texts
 from bot.broadcast.content.ses_template import EscapeContext, TemplateWriter
-from bot.errors import BotError
 
 HTML: Final = "html"
 """The type of a body that came as a file."""
@@ -38,6 +37,11 @@ _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 
 def is_html(body: Mapping[str, Any]) -> bool:
     return body.get("type") == HTML
+
+
+def is_canvas(body: Mapping[str, Any]) -> bool:
+    """Whether an HTML body was made of a Slack canvas, to which it has the link."""
+    return "canvas" in body
 
 
 def texts_of(body: Mapping[str, Any]) -> Iterator[str]:
@@ -178,6 +182,11 @@ def _write(text: str, place: EscapeContext, source: TemplateWriter, unsubscribe:
     return "".join(written)
 
 
+def is_remote(name: str) -> bool:
+    """Whether an image of this name is one from elsewhere: it is called as its address."""
+    return name.startswith("https://")
+
+
 def file_name(attributes: Mapping[str, str]) -> str:
     return attributes.get("src", "").removeprefix("cid:")
 
@@ -195,15 +204,7 @@ def _attributes(attributes: Mapping[str, str], source: TemplateWriter, unsubscri
         elif all(map(_is_unsubscribe, parse_merge_tags(value.strip()))):
             yield f' href="{unsubscribe}"'
         else:
-            yield f' href="{source.write(_target(value), EscapeContext.HREF)}"'
-
-
-def _target(url: str) -> str:
-    try:
-        return link_target(url.strip())
-    except BotError as error:
-        error.field = "html"
-        raise
+            yield f' href="{source.write(link_target(value.strip()), EscapeContext.HREF)}"'
 
 
 @dataclass(slots=True)

@@ -96,7 +96,7 @@ def sanitize(data: bytes) -> tuple[str, dict[str, int]]:
             removed[_STYLE] += loads
             return value or None
         if (tag, attribute) == ("img", "src"):
-            return local_image(value)
+            return image_source(value)
         leads_nowhere = (tag, attribute) == ("a", "href") and value.strip()[:1] in {"", "#"}
         return None if leads_nowhere else value
 
@@ -127,12 +127,18 @@ def _decode(data: bytes) -> str:
     return text.removeprefix("\ufeff").replace("\0", "")
 
 
-def local_image(address: str) -> str | None:
-    """Return `cid:` and a file's name for a picture that comes with the page; None for one from elsewhere."""
+def image_source(address: str) -> str | None:
+    """Return `cid:` and what a picture is known by; None for one that no mail can have.
+
+    That is a file's name where it comes with the page, and its address where it can be fetched.
+    """
+    address = address.strip()
     try:
-        parts = urlsplit(address.strip())
+        parts = urlsplit(address)
     except ValueError:
         return None
+    if parts.scheme == "https":
+        return f"cid:{address}" if parts.hostname and parts.username is None else None
     name = unquote(parts.path).replace("\\", "/").rpartition("/")[2]
     return f"cid:{name}" if parts.scheme in {"", "cid"} and not parts.netloc and name else None
 
@@ -184,7 +190,7 @@ class _Unwanted(HTMLParser):
         return reader.found
 
     def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
-        if tag in _NAMES and not (tag == "img" and local_image(dict(attrs).get("src") or "")):
+        if tag in _NAMES and not (tag == "img" and image_source(dict(attrs).get("src") or "")):
             self.found[_NAMES[tag]] += 1
         self.found.update(_about(attrs))
 

@@ -16,11 +16,14 @@ MOST: Final = 10
 FILE_LIMIT: Final = 10_000_000  # bytes
 NAME_LIMIT: Final = 100  # characters
 FIELD: Final = "images"
+FROM_BODY: Final = "from_body"
+"""A member of those that came with the body, of a canvas or a page: they go where it goes."""
+
 _PROGRAM: Final = "bot.broadcast.content.image_converter"
 _EXTENSIONS: Final = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif"}
 
 Image = Mapping[str, Any]
-"""As it is stored: `name`, `alt`, `type`, `width`, `height`, and `data` in base64."""
+"""As it is stored: `name`, `alt`, `type`, `width`, `height`, and `data` in base64; it may have `FROM_BODY`."""
 
 
 def file_too_large(_size: int) -> BotError:
@@ -56,8 +59,18 @@ async def import_image(data: bytes, name: str, alt: str = "") -> dict[str, Any]:
             raise BotError(ContentCode.IMAGE_INVALID, sentence, "Save it as one of them.", field=FIELD)
 
 
+def chosen_images(images: Iterable[Image]) -> list[Image]:
+    """Return those that a person chose."""
+    return [image for image in images if not image.get(FROM_BODY)]
+
+
+def images_of_body(images: Iterable[Image]) -> list[Image]:
+    """Return those that came with the body."""
+    return [image for image in images if image.get(FROM_BODY)]
+
+
 def joined(kept: Iterable[Image], added: Iterable[Image]) -> list[dict[str, Any]]:
-    """Return the images of a draft; of two with one name the later.
+    """Return the images that are chosen for a draft; of two with one name the later.
 
     Raises:
         BotError: IMAGES_TOO_MANY, for the field `images`.
@@ -70,6 +83,14 @@ def joined(kept: Iterable[Image], added: Iterable[Image]) -> list[dict[str, Any]
             field=FIELD,
         )
     return [*by_name.values()]
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """Return a name that no other image has: Slack calls every screenshot image.png."""
+    others = {*taken}
+    stem, dot, ending = name.rpartition(".")
+    names = (f"{stem or ending}-{number}{dot}{ending if stem else ''}" for number in range(2, len(others) + 3))
+    return name if name not in others else next(each for each in names if each not in others)
 
 
 def content_id(number: int, image: Image) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.broadcast.content.canvas import changes_in_words
-from bot.broadcast.content.html_body import HtmlBody, file_name, is_html, texts_of
+from bot.broadcast.content.html_body import HtmlBody, file_name, is_canvas, is_html, is_remote, texts_of
 from bot.broadcast.content.images import Image, placed
 from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
 from bot.broadcast.content.rich_text import Picture, emoji_without_a_letter, inlines, read_rich_text
@@ -67,6 +67,7 @@ def remarks(
         *_other_syntax([subject, preheader, *texts_of(body)], columns),
         *_emoji(body),
         *_left_out(body),
+        *_missing(body),
         *_clipped(html_bytes),
     ]
 
@@ -115,7 +116,7 @@ def image_remarks(body: Mapping[str, Any], images: Sequence[Image]) -> Iterator[
         undescribed = [file_name(picture) for picture in page.pictures() if "alt" not in picture]
         has_text = any(isinstance(part, str) and part.strip() for part in page.parts)
         is_shown = bool(page.images(images))
-        how = "give its img an alt"
+        how = "give it one in the canvas" if is_canvas(body) else "give its img an alt"
     else:
         blocks = placed(read_rich_text(body), images)
         undescribed = [images[block.number]["name"] for block in blocks if isinstance(block, Picture) and not block.alt]
@@ -136,8 +137,8 @@ def image_remarks(body: Mapping[str, Any], images: Sequence[Image]) -> Iterator[
 
 def _misplaced(page: HtmlBody, images: Sequence[Image]) -> Iterator[Remark]:
     chosen = [image["name"] for image in images]
-    missing = [*dict.fromkeys(name for picture in page.pictures() if (name := file_name(picture)) not in chosen)]
-    for name in missing[:NAMED]:
+    missing = dict.fromkeys(name for picture in page.pictures() if (name := file_name(picture)) not in chosen)
+    for name in [name for name in missing if not is_remote(name)][:NAMED]:
         yield Remark(
             RemarkCode.CONTENT_CHANGED,
             f"The HTML file shows {shown(name, 40)}, which was not chosen in Images: it is left out.",
@@ -195,8 +196,17 @@ def _left_out(body: Mapping[str, Any]) -> Iterator[Remark]:
         yield Remark(RemarkCode.CONTENT_CHANGED, f"In the canvas {changed}.")
     if removed := body.get("removed"):
         kinds = ", ".join(f"{count:,} {what}{'s' * (count > 1)}" for what, count in removed.items())
-        of = "canvas, since it is not taken over" if "canvas" in body else "HTML file, since mail programs refuse it"
+        of = "canvas, since it is not taken over" if is_canvas(body) else "HTML file, since mail programs refuse it"
         yield Remark(RemarkCode.CONTENT_CHANGED, f"Left out of the {of}: {kinds}.")
+
+
+def _missing(body: Mapping[str, Any]) -> Iterator[Remark]:
+    """Say which images that a page or a canvas shows could not be had, and why."""
+    missing = body.get("missing") or {}
+    for name, why in [*missing.items()][:NAMED]:
+        yield Remark(RemarkCode.CONTENT_CHANGED, f"The image {shown(name, 80)} is left out: {why}.")
+    if len(missing) > NAMED:
+        yield Remark(RemarkCode.CONTENT_CHANGED, f"{len(missing) - NAMED:,} more images are left out.")
 
 
 def _emoji(body: Mapping[str, Any]) -> Iterator[Remark]:

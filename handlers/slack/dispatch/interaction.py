@@ -55,6 +55,11 @@ class Values:
         """The values of checkboxes that are ticked."""
         return [str(option["value"]) for option in self._elements.get(name, {}).get("selected_options") or ()]
 
+    def labels(self, name: Input) -> dict[str, str]:
+        """The values of checkboxes that are ticked, with what stands beside each."""
+        ticked = self._elements.get(name, {}).get("selected_options") or ()
+        return {str(option["value"]): str(option["text"]["text"]) for option in ticked}
+
     def people(self, name: Input) -> list[str]:
         """User ids of a multi_users_select."""
         return list(self._elements.get(name, {}).get("selected_users") or [])

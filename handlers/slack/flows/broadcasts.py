@@ -96,7 +96,7 @@ class BroadcastFlow:
         said = content_of(call.at.message)
         draft = replace(await self._composer.starting_point(call), body=said.body)
         notice = f"A mail cannot have all of this message. Left out: {said.left_out}." if said.left_out else ""
-        view = await self._composer.form(call, draft, notice=notice)
+        view = await self._composer.form(call, draft, views.Recipients(images=said.images), notice=notice)
         if number := await self._drafts.count(call.team, call.at.user_id):
             view.blocks = [drafts_hint(number), *(view.blocks or [])]
         return Modal(view)
@@ -158,7 +158,7 @@ class BroadcastFlow:
 
     async def _typed(self, call: Call, edited: Edited | None) -> Draft:
         has = (await self._broadcasts.get(call.team, edited.id)).images if edited else ()
-        return await self._composer.to_send(call, self._files, has)
+        return await self._composer.to_send(call, has)
 
     async def _ask(self, call: Call, source: Upload | Audience, edited: Edited | None = None) -> Reply:
         """Have it prepared, and show it to be confirmed."""

@@ -11,8 +11,9 @@ from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Upload
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
-from bot.broadcast.content.html_import import import_html
-from bot.broadcast.content.images import Image, import_image, joined
+from bot.broadcast.content.html_import import Page, import_page
+from bot.broadcast.content.images import Image, chosen_images, free_name, images_of_body, import_image, joined
+from bot.broadcast.content.remote_images import FetchImage
 from bot.broadcast.drafts import is_editor
 from bot.errors import BotError
 from bot.mailer.monitoring.monitor import Monitor
@@ -49,12 +50,16 @@ class Composer:
         audiences: Audiences,
         broadcasts: Broadcasts,
         canvases: SlackCanvases,
+        files: Files,
+        fetch_image: FetchImage,
     ) -> None:
         self._overviews = overviews
         self._monitor = monitor
         self._audiences = audiences
         self._broadcasts = broadcasts
         self._canvases = canvases
+        self._files = files
+        self._fetch_image = fetch_image
 
     async def fresh_overview(self, call: Call) -> Overview:
         """Return how the team stands, read again from AWS where the facts are too old to send on."""
@@ -97,7 +102,7 @@ class Composer:
         """
         return await self._canvases.create(call)
 
-    async def to_send(self, call: Call, files: Files, has: Sequence[Image] = ()) -> Draft:
+    async def to_send(self, call: Call, has: Sequence[Image] = ()) -> Draft:
         """Return what was typed, what the canvas says now, or the HTML file that was chosen.
 
         With its images: new ones, and those kept that it `has`.
@@ -106,18 +111,40 @@ class Composer:
             BotError: about the canvas, a file, or a mention.
         """
         draft = await named(call)
-        if "canvas" in draft.body:
-            draft = replace(draft, body=await self._canvases.body(call, draft.body["canvas"]))
-        elif chosen := call.at.values.files(ids.Input.HTML):
-            file = await files.uploaded(call.client, str(chosen[0]["id"]), call.at.user_id, HTML)
+        page = await self._page(call, draft.body, has)
+        came = {image["name"] for image in page.images}
+        picked = joined(kept_images(call, has), await self._added(call))
+        images = [*(image for image in picked if image["name"] not in came), *page.images]
+        return replace(draft, body=page.body, images=images)
+
+    async def _page(self, call: Call, body: Mapping[str, Any], has: Sequence[Image]) -> Page:
+        """Return the body with the images that come with it."""
+        if "canvas" in body:
+            return await self._canvases.page(call, body["canvas"])
+        if given := call.at.values.files(ids.Input.HTML):
+            file = await self._files.uploaded(call.client, str(given[0]["id"]), call.at.user_id, HTML)
             with closing(file.content):
-                draft = replace(draft, body=await import_html(file.content.read(), file.name))
-        added = []
-        for given in call.at.values.files(ids.Input.IMAGES):
-            file = await files.uploaded(call.client, str(given["id"]), call.at.user_id, IMAGES)
-            with closing(file.content):
-                added.append(await import_image(file.content.read(), file.name, file.alt_text))
-        return replace(draft, images=joined(kept_images(call, has), added))
+                return await import_page(file.content.read(), file.name, self._fetch_image)
+        return Page(dict(body), [dict(image) for image in images_of_body(has)] if is_html(body) else [])
+
+    async def _added(self, call: Call) -> list[dict[str, Any]]:
+        """Return the images that were chosen in the form, and those of the message whose menu it was opened from."""
+        by, channel, values = call.at.user_id, call.team.channel_id, call.at.values
+        added: list[dict[str, Any]] = []
+        for file_id in values.ticks(ids.Input.MESSAGE_IMAGES):
+            file = await self._files.again(call.client, file_id, by, channel, IMAGES)
+            added.append(await _image_of(file, added))
+        for given in values.files(ids.Input.IMAGES):
+            file = await self._files.uploaded(call.client, str(given["id"]), by, IMAGES)
+            added.append(await _image_of(file, added))
+        return added
+
+
+async def _image_of(file: Download, others: Sequence[Image]) -> dict[str, Any]:
+    """Make an image of a file, called as no other is."""
+    with closing(file.content):
+        image = await import_image(file.content.read(), file.name, file.alt_text)
+    return {**image, "name": free_name(image["name"], (each["name"] for each in others))}
 
 
 def hint(overview: Overview) -> str:
@@ -136,6 +163,7 @@ def chosen_in(call: Call) -> views.Recipients:
         written=values.rich_text(ids.Input.MESSAGE),
         save_as=values.text(ids.Input.SAVE_AS),
         send_at=values.time(ids.Input.SEND_AT),
+        images=values.labels(ids.Input.MESSAGE_IMAGES),
     )
 
 
@@ -176,9 +204,11 @@ def lost_files(values: Values) -> str:
 
 
 def kept_images(call: Call, has: Sequence[Image]) -> list[Image]:
-    """Return those of a draft that stay ticked in the form; a form without the field keeps all."""
+    """Return those chosen for a draft that stay ticked in the form; a form without the field keeps all."""
     names = call.at.values.ticks(ids.Input.KEPT_IMAGES)
-    return [image for image in has if ids.Input.KEPT_IMAGES not in call.at.values or image["name"] in names]
+    return [
+        image for image in chosen_images(has) if ids.Input.KEPT_IMAGES not in call.at.values or image["name"] in names
+    ]
 
 
 async def named(call: Call) -> Draft:

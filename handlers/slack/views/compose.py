@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -20,7 +21,7 @@ from slack_sdk.models.views import View
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.broadcast.broadcasts import Draft
 from bot.broadcast.content.html_body import is_html
-from bot.broadcast.content.images import MOST
+from bot.broadcast.content.images import MOST, chosen_images
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import clean
@@ -71,7 +72,8 @@ class Recipients:
     """What was chosen beside the text.
 
     `held` is an audience that is read already, `saved_id` is of a saved one, `send_at` seconds since the epoch.
-    `written` is the message, which stays in the form when another content is chosen.
+    `written` is the message, which stays in the form when another content is chosen. `images` are files of Slack that
+    are images, with their names: of the message that the form was opened from, or chosen below this form.
     """
 
     held: Audience | None = None
@@ -79,6 +81,7 @@ class Recipients:
     saved_id: str = ""
     save_as: str = ""
     send_at: int | None = None
+    images: Mapping[str, str] = field_of(default_factory=dict)
 
 
 def write_broadcast_form(
@@ -100,7 +103,7 @@ def write_broadcast_form(
             field(ids.Input.FROM, "From", initial=draft.from_address, hint=hint, max_length=320),
             *_letter(draft),
             *_message_of(draft, chosen.written, ref),
-            *_images(draft),
+            *_images(draft, chosen.images),
             _held(ref, chosen.held, edits=edits) if chosen.held else _upload(),
             field(
                 ids.Input.SAVE_AS,
@@ -240,15 +243,18 @@ def _page(draft: Draft) -> list[Block]:
     return blocks
 
 
-def _images(draft: Draft) -> list[Block]:
-    """Ask for images, and which of those that the draft has it keeps."""
-    blocks: list[Block] = []
-    if draft.images:
-        options = [
-            Option(value=image["name"], text=PlainTextObject(text=clean(image["name"], 75))) for image in draft.images
-        ]
-        boxes = CheckboxesElement(action_id=ids.Input.KEPT_IMAGES, options=options, initial_options=options)
-        blocks.append(labelled(ids.Input.KEPT_IMAGES, "Images kept", boxes, optional=True))
+def _images(draft: Draft, of_message: Mapping[str, str]) -> list[Block]:
+    """Ask for images, and which of those that the draft and the message have it keeps; a canvas has its own."""
+    blocks = [
+        *_boxes(
+            ids.Input.KEPT_IMAGES,
+            "Images kept",
+            {image["name"]: image["name"] for image in chosen_images(draft.images)},
+        ),
+        *_boxes(ids.Input.MESSAGE_IMAGES, "Images of the message", of_message),
+    ]
+    if content_of(draft.body) is ContentChoice.CANVAS:
+        return blocks
     where = (
         "Each stands where the HTML file has an img of its name."
         if is_html(draft.body)
@@ -257,6 +263,15 @@ def _images(draft: Draft) -> list[Block]:
     element = FileInputElement(action_id=ids.Input.IMAGES, filetypes=["png", "jpg", "jpeg", "gif"], max_files=MOST)
     blocks.append(labelled(ids.Input.IMAGES, "Images", element, hint=f"PNG, JPEG or GIF. {where}", optional=True))
     return blocks
+
+
+def _boxes(name: ids.Input, label: str, given: Mapping[str, str]) -> list[Block]:
+    """Return a box for each, ticked; a field without any is none that Slack would take."""
+    if not given:
+        return []
+    options = [Option(value=value, text=PlainTextObject(text=clean(text, 75))) for value, text in given.items()]
+    boxes = CheckboxesElement(action_id=name, options=options, initial_options=options)
+    return [labelled(name, label, boxes, optional=True)]
 
 
 def _saved_audiences(saved: Sequence[Audience], chosen: str) -> list[Block]:

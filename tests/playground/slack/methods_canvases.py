@@ -80,7 +80,8 @@ def _is_seen(request: Request, canvas: File) -> bool:
     def has_bot(channel: Channel) -> bool:
         return request.workspace.bot_user_id in channel.members
 
-    return canvas.user_id == request.workspace.bot_user_id or any(map(has_bot, canvas.shares))
+    of_tabs = (channel for channel in request.world.channels.values() if channel.tab == canvas.id)
+    return canvas.user_id == request.workspace.bot_user_id or any(map(has_bot, [*canvas.shares, *of_tabs]))
 
 
 METHODS = {

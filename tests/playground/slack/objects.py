@@ -73,6 +73,7 @@ def channel_object(channel: Channel, workspace: Workspace) -> Json:
         "is_org_shared": False,
         "context_team_id": workspace.id,
         "previous_names": list(channel.previous_names),
+        **({"properties": {"canvas": {"file_id": channel.tab, "is_empty": False}}} if channel.tab else {}),
         "topic": {"value": "", "creator": "", "last_set": 0},
         "purpose": {"value": "", "creator": "", "last_set": 0},
     }

@@ -74,6 +74,7 @@ class Channel:
     shared: bool = False
     deleted: bool = False
     previous_names: list[str] = field(default_factory=list)
+    tab: str = ""  # the canvas that stands in it
 
     @property
     def label(self) -> str:

@@ -139,7 +139,7 @@ def test_an_image_stands_where_a_line_names_it_and_the_others_below() -> None:
 def test_an_html_file_shows_those_of_its_images_that_are_there() -> None:
     page = body_of(
         '<img src="pictures/kite%20red.png?v=1" alt="A kite"><img src="cid:logo.png" width="80">'
-        '<img src="gone.png"><img src="https://x.test/p.png"><img src="data:image/png;base64,AA">'
+        '<img src="gone.png"><img src="http://x.test/p.png"><img src="data:image/png;base64,AA">'
     )
     images = stored("logo.png"), stored("unused.png"), stored("kite red.png", width=1200)
 
