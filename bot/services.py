@@ -46,11 +46,13 @@ from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.periodic_jobs import PeriodicJobs
 from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.mailer.readiness.overview import Overviews
+from bot.people.suppression_csv import SuppressionCsv
 from bot.ses.client import SesClients
 from bot.ses.sns_messages import Certificates, Fetch
 from bot.settings import Settings
 from bot.signed_tokens import Key
 from bot.suppression.account_list_sync import AccountListSync
+from bot.suppression.lookup import SuppressionLookup
 from bot.suppression.suppression_list import Suppressions
 from bot.teams.directory import Teams
 from bot.teams.settings import TeamRules
@@ -141,6 +143,8 @@ class Services:
         self.forwarding = FeedbackForwarding(db, now, self.mailers, sleep)
         self.feedback_check = FeedbackCheck(db, now, self.mailers)
         self.suppressions = Suppressions(db, now, self.mailers, self.link_keys)
+        self.suppression_lookup = SuppressionLookup(db)
+        self.suppression_csv = SuppressionCsv(db, now)
         self.periodic_jobs = PeriodicJobs(
             db,
             now,

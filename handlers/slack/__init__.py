@@ -22,10 +22,11 @@ from handlers.slack.flows.mailer.production_access import ProductionAccessFlow
 from handlers.slack.flows.mailer.sender_rules import SenderRulesFlow
 from handlers.slack.flows.mailer.status_card import StatusFlow, help_word
 from handlers.slack.flows.missing_values import MissingValuesFlow
+from handlers.slack.flows.people.suppression_import import SuppressionImportFlow
+from handlers.slack.flows.people.suppressions import SuppressionFlow
 from handlers.slack.flows.preview import PreviewFlow
 from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
-from handlers.slack.flows.suppressions import SuppressionFlow
 from handlers.slack.flows.team_settings import TeamSettingsFlow
 from handlers.slack.flows.use_as_audience import UseAsAudienceFlow
 
@@ -45,7 +46,8 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     )
     identities = IdentityFlow(mailers, services.identities, services.forwarding)
     production = ProductionAccessFlow(services.production, mailers)
-    suppress = SuppressionFlow(services.suppressions)
+    lists = services.suppression_csv
+    suppressions = SuppressionFlow(services.suppressions, services.suppression_lookup, lists, files)
     approvers = Approvers(services.team_rules, people)
     team = TeamSettingsFlow(services.team_rules, approvers)
     api = ApiTokenFlow(services.tokens, public_url)
@@ -98,6 +100,8 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         tests,
         reports,
         audiences,
+        suppressions,
+        SuppressionImportFlow(lists, files),
         IdentityRecoveryFlow(services.identity_recovery, services.identities, mailers),
         AlertFlow(services.incidents, services.feedback_check, services.monitor, mailers, overviews),
         SenderRulesFlow(services.sender_rules),
@@ -107,7 +111,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         UseAsAudienceFlow(composer=composer, broadcasts=services.broadcasts, files=files),
     ):
         flow.register(listeners)
-    mailer = [*status.words(), *connect.words(), *identities.words(), *production.words(), *suppress.words()]
+    mailer = [*status.words(), *connect.words(), *identities.words(), *production.words(), *suppressions.words()]
     mailer += [*team.words(), *api.words()]
     _command(listeners, "/mailer", mailer)
     broadcast = [*broadcasts.words(), *drafts.words(), *tests.words(), *reports.words(), *audiences.words()]

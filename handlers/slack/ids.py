@@ -57,6 +57,9 @@ class Button(StrEnum):
     ACKNOWLEDGE = "incident:open:acknowledge"
     PREVIOUS = "home:page:previous"
     NEXT = "home:page:next"
+    IMPORT_SUPPRESSIONS = "team:suppressions:import"
+    GET_SUPPRESSIONS = "team:suppressions:list"
+    LIFT = "suppression:listed:lift"
     CREATE_TOKEN = "api:token:create"  # noqa: S105 - the name of a button
     REVOKE_TOKEN = "api:token:revoke"  # noqa: S105 - as above
 
@@ -78,6 +81,10 @@ class Form(StrEnum):
     REPLACE_IDENTITY = "identity:failed:exchange"
     ADMINS = "team:admins:appoint"
     SETTINGS = "team:settings:save"
+    LOOK_UP_SUPPRESSION = "team:suppressions:look_up"
+    READ_SUPPRESSIONS = "team:suppressions:read"
+    IMPORT_SUPPRESSIONS = "team:suppressions:run"
+    LIFT = "suppression:listed:confirm"
     PRODUCTION = "production:access:submit"
     SEND_TEST = "send:test:submit"
     CHOOSE_FILE = "audience:message:read"
@@ -147,6 +154,9 @@ class Input(StrEnum):
     APPROVERS = "approvers"
     APPROVALS = "approvals"
     NOTE = "note"
+    ADDRESS = "address"
+    CONSENT_HOW = "consent_how"
+    CONSENT_AT = "consent_at"
     NAME = "name"
     SCOPES = "scopes"
     ENDS = "ends"

@@ -15,7 +15,10 @@ from bot.mailer.identities.dns_records import Found, RecordCheck, records_of
 from bot.mailer.identities.recovery import RetryOutcome
 from bot.mailer.identities.recovery_state import StaleActionError
 from bot.mailer.readiness.rules import Confirmation
+from bot.people.suppression_csv import ImportCounts
 from bot.ses.cloudformation import RoleOffer
+from bot.suppression.lookup import LookedUp
+from bot.suppression.suppression_list import AtAws
 from bot.teams.codes import TeamCode
 from bot.teams.settings import History, TeamSettings
 from handlers.slack import ids
@@ -38,6 +41,7 @@ from handlers.slack.sample_rows import (
     sample_resend,
     sample_sender_rules,
     sample_step,
+    sample_suppression,
     sample_team,
     sample_token,
 )
@@ -71,8 +75,9 @@ from handlers.slack.views.mailer import (
     sender_rules,
     status_card,
 )
+from handlers.slack.views.people import suppressions
 from storage.models import Audit
-from storage.states import IncidentKind, SignIn
+from storage.states import IncidentKind, SignIn, SuppressionReason
 
 _CONNECT, _RECONNECT = "Connect Amazon SES", "Reconnect Amazon SES"
 
@@ -152,6 +157,18 @@ def _modals() -> dict[str, View]:
         "preview.preview_link_page": preview.preview_link_page("https://mailroom.example.com/p/x", LINK_LIVES),
         "preview.preview_sent_page": preview.preview_sent_page(sent=True),
         "sender_rules.sender_rules_page": sender_rules.sender_rules_page(sample_sender_rules(), REF),
+        "suppressions.suppressions_form": suppressions.suppressions_form(
+            sample_team(),
+            {SuppressionReason.BOUNCE: 12},
+            LookedUp("ann@example.com", sample_suppression(), subject="Spring news"),
+        ),
+        "suppressions.choose_import_form": suppressions.choose_import_form(REF),
+        "suppressions.import_form": suppressions.import_form(REF, ImportCounts(4_120, 880, 3, 2)),
+        "suppressions.nothing_to_import_page": suppressions.nothing_to_import_page(ImportCounts(invalid=3)),
+        "suppressions.imported_page": suppressions.imported_page(ImportCounts(4_120, 880, 3)),
+        "suppressions.list_sent_page": suppressions.list_sent_page(sent=True),
+        "suppressions.lift_form": suppressions.lift_form(REF, sample_suppression()),
+        "suppressions.lifted_page": suppressions.lifted_page("ann@example.com", AtAws.NOT_ALLOWED),
         "status_card.check_result_page": status_card.check_result_page(sample_overview()),
         "team_settings.admins_form": team_settings.admins_form(REF, []),
         "team_settings.admins_saved_page": team_settings.admins_saved_page({SOMEBODY}, set()),

@@ -19,8 +19,16 @@ from bot.ses.operations import FEEDBACK_FORWARDING
 from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from handlers.slack import ids
 from storage.audit import Action
-from storage.models import ApiToken, Audience, Audit, Broadcast, Identity, Incident, Mailer, Team
-from storage.states import BroadcastState, DeliveryState, IdentityKind, IncidentKind, SendKind, TokenScope
+from storage.models import ApiToken, Audience, Audit, Broadcast, Identity, Incident, Mailer, Suppression, Team
+from storage.states import (
+    BroadcastState,
+    DeliveryState,
+    IdentityKind,
+    IncidentKind,
+    SendKind,
+    SuppressionReason,
+    TokenScope,
+)
 
 AT: Final = datetime(2026, 6, 1, 9, tzinfo=UTC)
 REF: Final = ids.Ref("0" * 32, "1" * 32, 1)
@@ -51,6 +59,19 @@ def sample_token() -> ApiToken:
         created_by=SOMEBODY,
         created_at=AT,
         ends_at=AT,
+    )
+
+
+def sample_suppression() -> Suppression:
+    return Suppression(
+        id=REF.record_id,
+        team_id=REF.team_id,
+        address="ann@example.com",
+        address_key="ann@example.com",
+        reason=SuppressionReason.UNSUBSCRIBED,
+        word="opt-out",
+        source=SOMEBODY,
+        created_at=AT,
     )
 
 

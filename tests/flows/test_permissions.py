@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import SQLModel, select
 
+from bot.suppression.recording import suppress
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.registration import Registered
 from handlers.slack.ids import Ref
-from storage.models import ApiToken, Audience, Broadcast, Identity, Incident, Mailer, Team, TeamAdmin
-from storage.states import IncidentKind
+from storage.models import ApiToken, Audience, Broadcast, Identity, Incident, Mailer, Suppression, Team, TeamAdmin
+from storage.states import IncidentKind, SuppressionReason
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind
 from tests.playground.slack.driver import Person, Seen
@@ -32,9 +33,17 @@ RECORDS: dict[str, type[SQLModel]] = {  # what the listeners of a flow are about
     "incident": Incident,
     "production": Mailer,
     "send": Broadcast,
+    "suppression": Suppression,
     "team": Team,
 }
-FOREIGN = {"api", "audience", "broadcast", "identity", "incident"}  # whose buttons name a record of the team
+FOREIGN = {
+    "api",
+    "audience",
+    "broadcast",
+    "identity",
+    "incident",
+    "suppression",
+}  # whose buttons name a record of the team
 ADMINS_ONLY = "Only team admins can do this"
 REFUSED = {
     "guest": "guest accounts cannot use it",
@@ -151,7 +160,9 @@ async def answers(world: World, listener: Registered, people: Sequence[Somebody]
     before = set(map(id, slack.messages))
     await asyncio.gather(*(REACH[listener.kind](world, listener, somebody.person, ref) for somebody in people))
     await world.bot.tasks.idle()
-    new = [message for message in slack.messages if id(message) not in before and not message.deleted]
+    direct = {somebody.person.dm.id for somebody in people}
+    said = (message for message in slack.messages if message.channel.id not in direct)
+    new = [message for message in said if id(message) not in before and not message.deleted]
     assert {message.shown_to for message in new} <= {somebody.person.id for somebody in people}, listener
     return [await read_by(world, listener, somebody.person, new) for somebody in people]
 
@@ -190,6 +201,7 @@ async def there_is_one_of_everything(world: World, appointed: Person) -> Team:
         team = (await session.exec(select(Team))).one()
         now = world.clock()
         session.add(Incident(team_id=team.id, kind=IncidentKind.PRODUCTION_DENIED, opened_at=now, updated_at=now))
+        await suppress(session, team.id, "ann@left.test", SuppressionReason.UNSUBSCRIBED, source="", now=now)
         session.add(ApiToken(team_id=team.id, token_hash="0", created_by=world.ada.id, created_at=now))
     await appoint(world, team, appointed)
     await world.settle()

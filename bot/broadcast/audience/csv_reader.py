@@ -22,7 +22,7 @@ from bot.broadcast.audience.csv_records import (
     size_of,
     unclosed_quote,
 )
-from bot.broadcast.audience.deduplication import AddressDeduplicator
+from bot.broadcast.audience.deduplication import AddressDeduplicator, NoDeduplicator
 from bot.broadcast.audience.header_detection import ANY, Candidate, Choice, Table, ambiguous, no_addresses, table_of
 from bot.broadcast.audience.status_column import Marks
 from bot.broadcast.audience.text_decoding import text_lines, upload_error
@@ -129,7 +129,8 @@ def read_csv(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) ->
     if ahead and table.has_empty_columns and file.seekable():
         table.look_for_values(everything())
         rest = islice(everything(), len(sample), None)
-    return _sheet(table, rest, delimiter, limits, choice, AddressDeduplicator(expected))
+    seen = NoDeduplicator() if choice.keep_repeats else AddressDeduplicator(expected)
+    return _sheet(table, rest, delimiter, limits, choice, seen)
 
 
 def _check(table: Table, choice: Choice, start: Sequence[str]) -> None:

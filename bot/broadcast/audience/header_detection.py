@@ -41,12 +41,14 @@ class Choice:
         keep_marked: rows that say that they are unsubscribed are taken too.
         needs: the names of columns that the message uses: they are kept first.
         can_ask: a person sees which column was taken, and can choose another.
+        keep_repeats: a row whose address was there before is taken too.
     """
 
     address_column: str = ""
     keep_marked: bool = False
     needs: Sequence[str] = ()
     can_ask: bool = False
+    keep_repeats: bool = False
 
 
 ANY = Choice()

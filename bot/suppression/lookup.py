@@ -1,0 +1,58 @@
+"""What a team's suppression list holds: in numbers, and about one address."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlmodel import col, func, select
+
+from bot.email_addresses import address_key
+from storage.database import Database
+from storage.models import ApiToken, Broadcast, LiftedSuppression, Suppression, Team
+from storage.states import SuppressionReason
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """How an address stands: on the list (`active`), taken off it (`lifted`), or neither.
+
+    `subject` is of the broadcast that it comes from, `token` the name of the API token.
+    """
+
+    address: str
+    active: Suppression | None = None
+    lifted: LiftedSuppression | None = None
+    subject: str = ""
+    token: str = ""
+
+
+class SuppressionLookup:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def counts(self, team: Team) -> Mapping[SuppressionReason, int]:
+        """Return how many addresses are on the list for each reason."""
+        counted = select(Suppression.reason, func.count()).where(Suppression.team_id == team.id)
+        async with self._db.read() as session:
+            rows = await session.exec(counted.group_by(col(Suppression.reason)))
+            return {SuppressionReason(reason): number for reason, number in rows}
+
+    async def find(self, team: Team, address: str) -> LookedUp:
+        """Say how an address stands."""
+        key = address_key(address)
+        on_list = select(Suppression).where(Suppression.team_id == team.id, Suppression.address_key == key)
+        async with self._db.read() as session:
+            active = (await session.exec(on_list)).first()
+            lifted = await session.get(LiftedSuppression, (team.id, key))
+            source = active.source if active else ""
+            broadcast = await session.get(Broadcast, source) if source else None
+            token = await session.get(ApiToken, source.partition(":")[2]) if source else None
+        of_team = broadcast is not None and broadcast.team_id == team.id
+        subject = broadcast.subject if broadcast is not None and of_team else ""
+        name = token.name if token is not None and token.team_id == team.id else ""
+        return LookedUp(address, active, lifted, subject, name)
+
+    async def get(self, team: Team, suppression_id: str) -> Suppression | None:
+        """Return one row of the list; None: it is another team's, or not on it any more."""
+        async with self._db.read() as session:
+            row = await session.get(Suppression, suppression_id)
+        return row if row is not None and row.team_id == team.id else None

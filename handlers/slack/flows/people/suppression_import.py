@@ -1,0 +1,61 @@
+"""*Import CSV*: a list of another mailer is read, what it comes to is shown, and then it is imported."""
+
+from bot.errors import BotError
+from bot.people.suppression_csv import ImportCounts, Progress, SuppressionCsv
+from handlers.slack import ids
+from handlers.slack.codes import SlackCode
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.file_transfer import Files
+from handlers.slack.text import esc
+from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.people import suppressions as views
+
+READING = "Reading the file…"
+
+
+class SuppressionImportFlow:
+    def __init__(self, lists: SuppressionCsv, files: Files) -> None:
+        self._lists = lists
+        self._files = files
+
+    def register(self, listeners: Listeners) -> None:
+        admin = Permission.ADMINISTER
+        listeners.button(ids.Button.IMPORT_SUPPRESSIONS, admin, self.open, opens=views.IMPORT_TITLE)
+        listeners.form(Form(ids.Form.READ_SUPPRESSIONS, admin, self.read, READING, slow=True))
+        listeners.form(Form(ids.Form.IMPORT_SUPPRESSIONS, admin, self.run, "Importing…", slow=True))
+
+    async def open(self, call: Call) -> Reply:
+        return Modal(views.choose_import_form(ids.Ref(call.team.id)), above=bool(call.at.view_id))
+
+    async def read(self, call: Call) -> Reply:
+        """Say what the file comes to; it is read again when it is imported."""
+        files = call.at.values.files(ids.Input.AUDIENCE)
+        if not files:
+            raise BotError(SlackCode.FILE_UNREADABLE, "Choose a CSV.", field=ids.Input.AUDIENCE)
+        file_id = str(files[0]["id"])
+        with (await self._files.uploaded(call.client, file_id, call.at.user_id)).content as content:
+            counts = await self._lists.preview(call.team, content, _progress(call))
+        if not counts.new + counts.known:
+            return Modal(views.nothing_to_import_page(counts))
+        return Modal(views.import_form(ids.Ref(call.team.id, file_id), counts), otherwise=_closed(counts))
+
+    async def run(self, call: Call) -> Reply:
+        file = await self._files.uploaded(call.client, call.at.ref.record_id, call.at.user_id)
+        with file.content as content:
+            counts = await self._lists.run(call.team, content, file.name, call.at.user_id, _progress(call))
+        done = f":white_check_mark: {esc(file.name, 100)} is imported: {counts.new:,} new, {counts.known:,} known."
+        return Modal(views.imported_page(counts), otherwise=done)
+
+
+def _progress(call: Call) -> Progress:
+    async def progress(rows: int) -> None:
+        await call.waiting.tell(f"{rows:,} rows so far…")
+
+    return progress
+
+
+def _closed(counts: ImportCounts) -> str:
+    """For a person who closed the waiting view while the file was read."""
+    return f"The file would be {counts.new:,} new, {counts.known:,} known. Nothing was imported: open it again."

@@ -1,0 +1,109 @@
+"""`/mailer suppress` and `/mailer suppressions`: one more, what is on the list, and taking one off."""
+
+import tempfile
+from datetime import UTC, datetime
+from typing import BinaryIO, cast
+
+from slack_sdk.models.views import View
+
+from bot.email_addresses import parse_address
+from bot.errors import BotError
+from bot.people.suppression_csv import SuppressionCsv
+from bot.suppression.codes import SuppressionCode
+from bot.suppression.lookup import SuppressionLookup
+from bot.suppression.suppression_list import Consent, Suppressions
+from bot.wording import count
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
+from handlers.slack.outbound.direct_file import send_file
+from handlers.slack.text import esc
+from handlers.slack.views.blocks import Modal, Reply, text_message
+from handlers.slack.views.people import suppressions as views
+from storage.models import Suppression
+
+
+class SuppressionFlow:
+    def __init__(
+        self, suppressions: Suppressions, lookup: SuppressionLookup, lists: SuppressionCsv, files: Files
+    ) -> None:
+        self._suppressions = suppressions
+        self._lookup = lookup
+        self._lists = lists
+        self._files = files
+
+    def words(self) -> list[Subcommand]:
+        return [
+            Subcommand(
+                "suppress",
+                "never mail an address again, as in: /mailer suppress ann@example.com",
+                Permission.ADMINISTER,
+                self.suppress,
+            ),
+            Subcommand(
+                "suppressions",
+                "the addresses that are never mailed: look one up, import, lift",
+                Permission.ADMINISTER,
+                self.open,
+                opens=views.TITLE,
+            ),
+        ]
+
+    def register(self, listeners: Listeners) -> None:
+        admin = Permission.ADMINISTER
+        listeners.form(Form(ids.Form.LOOK_UP_SUPPRESSION, admin, self.look_up, "One moment…"))
+        listeners.button(ids.Button.GET_SUPPRESSIONS, admin, self.get_list, opens=views.TITLE)
+        listeners.button(ids.Button.LIFT, admin, self.ask_to_lift, opens=views.LIFT_TITLE)
+        listeners.form(Form(ids.Form.LIFT, admin, self.lift, "Asking AWS…", self.ask_again))
+
+    async def suppress(self, call: Call) -> Reply:
+        address = parse_address(" ".join(call.at.words[1:]))
+        new = await self._suppressions.add(call.team, address, call.at.user_id)
+        if not new:
+            return text_message(f":information_source: {esc(address)} was suppressed already.")
+        return text_message(f":white_check_mark: {esc(address)} is never mailed again from this channel.")
+
+    async def open(self, call: Call) -> Reply:
+        return Modal(views.suppressions_form(call.team, await self._lookup.counts(call.team)))
+
+    async def look_up(self, call: Call) -> Reply:
+        address = parse_address(call.at.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)
+        found = await self._lookup.find(call.team, address)
+        return Modal(views.suppressions_form(call.team, await self._lookup.counts(call.team), found))
+
+    async def get_list(self, call: Call) -> Reply:
+        with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as spooled:
+            file = cast("BinaryIO", spooled)
+            written = await self._lists.write(call.team, file)
+            what = text_message(
+                f":inbox_tray: {count(written, 'address is', 'addresses are')} never mailed from "
+                f"#{esc(call.team.name)}. The file holds personal data: delete it when you are done."
+            )
+            file.seek(0)
+            sent = await send_file(self._files, call, what, OutgoingFile("suppressions.csv", "Suppressions", file))
+        return Modal(views.list_sent_page(sent=sent), above=bool(call.at.view_id))
+
+    async def ask_to_lift(self, call: Call) -> Reply:
+        return Modal(views.lift_form(call.at.ref, await self._row(call)), above=bool(call.at.view_id))
+
+    async def lift(self, call: Call) -> Reply:
+        row, consent = await self._row(call), _consent(call)
+        at_aws = await self._suppressions.lift(call.team, row.address, call.at.user_id, consent)
+        return Modal(views.lifted_page(row.address, at_aws), otherwise=f"{esc(row.address)} may be mailed again.")
+
+    async def ask_again(self, call: Call, notice: str) -> View:
+        consent = _consent(call)
+        return views.lift_form(call.at.ref, await self._row(call), how=consent.how, at=consent.at, notice=notice)
+
+    async def _row(self, call: Call) -> Suppression:
+        row = await self._lookup.get(call.team, call.at.ref.record_id)
+        if row is None:
+            raise BotError(SuppressionCode.NOT_FOUND)
+        return row
+
+
+def _consent(call: Call) -> Consent:
+    at = call.at.values.time(ids.Input.CONSENT_AT) or 0
+    return Consent(datetime.fromtimestamp(at, UTC), call.at.values.text(ids.Input.CONSENT_HOW))
