@@ -1,31 +1,50 @@
 """Runs beside one pytest of a mutant, and writes down how each test ended: pytest's exit code does not say why."""
 
 import json
-import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-FILE = "MUTANT_OUTCOME"
-_ended: list[dict[str, str]] = []
+
+class Outcome:
+    """A plugin of pytest that writes to `file`, and ends the run with the first test that fails by an assertion."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._ended: list[dict[str, str]] = []
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep SQLite's of a test on two kinds of database, which takes less time to set up."""
+        there = {item.nodeid for item in items}
+        items[:] = [
+            item
+            for item in items
+            if (twin := item.nodeid.replace("postgresql", "sqlite")) == item.nodeid or twin not in there
+        ]
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+        report = (yield).get_result()
+        if report.when != "call" and not report.failed:
+            return
+        error = call.excinfo.value if call.excinfo else None
+        how = report.outcome if not report.failed else "assertion" if is_assertion(error) else "error"
+        self._ended.append({"test": item.nodeid, "how": how, "why": str(error or "")[:300]})
+        if how == "assertion":
+            item.session.shouldstop = "it is killed"
+
+    def pytest_sessionfinish(self) -> None:
+        modules = [name for name, module in sys.modules.items() if getattr(module, "__spec__", None)]
+        self._file.write_text(json.dumps({"ended": self._ended, "modules": modules}))
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    report = (yield).get_result()
-    if report.when == "call" or report.failed:
-        by_assertion = call.excinfo is not None and _is_assertion(call.excinfo.value)
-        how = report.outcome if not report.failed else "assertion" if by_assertion else "error"
-        _ended.append({"test": item.nodeid, "how": how, "why": str(call.excinfo.value)[:300] if call.excinfo else ""})
-
-
-def _is_assertion(error: BaseException) -> bool:
-    """Tell an assertion, or several of them, as Hypothesis raises them, from every other error."""
+def is_assertion(error: BaseException | None) -> bool:
+    """Tell an assertion, or several of them, as Hypothesis raises them, from every other error and from a time-out."""
     if isinstance(error, BaseExceptionGroup):
-        return all(map(_is_assertion, error.exceptions))
-    return isinstance(error, AssertionError | pytest.fail.Exception)
-
-
-def pytest_sessionfinish() -> None:
-    Path(os.environ[FILE]).write_text(json.dumps(_ended))
+        return all(map(is_assertion, error.exceptions))
+    if isinstance(error, pytest.fail.Exception):
+        return not str(error).startswith("Timeout")  # of pytest-timeout
+    return isinstance(error, AssertionError)

@@ -15,7 +15,7 @@ from bot.broadcast.delivery.dispatcher import Dispatcher
 from storage.models import Broadcast
 from storage.states import BroadcastState, ChunkState, DeliveryState
 from tests.databases import Clock
-from tests.playground.aws import How
+from tests.playground.aws import Fault, How
 from tests.unit.broadcast.fixtures import BULK, MortalDatabase, Station
 
 SIZE = 40
@@ -151,6 +151,61 @@ async def test_a_process_that_hangs_is_taken_over_and_its_late_answer_still_coun
     await first.idle()
     assert await check_truth(connected, broadcast) == {SENT: SIZE}
     assert len(connected.calls()) == 3
+
+
+async def test_whoever_has_lost_the_account_claims_nothing_more(connected: Station) -> None:
+    connected.patient = False
+    broadcast = await connected.confirmed(SIZE)
+    fault = connected.aws.fail(BULK, How.HANG)
+    engine = connected.engine()
+    await engine.tick()
+    await asyncio.to_thread(fault.reached.wait, 10)
+    until = connected.clock.advance(LEASE.total_seconds()) + LEASE
+    await connected.change(await connected.account(), fence=2, owner="another", lease_until=until)
+    fault.release()
+    await engine.idle()
+    assert await check_truth(connected, broadcast) == {SENT: 14, PENDING: SIZE - 14}
+    account = await connected.account()
+    assert (account.owner, account.lease_until) == ("another", until)
+
+
+async def test_stopping_waits_for_the_answer_to_what_is_under_way(connected: Station) -> None:
+    connected.patient = False
+    broadcast = await connected.confirmed(SIZE)
+    fault = connected.aws.fail(BULK, How.HANG)
+    engine = connected.engine()
+    await engine.tick()
+    await asyncio.to_thread(fault.reached.wait, 10)
+    stopping = asyncio.create_task(engine.stop())
+    await asyncio.sleep(0)
+    fault.release()
+    await stopping
+    assert await check_truth(connected, broadcast) == {SENT: 14, PENDING: SIZE - 14}
+
+
+async def test_it_is_not_done_while_the_last_call_is_under_way(connected: Station) -> None:
+    broadcast = await connected.confirmed(28)
+    engine, rested = connected.engine(), asyncio.Event()
+    planted: list[Fault] = []
+
+    async def rests() -> None:
+        if planted:
+            rested.set()
+        elif connected.calls():
+            connected.patient = False
+            planted.append(connected.aws.fail(BULK, How.HANG))
+
+    connected.between_calls = rests
+    await engine.tick()
+    await rested.wait()
+    for _ in range(5):  # each waits for its turn, and so comes after the claim that finds nobody left
+        await connected.change(await connected.account(), owner="as it was")
+    counts = await connected.counts(broadcast.id)
+    planted[0].release()
+    await engine.idle()
+    assert counts == {SENT: 14, DeliveryState.SENDING: 14}
+    assert await connected.is_done(broadcast.id, 28)
+    assert {chunk.state for chunk in await connected.chunks()} == {ChunkState.DONE}
 
 
 async def test_a_process_that_stalls_before_its_call_does_not_send_again_what_others_sent(connected: Station) -> None:

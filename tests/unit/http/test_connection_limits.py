@@ -72,7 +72,10 @@ async def said(client: Client, sent: bytes) -> bytes:
 
 async def is_closed(client: Client) -> bool:
     try:
-        return await client[0].read(1) == b""
+        async with asyncio.timeout(5):
+            return await client[0].read(1) == b""
+    except TimeoutError:
+        return False
     except ConnectionError:
         return True
 

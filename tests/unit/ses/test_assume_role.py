@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -211,7 +212,8 @@ async def test_where_a_region_does_not_know_our_key_the_home_regions_sts_is_aske
     aws: AwsPlayground, session: AwsSession
 ) -> None:
     fault = aws.fail(ASSUME_ROLE, "InvalidClientTokenId", times=None, region=REGION)
-    await Ses(session).account()
+    (answer,) = await asyncio.gather(Ses(session).account(), return_exceptions=True)
+    assert not isinstance(answer, SesError)
     assert fault.hits == 1
     aws.fail(ASSUME_ROLE, "InvalidClientTokenId", times=None)
     session.renew()
@@ -272,6 +274,15 @@ async def test_a_role_that_asks_for_no_external_id_is_open(
 async def test_a_role_that_takes_any_external_id_is_open(ticker: Ticker) -> None:
     async def assume(external_id: str | None) -> None:
         if external_id is None:
+            raise SesError(ErrorKind.ACCESS, "AccessDenied", ASSUME_ROLE)
+
+    with pytest.raises(OpenRoleError):
+        await prove(assume, EXTERNAL_ID, ticker.sleep)
+
+
+async def test_a_role_that_asks_for_an_external_id_only_where_one_is_given_is_open(ticker: Ticker) -> None:
+    async def assume(external_id: str | None) -> None:
+        if external_id not in {None, EXTERNAL_ID}:  # StringEqualsIfExists
             raise SesError(ErrorKind.ACCESS, "AccessDenied", ASSUME_ROLE)
 
     with pytest.raises(OpenRoleError):

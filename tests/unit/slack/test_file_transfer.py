@@ -144,6 +144,7 @@ async def test_the_token_goes_to_no_other_host(host: Host, spoofed: str) -> None
 
 async def test_slacks_own_file_host_is_the_only_one_beside_slacks_own_api(host: Host) -> None:
     files = Files("https://slack.com/api/", Secret(TOKEN))
+    assert files._origin == ("https", "files.slack.com")
     client = AsyncWebClient(token=TOKEN, base_url=f"{host.url}/api/")
     for address in (f"{host.url}/file", "http://files.slack.com/file", "https://files.slack.com.evil.test/file"):
         host.file["url_private_download"] = address
