@@ -12,6 +12,7 @@ from bot.broadcast.approval.follow_up import APPROVERS_TICK
 from bot.broadcast.content.remote_images import FetchImage
 from bot.feedback.event_collector import WAIT_SECONDS
 from bot.housekeeping import Housekeeping
+from bot.public_addresses import networks
 from bot.scheduler import Scheduler
 from bot.services import Services
 from bot.ses.sns_messages import Fetch
@@ -23,6 +24,7 @@ from handlers.http.sns import fetch_certificate
 from handlers.image_fetcher import ImageFetcher
 from handlers.slack.app import SlackApp
 from handlers.slack.dispatch.registration import AS_LONG_AS_SLACK_WAITS, AckTimeouts
+from handlers.webhook_receiver import WebhookReceiver
 from storage import leases
 from storage.database import Database
 from storage.key_rotation import check_keys
@@ -64,7 +66,14 @@ class Mailroom:
         self.tasks = Tasks()
         self.scheduler = Scheduler()
         self.services = Services(
-            settings, self.db, self.keys, fetch, fetch_image or ImageFetcher(), sleep=sleep, event_wait=event_wait
+            settings,
+            self.db,
+            self.keys,
+            fetch,
+            fetch_image or ImageFetcher(),
+            WebhookReceiver(networks(settings.mailroom_webhook_networks)),
+            sleep=sleep,
+            event_wait=event_wait,
         )
         self.slack = SlackApp(settings, self.services, self.tasks, patience)
         self.http = HttpListener(
@@ -76,7 +85,12 @@ class Mailroom:
         )
         services = self.services
         self.housekeeping = Housekeeping(
-            self.db, services.connect_drafts, services.drafts, services.audiences, services.tokens
+            self.db,
+            services.connect_drafts,
+            services.drafts,
+            services.audiences,
+            services.tokens,
+            services.webhooks,
         )
         for seconds, name, tick in (
             (1, "outbox", self.slack.notifier.tick),
@@ -90,6 +104,7 @@ class Mailroom:
             (1, "feedback", self.services.event_collector.tick),
             (5, "chores", self.services.periodic_jobs.tick),
             (1, "connections", self.http.connections.tick),
+            (1, "webhooks", self.services.webhook_delivery.tick),
             (5, "approval", self.services.approval_follow_up.tick),
             (3600, APPROVERS_TICK, self.slack.approver_watch.tick),
             (3600, "tokens", self.slack.token_watch.tick),
@@ -124,7 +139,8 @@ class Mailroom:
         await self.http.stop()
         monitor, jobs = self.services.monitor, self.services.periodic_jobs
         recovery, collector = self.services.identity_recovery, self.services.event_collector
-        for poller in (monitor, jobs, recovery, collector, self.slack.channel_life):
+        webhooks = self.services.webhook_delivery
+        for poller in (monitor, jobs, recovery, collector, webhooks, self.slack.channel_life):
             await poller.stop(0)  # what is under way is due again when its lease ends
         await self.services.dispatcher.stop()
         await self.slack.uploader.stop(FINISH_SECONDS)

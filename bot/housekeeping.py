@@ -7,6 +7,7 @@ from bot.api.tokens import ApiTokens
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.drafts import Drafts
 from bot.mailer.connection.credential_drafts import ConnectDrafts
+from bot.webhooks.webhooks import Webhooks
 from storage import leases
 from storage.database import Database
 
@@ -17,13 +18,20 @@ REMEMBER_REQUESTS = timedelta(days=1)
 
 class Housekeeping:
     def __init__(
-        self, db: Database, connect_drafts: ConnectDrafts, drafts: Drafts, audiences: Audiences, tokens: ApiTokens
+        self,
+        db: Database,
+        connect_drafts: ConnectDrafts,
+        drafts: Drafts,
+        audiences: Audiences,
+        tokens: ApiTokens,
+        webhooks: Webhooks,
     ) -> None:
         self._db = db
         self._connect_drafts = connect_drafts
         self._drafts = drafts
         self._audiences = audiences
         self._tokens = tokens
+        self._webhooks = webhooks
 
     async def rouse(self) -> None:
         """Make messages due that would otherwise wait for ever."""
@@ -39,3 +47,4 @@ class Housekeeping:
         await self._drafts.tidy()
         await self._audiences.tidy()
         await self._tokens.tell_of_ends()
+        await self._webhooks.tidy()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, func, select
 
 from bot import unknown_answers
+from bot.webhooks.delivery import longest_due
 from storage.database import Database
 from storage.models import Broadcast, Incident, Mailer, Outbox, Poll
 from storage.states import OPEN_STATES, Access, BroadcastState, IncidentKind, IncidentState
@@ -26,6 +27,7 @@ class Metrics:
     messages_due: int
     message_lag: float
     poll_lag: float
+    webhook_lag: float
     unknown_answers: Mapping[tuple[str, str], int]  # by service and action, of this process
 
 
@@ -48,6 +50,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
         sent = (await session.exec(taken)).one()
         bounced, complained = (await session.exec(bad)).one()
         due, oldest = (await session.exec(messages)).one()
+        webhook = await longest_due(session, now)
         poll = (await session.exec(select(func.min(Poll.due_at)))).one()
     return Metrics(
         mailers={access: by_access.get(access, 0) for access in Access},
@@ -58,6 +61,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
         messages_due=due,
         message_lag=_lag(oldest, now),
         poll_lag=_lag(poll, now),
+        webhook_lag=_lag(webhook, now),
         unknown_answers=unknown_answers.answers.counted,
     )
 

@@ -56,6 +56,10 @@ from bot.suppression.lookup import SuppressionLookup
 from bot.suppression.suppression_list import Suppressions
 from bot.teams.directory import Teams
 from bot.teams.settings import TeamRules
+from bot.webhooks.delivery import WebhookDelivery
+from bot.webhooks.receiver import Receiver
+from bot.webhooks.signing import WebhookSecrets
+from bot.webhooks.webhooks import Webhooks
 from storage.database import Database
 from storage.sealing import KeyRing
 from storage.states import PollKind
@@ -72,6 +76,7 @@ class Services:
         keys: that seal credentials.
         fetch: gets the certificates that SNS signs with.
         fetch_image: gets the images that a page shows from elsewhere.
+        receiver: reaches those of webhooks.
         sleep: how the dispatcher waits, and connecting for a role made just now.
         event_wait: seconds that one look into a queue of events waits for the first one.
     """
@@ -83,6 +88,7 @@ class Services:
         keys: KeyRing,
         fetch: Fetch,
         fetch_image: FetchImage,
+        receiver: Receiver,
         *,
         sleep: Sleep = asyncio.sleep,
         event_wait: int = WAIT_SECONDS,
@@ -102,6 +108,9 @@ class Services:
         self.tokens = ApiTokens(db, db.now)
         self.idempotency = IdempotencyKeys(db, db.now)
         self.queries = ApiQueries(db)
+        secrets = WebhookSecrets(keys)
+        self.webhooks = Webhooks(db, db.now, secrets, receiver)
+        self.webhook_delivery = WebhookDelivery(db, db.now, secrets, receiver)
         self.dashboard = Dashboard(db, self.overviews)
 
     def _build_mailer(self, settings: Settings, keys: KeyRing, sleep: Sleep) -> None:

@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.public_addresses import networks
 from bot.ses.bulk_send import CALL_BYTES
 from storage.sealing import Secret
 
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     mailroom_role_template_url: str = ""
     mailroom_proxies: int = Field(default=0, ge=0, le=10)  # reverse proxies of ours in front of HOST and PORT
     mailroom_dns_server: str = ""  # host:port; empty: the system's
+    mailroom_webhook_networks: str = ""  # private ones that webhooks may reach
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
@@ -101,6 +103,13 @@ def check(settings: Settings) -> None:
         )
     if settings.mailroom_dns_server and not _HOST_AND_PORT.fullmatch(settings.mailroom_dns_server):
         raise SettingsError("MAILROOM_DNS_SERVER must be host:port, the host as an IP address; leave it out as a rule.")
+    try:
+        networks(settings.mailroom_webhook_networks)
+    except ValueError:
+        raise SettingsError(
+            "MAILROOM_WEBHOOK_NETWORKS must be IP addresses or networks with commas between, such as 10.1.0.0/16; "
+            "leave it out as a rule."
+        ) from None
     if settings.mailroom_role_template_url and not settings.mailroom_role_template_url.startswith("https://"):
         raise SettingsError(
             "MAILROOM_ROLE_TEMPLATE_URL must be the https address of the role template in S3: "

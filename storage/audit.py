@@ -64,6 +64,9 @@ Action = Literal[
     "team.reach",
     "team.renumbered",
     "team.settings",
+    "webhook.off",
+    "webhook.retry",
+    "webhook.save",
 ]
 """All that is ever written down; each has its words in the history that team admins read."""
 

@@ -6,7 +6,7 @@ from sqlmodel import col, delete, select, update
 
 from storage.database import Database, StorageError, insert_into
 from storage.link_keys import link_keys
-from storage.models import Installation, LinkKey, Mailer, SealingCheck
+from storage.models import Installation, LinkKey, Mailer, SealingCheck, Webhook
 from storage.sealing import KeyRing, UnsealError
 
 _KNOWN_TEXT = "mailroom"
@@ -69,7 +69,7 @@ async def rotate(db: Database, keys: KeyRing) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    model: type[Mailer | Installation | LinkKey]
+    model: type[Mailer | Installation | LinkKey | Webhook]
     field: str
     team: str
     record: str
@@ -85,9 +85,12 @@ async def _stale(db: Database, keys: KeyRing) -> list[_Value]:
             )
         )
         links = await session.exec(select(LinkKey.id, LinkKey.key))
+        webhooks = (await session.exec(select(Webhook.team_id, Webhook.id, Webhook.secret, Webhook.old_secret))).all()
     values = [_Value(Mailer, "credentials", *row) for row in mailers]
     values += [_Value(Installation, "bot_token", *row) for row in installations]
     values += [_Value(LinkKey, "key", "", *row) for row in links]
+    values += [_Value(Webhook, "secret", team, record, sealed) for team, record, sealed, _ in webhooks]
+    values += [_Value(Webhook, "old_secret", team, record, old) for team, record, _, old in webhooks if old]
     return [value for value in values if keys.needs_rotation(value.sealed)]
 
 

@@ -15,7 +15,7 @@ from sqlmodel import col, delete, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.database import insert_into
-from storage.models import Identity, Outbox, Poll, ProcessedRequest, SendingAccount, UtcDateTime
+from storage.models import Identity, Outbox, Poll, ProcessedRequest, SendingAccount, UtcDateTime, Webhook
 from storage.states import PollKind
 
 LONGEST_POLL: Final = timedelta(seconds=120)
@@ -170,6 +170,7 @@ async def reclaim_all(session: AsyncSession, now: datetime) -> None:
     await _change(session, update(SendingAccount).values(owner="", lease_until=None))
     await _change(session, update(Identity).where(col(Identity.intent_due_at) > now).values(intent_due_at=now))
     await _change(session, update(Outbox).where(col(Outbox.due_at) > now, col(Outbox.attempts) == 0).values(due_at=now))
+    await _change(session, update(Webhook).values(lease_until=None))
     soon = update(Poll).where(col(Poll.due_at) > now, col(Poll.due_at) <= now + LONGEST_POLL)
     await _change(session, soon.values(due_at=now, fence=Poll.fence + 1))
 

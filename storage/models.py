@@ -553,6 +553,46 @@ class SuppressionChange(SQLModel, table=True):
     number: int = 0
 
 
+class Webhook(SQLModel, table=True):
+    """Where a team is told of what happens, at most one a team."""
+
+    __table_args__ = (UniqueConstraint("team_id"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    team_id: str = _ref("team.id", index=False)
+    version: int = 1
+    address: str = _text()
+    topics: list[str] = _json(list)  # bot/webhooks/events.py
+    secret: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # sealed
+    old_secret: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))  # sealed; signs, too
+    old_secret_until: datetime | None = _maybe_time()
+    saved_by: str
+    saved_at: datetime = _time()
+    gone_at: datetime | None = _maybe_time()  # it answered 410 and is off until a person says otherwise
+    dropped: int = 0  # events that were given up since one was taken
+    attempts: list[dict[str, Any]] = _json(list)  # the last ones, the newest first
+    fence: int = 0
+    lease_until: datetime | None = _maybe_time()  # until then one process posts to it
+
+
+class WebhookEvent(SQLModel, table=True):
+    """What a webhook is still to be told. Of one lane the next goes only when the one before is taken or dropped."""
+
+    __tablename__ = "webhook_event"
+    __table_args__ = (Index("ix_webhook_event_team_id_lane_seq", "team_id", "lane", "seq"),)
+
+    seq: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True)  # the same at each attempt
+    team_id: str = _ref("team.id", index=False)
+    lane: str
+    type: str
+    data: dict[str, Any] = _json(dict)
+    created_at: datetime = _time()
+    due_at: datetime = _time(index=True)
+    begun_at: datetime | None = _maybe_time()  # the first attempt: from then on what it says stays as it is
+    failures: int = 0
+
+
 class ProcessedRequest(SQLModel, table=True):
     """What was handled already: Slack deliveries, SNS messages, idempotency keys."""
 

@@ -63,7 +63,7 @@ FAILING = frozenset({IdentityState.FAILED, IdentityState.GONE})
 
 
 class IncidentKind(StrEnum):
-    """What can be wrong with a mailer, the most basic first."""
+    """What can be wrong with a mailer or around it, the most basic first."""
 
     ACCESS_LOST = "access_lost"
     REGION_OUTAGE = "region_outage"  # AWS does not answer there
@@ -80,6 +80,7 @@ class IncidentKind(StrEnum):
     EVENTS_MISSING = "events_missing"  # SES tells nothing of the mails it took
     QUOTA_USED_UP = "quota_used_up"
     QUOTA_LOW = "quota_low"
+    WEBHOOK_FAILING = "webhook_failing"  # the team's, not the mailer's
 
 
 class IncidentState(StrEnum):

@@ -5,7 +5,7 @@ who saw it first, nor how often anybody looks.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -63,9 +63,23 @@ Conditions = Mapping[tuple[IncidentKind, str], Condition]
 """All that is wrong with a mailer, by kind and subject."""
 
 
+OF_TEAM: Final = frozenset({IncidentKind.WEBHOOK_FAILING})
+"""What is wrong with a team's own things; every other kind is of its mailer."""
+
+OF_MAILER: Final = frozenset(IncidentKind) - OF_TEAM
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What has begun, with its subjects, and what has ended."""
+
+    opened: Sequence[tuple[IncidentKind, Sequence[str]]]
+    resolved: Collection[IncidentKind]
+
+
 async def reconcile(
     session: AsyncSession, mailer: Mailer, conditions: Conditions, now: datetime, *, told: bool
-) -> None:
+) -> Changes:
     """Open, update and resolve the mailer's incidents until they are what is wrong; remind of those that last.
 
     Args:
@@ -75,10 +89,29 @@ async def reconcile(
         now: the time.
         told: the caller tells the channel of what has ended.
     """
+    return await _reconcile(session, mailer.team_id, mailer.id, OF_MAILER, conditions, now, told=told)
+
+
+async def reconcile_team(session: AsyncSession, team_id: str, conditions: Conditions, now: datetime) -> None:
+    """As `reconcile`, for what is wrong with a team's own things; the caller holds them locked."""
+    await _reconcile(session, team_id, None, OF_TEAM, conditions, now, told=False)
+
+
+async def _reconcile(
+    session: AsyncSession,
+    team_id: str,
+    mailer_id: str | None,
+    kinds: Collection[IncidentKind],
+    conditions: Conditions,
+    now: datetime,
+    *,
+    told: bool,
+) -> Changes:
     blind = any(kind in INHIBITS for kind, _ in conditions)
     known: set[tuple[IncidentKind, str]] = set()
     lasts: set[IncidentKind] = set()
-    for incident in await open_incidents(session, mailer.team_id, lock=True):
+    resolved: list[IncidentKind] = []
+    for incident in await open_incidents(session, team_id, kinds=kinds, lock=True):
         subjects = _subjects(incident)
         known.update((incident.kind, subject) for subject in subjects)
         lasting = [subject for subject in subjects if (incident.kind, subject) in conditions]
@@ -87,25 +120,36 @@ async def reconcile(
             await _go_on(session, incident, _detail(incident.kind, lasting, conditions, incident.detail), now)
         elif not blind or incident.kind in INHIBITS:
             await _resolve(session, incident, now, told=told or incident.kind in RESOLVED_SILENTLY)
+            resolved.append(incident.kind)
     new: dict[IncidentKind, list[str]] = defaultdict(list)
     for (kind, subject), finding in conditions.items():
         if finding.opens and (kind, subject) not in known and SUPERSEDED_BY.get(kind) not in lasts | new.keys():
             new[kind].append(subject)
     for kind, subjects in new.items():
         for together in [subjects] if len(subjects) > GROUP_ABOVE else [[subject] for subject in subjects]:
-            await _open(session, mailer, kind, together, conditions, now)
+            detail = _detail(kind, together, conditions, {"members": []} if len(together) > 1 else {})
+            await _open(
+                session, Incident(team_id=team_id, mailer_id=mailer_id, kind=kind, detail=detail), together, now
+            )
+    return Changes([*new.items()], resolved)
 
 
-async def open_incidents(session: AsyncSession, team_id: str, *, lock: bool = False) -> list[Incident]:
+async def open_incidents(
+    session: AsyncSession, team_id: str, *, kinds: Collection[IncidentKind] = OF_MAILER | OF_TEAM, lock: bool = False
+) -> list[Incident]:
     """Return what is not resolved, the most basic first; `lock` it to change it."""
-    unresolved = select(Incident).where(Incident.team_id == team_id, col(Incident.state) != IncidentState.RESOLVED)
+    unresolved = select(Incident).where(
+        Incident.team_id == team_id,
+        col(Incident.state) != IncidentState.RESOLVED,
+        col(Incident.kind).in_(kinds),
+    )
     rows = await session.exec(unresolved.order_by(Incident.id).with_for_update() if lock else unresolved)
     return sorted(rows, key=lambda row: (_ORDER[row.kind], row.opened_at, row.subject))
 
 
 async def close_all(session: AsyncSession, team_id: str, now: datetime) -> None:
     """Redraw open alerts a last time: they go with their mailer."""
-    for incident in await open_incidents(session, team_id):
+    for incident in await open_incidents(session, team_id, kinds=OF_MAILER):
         await announce(session, team_id, Notice.ALERT, incident.id, now=now)
 
 
@@ -153,26 +197,11 @@ class Incidents:
         return incident
 
 
-async def _open(
-    session: AsyncSession,
-    mailer: Mailer,
-    kind: IncidentKind,
-    subjects: Sequence[str],
-    conditions: Conditions,
-    now: datetime,
-) -> None:
-    incident = Incident(
-        team_id=mailer.team_id,
-        mailer_id=mailer.id,
-        kind=kind,
-        subject=subjects[0],
-        detail=_detail(kind, subjects, conditions, {"members": []} if len(subjects) > 1 else {}),
-        opened_at=now,
-        updated_at=now,
-    )
+async def _open(session: AsyncSession, incident: Incident, subjects: Sequence[str], now: datetime) -> None:
+    incident.subject, incident.opened_at, incident.updated_at = subjects[0], now, now
     session.add(incident)
     await session.flush()
-    await announce(session, mailer.team_id, Notice.ALERT, incident.id, now=now)
+    await announce(session, incident.team_id, Notice.ALERT, incident.id, now=now)
 
 
 async def _go_on(session: AsyncSession, incident: Incident, detail: dict[str, Any], now: datetime) -> None:

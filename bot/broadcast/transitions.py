@@ -1,4 +1,4 @@
-"""Moves a broadcast between states: the one place that raises its version, audits the move and redraws its message.
+"""Moves a broadcast between states: the one place that raises its version, audits the move and tells of it.
 
 The caller has the row locked. Locks are taken in one order everywhere, the sending account before the broadcast before
 its deliveries, so that nobody waits in a circle.
@@ -14,6 +14,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of
+from bot.webhooks.events import broadcast_changed
 from storage import audit
 from storage.database import insert_into, wake_after_commit
 from storage.models import Audit, Broadcast, SendingAccount
@@ -64,6 +65,7 @@ async def transition(
         after=after,
     )
     await tell_channel(session, broadcast, now)
+    await broadcast_changed(session, broadcast, now)
     if to is BroadcastState.DONE and broadcast.kind is SendKind.BROADCAST:
         report = key_of(Notice.BROADCAST, broadcast.id)
         await announce(session, broadcast.team_id, Notice.CHART, broadcast.id, now=now, reply_to=report)

@@ -22,6 +22,7 @@ from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.email_addresses import address_key, is_simulator
 from bot.feedback.ses_events import PERMANENT, EventKind, SesEvent
 from bot.suppression.recording import Entry, suppress_all
+from bot.webhooks.events import OF_DELIVERIES, Item, deliveries_changed
 from storage import leases
 from storage.models import Broadcast, Chunk, Mailer
 from storage.states import DeliveryState
@@ -127,6 +128,7 @@ async def _move(
     """Move deliveries as far as the events of their attempts take them; say whether any was."""
     changes: list[dict[str, Any]] = []
     settled: set[str] = set()
+    told: Mapping[DeliveryState, list[_Row]] = {state: [] for state in OF_DELIVERIES}
     for before in rows:
         row = before
         for event in about[row.key]:
@@ -136,10 +138,15 @@ async def _move(
             continue
         values = {name: getattr(row, name) for name in ("state", "message_id", "error", "at")}
         changes.append({"of": broadcast.id, "number": row.seq, **values})
+        if row.state in told and row.state is not before.state:
+            told[row.state].append(row)
         if row.chunk_id and before.state is DeliveryState.IN_DOUBT:
             settled.add(row.chunk_id)
     if changes:
         await (await session.connection()).execute(_MOVE, changes)
+    for state, found in told.items():
+        items = [Item(row.address, {"error": row.error}) for row in found]
+        await deliveries_changed(session, broadcast, state, items, now)
     for chunk_id in sorted(settled):
         await end_doubts(session, col(Chunk.id) == chunk_id, now)
     return bool(changes)

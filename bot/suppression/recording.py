@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
 from bot.suppression.reasons import STRENGTH
+from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
 from storage.database import insert_into
 from storage.models import LiftedSuppression, Suppression, SuppressionChange, new_id
 from storage.states import SuppressionReason
@@ -71,6 +72,9 @@ async def suppress_all(
     ]
     if rows:
         await _write(session, team_id, rows)
+        added = [entry for key, entry in wanted.items() if recorded[key] is not Recorded.KNOWN]
+        items = [Item(entry.address, {"reason": entry.reason, "source": source}) for entry in added]
+        await suppressions_changed(session, team_id, SuppressionEvent.ADDED, items, now)
     return recorded
 
 

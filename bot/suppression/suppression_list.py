@@ -24,6 +24,7 @@ from bot.suppression.codes import SuppressionCode
 from bot.suppression.reasons import OF_THE_RECIPIENT
 from bot.suppression.recording import Recorded, next_change, suppress
 from bot.suppression.unsubscribe_links import LinkSubject, read_token
+from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
 from storage import audit
 from storage.database import Database
 from storage.models import Delivery, LiftedSuppression, Suppression, Team
@@ -203,3 +204,5 @@ async def _lift(session: AsyncSession, row: Suppression, change: int, by: str, n
     kept = row.model_dump(include={"team_id", "address_key", "address", "reason", "word", "source", "created_at"})
     await session.delete(row)
     session.add(LiftedSuppression(**kept, lifted_at=now, lifted_by=by, change=change))
+    item = Item(row.address, {"reason": row.reason, "source": by})
+    await suppressions_changed(session, row.team_id, SuppressionEvent.LIFTED, [item], now)

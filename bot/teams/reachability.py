@@ -14,7 +14,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from storage import audit, leases
-from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team
+from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team, Webhook
 from storage.states import OPEN_STATES, PauseReason, PollKind
 
 CHANNEL_GONE: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
@@ -188,7 +188,7 @@ def _mark(session: AsyncSession, team: Team, why: str, now: datetime) -> None:
 
 
 async def _is_empty(session: AsyncSession, team: Team) -> bool:
-    for table in (Mailer, Broadcast, Suppression, ApiToken):
+    for table in (Mailer, Broadcast, Suppression, ApiToken, Webhook):
         if (await session.exec(select(table.team_id).where(table.team_id == team.id).limit(1))).first():
             return False
     return True

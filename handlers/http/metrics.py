@@ -40,6 +40,7 @@ class _Measured(Collector):
         yield _one("mailroom_messages_due", "Messages to Slack that wait to be posted or edited.", now.messages_due)
         yield _one("mailroom_message_lag_seconds", "How long the oldest of them has been due.", now.message_lag)
         yield _one("mailroom_poll_lag_seconds", "How long the most overdue look at AWS has been due.", now.poll_lag)
+        yield _one("mailroom_webhook_lag_seconds", "How long the oldest webhook has been due.", now.webhook_lag)
         unknown = CounterMetricFamily(
             "mailroom_unknown_answers",
             "Answers of AWS and Slack that are on no list.",

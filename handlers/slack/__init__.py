@@ -29,6 +29,7 @@ from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
 from handlers.slack.flows.team_settings import TeamSettingsFlow
 from handlers.slack.flows.use_as_audience import UseAsAudienceFlow
+from handlers.slack.flows.webhook import WebhookFlow
 
 
 def register(listeners: Listeners, services: Services, people: UserDirectory, files: Files) -> None:
@@ -49,7 +50,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     lists = services.suppression_csv
     suppressions = SuppressionFlow(services.suppressions, services.suppression_lookup, lists, files)
     approvers = Approvers(services.team_rules, people)
-    team = TeamSettingsFlow(services.team_rules, approvers)
+    team = TeamSettingsFlow(services.team_rules, services.webhooks, approvers)
     api = ApiTokenFlow(services.tokens, public_url)
     composer = Composer(
         overviews=overviews,
@@ -105,6 +106,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         IdentityRecoveryFlow(services.identity_recovery, services.identities, mailers),
         AlertFlow(services.incidents, services.feedback_check, services.monitor, mailers, overviews),
         SenderRulesFlow(services.sender_rules),
+        WebhookFlow(services.webhooks),
         MailMeOneFlow(services.mail_me_one),
         MissingValuesFlow(services.missing_values, files),
         PreviewFlow(broadcasts=services.broadcasts, previews=services.previews, files=files),

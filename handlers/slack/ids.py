@@ -60,6 +60,13 @@ class Button(StrEnum):
     IMPORT_SUPPRESSIONS = "team:suppressions:import"
     GET_SUPPRESSIONS = "team:suppressions:list"
     LIFT = "suppression:listed:lift"
+    WEBHOOK = "webhook:address:show"
+    TRY_WEBHOOK = "webhook:address:try"
+    WEBHOOK_ATTEMPTS = "webhook:attempts:list"
+    NEW_SECRET = "webhook:secret:renew"  # noqa: S105 - the name of a button
+    WEBHOOK_OFF = "webhook:address:forget"
+    RETRY_WEBHOOK = "webhook:failing:retry"
+    DROP_WEBHOOK = "webhook:failing:forget"
     CREATE_TOKEN = "api:token:create"  # noqa: S105 - the name of a button
     REVOKE_TOKEN = "api:token:revoke"  # noqa: S105 - as above
 
@@ -85,6 +92,7 @@ class Form(StrEnum):
     READ_SUPPRESSIONS = "team:suppressions:read"
     IMPORT_SUPPRESSIONS = "team:suppressions:run"
     LIFT = "suppression:listed:confirm"
+    WEBHOOK = "webhook:address:save"
     PRODUCTION = "production:access:submit"
     SEND_TEST = "send:test:submit"
     CHOOSE_FILE = "audience:message:read"
@@ -160,6 +168,8 @@ class Input(StrEnum):
     NAME = "name"
     SCOPES = "scopes"
     ENDS = "ends"
+    WEBHOOK_ADDRESS = "webhook_address"
+    EVENTS = "events"
 
 
 @dataclass(frozen=True, slots=True)

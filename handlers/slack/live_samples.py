@@ -21,6 +21,7 @@ from bot.suppression.lookup import LookedUp
 from bot.suppression.suppression_list import AtAws
 from bot.teams.codes import TeamCode
 from bot.teams.settings import History, TeamSettings
+from bot.webhooks.receiver import Answer
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.live_check import Samples
@@ -44,6 +45,7 @@ from handlers.slack.sample_rows import (
     sample_suppression,
     sample_team,
     sample_token,
+    sample_webhook,
 )
 from handlers.slack.views import (
     alerts,
@@ -76,7 +78,9 @@ from handlers.slack.views.mailer import (
     status_card,
 )
 from handlers.slack.views.people import suppressions
+from handlers.slack.views.webhook import form as webhook_form
 from storage.models import Audit
+from storage.sealing import Secret
 from storage.states import IncidentKind, SignIn, SuppressionReason
 
 _CONNECT, _RECONNECT = "Connect Amazon SES", "Reconnect Amazon SES"
@@ -172,8 +176,17 @@ def _modals() -> dict[str, View]:
         "status_card.check_result_page": status_card.check_result_page(sample_overview()),
         "team_settings.admins_form": team_settings.admins_form(REF, []),
         "team_settings.admins_saved_page": team_settings.admins_saved_page({SOMEBODY}, set()),
-        "team_settings.settings_form": team_settings.settings_form(REF, TeamSettings.of(sample_team())),
+        "team_settings.settings_form": team_settings.settings_form(
+            REF, TeamSettings.of(sample_team()), sample_webhook()
+        ),
         "team_settings.settings_saved_page": team_settings.settings_saved_page(),
+        "form.webhook_form": webhook_form.webhook_form(REF, sample_webhook(), "https://example.com/hook", ["bounces"]),
+        "form.saved_page": webhook_form.saved_page(Secret("whsec_")),
+        "form.new_secret_page": webhook_form.new_secret_page(Secret("whsec_")),
+        "form.tried_page": webhook_form.tried_page(Answer(503)),
+        "form.attempts_page": webhook_form.attempts_page(sample_webhook()),
+        "form.switched_off_page": webhook_form.switched_off_page(),
+        "form.retried_page": webhook_form.retried_page(),
     }
 
 

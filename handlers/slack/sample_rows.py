@@ -19,7 +19,7 @@ from bot.ses.operations import FEEDBACK_FORWARDING
 from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from handlers.slack import ids
 from storage.audit import Action
-from storage.models import ApiToken, Audience, Audit, Broadcast, Identity, Incident, Mailer, Suppression, Team
+from storage.models import ApiToken, Audience, Audit, Broadcast, Identity, Incident, Mailer, Suppression, Team, Webhook
 from storage.states import (
     BroadcastState,
     DeliveryState,
@@ -214,6 +214,20 @@ def sample_overview() -> Overview:
         (sample_identity(),),
         answer,
         (sample_incident(IncidentKind.VERIFICATION_FAILED),),
+    )
+
+
+def sample_webhook() -> Webhook:
+    attempt = {"at": AT.isoformat(), "type": "broadcast.done", "id": "msg_0", "answer": "503 Service Unavailable"}
+    return Webhook(
+        id=REF.record_id,
+        team_id=REF.team_id,
+        address="https://example.com/mailroom",
+        topics=["broadcasts", "bounces"],
+        secret=b"",
+        saved_by=SOMEBODY,
+        saved_at=AT,
+        attempts=[{**attempt, "taken": False, "again": AT.isoformat()}],
     )
 
 

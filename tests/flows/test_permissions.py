@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from sqlmodel import SQLModel, select
 
 from bot.suppression.recording import suppress
+from bot.webhooks.signing import WebhookSecrets, new_secret
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.registration import Registered
 from handlers.slack.ids import Ref
-from storage.models import ApiToken, Audience, Broadcast, Identity, Incident, Mailer, Suppression, Team, TeamAdmin
+from storage.models import ApiToken, Audience, Broadcast, Identity, Incident, Mailer, Suppression, Team, TeamAdmin, Webhook
 from storage.states import IncidentKind, SuppressionReason
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind
@@ -35,6 +36,7 @@ RECORDS: dict[str, type[SQLModel]] = {  # what the listeners of a flow are about
     "send": Broadcast,
     "suppression": Suppression,
     "team": Team,
+    "webhook": Webhook,
 }
 FOREIGN = {
     "api",
@@ -43,6 +45,7 @@ FOREIGN = {
     "identity",
     "incident",
     "suppression",
+    "webhook",
 }  # whose buttons name a record of the team
 ADMINS_ONLY = "Only team admins can do this"
 REFUSED = {
@@ -193,7 +196,7 @@ async def everybody(world: World) -> list[Somebody]:
 
 
 async def there_is_one_of_everything(world: World, appointed: Person) -> Team:
-    """A connected team with an identity, a scheduled broadcast, an open incident and a token."""
+    """A connected team with an identity, a scheduled broadcast, an open incident, a token and a webhook."""
     await world.is_open()
     await world.adds("acme.test")
     await world.confirms(await world.composes())
@@ -203,9 +206,22 @@ async def there_is_one_of_everything(world: World, appointed: Person) -> Team:
         session.add(Incident(team_id=team.id, kind=IncidentKind.PRODUCTION_DENIED, opened_at=now, updated_at=now))
         await suppress(session, team.id, "ann@left.test", SuppressionReason.UNSUBSCRIBED, source="", now=now)
         session.add(ApiToken(team_id=team.id, token_hash="0", created_by=world.ada.id, created_at=now))
+        session.add(webhook_row(world, team))
     await appoint(world, team, appointed)
     await world.settle()
     return team
+
+
+def webhook_row(world: World, team: Team) -> Webhook:
+    sealed = WebhookSecrets(world.bot.keys).seal(new_secret(), team_id=team.id, webhook_id="1" * 32)
+    return Webhook(
+        id="1" * 32,
+        team_id=team.id,
+        address="https://127.0.0.1:9/",
+        secret=sealed,
+        saved_by=world.ada.id,
+        saved_at=world.clock(),
+    )
 
 
 async def appoint(world: World, team: Team, who: Person) -> None:

@@ -10,6 +10,7 @@ from bot.alerts.incidents import Condition, Conditions, reconcile
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.monitoring.feedback_route import route_of
 from bot.mailer.monitoring.reputation_limits import Level, Rates, rates_of
+from bot.webhooks.events import MailerEvent, mailer_changed
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, IncidentKind, Production, Sending
 
@@ -28,6 +29,7 @@ _SENDING = {
     Sending.PAUSED: IncidentKind.SENDING_PAUSED,
     Sending.PROBATION: IncidentKind.PROBATION,
 }
+_IDENTITY_FAILED = frozenset({IncidentKind.IDENTITY_LOST, IncidentKind.VERIFICATION_FAILED})
 _Found = Iterator[tuple[tuple[IncidentKind, str], Condition]]
 
 
@@ -56,11 +58,18 @@ def detect_conditions(mailer: Mailer, identities: Iterable[Identity], now: datet
 async def reconcile_incidents(
     session: AsyncSession, mailer: Mailer, managed: Iterable[Identity], now: datetime, *, told: bool = False
 ) -> None:
-    """Bring the mailer's incidents in line with its facts, in the transaction that has changed them.
+    """Bring the mailer's incidents in line with its facts, and tell the webhook, in the transaction that changed them.
 
     The mailer's row is locked in it. `told` is as for `incidents.follow`.
     """
-    await reconcile(session, mailer, detect_conditions(mailer, managed, now), now, told=told)
+    changes = await reconcile(session, mailer, detect_conditions(mailer, managed, now), now, told=told)
+    for kind, subjects in changes.opened:
+        if kind is IncidentKind.ACCESS_LOST:
+            await mailer_changed(session, mailer, MailerEvent.ACCESS_LOST, now)
+        elif kind in _IDENTITY_FAILED:
+            await mailer_changed(session, mailer, MailerEvent.IDENTITY_FAILED, now, subjects)
+    if IncidentKind.ACCESS_LOST in changes.resolved:
+        await mailer_changed(session, mailer, MailerEvent.ACCESS_RESTORED, now)
 
 
 def _of_account(mailer: Mailer) -> _Found:

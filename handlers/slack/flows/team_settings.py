@@ -8,6 +8,7 @@ from slack_sdk.models.views import View
 from bot.errors import BotError
 from bot.teams.codes import TeamCode
 from bot.teams.settings import ChangedMeanwhileError, TeamRules, TeamSettings, etag
+from bot.webhooks.webhooks import Webhooks
 from handlers.slack import ids
 from handlers.slack.approvers import Approvers
 from handlers.slack.codes import SlackCode
@@ -23,8 +24,9 @@ SHOWN = 20
 
 
 class TeamSettingsFlow:
-    def __init__(self, team_rules: TeamRules, approvers: Approvers) -> None:
+    def __init__(self, team_rules: TeamRules, webhooks: Webhooks, approvers: Approvers) -> None:
         self._rules = team_rules
+        self._webhooks = webhooks
         self._approvers = approvers
 
     def words(self) -> list[Subcommand]:
@@ -62,11 +64,10 @@ class TeamSettingsFlow:
         return Modal(views.admins_saved_page(new, gone), otherwise="The team admins were saved.")
 
     async def open_settings(self, call: Call) -> Reply:
-        settings = TeamSettings.of(call.team)
-        return Modal(views.settings_form(ids.Ref(call.team.id, version=settings.mark), settings))
+        return Modal(await self._settings(call))
 
     async def redraw_settings(self, call: Call, notice: str) -> View:
-        return views.settings_form(call.at.ref, _typed(call), notice=notice)
+        return views.settings_form(call.at.ref, _typed(call), await self._webhooks.of(call.team), notice=notice)
 
     async def save(self, call: Call) -> Reply:
         typed, now = _typed(call), TeamSettings.of(call.team)
@@ -75,13 +76,18 @@ class TeamSettingsFlow:
         try:
             team = await self._rules.save(call.team, typed, call.at.ref.version, call.at.user_id)
         except ChangedMeanwhileError as error:
-            return Modal(views.settings_form(ids.Ref(call.team.id, version=now.mark), now, notice=error.text))
+            return Modal(await self._settings(call, notice=error.text))
         few = typed.approval is not ApprovalRule.NEVER and not typed.approvers
         few = few and len(await self._approvers.of(call.client, team)) <= typed.approvals
         return Modal(views.settings_saved_page(few_admins=few), otherwise="The settings were saved.")
 
     async def audit(self, call: Call) -> Reply:
         return history_message(await self._rules.history(call.team, SHOWN))
+
+    async def _settings(self, call: Call, notice: str = "") -> View:
+        settings, webhook = TeamSettings.of(call.team), await self._webhooks.of(call.team)
+        ref = ids.Ref(call.team.id, version=settings.mark)
+        return views.settings_form(ref, settings, webhook, notice=notice)
 
     async def _admins(self, call: Call, notice: str = "") -> View:
         appointed = await self._rules.admins(call.team)

@@ -204,6 +204,23 @@ def _quota_used_up(detail: dict[str, Any]) -> Words:
     )
 
 
+def _webhook_failing(detail: dict[str, Any]) -> Words:
+    gone, dropped = detail.get("gone"), detail.get("dropped", 0)
+    lost = f" {count(dropped, 'event')} waited for three days and will not be told any more." if dropped else ""
+    answer = code(str(detail.get("answer", "")))
+    return Words(
+        "The webhook is switched off: its receiver answered 410, gone"
+        if gone
+        else f"The webhook's receiver has not taken what it was told for a day ({answer})",
+        f"{count(detail.get('waiting', 0), 'event')} wait to be told.{lost}"
+        + (" What happens meanwhile is not kept for it." if gone else "")
+        + " All else goes on as before.",
+        "Have its operator look: *Webhook* in `/mailer settings` has the last answers under *Attempts*, and takes "
+        "another address. *Retry* posts what waits at once; *Switch off* forgets the webhook.",
+        "The webhook's receiver takes what it is told again",
+    )
+
+
 _MENDS_EVENTS = {
     "queue": "Press *Check now*: Mailroom looks at its configuration set, its topic and its queue at AWS, puts back "
     "what is missing, and mails the SES simulator to see whether an event comes.",
@@ -229,6 +246,7 @@ _WORDS: dict[IncidentKind, Callable[[dict[str, Any]], Words]] = {
     IncidentKind.EVENTS_MISSING: _events_missing,
     IncidentKind.QUOTA_USED_UP: _quota_used_up,
     IncidentKind.QUOTA_LOW: _quota_low,
+    IncidentKind.WEBHOOK_FAILING: _webhook_failing,
 }
 
 

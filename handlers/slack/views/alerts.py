@@ -15,6 +15,7 @@ from handlers.slack.text import esc, mention, when
 from handlers.slack.views.alert_texts import Words, words_of
 from handlers.slack.views.blocks import Message, button, buttons, context, page, section
 from handlers.slack.views.mailer.sender_rules import rules_button
+from handlers.slack.views.webhook.form import off_button
 from storage.models import Incident
 from storage.states import IncidentKind, IncidentState
 
@@ -135,11 +136,18 @@ def _who(incident: Incident) -> str:
 
 
 def _actions(incident: Incident) -> list[Block]:
-    elements = _recovery_buttons(incident)
+    is_webhook = incident.kind is IncidentKind.WEBHOOK_FAILING
+    elements = _webhook_buttons(incident) if is_webhook else _recovery_buttons(incident)
     if incident.state is IncidentState.OPEN:
         ref = ids.Ref(incident.team_id, incident.id, incident.version)
         elements.append(button(ids.Button.ACKNOWLEDGE, "Acknowledge", ref))
     return [buttons(*elements)] if elements else []
+
+
+def _webhook_buttons(incident: Incident) -> list[ButtonElement]:
+    webhook = ids.Ref(incident.team_id, incident.subject)
+    retry = button(ids.Button.RETRY_WEBHOOK, "Retry", webhook, style="primary")
+    return [retry, off_button(ids.Button.DROP_WEBHOOK, webhook)]
 
 
 def _recovery_buttons(incident: Incident) -> list[ButtonElement]:

@@ -147,6 +147,9 @@ _SENTENCES: dict[Action, str] = {
     "suppression.import": "imported suppressions from {subject}",
     "suppression.lift": "took {subject}, who had asked for it, off the suppressed addresses",
     "suppression.remove": "took {subject} off the suppressed addresses",
+    "webhook.off": "switched off the webhook",
+    "webhook.retry": "had what waits for the webhook posted again",
+    "webhook.save": "saved the webhook",
     "team.renumbered": "saw that Slack gave the channel another id",
 }
 WORDED = frozenset({*_OF_TEAM, *_OF_BROADCAST, *_SENTENCES})

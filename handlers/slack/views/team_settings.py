@@ -9,7 +9,9 @@ from bot.teams.settings import FROM_NAME_LIMIT, POSTAL_ADDRESS_LIMIT, TESTS_GO_T
 from handlers.slack import ids
 from handlers.slack.text import mention
 from handlers.slack.views.approval.settings import approval_blocks
-from handlers.slack.views.blocks import field, form, page, people, section
+from handlers.slack.views.blocks import button, buttons, field, form, page, people, section
+from handlers.slack.views.webhook.form import standing_line
+from storage.models import Webhook
 
 ADMINS_TITLE = "Team admins"
 SETTINGS_TITLE = "Settings"
@@ -38,7 +40,7 @@ def admins_saved_page(new: set[str], gone: set[str]) -> View:
     return page(ADMINS_TITLE, [section("\n".join(lines) or "Nothing was changed.")])
 
 
-def settings_form(ref: ids.Ref, settings: TeamSettings, *, notice: str = "") -> View:
+def settings_form(ref: ids.Ref, settings: TeamSettings, webhook: Webhook | None = None, *, notice: str = "") -> View:
     return form(
         ids.Form.SETTINGS,
         SETTINGS_TITLE,
@@ -83,6 +85,8 @@ def settings_form(ref: ids.Ref, settings: TeamSettings, *, notice: str = "") -> 
                 optional=True,
             ),
             *approval_blocks(settings),
+            section(standing_line(webhook)),
+            buttons(button(ids.Button.WEBHOOK, "Webhook", ids.Ref(ref.team_id))),
         ],
         submit="Save",
         ref=ref,

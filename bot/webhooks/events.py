@@ -1,0 +1,137 @@
+"""What a webhook is told, written in the transaction of its cause.
+
+Writers only insert, so that they wait for nobody: what may go together is put together when it goes
+(bot/webhooks/delivery.py). Events of one lane go one after the other; each broadcast is a lane.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.webhooks.shapes import broadcast_shape, identity_shape, mailer_shape, rfc3339
+from storage.database import wake_after_commit
+from storage.models import Broadcast, Identity, Mailer, Webhook, WebhookEvent, new_id
+from storage.states import DeliveryState
+
+ITEMS: Final = 100
+"""So many recipients are in one event at most."""
+
+COLLECTED_FOR: Final = timedelta(seconds=10)
+"""Recipients of one kind are waited for, so that an event of theirs goes no more often, unless it is full."""
+
+TICK: Final = "webhooks"
+
+
+class Topic(StrEnum):
+    """What a team may choose to hear of."""
+
+    BROADCASTS = "broadcasts"
+    BOUNCES = "bounces"
+    COMPLAINTS = "complaints"
+    SUPPRESSIONS = "suppressions"
+    MAILER = "mailer"
+
+
+class MailerEvent(StrEnum):
+    ACCESS_LOST = "mailer.access_lost"
+    ACCESS_RESTORED = "mailer.access_restored"
+    IDENTITY_FAILED = "mailer.identity_failed"
+
+
+class SuppressionEvent(StrEnum):
+    ADDED = "suppression.added"
+    LIFTED = "suppression.lifted"
+
+
+TEST: Final = "webhook.test"
+OF_DELIVERIES: Final = {
+    DeliveryState.BOUNCED: ("delivery.bounced", Topic.BOUNCES),
+    DeliveryState.COMPLAINED: ("delivery.complained", Topic.COMPLAINTS),
+}
+"""The states of a delivery that a webhook is told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A recipient: of a delivery with its `error`, of a suppression with `reason` and `source`."""
+
+    address: str
+    told: Mapping[str, str]
+    external_id: str | None = None
+
+    def shape(self, now: datetime) -> dict[str, Any]:
+        return {"address": self.address, "external_id": self.external_id, **self.told, "at": rfc3339(now)}
+
+
+async def broadcast_changed(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
+    """Tell of the state that a broadcast has come into. The caller has it locked."""
+    if await _is_told(session, broadcast.team_id, Topic.BROADCASTS):
+        kind, data = f"broadcast.{broadcast.state}", {"broadcast": broadcast_shape(broadcast)}
+        _write(session, broadcast.team_id, broadcast.id, kind, data, now, due_at=now)
+
+
+async def deliveries_changed(
+    session: AsyncSession, broadcast: Broadcast, state: DeliveryState, items: Sequence[Item], now: datetime
+) -> None:
+    """Tell of recipients that bounced or complained."""
+    kind, topic = OF_DELIVERIES[state]
+    if items and await _is_told(session, broadcast.team_id, topic):
+        _write_items(session, broadcast.team_id, broadcast.id, kind, items, now, {"broadcast_id": broadcast.id})
+
+
+async def suppressions_changed(
+    session: AsyncSession, team_id: str, event: SuppressionEvent, items: Sequence[Item], now: datetime
+) -> None:
+    """Tell of addresses that are no longer mailed, or may be again."""
+    if items and await _is_told(session, team_id, Topic.SUPPRESSIONS):
+        _write_items(session, team_id, Topic.SUPPRESSIONS, event, items, now, {})
+
+
+async def mailer_changed(
+    session: AsyncSession, mailer: Mailer, event: MailerEvent, now: datetime, identity_ids: Sequence[str] = ()
+) -> None:
+    """Tell of access, or of identities that failed, each in an event of its own."""
+    if not await _is_told(session, mailer.team_id, Topic.MAILER):
+        return
+    shape = mailer_shape(mailer)
+    told = [{"identity": identity_shape(await session.get_one(Identity, each))} for each in identity_ids]
+    for more in told or [{}]:
+        _write(session, mailer.team_id, Topic.MAILER, event, {"mailer": shape, **more}, now, due_at=now)
+
+
+def event_id() -> str:
+    """Return a new `webhook-id`."""
+    return f"msg_{new_id()}"
+
+
+async def _is_told(session: AsyncSession, team_id: str, topic: Topic) -> bool:
+    found = await session.exec(select(Webhook.topics, Webhook.gone_at).where(Webhook.team_id == team_id))
+    row = found.first()
+    return row is not None and row[1] is None and topic in row[0]
+
+
+def _write_items(
+    session: AsyncSession,
+    team_id: str,
+    lane: str,
+    kind: str,
+    items: Sequence[Item],
+    now: datetime,
+    more: Mapping[str, str],
+) -> None:
+    for start in range(0, len(items), ITEMS):
+        data = {**more, "items": [item.shape(now) for item in items[start : start + ITEMS]]}
+        _write(session, team_id, lane, kind, data, now, due_at=now + COLLECTED_FOR)
+
+
+def _write(
+    session: AsyncSession, team_id: str, lane: str, kind: str, data: dict[str, Any], now: datetime, *, due_at: datetime
+) -> None:
+    event = WebhookEvent(id=event_id(), team_id=team_id, lane=lane, type=kind, data=data, created_at=now, due_at=due_at)
+    session.add(event)
+    wake_after_commit(session, TICK)

@@ -1,0 +1,65 @@
+"""*Webhook*, in `/mailer settings`, and the buttons of the alert about it."""
+
+from slack_sdk.models.views import View
+
+from bot.webhooks.events import Topic
+from bot.webhooks.webhooks import Webhooks
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.webhook import form as views
+
+
+class WebhookFlow:
+    def __init__(self, webhooks: Webhooks) -> None:
+        self._webhooks = webhooks
+
+    def register(self, listeners: Listeners) -> None:
+        admin = Permission.ADMINISTER
+        listeners.button(ids.Button.WEBHOOK, admin, self.open)
+        listeners.form(Form(ids.Form.WEBHOOK, admin, self.save, "Looking the address up…", self.redraw))
+        listeners.button(ids.Button.TRY_WEBHOOK, admin, self.try_out)
+        listeners.button(ids.Button.WEBHOOK_ATTEMPTS, admin, self.attempts)
+        listeners.button(ids.Button.NEW_SECRET, admin, self.renew_secret)
+        listeners.button(ids.Button.WEBHOOK_OFF, admin, self.switch_off)
+        listeners.button(ids.Button.RETRY_WEBHOOK, admin, self.retry, opens=views.TITLE)
+        listeners.button(ids.Button.DROP_WEBHOOK, admin, self.switch_off, opens=views.TITLE)
+
+    async def open(self, call: Call) -> Reply:
+        webhook = await self._webhooks.of(call.team)
+        ref = ids.Ref(call.team.id, webhook.id, webhook.version) if webhook else ids.Ref(call.team.id)
+        address, topics = (webhook.address, webhook.topics) if webhook else ("", list(Topic))
+        return Modal(views.webhook_form(ref, webhook, address, topics), above=True)
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        webhook, values = await self._webhooks.of(call.team), call.at.values
+        address, topics = values.text(ids.Input.WEBHOOK_ADDRESS), values.ticks(ids.Input.EVENTS)
+        return views.webhook_form(call.at.ref, webhook, address, topics, notice=notice)
+
+    async def save(self, call: Call) -> Reply:
+        address = call.at.values.text(ids.Input.WEBHOOK_ADDRESS)
+        topics = [Topic(each) for each in call.at.values.ticks(ids.Input.EVENTS)]
+        _, secret = await self._webhooks.save(call.team, address, topics, call.at.ref.version, call.at.user_id)
+        unseen = "The webhook was saved, but the form was closed before its secret was shown: make a new one."
+        return Modal(views.saved_page(secret), otherwise=unseen if secret else "The webhook was saved.")
+
+    async def try_out(self, call: Call) -> Reply:
+        return Modal(views.tried_page(await self._webhooks.try_out(call.team)), above=True)
+
+    async def attempts(self, call: Call) -> Reply:
+        return Modal(views.attempts_page(await self._webhooks.require(call.team)), above=True)
+
+    async def renew_secret(self, call: Call) -> Reply:
+        ref = call.at.ref
+        secret = await self._webhooks.renew_secret(call.team, ref.record_id, ref.version, call.at.user_id)
+        return Modal(views.new_secret_page(secret), above=True)
+
+    async def switch_off(self, call: Call) -> Reply:
+        await self._webhooks.switch_off(call.team, call.at.ref.record_id, call.at.user_id)
+        return Modal(views.switched_off_page(), otherwise="The webhook was switched off.")
+
+    async def retry(self, call: Call) -> Reply:
+        await self._webhooks.retry(call.team, call.at.ref.record_id, call.at.user_id)
+        return Modal(views.retried_page())
