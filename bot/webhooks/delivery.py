@@ -120,7 +120,7 @@ class WebhookDelivery(LeasedPoller[WebhookLease]):
                 webhook.dropped = 0
                 await session.delete(event)
             elif answer.gone:
-                webhook.gone_at = now
+                webhook.gone_at, webhook.lease_until = now, None
                 event.failures += 1
                 audit.record(session, webhook.team_id, audit.MAILROOM, "webhook.off", now, after={"answer": "410"})
             else:

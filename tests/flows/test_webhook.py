@@ -1,0 +1,137 @@
+"""*Webhook*, in `/mailer settings`: set up by a person, told of a broadcast and a bounce, failing, switched off."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlmodel import select
+
+from storage.models import Audit, Webhook
+from tests.databases import Clock
+from tests.flows.world import OVER_HTTP, World, open_world
+from tests.playground.aws import AwsPlayground
+from tests.playground.slack.surfaces import Modal
+from tests.playground.webhooks import WebhookPlayground
+
+EVENTS = ["Broadcasts", "Bounces", "Complaints", "Suppressions", "Mailer"]
+
+
+@pytest.fixture
+async def open_to_loopback(aws: AwsPlayground, database_url: str, clock: Clock) -> AsyncIterator[World]:
+    async with open_world(aws, database_url, clock, mailroom_webhook_networks="127.0.0.0/8") as world:
+        yield world
+
+
+@pytest.fixture
+async def hooks() -> AsyncIterator[WebhookPlayground]:
+    async with WebhookPlayground() as made:
+        yield made
+
+
+async def form(world: World) -> Modal:
+    settings = await world.opens(world.ada, "/mailer settings", "Settings")
+    await settings.press("Webhook")
+    await world.bot.tasks.idle()
+    return await world.ada.modal("Webhook")
+
+
+async def saves(world: World, address: str) -> Modal:
+    modal = await form(world)
+    modal.fill("Webhook address", address)
+    await modal.submit()
+    await world.bot.tasks.idle()
+    return modal
+
+
+async def posts(world: World, seconds: float = 0) -> None:
+    await world.passes(seconds)
+    await world.bot.services.webhook_delivery.tick()
+    await world.bot.services.webhook_delivery.idle()
+    await world.says_what_it_has_to()
+
+
+async def pressed(world: World, modal: Modal, label: str) -> Modal:
+    await modal.press(label)
+    await world.bot.tasks.idle()
+    return await world.ada.modal("Webhook")
+
+
+def secret_in(modal: Modal) -> str:
+    return next(word for word in modal.text.replace("`", " ").split() if word.startswith("whsec_"))
+
+
+@OVER_HTTP
+async def test_a_person_sets_it_up_tries_it_and_it_hears_of_a_broadcast_and_a_bounce(
+    open_to_loopback: World, hooks: WebhookPlayground
+) -> None:
+    world = open_to_loopback
+    await world.is_ready()
+    saved = await saves(world, hooks.address)
+    secret = secret_in(saved)
+
+    again = await form(world)
+    assert secret not in again.text
+    assert "Taken: 204 No Content" in (await pressed(world, again, "Send a test")).text
+    again = await form(world)
+    new = secret_in(await pressed(world, again, "New secret"))
+    assert new != secret
+    assert hooks.posted[0].type == "webhook.test"
+
+    await world.sends(b"email\nann@elsewhere.test\nbounce@simulator.amazonses.com\n")
+    await posts(world, 10)
+    kinds = [each.type for each in hooks.taken]
+    assert kinds[1:5] == ["broadcast.scheduled", "broadcast.sending", "broadcast.done", "delivery.bounced"]
+    bounced = next(each for each in hooks.taken if each.type == "delivery.bounced")
+    assert bounced.data["items"][0]["address"] == "bounce@simulator.amazonses.com"
+    assert all(each.is_signed_by(new) and each.is_signed_by(secret) for each in hooks.taken[1:])
+
+    attempts = (await pressed(world, await form(world), "Attempts")).text
+    assert "webhook.test" in attempts
+    assert "delivery.bounced" in attempts
+    async with world.bot.db.read() as session:
+        audits = (await session.exec(select(Audit).where(Audit.action == "webhook.save"))).all()
+    assert audits[0].after["host"] == "127.0.0.1"
+    assert secret not in repr(audits)
+
+
+@OVER_HTTP
+async def test_an_address_that_is_not_public_is_refused_in_its_field(world: World) -> None:
+    await world.is_connected()
+    for address, says in (
+        ("http://example.com/hook", "must begin with https"),
+        ("https://10.0.0.7/hook", "not public"),
+        ("https://127.0.0.1/hook", "not public"),
+    ):
+        modal = await saves(world, address)
+        assert says in modal.errors["Webhook address"]
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(Webhook))).all() == []
+
+
+@OVER_HTTP
+async def test_a_receiver_that_is_gone_is_an_alert_with_its_buttons(
+    open_to_loopback: World, hooks: WebhookPlayground
+) -> None:
+    world = open_to_loopback
+    await world.is_ready()
+    await saves(world, hooks.address)
+    hooks.answer = 410
+    await world.sends()
+    await posts(world)
+    alert = await world.ada.sees(world.news, "its receiver answered 410, gone")
+    assert (
+        "Webhook: off, since its receiver is gone"
+        in (await world.opens(world.ada, "/mailer settings", "Settings")).text
+    )
+
+    await world.bob.press(alert, "Switch off")
+    await world.bot.tasks.idle()
+    await world.bob.sees(world.news, "Only team admins can do this")
+    hooks.answer = 200
+    await world.ada.press(alert, "Retry")
+    await posts(world)
+    await world.ada.sees(world.news, "The webhook's receiver takes what it is told again")
+    assert [each.type for each in hooks.taken] == ["broadcast.scheduled", "broadcast.sending", "broadcast.done"]
+
+    await pressed(world, await form(world), "Switch off")
+    settings = await world.opens(world.ada, "/mailer settings", "Settings")
+    assert "Webhook: none" in settings.text
