@@ -20,9 +20,10 @@ from bot.webhooks.codes import WebhookCode
 from bot.webhooks.receiver import Answer
 from handlers.webhook_receiver import WebhookReceiver
 from tests.playground.webhooks import WebhookPlayground
-from tests.unit.http.test_public_connector import PUBLIC, Names
+from tests.unit.http.test_public_connector import Names
 from tests.unit.webhooks.fixtures import LOOPBACK
 
+PUBLIC = "93.184.215.14"
 HEADERS = {"webhook-id": "msg_1", "webhook-timestamp": "1", "webhook-signature": "v1,x"}
 NOW = dt.datetime.now(dt.UTC)
 
