@@ -14,7 +14,18 @@ from bot.webhooks.signing import WebhookSecrets, new_secret
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.registration import Registered
 from handlers.slack.ids import Ref
-from storage.models import ApiToken, Audience, Broadcast, Identity, Incident, Mailer, Suppression, Team, TeamAdmin, Webhook
+from storage.models import (
+    ApiToken,
+    Audience,
+    Broadcast,
+    Identity,
+    Incident,
+    Mailer,
+    Suppression,
+    Team,
+    TeamAdmin,
+    Webhook,
+)
 from storage.states import IncidentKind, SuppressionReason
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind
