@@ -8,6 +8,8 @@ import yaml
 OPTIONAL_SCOPES: Final = {
     "canvases:read": "a Slack canvas as the message",
     "canvases:write": "New canvas",
+    "emoji:read": "a workspace's own emoji as images",
+    "usergroups:read": "names of user groups",
     "users:read.email": "the person's own address in Mail me one",
 }
 """Without one of them the app works, but for this."""

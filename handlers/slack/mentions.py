@@ -21,7 +21,7 @@ async def with_names(client: AsyncWebClient, body: Mapping[str, Any], own_channe
     """Return a `rich_text` block in which names stand in the place of mentions.
 
     Mailroom sees more than the writer: the name of a private channel, other than the one it is written in, is not
-    told. User groups are not named to an app without a scope of their own.
+    told. User groups are not named to an app without a scope of their own. The block says how many there were.
 
     Raises:
         BotError: for the field `message`; MENTION_UNNAMED, TOO_MANY_MENTIONS.
@@ -43,7 +43,8 @@ async def with_names(client: AsyncWebClient, body: Mapping[str, Any], own_channe
             f"{' (private channels are not named)' * bool(unnamed['channel'])}: type the name as text instead.",
             field=ids.Input.MESSAGE,
         )
-    return _replaced(body, names)
+    number = mentions_in(body)
+    return _replaced(body, names) | ({"changed": {"mention": number}} if number else {})
 
 
 async def with_known_names(client: AsyncWebClient, body: Mapping[str, Any], own_channel: str) -> dict[str, Any]:
@@ -62,8 +63,19 @@ async def _names(
 ) -> dict[tuple[str, str], str]:
     """Return the names that there are."""
     mentions = [*mentioned]
+    groups = await _groups(client) if any(kind == "usergroup" for kind, _ in mentions) else {}
     names = await asyncio.gather(*(_name(client, kind, key, own_channel) for kind, key in mentions))
-    return {mention: name for mention, name in zip(mentions, names, strict=True) if name}
+    named = {mention: name for mention, name in zip(mentions, names, strict=True) if name}
+    return named | {("usergroup", key): name for key, name in groups.items()}
+
+
+async def _groups(client: AsyncWebClient) -> dict[str, str]:
+    """Return the names of user groups, also of those that are switched off; none without the scope."""
+    try:
+        found = (await client.usergroups_list(include_disabled=True))["usergroups"]
+    except SlackApiError:
+        return {}
+    return {str(group["id"]): f"@{group['handle']}" for group in found}
 
 
 async def _name(client: AsyncWebClient, kind: str, key: str, own_channel: str) -> str:
@@ -89,6 +101,11 @@ async def names_of(client: AsyncWebClient, keys: Iterable[str], own_channel: str
 
 def _kind_of(key: str) -> str:
     return "channel" if key.startswith("C") else "user"
+
+
+def mentions_in(body: Mapping[str, Any]) -> int:
+    """Count the mentions of a block."""
+    return sum(1 for _ in _mentioned(body))
 
 
 def _mentioned(element: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

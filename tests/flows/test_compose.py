@@ -92,7 +92,7 @@ async def test_what_cannot_be_sent_is_refused_in_its_field(world: World) -> None
             "   ": "The message is empty",
             "Hello {{first_name | default: 'there'}}": "Write {{first_name|there}}.",
             "Hello {{town}} and {{first_name}}": "no column for {{town}}: it has email, first_name",
-            "x" * 260_000: "Amazon SES leaves room for 500 KB: shorten it",
+            "x" * 260_000: "Amazon SES leaves room for 500 KB. Take out",
         },
         "Hello {{first_name|there}}",
     )

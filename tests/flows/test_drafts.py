@@ -372,7 +372,7 @@ async def test_what_of_a_message_a_mail_cannot_have_is_named(world: World) -> No
     ]
     assert "A mail cannot have all of this message. Left out: 3 pictures, 1 divider, 2 buttons." in modal.text
 
-    file = ("chart.png", b"\x89PNG")
+    file = ("chart.svg", b"<svg/>")
     modal = await drafts(world, world.bob.says(world.news, "See the chart", files=[file, ("a.csv", b"a")]))
     assert modal.value("Message")["elements"] == [part("section", text("See the chart"))]
     assert "Left out: 1 picture, 1 file." in modal.text

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from tests.flows.world import OVER_HTTP, World
+from tests.databases import Clock
+from tests.flows.world import OVER_HTTP, World, open_world
+from tests.playground.aws import AwsPlayground
+from tests.playground.image_host import Answer, image_host, picture
 
 
 def text(value: str) -> dict[str, Any]:
@@ -84,3 +87,63 @@ async def test_the_confirmation_shows_exactly_the_characters_of_the_mail(world: 
     await world.confirms(modal)
     await world.passes(31)
     assert (world.aws.mails[0].text or "").startswith(mailed)
+
+
+@OVER_HTTP
+async def test_user_groups_become_their_handles_and_it_says_so(world: World) -> None:
+    await world.is_open()
+    world.news.workspace.groups["S0614TZR7"] = "marketing"
+    group = {"type": "usergroup", "usergroup_id": "S0614TZR7"}
+
+    modal = await world.composes(message=message(group, text(" and "), user(world.ada.id)))
+    assert "In the message 2 mentions became names." in modal.text
+    await world.confirms(modal)
+    await world.passes(31)
+
+    assert (world.aws.mails[0].text or "").startswith("@marketing and @Ada")
+
+
+@OVER_HTTP
+async def test_a_workspaces_own_emoji_become_images_and_those_without_one_stay_names(
+    aws: AwsPlayground, database_url: str, clock: Clock
+) -> None:
+    async with (
+        image_host(logo=Answer(picture((128, 64)))) as host,
+        open_world(aws, database_url, clock, fetch_image=host.fetch) as world,
+    ):
+        await world.is_open()
+        at = world.news.workspace.emoji
+        at.update({"logo": host.url("/logo"), "acme-logo": "alias:logo", "gone": host.url("/gone"), "odd": "alias:x"})
+        names = ("acme-logo", "acme-logo", "gone", "odd", "none")
+        modal = await world.composes(message=message(text("Hi "), *({"type": "emoji", "name": name} for name in names)))
+        assert "In the message 2 emoji became images." in modal.text
+        for name in ("gone", "odd", "none"):
+            assert f":{name}: is an emoji of your workspace: a mail has its name only." in modal.text
+
+        await modal.press("Back")
+        await world.bot.tasks.idle()
+        assert "Images kept" not in modal.labels
+        await modal.submit()
+        await world.bot.tasks.idle()
+        await world.confirms(modal)
+        await world.passes(31)
+
+        html, text_part = world.aws.mails[0].html or "", world.aws.mails[0].text or ""
+        image = '<img src="cid:image1.png" alt=":acme-logo:" width="44" height="22" border="0"'
+        assert html.count(image) == 2
+        assert text_part.startswith("Hi :acme-logo::acme-logo::gone::odd::none:")
+        assert [part.content_id for part in world.aws.mails[0].attachments] == ["image1.png"]
+        assert host.paths.count("/logo") == 1
+
+
+@OVER_HTTP
+async def test_without_the_scopes_for_them_names_stay_and_are_refused_as_before(world: World) -> None:
+    await world.is_open()
+    world.news.workspace.scopes -= {"emoji:read", "usergroups:read"}
+    world.news.workspace.groups["S0614TZR7"] = "marketing"
+
+    modal = await world.composes(message=message(text("Hi "), {"type": "emoji", "name": "logo"}))
+    assert ":logo: is an emoji of your workspace" in modal.text
+    modal = await world.composes(message=message({"type": "usergroup", "usergroup_id": "S0614TZR7"}))
+
+    assert "mentions 1 user group by an id" in modal.errors["Message"]

@@ -35,10 +35,12 @@ SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be publ
     "conversations_join": {"channels:join"},
     "conversations_members": {"channels:read", "groups:read"},
     "conversations_open": {"im:write"},
+    "emoji_list": {"emoji:read"},
     "files_completeUploadExternal": {"files:write"},
     "files_delete": {"files:write"},
     "files_getUploadURLExternal": {"files:write"},
     "files_info": {"files:read"},
+    "usergroups_list": {"usergroups:read"},
     "users_conversations": {"channels:read", "groups:read"},
     "users_info": {"users:read", "users:read.email"},  # the second for the address
     "views_open": set(),

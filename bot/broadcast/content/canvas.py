@@ -18,7 +18,6 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.broadcast.content.images import Image
-from bot.wording import count
 
 _MENTION: Final = re.compile(r"!\[[^\]\n]*\]\([@#]([UWC][A-Z0-9]{2,20})\)")
 _IMAGE: Final = re.compile(r"!\[[^\]\n]*\]\((https://[^\s)]+)\)")
@@ -26,7 +25,6 @@ _FILE: Final = re.compile(r"(?:/|-)(F[A-Z0-9]{6,20})(?=[/?#]|$)")
 _FIELD: Final = re.compile(r"\{\{[^{}\n]*\}\}")
 _PIPE: Final = "\ue000"  # in the place of a fallback's, which would end the cell of a table
 _TICKS: Final = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
-_BECAME: Final = {"mention": "name", "card": "link"}
 _STYLE: Final = """
 .mail { max-width: 600px; margin: 0 auto; padding: 24px 16px 0; color: #222; overflow-wrap: break-word;
         font: 16px/1.5 -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif }
@@ -83,13 +81,6 @@ def canvas_page(markdown: str, names: Mapping[str, str], pictures: Mapping[str, 
         return CanvasPage("", changed, removed)
     html = parser.renderer.render(tokens, parser.options, {}).replace(_PIPE, "|")
     return CanvasPage(f'<style>{_STYLE}</style><div class="mail" dir="auto">\n{html}</div>', changed, removed)
-
-
-def changes_in_words(body: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what of a stored canvas became what: 2 mentions became names."""
-    for what, number in (body.get("changed") or {}).items():
-        became = _BECAME[what]
-        yield f"{count(number, what)} became {f'{became}s' if number > 1 else f'a {became}'}"
 
 
 def _inline(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bot.broadcast.content import limited_process
 from bot.broadcast.content.codes import ContentCode
-from bot.broadcast.content.rich_text import Block, Inline, Paragraph, Picture, Run, trimmed
+from bot.broadcast.content.rich_text import Block, Inline, Item, List, Paragraph, Picture, Run, trimmed
 from bot.errors import BotError
 from bot.ses.bulk_send import InlineImage
 
@@ -16,6 +16,7 @@ MOST: Final = 10
 FILE_LIMIT: Final = 10_000_000  # bytes
 NAME_LIMIT: Final = 100  # characters
 FIELD: Final = "images"
+EMOJI_HEIGHT: Final = 22  # pixels
 FROM_BODY: Final = "from_body"
 """A member of those that came with the body, of a canvas or a page: they go where it goes."""
 
@@ -124,16 +125,17 @@ def as_data_urls(html: str, images: Sequence[Image], used: Iterable[int]) -> str
 def placed(blocks: Sequence[Block], images: Sequence[Image]) -> tuple[Block, ...]:
     """Return the message with its pictures: each where a line says its name alone, the others below.
 
-    After the name and a colon a line may say what the picture shows.
+    After the name and a colon a line may say what the picture shows. Those that came with it are its emoji.
     """
-    numbers = {image["name"]: number for number, image in enumerate(images)}
-    if not numbers:
+    if not images:
         return tuple(blocks)
+    emoji = {image["name"]: _emoji(number, image) for number, image in enumerate(images) if image.get(FROM_BODY)}
+    numbers = {image["name"]: number for number, image in enumerate(images) if not image.get(FROM_BODY)}
     made: list[Block] = []
-    for block in blocks:
+    for block in (_with_emoji(block, emoji) for block in blocks):
         made += _with_pictures(block, numbers, images) if isinstance(block, Paragraph) else [block]
     shown = {block.number for block in made if isinstance(block, Picture)}
-    below = (number for number in range(len(images)) if number not in shown)
+    below = (number for number in numbers.values() if number not in shown)
     return (*made, *(_picture(number, images[number], "") for number in below))
 
 
@@ -180,6 +182,28 @@ def _lines(content: Inline) -> Iterator[list[Run]]:
             yield line
             line = []
     yield line
+
+
+def _with_emoji(block: Block, emoji: Mapping[str, Picture]) -> Block:
+    if not emoji or isinstance(block, Picture):
+        return block
+    if isinstance(block, List):
+        return replace(block, items=tuple(_item_with_emoji(item, emoji) for item in block.items))
+    return replace(block, content=_in_line(block.content, emoji))
+
+
+def _item_with_emoji(item: Item, emoji: Mapping[str, Picture]) -> Item:
+    lists = (_with_emoji(inner, emoji) for inner in item.lists)
+    return Item(_in_line(item.content, emoji), tuple(inner for inner in lists if isinstance(inner, List)))
+
+
+def _in_line(content: Inline, emoji: Mapping[str, Picture]) -> Inline:
+    return tuple(replace(run, picture=emoji.get(run.text)) if run.is_emoji else run for run in content)
+
+
+def _emoji(number: int, image: Image) -> Picture:
+    width = max(1, round(EMOJI_HEIGHT * image["width"] / image["height"]))
+    return Picture(number, content_id(number, image), image["alt"], width)
 
 
 def _picture(number: int, image: Image, alt: str) -> Picture:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from bot.broadcast.content.codes import ContentCode
+from bot.broadcast.content.images import EMOJI_HEIGHT
 from bot.broadcast.content.merge_tags import parse_merge_tags
 from bot.broadcast.content.rich_text import Block, Code, Inline, Item, List, Paragraph, Picture, Quote, Run
 from bot.broadcast.content.ses_template import EscapeContext, TemplateWriter, keep_spaces
@@ -93,6 +94,14 @@ def picture(shown: Picture, source: TemplateWriter) -> str:
     )
 
 
+def _emoji(shown: Picture, source: TemplateWriter) -> str:
+    alt = source.literal(shown.alt, EscapeContext.HTML_FLAT)
+    return (
+        f'<img src="cid:{shown.content_id}" alt="{alt}" width="{shown.width}" height="{EMOJI_HEIGHT}" border="0" '
+        'style="vertical-align:middle">'
+    )
+
+
 def _html_list(block: List, source: TemplateWriter, style: str = "margin:0") -> str:
     tag = "ol" if block.ordered else "ul"
     start = f' start="{block.start}"' if block.ordered and block.start != 1 else ""
@@ -117,7 +126,7 @@ def _with_spaces(content: Inline) -> Iterator[Run]:
 
 
 def _html_run(run: Run, source: TemplateWriter, place: EscapeContext) -> str:
-    text = source.write(run.text, place)
+    text = _emoji(run.picture, source) if run.picture else source.write(run.text, place)
     for style in run.styles:
         text = f"<{_TAGS[style]}>{text}</{_TAGS[style]}>"
     return f'<a href="{source.write(link_target(run.url), EscapeContext.HREF)}">{text}</a>' if run.url else text

@@ -16,11 +16,13 @@ STYLES = ("bold", "italic", "strike", "underline", "code")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Text in one style."""
+    """Text in one style; `picture` stands in the place of an emoji's name where there is one."""
 
     text: str
     styles: tuple[str, ...] = ()
     url: str = ""  # where it links to
+    is_emoji: bool = False  # of a workspace's own, so `text` is its name
+    picture: "Picture | None" = None
 
 
 Inline = tuple[Run, ...]
@@ -117,6 +119,7 @@ def _runs(elements: Iterable[Mapping[str, Any]]) -> Iterator[Run]:
             text=text_of(element).replace("\r\n", "\n").replace("\r", "\n"),
             styles=tuple(name for name in STYLES if style.get(name)),
             url=element.get("url", "") if element["type"] == "link" else "",
+            is_emoji=_is_own_emoji(element),
         )
         if run.text:
             yield run
@@ -146,12 +149,16 @@ def _emoji(element: Mapping[str, Any]) -> str:
         return f":{element['name']}:"
 
 
-def emoji_without_a_letter(element: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the emoji of a workspace's own, of which a mail has only the name."""
-    if element.get("type") == "emoji" and (text := _emoji(element)).startswith(":"):
-        yield text
+def _is_own_emoji(element: Mapping[str, Any]) -> bool:
+    return element.get("type") == "emoji" and _emoji(element).startswith(":")
+
+
+def own_emoji(element: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the emoji of a workspace's own, which are no letters, as they are typed: `:logo:`."""
+    if _is_own_emoji(element):
+        yield _emoji(element)
     for inner in element.get("elements") or ():
-        yield from emoji_without_a_letter(inner)
+        yield from own_emoji(inner)
 
 
 def _has_text(content: Inline) -> bool:

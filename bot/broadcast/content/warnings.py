@@ -1,21 +1,20 @@
 """What a person should know about a message before it goes out; none of it holds anything up."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.broadcast.content.canvas import changes_in_words
 from bot.broadcast.content.html_body import HtmlBody, file_name, is_canvas, is_html, is_remote, texts_of
 from bot.broadcast.content.images import Image, placed
 from bot.broadcast.content.merge_tags import normalize_column, parse_merge_tags
-from bot.broadcast.content.rich_text import Picture, emoji_without_a_letter, inlines, read_rich_text
+from bot.broadcast.content.rich_text import Picture, inlines, own_emoji, read_rich_text
 from bot.broadcast.content.ses_template import Template
 from bot.email_addresses import shown
-from bot.wording import duration
+from bot.wording import count, duration
 
 NAMED = 5  # of a kind
 SUBJECT_SHOWN = 78  # characters; also the longest line of a header that RFC 5322 (2.1.1) asks for
@@ -25,6 +24,7 @@ CLIPPED_FROM = 102_000  # bytes; what Gmail shows before "[Message clipped]"
 _OTHER_PLACES = re.compile(
     r"\*\|([^|*\n]{1,100})\|\*|\{([^{}\n]{1,100})\}|%([^%\s]{1,100})%|\[\[([^\[\]\n]{1,100})\]\]|<<([^<>\n]{1,100})>>"
 )
+_BECAME = {"mention": ("a name", "names"), "card": ("a link", "links"), "emoji": ("an image", "images")}
 _MAILCHIMP = {"fname": "firstname", "lname": "lastname"}
 
 
@@ -65,7 +65,6 @@ def remarks(
     return [
         *_no_column(template, columns),
         *_other_syntax([subject, preheader, *texts_of(body)], columns),
-        *_emoji(body),
         *_left_out(body),
         *_missing(body),
         *_clipped(html_bytes),
@@ -76,12 +75,12 @@ def gaps(template: Template, columns: Sequence[str], empty_values: Sequence[int]
     """Say of how many recipients a field has no value, where nothing takes its place, and how that reads."""
     empty = dict(zip(columns, empty_values, strict=False))
     holes = [(field, empty[field]) for field in template.without_fallback if empty.get(field)]
-    for field, count in holes[:NAMED]:
-        has, name = "has" if count == 1 else "have", shown(field, 40)
+    for field, lacking in holes[:NAMED]:
+        has, name = "has" if lacking == 1 else "have", shown(field, 40)
         reads = template.hole(field)
         so = f"; their mail reads “{reads}”." if reads else ": nothing stands in its place."
         yield Remark(
-            RemarkCode.FIELD_GAPS, f"{count:,} of {size:,} {has} no {name}{so} {{{{{name}|…}}}} has a fallback."
+            RemarkCode.FIELD_GAPS, f"{lacking:,} of {size:,} {has} no {name}{so} {{{{{name}|…}}}} has a fallback."
         )
 
 
@@ -122,6 +121,7 @@ def image_remarks(body: Mapping[str, Any], images: Sequence[Image]) -> Iterator[
         undescribed = [images[block.number]["name"] for block in blocks if isinstance(block, Picture) and not block.alt]
         has_text = not all(isinstance(block, Picture) for block in blocks)
         is_shown = bool(images)
+        yield from _emoji(body, {image["name"] for image in images})
         how = "write its name, a colon and what it shows in a line of the message"
     for name in undescribed[:NAMED]:
         yield Remark(
@@ -190,12 +190,21 @@ def _no_column(template: Template, columns: Sequence[str]) -> Iterator[Remark]:
         )
 
 
+def changes_in_words(changed: Mapping[str, int]) -> str:
+    """Say how many of what became something else in a mail: 2 mentions became names."""
+    return ", ".join(
+        f"{count(number, what, what if what == 'emoji' else '')} became {_BECAME[what][number > 1]}"
+        for what, number in changed.items()
+    )
+
+
 def _left_out(body: Mapping[str, Any]) -> Iterator[Remark]:
     """Say what of an HTML file or a canvas no mail has, and what became of the rest."""
-    if changed := ", ".join(changes_in_words(body)):
-        yield Remark(RemarkCode.CONTENT_CHANGED, f"In the canvas {changed}.")
+    if changed := changes_in_words(body.get("changed") or {}):
+        where = "canvas" if is_canvas(body) else "message"
+        yield Remark(RemarkCode.CONTENT_CHANGED, f"In the {where} {changed}.")
     if removed := body.get("removed"):
-        kinds = ", ".join(f"{count:,} {what}{'s' * (count > 1)}" for what, count in removed.items())
+        kinds = ", ".join(count(number, what) for what, number in removed.items())
         of = "canvas, since it is not taken over" if is_canvas(body) else "HTML file, since mail programs refuse it"
         yield Remark(RemarkCode.CONTENT_CHANGED, f"Left out of the {of}: {kinds}.")
 
@@ -209,8 +218,8 @@ def _missing(body: Mapping[str, Any]) -> Iterator[Remark]:
         yield Remark(RemarkCode.CONTENT_CHANGED, f"{len(missing) - NAMED:,} more images are left out.")
 
 
-def _emoji(body: Mapping[str, Any]) -> Iterator[Remark]:
-    for name in [*dict.fromkeys(emoji_without_a_letter(body))][:NAMED]:
+def _emoji(body: Mapping[str, Any], pictured: Collection[str]) -> Iterator[Remark]:
+    for name in [name for name in dict.fromkeys(own_emoji(body)) if name not in pictured][:NAMED]:
         yield Remark(
             RemarkCode.OTHER_SYNTAX, f"{shown(name, 40)} is an emoji of your workspace: a mail has its name only."
         )

@@ -12,11 +12,13 @@ from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
+from bot.broadcast.content.warnings import changes_in_words
 from bot.broadcast.draft import Edited
 from bot.broadcast.drafts import Drafts
 from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
+from handlers.slack.content.message_content import content_of
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Handler, Subcommand
@@ -27,11 +29,12 @@ from handlers.slack.flows.compose import (
     check_editor,
     chosen_in,
     lost_files,
+    to_begin_with,
     typed,
     upload_of,
 )
 from handlers.slack.flows.confirmations import all_shown, check_ticked
-from handlers.slack.message_content import content_of
+from handlers.slack.mentions import mentions_in
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.views import compose as views
 from handlers.slack.views import confirmations
@@ -94,8 +97,11 @@ class BroadcastFlow:
         if not overview.answer.allowed:
             return not_ready_message(overview)
         said = content_of(call.at.message)
-        draft = replace(await self._composer.starting_point(call), body=said.body)
-        notice = f"A mail cannot have all of this message. Left out: {said.left_out}." if said.left_out else ""
+        draft = await to_begin_with(call, replace(await self._composer.starting_point(call), body=said.body))
+        became = {"mention": mentions_in(said.body) - mentions_in(draft.body)}
+        notice = f"In the message {changes_in_words(became)}. " if became["mention"] else ""
+        if said.left_out:
+            notice += f"A mail cannot have all of this message. Left out: {said.left_out}."
         view = await self._composer.form(call, draft, views.Recipients(images=said.images), notice=notice)
         if number := await self._drafts.count(call.team, call.at.user_id):
             view.blocks = [drafts_hint(number), *(view.blocks or [])]

@@ -24,6 +24,7 @@ from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.canvases import SlackCanvases
 from handlers.slack.codes import SlackCode
+from handlers.slack.content.emoji import with_emoji
 from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import HTML, IMAGES, Download, Files
@@ -125,7 +126,9 @@ class Composer:
             file = await self._files.uploaded(call.client, str(given[0]["id"]), call.at.user_id, HTML)
             with closing(file.content):
                 return await import_page(file.content.read(), file.name, self._fetch_image)
-        return Page(dict(body), [dict(image) for image in images_of_body(has)] if is_html(body) else [])
+        if is_html(body):
+            return Page(dict(body), [dict(image) for image in images_of_body(has)])
+        return Page(*await with_emoji(call.client, body, has, self._fetch_image))
 
     async def _added(self, call: Call) -> list[dict[str, Any]]:
         """Return the images that were chosen in the form, and those of the message whose menu it was opened from."""

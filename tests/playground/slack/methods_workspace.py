@@ -147,10 +147,22 @@ def conversations_open(request: Request) -> Json:
     return {"channel": {"id": channel.id}}
 
 
+def emoji_list(request: Request) -> Json:
+    return {"emoji": dict(request.workspace.emoji), "cache_ts": "1"}
+
+
+def usergroups_list(request: Request) -> Json:
+    made = {"team_id": request.workspace.id, "is_usergroup": True, "date_delete": 0}
+    groups = request.workspace.groups.items()
+    return {"usergroups": [{**made, "id": key, "handle": handle, "name": handle} for key, handle in groups]}
+
+
 METHODS = {
     "auth.test": Method(auth_test),
     "users.info": Method(users_info, ("users:read",)),
     "users.conversations": Method(users_conversations),
+    "emoji.list": Method(emoji_list, ("emoji:read",)),
+    "usergroups.list": Method(usergroups_list, ("usergroups:read",)),
     "team.info": Method(team_info, ("team:read",)),
     "bots.info": Method(bots_info, ("users:read",)),
     "conversations.info": Method(conversations_info),

@@ -29,8 +29,8 @@ from .world import Channel, File, Json, Message, Role, User, Workspace, World
 
 T = TypeVar("T")
 SCOPES = (
-    "canvases:read canvases:write channels:join channels:read chat:write commands files:read files:write "
-    "groups:read im:read im:write mpim:read team:read users:read users:read.email"
+    "canvases:read canvases:write channels:join channels:read chat:write commands emoji:read files:read files:write "
+    "groups:read im:read im:write mpim:read team:read usergroups:read users:read users:read.email"
 )
 
 

@@ -12,7 +12,7 @@ from math import ceil
 from .world import World
 
 A_MINUTE = 60.0
-ALLOWED = {3: 50, 4: 100}
+ALLOWED = {2: 20, 3: 50, 4: 100}
 TIERS = {
     "bots.info": 3,
     "chat.delete": 3,
@@ -22,12 +22,14 @@ TIERS = {
     "conversations.join": 3,
     "conversations.members": 4,
     "conversations.open": 3,
+    "emoji.list": 2,
     "files.completeUploadExternal": 4,
     "files.delete": 3,
     "files.getUploadURLExternal": 4,
     "files.info": 4,
     "oauth.v2.access": 4,
     "team.info": 3,
+    "usergroups.list": 2,
     "users.conversations": 3,
     "users.info": 4,
     "views.open": 4,

@@ -44,6 +44,8 @@ class Workspace:
     enterprise_id: str | None = None
     revoked: str | None = None
     free_plan: bool = False
+    emoji: dict[str, str] = field(default_factory=dict)  # its own: the address of each, or alias: and another
+    groups: dict[str, str] = field(default_factory=dict)  # of people: the handle, by id
 
 
 @dataclass(eq=False)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.broadcast.content.rich_text import inlines, read_rich_text
-from handlers.slack.message_content import content_of
-from handlers.slack.mrkdwn import read_mrkdwn
+from handlers.slack.content.message_content import content_of
+from handlers.slack.content.mrkdwn import read_mrkdwn
 
 
 def said(body: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.broadcast.content.images import MOST
 from bot.wording import count
-from handlers.slack.mrkdwn import read_mrkdwn
+from handlers.slack.content.mrkdwn import read_mrkdwn
 from handlers.slack.views.rich_text import refused, rich_text, section, text
 
 Json = Mapping[str, Any]
