@@ -96,6 +96,7 @@ class Services:
         self.db, self.clock = db, db.now
         self.public_url, self.undo_seconds = settings.public_url, settings.mailroom_undo_seconds
         self.fetch_image = fetch_image
+        self.workspace_urls: dict[str, str] = {}  # Slack's, by workspace, as soon as Slack has said so
         self.link_keys: list[Key] = []  # read when the database is open
         self.clients = SesClients(seconds=self._seconds, sleep=sleep)
         self.polling_clients = SesClients(threads=FEEDBACK_THREADS, seconds=self._seconds, sleep=sleep)

@@ -604,6 +604,9 @@ class ProcessedRequest(SQLModel, table=True):
     request_hash: str = ""
     status: int = 0
     reply: str = ""
+    reply_headers: dict[str, str] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}")
+    )
 
 
 class ApiToken(SQLModel, table=True):

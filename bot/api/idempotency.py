@@ -5,8 +5,8 @@ come at the same moment the second one waits for the first.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -20,8 +20,11 @@ from storage.models import ProcessedRequest, Team
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
+    """An answer; `headers` are those that it has beside the usual ones."""
+
     status: int
     body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Act = Callable[[AsyncSession], Awaitable[StoredResponse]]
@@ -86,9 +89,10 @@ def _hash(request: bytes) -> str:
 
 def _fill(seen: ProcessedRequest, request: bytes, reply: StoredResponse) -> None:
     seen.request_hash, seen.status, seen.reply = _hash(request), reply.status, reply.body
+    seen.reply_headers = dict(reply.headers)
 
 
 def _read(seen: ProcessedRequest, request: bytes) -> StoredResponse:
     if seen.request_hash != _hash(request):
         raise BotError(ApiCode.KEY_REUSED)
-    return StoredResponse(seen.status, seen.reply)
+    return StoredResponse(seen.status, seen.reply, seen.reply_headers)

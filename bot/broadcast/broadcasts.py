@@ -80,6 +80,8 @@ class Broadcasts(Preparation):
         audience: Audience,
         recipients: Sequence[str],
         values: Sequence[str] = (),
+        *,
+        also: AfterChange = no_op,
     ) -> Broadcast:
         """Send a test to these addresses, at once; `values` of the audience's columns are the same for all of them."""
         members = [CsvRecipient(line, each, list(values)) for line, each in enumerate(recipients, start=1)]
@@ -93,6 +95,7 @@ class Broadcasts(Preparation):
             await session.flush()
             await create_deliveries(session, broadcast, now)
             await transition(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.test", now=now)
+            await also(session, broadcast)
         return broadcast
 
     async def confirm(

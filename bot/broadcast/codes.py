@@ -23,7 +23,7 @@ class BroadcastCode(Code):
     APPROVAL_REQUIRED = (
         "APPROVAL_REQUIRED",
         "A broadcast to so many needs the approval of somebody else in this channel.",
-        "Ask for it in Slack: `/broadcast drafts` has your drafts.",
+        "Ask for it: `/broadcast drafts` has your drafts, and by API it is the mode “ask”.",
     )
     NOT_APPROVER = "NOT_APPROVER"
     OWN_BROADCAST = (

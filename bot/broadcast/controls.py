@@ -39,7 +39,7 @@ AfterChange = Callable[[AsyncSession, Broadcast], Awaitable[None]]
 """Something that is done in the transaction of a change, after it."""
 
 
-async def no_op(_session: AsyncSession, _broadcast: Broadcast) -> None:
+async def no_op(_session: AsyncSession, _changed: object) -> None:
     """Do nothing more."""
 
 
@@ -61,7 +61,14 @@ class BroadcastControls:
         return broadcast
 
     async def undo(
-        self, team: Team, broadcast_id: str, version: int, by: str, *, action: Action = "broadcast.undo"
+        self,
+        team: Team,
+        broadcast_id: str,
+        version: int,
+        by: str,
+        *,
+        action: Action = "broadcast.undo",
+        also: AfterChange = no_op,
     ) -> Broadcast:
         """Make a draft again of a broadcast that has not begun: it leaves the schedule, and its deliveries go.
 
@@ -81,6 +88,7 @@ class BroadcastControls:
             broadcast.edited_by, broadcast.edited_at = by, now
             await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == broadcast_id))
             await transition(session, broadcast, BroadcastState.DRAFT, by=by, action=action, now=now)
+            await also(session, broadcast)
         return broadcast
 
     async def discard(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:

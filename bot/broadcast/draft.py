@@ -23,7 +23,7 @@ from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
 from bot.ses.prices import price
 from storage.models import Audience, Broadcast, Mailer, Team
-from storage.states import SendKind
+from storage.states import BroadcastState, SendKind
 
 _JUST_NOW = timedelta(minutes=5)  # a time was picked, and then the form was filled
 _LATEST = timedelta(days=366)
@@ -58,10 +58,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The draft that a person edits, and the version of it that they saw."""
+    """The draft that somebody edits, and the version of it that they saw; `states` are those it may be in."""
 
     id: str
     version: int
+    states: frozenset[BroadcastState] = frozenset({BroadcastState.DRAFT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ from typing import Any
 from sqlmodel import col, delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.controls import lock
+from bot.alerts.outbox import Notice, announce, key_of
+from bot.broadcast.controls import AfterChange, lock, no_op
 from bot.broadcast.draft import Addresses, Draft, Edited
 from bot.broadcast.open_limits import check_drafts
-from bot.broadcast.transitions import tell_channel
+from bot.broadcast.transitions import tell_channel, transition
 from storage import audit
-from storage.models import Broadcast, Delivery, Mailer, Team
+from storage.audit import Action
+from storage.models import Audit, Broadcast, Delivery, Mailer, Team
 from storage.states import BroadcastState, SendKind
 
 _TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "images", "audience_id", "start_at")
@@ -54,9 +56,15 @@ def new_draft(
 
 
 async def put_draft(
-    session: AsyncSession, team: Team, broadcast: Broadcast, by: str, edited: Edited | None, now: datetime
+    session: AsyncSession,
+    team: Team,
+    broadcast: Broadcast,
+    by: str,
+    edited: Edited | None,
+    now: datetime,
+    also: AfterChange = no_op,
 ) -> Broadcast:
-    """Store it as a new draft, or in the place of the one that was edited.
+    """Store it as a new draft, or in the place of the one that was edited, which is a draft from then on.
 
     Raises:
         BotError: NOT_FOUND, ALREADY, or TOO_MANY_BROADCASTS.
@@ -65,15 +73,42 @@ async def put_draft(
         await lock_team(session, team)
         await check_drafts(session, team)
         session.add(broadcast)
+        await session.flush()
+        await also(session, broadcast)
         return broadcast
-    stored = await lock(session, team, edited.id, edited.version, {BroadcastState.DRAFT})
+    stored = await lock(session, team, edited.id, edited.version, edited.states)
     changes = {name: value for name in _EDITABLE if (value := getattr(broadcast, name)) != getattr(stored, name)}
     if not changes:
+        await also(session, stored)
         return stored
+    if stored.state is not BroadcastState.DRAFT:
+        await back_to_draft(session, stored, by, "broadcast.withdraw", now)
     await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == stored.id))
     stored.sqlmodel_update({**changes, "version": stored.version + 1, "edited_by": by, "edited_at": now})
     session.add(stored)
     told: dict[str, Any] = {"version": stored.version, "changed": [name for name in changes if name in _TYPED]}
     audit.record(session, team.id, by, "broadcast.edit", now, stored.id, after=told)
     await tell_channel(session, stored, now)
+    await also(session, stored)
     return stored
+
+
+async def back_to_draft(
+    session: AsyncSession, request: Broadcast, by: str, action: Action, now: datetime, **told: Any
+) -> None:
+    """Make a draft of a request, which the caller has locked, and say so under its message."""
+    await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == request.id))
+    request.edited_at = now  # a draft lives thirty days from here
+    entry = await transition(session, request, BroadcastState.DRAFT, by=by, action=action, now=now, **told)
+    await say_step(session, request, entry, now)
+
+
+async def say_step(session: AsyncSession, request: Broadcast, entry: Audit, now: datetime) -> None:
+    """Say under the broadcast's message what happened to a request."""
+    await session.flush()
+    await announce(session, request.team_id, Notice.APPROVAL_STEP, str(entry.id), now=now, reply_to=message_of(request))
+
+
+def message_of(request: Broadcast) -> str:
+    """Return the key of the message under which all about it is said."""
+    return key_of(Notice.BROADCAST, request.id)

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.alerts.outbox import Notice, announce, tell
 from bot.broadcast.audience.saved import saved_under
 from bot.broadcast.codes import BroadcastCode
+from bot.broadcast.controls import AfterChange, no_op
 from bot.broadcast.draft_store import lock_team
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
@@ -89,7 +90,7 @@ class Drafts:
         later = (row for row in rows if row.after.get("version", 0) > version)
         return [Change(row.actor, row.after["changed"]) for row in later if row.after["changed"]]
 
-    async def copy(self, team: Team, broadcast_id: str, by: str) -> Copied:
+    async def copy(self, team: Team, broadcast_id: str, by: str, *, also: AfterChange = no_op) -> Copied:
         """Make a draft from a broadcast, with a saved audience as it is now, or an uploaded one as it was read.
 
         Raises:
@@ -117,6 +118,8 @@ class Drafts:
             )
             session.add(draft)
             audit.record(session, team.id, by, "broadcast.copy", now, draft.id, after={"of": old.id})
+            await session.flush()
+            await also(session, draft)
         return Copied(draft, old.size if draft.audience_id != old.audience_id else None)
 
     async def tidy(self) -> None:

@@ -17,6 +17,7 @@ from bot.broadcast.audience.store import BLOCK
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.message import CompiledMessage
+from bot.broadcast.controls import AfterChange, no_op
 from bot.errors import BotError
 from storage.database import Database
 from storage.models import Audience, AudienceBlock, Broadcast, Team
@@ -96,7 +97,15 @@ class MailMeOne:
         raise BotError(BroadcastCode.NO_SUCH_LINE, field="line")
 
     async def send(
-        self, team: Team, broadcast_id: str, version: int, by: str, seq: int, typed: Sequence[str]
+        self,
+        team: Team,
+        broadcast_id: str,
+        version: int,
+        by: str,
+        seq: int,
+        typed: Sequence[str],
+        *,
+        also: AfterChange = no_op,
     ) -> Broadcast:
         """Mail one recipient's mail to these addresses, at once.
 
@@ -122,7 +131,7 @@ class MailMeOne:
             created_by=by,
             created_at=now,
         )
-        return await self._broadcasts.send_test(team, test, audience, recipients, values)
+        return await self._broadcasts.send_test(team, test, audience, recipients, values, also=also)
 
     async def _draft(self, team: Team, broadcast_id: str, version: int) -> tuple[Broadcast, Audience]:
         audience = await self._broadcasts.audience_of(team, broadcast_id, version, UNSENT)

@@ -1,36 +1,37 @@
 """From what a person composed to a draft with its numbers; nothing goes out before a person confirms it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.broadcast.approval import rules as approval
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from bot.broadcast.audience.csv_reader import CsvAudience
 from bot.broadcast.audience.import_limits import ImportLimits
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
-from bot.broadcast.audience.store import count_suppressed, forget_audience, samples_of, store_audience
+from bot.broadcast.audience.store import forget_audience, store_audience
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
-from bot.broadcast.content.images import weight
 from bot.broadcast.content.message import CompiledMessage
-from bot.broadcast.content.warnings import gaps, image_remarks, mail_remarks, price_unknown, remarks, sent_lately
-from bot.broadcast.controls import BroadcastControls, require_version
-from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft, costs, sample
+from bot.broadcast.controls import AfterChange, BroadcastControls, no_op, require_version
+from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft
 from bot.broadcast.draft_store import lock_team, new_draft, put_draft
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
-from bot.broadcast.sent_lately import sent_ago
+from bot.broadcast.reporting.numbers import Numbers
 from bot.errors import BotError
 from storage.database import Database
 from storage.models import Audience, Broadcast, Team
 from storage.states import BroadcastState, SendKind
 
-SAMPLES = 3  # of how it reads
 HELD = timedelta(days=1)
+
+AfterPreparing = Callable[[AsyncSession, Prepared], Awaitable[None]]
+"""Something that is done in the transaction that keeps a draft."""
 
 
 class Preparation(BroadcastControls):
@@ -49,6 +50,7 @@ class Preparation(BroadcastControls):
         self._public_url = public_url
         self._call_bytes = call_bytes
         self.imports = ImportLimits()
+        self._numbers = Numbers(db, clock, preflight)
 
     async def hold(self, team: Team, by: str, upload: Upload) -> Audience:
         """Read an audience and hold it, for a day, for the broadcast that this person is going to write to it.
@@ -70,6 +72,7 @@ class Preparation(BroadcastControls):
         *,
         save_as: str = "",
         edited: Edited | None = None,
+        also: AfterPreparing = no_op,
     ) -> Prepared:
         """Read the audience, unless it was before, and fix the message, as a new draft or in the place of one.
 
@@ -84,24 +87,48 @@ class Preparation(BroadcastControls):
         name = await self._name(team, save_as)
         if isinstance(source, Audience):
             fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, source.columns)
-            return await self._keep(team, broadcast, source, fixed, by, edited, name)
+            return await self._keep(team, broadcast, source, fixed, by, edited, name, also)
         async with self._reading(team, by, draft, source) as (audience, fixed):
-            return await self._keep(team, broadcast, audience, fixed, by, edited, name)
+            return await self._keep(team, broadcast, audience, fixed, by, edited, name, also)
 
     async def save(
-        self, team: Team, by: str, draft: Draft, start_at: datetime | None, edited: Edited | None = None
+        self,
+        team: Team,
+        by: str,
+        draft: Draft,
+        start_at: datetime | None,
+        edited: Edited | None = None,
+        *,
+        also: AfterChange = no_op,
     ) -> Broadcast:
-        """Keep a draft that has no audience yet.
-
-        Raises:
-            BotError: as `prepare`.
-        """
+        """Keep a draft that has no audience yet. Raises as `prepare`."""
         draft = await self._whole(team, draft, edited)
         broadcast, addresses = await self._begun(team, by, draft, start_at, edited)
         fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, None)
         broadcast.template = fixed.to_json()
-        async with self._db.write() as session:
-            return await put_draft(session, team, broadcast, by, edited, self._clock())
+        return await self._put(team, broadcast, by, edited, also)
+
+    async def save_without_text(
+        self,
+        team: Team,
+        by: str,
+        draft: Draft,
+        source: Upload | Audience | None,
+        start_at: datetime | None,
+        edited: Edited | None = None,
+        *,
+        also: AfterChange = no_op,
+    ) -> Broadcast:
+        """The same of one that says nothing yet."""
+        broadcast, _ = await self._begun(team, by, draft, start_at, edited)
+        if source is None:
+            return await self._put(team, broadcast, by, edited, also)
+        if isinstance(source, Audience):
+            return await self._put(team, _to(broadcast, source), by, edited, also)
+        async with self.imports.turn(team.id, waits=source.waits):
+            audience = await self._store(team, by, source, await asyncio.to_thread(source.read, draft))
+        async with self._unless_kept(audience):
+            return await self._put(team, _to(broadcast, audience), by, edited, also)
 
     async def audience_of(
         self, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState] = (BroadcastState.DRAFT,)
@@ -139,7 +166,7 @@ class Preparation(BroadcastControls):
             BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, or NotReadyError.
         """
         audience = await self.audience_of(team, broadcast_id, version, states)
-        return await self._numbers(team, await self.get(team, broadcast_id), audience)
+        return await self._numbers.of(team, await self.get(team, broadcast_id), audience)
 
     async def check(self, team: Team, by: str, edited: Edited) -> Prepared:
         """The same, with its text compiled again: the settings or the audience may be others than they were.
@@ -169,7 +196,7 @@ class Preparation(BroadcastControls):
         addresses = Addresses.of(draft)
         start_at = check_start(start_at, self._clock())
         if edited:
-            require_version(await self.get(team, edited.id), team, edited.version, {BroadcastState.DRAFT})
+            require_version(await self.get(team, edited.id), team, edited.version, edited.states)
         else:
             async with self._db.read() as session:
                 await check_drafts(session, team)
@@ -187,8 +214,13 @@ class Preparation(BroadcastControls):
             sheet = await asyncio.to_thread(upload.read, draft)
             fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, sheet.columns)
             audience = await self._store(team, owner, upload, sheet)
-        try:
+        async with self._unless_kept(audience):
             yield audience, fixed
+
+    @asynccontextmanager
+    async def _unless_kept(self, audience: Audience) -> AsyncIterator[None]:
+        try:
+            yield
         except BaseException:
             await forget_audience(self._db, audience.id)
             raise
@@ -238,9 +270,10 @@ class Preparation(BroadcastControls):
         by: str,
         edited: Edited | None,
         name: str,
+        also: AfterPreparing = no_op,
     ) -> Prepared:
-        broadcast.audience_id, broadcast.size, broadcast.template = audience.id, audience.size, fixed.to_json()
-        prepared = await self._numbers(team, broadcast, audience)
+        broadcast.template = fixed.to_json()
+        prepared = await self._numbers.of(team, _to(broadcast, audience), audience)
         if prepared.suppressed == audience.size:
             field = "saved_audience" if audience.name else "audience"
             raise BotError(BroadcastCode.AUDIENCE_NO_RECIPIENTS, field=field)
@@ -250,30 +283,17 @@ class Preparation(BroadcastControls):
                 await save_as(session, team, audience, name, audience.created_by, self._clock())
             broadcast.audience_name = audience.name
             kept = await put_draft(session, team, broadcast, by, edited, self._clock())
-        return replace(prepared, broadcast=kept)
+            prepared = replace(prepared, broadcast=kept)
+            await also(session, prepared)
+        return prepared
 
-    async def _numbers(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
-        async with self._db.read() as session:
-            suppressed = await count_suppressed(session, audience)
-            fixed = CompiledMessage.from_json(broadcast.template)
-            first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
-            sent = await sent_ago(session, broadcast, audience, self._clock())
-            needs = await approval.is_needed(session, team, broadcast, self._clock())
-        size = max(1, audience.toward_quota - suppressed)
-        image_bytes = weight(broadcast.images, fixed.message.images)
-        mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size, image_bytes)
-        cost, images = costs(mailer, audience.size - suppressed, len(fixed.message.images), image_bytes)
-        samples = [sample(fixed, address, values) for address, values in first]
-        typed = broadcast.subject, broadcast.preheader, broadcast.body
-        largest = max((sample.html_bytes for sample in samples), default=0)
-        summary = ImportSummary.from_json(audience.import_summary)
-        worth_knowing = [
-            *summary.remarks(),
-            *gaps(fixed.message, audience.columns, audience.empty_values, audience.size),
-            *remarks(*typed, fixed.message, audience.columns, largest),
-            *image_remarks(broadcast.body, broadcast.images),
-            *mail_remarks(broadcast.body, (sample.subject for sample in samples), team.postal_address),
-            *([sent_lately(sent)] if sent else []),
-            *([price_unknown()] if cost is None else []),
-        ]
-        return Prepared(broadcast, audience, summary, samples, worth_knowing, suppressed, answer, cost, images, needs)
+    async def _put(
+        self, team: Team, broadcast: Broadcast, by: str, edited: Edited | None, also: AfterChange
+    ) -> Broadcast:
+        async with self._db.write() as session:
+            return await put_draft(session, team, broadcast, by, edited, self._clock(), also)
+
+
+def _to(broadcast: Broadcast, audience: Audience) -> Broadcast:
+    broadcast.audience_id, broadcast.size, broadcast.audience_name = audience.id, audience.size, audience.name
+    return broadcast

@@ -1,7 +1,7 @@
 """How a broadcast looks in a browser: a signed link, good for an hour, and each recipient's mail behind it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,12 +12,17 @@ from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.images import as_data_urls
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.ses_template import Rendered
+from bot.broadcast.content.warnings import Remark
+from bot.broadcast.draft import Sample
+from bot.broadcast.reporting.numbers import worth_knowing
 from bot.errors import BotError
 from bot.signed_tokens import Key, sign, verify
+from bot.suppression.unsubscribe_links import unsubscribe_headers, unsubscribe_url
 from storage.database import Database
-from storage.models import Audience, AudienceBlock, Broadcast
+from storage.models import Audience, AudienceBlock, Broadcast, Team
 
 LINK_LIVES: Final = timedelta(hours=1)
+NOBODY: Final = "preview"  # in the place of a recipient's token
 
 _PURPOSE = b"mailroom preview 1\0"
 _ID_BYTES = 16
@@ -33,6 +38,15 @@ class Preview:
     address: str
     sender: str
     mail: Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientMail:
+    """One recipient's mail, and what is worth knowing of it."""
+
+    shown: Preview
+    headers: Mapping[str, str]
+    remarks: Sequence[Remark]
 
 
 class Previews:
@@ -70,18 +84,49 @@ class Previews:
                 raise BotError(BroadcastCode.NOT_FOUND)
             return await _preview(session, broadcast, row)
 
+    async def mail(self, team: Team, broadcast: Broadcast, row: int) -> RecipientMail:
+        """Return the mail of a row as it is sent, its pictures named and not in it.
+
+        Raises:
+            BotError: AUDIENCE_EMPTY; BODY_EMPTY; NO_SUCH_RECIPIENT, for the field `recipient`.
+        """
+        async with self._db.read() as session:
+            audience = await session.get(Audience, broadcast.audience_id) if broadcast.audience_id else None
+            if audience is None:
+                raise BotError(BroadcastCode.AUDIENCE_MISSING)
+            if not 1 <= row <= audience.size:
+                raise BotError(BroadcastCode.NO_SUCH_RECIPIENT, field="recipient")
+            shown = await _mail(session, broadcast, audience, row)
+        fixed = CompiledMessage.from_json(broadcast.template)
+        one = Sample(shown.address, shown.mail.subject, shown.mail.text, len(shown.mail.html.encode()))
+        return RecipientMail(shown, _headers(fixed, shown), worth_knowing(team, broadcast, audience, fixed, [one]))
+
     async def of(self, broadcast: Broadcast) -> Preview:
         """Return the first recipient's mail."""
         async with self._db.read() as session:
             return await _preview(session, broadcast, 1)
 
 
+def _headers(fixed: CompiledMessage, shown: Preview) -> dict[str, str]:
+    url = unsubscribe_url(fixed.public_url, NOBODY) if fixed.public_url else ""
+    return {
+        "From": shown.sender,
+        "To": shown.address,
+        **({"Reply-To": fixed.reply_to} if fixed.reply_to else {}),
+        **unsubscribe_headers(url=url, reply_to=fixed.leave_at),
+    }
+
+
 async def _preview(session: AsyncSession, broadcast: Broadcast, row: int) -> Preview:
     audience = await session.get_one(Audience, broadcast.audience_id)
-    row = row if 1 <= row <= audience.size else 1
+    shown = await _mail(session, broadcast, audience, row if 1 <= row <= audience.size else 1)
+    used = CompiledMessage.from_json(broadcast.template).message.images
+    html = as_data_urls(shown.mail.html, broadcast.images, used)
+    return replace(shown, mail=shown.mail._replace(html=html))
+
+
+async def _mail(session: AsyncSession, broadcast: Broadcast, audience: Audience, row: int) -> Preview:
     at = (row - 1) % BLOCK
     block = await session.get_one(AudienceBlock, (audience.id, row - at))
     compiled = CompiledMessage.from_json(broadcast.template)
-    mail = compiled.sample(block.fields[at])
-    mail = mail._replace(html=as_data_urls(mail.html, broadcast.images, compiled.message.images))
-    return Preview(row, audience.size, block.addresses[at], compiled.sender, mail)
+    return Preview(row, audience.size, block.addresses[at], compiled.sender, compiled.sample(block.fields[at]))

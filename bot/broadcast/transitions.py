@@ -78,6 +78,13 @@ async def tell_channel(session: AsyncSession, broadcast: Broadcast, now: datetim
         await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now)
 
 
+async def share(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
+    """Have the channel see it from now on, and everybody in it who may send change it."""
+    broadcast.shared = True
+    session.add(broadcast)
+    await tell_channel(session, broadcast, now)
+
+
 async def schedule_sending(session: AsyncSession, account_id: str, region: str, at: datetime) -> None:
     """Have the account's work looked at by then; sooner stays sooner. Locks the account."""
     wake_after_commit(session, "engine")

@@ -8,6 +8,7 @@ from aiohttp import web
 from bot.metrics import measure
 from bot.services import Services
 from bot.settings import Settings, SettingsError
+from handlers.http.api.broadcast_requests import MOST_BYTES
 from handlers.http.api.endpoints import Api
 from handlers.http.api.endpoints import application as api_application
 from handlers.http.api.rate_limit import PerAddress, Rate
@@ -16,7 +17,7 @@ from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Check, Health
 from handlers.http.metrics import MetricsPage
 from handlers.http.preview import PreviewPages
-from handlers.http.server import MAX_BODY, SlackInbound, application
+from handlers.http.server import SlackInbound, application
 from handlers.http.sns import SnsMessages
 from handlers.http.unsubscribe import UnsubscribePages
 from storage import leases
@@ -97,7 +98,15 @@ class HttpListener:
     def _api(self) -> web.Application:
         services, now = self._services, self._services.clock
         api = Api(
+            clock=now,
             broadcasts=services.broadcasts,
+            drafts=services.drafts,
+            approval_requests=services.approval_requests,
+            mail_me_one=services.mail_me_one,
+            previews=services.previews,
+            team_rules=services.team_rules,
+            workspace_urls=services.workspace_urls,
+            fetch_image=services.fetch_image,
             audiences=services.audiences,
             idempotency=services.idempotency,
             db=services.db,
@@ -107,7 +116,7 @@ class HttpListener:
             lists=services.queries,
         )
         of_token = Rate(now, per_second=50, burst=500)
-        bytes_of_team = Rate(now, per_second=100_000, burst=2 * MAX_BODY)
+        bytes_of_team = Rate(now, per_second=100_000, burst=2 * MOST_BYTES)
         return api_application(api, Server(services.tokens, of_token, bytes_of_team))
 
     async def _check_database(self) -> str:

@@ -10,15 +10,13 @@ from aiohttp.typedefs import Middleware
 from handlers.http.api.codes import ProblemCode
 from handlers.http.api.problems import HEADERS, Refusal, as_problems
 from handlers.http.api.rate_limit import PerAddress
-from handlers.http.api.routing import MOUNTED
+from handlers.http.api.routing import MAX_BODY, MOUNTED
 from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Health
 from handlers.http.metrics import MetricsPage
 from handlers.http.preview import PreviewPages
 from handlers.http.sns import SnsMessages
 from handlers.http.unsubscribe import UnsubscribePages
-
-MAX_BODY = 1024 * 1024  # what Slack sends is far smaller
 
 
 class SlackResponse(Protocol):

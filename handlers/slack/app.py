@@ -34,7 +34,7 @@ class SlackApp:
 
     def __init__(self, settings: Settings, services: Services, tasks: Tasks, patience: AckTimeouts) -> None:
         db, client = services.db, web_client(settings)
-        people, installed = UserDirectory(lambda: db.now().timestamp()), Installed(client)
+        people, installed = UserDirectory(lambda: db.now().timestamp()), Installed(client, services.workspace_urls)
         files = Files(settings.slack_api_url, settings.slack_bot_token)
         secret = settings.slack_signing_secret.reveal() or None
         self.bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)

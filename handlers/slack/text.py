@@ -8,7 +8,9 @@ nothing can be made to read as what it is not.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from storage.audit import API_TOKEN
 
@@ -54,9 +56,11 @@ def mention(user_id: str) -> str:
     return f"<@{user_id}>"
 
 
-def actor(who: str) -> str:
-    """Name who did something: a person, or a program with a token."""
-    return "a program" if who.startswith(API_TOKEN) else mention(who)
+def actor(who: str, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Name who did something: a person, or a program, which `names` has by the name of its token."""
+    if not who.startswith(API_TOKEN):
+        return mention(who)
+    return f"API token “{esc(names[who], 40)}”" if who in names else "a program"
 
 
 def when(at: datetime, style: str = "{date_short_pretty} {time}") -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict
 from sqlalchemy import event
 
 from storage.states import TokenScope
@@ -21,7 +22,7 @@ PROBLEM = "application/problem+json"
 @dataclass
 class Got:
     status: int
-    headers: dict[str, str]
+    headers: CIMultiDict[str]
     raw: bytes
     json: Any
 
@@ -45,7 +46,7 @@ class Program:
         async with self._session.request(method, f"{self._base}{path}", headers=headers, **options) as answer:
             raw = await answer.read()
             json = await answer.json(content_type=None) if "json" in answer.headers.get("Content-Type", "") else None
-            return Got(answer.status, dict(answer.headers), raw, json)
+            return Got(answer.status, CIMultiDict(answer.headers), raw, json)
 
     async def get(self, path: str, **query: Any) -> Got:
         return await self.ask("GET", f"/api/v1{path}", params=query)

@@ -11,7 +11,7 @@ from tests.flows.world import OVER_HTTP, UNDO_SECONDS, World
 PAGE = """<!DOCTYPE html>
 <style>p { color: #333 } @media (max-width: 600px) { p { color: #000 } }</style>
 <p onclick="x()">Hello {{first_name|there}}, <a href="http://acme.test/spring">look</a>.</p>
-<script>x()</script><img src="https://acme.test/kite.png">
+<script>x()</script><img src="http://acme.test/kite.png">
 <p><a href="{{unsubscribe}}">Leave</a></p>"""
 
 
@@ -58,8 +58,8 @@ async def test_it_is_kept_when_somebody_edits_what_stands_around_it(world: World
 @pytest.mark.parametrize(
     ("given", "code", "says"),
     [
-        ({"html": "<p>Hello</p>"}, "INVALID", "Give exactly one of text, message and html."),
-        ({"message": None}, "INVALID", "Give exactly one of text, message and html."),
+        ({"html": "<p>Hello</p>"}, "INVALID", "Give exactly one of text, message, markdown, html."),
+        ({"message": None}, "INVALID", "Give exactly one of text, message, markdown, html."),
         ({"message": None, "html": "<script>x()</script>"}, "BODY_EMPTY", "Nothing in the HTML file"),
         ({"message": None, "html": "<p>{{last_name}}</p>"}, "UNKNOWN_FIELD", "{{last_name}}"),
         ({"message": None, "html": "<p>" + "x" * 600_000}, "HTML_TOO_LARGE", "500 KB"),

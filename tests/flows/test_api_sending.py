@@ -55,7 +55,7 @@ async def test_a_program_sends_a_broadcast_and_the_channel_sees_it(world: World,
     assert (made.json["state"], made.json["size"], made.json["counts"]["pending"]) == ("scheduled", 2, 2)
     await world.settle()
     message = await world.bob.sees(world.news, "Broadcast “Spring news” to 2 recipients starts")
-    assert "by a program" in message.text
+    assert "by API token “Deploy script”" in message.text
     assert message.buttons == ["Undo", "Edit", "Cancel broadcast"]
     await world.passes(UNDO_SECONDS)
     assert "is done" in message.text

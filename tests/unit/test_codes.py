@@ -24,7 +24,7 @@ CODES_FROM_ELSEWHERE = {
     "bot/mailer/aws_errors.py": "code",  # an AwsCode
     "bot/mailer/connection/credential_input.py": "refused.code",  # an AwsCode
     "bot/mailer/connection/production_access.py": "_REFUSALS[mailer.production]",
-    "handlers/http/api/broadcast_endpoints.py": "code.value",  # a Confirmation
+    "handlers/http/api/draft_endpoints.py": "code.value",  # a Confirmation
     "handlers/http/api/problems.py": "error.code status.name",  # a BotError's, and HTTP's own
 }
 GIVEN_BY_A_TABLE = {  # test_sentences.py holds the Blockers'

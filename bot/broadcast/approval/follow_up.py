@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of
 from bot.broadcast.approval import rules
-from bot.broadcast.approval.requests import back_to_draft, message_of
+from bot.broadcast.draft_store import back_to_draft, message_of
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT
 from storage.database import Database, wake_after_commit
 from storage.models import Broadcast, Outbox, Team

@@ -6,27 +6,24 @@ draft of it again forgets the approvals it has.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlmodel import col, delete, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice, announce, key_of
 from bot.broadcast.approval import rules as approval
 from bot.broadcast.audience.store import create_deliveries
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.codes import BroadcastCode
-from bot.broadcast.controls import lock, require_version
+from bot.broadcast.controls import AfterChange, lock, no_op, require_version
 from bot.broadcast.draft import Prepared, check_start
-from bot.broadcast.draft_store import lock_team
+from bot.broadcast.draft_store import back_to_draft, lock_team, say_step
 from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.transitions import tell_channel, transition
 from bot.errors import BotError
 from storage import audit
-from storage.audit import Action
 from storage.database import Database
-from storage.models import Audit, Broadcast, Delivery, Team, TeamAdmin
+from storage.models import Audit, Broadcast, Team, TeamAdmin
 from storage.states import BroadcastState
 
 _WAITING = {BroadcastState.AWAITING_APPROVAL}
@@ -58,6 +55,7 @@ class ApprovalRequests:
         *,
         agreed: Sequence[str],
         asked_of: Sequence[str],
+        also: AfterChange = no_op,
     ) -> Broadcast:
         """Ask for approval of a draft as it was shown.
 
@@ -75,6 +73,7 @@ class ApprovalRequests:
             request = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
             request.start_at, request.agreed = check_start(request.start_at, now), list(agreed)
             await open_request(session, request, by, asked_of, now)
+            await also(session, request)
         return request
 
     async def review(self, team: Team, broadcast_id: str, version: int) -> Prepared:
@@ -208,30 +207,9 @@ async def open_request(
     waiting, version = BroadcastState.AWAITING_APPROVAL, broadcast.version + 1
     entry = await transition(session, broadcast, waiting, by=by, action="broadcast.ask", now=now, version=version)
     if again:  # an edited message notifies nobody
-        await _say(session, broadcast, entry, now)
+        await say_step(session, broadcast, entry, now)
 
 
 def _check_open(request: Broadcast, now: datetime) -> None:
     if approval.is_over(request, now):
         raise BotError(BroadcastCode.STATE_CHANGED, "Nobody approved this in time, so it is a draft again.")
-
-
-async def back_to_draft(
-    session: AsyncSession, request: Broadcast, by: str, action: Action, now: datetime, **told: Any
-) -> None:
-    """Make a draft of a request, which the caller has locked, and say so under its message."""
-    await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == request.id))
-    request.edited_at = now  # a draft lives thirty days from here
-    entry = await transition(session, request, BroadcastState.DRAFT, by=by, action=action, now=now, **told)
-    await _say(session, request, entry, now)
-
-
-async def _say(session: AsyncSession, request: Broadcast, entry: Audit, now: datetime) -> None:
-    """Say under the broadcast's message what happened."""
-    await session.flush()
-    await announce(session, request.team_id, Notice.APPROVAL_STEP, str(entry.id), now=now, reply_to=message_of(request))
-
-
-def message_of(request: Broadcast) -> str:
-    """Return the key of the message under which all about it is said."""
-    return key_of(Notice.BROADCAST, request.id)

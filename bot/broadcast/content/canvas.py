@@ -59,11 +59,11 @@ def pictured(markdown: str) -> list[str]:
     return [*dict.fromkeys(key for target in _IMAGE.findall(markdown) if (key := _file_id(target)))]
 
 
-def canvas_page(markdown: str, names: Mapping[str, str], pictures: Mapping[str, Image | None]) -> CanvasPage:
+def canvas_page(markdown: str, names: Mapping[str, str], pictures: Mapping[str, Image | None] | None) -> CanvasPage:
     """Return it as a page; empty where there is nothing to read.
 
     `names` are of those mentioned, `pictures` the images among the files that it shows; None: it is left out, and that
-    is said elsewhere.
+    is said elsewhere. Without `pictures` it is Markdown that is no canvas, in which an image is one.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     for kind in ("fence", "code_block"):
@@ -86,12 +86,12 @@ def canvas_page(markdown: str, names: Mapping[str, str], pictures: Mapping[str, 
 def _inline(
     tokens: list[Token],
     names: Mapping[str, str],
-    pictures: Mapping[str, Image | None],
+    pictures: Mapping[str, Image | None] | None,
     changed: Counter[str],
     removed: Counter[str],
 ) -> Iterator[Token]:
     for token in tokens:
-        if token.type != "image":
+        if token.type != "image" or pictures is None:
             yield token
             continue
         target = str(token.attrs.get("src", ""))

@@ -11,8 +11,10 @@ from cachetools import LRUCache
 from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
+from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.images import Image, inline_images, weight
 from bot.broadcast.content.ses_template import Rendered, Template, render
+from bot.errors import BotError
 from bot.ses.bulk_send import CALL_BYTES, BulkEntry, BulkTemplate
 from bot.signed_tokens import Key
 from bot.suppression.unsubscribe_links import (
@@ -72,6 +74,9 @@ class CompiledMessage:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "CompiledMessage":
+        """Read it. Raises BotError BODY_EMPTY for that of a draft that says nothing yet."""
+        if not stored:
+            raise BotError(ContentCode.BODY_EMPTY, "This draft says nothing yet.", field="message")
         return cls(
             stored["sender"],
             stored["reply_to"],

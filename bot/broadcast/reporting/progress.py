@@ -1,13 +1,14 @@
 """How far a broadcast is, read from its deliveries at the moment of asking."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.resend import count_undecided
+from bot.teams.token_names import token_names
 from storage.models import Broadcast, Chunk, Delivery
 from storage.states import BroadcastState, DeliveryState
 
@@ -23,6 +24,7 @@ class Progress:
         seconds_left: at this rate; None while it is not being sent.
         undecided: how many are in doubt of which a person may still say what becomes of them.
         sender: From, as recipients see it.
+        names: of the API tokens that had a hand in it, by actor.
     """
 
     broadcast: Broadcast
@@ -31,6 +33,7 @@ class Progress:
     seconds_left: float | None
     undecided: int
     sender: str
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 async def progress_of(session: AsyncSession, broadcast_id: str, now: datetime) -> Progress | None:
@@ -49,7 +52,13 @@ async def progress_of(session: AsyncSession, broadcast_id: str, now: datetime) -
         pending / rate if is_going else None,
         await count_undecided(session, broadcast) if counts.get(DeliveryState.IN_DOUBT) else 0,
         str(broadcast.template.get("sender", broadcast.from_address)),
+        await token_names(session, actors_of(broadcast)),
     )
+
+
+def actors_of(broadcast: Broadcast) -> tuple[str, ...]:
+    """Return who wrote it, changed it, asked for it and sent it."""
+    return broadcast.created_by, broadcast.edited_by, broadcast.asked_by, broadcast.confirmed_by
 
 
 async def _counts(session: AsyncSession, broadcast: Broadcast) -> dict[DeliveryState, int]:

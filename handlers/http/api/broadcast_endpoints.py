@@ -1,84 +1,124 @@
-"""The routes that send: the same functions as Slack's buttons, with the same readiness check and the same audit.
+"""The routes about a broadcast that exists: the same functions as Slack's buttons, with the same check and audit."""
 
-A program sees no dialog, so what a person would have to agree to it names in `accept`.
-"""
-
-import io
 import re
-from collections.abc import Awaitable, Callable
-from contextlib import closing, nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.api.broadcast_facts import BroadcastFacts, facts_of
 from bot.api.idempotency import IdempotencyKeys, StoredResponse
-from bot.broadcast.audience.header_detection import Choice
+from bot.broadcast.approval.requests import ApprovalRequests
 from bot.broadcast.audience.saved import Audiences
-from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
-from bot.broadcast.content.html_import import import_html
+from bot.broadcast.broadcasts import Broadcasts
+from bot.broadcast.codes import BroadcastCode
+from bot.broadcast.content.remote_images import FetchImage
 from bot.broadcast.controls import AfterChange
-from bot.broadcast.reporting.progress import Progress
+from bot.broadcast.drafts import Drafts
+from bot.broadcast.mail_me_one import MailMeOne
+from bot.broadcast.preview import Previews
+from bot.broadcast.transitions import share
+from bot.email_addresses import parse_addresses
 from bot.errors import BotError
-from bot.mailer.readiness.explanations import explanation
-from handlers.http.api import broadcast_responses, requests
+from bot.teams.settings import TeamRules
+from handlers.http.api import broadcast_requests, broadcast_responses, requests
+from handlers.http.api.preconditions import etag_of
 from handlers.http.api.problems import Refusal
-from handlers.http.api.routing import Asked, Route, reply
+from handlers.http.api.routing import MOUNTED, VERSION, Asked, Route, reply
+from handlers.http.api.scopes import check
 from storage import models as rows
+from storage.audit import API_TOKEN
+from storage.database import Database
+from storage.states import UNSENT, TokenScope
 
 _ID = re.compile(r"[0-9a-f]{32}")
-_URL = re.compile(r"(https?://[^\s<>\"]+[^\s<>\".,;:!?)])")
+_MEMBERS = {"send_to": "to", "recipient": "row"}  # of fields in Slack's form
+
+Show = Callable[[BroadcastFacts, str | None], broadcast_responses.Broadcast]
 
 
 @dataclass(frozen=True, slots=True)
 class BroadcastEndpoints:
-    """What these routes may call."""
+    """What these routes may call. `workspace_urls` are Slack's own, by workspace."""
 
+    db: Database
+    clock: Callable[[], datetime]
     broadcasts: Broadcasts
+    drafts: Drafts
+    approval_requests: ApprovalRequests
+    mail_me_one: MailMeOne
+    previews: Previews
     audiences: Audiences
+    team_rules: TeamRules
     idempotency: IdempotencyKeys
+    workspace_urls: Mapping[str, str]
+    fetch_image: FetchImage
 
-    def sending_routes(self) -> list[Route[Any]]:
-        none, changed = requests.NoInput, {200: broadcast_responses.Broadcast}
-        create = requests.BroadcastInput
+    def control_routes(self) -> list[Route[Any]]:
+        none, shown = requests.NoInput, broadcast_responses.Broadcast
+        changed = {200: shown}
+        row, test = broadcast_requests.PreviewInput, broadcast_requests.TestInput
+        preview = {200: broadcast_responses.MailPreview}
         return [
+            Route("GET", "/broadcasts/{id}", "How far it is", none, changed, self.broadcast, conditional=True),
+            Route("POST", "/broadcasts/{id}/copy", "Make a draft of it", none, {201: shown}, self.copy),
+            Route("POST", "/broadcasts/{id}/preview", "How one recipient's mail reads", row, preview, self.preview),
+            Route(
+                "POST", "/broadcasts/{id}/test", "Mail one recipient's mail to others", test, {201: shown}, self.test
+            ),
             Route(
                 "POST",
-                "/broadcasts",
-                "Send, now or later",
-                create,
-                {201: broadcast_responses.NewBroadcast},
-                self.create_broadcast,
+                "/broadcasts/{id}/undo",
+                "Make a draft again of one that has not begun",
+                none,
+                changed,
+                self.undo,
             ),
             Route("POST", "/broadcasts/{id}/pause", "Wait for a resume", none, changed, self.pause),
             Route("POST", "/broadcasts/{id}/resume", "Go on", none, changed, self.resume),
             Route("POST", "/broadcasts/{id}/cancel", "Mail nobody else", none, changed, self.cancel),
         ]
 
-    async def create_broadcast(self, asked: Asked[requests.BroadcastInput]) -> StoredResponse:
-        """Prepare it and confirm it; of what is refused nothing stays."""
-        bearer, given = asked.bearer, asked.input
-        warnings: list[broadcast_responses.Remark] = []
+    async def broadcast(self, asked: Asked[requests.NoInput]) -> StoredResponse:
+        row = await self.broadcast_of(asked)
+        async with self.db.read() as session:
+            facts = await facts_of(session, row.id, self.clock())
+        if facts is None:
+            raise Refusal.not_found()
+        return self.shown(facts)
 
-        async def send(also: AfterChange) -> None:
-            await self.broadcasts.check_room(bearer.team)
-            source = await self._source(asked)
-            body = await _body(given)
-            draft = Draft(given.sender, given.reply_to, given.subject, given.preheader, body)
-            with closing(source) if isinstance(source, Upload) else nullcontext():
-                prepared = await self.broadcasts.prepare(bearer.team, bearer.actor, draft, source, given.send_at)
-            made, warnings[:] = prepared.broadcast, broadcast_responses.Remark.all_of(prepared)
-            try:
-                _check_accepted(prepared, given)
-                await self.broadcasts.confirm(bearer.team, made.id, made.version, bearer.actor, also=also)
-            except BaseException:
-                await self.broadcasts.forget(made)
-                raise
+    async def copy(self, asked: Asked[requests.NoInput]) -> StoredResponse:
+        async def act(also: AfterChange) -> None:
+            row = await self.broadcast_of(asked)
+            await self.drafts.copy(asked.bearer.team, row.id, asked.bearer.actor, also=self.sharing(also))
 
-        return await self._once(
-            asked, send, 201, lambda made: broadcast_responses.NewBroadcast.with_warnings(made, warnings)
-        )
+        return await self.once(asked, act, 201)
+
+    async def preview(self, asked: Asked[broadcast_requests.PreviewInput]) -> StoredResponse:
+        row = await self.broadcast_of(asked)
+        with _named():
+            mail = await self.previews.mail(asked.bearer.team, row, asked.input.row)
+        return reply(broadcast_responses.MailPreview.of(mail))
+
+    async def test(self, asked: Asked[broadcast_requests.TestInput]) -> StoredResponse:
+        given, bearer = asked.input, asked.bearer
+
+        async def act(also: AfterChange) -> None:
+            row = await self.broadcast_of(asked)
+            with _named():
+                to = parse_addresses("\n".join(given.to), field="to")
+                if not set(to) <= set(bearer.team.tests_go_to):
+                    check(bearer, {TokenScope.SEND})
+                await self.mail_me_one.send(bearer.team, row.id, row.version, bearer.actor, given.row, to, also=also)
+
+        return await self.once(asked, act, 201)
+
+    async def undo(self, asked: Asked[requests.NoInput]) -> StoredResponse:
+        return await self._steer(asked, self.broadcasts.undo)
 
     async def pause(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         return await self._steer(asked, self.broadcasts.pause)
@@ -87,7 +127,16 @@ class BroadcastEndpoints:
         return await self._steer(asked, self.broadcasts.resume)
 
     async def cancel(self, asked: Asked[requests.NoInput]) -> StoredResponse:
-        return await self._steer(asked, self.broadcasts.cancel)
+        async def cancel(team: rows.Team, broadcast_id: str, version: int, by: str, *, also: AfterChange) -> Any:
+            row = await self.broadcast_of(asked)
+            unsent = row.state in UNSENT
+            if not (unsent and row.created_by == by):
+                check(asked.bearer, {TokenScope.SEND})
+            if unsent and not row.created_by.startswith(API_TOKEN):
+                raise persons()
+            return await self.broadcasts.cancel(team, broadcast_id, version, by, also=also)
+
+        return await self._steer(asked, cancel)
 
     async def broadcast_of(self, asked: Asked[Any]) -> rows.Broadcast:
         """Return the broadcast that the path names, if it is the team's."""
@@ -95,19 +144,30 @@ class BroadcastEndpoints:
             raise Refusal.not_found()
         return await self.broadcasts.get(asked.bearer.team, asked.named)
 
-    async def _steer(self, asked: Asked[Any], change: Callable[..., Awaitable[rows.Broadcast]]) -> StoredResponse:
-        async def act(also: AfterChange) -> None:
-            row = await self.broadcast_of(asked)
-            await change(asked.bearer.team, row.id, row.version, asked.bearer.actor, also=also)
+    def sharing(self, also: AfterChange) -> AfterChange:
+        """Have the channel see a draft, in the transaction that makes it."""
 
-        return await self._once(asked, act)
+        async def shared(session: AsyncSession, draft: rows.Broadcast) -> None:
+            await share(session, draft, self.clock())
+            await also(session, draft)
 
-    async def _once(
+        return shared
+
+    def shown(
+        self, facts: BroadcastFacts, status: int = 200, show: Show = broadcast_responses.Broadcast.of_facts
+    ) -> StoredResponse:
+        """Answer with a broadcast, its ETag, and where it is if it is new."""
+        headers = {"ETag": etag_of(facts.broadcast.version)}
+        if status == 201:
+            headers["Location"] = f"{MOUNTED}{VERSION}/broadcasts/{facts.broadcast.id}"
+        return reply(show(facts, self._slack_url(facts)), status, headers)
+
+    async def once(
         self,
         asked: Asked[Any],
         act: Callable[[AfterChange], Awaitable[None]],
         status: int = 200,
-        show: Callable[[Progress], broadcast_responses.Broadcast] = broadcast_responses.Broadcast.with_progress,
+        show: Show = broadcast_responses.Broadcast.of_facts,
     ) -> StoredResponse:
         """Act, and keep the reply in the same transaction; what was answered before is answered the same."""
         seen = partial(self.idempotency.find, asked.bearer.team, asked.key, asked.raw)
@@ -116,9 +176,10 @@ class BroadcastEndpoints:
         replies: list[StoredResponse] = []
 
         async def answer(session: AsyncSession, broadcast: rows.Broadcast) -> None:
-            progress = await self.broadcasts.progress(session, broadcast.id)
-            if progress is not None:
-                replies.append(reply(show(progress), status))
+            await session.flush()
+            facts = await facts_of(session, broadcast.id, self.clock())
+            if facts is not None:
+                replies.append(self.shown(facts, status, show))
                 await self.idempotency.keep(session, asked.bearer.team, asked.key, asked.raw, replies[-1])
 
         try:
@@ -129,37 +190,32 @@ class BroadcastEndpoints:
             raise
         return replies[-1]
 
-    async def _source(self, asked: Asked[requests.BroadcastInput]) -> Upload | rows.Audience:
-        given = asked.input
-        if bool(given.audience) == bool(given.saved_audience):
-            raise Refusal.invalid("audience", "Give either audience, as CSV, or the name of a saved_audience.")
-        if given.audience:
-            choice = Choice(given.address_column, keep_marked=given.keep_marked_rows)
-            return Upload(io.BytesIO(given.audience.encode()), choice=choice, waits=False)
-        try:
-            return await self.audiences.named(asked.bearer.team, given.saved_audience)
-        except BotError as error:
-            raise Refusal.invalid("saved_audience", error.text) from None
+    async def _steer(self, asked: Asked[Any], change: Callable[..., Awaitable[rows.Broadcast]]) -> StoredResponse:
+        async def act(also: AfterChange) -> None:
+            row = await self.broadcast_of(asked)
+            await change(asked.bearer.team, row.id, row.version, asked.bearer.actor, also=also)
+
+        return await self.once(asked, act)
+
+    def _slack_url(self, facts: BroadcastFacts) -> str | None:
+        workspace = self.workspace_urls.get(facts.team.slack_team_id)
+        if not workspace or facts.message is None:
+            return None
+        channel, ts = facts.message
+        return f"{workspace.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}"
 
 
-def _check_accepted(prepared: Prepared, given: requests.BroadcastInput) -> None:
-    for code in prepared.readiness.confirmations:
-        if code not in given.accept:
-            sentence = explanation(code, prepared.readiness).sentence
-            raise Refusal(409, code.value, f"{sentence} To have it so, send “{code.value}” in accept.")
-
-
-async def _body(given: requests.BroadcastInput) -> dict[str, Any]:
-    if [bool(given.text), bool(given.message), bool(given.html)].count(True) != 1:
-        raise Refusal.invalid("text", "Give exactly one of text, message and html.")
-    return await import_html(given.html.encode()) if given.html else _rich_text(given.text or given.message)
-
-
-def _rich_text(message: str) -> dict[str, Any]:
-    """Return plain text as Slack's rich text, with its web addresses as links."""
-    parts = (
-        {"type": "link", "url": part} if number % 2 else {"type": "text", "text": part}
-        for number, part in enumerate(_URL.split(message))
-        if part
+def persons() -> BotError:
+    return BotError(
+        BroadcastCode.STATE_CHANGED, "A person wrote this draft, so nothing was changed.", "Make a copy of it instead."
     )
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(parts)}]}
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Name what is wrong as the members are named here, and not as in Slack's form."""
+    try:
+        yield
+    except BotError as error:
+        error.field = _MEMBERS.get(error.field, error.field)
+        raise

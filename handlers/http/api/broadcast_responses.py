@@ -1,22 +1,42 @@
 """What the API answers about broadcasts and their recipients."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field
 
+from bot.api.broadcast_facts import BroadcastFacts
+from bot.broadcast.approval.rules import ends_at
+from bot.broadcast.content import warnings as remarks
+from bot.broadcast.content.content_kind import Content, content_of
 from bot.broadcast.content.warnings import RemarkCode
 from bot.broadcast.draft import Prepared
-from bot.broadcast.reporting.progress import Progress
+from bot.broadcast.preview import RecipientMail
 from bot.mailer.readiness.explanations import warnings
 from bot.mailer.readiness.rules import SendWarning
 from handlers.http.api.responses import Page, ResponseModel
 from storage import models as rows
+from storage.audit import API_TOKEN
 from storage.states import (
+    ApprovalRule,
     BroadcastState,
     DeliveryState,
     PauseReason,
     SendKind,
 )
+
+
+class Author(ResponseModel):
+    """Who made a broadcast: a person, by their Slack user id, or a token, by its name."""
+
+    kind: Literal["person", "token"]
+    name: str
+
+    @classmethod
+    def of(cls, row: rows.Broadcast, names: Mapping[str, str]) -> Self:
+        if row.created_by.startswith(API_TOKEN):
+            return cls(kind="token", name=names.get(row.created_by, ""))
+        return cls(kind="person", name=row.created_by)
 
 
 class BroadcastSummary(ResponseModel):
@@ -26,6 +46,8 @@ class BroadcastSummary(ResponseModel):
     kind: SendKind
     state: BroadcastState
     paused_for: list[PauseReason] = Field(description="Why it is paused; it goes on when none is left.")
+    author: Author
+    content: Content | None = Field(description="What it was written as; null: nothing is written yet.")
     sender: Annotated[str, Field(alias="from")]
     reply_to: str | None
     subject: str
@@ -37,25 +59,45 @@ class BroadcastSummary(ResponseModel):
     error: str | None
 
     @classmethod
-    def of(cls, row: rows.Broadcast) -> Self:
-        return cls(**_summary(row))
+    def of(cls, row: rows.Broadcast, names: Mapping[str, str]) -> Self:
+        return cls(**_summary(row, names))
+
+
+class AudienceName(ResponseModel):
+    """The saved audience that it was made for."""
+
+    name: str
+
+
+class Approval(ResponseModel):
+    """What a request waits for."""
+
+    needed: int = Field(description="How many people must approve it.")
+    given: int
+    asked_at: AwareDatetime
+    ends_at: AwareDatetime = Field(description="When it is a draft again, if nobody has approved it.")
+
+    @classmethod
+    def of(cls, row: rows.Broadcast, team: rows.Team) -> Self | None:
+        if row.state is not BroadcastState.AWAITING_APPROVAL or row.asked_at is None:
+            return None
+        needed = 1 if team.approval is ApprovalRule.NEVER else team.approvals
+        return cls(needed=needed, given=len(row.approved_by), asked_at=row.asked_at, ends_at=ends_at(row))
 
 
 class Broadcast(BroadcastSummary):
     """A test or a broadcast, and how far it is."""
 
+    slack_url: str | None = Field(description="The channel's message about it; null: there is none, or none yet.")
+    audience: AudienceName | None = Field(description="null: its audience was never saved, or it has none yet.")
+    approval: Approval | None = Field(description="null: it does not wait for approval.")
     counts: dict[DeliveryState, int] = Field(description="Recipients by state; they add up to `size` at every moment.")
     per_second: float = Field(description="Recipients handed to SES a second, over the last minute.")
     seconds_left: float | None
 
     @classmethod
-    def with_progress(cls, progress: Progress) -> Self:
-        return cls(
-            **_summary(progress.broadcast),
-            counts={state: progress.counts.get(state, 0) for state in DeliveryState},
-            per_second=progress.rate,
-            seconds_left=progress.seconds_left,
-        )
+    def of_facts(cls, facts: BroadcastFacts, slack_url: str | None) -> Self:
+        return cls(**_whole(facts, slack_url))
 
 
 class Remark(ResponseModel):
@@ -67,25 +109,71 @@ class Remark(ResponseModel):
     @classmethod
     def all_of(cls, prepared: Prepared) -> list[Self]:
         of_guard = [cls(code=SendWarning(each.code), sentence=each.sentence) for each in warnings(prepared.readiness)]
-        return of_guard + [cls(code=each.code, sentence=each.sentence) for each in prepared.remarks]
+        return of_guard + cls.of_content(prepared.remarks)
+
+    @classmethod
+    def of_content(cls, known: Sequence[remarks.Remark]) -> list[Self]:
+        return [cls(code=each.code, sentence=each.sentence) for each in known]
 
 
 class NewBroadcast(Broadcast):
-    """A broadcast that was just made."""
+    """A broadcast that was just made or changed."""
 
     warnings: list[Remark]
 
     @classmethod
-    def with_warnings(cls, progress: Progress, warnings: list[Remark]) -> Self:
-        return cls(**dict(Broadcast.with_progress(progress)), warnings=warnings)
+    def with_warnings(cls, facts: BroadcastFacts, slack_url: str | None, warnings: list[Remark]) -> Self:
+        return cls(**_whole(facts, slack_url), warnings=warnings)
 
 
-def _summary(row: rows.Broadcast) -> dict[str, object]:
+class MailPreview(ResponseModel):
+    """The mail of one recipient; its unsubscribe link leads nowhere."""
+
+    row: int
+    address: str
+    subject: str
+    headers: dict[str, str] = Field(description="As they are handed to SES, which adds its own.")
+    html: str = Field(description="Its images are named `cid:image1.png`, as in the mail.")
+    text: str
+    bytes: int = Field(description="Of HTML and text.")
+    warnings: list[Remark]
+
+    @classmethod
+    def of(cls, mail: RecipientMail) -> Self:
+        shown, html, text = mail.shown, mail.shown.mail.html, mail.shown.mail.text
+        return cls(
+            row=shown.row,
+            address=shown.address,
+            subject=shown.mail.subject,
+            headers=dict(mail.headers),
+            html=html,
+            text=text,
+            bytes=len(html.encode()) + len(text.encode()),
+            warnings=Remark.of_content(mail.remarks),
+        )
+
+
+def _whole(facts: BroadcastFacts, slack_url: str | None) -> dict[str, Any]:
+    progress, row = facts.progress, facts.broadcast
+    return {
+        **_summary(row, progress.names),
+        "slack_url": slack_url,
+        "audience": AudienceName(name=row.audience_name) if row.audience_name else None,
+        "approval": Approval.of(row, facts.team),
+        "counts": {state: progress.counts.get(state, 0) for state in DeliveryState},
+        "per_second": progress.rate,
+        "seconds_left": progress.seconds_left,
+    }
+
+
+def _summary(row: rows.Broadcast, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": row.id,
         "kind": row.kind,
         "state": row.state,
         "paused_for": row.pause_reasons,
+        "author": Author.of(row, names),
+        "content": content_of(row.body),
         "sender": row.from_address,
         "reply_to": row.reply_to or None,
         "subject": row.subject,

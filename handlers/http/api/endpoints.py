@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import AwareDatetime, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.api.broadcast_facts import authors_of
 from bot.api.idempotency import StoredResponse
 from bot.api.queries import ApiQueries
 from bot.email_addresses import parse_address, parse_identity
@@ -18,12 +19,11 @@ from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
 from bot.suppression.suppression_list import AtAws, Suppressions
 from handlers.http.api import broadcast_responses, docs_page, requests, responses
-from handlers.http.api.broadcast_endpoints import BroadcastEndpoints
+from handlers.http.api.draft_endpoints import DraftEndpoints
 from handlers.http.api.openapi import openapi
 from handlers.http.api.pagination import Cursor
 from handlers.http.api.problems import Refusal
 from handlers.http.api.routing import VERSION, Asked, Route, Server, reply
-from storage.database import Database
 
 _NAME = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]  # PostgreSQL takes no NUL
 _TIME = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
@@ -36,10 +36,9 @@ _BY_ADDRESS: Cursor[str] = Cursor(_NAME, lambda row: row.address_key)
 
 
 @dataclass(frozen=True, slots=True)
-class Api(BroadcastEndpoints):
+class Api(DraftEndpoints):
     """What the routes may call; `app.py` builds it."""
 
-    db: Database
     mailers: Mailers
     overviews: Overviews
     suppressions: Suppressions
@@ -69,9 +68,6 @@ class Api(BroadcastEndpoints):
                 self.list_broadcasts,
             ),
             Route(
-                "GET", "/broadcasts/{id}", "How far it is", none, {200: broadcast_responses.Broadcast}, self.broadcast
-            ),
-            Route(
                 "GET",
                 "/broadcasts/{id}/deliveries",
                 "Its recipients, one by one",
@@ -79,7 +75,8 @@ class Api(BroadcastEndpoints):
                 {200: broadcast_responses.DeliveryPage},
                 self.deliveries,
             ),
-            *self.sending_routes(),
+            *self.writing_routes(),
+            *self.control_routes(),
             Route(
                 "GET",
                 "/suppressions",
@@ -141,19 +138,10 @@ class Api(BroadcastEndpoints):
         limit, before = asked.input.limit, _BY_AGE.read(asked.input.cursor)
         found = await self.lists.broadcasts(asked.bearer.team, before=before, limit=limit + 1)
         shown, cursor = _BY_AGE.page(found, limit)
-        return reply(
-            broadcast_responses.BroadcastPage(
-                items=[broadcast_responses.BroadcastSummary.of(row) for row in shown], next_cursor=cursor
-            )
-        )
-
-    async def broadcast(self, asked: Asked[requests.NoInput]) -> StoredResponse:
-        row = await self.broadcast_of(asked)
         async with self.db.read() as session:
-            progress = await self.broadcasts.progress(session, row.id)
-        if progress is None:
-            raise Refusal.not_found()
-        return reply(broadcast_responses.Broadcast.with_progress(progress))
+            names = await authors_of(session, shown)
+        items = [broadcast_responses.BroadcastSummary.of(row, names) for row in shown]
+        return reply(broadcast_responses.BroadcastPage(items=items, next_cursor=cursor))
 
     async def deliveries(self, asked: Asked[requests.DeliveriesInput]) -> StoredResponse:
         limit, after = asked.input.limit, _BY_SEQ.read(asked.input.cursor)

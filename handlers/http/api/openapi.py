@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from handlers.http.api.problems import MEDIA_TYPE, Problem
-from handlers.http.api.routing import MOUNTED, VERSION, Route
+from handlers.http.api.routing import MERGE_PATCH, MOUNTED, VERSION, Route
 from storage.states import TokenScope
 
 Json = dict[str, Any]
@@ -22,6 +22,14 @@ _KEY = {
     "description": "The same key with the same body gets the same answer for a day, and has one effect.",
     "schema": {"type": "string", "maxLength": 255},
 }
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The `ETag` of what is to be changed, as it was seen (RFC 9110); `*` is whichever it has.",
+    "schema": {"type": "string", "maxLength": 1000},
+}
+_ETAG = {"description": "Names this version of it, for `If-Match`.", "schema": {"type": "string"}}
 
 
 def openapi(routes: Sequence[Route[Any]]) -> Json:
@@ -30,8 +38,8 @@ def openapi(routes: Sequence[Route[Any]]) -> Json:
     paths: Json = {}
     for route in routes:
         paths.setdefault(MOUNTED + VERSION + route.path, {})[route.method.lower()] = _operation(route, schemas)
-    inputs = {route.takes.__name__ for route in routes if route.method != "POST"}
-    bodies = {route.takes.__name__ for route in routes if route.method == "POST"}
+    inputs = {route.takes.__name__ for route in routes if not route.has_body}
+    bodies = {route.takes.__name__ for route in routes if route.has_body}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -75,16 +83,22 @@ def _operation(route: Route[Any], schemas: Json) -> Json:
         "security": [{"token": [scope]} for scope in TokenScope if scope in route.opened_by],
     }
     takes = schemas[route.takes.__name__]
-    if route.method == "POST":
+    if route.has_body:
         body = {"schema": {"$ref": _SCHEMAS + route.takes.__name__}}
-        operation["requestBody"] = {"required": bool(route.takes.model_fields), "content": {"application/json": body}}
+        kinds = ["application/json", *([MERGE_PATCH] if route.method == "PATCH" else [])]
+        needed = any(field.is_required() for field in route.takes.model_fields.values())
+        operation["requestBody"] = {"required": needed, "content": dict.fromkeys(kinds, body)}
     else:
         parameters += _query_parameters(takes)
     if route.is_idempotent_by_key:
         parameters.append(_KEY)
+    if route.method == "PATCH":
+        parameters.append(_IF_MATCH)
     if parameters:
         operation["parameters"] = parameters
     responses = {str(status): _response(status, model) for status, model in route.gives.items()}
+    for described in responses.values() if route.conditional else ():
+        described["headers"] = {"ETag": _ETAG}
     operation["responses"] = responses | {str(status): _problem(status) for status in _problems(route, in_path)}
     return operation
 
@@ -109,8 +123,10 @@ def _problems(route: Route[Any], in_path: Sequence[str]) -> list[int]:
         statuses.append(404)
     if route.method != "GET":
         statuses.append(409)
-    if route.method == "POST":
+    if route.has_body:
         statuses.append(413)
+    if route.method == "PATCH":
+        statuses += [412, 428]
     return sorted(statuses)
 
 

@@ -153,7 +153,7 @@ def _of_http(error: web.HTTPException) -> Refusal:
     if error.status == 404:
         return Refusal.not_found()
     if error.status == 413:
-        return Refusal(413, ProblemCode.TOO_LARGE, "The body is larger than what is taken here: 1 MB.")
+        return Refusal(413, ProblemCode.TOO_LARGE, "The body is larger than what is taken here.")
     status = HTTPStatus(error.status)
     allow = {name: value for name, value in error.headers.items() if name == "Allow"}
     return Refusal(status, status.name, status.description or status.phrase, headers=allow)

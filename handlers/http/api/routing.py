@@ -20,47 +20,62 @@ from handlers.http.api.scopes import OPENED_BY, check
 from storage.states import TokenScope
 
 MOUNTED, VERSION = "/api", "/v1"
+MB = 1024 * 1024
+MAX_BODY = MB
+MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 
 In = TypeVar("In", bound=Input)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[In]):
-    """One authorised request. `named` is what the path names, `raw` tells two requests apart."""
+    """One authorised request.
+
+    `named` is what the path names, `raw` tells two requests apart; `if_match` and `accept` are headers, or empty.
+    """
 
     bearer: Bearer
     input: In
     named: str
     key: str
     raw: bytes
+    if_match: str = ""
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Route(Generic[In]):
     """What is served at one address.
 
-    `path` begins after `MOUNTED` and `VERSION`; `takes` is the query, of a POST the body; `gives` is what comes back by
-    status, None for nothing.
+    `path` begins after `MOUNTED` and `VERSION`; `takes` is the query, of a POST and a PATCH the body; `gives` is what
+    comes back by status, None for nothing; `most` is how many bytes the body may have. `conditional`: the answer has
+    an `ETag`, which a PATCH wants back in `If-Match` (RFC 9110, section 13.1.1).
     """
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     summary: str
     takes: type[In]
     gives: Mapping[int, type[BaseModel] | None]
     handle: Callable[[Asked[In]], Awaitable[StoredResponse]]
+    most: int = MAX_BODY
+    conditional: bool = False
 
     @property
     def opened_by(self) -> frozenset[TokenScope]:
         return OPENED_BY[f"{self.method} {self.path}"]
 
     @property
+    def has_body(self) -> bool:
+        return self.method in {"POST", "PATCH"}
+
+    @property
     def is_idempotent_by_key(self) -> bool:
         return self.method == "POST"
 
 
-def reply(answer: BaseModel, status: int = 200) -> StoredResponse:
-    return StoredResponse(status, answer.model_dump_json(by_alias=True))
+def reply(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> StoredResponse:
+    return StoredResponse(status, answer.model_dump_json(by_alias=True), headers or {})
 
 
 class Server:
@@ -84,8 +99,9 @@ class Server:
             body = await _read(route, request)
             self._bytes_rate.take(bearer.team.id, "The tokens of this channel send too much at once", len(body))
             answer = await route.handle(_asked(route, request, bearer, body))
-            kind = "application/json" if answer.body else None
-            return web.Response(status=answer.status, text=answer.body or None, content_type=kind)
+            headers = {"Content-Type": "application/json; charset=utf-8"} if answer.body else {}
+            body_out = answer.body.encode() or None
+            return web.Response(status=answer.status, body=body_out, headers=headers | dict(answer.headers))
 
         return handle
 
@@ -106,16 +122,23 @@ class Server:
 async def _read(route: Route[Any], request: web.Request) -> bytes:
     if "Content-Encoding" in request.headers:  # a small body must not become a large one
         raise Refusal(415, ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as it is, not compressed.")
-    return await request.read() if route.method == "POST" else b""
+    if not route.has_body:
+        return b""
+    try:
+        return await request.clone(client_max_size=route.most).read()
+    except web.HTTPRequestEntityTooLarge:
+        raise Refusal(413, ProblemCode.TOO_LARGE, f"The body is larger than {route.most // MB} MB.") from None
 
 
 def _asked(route: Route[In], request: web.Request, bearer: Bearer, body: bytes) -> Asked[In]:
     try:
-        taken = _body(route.takes, request, body) if route.method == "POST" else _query(route.takes, request)
+        taken = _body(route, request, body) if route.has_body else _query(route.takes, request)
     except ValidationError as error:
         raise of_validation(error) from None
     named = next(iter(request.match_info.values()), "")
-    return Asked(bearer, taken, named, _key(request), f"{route.method} {request.path}\n".encode() + body)
+    raw = f"{route.method} {request.path}\n".encode() + body
+    headers = request.headers.get("If-Match", ""), request.headers.get("Accept", "")
+    return Asked(bearer, taken, named, _key(request), raw, *headers)
 
 
 def _query(takes: type[In], request: web.Request) -> In:
@@ -130,10 +153,11 @@ def _query(takes: type[In], request: web.Request) -> In:
     return takes.model_validate(given, by_alias=True, by_name=False)
 
 
-def _body(takes: type[In], request: web.Request, body: bytes) -> In:
-    if not body and not takes.model_fields:
+def _body(route: Route[In], request: web.Request, body: bytes) -> In:
+    takes = route.takes
+    if not body and not any(field.is_required() for field in takes.model_fields.values()):
         return takes()
-    if request.content_type != "application/json":
+    if request.content_type not in {"application/json", *([MERGE_PATCH] if route.method == "PATCH" else [])}:
         raise Refusal(415, ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send JSON, as application/json.")
     return takes.model_validate_json(body, strict=True, by_alias=True, by_name=False)
 

@@ -11,6 +11,7 @@ from handlers.slack import ids
 from handlers.slack.text import actor, bar, chosen, clean, esc, mention
 from handlers.slack.views.blocks import Message, button, buttons, confirm, context, section
 from handlers.slack.views.drafts import draft_buttons
+from storage.audit import API_TOKEN
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
 
@@ -56,7 +57,7 @@ def progress_message(now: Progress) -> Message:
     broadcast = now.broadcast
     kind = "Test" if broadcast.kind is SendKind.TEST else "Broadcast"
     what = f"{kind} “{esc(broadcast.subject, 200)}”"
-    blocks: list[Block] = [section(_headline(broadcast, what))]
+    blocks: list[Block] = [section(_headline(now, what))]
     if broadcast.state not in _NOT_BEGUN and not _is_discarded(broadcast):
         blocks.append(section(_numbers(now)))
     if _asks_about_doubts(now):
@@ -82,10 +83,15 @@ _MARKS = {
 }
 
 
-def _headline(broadcast: Broadcast, what: str) -> str:
+def _headline(now: Progress, what: str) -> str:
+    broadcast = now.broadcast
     mark = _MARKS.get(broadcast.state, ":memo:")
     if broadcast.state is BroadcastState.AWAITING_APPROVAL:
-        return f"{mark} {_request(broadcast)}"
+        return f"{mark} {_request(now)}"
+    if broadcast.state is BroadcastState.DRAFT and broadcast.created_by.startswith(API_TOKEN):
+        to = f" to {count(broadcast.size, 'recipient')}" if broadcast.audience_id else ", without an audience yet"
+        by = actor(broadcast.created_by, now.names)
+        return f"{mark} *A draft of {by}, nothing was sent.* {what}{to}. Somebody looks it through and sends it."
     if broadcast.state is BroadcastState.DRAFT:
         return f"{mark} *Taken back, nothing was sent.* {what} is a draft again."
     if _is_discarded(broadcast):
@@ -93,12 +99,13 @@ def _headline(broadcast: Broadcast, what: str) -> str:
     return f"{mark} *{what}* to {count(broadcast.size, 'recipient')} {_state_words(broadcast)}"
 
 
-def _request(broadcast: Broadcast) -> str:
+def _request(now: Progress) -> str:
+    broadcast = now.broadcast
     when = chosen(broadcast.start_at) if broadcast.start_at else "as soon as it is approved"
     who = ", ".join(map(mention, broadcast.asked_of)) or "Team admins"
     what = f"*{esc(broadcast.subject, 200)}* to {count(broadcast.size, 'person', 'people')}"
     lines = [
-        f"{actor(broadcast.asked_by)} asks to send {what} from {esc(broadcast.from_address)}, {when}.",
+        f"{actor(broadcast.asked_by, now.names)} asks to send {what} from {esc(broadcast.from_address)}, {when}.",
         f"{who} can approve it.",
     ]
     if broadcast.approved_by:
@@ -148,8 +155,11 @@ def counts_in_words(counts: Mapping[DeliveryState, int]) -> str:
 def _footnote(now: Progress) -> str:
     broadcast = now.broadcast
     if broadcast.state is BroadcastState.AWAITING_APPROVAL:  # who asks, and from which address, stands above
-        return f"Written by {actor(broadcast.created_by)}"
-    parts = [f"From {esc(broadcast.from_address)}", f"by {actor(broadcast.confirmed_by or broadcast.created_by)}"]
+        return f"Written by {actor(broadcast.created_by, now.names)}"
+    parts = [
+        f"From {esc(broadcast.from_address)}",
+        f"by {actor(broadcast.confirmed_by or broadcast.created_by, now.names)}",
+    ]
     if broadcast.approved_by and broadcast.confirmed_by:
         parts.append(f"approved by {', '.join(map(mention, broadcast.approved_by))}")
     if broadcast.started_at and broadcast.finished_at:

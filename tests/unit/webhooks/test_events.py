@@ -178,7 +178,7 @@ def test_the_members_of_the_api_are_the_same_here(clock: Clock) -> None:
     mailer = mailer_row(team, clock())
     identity, broadcast = identity_row(mailer, "acme.test", clock()), broadcast_row(team, 1, clock)
     for ours, theirs in (
-        (broadcast_shape(broadcast), BroadcastSummary.of(broadcast)),
+        (broadcast_shape(broadcast), BroadcastSummary.of(broadcast, {})),
         (mailer_shape(mailer), MailerAnswer.of(mailer)),
         (identity_shape(identity), IdentityAnswer.of(identity, mailer)),
     ):

@@ -1,0 +1,42 @@
+"""What a program is told of a broadcast, read in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, key_of
+from bot.broadcast.reporting.progress import Progress, progress_of
+from bot.teams.token_names import token_names
+from storage.models import Broadcast, Outbox, Team
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastFacts:
+    """`message` is the channel and the time stamp of the channel's message, where there is one."""
+
+    progress: Progress
+    team: Team
+    message: tuple[str, str] | None
+
+    @property
+    def broadcast(self) -> Broadcast:
+        return self.progress.broadcast
+
+
+async def facts_of(session: AsyncSession, broadcast_id: str, now: datetime) -> BroadcastFacts | None:
+    """Return them; None where there is no such broadcast. Whose it is, is the caller's question."""
+    progress = await progress_of(session, broadcast_id, now)
+    if progress is None:
+        return None
+    said = select(Outbox.channel_id, Outbox.ts).where(Outbox.key == key_of(Notice.BROADCAST, broadcast_id))
+    message = (await session.exec(said)).first()
+    team = await session.get_one(Team, progress.broadcast.team_id)
+    return BroadcastFacts(progress, team, message if message and message[1] else None)
+
+
+async def authors_of(session: AsyncSession, broadcasts: Sequence[Broadcast]) -> dict[str, str]:
+    """Return the names of the tokens that made some of these, by actor."""
+    return await token_names(session, [broadcast.created_by for broadcast in broadcasts])

@@ -1,0 +1,70 @@
+"""The numbers of a broadcast before it goes out: whom it reaches, how it reads, what it costs, what to know of it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from bot.broadcast.approval import rules as approval
+from bot.broadcast.audience.import_summary import ImportSummary
+from bot.broadcast.audience.store import count_suppressed, samples_of
+from bot.broadcast.content.images import weight
+from bot.broadcast.content.message import CompiledMessage
+from bot.broadcast.content.warnings import (
+    Remark,
+    gaps,
+    image_remarks,
+    mail_remarks,
+    price_unknown,
+    remarks,
+    sent_lately,
+)
+from bot.broadcast.draft import Prepared, Sample, costs, sample
+from bot.broadcast.preflight import Preflight
+from bot.broadcast.sent_lately import sent_ago
+from storage.database import Database
+from storage.models import Audience, Broadcast, Team
+
+SAMPLES: Final = 3  # of how it reads
+
+
+class Numbers:
+    def __init__(self, db: Database, clock: Callable[[], datetime], preflight: Preflight) -> None:
+        self._db = db
+        self._clock = clock
+        self._preflight = preflight
+
+    async def of(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
+        """Count them, and ask whether it may be sent. Raises NotReadyError."""
+        async with self._db.read() as session:
+            suppressed = await count_suppressed(session, audience)
+            fixed = CompiledMessage.from_json(broadcast.template)
+            first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
+            sent = await sent_ago(session, broadcast, audience, self._clock())
+            needs = await approval.is_needed(session, team, broadcast, self._clock())
+        size = max(1, audience.toward_quota - suppressed)
+        image_bytes = weight(broadcast.images, fixed.message.images)
+        mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size, image_bytes)
+        cost, images = costs(mailer, audience.size - suppressed, len(fixed.message.images), image_bytes)
+        samples = [sample(fixed, address, values) for address, values in first]
+        summary = ImportSummary.from_json(audience.import_summary)
+        known = [
+            *worth_knowing(team, broadcast, audience, fixed, samples),
+            *([sent_lately(sent)] if sent else []),
+            *([price_unknown()] if cost is None else []),
+        ]
+        return Prepared(broadcast, audience, summary, samples, known, suppressed, answer, cost, images, needs)
+
+
+def worth_knowing(
+    team: Team, broadcast: Broadcast, audience: Audience, fixed: CompiledMessage, samples: Sequence[Sample]
+) -> list[Remark]:
+    """Return it; `samples` are of its mails."""
+    typed = broadcast.subject, broadcast.preheader, broadcast.body
+    largest = max((sample.html_bytes for sample in samples), default=0)
+    return [
+        *ImportSummary.from_json(audience.import_summary).remarks(),
+        *gaps(fixed.message, audience.columns, audience.empty_values, audience.size),
+        *remarks(*typed, fixed.message, audience.columns, largest),
+        *image_remarks(broadcast.body, broadcast.images),
+        *mail_remarks(broadcast.body, (sample.subject for sample in samples), team.postal_address),
+    ]
