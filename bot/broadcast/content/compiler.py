@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import HtmlBody, is_canvas, is_html
+from bot.broadcast.content.html_text import page_text
 from bot.broadcast.content.images import Image, placed, weight
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.renderers import COLUMN, render_html, render_text
@@ -224,7 +225,7 @@ def _of_html(
     if name := body.split_field:
         raise _split(name)
     html = f"{body.html(source, _unsubscribe_target(footer, source), images)}\n"
-    text = f"{body.text(source, _unsubscribe_address(footer, source))}\n"
+    text = f"{page_text(body, source, _unsubscribe_address(footer, source))}\n"
     if not body.has_unsubscribe:
         html += f'<div style="{_BELOW}"><div style="{_COLUMN}">{_footer_html(footer, source)}</div></div>\n'
         text += f"\n{_footer_text(footer, source)}"

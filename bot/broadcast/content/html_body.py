@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Final, NamedTuple
 
@@ -22,17 +22,13 @@ SAME_PAGE: Final = {"type": HTML}
 UNSUBSCRIBE_FIELD: Final = "unsubscribe"
 """`{{unsubscribe}}` is the recipient's own link."""
 
-_VOID: Final = frozenset({"br", "col", "hr", "img"})
-_PARAGRAPHS: Final = frozenset(
-    {"blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"}
-)
-_LINES: Final = frozenset(
+VOID: Final = frozenset({"br", "col", "hr", "img"})
+PARAGRAPHS: Final = frozenset({"blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"})
+LINES: Final = frozenset(
     {"address", "article", "caption", "center", "dd", "div", "dt", "footer", "header", "li", "main", "section", "tr"}
 )
-_CELLS: Final = frozenset({"td", "th"})
-_HIDDEN: Final = re.compile(r"display:\s*none|mso-hide:\s*all")
+CELLS: Final = frozenset({"td", "th"})
 _WIDTH: Final = re.compile(r"(?:^|;)\s*width:")
-_SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 
 
 def is_html(body: Mapping[str, Any]) -> bool:
@@ -77,7 +73,7 @@ class HtmlBody:
     @property
     def has_unsubscribe(self) -> bool:
         """Whether the document has a place for the recipient's own link."""
-        return any(_is_unsubscribe(part) for text in self.typed() for part in parse_merge_tags(text))
+        return any(is_unsubscribe(part) for text in self.typed() for part in parse_merge_tags(text))
 
     def typed(self) -> Iterator[str]:
         """Yield its texts and the addresses of its links."""
@@ -89,7 +85,7 @@ class HtmlBody:
     def urls(self) -> Iterator[str]:
         """Yield the addresses of its links, but for the recipient's own."""
         for url in (part.attributes.get("href", "").strip() for part in self.parts if isinstance(part, Start)):
-            if url and not all(map(_is_unsubscribe, parse_merge_tags(url))):
+            if url and not all(map(is_unsubscribe, parse_merge_tags(url))):
                 yield url
 
     @property
@@ -106,7 +102,7 @@ class HtmlBody:
         for part in self.parts:
             if isinstance(part, str):
                 line += part
-            elif part.tag in _PARAGRAPHS | _LINES | _CELLS | _VOID:
+            elif part.tag in PARAGRAPHS | LINES | CELLS | VOID:
                 yield line
                 line = ""
         yield line
@@ -133,7 +129,7 @@ class HtmlBody:
         for part in self.parts:
             match part:
                 case str():
-                    written.append(_write(part, EscapeContext.HTML_FLAT, source, unsubscribe))
+                    written.append(write_part(part, EscapeContext.HTML_FLAT, source, unsubscribe))
                 case Start("img", attributes):
                     if (number := numbers.get(file_name(attributes))) is not None:
                         shown = _shown(attributes, content_id(number, images[number]), images[number]["width"])
@@ -143,10 +139,6 @@ class HtmlBody:
                 case End(tag):
                     written.append(f"</{tag}>")
         return "".join(written)
-
-    def text(self, source: TemplateWriter, unsubscribe: str) -> str:
-        """Return it as the source of a plain text; `unsubscribe` as in `html`."""
-        return _TextWriter(source, unsubscribe).write(self.parts)
 
 
 class _Reader(HTMLParser):
@@ -168,14 +160,14 @@ def _fields_of(text: str) -> list[str]:
     return [part.field for part in parse_merge_tags(text) if isinstance(part, MergeTag)]
 
 
-def _is_unsubscribe(part: str | MergeTag) -> bool:
+def is_unsubscribe(part: str | MergeTag) -> bool:
     return isinstance(part, MergeTag) and part.field == UNSUBSCRIBE_FIELD
 
 
-def _write(text: str, place: EscapeContext, source: TemplateWriter, unsubscribe: str) -> str:
+def write_part(text: str, place: EscapeContext, source: TemplateWriter, unsubscribe: str) -> str:
     written = []
     for part in parse_merge_tags(text):
-        if _is_unsubscribe(part):
+        if is_unsubscribe(part):
             written.append(unsubscribe)
         else:
             written.append(source.write(part if isinstance(part, str) else f"{{{{{part.typed}}}}}", place))
@@ -201,82 +193,7 @@ def _attributes(attributes: Mapping[str, str], source: TemplateWriter, unsubscri
     for name, value in attributes.items():
         if name != "href":
             yield f' {name}="{source.literal(value, EscapeContext.HTML_FLAT)}"'
-        elif all(map(_is_unsubscribe, parse_merge_tags(value.strip()))):
+        elif all(map(is_unsubscribe, parse_merge_tags(value.strip()))):
             yield f' href="{unsubscribe}"'
         else:
             yield f' href="{source.write(link_target(value.strip()), EscapeContext.HREF)}"'
-
-
-@dataclass(slots=True)
-class _TextWriter:
-    """Writes lines: a paragraph after an empty one, a cell beside the one before it."""
-
-    source: TemplateWriter
-    unsubscribe: str
-    written: list[str] = field(default_factory=list)
-    ends: int = 2  # lines that have ended since the last text
-    hidden: int = 0  # depth in an element that is not shown
-    links: list[str] = field(default_factory=list)
-    shown: str = ""  # text since the link began
-
-    def write(self, parts: Sequence[Part]) -> str:
-        for part in parts:
-            match part:
-                case str():
-                    self._text(part)
-                case Start(tag, attributes):
-                    self._start(tag, attributes)
-                case End(tag):
-                    self._end(tag)
-        return "".join(self.written).strip()
-
-    def _start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        if self.hidden or _HIDDEN.search(attributes.get("style", "")):
-            self.hidden += tag not in _VOID
-            return
-        self._break(tag)
-        if tag in _CELLS and not self.ends:
-            self._put("  ")
-        elif tag == "li":
-            self._put("- ")
-        elif tag == "img" and (alt := attributes.get("alt", "").strip()):
-            self._put(f"[{self.source.literal(alt, EscapeContext.TEXT)}]")
-        elif tag == "hr":
-            self._put("---")
-            self.ends = 0
-            self._break("p")
-        elif tag == "a":
-            self.links.append(attributes.get("href", ""))
-            self.shown = ""
-
-    def _end(self, tag: str) -> None:
-        if self.hidden:
-            self.hidden -= 1
-            return
-        if tag == "a" and self.links and (url := self.links.pop().strip()):
-            self._link(url)
-        self._break(tag)
-
-    def _link(self, url: str) -> None:
-        if all(map(_is_unsubscribe, parse_merge_tags(url))):
-            self._put(f" {self.unsubscribe}")
-        elif (target := link_target(url).removeprefix("mailto:")) != self.shown.strip():
-            self._put(f" ({self.source.write(target, EscapeContext.TEXT_LINK)})")
-
-    def _break(self, tag: str) -> None:
-        wanted = 2 if tag in _PARAGRAPHS else 1 if tag in _LINES or tag == "br" else 0
-        while self.ends < wanted:
-            self.written.append("\n")
-            self.ends += 1
-
-    def _text(self, text: str) -> None:
-        text = _SPACE.sub(" ", text)
-        if self.ends or (self.written and self.written[-1][-1:] == " "):
-            text = text.lstrip(" ")
-        if text and not self.hidden:
-            self.shown += text
-            self._put(_write(text, EscapeContext.TEXT, self.source, self.unsubscribe))
-
-    def _put(self, source: str) -> None:
-        self.written.append(source)
-        self.ends = 0

@@ -21,7 +21,7 @@ GOLDEN = {  # Markdown: HTML without its styles, text
     ),
     "one\ntwo\\\nthree": ("<p>one\ntwo<br>\nthree</p>", "one two\nthree"),
     "- a\n  - b\n- c": ("<ul>\n<li>a\n<ul>\n<li>b</li>\n</ul>\n</li>\n<li>c</li>\n</ul>", "- a\n\n- b\n\n- c"),
-    "3. a\n4. b": ('<ol start="3">\n<li>a</li>\n<li>b</li>\n</ol>', "- a\n- b"),
+    "3. a\n4. b": ('<ol start="3">\n<li>a</li>\n<li>b</li>\n</ol>', "3. a\n4. b"),
     "- [ ] a\n- [x] b": ("<ul>\n<li>☐ a</li>\n<li>☑ b</li>\n</ul>", "- ☐ a\n- ☑ b"),
     "[site](https://a.test/?x={{id}}&y=1)": (
         '<p><a href="https://a.test/?x={{id}}&amp;y=1">site</a></p>',

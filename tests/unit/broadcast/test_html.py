@@ -214,3 +214,12 @@ async def test_what_cannot_be_read_is_refused_and_costs_nobody_else(data: bytes,
 
     assert (refused.value.code, refused.value.field) == (code, "html")
     assert says in refused.value.text
+
+
+def test_numbers_of_a_list_stand_in_the_text_part_too() -> None:
+    document = """<ol start="3"><li>three<ul><li>dot</li></ul></li><li value="7">seven</li><li>eight</li></ol>
+    <ol start="x"><li>one</li></ol><li>alone</li>"""
+
+    assert mail(document).text.partition("\n\n--\n")[0] == (
+        "3. three\n\n- dot\n\n7. seven\n8. eight\n\n1. one\n\n- alone"
+    )
