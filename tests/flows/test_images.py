@@ -129,7 +129,7 @@ async def test_the_images_of_a_message_come_along_from_its_menu(world: World) ->
     await world.bot.tasks.idle()
     modal = await world.bob.modal("New broadcast")
     assert "Left out: 1 file." in modal.text
-    assert [option["value"] for option in modal.value("Images of the message")] == [first.id, second.id]
+    assert [option["value"] for option in modal.value("Images taken along")] == [first.id, second.id]
 
     for content in ("HTML file", "Write here"):  # drawn again
         await modal.choose("Content", content)

@@ -1,6 +1,13 @@
 """E5, E6: tests, to whom they may go, and the quota they use."""
 
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World
+import io
+from typing import Any
+
+from PIL import Image
+
+from tests.flows.test_html_file import next_
+from tests.flows.world import AUDIENCE, OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World
+from tests.playground.image_host import picture
 
 
 @OVER_HTTP
@@ -92,3 +99,26 @@ async def test_the_card_shows_the_quota_as_numbers_and_as_a_bar(world: World) ->
 
     assert "250 of 1,000 sent in the last 24 hours, 750 left · up to 14 recipients a second" in card.text
     assert "█████░░░░░░░░░░░░░░░" in card.text
+
+
+@OVER_HTTP
+async def test_a_test_has_the_images_of_the_draft_of_the_form_below_and_its_own(world: World) -> None:
+    await world.is_open()
+    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+    typed: dict[str, Any] = {"From": "hello@acme.test", "Subject": "Spring news", "Message": "Hello"}
+    await next_(world, modal, **typed, Images=[("kept.png", picture((10, 10)))], Audience_CSV=("two.csv", AUDIENCE))
+    await modal.press("Back")
+    await world.bot.tasks.idle()
+    modal.fill("Images", [("new.png", picture((20, 20)))])
+    await modal.press("Send a test")
+    await world.bot.tasks.idle()
+    test = await world.bob.modal("Send a test")
+    await next_(world, test, To="ann@elsewhere.test", Subject="", Images=[("own.png", picture((30, 30)))])
+    assert "Images" not in test.errors
+    await next_(world, test, Subject="Spring news")  # drawn again, and nothing of it is lost
+    await world.settle()
+
+    (mail,) = world.aws.mails
+    assert mail.subject == "[Test] Spring news"
+    assert [Image.open(io.BytesIO(part.content)).width for part in mail.attachments] == [10, 20, 30]
+    assert 'src="cid:image3.png"' in (mail.html or "")

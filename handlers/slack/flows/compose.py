@@ -12,7 +12,7 @@ from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts, Draft, Upload
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
 from bot.broadcast.content.html_import import Page, import_page
-from bot.broadcast.content.images import Image, chosen_images, free_name, images_of_body, import_image, joined
+from bot.broadcast.content.images import MOST, Image, chosen_images, free_name, images_of_body, import_image, joined
 from bot.broadcast.content.remote_images import FetchImage
 from bot.broadcast.drafts import is_editor
 from bot.errors import BotError
@@ -166,8 +166,14 @@ def chosen_in(call: Call) -> views.Recipients:
         written=values.rich_text(ids.Input.MESSAGE),
         save_as=values.text(ids.Input.SAVE_AS),
         send_at=values.time(ids.Input.SEND_AT),
-        images=values.labels(ids.Input.MESSAGE_IMAGES),
+        images=images_picked(values),
     )
+
+
+def images_picked(values: Values) -> dict[str, str]:
+    """Return the files of Slack that are to be images of the mail, by id, for a form that is drawn after this one."""
+    given = {str(file["id"]): str(file.get("name") or file["id"]) for file in values.files(ids.Input.IMAGES)}
+    return dict([*(values.labels(ids.Input.MESSAGE_IMAGES) | given).items()][:MOST])
 
 
 def upload_of(call: Call, file: Download, choice: Choice = FIRST) -> Upload:
@@ -197,8 +203,8 @@ def typed(values: Values) -> Draft:
 
 
 def lost_files(values: Values) -> str:
-    """Say what has to be chosen again in a form that is drawn a second time."""
-    match sum(len(values.files(name)) for name in (ids.Input.HTML, ids.Input.IMAGES, ids.Input.AUDIENCE)):
+    """Say what has to be chosen again in a form that is drawn a second time; images need not."""
+    match sum(len(values.files(name)) for name in (ids.Input.HTML, ids.Input.AUDIENCE)):
         case 0:
             return ""
         case 1:

@@ -1,8 +1,12 @@
 """`/broadcast test`: mail to a few addresses typed by hand."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from slack_sdk.models.views import View
 
 from bot.broadcast.broadcasts import Broadcasts
+from bot.broadcast.content.images import Image
 from bot.email_addresses import parse_addresses
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
@@ -10,7 +14,15 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.registration import Call, Form, Subcommand
-from handlers.slack.flows.compose import Composer, hint, named, to_begin_with, typed
+from handlers.slack.flows.compose import (
+    Composer,
+    check_editor,
+    hint,
+    images_picked,
+    kept_images,
+    to_begin_with,
+    typed,
+)
 from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer.status_card import not_ready_message
@@ -36,8 +48,8 @@ class SendTestFlow:
     async def open(self, call: Call) -> Reply:
         """Open the form; from the one in which a broadcast is written, above it and with what is typed there."""
         if ids.Input.MESSAGE in call.at.values:
-            form = await self._form(call, ids.Ref(call.team.id), to="")
-            return Modal(form, above=True)
+            ref = call.at.ref if call.at.ref.version else ids.Ref(call.team.id)
+            return Modal(await self._form(call, ref, to=""), above=True)
         overview = await self._composer.fresh_overview(call)
         if set(overview.answer.blockers) - _ONLY_BROADCASTS:
             return not_ready_message(overview, "tests")
@@ -51,9 +63,20 @@ class SendTestFlow:
         """Draw the form with what is typed; AWS is not asked."""
         overview = await self._overviews.get(call.team)
         draft = await to_begin_with(call, typed(call.at.values))
-        return views.write_test_form(ref, draft, to=to, hint=hint(overview), notice=notice)
+        draft = replace(draft, images=kept_images(call, await self._images(call, ref)))
+        images = images_picked(call.at.values)
+        return views.write_test_form(ref, draft, to=to, hint=hint(overview), images=images, notice=notice)
+
+    async def _images(self, call: Call, ref: ids.Ref) -> Sequence[Image]:
+        """Return the images of the draft that the test is of; none where it is of no draft yet."""
+        if not ref.version:
+            return ()
+        draft = await self._broadcasts.get(call.team, ref.record_id)
+        check_editor(call, draft)
+        return draft.images
 
     async def send(self, call: Call) -> Reply:
         addresses = parse_addresses(call.at.values.text(ids.Input.TO), field=ids.Input.TO)
-        await self._broadcasts.prepare_test(call.team, call.at.user_id, await named(call), addresses)
+        draft = await self._composer.to_send(call, await self._images(call, call.at.ref))
+        await self._broadcasts.prepare_test(call.team, call.at.user_id, draft, addresses)
         return Modal(views.test_sent_page(len(addresses)), otherwise="The test is on its way.")

@@ -7,7 +7,6 @@ from typing import Any
 
 from slack_sdk.models.blocks import (
     Block,
-    CheckboxesElement,
     DateTimePickerElement,
     Option,
     PlainTextObject,
@@ -20,8 +19,6 @@ from slack_sdk.models.views import View
 
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.broadcast.broadcasts import Draft
-from bot.broadcast.content.html_body import is_html
-from bot.broadcast.content.images import MOST, chosen_images
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import clean
@@ -36,16 +33,20 @@ from handlers.slack.views.blocks import (
     section,
     verbatim,
 )
-from handlers.slack.views.content import CONTENTS, ContentChoice, content_of
+from handlers.slack.views.content import CONTENTS, ContentChoice, content_of, image_fields
 from handlers.slack.views.rich_text import accepted
 from storage.models import Audience
 
 TEST_TITLE = "Send a test"
 BROADCAST_TITLE = "New broadcast"
 SUBJECT_LIMIT = 300
+NONE: Mapping[str, str] = {}
 
 
-def write_test_form(ref: ids.Ref, draft: Draft, *, to: str, hint: str, notice: str = "") -> View:
+def write_test_form(
+    ref: ids.Ref, draft: Draft, *, to: str, hint: str, images: Mapping[str, str] = NONE, notice: str = ""
+) -> View:
+    """`images` as of `Recipients`."""
     return form(
         ids.Form.SEND_TEST,
         TEST_TITLE,
@@ -60,6 +61,7 @@ def write_test_form(ref: ids.Ref, draft: Draft, *, to: str, hint: str, notice: s
             ),
             *_letter(draft),
             _message(draft.body),
+            *image_fields(draft, images),
         ],
         submit="Send test",
         ref=ref,
@@ -103,7 +105,7 @@ def write_broadcast_form(
             field(ids.Input.FROM, "From", initial=draft.from_address, hint=hint, max_length=320),
             *_letter(draft),
             *_message_of(draft, chosen.written, ref),
-            *_images(draft, chosen.images),
+            *image_fields(draft, chosen.images),
             _held(ref, chosen.held, edits=edits) if chosen.held else _upload(),
             field(
                 ids.Input.SAVE_AS,
@@ -241,37 +243,6 @@ def _page(draft: Draft) -> list[Block]:
         )
     )
     return blocks
-
-
-def _images(draft: Draft, of_message: Mapping[str, str]) -> list[Block]:
-    """Ask for images, and which of those that the draft and the message have it keeps; a canvas has its own."""
-    blocks = [
-        *_boxes(
-            ids.Input.KEPT_IMAGES,
-            "Images kept",
-            {image["name"]: image["name"] for image in chosen_images(draft.images)},
-        ),
-        *_boxes(ids.Input.MESSAGE_IMAGES, "Images of the message", of_message),
-    ]
-    if content_of(draft.body) is ContentChoice.CANVAS:
-        return blocks
-    where = (
-        "Each stands where the HTML file has an img of its name."
-        if is_html(draft.body)
-        else "Each stands where a line of the message is its name (kite.png: A red kite), the others below."
-    )
-    element = FileInputElement(action_id=ids.Input.IMAGES, filetypes=["png", "jpg", "jpeg", "gif"], max_files=MOST)
-    blocks.append(labelled(ids.Input.IMAGES, "Images", element, hint=f"PNG, JPEG or GIF. {where}", optional=True))
-    return blocks
-
-
-def _boxes(name: ids.Input, label: str, given: Mapping[str, str]) -> list[Block]:
-    """Return a box for each, ticked; a field without any is none that Slack would take."""
-    if not given:
-        return []
-    options = [Option(value=value, text=PlainTextObject(text=clean(text, 75))) for value, text in given.items()]
-    boxes = CheckboxesElement(action_id=name, options=options, initial_options=options)
-    return [labelled(name, label, boxes, optional=True)]
 
 
 def _saved_audiences(saved: Sequence[Audience], chosen: str) -> list[Block]:
