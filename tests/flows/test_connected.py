@@ -21,7 +21,7 @@ async def looks(world: World) -> dict[str, Any]:
 
 
 async def test_what_is_put_in_place_is_what_connecting_leads_to(aws: AwsPlayground, databases: Databases) -> None:
-    seen, times = [], []
+    seen, times, clicked = [], [], []
     for step in ("connects", "is_connected", "is_connected"):
         aws.reset()
         clock = aws.clock = Clock()
@@ -31,6 +31,8 @@ async def test_what_is_put_in_place_is_what_connecting_leads_to(aws: AwsPlaygrou
             await getattr(world, step)()
             seen.append(await looks(world))
             times.append(world.clock())
+            clicked.append(len(world.slack.deliveries) > 0)
             assert "2 delivered" in (await world.sends()).text
     assert seen[0] == seen[1] == seen[2]
+    assert clicked == [True, True, False]
     assert max(times) - min(times) <= timedelta(seconds=3)  # two calls at the same moment wait for each other or not

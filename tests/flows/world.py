@@ -71,10 +71,10 @@ class World:
         bot: Mailroom,
         clock: Clock,
         *,
-        usual: bool,
+        settings: str,
     ) -> None:
         self.slack, self.aws, self.dns, self.bot, self.clock = slack, aws, dns, bot, clock
-        self.usual = usual  # no setting is its own
+        self.settings = settings  # those of its own
         self.ada = slack.person("Ada", role="admin")
         self.bob = slack.person("Bob", role="member")
         self.gus = slack.person("Gus", role="guest")
@@ -317,6 +317,6 @@ async def open_world(
         else:
             slack.request_url = f"http://127.0.0.1:{bot.http.port}/slack/events"
         try:
-            yield World(slack, aws, dns, bot, clock, usual=not settings and patience is ENDLESS)
+            yield World(slack, aws, dns, bot, clock, settings=repr((sorted(settings.items()), patience)))
         finally:
             await bot.stop()
