@@ -55,6 +55,7 @@ from bot.suppression.account_list_sync import AccountListSync
 from bot.suppression.lookup import SuppressionLookup
 from bot.suppression.suppression_list import Suppressions
 from bot.teams.directory import Teams
+from bot.teams.looks import TeamLooks
 from bot.teams.settings import TeamRules
 from bot.webhooks.delivery import WebhookDelivery
 from bot.webhooks.receiver import Receiver
@@ -106,6 +107,7 @@ class Services:
         self.incidents = Incidents(db, db.now)
         self.teams = Teams(db, db.now)
         self.team_rules = TeamRules(db, db.now)
+        self.looks = TeamLooks(db, db.now)
         self.tokens = ApiTokens(db, db.now)
         self.idempotency = IdempotencyKeys(db, db.now)
         self.queries = ApiQueries(db)

@@ -33,6 +33,7 @@ from storage.states import (
     ChunkState,
     DeliveryState,
     DmarcState,
+    HeadingFont,
     IdentityKind,
     IdentityState,
     IncidentKind,
@@ -161,6 +162,18 @@ class TeamAdmin(SQLModel, table=True):
     user_id: str = Field(primary_key=True)
     appointed_by: str
     appointed_at: datetime = _time()
+
+
+class TeamLook(SQLModel, table=True):
+    """How a team's mails look; apart, since a team is read at every click, and a logo is large."""
+
+    __tablename__ = "team_look"
+
+    team_id: str = _ref("team.id", key=True)
+    logo: dict[str, Any] = _json(dict)  # bot/broadcast/content/images.py; empty: none
+    colour: str = ""  # #rrggbb, or none
+    heading_font: HeadingFont = _state(HeadingFont, "heading_font", HeadingFont.SYSTEM)
+    footer_words: str = _text()
 
 
 class ConnectDraft(SQLModel, table=True):

@@ -129,6 +129,13 @@ class ApprovalRule(StrEnum):
     ALWAYS = "always"
 
 
+class HeadingFont(StrEnum):
+    """The font of the headings of a team's mails."""
+
+    SYSTEM = "system"  # the reader's own
+    SERIF = "serif"
+
+
 class PauseReason(StrEnum):
     """Why a broadcast waits. Several may hold at once; it goes on when none is left."""
 

@@ -12,9 +12,10 @@ from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.rejected_rows import RejectedRows
 from bot.broadcast.audience.store import Progress, no_progress
 from bot.broadcast.codes import BroadcastCode
-from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template
+from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template, layout_of
 from bot.broadcast.content.html_body import texts_of
 from bot.broadcast.content.images import Image
+from bot.broadcast.content.look import Look
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.message import CompiledMessage, named_address
 from bot.broadcast.content.warnings import Remark
@@ -151,6 +152,7 @@ class Addresses:
 
 def compile_draft(
     team: Team,
+    look: Look,
     draft: Draft,
     addresses: Addresses,
     kind: SendKind,
@@ -165,12 +167,15 @@ def compile_draft(
     """
     leave_at = addresses.reply_to or addresses.sender
     way_out = Unsubscribe.LINK if public_url else Unsubscribe.MAIL
-    footer = Footer(way_out, leave_at, team.postal_address)
-    message = compile_template(draft.subject, draft.preheader, draft.body, columns, footer, draft.images, call_bytes)
+    footer = Footer(way_out, leave_at, team.postal_address, look.footer_words)
+    message = compile_template(
+        draft.subject, draft.preheader, draft.body, columns, footer, draft.images, call_bytes, look
+    )
     if kind is SendKind.TEST:
         message = replace(message, subject=f"[Test] {message.subject}")
     sender = named_address(team.from_name, addresses.sender)
-    return CompiledMessage(sender, addresses.reply_to, leave_at, public_url, tuple(columns or ()), message)
+    shown = look.of(layout_of(draft.body))
+    return CompiledMessage(sender, addresses.reply_to, leave_at, public_url, tuple(columns or ()), message, shown)
 
 
 def sample(fixed: CompiledMessage, address: str, values: Sequence[str]) -> Sample:

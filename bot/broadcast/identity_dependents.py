@@ -55,7 +55,8 @@ class IdentityDependents:
     ) -> None:
         """Have them sent from the new identity: the same local part at a domain, else the address itself.
 
-        The message is compiled again, since it may name the sender: with the team's settings of today.
+        The message is compiled again, since it may name the sender: with the team's settings of today, and the
+        look that it has.
         """
         for broadcast in broadcasts:
             before = broadcast.from_address
@@ -66,7 +67,7 @@ class IdentityDependents:
             typed = replace(Draft.of(broadcast), from_address=after)
             addresses = Addresses(after, broadcast.reply_to)
             columns, way_out = old.columns or None, old.public_url
-            fixed = compile_draft(team, typed, addresses, broadcast.kind, columns, way_out, self._call_bytes)
+            fixed = compile_draft(team, old.look, typed, addresses, broadcast.kind, columns, way_out, self._call_bytes)
             broadcast.from_address, broadcast.template = after, fixed.to_json()
             broadcast.version += 1
             session.add(broadcast)

@@ -16,6 +16,7 @@ from bot.broadcast.audience.store import forget_audience, store_audience
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
+from bot.broadcast.content.look import look_of
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.controls import AfterChange, BroadcastControls, no_op, require_version
 from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft
@@ -229,8 +230,10 @@ class Preparation(BroadcastControls):
         self, team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str] | None
     ) -> CompiledMessage:
         """Compile the message in a thread: a program may send 100 KB of it, and nobody else waits for that."""
+        async with self._db.read() as session:
+            look = await look_of(session, team.id)
         way_out, call_bytes = self._public_url, self._call_bytes
-        return await asyncio.to_thread(compile_draft, team, draft, addresses, kind, columns, way_out, call_bytes)
+        return await asyncio.to_thread(compile_draft, team, look, draft, addresses, kind, columns, way_out, call_bytes)
 
     async def _store(
         self, team: Team, by: str, upload: Upload, sheet: CsvAudience, held_until: datetime | None = None

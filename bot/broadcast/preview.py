@@ -9,7 +9,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import BLOCK
 from bot.broadcast.codes import BroadcastCode
-from bot.broadcast.content.images import as_data_urls
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.ses_template import Rendered
 from bot.broadcast.content.warnings import Remark
@@ -120,8 +119,7 @@ def _headers(fixed: CompiledMessage, shown: Preview) -> dict[str, str]:
 async def _preview(session: AsyncSession, broadcast: Broadcast, row: int) -> Preview:
     audience = await session.get_one(Audience, broadcast.audience_id)
     shown = await _mail(session, broadcast, audience, row if 1 <= row <= audience.size else 1)
-    used = CompiledMessage.from_json(broadcast.template).message.images
-    html = as_data_urls(shown.mail.html, broadcast.images, used)
+    html = CompiledMessage.from_json(broadcast.template).in_browser(shown.mail.html, broadcast.images)
     return replace(shown, mail=shown.mail._replace(html=html))
 
 

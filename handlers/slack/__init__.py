@@ -9,6 +9,7 @@ from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.alerts import AlertFlow
 from handlers.slack.flows.api_tokens import ApiTokenFlow
+from handlers.slack.flows.appearance.look import LookFlow
 from handlers.slack.flows.approval import ApprovalFlow
 from handlers.slack.flows.audiences import AudienceFlow
 from handlers.slack.flows.broadcasts import BroadcastFlow
@@ -50,7 +51,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     lists = services.suppression_csv
     suppressions = SuppressionFlow(services.suppressions, services.suppression_lookup, lists, files)
     approvers = Approvers(services.team_rules, people)
-    team = TeamSettingsFlow(services.team_rules, services.webhooks, approvers)
+    team = TeamSettingsFlow(services.team_rules, services.looks, services.webhooks, approvers)
     api = ApiTokenFlow(services.tokens, public_url)
     composer = Composer(
         overviews=overviews,
@@ -107,6 +108,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         AlertFlow(services.incidents, services.feedback_check, services.monitor, mailers, overviews),
         SenderRulesFlow(services.sender_rules),
         WebhookFlow(services.webhooks),
+        LookFlow(services.looks, files),
         MailMeOneFlow(services.mail_me_one),
         MissingValuesFlow(services.missing_values, files),
         PreviewFlow(broadcasts=services.broadcasts, previews=services.previews, files=files),

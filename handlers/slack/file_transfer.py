@@ -7,6 +7,7 @@ With a download the bot's token travels, so a redirect is never followed
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from os import SEEK_END
 from typing import Any, BinaryIO, cast
@@ -84,6 +85,7 @@ AUDIENCE = FileField(
 )
 HTML = FileField(Input.HTML, html_import.FILE_LIMIT, html_import.file_too_large)
 IMAGES = FileField(Input.IMAGES, images.FILE_LIMIT, images.file_too_large)
+LOGO = FileField(Input.LOGO, images.FILE_LIMIT, partial(images.file_too_large, field=Input.LOGO))
 
 _BYTES = {"Content-Type": "application/octet-stream"}
 

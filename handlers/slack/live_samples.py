@@ -33,6 +33,7 @@ from handlers.slack.sample_rows import (
     sample_broadcast,
     sample_identity,
     sample_incident,
+    sample_look,
     sample_mailer,
     sample_overview,
     sample_prepared,
@@ -65,6 +66,7 @@ from handlers.slack.views import (
     reports,
     team_settings,
 )
+from handlers.slack.views.appearance import look
 from handlers.slack.views.approval import requests as approval_requests
 from handlers.slack.views.approval import settings as approval_settings
 from handlers.slack.views.blocks import Message
@@ -177,8 +179,10 @@ def _modals() -> dict[str, View]:
         "team_settings.admins_form": team_settings.admins_form(REF, []),
         "team_settings.admins_saved_page": team_settings.admins_saved_page({SOMEBODY}, set()),
         "team_settings.settings_form": team_settings.settings_form(
-            REF, TeamSettings.of(sample_team()), sample_webhook()
+            REF, TeamSettings.of(sample_team()), sample_look(), sample_webhook()
         ),
+        "look.look_form": look.look_form(REF.team_id, sample_look()),
+        "look.look_saved_page": look.look_saved_page(sample_look()),
         "team_settings.settings_saved_page": team_settings.settings_saved_page(),
         "form.webhook_form": webhook_form.webhook_form(REF, sample_webhook(), "https://example.com/hook", ["bounces"]),
         "form.saved_page": webhook_form.saved_page(Secret("whsec_")),

@@ -7,6 +7,7 @@ from typing import Final
 from bot.broadcast.audience.header_detection import Candidate
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.status_column import Marked
+from bot.broadcast.content.look import Look
 from bot.broadcast.draft import Prepared, Sample
 from bot.broadcast.reporting.progress import Progress
 from bot.broadcast.resend import Resend
@@ -23,6 +24,7 @@ from storage.models import ApiToken, Audience, Audit, Broadcast, Identity, Incid
 from storage.states import (
     BroadcastState,
     DeliveryState,
+    HeadingFont,
     IdentityKind,
     IncidentKind,
     SendKind,
@@ -47,6 +49,11 @@ def sample_team() -> Team:
         created_by=SOMEBODY,
         created_at=AT,
     )
+
+
+def sample_look() -> Look:
+    logo = {"name": "logo.png", "alt": "Acme", "type": "image/png", "width": 400, "height": 120, "data": ""}
+    return Look(logo, "#14532d", HeadingFont.SERIF, "You get this since you are a customer of Acme.")
 
 
 def sample_token() -> ApiToken:

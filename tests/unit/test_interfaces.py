@@ -28,6 +28,7 @@ LISTS = {
     "incident `kind`": states.IncidentKind,
     "incident `state`": states.IncidentState,
     "team `approval`": states.ApprovalRule,
+    "team `heading_font`": states.HeadingFont,
     "send `kind`": states.SendKind,
     "broadcast `state`": states.BroadcastState,
     "broadcast `paused_for`": states.PauseReason,

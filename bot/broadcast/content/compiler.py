@@ -4,15 +4,22 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 from typing import Any
 
 from bot.broadcast.content.codes import ContentCode
+from bot.broadcast.content.footer import (
+    Footer,
+    Unsubscribe,
+    footer_html,
+    footer_text,
+    unsubscribe_address,
+    unsubscribe_target,
+)
 from bot.broadcast.content.html_body import HtmlBody, is_canvas, is_html
 from bot.broadcast.content.html_text import page_text
 from bot.broadcast.content.images import Image, placed, weight
+from bot.broadcast.content.look import Layout, Look
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 from bot.broadcast.content.renderers import COLUMN, render_html, render_text
 from bot.broadcast.content.rich_text import Block, Inline, inlines, read_rich_text
@@ -20,7 +27,6 @@ from bot.broadcast.content.ses_template import CONTROLS, EscapeContext, Rendered
 from bot.email_addresses import shown
 from bot.errors import BotError
 from bot.ses.bulk_send import CALL_BYTES
-from bot.suppression.unsubscribe_links import unsubscribe_mailto
 from bot.wording import take_out
 
 __all__ = ["Footer", "Rendered", "Template", "Unsubscribe", "compile_template", "render"]
@@ -41,23 +47,12 @@ _ANY_LIGHT = (
     '<meta name="color-scheme" content="light dark">\n<meta name="supported-color-schemes" content="light dark">\n'
 )
 _PLAIN = "margin:0;padding:0"  # a document brings its own
+_ABOVE = "padding:24px 16px 0"
 _BELOW = f"padding:0 16px 24px;{_FONT};color:#222"
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
-_FOOTER = "margin-top:32px;padding-top:16px;border-top:1px solid #ccc;font-size:13px"
 
 
-class Unsubscribe(StrEnum):
-    """How the footer lets a recipient out."""
-
-    LINK = "link"  # each has a link of their own, given with the data
-    MAIL = "mail"  # a mail to the reply address
-
-
-@dataclass(frozen=True, slots=True)
-class Footer:
-    unsubscribe: Unsubscribe = Unsubscribe.LINK
-    reply_to: str = ""
-    postal_address: str = ""
+_PLAIN_LOOK = Look()
 
 
 def compile_template(
@@ -68,6 +63,7 @@ def compile_template(
     footer: Footer,
     images: Sequence[Image] = (),
     call_bytes: int = CALL_BYTES,
+    look: Look = _PLAIN_LOOK,
 ) -> Template:
     """Compile a message for SES.
 
@@ -79,6 +75,7 @@ def compile_template(
         footer: how to unsubscribe, and the sender's postal address.
         images: of the message, as `import_image` made them.
         call_bytes: what a call to SES may hold.
+        look: the team's; an HTML file brings its own.
 
     Raises:
         BotError: for the field it is about. SUBJECT_EMPTY, TOO_LONG, NOT_ONE_LINE, BODY_EMPTY, LINK_REFUSED,
@@ -97,19 +94,25 @@ def compile_template(
         page = HtmlBody.of(body["html"])
         used = page.images(images)
         with _about(field):
-            html, text = _of_html(subject, preheader, page, footer, source, images)
+            html, text = _of_html(subject, preheader, page, footer, source, images, look, layout_of(body))
     else:
         field = "message"
         blocks = placed(read_rich_text(body), images)
         used = tuple(range(len(images)))
-        html, text = _of_rich_text(subject, preheader, blocks, footer, source)
+        html, text = _of_rich_text(subject, preheader, blocks, footer, source, look)
     _check_fields(source.merges, columns, field)
     template = Template(source.write(subject, EscapeContext.SUBJECT), html, text, source.slots, used)
     size, room = len(json.dumps([template.subject, template.html, template.text])), call_bytes - ROOM_FOR_DATA
     if size > min(TEMPLATE_LIMIT, room):
         raise _too_large(size, min(TEMPLATE_LIMIT, room), field)
-    _check_weight(weight(images, used), room - size)
+    _check_weight(weight(images, used) + look.of(layout_of(body)).weight, room - size)
     return template
+
+
+def layout_of(body: Mapping[str, Any]) -> Layout:
+    if not is_html(body):
+        return Layout.WRITTEN
+    return Layout.CANVAS if is_canvas(body) else Layout.FILE
 
 
 def _check_weight(heavy: int, room: int) -> None:
@@ -205,31 +208,51 @@ def _split(name: str) -> BotError:
 
 
 def _of_rich_text(
-    subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: TemplateWriter
+    subject: str, preheader: str, blocks: Sequence[Block], footer: Footer, source: TemplateWriter, look: Look
 ) -> tuple[str, str]:
     """Return the HTML and the plain text of what was written in Slack, in a column of its own."""
     if not blocks:
         raise BotError(ContentCode.BODY_EMPTY, "The message is empty: type what it should say.", field="message")
     for inline in inlines(blocks):
         _check_whole(inline)
-    column = f'<div style="{_COLUMN}">\n{render_html(blocks, source)}\n{_footer_html(footer, source)}</div>\n'
+    content = f"{_header(look, source)}{render_html(blocks, source)}\n{footer_html(footer, source)}"
+    column = f'<div style="{_COLUMN}">\n{content}</div>\n'
     html = f"{_OUTLOOK}{column}{_OUTLOOK_END}"
-    text = f"{render_text(blocks, source)}\n\n{_footer_text(footer, source)}"
-    return _page(subject, preheader, html, _BODY, source, _ANY_LIGHT), text
+    text = f"{render_text(blocks, source)}\n\n{footer_text(footer, source)}"
+    return _page(subject, preheader, html, _BODY, source, _ANY_LIGHT + _rules(look, Layout.WRITTEN, source)), text
 
 
 def _of_html(
-    subject: str, preheader: str, body: HtmlBody, footer: Footer, source: TemplateWriter, images: Sequence[Image]
+    subject: str,
+    preheader: str,
+    body: HtmlBody,
+    footer: Footer,
+    source: TemplateWriter,
+    images: Sequence[Image],
+    look: Look,
+    layout: Layout,
 ) -> tuple[str, str]:
     """Return the HTML and the plain text of a document; it has our footer unless it says itself how to unsubscribe."""
     if name := body.split_field:
         raise _split(name)
-    html = f"{body.html(source, _unsubscribe_target(footer, source), images)}\n"
-    text = f"{page_text(body, source, _unsubscribe_address(footer, source))}\n"
+    above = _header(look.of(layout), source)
+    html = f'<div style="{_ABOVE}"><div style="{_COLUMN}">{above}</div></div>\n' if above else ""
+    html += f"{body.html(source, unsubscribe_target(footer, source), images)}\n"
+    text = f"{page_text(body, source, unsubscribe_address(footer, source))}\n"
     if not body.has_unsubscribe:
-        html += f'<div style="{_BELOW}"><div style="{_COLUMN}">{_footer_html(footer, source)}</div></div>\n'
-        text += f"\n{_footer_text(footer, source)}"
-    return _page(subject, preheader, html, _PLAIN, source), text
+        html += f'<div style="{_BELOW}"><div style="{_COLUMN}">{footer_html(footer, source)}</div></div>\n'
+        text += f"\n{footer_text(footer, source)}"
+    head = _ANY_LIGHT if layout is Layout.CANVAS else ""
+    return _page(subject, preheader, html, _PLAIN, source, head + _rules(look, layout, source)), text
+
+
+def _header(look: Look, source: TemplateWriter) -> str:
+    return source.literal(look.header(), EscapeContext.TEXT)  # it is HTML, in which a brace may stand
+
+
+def _rules(look: Look, layout: Layout, source: TemplateWriter) -> str:
+    css = look.css(layout)
+    return f"<style>{source.literal(css, EscapeContext.TEXT)}</style>\n" if css else ""
 
 
 def _page(subject: str, preheader: str, content: str, style: str, source: TemplateWriter, head: str = "") -> str:
@@ -240,41 +263,3 @@ def _page(subject: str, preheader: str, content: str, style: str, source: Templa
         f"<title>{source.write(subject, EscapeContext.HTML_FLAT)}</title>\n{head}</head>\n"
         f'<body style="{style}">\n{hidden}{content}</body>\n</html>\n'
     )
-
-
-def _footer_html(footer: Footer, source: TemplateWriter) -> str:
-    link = f'<a href="{_unsubscribe_target(footer, source)}" style="color:inherit">Unsubscribe</a>'
-    lines = [link, source.literal(footer.postal_address, EscapeContext.HTML)]
-    below = "\n".join(f'<div dir="auto">{line}</div>' for line in lines if line)
-    return f'<div style="{_FOOTER}">{below}</div>\n'
-
-
-def _unsubscribe_target(footer: Footer, source: TemplateWriter) -> str:
-    match footer.unsubscribe:
-        case Unsubscribe.LINK:
-            return source.unsubscribe(EscapeContext.HTML)
-        case Unsubscribe.MAIL:
-            return source.literal(unsubscribe_mailto(footer.reply_to), EscapeContext.HREF)
-
-
-def _footer_text(footer: Footer, source: TemplateWriter) -> str:
-    lines = [_unsubscribe_text(footer, source), source.literal(footer.postal_address, EscapeContext.TEXT)]
-    below = "\n".join(line for line in lines if line)
-    return f"--\n{below}\n"
-
-
-def _unsubscribe_text(footer: Footer, source: TemplateWriter) -> str:
-    address = _unsubscribe_address(footer, source)
-    match footer.unsubscribe:
-        case Unsubscribe.LINK:
-            return f"Unsubscribe: {address}"
-        case Unsubscribe.MAIL:
-            return f"Unsubscribe: send a mail to {address} that says so"
-
-
-def _unsubscribe_address(footer: Footer, source: TemplateWriter) -> str:
-    match footer.unsubscribe:
-        case Unsubscribe.LINK:
-            return source.unsubscribe(EscapeContext.TEXT)
-        case Unsubscribe.MAIL:
-            return source.literal(footer.reply_to, EscapeContext.TEXT)

@@ -1,4 +1,4 @@
-"""A picture made fit for a mail: upright, at most 1200 pixels wide, and without what it tells of its camera or place.
+"""A picture made fit for a mail: upright, no wider than it is to be, and without what it tells of its camera or place.
 
 Decoders of pictures meet hostile files, so this module is also a program of its own (images.py runs it).
 """
@@ -15,7 +15,6 @@ from PIL import Image, ImageCms, ImageOps, ImageSequence
 from bot.broadcast.content.limited_process import limit_process
 
 MOST_PIXELS: Final = 25_000_000
-WIDTH: Final = 1200  # pixels: twice what a mail is wide, for fine screens
 QUALITY: Final = 85
 
 _TYPES: Final = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "GIF": "image/gif"}  # MPO: of phones
@@ -29,8 +28,8 @@ class TooManyPixelsError(Exception):
     """Decoding it would take too long."""
 
 
-def convert(data: bytes) -> dict[str, Any]:
-    """Return `{"type": …, "width": …, "height": …, "data": base64}`.
+def convert(data: bytes, width: int) -> dict[str, Any]:
+    """Make it at most so many pixels wide; return `{"type": …, "width": …, "height": …, "data": base64}`.
 
     Raises:
         UnreadableError: it is no PNG, JPEG or GIF, or broken.
@@ -41,14 +40,14 @@ def convert(data: bytes) -> dict[str, Any]:
             kind = _TYPES[image.format or ""]
             if image.width * image.height > MOST_PIXELS:
                 raise TooManyPixelsError
-            made, size = _gif(image) if kind == "image/gif" else _still(image, kind)
+            made, size = _gif(image, width) if kind == "image/gif" else _still(image, kind, width)
     except (OSError, SyntaxError, ValueError, KeyError, EOFError):
         raise UnreadableError from None
     return {"type": kind, "width": size[0], "height": size[1], "data": b64encode(made).decode()}
 
 
-def _still(image: Image.Image, kind: str) -> tuple[bytes, tuple[int, int]]:
-    upright = _without_notes(_fitted(_in_common_colours(ImageOps.exif_transpose(image))))
+def _still(image: Image.Image, kind: str, width: int) -> tuple[bytes, tuple[int, int]]:
+    upright = _without_notes(_fitted(_in_common_colours(ImageOps.exif_transpose(image)), width))
     written = io.BytesIO()
     if kind == "image/jpeg":
         upright.convert("RGB").save(written, "JPEG", quality=QUALITY, optimize=True, progressive=True)
@@ -57,14 +56,14 @@ def _still(image: Image.Image, kind: str) -> tuple[bytes, tuple[int, int]]:
     return written.getvalue(), upright.size
 
 
-def _gif(image: Image.Image) -> tuple[bytes, tuple[int, int]]:
+def _gif(image: Image.Image, width: int) -> tuple[bytes, tuple[int, int]]:
     """Keep an animation one: each frame with the time that it is shown."""
     times: list[int] = []
 
     def frames() -> Iterator[Image.Image]:
         for frame in ImageSequence.Iterator(image):
             times.append(frame.info.get("duration", 0))
-            yield _without_notes(_fitted(frame.convert("RGBA")))
+            yield _without_notes(_fitted(frame.convert("RGBA"), width))
 
     first, *others = frames()
     written = io.BytesIO()
@@ -86,12 +85,12 @@ def _in_common_colours(image: Image.Image) -> Image.Image:
     return made or image
 
 
-def _fitted(image: Image.Image) -> Image.Image:
-    if image.width <= WIDTH:
+def _fitted(image: Image.Image, width: int) -> Image.Image:
+    if image.width <= width:
         return image
     if image.mode == "P":  # colours of a palette cannot be mixed
         image = image.convert("RGBA")
-    return image.resize((WIDTH, max(1, round(image.height * WIDTH / image.width))), Image.Resampling.LANCZOS)
+    return image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS)
 
 
 def _without_notes(image: Image.Image) -> Image.Image:
@@ -105,7 +104,7 @@ def main() -> None:
     """Read a picture from standard input, write what became of it to standard output."""
     limit_process()
     try:
-        made: dict[str, Any] = convert(sys.stdin.buffer.read())
+        made: dict[str, Any] = convert(sys.stdin.buffer.read(), int(sys.argv[1]))
     except UnreadableError:
         made = {"refused": "unreadable"}
     except TooManyPixelsError:

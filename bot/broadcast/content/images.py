@@ -20,6 +20,7 @@ EMOJI_HEIGHT: Final = 22  # pixels
 FROM_BODY: Final = "from_body"
 """A member of those that came with the body, of a canvas or a page: they go where it goes."""
 
+WIDTH: Final = 1200  # pixels: twice what a mail is wide, for fine screens
 _PROGRAM: Final = "bot.broadcast.content.image_converter"
 _EXTENSIONS: Final = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif"}
 
@@ -27,26 +28,28 @@ Image = Mapping[str, Any]
 """As it is stored: `name`, `alt`, `type`, `width`, `height`, and `data` in base64; it may have `FROM_BODY`."""
 
 
-def file_too_large(_size: int) -> BotError:
+def file_too_large(_size: int, field: str = FIELD) -> BotError:
     return BotError(
         ContentCode.IMAGE_TOO_LARGE,
         f"An image is larger than {FILE_LIMIT / 1e6:.0f} MB.",
-        "Save it smaller: a mail shows it at most 1200 pixels wide.",
-        field=FIELD,
+        f"Save it smaller: a mail shows it at most {WIDTH} pixels wide.",
+        field=field,
     )
 
 
-async def import_image(data: bytes, name: str, alt: str = "") -> dict[str, Any]:
-    """Make a file fit for a mail, in a process of its own.
+async def import_image(
+    data: bytes, name: str, alt: str = "", *, field: str = FIELD, width: int = WIDTH
+) -> dict[str, Any]:
+    """Make a file fit for a mail, in a process of its own: at most so many pixels wide.
 
     Raises:
-        BotError: for the field `images`; IMAGE_TOO_LARGE, IMAGE_INVALID.
+        BotError: for the field; IMAGE_TOO_LARGE, IMAGE_INVALID.
     """
     if len(data) > FILE_LIMIT:
-        raise file_too_large(len(data))
+        raise file_too_large(len(data), field)
     name = "".join(character for character in name if character.isprintable())[-NAME_LIMIT:]
     try:
-        made = await asyncio.to_thread(limited_process.run, _PROGRAM, data)
+        made = await asyncio.to_thread(limited_process.run, _PROGRAM, data, str(width))
     except limited_process.CrashedError:
         made = {"refused": "unreadable"}
     match made.get("refused"):
@@ -54,10 +57,10 @@ async def import_image(data: bytes, name: str, alt: str = "") -> dict[str, Any]:
             return {"name": name, "alt": alt, **made}
         case "pixels":
             sentence = f"The image {name} has more than 25 megapixels."
-            raise BotError(ContentCode.IMAGE_TOO_LARGE, sentence, "Save it smaller.", field=FIELD)
+            raise BotError(ContentCode.IMAGE_TOO_LARGE, sentence, "Save it smaller.", field=field)
         case _:
             sentence = f"The image {name} cannot be read as PNG, JPEG or GIF."
-            raise BotError(ContentCode.IMAGE_INVALID, sentence, "Save it as one of them.", field=FIELD)
+            raise BotError(ContentCode.IMAGE_INVALID, sentence, "Save it as one of them.", field=field)
 
 
 def chosen_images(images: Iterable[Image]) -> list[Image]:

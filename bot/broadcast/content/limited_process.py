@@ -17,13 +17,13 @@ class CrashedError(Exception):
     """The program ended otherwise than well, or not in time."""
 
 
-def run(module: str, data: bytes) -> dict[str, Any]:
-    """Give data to a module that is a program, and return the JSON that it writes.
+def run(module: str, data: bytes, *arguments: str) -> dict[str, Any]:
+    """Give data, and arguments, to a module that is a program, and return the JSON that it writes.
 
     Raises:
         CrashedError: what crashes it costs nobody else anything.
     """
-    command = [sys.executable, "-m", module]
+    command = [sys.executable, "-m", module, *arguments]
     try:
         ran = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, cwd=_ROOT, env={}, check=True)  # noqa: S603
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):

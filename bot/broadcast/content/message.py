@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.header import Header
 from email.utils import formataddr
 from typing import Any
@@ -12,10 +12,11 @@ from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
 from bot.broadcast.content.codes import ContentCode
-from bot.broadcast.content.images import Image, inline_images, weight
+from bot.broadcast.content.images import Image, as_data_urls, inline_images, weight
+from bot.broadcast.content.look import Look
 from bot.broadcast.content.ses_template import Rendered, Template, render
 from bot.errors import BotError
-from bot.ses.bulk_send import CALL_BYTES, BulkEntry, BulkTemplate
+from bot.ses.bulk_send import CALL_BYTES, BulkEntry, BulkTemplate, InlineImage
 from bot.signed_tokens import Key
 from bot.suppression.unsubscribe_links import (
     TEST_SEQ,
@@ -56,6 +57,19 @@ class CompiledMessage:
     public_url: str  # empty: unsubscribing goes by mail
     columns: tuple[str, ...]
     message: Template
+    look: Look = field(default_factory=Look)
+
+    def parts(self, images: Sequence[Image]) -> tuple[InlineImage, ...]:
+        """Return the pictures of a mail, of those that the broadcast has: the logo and what the message shows."""
+        return (*self.look.logo_part, *inline_images(images, self.message.images))
+
+    def image_bytes(self, images: Sequence[Image]) -> int:
+        """Return what those add to a mail."""
+        return self.look.weight + weight(images, self.message.images)
+
+    def in_browser(self, html: str, images: Sequence[Image]) -> str:
+        """Return a mail's HTML with its pictures in it."""
+        return as_data_urls(self.look.as_data_url(html), images, self.message.images)
 
     def sample(self, values: Sequence[str]) -> Rendered:
         """Return the mail of a recipient with these values, with a link that leads nowhere."""
@@ -70,6 +84,7 @@ class CompiledMessage:
             "public_url": self.public_url,
             "columns": list(self.columns),
             "message": self.message.to_json(),
+            "look": self.look.to_json(),
         }
 
     @classmethod
@@ -84,6 +99,7 @@ class CompiledMessage:
             stored["public_url"],
             tuple(stored["columns"]),
             Template.from_json(stored["message"]),
+            Look.from_json(stored.get("look", {})),
         )
 
 
@@ -113,14 +129,13 @@ class Personalizer:
     ) -> None:
         self.fixed = fixed
         message = fixed.message
-        shown = inline_images(images, message.images)
-        self.template = BulkTemplate(message.subject, message.html, message.text, shown)
+        self.template = BulkTemplate(message.subject, message.html, message.text, fixed.parts(images))
         self._team_id = team_id
         self._broadcast_id = broadcast_id
         self._kind = kind
         self._keys = keys
         text = len(json.dumps([message.subject, message.html, message.text]))
-        self._room = call_bytes - text - weight(images, message.images)
+        self._room = call_bytes - text - fixed.image_bytes(images)
 
     @property
     def reply_to(self) -> Sequence[str]:

@@ -7,7 +7,6 @@ from typing import Final
 from bot.broadcast.approval import rules as approval
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.store import count_suppressed, samples_of
-from bot.broadcast.content.images import weight
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.warnings import (
     Remark,
@@ -42,9 +41,9 @@ class Numbers:
             sent = await sent_ago(session, broadcast, audience, self._clock())
             needs = await approval.is_needed(session, team, broadcast, self._clock())
         size = max(1, audience.toward_quota - suppressed)
-        image_bytes = weight(broadcast.images, fixed.message.images)
+        image_bytes = fixed.image_bytes(broadcast.images)
         mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size, image_bytes)
-        cost, images = costs(mailer, audience.size - suppressed, len(fixed.message.images), image_bytes)
+        cost, images = costs(mailer, audience.size - suppressed, len(fixed.parts(broadcast.images)), image_bytes)
         samples = [sample(fixed, address, values) for address, values in first]
         summary = ImportSummary.from_json(audience.import_summary)
         known = [

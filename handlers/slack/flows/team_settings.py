@@ -7,6 +7,7 @@ from slack_sdk.models.views import View
 
 from bot.errors import BotError
 from bot.teams.codes import TeamCode
+from bot.teams.looks import TeamLooks
 from bot.teams.settings import ChangedMeanwhileError, TeamRules, TeamSettings, etag
 from bot.webhooks.webhooks import Webhooks
 from handlers.slack import ids
@@ -24,8 +25,9 @@ SHOWN = 20
 
 
 class TeamSettingsFlow:
-    def __init__(self, team_rules: TeamRules, webhooks: Webhooks, approvers: Approvers) -> None:
+    def __init__(self, team_rules: TeamRules, looks: TeamLooks, webhooks: Webhooks, approvers: Approvers) -> None:
         self._rules = team_rules
+        self._looks = looks
         self._webhooks = webhooks
         self._approvers = approvers
 
@@ -64,10 +66,10 @@ class TeamSettingsFlow:
         return Modal(views.admins_saved_page(new, gone), otherwise="The team admins were saved.")
 
     async def open_settings(self, call: Call) -> Reply:
-        return Modal(await self._settings(call))
+        return Modal(await self._as_it_is(call))
 
     async def redraw_settings(self, call: Call, notice: str) -> View:
-        return views.settings_form(call.at.ref, _typed(call), await self._webhooks.of(call.team), notice=notice)
+        return await self._settings(call, call.at.ref, _typed(call), notice)
 
     async def save(self, call: Call) -> Reply:
         typed, now = _typed(call), TeamSettings.of(call.team)
@@ -76,7 +78,7 @@ class TeamSettingsFlow:
         try:
             team = await self._rules.save(call.team, typed, call.at.ref.version, call.at.user_id)
         except ChangedMeanwhileError as error:
-            return Modal(await self._settings(call, notice=error.text))
+            return Modal(await self._as_it_is(call, error.text))
         few = typed.approval is not ApprovalRule.NEVER and not typed.approvers
         few = few and len(await self._approvers.of(call.client, team)) <= typed.approvals
         return Modal(views.settings_saved_page(few_admins=few), otherwise="The settings were saved.")
@@ -84,10 +86,13 @@ class TeamSettingsFlow:
     async def audit(self, call: Call) -> Reply:
         return history_message(await self._rules.history(call.team, SHOWN))
 
-    async def _settings(self, call: Call, notice: str = "") -> View:
-        settings, webhook = TeamSettings.of(call.team), await self._webhooks.of(call.team)
-        ref = ids.Ref(call.team.id, version=settings.mark)
-        return views.settings_form(ref, settings, webhook, notice=notice)
+    async def _as_it_is(self, call: Call, notice: str = "") -> View:
+        settings = TeamSettings.of(call.team)
+        return await self._settings(call, ids.Ref(call.team.id, version=settings.mark), settings, notice)
+
+    async def _settings(self, call: Call, ref: ids.Ref, settings: TeamSettings, notice: str) -> View:
+        look, webhook = await self._looks.of(call.team), await self._webhooks.of(call.team)
+        return views.settings_form(ref, settings, look, webhook, notice=notice)
 
     async def _admins(self, call: Call, notice: str = "") -> View:
         appointed = await self._rules.admins(call.team)

@@ -86,6 +86,10 @@ _SETTINGS = {
     "approval_from": "from how many recipients on they do",
     "approvers": "who approves",
     "approvals": "how many must approve",
+    "logo": "the logo",
+    "colour": "the colour",
+    "heading_font": "the heading font",
+    "footer_words": "the words at the foot",
 }
 _CHANGED: dict[str, Callable[[Any], str]] = {
     "name": lambda name: f"is now named #{esc(str(name), 80)}",

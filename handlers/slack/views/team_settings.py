@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
+from bot.broadcast.content.look import Look
 from bot.teams.settings import FROM_NAME_LIMIT, POSTAL_ADDRESS_LIMIT, TESTS_GO_TO_LIMIT, TeamSettings
 from handlers.slack import ids
 from handlers.slack.text import mention
+from handlers.slack.views.appearance.look import look_in_words
 from handlers.slack.views.approval.settings import approval_blocks
 from handlers.slack.views.blocks import button, buttons, field, form, page, people, section
 from handlers.slack.views.webhook.form import standing_line
@@ -40,7 +42,9 @@ def admins_saved_page(new: set[str], gone: set[str]) -> View:
     return page(ADMINS_TITLE, [section("\n".join(lines) or "Nothing was changed.")])
 
 
-def settings_form(ref: ids.Ref, settings: TeamSettings, webhook: Webhook | None = None, *, notice: str = "") -> View:
+def settings_form(
+    ref: ids.Ref, settings: TeamSettings, look: Look, webhook: Webhook | None = None, *, notice: str = ""
+) -> View:
     return form(
         ids.Form.SETTINGS,
         SETTINGS_TITLE,
@@ -85,8 +89,11 @@ def settings_form(ref: ids.Ref, settings: TeamSettings, webhook: Webhook | None 
                 optional=True,
             ),
             *approval_blocks(settings),
-            section(standing_line(webhook)),
-            buttons(button(ids.Button.WEBHOOK, "Webhook", ids.Ref(ref.team_id))),
+            section(f"{look_in_words(look)} {standing_line(webhook)}"),
+            buttons(
+                button(ids.Button.EDIT_LOOK, "Look", ids.Ref(ref.team_id)),
+                button(ids.Button.WEBHOOK, "Webhook", ids.Ref(ref.team_id)),
+            ),
         ],
         submit="Save",
         ref=ref,

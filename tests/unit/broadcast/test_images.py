@@ -40,7 +40,7 @@ def stored(name: str, *, alt: str = "", weight: int = 100, width: int = 40) -> d
 
 
 def converted(data: bytes) -> tuple[bytes, Image.Image]:
-    made = b64decode(image_converter.convert(data)["data"])
+    made = b64decode(image_converter.convert(data, 1200)["data"])
     return made, Image.open(io.BytesIO(made))
 
 

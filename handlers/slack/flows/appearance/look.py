@@ -1,0 +1,63 @@
+"""*Look* in the settings: a team's logo, colour, heading font and footer words."""
+
+from contextlib import closing
+from dataclasses import replace
+
+from slack_sdk.models.views import View
+
+from bot.broadcast.content.look import Look
+from bot.teams.looks import TeamLooks, import_logo
+from bot.teams.settings import ChangedMeanwhileError
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.interaction import Values
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.file_transfer import LOGO, Files
+from handlers.slack.views.appearance import look as views
+from handlers.slack.views.blocks import Modal, Reply
+from storage.states import HeadingFont
+
+
+class LookFlow:
+    def __init__(self, looks: TeamLooks, files: Files) -> None:
+        self._looks = looks
+        self._files = files
+
+    def register(self, listeners: Listeners) -> None:
+        admin = Permission.ADMINISTER
+        listeners.button(ids.Button.EDIT_LOOK, admin, self.open)
+        listeners.form(Form(ids.Form.LOOK, admin, self.save, "Saving…", self.redraw))
+
+    async def open(self, call: Call) -> Reply:
+        """Open the form above the settings, where what is typed stays."""
+        return Modal(views.look_form(call.team.id, await self._looks.of(call.team)), above=bool(call.at.view_id))
+
+    async def redraw(self, call: Call, notice: str) -> View:
+        again = " Choose the file again: Slack does not keep it." if call.at.values.files(ids.Input.LOGO) else ""
+        now = await self._looks.of(call.team)
+        return views.look_form(call.team.id, now, _typed(call.at.values, now), notice=notice + again)
+
+    async def save(self, call: Call) -> Reply:
+        now = await self._looks.of(call.team)
+        look = _typed(call.at.values, now)
+        for given in call.at.values.files(ids.Input.LOGO):
+            file = await self._files.uploaded(call.client, str(given["id"]), call.at.user_id, LOGO)
+            with closing(file.content):
+                alt = call.team.from_name or file.alt_text or "Logo"
+                look = replace(look, logo=await import_logo(file.content.read(), file.name, alt))
+        try:
+            saved = await self._looks.save(call.team, look, call.at.ref.version, call.at.user_id)
+        except ChangedMeanwhileError as error:
+            return Modal(views.look_form(call.team.id, await self._looks.of(call.team), notice=error.text))
+        return Modal(views.look_saved_page(saved), otherwise="The look was saved.")
+
+
+def _typed(values: Values, now: Look) -> Look:
+    keeps = ids.Input.KEEP_LOGO not in values or values.ticked(ids.Input.KEEP_LOGO)
+    return Look(
+        logo=now.logo if keeps else None,
+        colour=values.text(ids.Input.COLOUR),
+        heading_font=HeadingFont(values.choice(ids.Input.HEADING_FONT) or HeadingFont.SYSTEM),
+        footer_words=values.text(ids.Input.FOOTER_WORDS),
+    )
