@@ -248,12 +248,7 @@ class Preparation(BroadcastControls):
             created_at=self._clock(),
         )
         await store_audience(
-            self._db,
-            audience,
-            sheet,
-            upload.rejects.add,
-            upload.progress,
-            lambda: ImportSummary.of(sheet).to_json(),
+            self._db, audience, sheet, upload.rejects.add, upload.progress, lambda: ImportSummary.of(sheet).to_json()
         )
         return audience
 
