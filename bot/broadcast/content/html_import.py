@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.broadcast.content import limited_process
+from bot.broadcast import limited_process
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import HTML, HtmlBody, file_name, is_remote
 from bot.broadcast.content.remote_images import FetchImage, fetch_images

@@ -18,7 +18,7 @@ import nh3
 import tinycss2
 from webencodings import lookup
 
-from bot.broadcast.content.limited_process import limit_process
+from bot.broadcast.limited_process import limit_process
 
 
 def _words(text: str) -> frozenset[str]:

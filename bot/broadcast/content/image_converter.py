@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 
-from bot.broadcast.content.limited_process import limit_process
+from bot.broadcast.limited_process import limit_process
 
 MOST_PIXELS: Final = 25_000_000
 QUALITY: Final = 85

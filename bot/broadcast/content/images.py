@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from bot.broadcast.content import limited_process
+from bot.broadcast import limited_process
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.rich_text import Block, Inline, Item, List, Paragraph, Picture, Run, trimmed
 from bot.errors import BotError

@@ -10,7 +10,7 @@ from typing import Any, Final
 SECONDS: Final = 20
 CPU_SECONDS: Final = 10
 MEMORY_BYTES: Final = 1_000_000_000  # of address space
-_ROOT: Final = Path(__file__).parents[3]
+_ROOT: Final = Path(__file__).parents[2]
 
 
 class CrashedError(Exception):
