@@ -13,12 +13,12 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.audience.store import BLOCK
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.controls import AfterChange, no_op
 from bot.errors import BotError
+from storage.audience_blocks import BLOCK
 from storage.database import Database
 from storage.models import Audience, AudienceBlock, Broadcast, Team
 from storage.states import UNSENT, SendKind

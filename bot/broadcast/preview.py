@@ -7,7 +7,6 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.audience.store import BLOCK
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.ses_template import Rendered
@@ -17,6 +16,7 @@ from bot.broadcast.reporting.numbers import worth_knowing
 from bot.errors import BotError
 from bot.signed_tokens import Key, sign, verify
 from bot.suppression.unsubscribe_links import unsubscribe_headers, unsubscribe_url
+from storage.audience_blocks import BLOCK
 from storage.database import Database
 from storage.models import Audience, AudienceBlock, Broadcast, Team
 

@@ -145,7 +145,7 @@ async def _move(
     if changes:
         await (await session.connection()).execute(_MOVE, changes)
     for state, found in told.items():
-        items = [Item(row.address, {"error": row.error}) for row in found]
+        items = [Item(row.address, {"error": row.error}, broadcast.id) for row in found]
         await deliveries_changed(session, broadcast, state, items, now)
     for chunk_id in sorted(settled):
         await end_doubts(session, col(Chunk.id) == chunk_id, now)

@@ -73,7 +73,7 @@ async def suppress_all(
     if rows:
         await _write(session, team_id, rows)
         added = [entry for key, entry in wanted.items() if recorded[key] is not Recorded.KNOWN]
-        items = [Item(entry.address, {"reason": entry.reason, "source": source}) for entry in added]
+        items = [Item(entry.address, {"reason": entry.reason, "source": source}, source) for entry in added]
         await suppressions_changed(session, team_id, SuppressionEvent.ADDED, items, now)
     return recorded
 

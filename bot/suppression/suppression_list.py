@@ -204,5 +204,5 @@ async def _lift(session: AsyncSession, row: Suppression, change: int, by: str, n
     kept = row.model_dump(include={"team_id", "address_key", "address", "reason", "word", "source", "created_at"})
     await session.delete(row)
     session.add(LiftedSuppression(**kept, lifted_at=now, lifted_by=by, change=change))
-    item = Item(row.address, {"reason": row.reason, "source": by})
+    item = Item(row.address, {"reason": row.reason, "source": by}, row.source)
     await suppressions_changed(session, row.team_id, SuppressionEvent.LIFTED, [item], now)

@@ -13,6 +13,8 @@ from typing import Any, Final
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.email_addresses import address_key
+from bot.webhooks.external_ids import external_ids
 from bot.webhooks.shapes import broadcast_shape, identity_shape, mailer_shape, rfc3339
 from storage.database import wake_after_commit
 from storage.models import Broadcast, Identity, Mailer, Webhook, WebhookEvent, new_id
@@ -58,14 +60,14 @@ OF_DELIVERIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A recipient: of a delivery with its `error`, of a suppression with `reason` and `source`."""
+    """A recipient: of a delivery with its `error`, of a suppression with `reason` and `source`.
+
+    `broadcast_id`: where there is one, whose audience says how the team's own program calls the recipient.
+    """
 
     address: str
     told: Mapping[str, str]
-    external_id: str | None = None
-
-    def shape(self, now: datetime) -> dict[str, Any]:
-        return {"address": self.address, "external_id": self.external_id, **self.told, "at": rfc3339(now)}
+    broadcast_id: str
 
 
 async def broadcast_changed(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
@@ -81,7 +83,7 @@ async def deliveries_changed(
     """Tell of recipients that bounced or complained."""
     kind, topic = OF_DELIVERIES[state]
     if items and await _is_told(session, broadcast.team_id, topic):
-        _write_items(session, broadcast.team_id, broadcast.id, kind, items, now, {"broadcast_id": broadcast.id})
+        await _write_items(session, broadcast.team_id, broadcast.id, kind, items, now, {"broadcast_id": broadcast.id})
 
 
 async def suppressions_changed(
@@ -89,7 +91,7 @@ async def suppressions_changed(
 ) -> None:
     """Tell of addresses that are no longer mailed, or may be again."""
     if items and await _is_told(session, team_id, Topic.SUPPRESSIONS):
-        _write_items(session, team_id, Topic.SUPPRESSIONS, event, items, now, {})
+        await _write_items(session, team_id, Topic.SUPPRESSIONS, event, items, now, {})
 
 
 async def mailer_changed(
@@ -115,7 +117,7 @@ async def _is_told(session: AsyncSession, team_id: str, topic: Topic) -> bool:
     return row is not None and row[1] is None and topic in row[0]
 
 
-def _write_items(
+async def _write_items(
     session: AsyncSession,
     team_id: str,
     lane: str,
@@ -124,9 +126,21 @@ def _write_items(
     now: datetime,
     more: Mapping[str, str],
 ) -> None:
+    known: dict[str, str] = {}
+    for broadcast_id in {item.broadcast_id for item in items}:
+        addresses = [item.address for item in items if item.broadcast_id == broadcast_id]
+        known |= await external_ids(session, broadcast_id, addresses)
     for start in range(0, len(items), ITEMS):
-        data = {**more, "items": [item.shape(now) for item in items[start : start + ITEMS]]}
-        _write(session, team_id, lane, kind, data, now, due_at=now + COLLECTED_FOR)
+        told = [
+            {
+                "address": item.address,
+                "external_id": known.get(address_key(item.address)),
+                **item.told,
+                "at": rfc3339(now),
+            }
+            for item in items[start : start + ITEMS]
+        ]
+        _write(session, team_id, lane, kind, {**more, "items": told}, now, due_at=now + COLLECTED_FOR)
 
 
 def _write(

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import chain, islice, zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, TableValuedAlias, bindparam, collate, literal, text, true
+from sqlalchemy import ColumnElement, TableValuedAlias, collate, literal, text, true
 from sqlalchemy import select as select_rows
 from sqlmodel import SQLModel, and_, case, col, delete, func, insert, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -21,11 +21,11 @@ from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.csv_reader import CsvRecipient, Rejected, RejectReason
 from bot.email_addresses import count_toward_quota
 from bot.errors import BotError
+from storage.audience_blocks import BLOCK, fields_of
 from storage.database import Database
 from storage.models import Audience, Broadcast, Delivery, Suppression, UtcDateTime
 from storage.states import DeliveryState
 
-BLOCK = 100  # members
 _BATCH = 100  # blocks read and stored at once
 _DELIVERIES = 5_000  # made in one transaction
 _REJECTED_KEPT = 100
@@ -33,11 +33,6 @@ _LOOKED_THROUGH = 100_000  # members, for a sample
 _ASKED_FOR = 50  # of them, whether they are suppressed
 
 _blocks = SQLModel.metadata.tables["audience_block"]
-_FIELDS = (
-    _blocks.select()
-    .with_only_columns(_blocks.c.first_seq, _blocks.c.fields)
-    .where(_blocks.c.audience_id == bindparam("audience"), _blocks.c.first_seq.in_(bindparam("starts", expanding=True)))
-)
 # As text, since the JSON is made where the rows are read: what is large never lives long, nor holds up the event loop.
 _INSERT = text(
     "INSERT INTO audience_block (audience_id, first_seq, addresses, lines, fields) "
@@ -159,13 +154,6 @@ def _refuse_nobody(audience: Audience) -> None:
     raise BotError(
         AudienceCode.AUDIENCE_NO_RECIPIENTS, f"The file has no address that can be mailed{why}.", field="audience"
     )
-
-
-def fields_of(connection: Connection, audience_id: str | None, seqs: Iterable[int]) -> dict[int, list[str]]:
-    """Return the values of at least these members, by `seq`."""
-    starts = {seq - (seq - 1) % BLOCK for seq in seqs}
-    found = connection.execute(_FIELDS, {"audience": audience_id, "starts": sorted(starts)})
-    return {start + at: values for start, block in found for at, values in enumerate(block)}
 
 
 def _unfolded(session: AsyncSession) -> tuple[TableValuedAlias, ColumnElement[str], ColumnElement[int]]:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, and_, col, func, or_
 
-from bot.broadcast.audience.store import fields_of
 from bot.broadcast.content.message import PersonalizerCache, Recipient
 from bot.broadcast.delivery.account_lease import LEASE, AccountLease
 from bot.broadcast.delivery.chunk import Blocked, Claimed, ClaimedChunk, Drained, FactsStale, Idle, Step, Wait
@@ -24,6 +23,7 @@ from bot.email_addresses import counts_toward_quota
 from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
+from storage.audience_blocks import fields_of
 from storage.models import Broadcast, Identity, Mailer, new_id
 from storage.states import BroadcastState, ChunkState, DeliveryState
 

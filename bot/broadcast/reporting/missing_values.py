@@ -9,9 +9,9 @@ from typing import BinaryIO
 from sqlmodel import col, select
 
 from bot.broadcast.audience.rejected_rows import escape_formula
-from bot.broadcast.audience.store import BLOCK
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.content.message import CompiledMessage
+from storage.audience_blocks import BLOCK
 from storage.database import Database
 from storage.models import AudienceBlock, Team
 

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.rejected_rows import escape_formula
-from bot.broadcast.audience.store import BLOCK
+from storage.audience_blocks import BLOCK
 from storage.database import Database
 from storage.models import AudienceBlock, Broadcast
 

@@ -13,11 +13,12 @@ from sqlmodel import col, select
 from bot.broadcast.audience.csv_reader import read_csv
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import NAME_LIMIT, SAVED_LIMIT, Audiences
-from bot.broadcast.audience.store import BLOCK, store_audience
+from bot.broadcast.audience.store import store_audience
 from bot.broadcast.draft import Edited, Prepared, Upload
 from bot.broadcast.drafts import Drafts
 from bot.errors import BotError
 from bot.suppression.recording import suppress
+from storage.audience_blocks import BLOCK
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery
 from storage.states import BroadcastState, DeliveryState, SuppressionReason
 from tests.unit.broadcast.fixtures import MortalDatabase, Station, csv, draft

@@ -31,7 +31,7 @@ async def moves(hook: Hooked, number: int, *states: BroadcastState) -> None:
 async def bounce(hook: Hooked, number: int, count: int, first: int = 0) -> None:
     async with hook.db.write() as session:
         row = await session.get_one(Broadcast, f"{number:032}")
-        items = [Item(f"r{first + each}@x.test", {"error": "Permanent"}) for each in range(count)]
+        items = [Item(f"r{first + each}@x.test", {"error": "Permanent"}, row.id) for each in range(count)]
         await deliveries_changed(session, row, DeliveryState.BOUNCED, items, hook.clock())
 
 
@@ -238,7 +238,7 @@ async def test_switched_off_nothing_of_it_stays_and_nothing_more_is_written(hook
 @pytest.mark.parametrize("answer", [301, 307, 404, 500])
 async def test_whatever_is_not_2xx_is_a_failure_and_no_redirect_is_followed(hook: Hooked, answer: int) -> None:
     async with hook.db.write() as session:
-        item = Item("ann@x.test", {"reason": "complaint", "source": "b1"})
+        item = Item("ann@x.test", {"reason": "complaint", "source": "b1"}, "b1")
         await suppressions_changed(session, hook.team.id, SuppressionEvent.ADDED, [item], hook.clock())
     hook.hooks.answer = answer
     await hook.posts(10)

@@ -17,7 +17,7 @@ from handlers.http.api.broadcast_responses import BroadcastSummary
 from handlers.http.api.responses import Identity as IdentityAnswer
 from handlers.http.api.responses import Mailer as MailerAnswer
 from storage import transitions
-from storage.models import Broadcast, Delivery, Identity, Mailer, WebhookEvent
+from storage.models import Audience, AudienceBlock, Broadcast, Delivery, Identity, Mailer, WebhookEvent
 from storage.states import Access, BroadcastState, DeliveryState, IdentityState, IncidentState, SuppressionReason
 from tests.databases import Clock
 from tests.unit.alerts.rows import identity_row, mailer_row
@@ -64,10 +64,16 @@ async def test_what_is_rolled_back_is_not_told(hook: Hooked) -> None:
 
 async def test_bounces_complaints_and_suppressions_are_told_each_once(hook: Hooked) -> None:
     mailer, row = mailer_row(hook.team, hook.clock()), broadcast_row(hook.team, 1, hook.clock)
-    row.mailer_id, row.state = mailer.id, BroadcastState.SENDING
+    row.mailer_id, row.audience_id, row.state, at = mailer.id, "a", BroadcastState.SENDING, hook.clock()
     async with hook.db.write() as session:
         session.add(mailer)
+        audience = Audience(
+            id="a", team_id=hook.team.id, columns=["name", "external_id"], created_by="U1", created_at=at
+        )
+        session.add(audience)
         await session.flush()
+        fields = [["Ann", "u-17"], ["Ben", " "], ["Cem", "u-19"]]
+        session.add(AudienceBlock(audience_id="a", first_seq=1, fields=fields))
         session.add(row)
         await session.flush()
         for seq, address in enumerate(("ann@x.test", "ben@x.test", "cem@x.test"), start=1):
@@ -96,19 +102,19 @@ async def test_bounces_complaints_and_suppressions_are_told_each_once(hook: Hook
         async with hook.db.write() as session:
             await process_events(session, mailer, events, hook.clock())
 
-    at = "2026-11-24T09:00:00Z"
-    item = {"external_id": None, "at": at}
+    ann, ben = (
+        {"address": name, "external_id": known} for name, known in (("ann@x.test", "u-17"), ("ben@x.test", None))
+    )
+    bounced = {"error": "Permanent: no", "at": "2026-11-24T09:00:00Z"}
+    suppressed = {"source": row.id, "at": "2026-11-24T09:00:00Z"}
     kinds = [(kind, lane, data["items"]) for kind, lane, data in await told(hook)]
     assert kinds == [
-        ("delivery.bounced", row.id, [{"address": "ann@x.test", "error": "Permanent: no", **item}]),
-        ("delivery.complained", row.id, [{"address": "ben@x.test", "error": "Permanent: no", **item}]),
+        ("delivery.bounced", row.id, [ann | bounced]),
+        ("delivery.complained", row.id, [ben | bounced]),
         (
             "suppression.added",
             "suppressions",
-            [
-                {"address": "ann@x.test", "reason": "bounce", "source": row.id, **item},
-                {"address": "ben@x.test", "reason": "complaint", "source": row.id, **item},
-            ],
+            [ann | suppressed | {"reason": "bounce"}, ben | suppressed | {"reason": "complaint"}],
         ),
     ]
     assert OF_DELIVERIES.keys() == {DeliveryState.BOUNCED, DeliveryState.COMPLAINED}
