@@ -4,7 +4,6 @@ Every step waits for something visible; one that does not happen ends the tour w
 """
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -12,9 +11,11 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from tests.playground.aws import Mail
+from tests.playground.readings import counts, until
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
 from tests.playground.stage import ACCOUNT, REGION, ROOT, Stage, stage
+from tests.playground.webhooks import WebhookPlayground, secret_in
 
 Play = Callable[["Tour"], Awaitable[None]]
 
@@ -40,8 +41,8 @@ def step(title: str) -> Callable[[Play], Play]:
 class Tour:
     """The stage, and what one step leaves for the next."""
 
-    def __init__(self, on: Stage) -> None:
-        self.on = on
+    def __init__(self, on: Stage, hooks: WebhookPlayground) -> None:
+        self.on, self.hooks, self.secret = on, hooks, ""
         self.ada, self.bob, self.gus, self.news = on.ada, on.bob, on.gus, on.news
         self.left = ""  # who has unsubscribed
         self.alert: Seen | None = None  # the last one
@@ -328,6 +329,19 @@ async def edits(t: Tour) -> None:
     await (await t.bob.modal("Check and send")).shows("2,000 recipients will get “Summer news”")
 
 
+@step("Ada has a program told by a webhook: its secret is shown once, and a test is taken")
+async def sets_up_a_webhook(t: Tour) -> None:
+    await (await t.opens(t.ada, "/mailer settings", "Settings")).press("Webhook")
+    form = await t.ada.modal("Webhook")
+    form.fill("Webhook address", t.hooks.address)
+    await form.submit()
+    await form.shows("whsec_")
+    t.secret = secret_in(form.text)
+    await (await t.opens(t.ada, "/mailer settings", "Settings")).press("Webhook")
+    await (await t.ada.modal("Webhook")).press("Send a test")
+    await (await t.ada.modal("Send a test")).shows("Taken: 204")
+
+
 @step("This time it goes; Pause in the middle: nothing goes out any more")
 async def pauses(t: Tour) -> None:
     t.on.ses.outcome(BOUNCES, "BOUNCE")
@@ -430,6 +444,16 @@ async def uses_again(t: Tour) -> None:
     form = await t.bob.modal("New broadcast")
     assert (form.value("Subject"), form.value("From")) == ("Autumn news", "hello@acme.test")
     await t.closes(t.bob)
+
+
+@step("The webhook has heard of the broadcast's way in order, and of the bounce, signed")
+async def hears_of_a_bounce(t: Tour) -> None:
+    await until(lambda: any(each.type == "delivery.bounced" for each in t.hooks.taken))
+    bounced = [each.data["items"] for each in t.hooks.taken if each.type == "delivery.bounced"]
+    assert [item["address"] for items in bounced for item in items] == [BOUNCES]
+    assert all(each.is_signed_by(t.secret) for each in t.hooks.taken)
+    way = [each.type for each in t.hooks.taken if each.data.get("broadcast", {}).get("subject") == "Summer news"]
+    assert way == [f"broadcast.{state}" for state in ("scheduled", "sending", "paused", "sending", "done")]
 
 
 @step("Ada has every broadcast approved; Bob asks, and may not approve his own")
@@ -546,25 +570,12 @@ def audience(*further_rows: str) -> bytes:
     return "\n".join(["email,First name", *rows, f"{BOUNCES},Gone", f"{COMPLAINS},Cross", *further_rows]).encode()
 
 
-def counts(report: Seen) -> dict[str, int]:
-    """Read the numbers of a report, by state."""
-    found = re.findall(r"([\d,]+) (sent|delivered|bounced|complained|in doubt)", report.text)
-    return {state: int(number.replace(",", "")) for number, state in found}
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for something that happens in another process and shows nowhere in Slack."""
-    async with asyncio.timeout(30):
-        while not true():  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.01)
-
-
 async def main() -> int:
     """Play every step; return the exit code."""
     began = time.monotonic()
     done = 0
-    async with stage() as on:
-        t = Tour(on)
+    async with WebhookPlayground() as hooks, stage() as on:
+        t = Tour(on, hooks)
         shown = 0
         for title, play in STEPS:
             print(f"\n[{done + 1}/{len(STEPS)}] {title}", flush=True)

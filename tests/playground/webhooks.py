@@ -100,3 +100,8 @@ class WebhookPlayground:
             )
         )
         return response
+
+
+def secret_in(text: str) -> str:
+    """Return the secret that a modal shows once."""
+    return next(word for word in text.replace("`", " ").split() if word.startswith("whsec_"))

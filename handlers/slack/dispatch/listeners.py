@@ -85,9 +85,11 @@ class Listeners:
 
         self._app.command(name)(listen)
 
-    def button(self, button: ids.Button, permission: Permission, handler: Handler, *, opens: str = "") -> None:
-        """Register a button. `opens` is the title of the modal it opens, if it opens one."""
-        self._action("button", button, permission, handler, opens)
+    def button(
+        self, button: ids.Button, permission: Permission, handler: Handler, *, opens: str = "", waiting: str = ""
+    ) -> None:
+        """Register a button. `opens` is the title of the modal it opens, if any; `waiting` as for a choice."""
+        self._action("button", button, permission, handler, opens, waiting)
 
     def shortcut(self, shortcut: ids.Shortcut, permission: Permission, handler: Handler, *, opens: str) -> None:
         """Register an entry in the menu of a message. `opens` is the title of the modal it opens."""
@@ -100,10 +102,7 @@ class Listeners:
         self._app.shortcut(str(shortcut))(listen)
 
     def choice(self, name: ids.Input, permission: Permission, handler: Handler, *, waiting: str = "") -> None:
-        """Register an input of a modal that is drawn again as soon as it changes.
-
-        `waiting` is what stands in its place where that takes a while.
-        """
+        """Register an input that redraws its modal; `waiting` is what stands in its place where that takes a while."""
         self._action("choice", name, permission, handler, waiting=waiting)
 
     def _action(

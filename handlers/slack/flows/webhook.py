@@ -20,7 +20,7 @@ class WebhookFlow:
         admin = Permission.ADMINISTER
         listeners.button(ids.Button.WEBHOOK, admin, self.open)
         listeners.form(Form(ids.Form.WEBHOOK, admin, self.save, "Looking the address up…", self.redraw))
-        listeners.button(ids.Button.TRY_WEBHOOK, admin, self.try_out)
+        listeners.button(ids.Button.TRY_WEBHOOK, admin, self.try_out, waiting="Posting to the receiver…")
         listeners.button(ids.Button.WEBHOOK_ATTEMPTS, admin, self.attempts)
         listeners.button(ids.Button.NEW_SECRET, admin, self.renew_secret)
         listeners.button(ids.Button.WEBHOOK_OFF, admin, self.switch_off)
@@ -46,7 +46,8 @@ class WebhookFlow:
         return Modal(views.saved_page(secret), otherwise=unseen if secret else "The webhook was saved.")
 
     async def try_out(self, call: Call) -> Reply:
-        return Modal(views.tried_page(await self._webhooks.try_out(call.team)), above=True)
+        answer = await self._webhooks.try_out(call.team)
+        return Modal(views.tried_page(answer), otherwise="The test was posted: its answer is under Attempts.")
 
     async def attempts(self, call: Call) -> Reply:
         return Modal(views.attempts_page(await self._webhooks.require(call.team)), above=True)

@@ -68,19 +68,19 @@ def saved_page(secret: Secret | None) -> View:
 
 def new_secret_page(secret: Secret) -> View:
     also = context("For the next 24 hours the secret before signs each post, too: that is your time to change it.")
-    return page(TITLE, [*_shown_once(secret), also])
+    return page("New secret", [*_shown_once(secret), also])
 
 
 def tried_page(answer: Answer) -> View:
     """What *Send a test* answers."""
     mark = ":white_check_mark: Taken" if answer.taken else ":warning: Not taken"
-    return page(TITLE, [section(f"{mark}: {code(answer.text)}")])
+    return page("Send a test", [section(f"{mark}: {code(answer.text)}")])
 
 
 def attempts_page(webhook: Webhook) -> View:
     """The last attempts, the newest first."""
     lines = [section(_attempt(each)) for each in webhook.attempts]
-    return page(TITLE, lines or [section("Nothing was posted yet.")])
+    return page("Attempts", lines or [section("Nothing was posted yet.")])
 
 
 def switched_off_page() -> View:
