@@ -215,7 +215,7 @@ def _of_rich_text(
         raise BotError(ContentCode.BODY_EMPTY, "The message is empty: type what it should say.", field="message")
     for inline in inlines(blocks):
         _check_whole(inline)
-    content = f"{_header(look, source)}{render_html(blocks, source)}\n{footer_html(footer, source)}"
+    content = f"{_header(look, Layout.WRITTEN, source)}{render_html(blocks, source)}\n{footer_html(footer, source)}"
     column = f'<div style="{_COLUMN}">\n{content}</div>\n'
     html = f"{_OUTLOOK}{column}{_OUTLOOK_END}"
     text = f"{render_text(blocks, source)}\n\n{footer_text(footer, source)}"
@@ -235,7 +235,7 @@ def _of_html(
     """Return the HTML and the plain text of a document; it has our footer unless it says itself how to unsubscribe."""
     if name := body.split_field:
         raise _split(name)
-    above = _header(look.of(layout), source)
+    above = _header(look.of(layout), layout, source)
     html = f'<div style="{_ABOVE}"><div style="{_COLUMN}">{above}</div></div>\n' if above else ""
     html += f"{body.html(source, unsubscribe_target(footer, source), images)}\n"
     text = f"{page_text(body, source, unsubscribe_address(footer, source))}\n"
@@ -246,8 +246,8 @@ def _of_html(
     return _page(subject, preheader, html, _PLAIN, source, head + _rules(look, layout, source)), text
 
 
-def _header(look: Look, source: TemplateWriter) -> str:
-    return source.literal(look.header(), EscapeContext.TEXT)  # it is HTML, in which a brace may stand
+def _header(look: Look, layout: Layout, source: TemplateWriter) -> str:
+    return source.literal(look.header(layout), EscapeContext.TEXT)  # it is HTML, in which a brace may stand
 
 
 def _rules(look: Look, layout: Layout, source: TemplateWriter) -> str:

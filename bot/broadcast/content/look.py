@@ -92,17 +92,18 @@ class Look:
             f'src="cid:{self._content_id}"', f'src="data:{self.logo["type"]};base64,{self.logo["data"]}"'
         )
 
-    def header(self) -> str:
+    def header(self, layout: Layout) -> str:
         """Return what stands above the text: the logo, and a line in the colour; empty where there is neither."""
+        below = 24 if layout is Layout.WRITTEN else 0  # pixels; a page begins with room of its own
         line = f"3px solid {self.colour}" if self.colour else "0"
         if self.logo is None:
-            return f'<div class="line" style="margin:0 0 24px;border-top:{line}"></div>\n' if self.colour else ""
+            return f'<div class="line" style="margin:0 0 {below}px;border-top:{line}"></div>\n' if self.colour else ""
         width = round(min(1, _SHOWN[0] / self.logo["width"], _SHOWN[1] / self.logo["height"]) * self.logo["width"])
         logo = (
             f'<img class="logo" src="cid:{self._content_id}" alt="{escape(self.logo["alt"])}" width="{max(1, width)}" '
             f'border="0" style="{_LOGO}">'
         )
-        return f'<div class="line" style="margin:0 0 24px;padding:0 0 16px;border-bottom:{line}">{logo}</div>\n'
+        return f'<div class="line" style="margin:0 0 {below}px;padding:0 0 16px;border-bottom:{line}">{logo}</div>\n'
 
     def css(self, layout: Layout) -> str:
         """Return the rules that stand in the head of a mail, media queries among them; empty where none is needed."""
