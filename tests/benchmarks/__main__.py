@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import acking, importing, million, polling, replicas, sending, sharing, starting
+from tests.benchmarks import acking, compiling, importing, million, polling, replicas, sending, sharing, starting
 from tests.benchmarks.measure import Measured
 
 OUTPUT = Path("benchmarks.json")
@@ -24,6 +24,7 @@ BENCHES: dict[str, Bench] = {
     "send_cpu_postgres": lambda scale: sending.cpu("postgresql", scale),
     "send_rate_14": lambda scale: sending.rate(14, scale),
     "send_rate_500": lambda scale: sending.rate(500, scale),
+    "compile": compiling.compiling,
     "import_rows": importing.rows,
     "million": million.million,
     "fairness": sharing.fairness,

@@ -216,7 +216,7 @@ def _of_rich_text(
     for inline in inlines(blocks):
         _check_whole(inline)
     content = f"{_header(look, Layout.WRITTEN, source)}{render_html(blocks, source)}\n{footer_html(footer, source)}"
-    column = f'<div style="{_COLUMN}">\n{content}</div>\n'
+    column = f'<div style="{_COLUMN};{_FONT}">\n{content}</div>\n'
     html = f"{_OUTLOOK}{column}{_OUTLOOK_END}"
     text = f"{render_text(blocks, source)}\n\n{footer_text(footer, source)}"
     return _page(subject, preheader, html, _BODY, source, _ANY_LIGHT + _rules(look, Layout.WRITTEN, source)), text

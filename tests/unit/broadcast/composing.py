@@ -16,7 +16,8 @@ COLUMNS = ["email", "first_name", "city"]
 BY_MAIL = Footer(Unsubscribe.MAIL, "us@example.com")
 URL = "https://mail.example/u/token"
 OUTLOOK_END = "<!--[if mso]></td></tr></table><![endif]-->\n"
-COLUMN = "max-width:600px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word"
+FONT = "font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
+COLUMN = f"max-width:600px;margin:0 auto;overflow-wrap:break-word;word-wrap:break-word;{FONT}"
 
 
 def text(value: str, **style: bool) -> dict[str, Any]:
