@@ -1,7 +1,9 @@
 """What `doctor --live` sees: one answer of a real service, beside what this code expects of it."""
 
+from base64 import b64decode
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +29,9 @@ def has_members(name: str, found: Collection[str], expected: Collection[str]) ->
     """An answer that has at least the expected members."""
     shown = ", ".join(sorted(found)) or "none"
     return Observation(name, shown, ", ".join(sorted(expected)), set(expected) <= set(found))
+
+
+RED_SQUARE: Final = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mP8z4AdMDEMKQkAzUEBD7t4NqoAAAAASUVORK5CYII="
+)
+"""A PNG for people to look at."""

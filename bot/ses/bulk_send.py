@@ -107,7 +107,7 @@ def bulk_request(
             "Template": {
                 "TemplateContent": {"Subject": template.subject, "Html": template.html, "Text": template.text},
                 "TemplateData": "{}",
-                **_attachments(template.images),
+                **attachments(template.images),
             }
         },
         "DefaultEmailTags": _named(tags),
@@ -115,7 +115,7 @@ def bulk_request(
     }
 
 
-def _attachments(images: Sequence[InlineImage]) -> dict[str, Any]:
+def attachments(images: Sequence[InlineImage]) -> dict[str, Any]:
     """Return them as AWS has it; without any nothing, since an account may have a policy that knows no attachments."""
     parts = [
         {

@@ -22,7 +22,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.observations import Observation, has_members, one_of
+from bot.observations import RED_SQUARE, Observation, has_members, one_of
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.views.blocks import Message, section
 
@@ -81,9 +81,13 @@ class SlackLive:
             return
         user_id = str(pressed["user"]["id"])
         await self._show_modals(pressed["trigger_id"], user_id)
-        if direct := await self._show_messages(user_id):
-            await self._bring_file(direct)
-        await self._write_canvas(channel_id, user_id)
+        direct = await self._show_messages(user_id)
+        file = await self._bring_file(direct) if direct else None
+        try:
+            await self._write_canvas(channel_id, user_id, file or {})
+        finally:
+            if file is not None:
+                await self._try("files.delete", self._client.files_delete(file=str(file["id"])))
 
     async def _token(self) -> None:
         answer = await self._client.auth_test()
@@ -152,26 +156,30 @@ class SlackLive:
                 await self._try(f"chat.delete: {name}", self._client.chat_delete(channel=channel_id, ts=ts))
         return channel_id
 
-    async def _bring_file(self, channel_id: str) -> None:
-        """Upload a file in three steps, look at it, read it back, delete it."""
-        upload = OutgoingFile("mailroom-doctor.csv", "Mailroom doctor", io.BytesIO(b"email\n"))
+    async def _bring_file(self, channel_id: str) -> Mapping[str, Any] | None:
+        """Upload a picture in three steps, and return what Slack says of it; None where it was not taken."""
+        upload = OutgoingFile("mailroom-doctor.png", "Mailroom doctor", io.BytesIO(RED_SQUARE), _ALT)
         try:
             file_id = await self._files.upload(self._client, upload, channel_id, None)
         except (SlackApiError, OSError) as error:
             self._say(one_of("a file in three steps", _code(error), "taken"))
-            return
+            return None
         self._say(one_of("a file in three steps", "taken", "taken"))
         info = await self._try("files.info", self._client.files_info(file=file_id))
-        if info is not None:
-            self._say(has_members("files.info, members", info["file"], _FILE_MEMBERS))
-        await self._try("files.delete", self._client.files_delete(file=file_id))
+        if info is None:
+            return {"id": file_id}
+        file: Mapping[str, Any] = info["file"]
+        self._say(has_members("files.info, members", file, _FILE_MEMBERS))
+        self._say(one_of("files.info, alt_txt", "as given" if file.get("alt_txt") == _ALT else "not there", "as given"))
+        return file
 
-    async def _write_canvas(self, channel_id: str, user_id: str) -> None:
+    async def _write_canvas(self, channel_id: str, user_id: str, file: Mapping[str, Any]) -> None:
         """Make a canvas with each element that is taken over, read it back, delete it."""
+        picture = f"\n\n![{_ALT}]({file['permalink']})" if "permalink" in file else ""
         markdown = f"{_CANVAS}\n\n![](@{user_id}) ![](#{channel_id})"
         create = self._client.canvases_create(
             title="Mailroom doctor",
-            document_content={"type": "markdown", "markdown": markdown},
+            document_content={"type": "markdown", "markdown": markdown + picture},
             channel_id=channel_id,
         )
         made = await self._try("canvases.create", create)
@@ -183,6 +191,9 @@ class SlackLive:
             if read is not None:
                 lines, written = str(read["content"]).splitlines(), filter(None, markdown.splitlines())
                 self._say(has_members("canvases.getContent, Markdown as it was written", lines, [*written]))
+                named = any("![" in line and str(file.get("id")) in line for line in lines)
+                if picture:
+                    self._say(one_of("canvases.getContent, a picture", "by its id" if named else "not", "by its id"))
         finally:
             await self._try("canvases.delete", self._client.canvases_delete(canvas_id=canvas_id))
 
@@ -198,6 +209,7 @@ class SlackLive:
         return answer
 
 
+_ALT: Final = "A red square"
 _CANVAS: Final = """# One
 
 ## Two

@@ -146,7 +146,8 @@ async def test_events_that_say_something_else_are_named(tried: Tried) -> None:
 async def test_a_mail_that_arrives_changed_is_what_the_operator_says(tried: Tried) -> None:
     code, lines = await tried.run("--region", REGION, "--mail", OPERATOR, yes="n")
 
-    assert (code, [*different(lines)]) == (1, ["the mail as it was received"])
+    assert (code, [*different(lines)]) == (1, ["the mail as it was received", "a picture in the mail"])
+    assert [part.content_id for mail in tried.aws.mails for part in mail.attachments] == ["square.png"]
 
 
 async def test_without_a_flag_each_step_is_asked_for(tried: Tried) -> None:

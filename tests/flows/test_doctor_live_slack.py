@@ -72,7 +72,7 @@ async def test_every_view_and_message_is_taken_and_nothing_is_left(
 
     assert different(said) == {}
     every = samples()
-    assert len(said) == 7 + len(every.modals) + len(every.homes) + 3 * len(every.messages) + 2 + 4
+    assert len(said) == 7 + len(every.modals) + len(every.homes) + 3 * len(every.messages) + 2 + 6
     assert slack.messages(lab) == []
     assert not [one for one in slack.messages(ada.dm) if one.text or one.files]
 
@@ -98,7 +98,7 @@ async def test_what_slack_does_not_take_is_named_with_its_place(
 
     assert different(said) == {
         "auth.test, x-oauth-scopes": "canvases:read, canvases:write, channels:join, channels:read, chat:write, "
-        "commands, files:write, groups:read, users:read, users:read.email",
+        "commands, emoji:read, files:write, groups:read, usergroups:read, users:read, users:read.email",
         "views.update: team_settings.settings_saved_page": "invalid_arguments",
         "chat.update: alerts.mailer_deleted_message": "msg_too_long",
         "files.info": "missing_scope",

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from email.utils import formataddr
 from typing import Any, Final
 
-from bot.observations import Observation, one_of
+from bot.observations import RED_SQUARE, Observation, one_of
+from bot.ses.bulk_send import InlineImage, attachments
 from bot.ses.errors import clean
 from bot.ses.live.asker import Asker, AwsResponse
 from bot.ses.live.pieces import Pieces, Say, Workshop
@@ -33,6 +34,9 @@ TRICKY: Final = '<br> &amp; {{x}} "quoted" é 🚀'
 """What SES may neither read as its own template language nor change."""
 
 FROM_NAME: Final = 'Mailroom "doctor", é 🚀'
+
+_SQUARE: Final = InlineImage("square.png", "image/png", RED_SQUARE)
+"""Its ContentId stands without angle brackets, as in the HTML; no page of AWS says which of the two it wants."""
 
 _SIMULATED: Final = {
     "success": ("Delivery", "Send"),
@@ -166,10 +170,13 @@ class OneMail:
     async def run(self) -> None:
         """Send it, and ask the operator what came. SesError where AWS does not answer."""
         fields = {"text": TRICKY, "html": html.escape(TRICKY)}
-        content = {"Subject": "Mailroom doctor: {{text}}", "Html": "<p>{{html}}</p>", "Text": "{{text}}"}
+        shown = f'<p><img src="cid:{_SQUARE.content_id}" alt="" width="40"></p>'
+        content = {"Subject": "Mailroom doctor: {{text}}", "Html": f"<p>{{{{html}}}}</p>{shown}", "Text": "{{text}}"}
         request = {
             "FromEmailAddress": formataddr((FROM_NAME, self._address)),
-            "DefaultContent": {"Template": {"TemplateContent": content, "TemplateData": "{}"}},
+            "DefaultContent": {
+                "Template": {"TemplateContent": content, "TemplateData": "{}", **attachments([_SQUARE])}
+            },
             "BulkEmailEntries": [
                 {
                     "Destination": {"ToAddresses": [self._address]},
@@ -184,6 +191,8 @@ class OneMail:
         question = f"Look at the mail. Are its subject and its body exactly {TRICKY} and is it from {FROM_NAME}?"
         seen = self._confirm(question)
         self._say(one_of("the mail as it was received", "as sent" if seen else "changed", "as sent"))
+        seen = self._confirm("Is a red square shown below its text, and no file attached?")
+        self._say(one_of("a picture in the mail", "shown" if seen else "not shown", "shown"))
 
 
 def _entry(mailbox: str, *, probe: str = "") -> dict[str, Any]:
