@@ -11,6 +11,7 @@ from PIL import Image
 from bot.broadcast.content.compiler import Footer, compile_template, render
 from bot.broadcast.content.html_sanitizer import sanitize
 from bot.broadcast.content.image_converter import convert
+from bot.broadcast.content.images import WIDTH
 from tests.benchmarks.measure import Measured, at_most, say, spending
 
 SIZE = 100_000
@@ -22,7 +23,9 @@ async def compiling(scale: float) -> Sequence[Measured]:
     times = max(3, int(10 * scale))
     document = page(SIZE)
     with spending() as of_images:
-        images = [{**convert(photo(number)), "name": f"{number}.jpg", "alt": "A kite"} for number in range(IMAGES)]
+        images = [
+            {**convert(photo(number), WIDTH), "name": f"{number}.jpg", "alt": "A kite"} for number in range(IMAGES)
+        ]
     with spending() as spent:
         for _ in range(times):
             html, removed = sanitize(document)

@@ -8,6 +8,8 @@ import pytest
 from bot.broadcast.content.canvas import canvas_page
 from bot.broadcast.content.compiler import Footer, compile_template, render
 from bot.broadcast.content.html_sanitizer import sanitize
+from bot.broadcast.content.look import Look
+from storage.states import HeadingFont
 from tests.second_opinions.caniemail import refusing, used_in
 from tests.unit.broadcast.composing import body, bullets, section, text
 
@@ -28,6 +30,8 @@ HARMLESS = {
     "css-max-height": "of the preheader, which is hidden in other ways too",
     "css-overflow": "as above",
     "html-body": "the text begins at the edge; its font is that of the column",
+    "css-at-media": "the layout fits by itself; headings and tables keep the size that they have on a wide screen",
+    "css-at-media-prefers-color-scheme": "the mail stays light, or the program darkens it in its own way",
     "html-style": "Look counts where it is read; all else is in style attributes",
 }
 """What some program does not have, and how the mail reads there."""
@@ -74,14 +78,19 @@ def canvas() -> dict[str, Any]:
     return {"type": "html", "html": html, "canvas": "x"}
 
 
-def mailed(message: dict[str, Any], *images: dict[str, Any]) -> str:
-    letter = compile_template("News", "Before the text", message, [], Footer(postal_address="1 Road\nGraz"), images)
+LOOK = Look({**IMAGE, "alt": "Acme"}, "#aa3300", HeadingFont.SERIF, "Made in Graz")
+
+
+def mailed(message: dict[str, Any], *images: dict[str, Any], look: Look = LOOK) -> str:
+    footer = Footer(postal_address="1 Road\nGraz")
+    letter = compile_template("News", "Before the text", message, [], footer, images, look=look)
     return render(letter, letter.data({}, LINK)).html
 
 
 MAILS = {
     "written": mailed(WRITTEN, IMAGE, {**IMAGE, "name": ":logo:", "from_body": True}),
     "canvas": mailed(canvas(), IMAGE),
+    "without a look": mailed(canvas(), IMAGE, look=Look()),
 }
 
 
