@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import csv
+import io
 from datetime import timedelta
 from typing import Any
 
@@ -267,3 +269,26 @@ async def test_bad_input_of_a_draft_names_its_member_and_keeps_nothing(world: Wo
     assert await drafts(world) == 0
     two = await create(program, mode="draft", audience="work_email,private_email\na@x.test,b@x.test\n", message="Hi")
     assert (two.json["code"], two.json["candidates"]) == ("AUDIENCE_AMBIGUOUS", ["work_email", "private_email"])
+
+
+@OVER_HTTP
+async def test_the_list_is_a_csv_for_whoever_asks_for_that(world: World, program: Program) -> None:
+    await world.is_open()
+    await create(program, subject="=cmd, “quoted”", mode="draft")
+    world.clock.advance(1)
+    sent = await create(program)
+    await world.passes(UNDO_SECONDS)
+    csv_only = {"Accept": "text/csv"}
+
+    got = await program.ask("GET", "/api/v1/broadcasts", headers=csv_only)
+    first = await program.ask("GET", "/api/v1/broadcasts?limit=1", headers=csv_only)
+
+    assert got.headers["Content-Type"] == "text/csv; charset=utf-8"
+    done, draft = csv.DictReader(io.StringIO(got.raw.decode()))
+    assert (done["id"], done["state"], done["delivered"], done["pending"]) == (sent.json["id"], "done", "2", "0")
+    assert (draft["author"], draft["subject"], draft["pending"]) == ("Deploy script", "'=cmd, “quoted”", "2")
+    assert "Link" not in got.headers
+    where, _, rel = first.headers["Link"].partition("; ")
+    rest = await program.ask("GET", where.strip("<>"), headers=csv_only)
+    assert rel == 'rel="next"'
+    assert [row["id"] for row in csv.DictReader(io.StringIO(rest.raw.decode()))] == [draft["id"]]

@@ -1,6 +1,6 @@
 """How far a broadcast is, read from its deliveries at the moment of asking."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -41,7 +41,7 @@ async def progress_of(session: AsyncSession, broadcast_id: str, now: datetime) -
     broadcast = await session.get(Broadcast, broadcast_id)
     if broadcast is None:
         return None
-    counts = await _counts(session, broadcast)
+    counts = (await counts_of(session, [broadcast]))[broadcast_id]
     rate = await _rate(session, broadcast, now)
     pending = counts.get(DeliveryState.PENDING, 0)
     is_going = broadcast.state is BroadcastState.SENDING and rate > 0
@@ -61,13 +61,20 @@ def actors_of(broadcast: Broadcast) -> tuple[str, ...]:
     return broadcast.created_by, broadcast.edited_by, broadcast.asked_by, broadcast.confirmed_by
 
 
-async def _counts(session: AsyncSession, broadcast: Broadcast) -> dict[DeliveryState, int]:
-    by_state = select(Delivery.state, func.count()).where(Delivery.broadcast_id == broadcast.id)
-    found = await session.exec(by_state.group_by(col(Delivery.state)))
-    counts = {DeliveryState(state): count for state, count in found}
-    if missing := broadcast.size - sum(counts.values()):  # deliveries come into being as somebody confirms
-        state = DeliveryState.CANCELLED if broadcast.state is BroadcastState.CANCELLED else DeliveryState.PENDING
-        counts[state] = counts.get(state, 0) + missing
+async def counts_of(session: AsyncSession, broadcasts: Sequence[Broadcast]) -> dict[str, dict[DeliveryState, int]]:
+    """Return how many recipients of each of these are in which state; they add up to its size."""
+    these = col(Delivery.broadcast_id).in_([broadcast.id for broadcast in broadcasts])
+    by_state = select(Delivery.broadcast_id, Delivery.state, func.count()).where(these)
+    counts: dict[str, dict[DeliveryState, int]] = {broadcast.id: {} for broadcast in broadcasts}
+    for broadcast_id, state, count in await session.exec(
+        by_state.group_by(col(Delivery.broadcast_id), col(Delivery.state))
+    ):
+        counts[broadcast_id][DeliveryState(state)] = count
+    for broadcast in broadcasts:
+        found = counts[broadcast.id]
+        if missing := broadcast.size - sum(found.values()):  # deliveries come into being as somebody confirms
+            state = DeliveryState.CANCELLED if broadcast.state is BroadcastState.CANCELLED else DeliveryState.PENDING
+            found[state] = found.get(state, 0) + missing
     return counts
 
 

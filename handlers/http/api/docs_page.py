@@ -72,7 +72,8 @@ def _operation(name: str, operation: Mapping[str, Any]) -> str:
         )
         parts.append(_table("Parameters", rows))
     if body := operation.get("requestBody"):
-        parts.append(f"<p>Body: {_type(body['content']['application/json']['schema'])}</p>")
+        kinds = " or ".join(f"<code>{escape(kind)}</code>" for kind in body["content"])
+        parts.append(f"<p>Body: {_type(next(iter(body['content'].values()))['schema'])}, as {kinds}.</p>")
     answers = ((status, _content(one), escape(one["description"])) for status, one in operation["responses"].items())
     parts.append(_table("Answers", answers))
     return "".join(parts)
@@ -109,7 +110,8 @@ def _type(schema: Mapping[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {_type(schema['items'])}"
     if "additionalProperties" in schema:
-        return f"{_type(schema['propertyNames'])}: {_type(schema['additionalProperties'])}"
+        key = schema.get("propertyNames")
+        return f"{_type(key) if key else 'name'}: {_type(schema['additionalProperties'])}"
     return escape(str(schema.get("format") or schema.get("type") or schema.get("const", "")))
 
 

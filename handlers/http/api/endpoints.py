@@ -10,15 +10,18 @@ from aiohttp import web
 from pydantic import AwareDatetime, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.api.broadcast_csv import broadcasts_csv
 from bot.api.broadcast_facts import authors_of
 from bot.api.idempotency import StoredResponse
 from bot.api.queries import ApiQueries
+from bot.broadcast.reporting.progress import counts_of
 from bot.email_addresses import parse_address, parse_identity
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
 from bot.suppression.suppression_list import AtAws, Suppressions
 from handlers.http.api import broadcast_responses, docs_page, requests, responses
+from handlers.http.api.csv_pages import csv_page, wants_csv
 from handlers.http.api.draft_endpoints import DraftEndpoints
 from handlers.http.api.openapi import openapi
 from handlers.http.api.pagination import Cursor
@@ -66,6 +69,7 @@ class Api(DraftEndpoints):
                 page,
                 {200: broadcast_responses.BroadcastPage},
                 self.list_broadcasts,
+                csv=True,
             ),
             Route(
                 "GET",
@@ -140,6 +144,9 @@ class Api(DraftEndpoints):
         shown, cursor = _BY_AGE.page(found, limit)
         async with self.db.read() as session:
             names = await authors_of(session, shown)
+            if wants_csv(asked):
+                counts = await counts_of(session, shown)
+                return csv_page(asked, broadcasts_csv(shown, names, counts), cursor)
         items = [broadcast_responses.BroadcastSummary.of(row, names) for row in shown]
         return reply(broadcast_responses.BroadcastPage(items=items, next_cursor=cursor))
 

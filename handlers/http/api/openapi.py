@@ -97,6 +97,8 @@ def _operation(route: Route[Any], schemas: Json) -> Json:
     if parameters:
         operation["parameters"] = parameters
     responses = {str(status): _response(status, model) for status, model in route.gives.items()}
+    if route.csv:
+        responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
     for described in responses.values() if route.conditional else ():
         described["headers"] = {"ETag": _ETAG}
     operation["responses"] = responses | {str(status): _problem(status) for status in _problems(route, in_path)}

@@ -49,7 +49,7 @@ class Route(Generic[In]):
 
     `path` begins after `MOUNTED` and `VERSION`; `takes` is the query, of a POST and a PATCH the body; `gives` is what
     comes back by status, None for nothing; `most` is how many bytes the body may have. `conditional`: the answer has
-    an `ETag`, which a PATCH wants back in `If-Match` (RFC 9110, section 13.1.1).
+    an `ETag`, which a PATCH wants back in `If-Match` (RFC 9110, section 13.1.1). `csv`: it may be had as CSV, too.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -60,6 +60,7 @@ class Route(Generic[In]):
     handle: Callable[[Asked[In]], Awaitable[StoredResponse]]
     most: int = MAX_BODY
     conditional: bool = False
+    csv: bool = False
 
     @property
     def opened_by(self) -> frozenset[TokenScope]:
