@@ -161,8 +161,8 @@ async def test_an_unsubscribe_is_lifted_by_a_consent_that_is_younger_and_by_no_o
     await world.is_connected()
     await suppressed(world, Entry(ANN, R.UNSUBSCRIBED, at=world.clock() - timedelta(days=10)))
 
-    assert "unsubscribed after that" in (await lifts(world, ANN, timedelta(days=10))).errors["When they asked"]
-    assert "still to come" in (await lifts(world, ANN, timedelta(days=-1))).errors["When they asked"]
+    assert "unsubscribed after that" in (await lifts(world, ANN, timedelta(days=10))).errors.get("When they asked", "")
+    assert "still to come" in (await lifts(world, ANN, timedelta(days=-1))).errors.get("When they asked", "")
     assert ANN in await listed(world)
     modal = await lifts(world, ANN, timedelta(days=9))
 

@@ -69,7 +69,7 @@ async def test_one_click_leaves_them_out_of_the_next_broadcast_and_opening_the_l
 
     assert [mail.subject for mail in world.aws.mails_to("ann@elsewhere.test")] == ["Spring news"]
     assert len(world.aws.mails_to("ben@elsewhere.test")) == 2
-    assert numbers(message)["suppressed"] == 1
+    assert numbers(message).get("suppressed") == 1
 
 
 @BOTH_DATABASES
@@ -138,7 +138,7 @@ async def test_whoever_leaves_while_it_is_being_sent_is_not_mailed_any_more(worl
         assert (await ask("POST", link))[0] == 200
 
     assert len(world.aws.mails) == 1 + 11
-    assert numbers(message)["suppressed"] == 1
+    assert numbers(message).get("suppressed") == 1
     assert sum(numbers(message).values()) == 12
 
 

@@ -46,7 +46,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._outcome, self._output = folder / "outcome.json", folder / "output.txt"
+        self._outcome, self._output, self._kept = folder / "outcome.json", folder / "output.txt", folder / "kept"
         self._job = Job(())
         self._until = 0.0
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
@@ -58,6 +58,7 @@ class Copy:
     def start(self, job: Job) -> int:
         """Start it, and return its process. OSError, ValueError: the place of its guard is not there once."""
         if job.mutant:
+            shutil.copy2(self.folder / job.mutant.file, self._kept)
             job.mutant.apply(self.folder)
         self._job, self._until = job, time.monotonic() + SECONDS * (1 + len(job.tests) // 10)
         self._outcome.unlink(missing_ok=True)
@@ -71,7 +72,7 @@ class Copy:
     def end(self, why: str = "") -> Ended:
         """Put the guard back, and say how it ended; `why` where it was made to end."""
         if self._job.mutant:
-            shutil.copy2(ROOT / self._job.mutant.file, self.folder / self._job.mutant.file)
+            shutil.copy2(self._kept, self.folder / self._job.mutant.file)
         if not why and self._outcome.exists():
             found = json.loads(self._outcome.read_text())
             return Ended(found["ended"], found["modules"], "" if found["ended"] else f"no test was run: {self._said()}")
@@ -98,7 +99,7 @@ class Copy:
         # What is compiled with a guard taken out must not be there when the guard is.
         sys.dont_write_bytecode = job.mutant is not None
         quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of plugins that were imported before
-        pytest.main(["-q", "--long", "-p", "no:cacheprovider", *quiet, *job.tests], plugins=[Outcome(self._outcome)])
+        pytest.main(["-q", "-p", "no:cacheprovider", *quiet, *job.tests], plugins=[Outcome(self._outcome)])
         sys.stdout.flush()
 
 

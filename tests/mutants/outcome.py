@@ -15,7 +15,7 @@ class Outcome:
         self._file = file
         self._ended: list[dict[str, str]] = []
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep SQLite's of a test on two kinds of database, which takes less time to set up."""
         there = {item.nodeid for item in items}

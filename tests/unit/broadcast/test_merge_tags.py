@@ -87,7 +87,10 @@ def test_columns_that_would_leave_a_hole_are_named() -> None:
     ],
 )
 def test_what_only_looks_like_handlebars_is_mailed_as_typed(handlebars: str) -> None:
-    rendered = mail(typed(f"a {handlebars} z"), subject=f"s {handlebars} z", preheader=f"p {handlebars}")
+    try:
+        rendered = mail(typed(f"a {handlebars} z"), subject=f"s {handlebars} z", preheader=f"p {handlebars}")
+    except (KeyError, ValueError):
+        pytest.fail("SES would take it for a field")
     assert rendered.text == f"a {handlebars} z\n"
     assert rendered.subject == f"s {handlebars} z"
     assert f"a {handlebars} z" in Seen(rendered.html).text
