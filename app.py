@@ -28,7 +28,7 @@ from handlers.webhook_receiver import WebhookReceiver
 from storage import leases
 from storage.database import Database
 from storage.key_rotation import check_keys
-from storage.link_keys import link_keys
+from storage.link_keys import link_keys, people_key
 from storage.sealing import load_keys
 
 log = logging.getLogger("mailroom")
@@ -103,6 +103,7 @@ class Mailroom:
             (5, "mending", self.services.identity_recovery.tick),
             (1, "feedback", self.services.event_collector.tick),
             (5, "chores", self.services.periodic_jobs.tick),
+            (5, "erasures", self.services.erasures.tick),
             (1, "connections", self.http.connections.tick),
             (1, "webhooks", self.services.webhook_delivery.tick),
             (5, "approval", self.services.approval_follow_up.tick),
@@ -119,6 +120,7 @@ class Mailroom:
         await self.db.start()
         await check_keys(self.db, self.keys)
         self.services.link_keys[:] = await link_keys(self.db, self.keys)
+        self.db.people_key = await people_key(self.db, self.keys)
         if self.db.path:
             async with self.db.write() as session:
                 await leases.reclaim_all(session, self.db.now())
@@ -139,8 +141,8 @@ class Mailroom:
         await self.http.stop()
         monitor, jobs = self.services.monitor, self.services.periodic_jobs
         recovery, collector = self.services.identity_recovery, self.services.event_collector
-        webhooks = self.services.webhook_delivery
-        for poller in (monitor, jobs, recovery, collector, webhooks, self.slack.channel_life):
+        webhooks, erasures = self.services.webhook_delivery, self.services.erasures
+        for poller in (monitor, jobs, recovery, collector, webhooks, erasures, self.slack.channel_life):
             await poller.stop(0)  # what is under way is due again when its lease ends
         await self.services.dispatcher.stop()
         await self.slack.uploader.stop(FINISH_SECONDS)

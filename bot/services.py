@@ -46,6 +46,8 @@ from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.periodic_jobs import PeriodicJobs
 from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.mailer.readiness.overview import Overviews
+from bot.people.erasure import Erasures
+from bot.people.person import PersonLookup
 from bot.people.suppression_csv import SuppressionCsv
 from bot.ses.client import SesClients
 from bot.ses.sns_messages import Certificates, Fetch
@@ -157,6 +159,8 @@ class Services:
         self.suppressions = Suppressions(db, now, self.mailers, self.link_keys)
         self.suppression_lookup = SuppressionLookup(db)
         self.suppression_csv = SuppressionCsv(db, now)
+        self.people = PersonLookup(db, now)
+        self.erasures = Erasures(db, now)
         self.periodic_jobs = PeriodicJobs(
             db,
             now,

@@ -54,6 +54,8 @@ Action = Literal[
     "mailer.connect",
     "mailer.delete",
     "mailer.reconnect",
+    "person.erase",
+    "person.export",
     "production.apply",
     "suppression.add",
     "suppression.import",

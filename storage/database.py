@@ -81,6 +81,8 @@ class Database:
         self._file_lock: FileLock | None = None
         self.wake: Callable[[str], None] = lambda _tick: None
         """Called with each tick that a transaction has given work; others find it at their next time."""
+        self.people_key = b""
+        """What addresses of people who were erased are hashed with (`storage.link_keys`), once it is opened."""
 
     @property
     def path(self) -> Path | None:
@@ -150,6 +152,13 @@ class Database:
                 return await self._bulk.run(work)
             async with self._writer.begin() as connection:
                 return await connection.run_sync(work)
+
+    async def checkpoint(self) -> bool:
+        """Empty SQLite's write-ahead log, so that nothing that was deleted is left in it; False: readers hold it."""
+        if self._bulk is None:
+            return True
+        async with self._one_at_a_time():
+            return await self._bulk.checkpoint()
 
     async def _on_schema(self, work: Callable[[Connection], T]) -> T:
         # Rebuilding a table (the only way to alter one in SQLite) must not cascade into the tables that refer to it:

@@ -41,9 +41,21 @@ class SyncExecutor:
             await asyncio.wait({ending})
             raise
 
+    async def checkpoint(self) -> bool:
+        """Empty the write-ahead log; False: a reader still needs it (https://www.sqlite.org/pragma.html)."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint)
+
     def close(self) -> None:
         self._thread.shutdown()
         self._engine.dispose()
+
+    def _checkpoint(self) -> bool:
+        connection = self._engine.raw_connection()
+        try:
+            busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            connection.close()
+        return bool(busy == 0)
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
         with self._engine.begin() as connection:
@@ -103,6 +115,7 @@ def _set_up(engine: Engine, begin: str, *, foreign_keys: bool = True, query_only
         "busy_timeout = 5000",
         "journal_mode = WAL",
         "synchronous = FULL",
+        "secure_delete = ON",  # what is deleted is overwritten
         f"foreign_keys = {int(foreign_keys)}",
         f"query_only = {int(query_only)}",
     )

@@ -1,6 +1,7 @@
-"""The keys that sign unsubscribe links. They outlive the sealing keys: a link works for as long as one may be mailed.
+"""The keys that sign unsubscribe links, and the one that hashes addresses of people who were erased.
 
-Links are made with a key of this database's own. What they were made with once, derived from a sealing key, is kept.
+They outlive the sealing keys: a link works for as long as one may be mailed, and who was erased stays so. Links are
+made with a key of this database's own. What they were made with once, derived from a sealing key, is kept.
 """
 
 import secrets
@@ -14,6 +15,7 @@ from storage.sealing import KeyRing
 
 PURPOSE = "unsubscribe"
 OWN = "."  # no id of a sealing key
+PEOPLE = ".people"  # as above
 
 
 async def link_keys(db: Database, keys: KeyRing) -> list[tuple[str, bytes]]:
@@ -22,9 +24,27 @@ async def link_keys(db: Database, keys: KeyRing) -> list[tuple[str, bytes]]:
     What is derived from any of the sealing keys is kept: one that was taken out, and is put behind the others for one
     start, brings its links back.
     """
+    await _make(db, keys, [(OWN, secrets.token_bytes(32)), *keys.derive(PURPOSE)])
+    async with db.read() as session:  # another replica may have been faster
+        signing = await session.exec(select(LinkKey).where(LinkKey.id != PEOPLE))
+        found = sorted(signing, key=lambda row: (row.id != OWN, row.id))
+    return [(row.id, _open(keys, row)) for row in found]
+
+
+async def people_key(db: Database, keys: KeyRing) -> bytes:
+    """Return the key of the hashes; where it is missing it is made."""
+    await _make(db, keys, [(PEOPLE, secrets.token_bytes(32))])
+    async with db.read() as session:
+        return _open(keys, await session.get_one(LinkKey, PEOPLE))
+
+
+def _open(keys: KeyRing, row: LinkKey) -> bytes:
+    return b64decode(keys.open(row.key, **place_of(row.id)).reveal())
+
+
+async def _make(db: Database, keys: KeyRing, wanted: list[tuple[str, bytes]]) -> None:
     async with db.read() as session:
         known = {*await session.exec(select(LinkKey.id))}
-    wanted = [(OWN, secrets.token_bytes(32)), *keys.derive(PURPOSE)]
     rows = [
         {"id": key_id, "key": keys.seal(b64encode(key).decode(), **place_of(key_id))}
         for key_id, key in wanted
@@ -33,9 +53,6 @@ async def link_keys(db: Database, keys: KeyRing) -> list[tuple[str, bytes]]:
     if rows:
         async with db.write() as session:
             await session.exec(insert_into(session, LinkKey).values(rows).on_conflict_do_nothing())
-    async with db.read() as session:  # another replica may have been faster
-        found = sorted(await session.exec(select(LinkKey)), key=lambda row: (row.id != OWN, row.id))
-    return [(row.id, b64decode(keys.open(row.key, **place_of(row.id)).reveal())) for row in found]
 
 
 def place_of(key_id: str) -> dict[str, str]:

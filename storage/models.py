@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -525,6 +526,12 @@ class Suppression(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("team_id", "address_key"),
         Index("ix_suppression_change", "team_id", "change", "address_key"),
+        Index(
+            "ix_suppression_hashed",  # of most teams there is none
+            "team_id",
+            sqlite_where=text("hashed"),
+            postgresql_where=text("hashed"),
+        ),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -537,6 +544,7 @@ class Suppression(SQLModel, table=True):
     created_at: datetime = _time()  # since when it counts: of a file, its own date
     change: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # the team's, that it comes from
     changed_at: datetime | None = _maybe_time()  # None: as it was created
+    hashed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # no address any more
 
 
 class LiftedSuppression(SQLModel, table=True):
@@ -676,7 +684,7 @@ class SealingCheck(SQLModel, table=True):
 
 
 class LinkKey(SQLModel, table=True):
-    """A key that signs unsubscribe links, or did once."""
+    """A key that signs unsubscribe links, or did once; and the one that erased addresses are hashed with."""
 
     __tablename__ = "link_key"
 

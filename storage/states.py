@@ -182,6 +182,7 @@ class SuppressionReason(StrEnum):
     COMPLAINT = "complaint"
     BOUNCE = "bounce"
     BY_HAND = "by_hand"
+    ERASED = "erased"  # a person asked to be forgotten; once that is done, a hash stands in the address's place
 
 
 class TokenScope(StrEnum):
@@ -206,4 +207,5 @@ class PollKind(StrEnum):
     SUPPRESSIONS = "suppressions"  # the account's own list at AWS
     FORWARDING = "forwarding"  # AWS's own mails about bounces and complaints
     SENDER_RULES = "sender_rules"  # what receivers require of the domains
+    ERASE = "erase"  # a person, everywhere
     CHANNEL = "channel"  # how a team's channel is, as Slack sees it

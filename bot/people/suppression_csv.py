@@ -16,6 +16,7 @@ from bot.broadcast.audience.deduplication import AddressDeduplicator
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.rejected_rows import escape_formula
 from bot.email_addresses import address_key
+from bot.suppression.hidden import hidden_addresses
 from bot.suppression.reasons import kept_word, reason_of
 from bot.suppression.recording import AT_ONCE, Entry, Recorded, compare, suppress_all
 from storage import audit
@@ -60,7 +61,9 @@ class SuppressionCsv:
         while batch := await asyncio.to_thread(list, islice(rows, AT_ONCE)):
             wanted = {key: entry for entry in batch if not seen.first_line(key := address_key(entry.address), 1)}
             async with self._db.read() as session:
-                found = await compare(session, team.id, wanted)
+                hidden = await hidden_addresses(session, self._db.people_key, team.id)
+                stored = {address_key(entry.address): entry for entry in hidden.entries(wanted.values())}
+                found = await compare(session, team.id, stored)
             _count(counts, len(batch), found.values())
             done += len(batch)
             await progress(done)
@@ -76,7 +79,8 @@ class SuppressionCsv:
         rows = _entries(file, counts)
         while batch := await asyncio.to_thread(list, islice(rows, AT_ONCE)):
             async with self._db.write() as session:
-                found = await suppress_all(session, team.id, batch, source=by, now=self._clock())
+                hidden = await hidden_addresses(session, self._db.people_key, team.id)
+                found = await suppress_all(session, team.id, hidden.entries(batch), source=by, now=self._clock())
             _count(counts, len(batch), found.values())
             done += len(batch)
             await progress(done)

@@ -14,6 +14,7 @@ from bot.email_addresses import is_simulator
 from bot.mailer.mailers import Mailers
 from bot.ses.errors import SesError
 from bot.ses.facts import Suppressed
+from bot.suppression.hidden import hidden_addresses
 from bot.suppression.recording import Entry, suppress_all
 from storage import leases
 from storage.database import Database
@@ -69,7 +70,9 @@ class AccountListSync:
                 row = await session.get(Mailer, mailer.id, with_for_update=True)
                 if row is None or not await leases.finish(session, claim, self._clock() + leases.LONGEST_POLL):
                     return False
-                await suppress_all(session, row.team_id, _rows(entries), source=SOURCE, now=self._clock())
+                hidden = await hidden_addresses(session, self._db.people_key, row.team_id)
+                rows = hidden.entries(_rows(entries))
+                await suppress_all(session, row.team_id, rows, source=SOURCE, now=self._clock())
                 if not token:
                     row.suppressions_at = began
                     session.add(row)

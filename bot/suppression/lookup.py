@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import col, func, select
 
 from bot.email_addresses import address_key
+from bot.suppression.hidden import hash_of
 from storage.database import Database
 from storage.models import ApiToken, Broadcast, LiftedSuppression, Suppression, Team
 from storage.states import SuppressionReason
@@ -39,7 +40,8 @@ class SuppressionLookup:
     async def find(self, team: Team, address: str) -> LookedUp:
         """Say how an address stands."""
         key = address_key(address)
-        on_list = select(Suppression).where(Suppression.team_id == team.id, Suppression.address_key == key)
+        keys = (key, hash_of(self._db.people_key, team.id, address))
+        on_list = select(Suppression).where(Suppression.team_id == team.id, col(Suppression.address_key).in_(keys))
         async with self._db.read() as session:
             active = (await session.exec(on_list)).first()
             lifted = await session.get(LiftedSuppression, (team.id, key))

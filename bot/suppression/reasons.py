@@ -9,11 +9,15 @@ STRENGTH: Final = {
     SuppressionReason.BOUNCE: 2,
     SuppressionReason.UNSUBSCRIBED: 3,
     SuppressionReason.COMPLAINT: 4,
+    SuppressionReason.ERASED: 5,
 }
 """A stronger reason takes the place of a weaker one, however it comes."""
 
 OF_THE_RECIPIENT: Final = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT})
 """What recipients said themselves."""
+
+STAYS: Final = frozenset({SuppressionReason.COMPLAINT, SuppressionReason.ERASED})
+"""What no consent takes back."""
 
 WORD_LIMIT: Final = 100  # characters
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlmodel import SQLModel, col, delete, select
+from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
@@ -17,8 +17,6 @@ from storage.states import SuppressionReason
 
 AT_ONCE = 1_000  # addresses
 
-_table = SQLModel.metadata.tables["suppression"]
-
 
 class Entry(NamedTuple):
     """An address and why it is suppressed: the word that a file has for it, and since when (None: now)."""
@@ -27,6 +25,7 @@ class Entry(NamedTuple):
     reason: SuppressionReason
     word: str = ""
     at: datetime | None = None
+    hashed: bool = False  # the address is none any more (hidden.py)
 
 
 class Recorded(StrEnum):
@@ -66,6 +65,7 @@ async def suppress_all(
             "created_at": min(entry.at or now, now),
             "change": change,
             "changed_at": now,
+            "hashed": entry.hashed,
         }
         for key, entry in wanted.items()
         if recorded[key] is not Recorded.KNOWN

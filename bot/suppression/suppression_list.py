@@ -21,8 +21,9 @@ from bot.mailer.mailers import Mailers
 from bot.ses.errors import ErrorKind, SesError
 from bot.signed_tokens import Key
 from bot.suppression.codes import SuppressionCode
-from bot.suppression.reasons import OF_THE_RECIPIENT
-from bot.suppression.recording import Recorded, next_change, suppress
+from bot.suppression.hidden import hidden_addresses, is_hashed
+from bot.suppression.reasons import OF_THE_RECIPIENT, STAYS
+from bot.suppression.recording import Entry, Recorded, next_change, suppress_all
 from bot.suppression.unsubscribe_links import LinkSubject, read_token
 from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
 from storage import audit
@@ -94,14 +95,10 @@ class Suppressions:
         async with self._db.write() as session:
             delivery = await session.get(Delivery, (recipient.broadcast_id, recipient.seq))
             if delivery is not None:  # else the broadcast was erased, and there is nothing left to mail
-                await suppress(
-                    session,
-                    recipient.team_id,
-                    delivery.address,
-                    SuppressionReason.UNSUBSCRIBED,
-                    source=recipient.broadcast_id,
-                    now=self._clock(),
-                )
+                hashed = is_hashed(delivery.address)
+                entry = Entry(delivery.address, SuppressionReason.UNSUBSCRIBED, hashed=hashed)
+                source, now = recipient.broadcast_id, self._clock()
+                await suppress_all(session, recipient.team_id, [entry], source=source, now=now)
 
     async def subscribe_again(self, recipient: LinkSubject) -> bool:
         """Take back an unsubscribe that is not old; False: there is none.
@@ -122,7 +119,7 @@ class Suppressions:
         return True
 
     def _standing(self, row: Suppression | None) -> Standing:
-        if row is None or row.reason not in OF_THE_RECIPIENT:
+        if row is None or row.reason not in OF_THE_RECIPIENT | {SuppressionReason.ERASED}:
             return Standing.MAILED
         lately = self._clock() - row.created_at <= BACK_WITHIN
         left = row.reason is SuppressionReason.UNSUBSCRIBED
@@ -135,9 +132,11 @@ class Suppressions:
 
     async def record(self, session: AsyncSession, team: Team, address: str, by: str) -> tuple[Suppression, bool]:
         """As `add`, in the caller's transaction; return the row, and whether it is new."""
-        now = self._clock()
-        done = await suppress(session, team.id, address, SuppressionReason.BY_HAND, source=by, now=now)
-        new = done is Recorded.ADDED
+        now, hidden = self._clock(), await hidden_addresses(session, self._db.people_key, team.id)
+        address = hidden.shown(address)
+        entry = Entry(address, SuppressionReason.BY_HAND, hashed=is_hashed(address))
+        done = await suppress_all(session, team.id, [entry], source=by, now=now)
+        new = Recorded.ADDED in done.values()
         if new:
             audit.record(session, team.id, by, "suppression.add", now, address)
         return (await session.exec(_of(team.id, address))).one(), new
@@ -192,7 +191,7 @@ async def _liftable(
     row = (await session.exec(found.with_for_update() if lock else found)).first()
     if row is None:
         raise BotError(SuppressionCode.NOT_FOUND)
-    if row.reason in OF_THE_RECIPIENT and (consent is None or row.reason is SuppressionReason.COMPLAINT):
+    if row.reason in STAYS or (row.reason is SuppressionReason.UNSUBSCRIBED and consent is None):
         raise BotError(SuppressionCode.SUPPRESSION_STAYS)
     if row.reason is SuppressionReason.UNSUBSCRIBED and consent is not None and consent.at <= row.created_at:
         raise BotError(SuppressionCode.CONSENT_TOO_OLD, field="consent_at")

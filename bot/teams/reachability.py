@@ -27,7 +27,7 @@ LOOK_AGAIN: Final = timedelta(minutes=10)
 LOOK_DAILY: Final = timedelta(days=1)
 """While it is in reach: Slack sends no event when a channel is made private."""
 
-_LOOKS_AT_AWS = sorted(set(PollKind) - {PollKind.CHANNEL})
+_LOOKS_AT_AWS = sorted(set(PollKind) - {PollKind.CHANNEL, PollKind.ERASE})
 
 OLD_ID_RESOLVES: Final = timedelta(hours=24)
 

@@ -23,6 +23,7 @@ from handlers.slack.flows.mailer.production_access import ProductionAccessFlow
 from handlers.slack.flows.mailer.sender_rules import SenderRulesFlow
 from handlers.slack.flows.mailer.status_card import StatusFlow, help_word
 from handlers.slack.flows.missing_values import MissingValuesFlow
+from handlers.slack.flows.people.person import PersonFlow
 from handlers.slack.flows.people.suppression_import import SuppressionImportFlow
 from handlers.slack.flows.people.suppressions import SuppressionFlow
 from handlers.slack.flows.preview import PreviewFlow
@@ -49,6 +50,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     identities = IdentityFlow(mailers, services.identities, services.forwarding)
     production = ProductionAccessFlow(services.production, mailers)
     lists = services.suppression_csv
+    person = PersonFlow(services.people, files)
     suppressions = SuppressionFlow(services.suppressions, services.suppression_lookup, lists, files)
     approvers = Approvers(services.team_rules, people)
     team = TeamSettingsFlow(services.team_rules, services.looks, services.webhooks, approvers)
@@ -104,6 +106,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         audiences,
         suppressions,
         SuppressionImportFlow(lists, files),
+        person,
         IdentityRecoveryFlow(services.identity_recovery, services.identities, mailers),
         AlertFlow(services.incidents, services.feedback_check, services.monitor, mailers, overviews),
         SenderRulesFlow(services.sender_rules),
@@ -116,6 +119,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     ):
         flow.register(listeners)
     mailer = [*status.words(), *connect.words(), *identities.words(), *production.words(), *suppressions.words()]
+    mailer += [*person.words()]
     mailer += [*team.words(), *api.words()]
     _command(listeners, "/mailer", mailer)
     broadcast = [*broadcasts.words(), *drafts.words(), *tests.words(), *reports.words(), *audiences.words()]

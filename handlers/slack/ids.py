@@ -68,6 +68,8 @@ class Button(StrEnum):
     WEBHOOK_OFF = "webhook:address:forget"
     RETRY_WEBHOOK = "webhook:failing:retry"
     DROP_WEBHOOK = "webhook:failing:forget"
+    EXPORT_PERSON = "team:people:export"
+    ERASE_PERSON = "team:people:erase"
     CREATE_TOKEN = "api:token:create"  # noqa: S105 - the name of a button
     REVOKE_TOKEN = "api:token:revoke"  # noqa: S105 - as above
 
@@ -95,6 +97,8 @@ class Form(StrEnum):
     LIFT = "suppression:listed:confirm"
     WEBHOOK = "webhook:address:save"
     LOOK = "team:look:save"
+    LOOK_UP_PERSON = "team:people:look_up"
+    ERASE_PERSON = "team:people:confirm"
     PRODUCTION = "production:access:submit"
     SEND_TEST = "send:test:submit"
     CHOOSE_FILE = "audience:message:read"

@@ -36,6 +36,7 @@ from handlers.slack.sample_rows import (
     sample_look,
     sample_mailer,
     sample_overview,
+    sample_person,
     sample_prepared,
     sample_progress,
     sample_report,
@@ -79,7 +80,7 @@ from handlers.slack.views.mailer import (
     sender_rules,
     status_card,
 )
-from handlers.slack.views.people import suppressions
+from handlers.slack.views.people import person, suppressions
 from handlers.slack.views.webhook import form as webhook_form
 from storage.models import Audit
 from storage.sealing import Secret
@@ -168,6 +169,10 @@ def _modals() -> dict[str, View]:
             {SuppressionReason.BOUNCE: 12},
             LookedUp("ann@example.com", sample_suppression(), subject="Spring news"),
         ),
+        "person.person_form": person.person_form(sample_team(), sample_person(), REF.record_id),
+        "person.erase_form": person.erase_form(REF, "ann@example.com"),
+        "person.erasing_page": person.erasing_page(sample_person()),
+        "person.exported_page": person.exported_page(sent=True),
         "suppressions.choose_import_form": suppressions.choose_import_form(REF),
         "suppressions.import_form": suppressions.import_form(REF, ImportCounts(4_120, 880, 3, 2)),
         "suppressions.nothing_to_import_page": suppressions.nothing_to_import_page(ImportCounts(invalid=3)),

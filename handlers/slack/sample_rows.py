@@ -16,6 +16,7 @@ from bot.mailer.identities.sender_rules import SenderRulesReport, dkim_rule, dma
 from bot.mailer.readiness.facts import facts_from
 from bot.mailer.readiness.overview import Overview
 from bot.mailer.readiness.rules import readiness
+from bot.people.person import Membership, Person
 from bot.ses.operations import FEEDBACK_FORWARDING
 from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from handlers.slack import ids
@@ -80,6 +81,12 @@ def sample_suppression() -> Suppression:
         source=SOMEBODY,
         created_at=AT,
     )
+
+
+def sample_person() -> Person:
+    audience = sample_audience()
+    memberships = [Membership(audience, 2, {"email": "ann@example.com"})]
+    return Person("ann@example.com", sample_suppression(), None, memberships, [], [])
 
 
 def sample_mailer() -> Mailer:

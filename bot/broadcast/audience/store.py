@@ -5,11 +5,9 @@ process once, when they are read. Work on many is cut into short transactions: o
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from itertools import chain, islice, zip_longest
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, TableValuedAlias, collate, literal, text, true
@@ -17,18 +15,18 @@ from sqlalchemy import select as select_rows
 from sqlmodel import SQLModel, and_, case, col, delete, func, insert, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.audience.block_builder import BlockBuilder, Reject
 from bot.broadcast.audience.codes import AudienceCode
-from bot.broadcast.audience.csv_reader import CsvRecipient, Rejected, RejectReason
-from bot.email_addresses import count_toward_quota
+from bot.broadcast.audience.csv_reader import CsvRecipient, Rejected
 from bot.errors import BotError
-from storage.audience_blocks import BLOCK, fields_of
+from bot.suppression.hidden import hidden_addresses
+from storage.audience_blocks import fields_of
 from storage.database import Database
 from storage.models import Audience, Broadcast, Delivery, Suppression, UtcDateTime
 from storage.states import DeliveryState
 
 _BATCH = 100  # blocks read and stored at once
 _DELIVERIES = 5_000  # made in one transaction
-_REJECTED_KEPT = 100
 _LOOKED_THROUGH = 100_000  # members, for a sample
 _ASKED_FOR = 50  # of them, whether they are suppressed
 
@@ -38,14 +36,10 @@ _INSERT = text(
     "INSERT INTO audience_block (audience_id, first_seq, addresses, lines, fields) "
     "VALUES (:audience_id, :first_seq, :addresses, :lines, :fields)"
 )
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _state_type = SQLModel.metadata.tables["delivery"].c.state.type
 
 Progress = Callable[[int], Awaitable[None]]
 """Is told how many rows are read."""
-
-Reject = Callable[[Rejected], None]
-"""Is told of each row that is left out."""
 
 
 async def no_progress(_rows: int) -> None:
@@ -54,56 +48,6 @@ async def no_progress(_rows: int) -> None:
 
 def ignore_rejected(_row: Rejected) -> None:
     """Keeps none of what is left out."""
-
-
-@dataclass(slots=True)
-class _Reading:
-    """Counts the rows as they pass, and gathers the members."""
-
-    audience: Audience
-    reject: Reject
-
-    marked: int = 0
-
-    @property
-    def rows(self) -> int:
-        return self.audience.size + self.audience.duplicates + self.audience.invalid + self.marked
-
-    def blocks(self, rows: Iterable[CsvRecipient | Rejected]) -> Iterator[dict[str, Any]]:
-        members = self._members(rows)
-        while block := list(islice(members, BLOCK)):
-            first_seq = self.audience.size + 1
-            self.audience.size += len(block)
-            addresses, fields = [member.address for member in block], [member.fields for member in block]
-            self.audience.toward_quota += count_toward_quota(addresses)
-            empty = (values.count("") for values in zip(*fields, strict=True))
-            self.audience.empty_values = list(map(sum, zip_longest(self.audience.empty_values, empty, fillvalue=0)))
-            yield {
-                "audience_id": self.audience.id,
-                "first_seq": first_seq,
-                "addresses": _json(addresses),
-                "lines": _json([member.line for member in block]),
-                "fields": _json(fields),
-            }
-
-    def _members(self, rows: Iterable[CsvRecipient | Rejected]) -> Iterator[CsvRecipient]:
-        for row in rows:
-            if isinstance(row, CsvRecipient):
-                yield row
-            else:
-                self._reject(row)
-
-    def _reject(self, row: Rejected) -> None:
-        audience = self.audience
-        if row.reason is RejectReason.DUPLICATE:
-            audience.duplicates += 1
-        elif row.reason is RejectReason.MARKED:
-            self.marked += 1
-        else:
-            audience.invalid += 1
-        if len(audience.rejected) < _REJECTED_KEPT:
-            audience.rejected.append({"line": row.line, "value": row.value, "why": row.why})
-        self.reject(row)
 
 
 async def store_audience(
@@ -122,9 +66,10 @@ async def store_audience(
     Raises:
         BotError: what reading the rows raises, and AUDIENCE_NO_RECIPIENTS.
     """
-    reading = _Reading(audience, reject)
     async with db.write() as session:
         session.add(Audience(**audience.model_dump()))
+        hidden = await hidden_addresses(session, db.people_key, audience.team_id)
+    reading = BlockBuilder(audience, reject, hidden)
     try:
         blocks = reading.blocks(rows)
         while batch := await asyncio.to_thread(list, islice(blocks, _BATCH)):

@@ -23,6 +23,7 @@ from bot.email_addresses import counts_toward_quota
 from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
+from bot.suppression.hidden import hidden_among
 from storage.audience_blocks import fields_of
 from storage.models import Broadcast, Identity, Mailer, new_id
 from storage.states import BroadcastState, ChunkState, DeliveryState
@@ -108,7 +109,7 @@ class _Row(NamedTuple):
     seq: int
     address: str
     retries: int
-    suppression: str | None
+    suppression: str | None  # anything, where there is one
 
 
 class ChunkClaimer:
@@ -123,12 +124,14 @@ class ChunkClaimer:
         isolator: FaultIsolator,
         *,
         small_limit: int,
+        people_key: bytes = b"",
     ) -> None:
         self._held = held
         self._mailers = mailers
         self._overviews = overviews
         self._personalizers = personalizers
         self._isolator = isolator
+        self._people_key = people_key
         self._small_and_one = small_limit + 1  # tells a small broadcast from a larger one
         self._last = ""  # the broadcast that had its turn
         self._carried = 0  # recipients, the call that went last
@@ -183,7 +186,10 @@ class ChunkClaimer:
     def _pending(self, connection: Connection, broadcast: Broadcast, most: int, now: datetime) -> list[_Row]:
         """Read the next recipients that are due, each with its suppression where there is one by now."""
         of_broadcast = {"broadcast": broadcast.id, "team": broadcast.team_id, "most": max(most, self._small_and_one)}
-        return [_Row(*row) for row in connection.execute(_PENDING, {**of_broadcast, "put_aside_by": now - RETRY_DELAY})]
+        found = connection.execute(_PENDING, {**of_broadcast, "put_aside_by": now - RETRY_DELAY})
+        rows = [_Row(*row) for row in found]
+        hidden = hidden_among(connection, self._people_key, broadcast.team_id, [row.address for row in rows])
+        return [row._replace(suppression=row.address) if row.address in hidden else row for row in rows]
 
     def _nothing_left(self, connection: Connection, broadcast: Broadcast, in_flight: int) -> Drained | Idle:
         put_aside_at = connection.execute(_PUT_ASIDE, {"broadcast": broadcast.id}).scalar()

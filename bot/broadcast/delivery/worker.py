@@ -55,7 +55,13 @@ class DeliveryWorker:
         self._stopping = stopping
         self._isolator = FaultIsolator()
         self._claimer = ChunkClaimer(
-            lease, deps.mailers, deps.overviews, deps.personalizers, self._isolator, small_limit=deps.small_limit
+            lease,
+            deps.mailers,
+            deps.overviews,
+            deps.personalizers,
+            self._isolator,
+            small_limit=deps.small_limit,
+            people_key=deps.db.people_key,
         )
         self._in_flight = InFlight()
         self._concurrency = Concurrency()

@@ -146,6 +146,8 @@ _SENTENCES: dict[Action, str] = {
     "mailer.connect": "connected AWS account {subject}",
     "mailer.delete": "deleted the mailer of AWS account {subject}",
     "mailer.reconnect": "gave the mailer new credentials for AWS account {subject}",
+    "person.erase": "had a person erased: {subject}",
+    "person.export": "got what is known of {subject} as a file",
     "production.apply": "applied for production access of AWS account {subject}",
     "suppression.add": "suppressed {subject}",
     "suppression.import": "imported suppressions from {subject}",

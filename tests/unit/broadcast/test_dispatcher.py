@@ -3,13 +3,14 @@
 import asyncio
 from datetime import datetime, timedelta
 
-from sqlmodel import select
+from sqlmodel import col, select, update
 
 from bot.broadcast.transitions import schedule_sending
-from bot.suppression.recording import suppress
+from bot.suppression.hidden import hash_of
+from bot.suppression.recording import Entry, suppress, suppress_all
 from bot.suppression.unsubscribe_links import read_token
 from storage.database import Database
-from storage.models import Outbox, SendingAccount
+from storage.models import Delivery, Outbox, SendingAccount
 from storage.states import BroadcastState, DeliveryState, PauseReason, SuppressionReason
 from tests.unit.broadcast.fixtures import BULK, PUBLIC_URL, Station, csv, draft
 
@@ -93,6 +94,25 @@ async def test_a_suppression_is_honoured_before_the_next_claim(connected: Statio
     await connected.run()
     assert await connected.counts(broadcast.id) == {DeliveryState.SENT: 39, DeliveryState.SUPPRESSED: 1}
     assert connected.mailed()["r20@c1.example"] == 0
+
+
+async def test_who_is_suppressed_by_the_hash_of_the_address_or_has_none_any_more_is_not_mailed(
+    connected: Station,
+) -> None:
+    broadcast, key, team = await connected.confirmed(40), connected.db.people_key, connected.team.id
+    gone = hash_of(key, team, "somebody@else.test")
+
+    async def erase() -> None:
+        async with connected.db.write() as session:
+            entry = Entry(hash_of(key, team, "R20@c1.example"), SuppressionReason.ERASED, hashed=True)
+            await suppress_all(session, team, [entry], source="", now=connected.clock())
+            this = (col(Delivery.broadcast_id) == broadcast.id, col(Delivery.seq) == 30)
+            await session.exec(update(Delivery).where(*this).values(address=gone, address_key=gone))
+
+    connected.between_calls = erase
+    await connected.run()
+    assert await connected.counts(broadcast.id) == {DeliveryState.SENT: 38, DeliveryState.SUPPRESSED: 2}
+    assert connected.mailed()["r20@c1.example"] == connected.mailed()[gone] == 0
 
 
 async def test_what_one_team_never_mails_another_team_may(connected: Station) -> None:

@@ -16,7 +16,7 @@ from tests.databases import Clock
 from tests.unit.alerts.rows import team_row
 
 R = SuppressionReason
-STRONGEST_FIRST = [R.COMPLAINT, R.UNSUBSCRIBED, R.BOUNCE, R.BY_HAND]
+STRONGEST_FIRST = [R.ERASED, R.COMPLAINT, R.UNSUBSCRIBED, R.BOUNCE, R.BY_HAND]
 
 
 @pytest.fixture

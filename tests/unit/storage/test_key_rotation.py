@@ -9,7 +9,7 @@ from sqlmodel import select
 from bot.suppression.unsubscribe_links import LinkSubject, make_token, read_token
 from storage import key_rotation, migrations
 from storage.database import Database, StorageError
-from storage.link_keys import OWN, PURPOSE, link_keys
+from storage.link_keys import OWN, PURPOSE, link_keys, people_key
 from storage.models import Installation, Mailer, SealingCheck, Team
 from storage.sealing import KeyRing, UnsealError
 
@@ -152,6 +152,17 @@ async def test_the_keys_of_links_outlive_the_sealing_keys(db: Database) -> None:
         *KeyRing({"older": b"0" * 32}).derive(PURPOSE),
     ]
     assert len({key for _, key in after}) == len(after)
+
+
+async def test_the_key_of_erased_addresses_outlives_the_sealing_keys_and_signs_no_link(db: Database) -> None:
+    await key_rotation.check_keys(db, KeyRing(OLD))
+    before = await people_key(db, KeyRing(OLD))
+    links = await link_keys(db, KeyRing(OLD))
+
+    assert await key_rotation.rotate(db, KeyRing(NEW | OLD)) == 3
+
+    assert await people_key(db, KeyRing(NEW)) == before
+    assert before not in {key for _, key in links}
 
 
 async def test_replicas_that_start_at_once_sign_with_one_key(db: Database) -> None:

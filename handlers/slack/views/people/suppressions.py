@@ -10,6 +10,7 @@ from slack_sdk.models.views import View
 from bot.people.suppression_csv import ImportCounts
 from bot.suppression.account_list_sync import SOURCE as FROM_AWS
 from bot.suppression.lookup import LookedUp
+from bot.suppression.reasons import STAYS
 from bot.suppression.suppression_list import RECIPIENT, AtAws
 from bot.wording import count
 from handlers.slack import ids
@@ -29,8 +30,10 @@ _COUNTED = {
     SuppressionReason.UNSUBSCRIBED: "unsubscribed",
     SuppressionReason.BOUNCE: "bounced for good",
     SuppressionReason.BY_HAND: "by hand",
+    SuppressionReason.ERASED: "erased",
 }
-_WHY = {
+WHY = {
+    SuppressionReason.ERASED: "is being erased",
     SuppressionReason.COMPLAINT: "complained that your mail is spam",
     SuppressionReason.UNSUBSCRIBED: "unsubscribed",
     SuppressionReason.BOUNCE: "bounced for good",
@@ -69,9 +72,10 @@ def _found_block(team: Team, found: LookedUp) -> Block:
         return section(f":white_check_mark: *{address}* may be mailed.{_lifted(found)}")
     row = found.active
     word = f" (“{esc(row.word, 100)}”)" if row.word else ""
-    text = f":no_entry: *{address}* {_WHY[row.reason]}{word} {when(row.created_at)}{_source(found, row)}."
-    if row.reason is SuppressionReason.COMPLAINT:
-        return section(f"{text} A complaint stays.")
+    why = "was erased" if row.reason is SuppressionReason.ERASED and row.hashed else WHY[row.reason]
+    text = f":no_entry: *{address}* {why}{word} {when(row.created_at)}{_source(found, row)}."
+    if row.reason in STAYS:
+        return section(f"{text} That stays.")
     return section(text, accessory=button(ids.Button.LIFT, "Lift", ids.Ref(team.id, row.id)))
 
 
@@ -90,7 +94,7 @@ def _lifted(found: LookedUp) -> str:
     if row is None:
         return ""
     by = "the reader" if row.lifted_by == RECIPIENT else actor(row.lifted_by)
-    return f" It {_WHY[row.reason]} {when(row.created_at)}; that was lifted {when(row.lifted_at)} by {by}."
+    return f" It {WHY[row.reason]} {when(row.created_at)}; that was lifted {when(row.lifted_at)} by {by}."
 
 
 def choose_import_form(ref: ids.Ref, *, notice: str = "") -> View:
@@ -161,7 +165,7 @@ def lift_form(ref: ids.Ref, row: Suppression, *, how: str = "", at: datetime | N
         LIFT_TITLE,
         [
             section(
-                f"*{esc(row.address, 320)}* {_WHY[row.reason]} {when(row.created_at)}. Lift it only where they asked "
+                f"*{esc(row.address, 320)}* {WHY[row.reason]} {when(row.created_at)}. Lift it only where they asked "
                 "for your mail again; what you write here is kept."
             ),
             field(

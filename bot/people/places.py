@@ -1,0 +1,72 @@
+"""Where a team's data may hold the address of a person, and where an address is found in it.
+
+Every column that may hold one is listed; a test knows those that may not, so that a new one is not forgotten.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Column, ColumnElement, Table, Text, cast, collate, func, select
+from sqlmodel import SQLModel
+
+_tables = SQLModel.metadata.tables
+
+SWEPT: Final[Mapping[str, tuple[str, ...]]] = {
+    "audience": ("name", "name_key", "rejected", "import_summary", "file_name"),
+    "audience_block": ("addresses", "fields"),
+    "audit": ("subject", "before", "after"),
+    "broadcast": ("error",),
+    "chunk": ("error",),
+    "delivery": ("address", "address_key", "error"),
+    "incident": ("detail",),
+    "lifted_suppression": ("word",),
+    "seen_request": ("reply",),
+    "suppression": ("word",),
+    "team": ("tests_go_to",),
+    "webhook": ("attempts",),
+    "webhook_event": ("data",),
+}
+"""In these columns an address is replaced wherever it stands."""
+
+_OF_TEAM: Final = "team_id"
+_parents = {"audience_block": "audience", "chunk": "broadcast", "delivery": "broadcast"}
+
+
+def of_team(table: Table, team_id: str) -> ColumnElement[bool]:
+    """Return the condition that a row is this team's."""
+    if table.name == "team":
+        return table.c.id == team_id
+    if table.name == "seen_request":
+        return table.c.key.startswith(f"api:{team_id}:", autoescape=True)
+    parent = _parents.get(table.name)
+    if parent is None:
+        return table.c[_OF_TEAM] == team_id
+    owner = _tables[parent]
+    return table.c[f"{parent}_id"].in_(select(owner.c.id).where(owner.c.team_id == team_id))
+
+
+def mentions(dialect: str, column: Column[Any], key: str) -> ColumnElement[bool]:
+    """Return the condition that the text of a column may hold the address with this key; `mention_of` is sure."""
+    plain: ColumnElement[str] = cast(column, Text)
+    folded = func.lower(collate(plain, "C")) if dialect == "postgresql" else func.lower(plain)
+    return folded.contains(key, autoescape=True)
+
+
+def mention_of(address: str) -> re.Pattern[str]:
+    """Return the pattern of an address within a text, which is not a part of a longer one."""
+    return re.compile(
+        rf"(?<![A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]){re.escape(address)}(?![A-Za-z0-9-]|\.[A-Za-z0-9])", re.IGNORECASE
+    )
+
+
+def replaced(value: Any, mention: re.Pattern[str], by: str) -> Any:
+    """Return a text, or a value of JSON, with the address replaced wherever it stands."""
+    match value:
+        case str():
+            return mention.sub(by, value)
+        case dict():
+            return {replaced(name, mention, by): replaced(each, mention, by) for name, each in value.items()}
+        case list():
+            return [replaced(each, mention, by) for each in value]
+    return value

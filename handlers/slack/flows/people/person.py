@@ -1,0 +1,79 @@
+"""`/mailer person ADDRESS`: what is known of somebody, as a file, and erased."""
+
+import io
+import json
+
+from bot.email_addresses import parse_address
+from bot.errors import BotError
+from bot.people.codes import PersonCode
+from bot.people.person import PersonLookup
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.file_transfer import Files, OutgoingFile
+from handlers.slack.outbound.direct_file import send_file
+from handlers.slack.text import esc
+from handlers.slack.views.blocks import Modal, Reply, text_message
+from handlers.slack.views.people import person as views
+
+
+class PersonFlow:
+    def __init__(self, people: PersonLookup, files: Files) -> None:
+        self._people = people
+        self._files = files
+
+    def words(self) -> list[Subcommand]:
+        return [
+            Subcommand(
+                "person",
+                "what is known of somebody, and erasing it, as in: /mailer person ann@example.com",
+                Permission.ADMINISTER,
+                self.open,
+                opens=views.TITLE,
+            )
+        ]
+
+    def register(self, listeners: Listeners) -> None:
+        admin = Permission.ADMINISTER
+        listeners.form(Form(ids.Form.LOOK_UP_PERSON, admin, self.look_up, "One moment…"))
+        listeners.button(ids.Button.EXPORT_PERSON, admin, self.export, opens=views.TITLE)
+        listeners.button(ids.Button.ERASE_PERSON, admin, self.ask_to_erase, opens=views.ERASE_TITLE)
+        listeners.form(Form(ids.Form.ERASE_PERSON, admin, self.erase, "One moment…"))
+
+    async def open(self, call: Call) -> Reply:
+        return await self._shown(call, parse_address(" ".join(call.at.words[1:])))
+
+    async def look_up(self, call: Call) -> Reply:
+        return await self._shown(call, _typed(call))
+
+    async def _shown(self, call: Call, address: str) -> Reply:
+        person = await self._people.find(call.team, address)
+        return Modal(views.person_form(call.team, person, self._people.mark(call.team, address)))
+
+    async def export(self, call: Call) -> Reply:
+        person = await self._people.exported(call.team, _typed(call), call.at.user_id)
+        content = io.BytesIO(json.dumps(person.to_json(), indent=2, ensure_ascii=False).encode())
+        what = text_message(
+            f":inbox_tray: All that #{esc(call.team.name)} knows of {esc(person.address, 320)}. The file holds "
+            "personal data: delete it when you are done."
+        )
+        sent = await send_file(self._files, call, what, OutgoingFile("person.json", "Person", content))
+        return Modal(views.exported_page(sent=sent), above=bool(call.at.view_id))
+
+    async def ask_to_erase(self, call: Call) -> Reply:
+        address = _typed(call)
+        await self._people.find(call.team, address)
+        ref = ids.Ref(call.team.id, self._people.mark(call.team, address))
+        return Modal(views.erase_form(ref, address), above=bool(call.at.view_id))
+
+    async def erase(self, call: Call) -> Reply:
+        address = _typed(call)
+        if self._people.mark(call.team, address) != call.at.ref.record_id:
+            raise BotError(PersonCode.OTHER_ADDRESS, field=ids.Input.ADDRESS)
+        person = await self._people.erase(call.team, address, call.at.user_id)
+        return Modal(views.erasing_page(person), otherwise=f"{esc(address)} is being erased.")
+
+
+def _typed(call: Call) -> str:
+    return parse_address(call.at.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)
