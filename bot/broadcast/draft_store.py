@@ -11,6 +11,7 @@ from bot.broadcast.controls import AfterChange, lock, no_op
 from bot.broadcast.draft import Addresses, Draft, Edited
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.transitions import tell_channel, transition
+from bot.webhooks.events import broadcast_changed
 from storage import audit
 from storage.audit import Action
 from storage.models import Audit, Broadcast, Delivery, Mailer, Team
@@ -72,8 +73,7 @@ async def put_draft(
     if edited is None:
         await lock_team(session, team)
         await check_drafts(session, team)
-        session.add(broadcast)
-        await session.flush()
+        await add_draft(session, broadcast, now)
         await also(session, broadcast)
         return broadcast
     stored = await lock(session, team, edited.id, edited.version, edited.states)
@@ -91,6 +91,14 @@ async def put_draft(
     await tell_channel(session, stored, now)
     await also(session, stored)
     return stored
+
+
+async def add_draft(session: AsyncSession, draft: Broadcast, now: datetime) -> None:
+    """Store a new one; a program's is told to the webhook."""
+    session.add(draft)
+    await session.flush()
+    if draft.created_by.startswith(audit.API_TOKEN):
+        await broadcast_changed(session, draft, now)
 
 
 async def back_to_draft(

@@ -13,7 +13,7 @@ from bot.alerts.outbox import Notice, announce, tell
 from bot.broadcast.audience.saved import saved_under
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.controls import AfterChange, no_op
-from bot.broadcast.draft_store import lock_team
+from bot.broadcast.draft_store import add_draft, lock_team
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.errors import BotError
@@ -116,9 +116,8 @@ class Drafts:
                 created_by=by,
                 created_at=now,
             )
-            session.add(draft)
+            await add_draft(session, draft, now)
             audit.record(session, team.id, by, "broadcast.copy", now, draft.id, after={"of": old.id})
-            await session.flush()
             await also(session, draft)
         return Copied(draft, old.size if draft.audience_id != old.audience_id else None)
 

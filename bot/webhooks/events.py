@@ -14,6 +14,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
+from bot.teams.token_names import token_names
 from bot.webhooks.external_ids import external_ids
 from bot.webhooks.shapes import broadcast_shape, identity_shape, mailer_shape, rfc3339
 from storage.database import wake_after_commit
@@ -73,8 +74,9 @@ class Item:
 async def broadcast_changed(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
     """Tell of the state that a broadcast has come into. The caller has it locked."""
     if await _is_told(session, broadcast.team_id, Topic.BROADCASTS):
-        kind, data = f"broadcast.{broadcast.state}", {"broadcast": broadcast_shape(broadcast)}
-        _write(session, broadcast.team_id, broadcast.id, kind, data, now, due_at=now)
+        names = await token_names(session, [broadcast.created_by])
+        data = {"broadcast": broadcast_shape(broadcast, names.get(broadcast.created_by, ""))}
+        _write(session, broadcast.team_id, broadcast.id, f"broadcast.{broadcast.state}", data, now, due_at=now)
 
 
 async def deliveries_changed(

@@ -3,15 +3,19 @@
 from datetime import datetime
 from typing import Any
 
+from storage.audit import API_TOKEN
 from storage.models import Broadcast, Identity, Mailer
 
 
-def broadcast_shape(row: Broadcast) -> dict[str, Any]:
+def broadcast_shape(row: Broadcast, token_name: str = "") -> dict[str, Any]:
+    """`token_name`: of the token that made it, where one did."""
+    by_token = row.created_by.startswith(API_TOKEN)
     return {
         "id": row.id,
         "kind": row.kind.value,
         "state": row.state.value,
         "paused_for": list(row.pause_reasons),
+        "author": {"kind": "token", "name": token_name} if by_token else {"kind": "person", "name": row.created_by},
         "from": row.from_address,
         "reply_to": row.reply_to or None,
         "subject": row.subject,

@@ -89,6 +89,7 @@ async def test_prometheus_reads_how_mailroom_itself_is_doing(world: World, http:
     assert values["mailroom_messages_due[]"] > 0
     assert values["mailroom_message_lag_seconds[]"] > 0
     assert "mailroom_poll_lag_seconds[]" in values
+    assert values["mailroom_webhook_lag_seconds[]"] == 0
     assert values["mailroom_unknown_answers_total['chat.postMessage', 'slack']"] >= 1
     assert values[f"mailroom_build_info['{PROJECT['version']}']"] == 1
     assert world.news.id not in text

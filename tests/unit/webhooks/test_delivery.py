@@ -1,16 +1,19 @@
 """What a webhook is told arrives at least once and in order, however the receiver is."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from bot.broadcast.transitions import transition
-from bot.webhooks.delivery import WAITS
+from bot.webhooks.delivery import WAITS, WebhookDelivery, longest_due
 from bot.webhooks.events import ITEMS, Item, SuppressionEvent, deliveries_changed, suppressions_changed
+from bot.webhooks.signing import WebhookSecrets
+from handlers.webhook_receiver import WebhookReceiver
 from storage import leases
 from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, IncidentState
-from tests.unit.webhooks.fixtures import ON_SQLITE, Hooked, broadcast_row
+from tests.unit.webhooks.fixtures import KEYS, LOOPBACK, ON_SQLITE, Hooked, broadcast_row
 
 HOUR = 3600.0
 STEPS = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.DONE)
@@ -131,6 +134,37 @@ async def test_an_answer_after_the_lease_was_lost_changes_nothing(hook: Hooked) 
     assert hook.hooks.posted == []
     await hook.delivery._work(newer)
     assert len(hook.hooks.taken) == 1
+
+
+async def test_two_processes_post_each_event_once_and_in_order(hook: Hooked) -> None:
+    other = WebhookDelivery(hook.db, hook.clock, WebhookSecrets(KEYS), WebhookReceiver(LOOPBACK))
+    await begins(hook, 1)
+    await moves(hook, 1, *STEPS)
+    await asyncio.gather(hook.delivery.tick(), other.tick())
+    await asyncio.gather(hook.delivery.idle(), other.idle())
+    assert [state for _, state in states(hook)] == [*STEPS]
+    assert len(hook.hooks.posted) == len(STEPS)
+
+
+@ON_SQLITE
+async def test_the_lag_is_of_what_could_go_and_not_of_what_a_receiver_holds_up(hook: Hooked) -> None:
+    async def lag() -> float:
+        async with hook.db.read() as session:
+            since = await longest_due(session, hook.clock())
+        return (hook.clock() - since).total_seconds() if since else 0
+
+    await begins(hook, 1)
+    await moves(hook, 1, *STEPS)
+    hook.clock.advance(7)
+    assert await lag() == 7
+    hook.hooks.answer = 500
+    await hook.posts()
+    assert await lag() == 0
+    await hook.posts(6)
+    hook.clock.advance(15)
+    assert await lag() == 0
+    hook.clock.advance(2)
+    assert await lag() == 2
 
 
 async def test_recipients_go_in_batches_of_a_hundred_and_no_sooner_than_after_ten_seconds(hook: Hooked) -> None:

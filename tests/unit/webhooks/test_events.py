@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from bot.broadcast.draft_store import add_draft
 from bot.broadcast.transitions import transition
 from bot.feedback.event_processor import process_events
 from bot.feedback.ses_events import EventKind, SesEvent
@@ -17,7 +18,8 @@ from handlers.http.api.broadcast_responses import BroadcastSummary
 from handlers.http.api.responses import Identity as IdentityAnswer
 from handlers.http.api.responses import Mailer as MailerAnswer
 from storage import transitions
-from storage.models import Audience, AudienceBlock, Broadcast, Delivery, Identity, Mailer, WebhookEvent
+from storage.audit import API_TOKEN
+from storage.models import ApiToken, Audience, AudienceBlock, Broadcast, Delivery, Identity, Mailer, WebhookEvent
 from storage.states import Access, BroadcastState, DeliveryState, IdentityState, IncidentState, SuppressionReason
 from tests.databases import Clock
 from tests.unit.alerts.rows import identity_row, mailer_row
@@ -46,6 +48,20 @@ async def test_every_way_between_two_states_of_a_broadcast_is_told_with_the_one_
         (f"broadcast.{to}", f"{number:032}") for number, (_, to) in enumerate(MOVES, start=1)
     ]
     assert [data["broadcast"]["state"] for _, _, data in found] == [to for _, to in MOVES]
+
+
+@ON_SQLITE
+async def test_a_new_draft_is_told_where_a_program_made_it(hook: Hooked) -> None:
+    token = ApiToken(team_id=hook.team.id, name="CI", token_hash="1", created_by="U1", created_at=hook.clock())
+    async with hook.db.write() as session:
+        session.add(token)
+        for number, by in enumerate(("U1", f"{API_TOKEN}{token.id}"), start=1):
+            row = broadcast_row(hook.team, number, hook.clock)
+            row.created_by = by
+            await add_draft(session, row, hook.clock())
+    ((kind, lane, data),) = await told(hook)
+    assert (kind, lane) == ("broadcast.draft", f"{2:032}")
+    assert data["broadcast"]["author"] == {"kind": "token", "name": "CI"}
 
 
 @ON_SQLITE
@@ -183,13 +199,17 @@ def test_the_members_of_the_api_are_the_same_here(clock: Clock) -> None:
     team = team_row(clock)
     mailer = mailer_row(team, clock())
     identity, broadcast = identity_row(mailer, "acme.test", clock()), broadcast_row(team, 1, clock)
+    by_token = broadcast_row(team, 2, clock)
+    by_token.created_by = f"{API_TOKEN}1"
     for ours, theirs in (
         (broadcast_shape(broadcast), BroadcastSummary.of(broadcast, {})),
+        (broadcast_shape(by_token, "CI"), BroadcastSummary.of(by_token, {by_token.created_by: "CI"})),
         (mailer_shape(mailer), MailerAnswer.of(mailer)),
         (identity_shape(identity), IdentityAnswer.of(identity, mailer)),
     ):
         said = json.loads(theirs.model_dump_json(by_alias=True))
         assert ours == {name: said[name] for name in ours}
+        assert said.keys() - ours.keys() <= {"content", "quota", "awaited_until", "dns_records"}
 
 
 @ON_SQLITE
