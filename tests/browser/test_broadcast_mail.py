@@ -5,7 +5,11 @@ import base64
 import pytest
 from playwright.async_api import Browser, Page
 
+from bot.broadcast.content.canvas import canvas_page
 from bot.broadcast.content.compiler import Footer, compile_template, render
+from bot.broadcast.content.html_sanitizer import sanitize
+from bot.broadcast.content.look import LEGIBLE, Look, contrast
+from storage.states import HeadingFont
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -76,4 +80,31 @@ async def test_in_the_dark_a_mail_is_light_on_dark_in_each_of_its_parts(browser:
     )
     assert darkest > 200
     assert max(await top_left(page)) < 50
+    await page.close()
+
+
+async def test_a_canvas_with_a_look_fits_the_narrowest_phone_and_is_read_in_the_dark(browser: Browser) -> None:
+    markdown = "# Spring\n\n| Tea | Garden | Price |\n|---|---|---|\n| First flush | Darjeeling | 14 |\n\n[All](https://a.test/)"
+    html, _ = sanitize(canvas_page(f"{markdown}\n\n{'x' * 90}", {}, {}).html.encode())
+    logo = {"name": "a.png", "alt": "Acme", "type": "image/png", "width": 400, "height": 100, "data": "eHg="}
+    look = Look(logo, "#14532d", HeadingFont.SERIF, "You are a customer.")
+    body = {"type": "html", "html": html, "canvas": "link"}
+    letter = compile_template("s", "", body, [], Footer(words=look.footer_words), look=look)
+    shown = render(letter, letter.data({}, f"{LINK}/u/1")).html
+    page = await browser.new_page(viewport={"width": 320, "height": 800}, color_scheme="dark")
+
+    await page.set_content(shown)
+
+    assert await page.evaluate(WIDE) <= 320
+    colours = await page.evaluate(
+        "() => ['h1', 'a', 'td', 'p', 'body > div:last-child div div'].map(each => "
+        "getComputedStyle(document.querySelector(each)).color.match(/\\d+/g).map(Number))"
+    )
+    dark = await top_left(page)
+    for colour in colours:
+        assert contrast(*("#" + "".join(f"{part:02x}" for part in each[:3]) for each in (colour, dark))) >= LEGIBLE
+    await page.emulate_media(color_scheme="light")
+    assert await top_left(page) == (255, 255, 255)
+    font = await page.evaluate("() => getComputedStyle(document.querySelector('h1')).fontFamily")
+    assert font.startswith("Georgia")
     await page.close()

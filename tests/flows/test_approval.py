@@ -280,7 +280,10 @@ async def test_it_reminds_after_four_hours_and_is_a_draft_again_after_seven_days
     message = await asks_for_approval(world)
 
     world.clock.advance(4 * HOURS)
+    woken: list[str] = []
+    world.bot.db.wake = woken.append
     await world.bot.services.approval_follow_up.tick()
+    assert APPROVERS_TICK in woken
     await world.says_what_it_has_to()
     reminder = await cleo.sees(world.news, "still waits for approval")
     assert reminder.in_thread

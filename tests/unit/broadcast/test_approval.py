@@ -172,6 +172,18 @@ async def test_once_the_rule_is_off_one_yes_of_anybody_who_may_send_is_enough(co
 
 
 @ON_SQLITE
+async def test_what_was_confirmed_before_the_rule_goes_on_without_being_asked_for(connected: Station) -> None:
+    confirmed = await connected.confirmed(3)
+    paused = await connected.broadcasts.pause(connected.team, confirmed.id, confirmed.version, ANN)
+    await rule(connected, approval=ApprovalRule.ALWAYS, approvers=[BOB, CLEO])
+
+    await connected.broadcasts.resume(connected.team, paused.id, paused.version, ANN)
+    await connected.run()
+
+    assert await connected.is_done(confirmed.id, 3)
+
+
+@ON_SQLITE
 async def test_readiness_is_asked_at_the_approval_and_its_no_leaves_the_request_open(connected: Station) -> None:
     await rule(connected, approval=ApprovalRule.ALWAYS, approvers=[BOB])
     request = await asked(connected)
