@@ -1,6 +1,6 @@
 """The drafts of a team: whose they are, what was changed in one, another one made of a broadcast, and their end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from bot.broadcast.draft_store import add_draft, lock_team
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.errors import BotError
+from bot.teams.token_names import token_names
 from storage import audit
 from storage.database import Database
 from storage.models import Audience, Audit, Broadcast, Outbox, Team
@@ -75,6 +76,12 @@ class Drafts:
         counted = select(func.count()).select_from(Broadcast).where(_theirs(team, user_id))
         async with self._db.read() as session:
             return (await session.exec(counted)).one()
+
+    async def tokens_of(self, drafts: Iterable[Broadcast]) -> dict[str, str]:
+        """Return the names of the API tokens that made or changed these, by actor."""
+        actors = {actor for draft in drafts for actor in (draft.created_by, draft.edited_by)}
+        async with self._db.read() as session:
+            return await token_names(session, actors)
 
     async def audience(self, draft: Broadcast) -> Audience | None:
         async with self._db.read() as session:

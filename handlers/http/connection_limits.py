@@ -15,7 +15,7 @@ from typing import cast
 from aiohttp import web
 
 from handlers.http.api.codes import ProblemCode
-from handlers.http.api.problems import HEADERS, Refusal
+from handlers.http.api.problems import HEADERS, IncompleteBodyError, Refusal
 from handlers.http.api.rate_limit import network_of
 
 log = logging.getLogger(__name__)
@@ -77,12 +77,18 @@ class HttpConnections:
             return await handler(request)
         connection.request = request
         self.turns(connection, self.deadlines.body)
+        if connection.has_ended:
+            connection.end_body(request)
         try:
-            return await handler(request)
+            response = await handler(request)
         except OSError:
             if request.transport is not None:
                 raise
             return web.Response(status=408)  # the client has gone or was closed
+        else:
+            if connection.has_ended:
+                response.force_close()
+            return response
         finally:
             connection.request = None
             connection.is_idle = True
@@ -119,7 +125,7 @@ class HttpConnections:
 class _Connection(web.RequestHandler):
     """Knows what it waits for: headers, a body, the next request; or nothing, since it is our turn."""
 
-    __slots__ = ("_all", "_transport", "is_idle", "network", "request", "until")
+    __slots__ = ("_all", "_transport", "has_ended", "is_idle", "network", "request", "until")
 
     def __init__(self, connections: HttpConnections, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(server, loop=loop, access_log=None)  # type: ignore[arg-type]  # None is none
@@ -129,6 +135,7 @@ class _Connection(web.RequestHandler):
         self.request: web.Request | None = None
         self.until = 0.0
         self.is_idle = False
+        self.has_ended = False  # nothing more is sent to us
 
     @property
     def waits(self) -> bool:
@@ -151,6 +158,19 @@ class _Connection(web.RequestHandler):
             self.is_idle = False
             self._all.turns(self, self._all.deadlines.headers)
         super().data_received(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own signature, of which aiohttp has a part
+        """Answer what was asked, where who has ended it still reads; a body that is cut off, too."""
+        self.has_ended = True
+        if self.request is not None:
+            self.end_body(self.request)
+        return self._waiter is None or self._waiter.done()  # else it waits for a request
+
+    def end_body(self, request: web.Request) -> None:
+        """Have whoever reads the body learn that no more of it comes."""
+        if not request.content.is_eof():
+            self._lingering_time = 0.0
+            request.content.set_exception(IncompleteBodyError())
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._all.closed(self)

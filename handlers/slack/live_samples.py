@@ -217,7 +217,7 @@ def _messages() -> dict[str, Message]:
             replace(sample_progress(), broadcast=sample_request())
         ),
         "requests.step_message": approval_requests.step_message(
-            sample_step("broadcast.request_changes"), sample_request()
+            sample_step("broadcast.request_changes"), sample_request(), {}
         ),
         "requests.reminder_message": approval_requests.reminder_message(sample_request()),
         "requests.goes_on_message": approval_requests.goes_on_message(sample_request()),
@@ -249,7 +249,7 @@ def _messages() -> dict[str, Message]:
         "notices.reconnected_message": notices.reconnected_message(mailer, [sample_broadcast()]),
         "notices.channel_shared_message": notices.channel_shared_message(),
         "reports.broadcasts_message": reports.broadcasts_message(REF.team_id, page, replaces=False),
-        "drafts.drafts_message": drafts.drafts_message([(sample_broadcast(), sample_audience())], 1),
+        "drafts.drafts_message": drafts.drafts_message([(sample_broadcast(), sample_audience())], 1, {}),
         "drafts.discarded_message": drafts.discarded_message(sample_broadcast()),
         "drafts.ends_soon_message": drafts.ends_soon_message(sample_broadcast()),
         "reports.export_requested_message": reports.export_requested_message(),

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import re
 from typing import Any
 
@@ -227,6 +228,43 @@ async def test_a_channel_that_sends_much_is_told_to_wait_and_others_are_not(worl
     assert (await other.ask("POST", "/api/v1/suppressions", json=large)).status == 422
     world.clock.advance(10)
     assert (await program.ask("POST", "/api/v1/suppressions", json=large)).status == 422
+
+
+@OVER_HTTP
+@pytest.mark.parametrize("headers", ["Content-Length: 400", "Transfer-Encoding: chunked"])
+async def test_a_body_that_is_cut_off_has_no_effect_and_says_so(world: World, program: Program, headers: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.bot.http.port)
+    head = f"POST /api/v1/suppressions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {program.token}\r\n"
+    begun = '{"address": "ann@elsewhere.test"}'
+    chunk = f"{len(begun):x}\r\n{begun}\r\n" if "chunked" in headers else begun
+    writer.write(f"{head}Content-Type: application/json\r\n{headers}\r\n\r\n{chunk}".encode())
+    writer.write_eof()
+
+    answer = await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"BODY_INCOMPLETE"' in answer
+    assert (await program.reads("/suppressions"))["items"] == []
+
+
+@OVER_HTTP
+async def test_a_broadcast_may_be_five_megabytes_and_all_else_one(world: World, program: Program) -> None:
+    await world.is_open()
+    rows = [{"email": f"p{number}@elsewhere.test", "note": "x" * 300} for number in range(9_000)]
+
+    given = {"from": "hello@acme.test", "subject": "News", "text": "Hello", "mode": "draft", "rows": rows}
+    body = io.BytesIO(json.dumps(given).encode())
+    made = await program.ask("POST", "/api/v1/broadcasts", data=body, headers={"Content-Type": "application/json"})
+    kind = {"Content-Type": "application/json"}
+    large, larger = io.BytesIO(b" " * 6_000_000), io.BytesIO(b" " * 1_100_000)
+    too_large = await program.ask("POST", "/api/v1/broadcasts", data=large, headers=kind)
+    too_many = await program.ask("POST", "/api/v1/suppressions", data=larger, headers=kind)
+
+    assert (made.status, made.json["size"]) == (201, 9_000), made.raw[:300]
+    for refused, most in ((too_large, "5 MB"), (too_many, "1 MB")):
+        assert (refused.status, refused.json["code"]) == (413, "TOO_LARGE")
+        assert most in refused.json["detail"]
 
 
 @OVER_SOCKET_MODE

@@ -70,6 +70,10 @@ class Problem(BaseModel):
     line: int | None = Field(description="Of the audience, where it is about one line.")
 
 
+class IncompleteBodyError(Exception):
+    """The client stopped sending before the end of its body."""
+
+
 class Refusal(Exception):  # noqa: N818 - what it is to the caller
     """An answer that is a problem. Two of the same arguments are the same bytes."""
 
@@ -172,6 +176,10 @@ async def as_problems(
         return _of_bot_error(error).response()
     except web.HTTPException as error:
         return _of_http(error).response()
+    except IncompleteBodyError:
+        return Refusal(
+            400, ProblemCode.BODY_INCOMPLETE, "The body ends before its Content-Length, so nothing was done."
+        ).response()
     except Exception:
         if request.transport is None:  # the client has gone
             raise

@@ -69,7 +69,8 @@ class DraftFlow:
     async def page(self, call: Call) -> Reply:
         drafts = self._drafts
         found = await drafts.of(call.team, call.at.user_id, views.SHOWN)
-        return views.drafts_message(found, await drafts.count(call.team, call.at.user_id))
+        names = await drafts.tokens_of(draft for draft, _ in found)
+        return views.drafts_message(found, await drafts.count(call.team, call.at.user_id), names)
 
     async def edit(self, call: Call) -> Reply:
         """Open the form with a draft as it is now; a scheduled broadcast becomes a draft first."""

@@ -12,6 +12,7 @@ from bot.broadcast.pauses import held_for_access
 from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identities.dns_records import records_of
 from bot.teams.settings import appointed
+from bot.teams.token_names import token_names
 from handlers.slack.views import alerts, api_tokens, notices
 from handlers.slack.views.approval import requests, settings
 from handlers.slack.views.blocks import Message
@@ -72,7 +73,8 @@ class MessageRenderer:
             if kind is Notice.APPROVAL_CHANGED:
                 return settings.approval_changed_message(entry, team)
             broadcast = await session.get(Broadcast, entry.subject)
-            return requests.step_message(entry, broadcast) if broadcast else None
+            names = await token_names(session, [entry.actor])
+            return requests.step_message(entry, broadcast, names) if broadcast else None
         request = await session.get(Broadcast, row.record_id)
         if request is None or request.state is not BroadcastState.AWAITING_APPROVAL:
             return None

@@ -1,6 +1,6 @@
 """The drafts of a person, and what is said about one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
@@ -47,13 +47,14 @@ def draft_buttons(ref: ids.Ref) -> list[ButtonElement]:
     ]
 
 
-def drafts_message(found: Sequence[tuple[Broadcast, Audience | None]], total: int) -> Message:
+def drafts_message(found: Sequence[tuple[Broadcast, Audience | None]], total: int, names: Mapping[str, str]) -> Message:
+    """List drafts; `names` are of the API tokens that made or changed some."""
     if not found:
         return text_message(":memo: You have no drafts: `/broadcast` begins one.")
     blocks: list[Block] = [header("Drafts")]
     for draft, audience in found:
         ref = ids.Ref(draft.team_id, draft.id, draft.version)
-        by = actor(draft.edited_by or draft.created_by)
+        by = actor(draft.edited_by or draft.created_by, names)
         changed = f"{when(draft.edited_at or draft.created_at)} · by {by}"
         blocks += [
             section(f"*{esc(draft.subject, 200)}*\n{esc(audience_in_words(audience), 200)}\nLast change {changed}"),

@@ -100,7 +100,7 @@ def _has_more(shown: ReportPage) -> bool:
 def _entry(item: Progress) -> str:
     broadcast = item.broadcast
     at = broadcast.finished_at or broadcast.started_at or broadcast.start_at or broadcast.created_at
-    who = actor(broadcast.confirmed_by or broadcast.created_by)
+    who = actor(broadcast.confirmed_by or broadcast.created_by, item.names)
     lines = [f"*{_subject(broadcast)}*", f"{STATES[broadcast.state]} · {count(broadcast.size, 'recipient')}"]
     if broadcast.started_at:
         lines.append(counts_in_words(item.counts))

@@ -1,6 +1,6 @@
 """A request for approval: its review, the note with which it goes back, and what is said under its message."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
@@ -71,9 +71,9 @@ def sent_back_page() -> View:
     return page(CHANGES_TITLE, [section(":white_check_mark: It is a draft again, and your note is in its thread.")])
 
 
-def step_message(entry: Audit, broadcast: Broadcast) -> Message:
-    """Say under the message of a request what became of it, or that it is one again."""
-    who, subject = actor(entry.actor), esc(broadcast.subject, 200)
+def step_message(entry: Audit, broadcast: Broadcast, names: Mapping[str, str]) -> Message:
+    """Say under the message of a request what became of it, or that it is one again; `names` are of API tokens."""
+    who, subject = actor(entry.actor, names), esc(broadcast.subject, 200)
     match entry.action:
         case "broadcast.ask":
             return text_message(
