@@ -233,20 +233,43 @@ def _deep(document: str) -> str:
     return f"{'<div>' * 60}{document}{'</div>' * 60}"
 
 
+def _as_it_is(document: str) -> str:
+    return document
+
+
+def _in_page(document: str) -> str:
+    return f"<html><head><title>x</title></head><body>{document}</body></html>"
+
+
+def _in_text(document: str) -> str:
+    return f"<!doctype html><html><body><p>Hello</p>{document}<p>x</p></body></html>"
+
+
+def _centred(document: str) -> str:
+    return f"<center><b>{document}</b></center>"
+
+
+def _between_comments(document: str) -> str:
+    return f"<!-- x -->{document}<!-- unclosed"
+
+
 WRAPPINGS: Final[tuple[Callable[[str], str], ...]] = (
-    lambda document: document,
-    lambda document: f"<html><head><title>x</title></head><body>{document}</body></html>",
-    lambda document: f"<!doctype html><html><body><p>Hello</p>{document}<p>x</p></body></html>",
-    lambda document: f"<center><b>{document}</b></center>",
-    lambda document: f"<!-- x -->{document}<!-- unclosed",
+    _as_it_is,
+    _in_page,
+    _in_text,
+    _centred,
+    _between_comments,
     _upper,
     _deep,
 )
+_FRAMES: Final = '<frameset><frame src="{sink}"></frameset>'
+WRAPPED_WAITS: Final = {(_FRAMES, wrap) for wrap in (_in_page, _in_text, _centred, _deep)}  # frames stand in no body
 
 
 class Hostile(NamedTuple):
     way: str
     document: str
+    waits: bool  # it asks for nothing when it is shown
 
 
 def hostile(many: int, sink: Callable[[int], str], seed: int = 0) -> list[Hostile]:
@@ -256,5 +279,6 @@ def hostile(many: int, sink: Callable[[int], str], seed: int = 0) -> list[Hostil
     for number in range(many):
         way = ways[number % len(ways)]
         wrap = WRAPPINGS[0] if number < len(ways) else random.choice(WRAPPINGS[1:])
-        made.append(Hostile(way, wrap(way.format(sink=sink(number)))))
+        waits = way in WAITS or (way, wrap) in WRAPPED_WAITS
+        made.append(Hostile(way, wrap(way.format(sink=sink(number))), waits))
     return made
