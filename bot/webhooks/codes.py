@@ -9,5 +9,5 @@ class WebhookCode(Code):
     CHANGED = (
         "CHANGED",
         "Somebody else changed the webhook while your form was open, so nothing of yours was saved.",
-        "Close it and open it again.",
+        "Doing it again writes over what they did.",
     )

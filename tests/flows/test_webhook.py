@@ -1,11 +1,15 @@
 """*Webhook*, in `/mailer settings`: set up by a person, told of a broadcast and a bounce, failing, switched off."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 from sqlmodel import select
 
-from storage.models import Audit, Webhook
+from bot.webhooks.events import Topic
+from handlers.slack.dispatch.registration import AckTimeouts
+from storage.models import Audit, Team, Webhook
 from tests.databases import Clock
 from tests.flows.world import OVER_HTTP, World, open_world
 from tests.playground.aws import AwsPlayground
@@ -131,3 +135,58 @@ async def test_a_receiver_that_is_gone_is_an_alert_with_its_buttons(
     await pressed(world, await form(world), "Switch off", "Webhook")
     settings = await world.opens(world.ada, "/mailer settings", "Settings")
     assert "Webhook: none" in settings.text
+
+
+@OVER_HTTP
+async def test_what_another_has_saved_meanwhile_is_not_written_over(
+    open_to_loopback: World, hooks: WebhookPlayground
+) -> None:
+    world = open_to_loopback
+    await world.is_connected()
+    await saves(world, hooks.address)
+    late = await form(world)
+    await world.bot.services.webhooks.save(await team(world), hooks.address, [Topic.BOUNCES], 1, "U1")
+    late.fill("Webhook address", f"{hooks.address}?late")
+    await late.submit()
+    await world.bot.tasks.idle()
+
+    shown = await world.ada.modal("Webhook")
+    assert "Somebody else changed the webhook" in shown.text
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(Webhook.address, Webhook.topics))).all() == [(hooks.address, ["bounces"])]
+    assert shown.value("Webhook address") == f"{hooks.address}?late"
+    await shown.submit()
+    await world.bot.tasks.idle()
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(Webhook.address))).all() == [f"{hooks.address}?late"]
+
+
+@OVER_HTTP
+async def test_while_a_receiver_is_slow_the_modal_says_that_it_waits(
+    aws: AwsPlayground, database_url: str, clock: Clock, hooks: WebhookPlayground
+) -> None:
+    patience = AckTimeouts(opening=0.05, submission=25, slow=25)
+    allowed = "127.0.0.0/8"
+    async with open_world(aws, database_url, clock, patience=patience, mailroom_webhook_networks=allowed) as world:
+        await world.is_connected()
+        await saves(world, hooks.address)
+        go_on = asyncio.Event()
+
+        async def slow(_request: web.Request) -> web.StreamResponse:
+            await go_on.wait()
+            return web.Response(status=503)
+
+        hooks.answer = slow
+        settings = await world.opens(world.ada, "/mailer settings", "Settings")
+        await settings.press("Webhook")
+        modal = await world.ada.modal("Webhook")
+        await modal.press("Send a test")
+        await modal.shows("Posting to the receiver")
+        go_on.set()
+        await world.bot.tasks.idle()
+        await (await world.ada.modal("Send a test")).shows("Not taken: 503 Service Unavailable")
+
+
+async def team(world: World) -> Team:
+    async with world.bot.db.read() as session:
+        return (await session.exec(select(Team))).one()

@@ -2,6 +2,8 @@
 
 from slack_sdk.models.views import View
 
+from bot.errors import BotError
+from bot.webhooks.codes import WebhookCode
 from bot.webhooks.events import Topic
 from bot.webhooks.webhooks import Webhooks
 from handlers.slack import ids
@@ -28,10 +30,7 @@ class WebhookFlow:
         listeners.button(ids.Button.DROP_WEBHOOK, admin, self.switch_off, opens=views.TITLE)
 
     async def open(self, call: Call) -> Reply:
-        webhook = await self._webhooks.of(call.team)
-        ref = ids.Ref(call.team.id, webhook.id, webhook.version) if webhook else ids.Ref(call.team.id)
-        address, topics = (webhook.address, webhook.topics) if webhook else ("", list(Topic))
-        return Modal(views.webhook_form(ref, webhook, address, topics), above=True)
+        return Modal(await self._form(call), above=True)
 
     async def redraw(self, call: Call, notice: str) -> View:
         webhook, values = await self._webhooks.of(call.team), call.at.values
@@ -41,9 +40,22 @@ class WebhookFlow:
     async def save(self, call: Call) -> Reply:
         address = call.at.values.text(ids.Input.WEBHOOK_ADDRESS)
         topics = [Topic(each) for each in call.at.values.ticks(ids.Input.EVENTS)]
-        _, secret = await self._webhooks.save(call.team, address, topics, call.at.ref.version, call.at.user_id)
+        try:
+            _, secret = await self._webhooks.save(call.team, address, topics, call.at.ref.version, call.at.user_id)
+        except BotError as error:
+            if error.code is WebhookCode.CHANGED:
+                return Modal(await self._form(call, notice=error.text), otherwise=error.text)
+            raise
         unseen = "The webhook was saved, but the form was closed before its secret was shown: make a new one."
         return Modal(views.saved_page(secret), otherwise=unseen if secret else "The webhook was saved.")
+
+    async def _form(self, call: Call, *, notice: str = "") -> View:
+        """Return the form as the webhook is now."""
+        webhook = await self._webhooks.of(call.team)
+        if webhook is None:
+            return views.webhook_form(ids.Ref(call.team.id), None, "", list(Topic), notice=notice)
+        ref = ids.Ref(call.team.id, webhook.id, webhook.version)
+        return views.webhook_form(ref, webhook, webhook.address, webhook.topics, notice=notice)
 
     async def try_out(self, call: Call) -> Reply:
         answer = await self._webhooks.try_out(call.team)
