@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
 from bot.suppression.reasons import STRENGTH
+from bot.suppression.token_notices import tell_of_token
 from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
 from storage.database import insert_into
 from storage.models import LiftedSuppression, Suppression, SuppressionChange, new_id
@@ -75,6 +76,7 @@ async def suppress_all(
         added = [entry for key, entry in wanted.items() if recorded[key] is not Recorded.KNOWN]
         items = [Item(entry.address, {"reason": entry.reason, "source": source}, source) for entry in added]
         await suppressions_changed(session, team_id, SuppressionEvent.ADDED, items, now)
+        await tell_of_token(session, team_id, source, now)
     return recorded
 
 

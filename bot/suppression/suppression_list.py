@@ -24,6 +24,7 @@ from bot.suppression.codes import SuppressionCode
 from bot.suppression.hidden import hidden_addresses, is_hashed
 from bot.suppression.reasons import OF_THE_RECIPIENT, STAYS
 from bot.suppression.recording import Entry, Recorded, next_change, suppress_all
+from bot.suppression.token_notices import tell_of_token
 from bot.suppression.unsubscribe_links import LinkSubject, read_token
 from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
 from storage import audit
@@ -205,3 +206,4 @@ async def _lift(session: AsyncSession, row: Suppression, change: int, by: str, n
     session.add(LiftedSuppression(**kept, lifted_at=now, lifted_by=by, change=change))
     item = Item(row.address, {"reason": row.reason, "source": by}, row.source)
     await suppressions_changed(session, row.team_id, SuppressionEvent.LIFTED, [item], now)
+    await tell_of_token(session, row.team_id, by, now)

@@ -226,6 +226,7 @@ def _messages() -> dict[str, Message]:
             sample_step("team.settings"), sample_team()
         ),
         "api_tokens.token_ends_message": api_tokens.token_ends_message(sample_token()),
+        "api_tokens.suppressions_message": api_tokens.suppressions_message(sample_token(), AT.date(), 4_120, 3),
         "api_tokens.maker_gone_message": api_tokens.maker_gone_message(sample_token(), sample_team()),
         "blocks.error_message": blocks.error_message(
             BotError(TeamCode.NOT_FOUND, "It is not there any more.", "Look at /mailer.")

@@ -174,6 +174,28 @@ async def test_what_the_form_of_a_token_lacks_is_said_in_its_field(world: World)
 
 
 @OVER_HTTP
+async def test_what_a_program_does_to_the_list_is_one_message_a_day_without_addresses(
+    world: World, program: Program
+) -> None:
+    async def suppress(address: str, method: str = "POST") -> None:
+        given: Any = {"json" if method == "POST" else "params": {"address": address}}
+        assert (await program.ask(method, "/api/v1/suppressions", **given)).status in {200, 201, 204}
+        await world.passes(15)
+
+    for address in ("ann@elsewhere.test", "ben@elsewhere.test", "cyd@elsewhere.test", "ann@elsewhere.test"):
+        await suppress(address)
+    await suppress("ben@elsewhere.test", "DELETE")
+    world.clock.advance(DAY)
+    await suppress("dee@elsewhere.test")
+
+    said = [text for one in world.slack.messages(world.news) if "suppressed" in (text := world.slack.text_of(one))]
+    assert said == [
+        ":no_entry_sign: API token “Deploy script” on 24 November 2026: 2 addresses suppressed, 1 lifted.",
+        ":no_entry_sign: API token “Deploy script” on 25 November 2026: 1 address suppressed.",
+    ]
+
+
+@OVER_HTTP
 async def test_whatever_is_not_a_token_of_ours_gets_the_same_bytes(world: World, program: Program) -> None:
     token = str(program.token)
     modal = await tokens_modal(world)

@@ -1,6 +1,7 @@
 """Draws an outbox row: loads what it is about, and gives it to the view of its kind."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -11,6 +12,7 @@ from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.pauses import held_for_access
 from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identities.dns_records import records_of
+from bot.suppression.token_notices import counts_of
 from bot.teams.settings import appointed
 from bot.teams.token_names import token_names
 from handlers.slack.views import alerts, api_tokens, notices
@@ -47,7 +49,7 @@ class MessageRenderer:
                 draw = self._broadcast
             case _ if kind in _OF_APPROVAL:
                 draw = self._approval
-            case Notice.TOKEN_ENDS | Notice.TOKEN_MAKER_GONE:
+            case Notice.TOKEN_ENDS | Notice.TOKEN_MAKER_GONE | Notice.TOKEN_SUPPRESSIONS:
                 draw = self._token
             case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
                 draw = self._identity
@@ -91,6 +93,9 @@ class MessageRenderer:
             return None
         if kind is Notice.TOKEN_ENDS:
             return api_tokens.token_ends_message(token)
+        if kind is Notice.TOKEN_SUPPRESSIONS:
+            day = date.fromisoformat(row.key.rpartition(":")[2])
+            return api_tokens.suppressions_message(token, day, *await counts_of(session, token, day))
         return api_tokens.maker_gone_message(token, await session.get_one(Team, row.team_id))
 
     @staticmethod

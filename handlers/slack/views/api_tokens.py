@@ -1,12 +1,14 @@
 """The tokens of a team, the form for a new one, and what admins are told of one."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from slack_sdk.models.blocks import Block, ButtonElement, CheckboxesElement, DatePickerElement, Option, PlainTextObject
 from slack_sdk.models.views import View
 
 from bot.api.tokens import NAME_LIMIT, TokenInput
+from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import clean, code, esc, mention, when
 from handlers.slack.views.blocks import (
@@ -104,6 +106,12 @@ def token_ends_message(token: ApiToken) -> Message:
         "A team admin can make another one with `/mailer api`.",
         f"{what} ends soon",
     )
+
+
+def suppressions_message(token: ApiToken, day: date, added: int, lifted: int) -> Message:
+    """Say what a program did to the suppression list on a day, as numbers: addresses are no business of a channel."""
+    what = f"API token “{esc(token.name)}” on {day:%d %B %Y}: {count(added, 'address', 'addresses')} suppressed"
+    return text_message(f":no_entry_sign: {what}{f', {lifted:,} lifted' if lifted else ''}.", what)
 
 
 def maker_gone_message(token: ApiToken, team: Team) -> Message:
