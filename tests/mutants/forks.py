@@ -98,8 +98,9 @@ class Copy:
         multiprocessing.process.ORIGINAL_DIR = str(self.folder)  # type: ignore[attr-defined] # and begins here
         # What is compiled with a guard taken out must not be there when the guard is.
         sys.dont_write_bytecode = job.mutant is not None
+        outcome = Outcome(self._outcome, is_out=job.mutant is not None)
         quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of plugins that were imported before
-        pytest.main(["-q", "-p", "no:cacheprovider", *quiet, *job.tests], plugins=[Outcome(self._outcome)])
+        pytest.main(["-q", "-p", "no:cacheprovider", *quiet, *job.tests], plugins=[outcome])
         sys.stdout.flush()
 
 

@@ -9,10 +9,11 @@ import pytest
 
 
 class Outcome:
-    """A plugin of pytest that writes to `file`, and ends the run with the first test that fails by an assertion."""
+    """A plugin of pytest that writes to `file`; where a guard `is_out`, the first assertion that fails ends the run."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, is_out: bool) -> None:
         self._file = file
+        self._is_out = is_out
         self._ended: list[dict[str, str]] = []
 
     @pytest.hookimpl(tryfirst=True)
@@ -33,7 +34,7 @@ class Outcome:
         error = call.excinfo.value if call.excinfo else None
         how = report.outcome if not report.failed else "assertion" if is_assertion(error) else "error"
         self._ended.append({"test": item.nodeid, "how": how, "why": str(error or "")[:300]})
-        if how == "assertion":
+        if how == "assertion" and self._is_out:
             item.session.shouldstop = "it is killed"
 
     def pytest_sessionfinish(self) -> None:

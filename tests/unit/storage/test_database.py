@@ -1,6 +1,8 @@
 import asyncio
 import shutil
+import sqlite3
 import stat
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -243,18 +245,22 @@ async def test_sqlite_writes_through_to_the_disk(db: Database) -> None:
         assert values == ["wal", 2, 1, 5000]
 
 
-@pytest.mark.parametrize("damage", ["foreign", "cut", "zeroed"])
+@pytest.mark.parametrize(
+    ("damage", "says"), [("foreign", "cannot be used"), ("cut", "cannot be used"), ("zeroed", "is damaged; restore it")]
+)
 @pytest.mark.parametrize("database_kind", ["sqlite"])
-async def test_a_damaged_sqlite_file_is_refused_and_left_alone(database_url: str, damage: str) -> None:
+async def test_a_damaged_sqlite_file_is_refused_and_left_alone(database_url: str, damage: str, says: str) -> None:
     path = _file(database_url)
     whole = path.read_bytes()
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'seen_request'").fetchone()
     content = {
         "foreign": b"not a database" * 1000,
         "cut": whole[: len(whole) // 2],
-        "zeroed": whole[:-4096] + bytes(4096),
+        "zeroed": whole[: (page - 1) * 4096] + bytes(4096) + whole[page * 4096 :],
     }[damage]
     path.write_bytes(content)
-    with pytest.raises(StorageError, match="DATABASE_URL"):
+    with pytest.raises(StorageError, match=rf"DATABASE_URL {says}"):
         await Database(database_url).start()
     assert path.read_bytes() == content
 
