@@ -6,7 +6,7 @@ from sqlmodel import and_, col, or_, select
 
 from storage.database import Database
 from storage.models import Broadcast, Delivery, Identity, Mailer, Suppression, Team
-from storage.states import DeliveryState
+from storage.states import DeliveryState, SuppressionReason
 
 
 class ApiQueries:
@@ -45,8 +45,12 @@ class ApiQueries:
         async with self._db.read() as session:
             return list(await session.exec(page.order_by(col(Delivery.seq)).limit(limit)))
 
-    async def suppressions(self, team: Team, *, after: str, limit: int) -> list[Suppression]:
+    async def suppressions(
+        self, team: Team, *, after: str, limit: int, reason: SuppressionReason | None = None
+    ) -> list[Suppression]:
         """Return suppressed addresses in alphabetical order; `after` is an `address_key`, or ""."""
         page = select(Suppression).where(Suppression.team_id == team.id, col(Suppression.address_key) > after)
+        if reason is not None:
+            page = page.where(Suppression.reason == reason)
         async with self._db.read() as session:
             return list(await session.exec(page.order_by(col(Suppression.address_key)).limit(limit)))

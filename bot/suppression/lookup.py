@@ -1,9 +1,12 @@
 """What a team's suppression list holds: in numbers, and about one address."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlmodel import col, func, select
+from sqlalchemy import ColumnElement, collate
+from sqlmodel import and_, col, func, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
 from bot.suppression.hidden import hash_of
@@ -24,6 +27,9 @@ class LookedUp:
     lifted: LiftedSuppression | None = None
     subject: str = ""
     token: str = ""
+
+
+Row = TypeVar("Row", Suppression, LiftedSuppression)
 
 
 class SuppressionLookup:
@@ -52,6 +58,35 @@ class SuppressionLookup:
         subject = broadcast.subject if broadcast is not None and of_team else ""
         name = token.name if token is not None and token.team_id == team.id else ""
         return LookedUp(address, active, lifted, subject, name)
+
+    async def changes(
+        self, team: Team, *, after: tuple[int, str], reason: SuppressionReason | None, limit: int
+    ) -> list[Suppression | LiftedSuppression]:
+        """Return addresses in the order of change, each at its last one; `after` is the place of one of them."""
+        async with self._db.read() as session:
+            active = await self._changed(session, Suppression, team, after, reason, limit)
+            lifted = await self._changed(session, LiftedSuppression, team, after, reason, limit)
+        found: list[Suppression | LiftedSuppression] = [*active, *lifted]
+        return sorted(found, key=lambda row: (row.change, row.address_key))[:limit]
+
+    async def _changed(
+        self,
+        session: AsyncSession,
+        table: type[Row],
+        team: Team,
+        after: tuple[int, str],
+        reason: SuppressionReason | None,
+        limit: int,
+    ) -> Sequence[Row]:
+        change, key = col(table.change), self._key(table)
+        later = or_(change > after[0], and_(change == after[0], key > after[1]))
+        page = select(table).where(table.team_id == team.id, later).order_by(change, key).limit(limit)
+        return (await session.exec(page if reason is None else page.where(table.reason == reason))).all()
+
+    def _key(self, table: type[Row]) -> ColumnElement[str]:
+        """Return the key in the order that Python has."""
+        key: Any = col(table.address_key)
+        return collate(key, "C") if self._db.dialect == "postgresql" else key
 
     async def get(self, team: Team, suppression_id: str) -> Suppression | None:
         """Return one row of the list; None: it is another team's, or not on it any more."""

@@ -113,6 +113,8 @@ class HttpListener:
             mailers=services.mailers,
             overviews=services.overviews,
             suppressions=services.suppressions,
+            suppression_lookup=services.suppression_lookup,
+            people=services.people,
             lists=services.queries,
         )
         of_token = Rate(now, per_second=50, burst=500)

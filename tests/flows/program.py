@@ -45,7 +45,8 @@ class Program:
         headers |= options.pop("headers", {})
         async with self._session.request(method, f"{self._base}{path}", headers=headers, **options) as answer:
             raw = await answer.read()
-            json = await answer.json(content_type=None) if "json" in answer.headers.get("Content-Type", "") else None
+            is_json = answer.content_type in {"application/json", PROBLEM}
+            json = await answer.json(content_type=None) if is_json else None
             return Got(answer.status, CIMultiDict(answer.headers), raw, json)
 
     async def get(self, path: str, **query: Any) -> Got:

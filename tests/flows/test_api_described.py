@@ -16,6 +16,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance  # a curs
 from tests.flows.program import Program
 from tests.flows.world import OVER_HTTP, World
 
+schemathesis.serializer("application/x-ndjson")(lambda _context, value: str(value).encode())
+
 CASES, MANY_CASES = 500, 5_000  # requests in all, in `make test` and in `make test-long`
 LONGEST = 500  # characters of an address: one of over 8 KB is refused by the parser, before it is a request
 NEXT_BUCKET = 60  # seconds, in which the bucket of a token fills again

@@ -3,6 +3,7 @@
 The table is written here once more, so that it does not hold itself against itself.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,11 +30,14 @@ class Way:
     needs: str = ""  # the state of the broadcast that the path names
     query: Json | None = None
     body: Json | None = None
+    ndjson: Json | None = None
 
 
 ALL = "read draft send audiences suppressions people"
 BROADCAST = {"from": "hello@acme.test", "subject": "News", "text": "Hello", "audience": "email\nann@elsewhere.test\n"}
 ADDRESS = {"address": "ann@elsewhere.test"}
+BOUNCED = {"address": "bounced@elsewhere.test"}
+CONSENT = {"at": "2026-01-01T00:00:00Z", "how": "By mail"}
 WAYS = {
     "GET /mailer": Way(ALL),
     "GET /identities": Way(ALL),
@@ -54,6 +58,10 @@ WAYS = {
     "GET /suppressions": Way("read suppressions"),
     "POST /suppressions": Way("suppressions", 201, body=ADDRESS),
     "DELETE /suppressions": Way("suppressions", 204, query=ADDRESS),
+    "POST /suppressions/bulk": Way("suppressions", ndjson=ADDRESS),
+    "POST /suppressions/lift": Way("suppressions", needs="bounce", body=BOUNCED | {"consent": CONSENT}),
+    "GET /people/{address}": Way("people", needs="bounce"),
+    "DELETE /people/{address}": Way("people", 202, needs="bounce"),
 }
 
 
@@ -74,11 +82,17 @@ async def draft(_world: World, program: Program) -> Json:
     return made
 
 
+async def bounce(_world: World, program: Program) -> Json:
+    await program.ask("POST", "/api/v1/suppressions", json=BOUNCED)
+    return {"id": ""}
+
+
 CHANGES_NOTHING = {"POST /broadcasts/{id}/preview"}
 MADE: dict[str, Callable[[World, Program], Awaitable[Json]]] = {
     "scheduled": scheduled,
     "paused": paused,
     "draft": draft,
+    "bounce": bounce,
     "own draft": draft,  # of the token that asks, where it has a scope for that
 }
 
@@ -103,9 +117,14 @@ async def stored(world: World) -> dict[str, list[str]]:
 async def ask(who: Program, route: str, named: str) -> Got:
     method, _, path = route.partition(" ")
     way = WAYS[route]
-    address = "/api/v1" + path.replace("{id}", named).replace("{name}", "acme.test")
+    address = "/api/v1" + path.replace("{id}", named).replace("{name}", "acme.test").replace(
+        "{address}", BOUNCED["address"]
+    )
     body: Json = {"json": way.body} if way.body else {}
+    if way.ndjson:
+        body = {"data": json.dumps(way.ndjson).encode()}
     headers = {"If-Match": "*"} if method == "PATCH" else {}
+    headers |= {"Content-Type": "application/x-ndjson"} if way.ndjson else {}
     return await who.ask(method, address, params=way.query or {}, headers=headers, **body)
 
 

@@ -8,25 +8,22 @@ from typing import Annotated, Any
 
 from aiohttp import web
 from pydantic import AwareDatetime, Field
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.api.broadcast_csv import broadcasts_csv
 from bot.api.broadcast_facts import authors_of
 from bot.api.idempotency import StoredResponse
-from bot.api.queries import ApiQueries
 from bot.broadcast.reporting.progress import counts_of
 from bot.email_addresses import parse_address, parse_identity
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
-from bot.suppression.suppression_list import AtAws, Suppressions
 from handlers.http.api import broadcast_responses, docs_page, requests, responses
 from handlers.http.api.csv_pages import csv_page, wants_csv
-from handlers.http.api.draft_endpoints import DraftEndpoints
 from handlers.http.api.openapi import openapi
 from handlers.http.api.pagination import Cursor
 from handlers.http.api.problems import Refusal
 from handlers.http.api.routing import VERSION, Asked, Route, Server, reply
+from handlers.http.api.suppressions.endpoints import SuppressionEndpoints
 
 _NAME = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]  # PostgreSQL takes no NUL
 _TIME = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
@@ -35,21 +32,17 @@ _SEQ = Annotated[int, Field(ge=0, lt=2**31)]
 _BY_NAME: Cursor[str] = Cursor(_NAME, lambda row: row.name)
 _BY_AGE: Cursor[tuple[datetime, str]] = Cursor(tuple[_TIME, _NAME], lambda row: (row.created_at, row.id))
 _BY_SEQ: Cursor[int] = Cursor(_SEQ, lambda row: row.seq)
-_BY_ADDRESS: Cursor[str] = Cursor(_NAME, lambda row: row.address_key)
 
 
 @dataclass(frozen=True, slots=True)
-class Api(DraftEndpoints):
+class Api(SuppressionEndpoints):
     """What the routes may call; `app.py` builds it."""
 
     mailers: Mailers
     overviews: Overviews
-    suppressions: Suppressions
-    lists: ApiQueries
 
     def routes(self) -> list[Route[Any]]:
-        none, page, address = requests.NoInput, requests.PageInput, requests.AddressInput
-        suppressed = {200: responses.Suppression, 201: responses.Suppression}
+        none, page = requests.NoInput, requests.PageInput
         return [
             Route("GET", "/mailer", "Connection to Amazon SES", none, {200: responses.MailerAnswer}, self.mailer),
             Route("GET", "/identities", "Senders, by name", page, {200: responses.IdentityPage}, self.identities),
@@ -81,31 +74,7 @@ class Api(DraftEndpoints):
             ),
             *self.writing_routes(),
             *self.control_routes(),
-            Route(
-                "GET",
-                "/suppressions",
-                "Addresses that are never mailed, in alphabetical order",
-                page,
-                {200: responses.SuppressionPage},
-                self.list_suppressions,
-            ),
-            Route(
-                "POST",
-                "/suppressions",
-                "Never mail an address again; 200 where it was suppressed already",
-                address,
-                suppressed,
-                self.suppress,
-            ),
-            Route(
-                "DELETE",
-                "/suppressions",
-                "Let an address be mailed again, unless its owner unsubscribed or complained; 200: AWS's own list may "
-                "still have it",
-                address,
-                {200: responses.Lifted, 204: None},
-                self.lift,
-            ),
+            *self.suppression_routes(),
         ]
 
     async def mailer(self, asked: Asked[requests.NoInput]) -> StoredResponse:
@@ -162,29 +131,6 @@ class Api(DraftEndpoints):
                 items=[broadcast_responses.Delivery.of(one) for one in shown], next_cursor=cursor
             )
         )
-
-    async def list_suppressions(self, asked: Asked[requests.PageInput]) -> StoredResponse:
-        limit, after = asked.input.limit, _BY_ADDRESS.read(asked.input.cursor) or ""
-        found = await self.lists.suppressions(asked.bearer.team, after=after, limit=limit + 1)
-        shown, cursor = _BY_ADDRESS.page(found, limit)
-        return reply(
-            responses.SuppressionPage(items=[responses.Suppression.of(row) for row in shown], next_cursor=cursor)
-        )
-
-    async def suppress(self, asked: Asked[requests.AddressInput]) -> StoredResponse:
-        bearer = asked.bearer
-        address = parse_address(asked.input.address)
-
-        async def act(session: AsyncSession) -> StoredResponse:
-            row, new = await self.suppressions.record(session, bearer.team, address, bearer.actor)
-            return reply(responses.Suppression.of(row), 201 if new else 200)
-
-        return await self.idempotency.run_once(bearer.team, asked.key, asked.raw, act)
-
-    async def lift(self, asked: Asked[requests.AddressInput]) -> StoredResponse:
-        address = parse_address(asked.input.address)
-        at_aws = await self.suppressions.lift(asked.bearer.team, address, asked.bearer.actor)
-        return reply(responses.Lifted(at_aws=at_aws)) if at_aws is AtAws.NOT_ALLOWED else StoredResponse(204)
 
 
 def _normal(name: str) -> str:

@@ -9,11 +9,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from handlers.http.api.problems import MEDIA_TYPE, Problem
-from handlers.http.api.routing import MERGE_PATCH, MOUNTED, VERSION, Route
+from handlers.http.api.routing import MERGE_PATCH, MOUNTED, NDJSON, VERSION, Route
 from storage.states import TokenScope
 
 Json = dict[str, Any]
 
+_TEXT: Json = {"schema": {"type": "string"}}
 _SCHEMAS = "#/components/schemas/"
 _KEY = {
     "name": "Idempotency-Key",
@@ -38,8 +39,8 @@ def openapi(routes: Sequence[Route[Any]]) -> Json:
     paths: Json = {}
     for route in routes:
         paths.setdefault(MOUNTED + VERSION + route.path, {})[route.method.lower()] = _operation(route, schemas)
-    inputs = {route.takes.__name__ for route in routes if not route.has_body}
-    bodies = {route.takes.__name__ for route in routes if route.has_body}
+    inputs = {route.takes.__name__ for route in routes if not route.has_body or route.ndjson}
+    bodies = {route.takes.__name__ for route in routes if route.has_body and not route.ndjson}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -83,7 +84,10 @@ def _operation(route: Route[Any], schemas: Json) -> Json:
         "security": [{"token": [scope]} for scope in TokenScope if scope in route.opened_by],
     }
     takes = schemas[route.takes.__name__]
-    if route.has_body:
+    if route.ndjson:
+        parameters += _query_parameters(takes)
+        operation["requestBody"] = {"required": True, "content": {NDJSON[0]: _TEXT}}
+    elif route.has_body:
         body = {"schema": {"$ref": _SCHEMAS + route.takes.__name__}}
         kinds = ["application/json", *([MERGE_PATCH] if route.method == "PATCH" else [])]
         needed = any(field.is_required() for field in route.takes.model_fields.values())
@@ -97,6 +101,8 @@ def _operation(route: Route[Any], schemas: Json) -> Json:
     if parameters:
         operation["parameters"] = parameters
     responses = {str(status): _response(status, model) for status, model in route.gives.items()}
+    if route.ndjson:
+        responses["200"]["content"] = {NDJSON[0]: _TEXT}
     if route.csv:
         responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
     for described in responses.values() if route.conditional else ():

@@ -16,8 +16,9 @@ Row = TypeVar("Row")
 class Cursor(Generic[Place]):
     """Args: `kind` is the type of a place, and holds the limits within which the database can compare one."""
 
-    def __init__(self, kind: Any, place: Callable[[Any], Place]) -> None:
+    def __init__(self, kind: Any, place: Callable[[Any], Place], *, name: str = "cursor") -> None:
         self._adapter: TypeAdapter[Place] = TypeAdapter(kind)
+        self._name = name
         self._place = place
 
     def read(self, text: str) -> Place | None:
@@ -31,11 +32,14 @@ class Cursor(Generic[Place]):
         try:
             return self._adapter.validate_json(base64.urlsafe_b64decode(text))
         except (binascii.Error, ValueError, ValidationError):
-            raise Refusal.invalid("cursor", "Use next_cursor of the page before, or none.") from None
+            raise Refusal.invalid(self._name, "Use next_cursor of the page before, or none.") from None
 
     def page(self, rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None]:
         """Cut rows, of which one more than the limit was read, to a page, and return the cursor of the next one."""
         if len(rows) <= limit:
             return rows, None
-        place = self._adapter.dump_json(self._place(rows[limit - 1]))
-        return rows[:limit], base64.urlsafe_b64encode(place).decode()
+        return rows[:limit], self.written(self._place(rows[limit - 1]))
+
+    def written(self, place: Place) -> str:
+        """Return the cursor of what comes after a place."""
+        return base64.urlsafe_b64encode(self._adapter.dump_json(place)).decode()

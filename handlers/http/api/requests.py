@@ -1,5 +1,7 @@
 """What goes into the API; its OpenAPI description is made from these classes."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from storage.states import DeliveryState, SendKind
@@ -11,6 +13,9 @@ class Input(BaseModel):
     """Parameters; one that is not known is refused, so that a slip of the pen does not go unnoticed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+
+    MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
+    """Parameters of a query that are there also where they are empty."""
 
     @field_validator("*")
     @classmethod
@@ -50,7 +55,3 @@ class ReadinessInput(Input):
     size: int = Field(
         default=1, ge=0, le=100_000_000, description="How many recipients, those of the mailbox simulator left out."
     )
-
-
-class AddressInput(Input):
-    address: str = Field(min_length=1, max_length=320, description="One bare email address.")

@@ -14,7 +14,6 @@ from bot.mailer.identities.dns_records import records_of
 from bot.mailer.readiness.explanations import NextStep, ReadinessCode, explanation
 from bot.mailer.readiness.rules import Blocker, Confirmation, RecipientRule, SendWarning
 from bot.mailer.readiness.rules import Readiness as Decision
-from bot.suppression.suppression_list import AtAws
 from storage import models as rows
 from storage.states import (
     Access,
@@ -22,7 +21,6 @@ from storage.states import (
     IdentityState,
     Production,
     Sending,
-    SuppressionReason,
 )
 
 Item = TypeVar("Item")
@@ -187,30 +185,3 @@ def _reasons(codes: Sequence[ReadinessCode], answer: Decision) -> list[Reason]:
 
 def _seconds(duration: timedelta | None) -> float | None:
     return None if duration is None else duration.total_seconds()
-
-
-class Suppression(ResponseModel):
-    """An address that this team never mails again."""
-
-    id: str
-    address: str
-    reason: SuppressionReason
-    created_at: AwareDatetime
-
-    @classmethod
-    def of(cls, row: rows.Suppression) -> Self:
-        return cls(id=row.id, address=row.address, reason=row.reason, created_at=row.created_at)
-
-
-class Lifted(ResponseModel):
-    """The address may be mailed again, as far as Mailroom goes."""
-
-    at_aws: AtAws
-    detail: str = (
-        "It may still be on AWS's own list, which keeps mail to it back: allow ses:DeleteSuppressedDestination and "
-        "ses:GetSuppressedDestination, or take it off in the AWS console (SES, Suppression list)."
-    )
-
-
-class SuppressionPage(Page[Suppression]):
-    pass

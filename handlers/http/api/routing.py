@@ -22,6 +22,7 @@ from storage.states import TokenScope
 MOUNTED, VERSION = "/api", "/v1"
 MB = 1024 * 1024
 MAX_BODY = MB
+NDJSON = ("application/x-ndjson", "application/ndjson")
 MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 
 In = TypeVar("In", bound=Input)
@@ -41,6 +42,7 @@ class Asked(Generic[In]):
     raw: bytes
     if_match: str = ""
     accept: str = ""
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Route(Generic[In]):
     most: int = MAX_BODY
     conditional: bool = False
     csv: bool = False
+    ndjson: bool = False
 
     @property
     def opened_by(self) -> frozenset[TokenScope]:
@@ -133,13 +136,15 @@ async def _read(route: Route[Any], request: web.Request) -> bytes:
 
 def _asked(route: Route[In], request: web.Request, bearer: Bearer, body: bytes) -> Asked[In]:
     try:
-        taken = _body(route, request, body) if route.has_body else _query(route.takes, request)
+        taken = _body(route, request, body) if route.has_body and not route.ndjson else _query(route.takes, request)
     except ValidationError as error:
         raise of_validation(error) from None
     named = next(iter(request.match_info.values()), "")
-    raw = f"{route.method} {request.path}\n".encode() + body
+    if route.ndjson and request.content_type not in NDJSON:
+        raise Refusal(415, ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send a JSON object a line, as application/x-ndjson.")
+    raw = f"{route.method} {request.path_qs if route.ndjson else request.path}\n".encode() + body
     headers = request.headers.get("If-Match", ""), request.headers.get("Accept", "")
-    return Asked(bearer, taken, named, _key(request), raw, *headers)
+    return Asked(bearer, taken, named, _key(request), raw, *headers, body=body)
 
 
 def _query(takes: type[In], request: web.Request) -> In:
@@ -149,7 +154,7 @@ def _query(takes: type[In], request: web.Request) -> In:
     for name, value in request.query.items():
         if name in given:
             raise Refusal.invalid(name, "Give it once.")
-        if value or name not in ours:  # one that is not known is refused, whatever it holds
+        if value or name not in ours - takes.MAY_BE_EMPTY:  # one that is not known is refused, whatever it holds
             given[name] = value
     return takes.model_validate(given, by_alias=True, by_name=False)
 

@@ -37,6 +37,10 @@ OPENED_BY: Final[Mapping[str, frozenset[TokenScope]]] = {
     "GET /suppressions": frozenset({_READ, _SUPPRESSIONS}),
     "POST /suppressions": frozenset({_SUPPRESSIONS}),
     "DELETE /suppressions": frozenset({_SUPPRESSIONS}),
+    "POST /suppressions/bulk": frozenset({_SUPPRESSIONS}),
+    "POST /suppressions/lift": frozenset({_SUPPRESSIONS}),
+    "GET /people/{address}": frozenset({TokenScope.PEOPLE}),
+    "DELETE /people/{address}": frozenset({TokenScope.PEOPLE}),
 }
 """Any one of a route's scopes opens it."""
 
