@@ -9,6 +9,7 @@ from sqlmodel import select
 
 from storage.models import Delivery
 from tests.flows.test_broadcast import actions, in_the_middle, people
+from tests.flows.test_settings_admins import saves
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, UNDO_SECONDS, World
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
@@ -86,6 +87,7 @@ async def test_what_is_in_doubt_is_left_as_it_is_unless_somebody_says_otherwise(
 @BOTH_DATABASES
 async def test_sending_again_says_how_many_might_get_it_twice_and_happens_once(world: World) -> None:
     message = await with_doubts(world, people(12))
+    await saves(world, "/mailer settings", "Settings", {"Approval": "Always"})  # what was sent is not asked for again
     modals = [await opens(world, message, "Send again", who) for who in (world.ada, world.bob)]
     assert "5 recipients might get “Spring news” twice" in modals[0].text
     assert len(world.aws.mails) == 7
@@ -117,6 +119,7 @@ async def test_what_failed_is_sent_again_alone(world: World) -> None:
     for name in ("ann", "ben", "cleo"):
         world.ses.outcome(f"{name}@elsewhere.test", None)
     await world.asks(world.ada, "/mailer suppress cleo@elsewhere.test", "never mailed again")
+    await saves(world, "/mailer settings", "Settings", {"Approval": "Always"})  # what was sent is not asked for again
 
     modal = await opens(world, message, "Resend failed", world.bob)
     assert "2 recipients whose mail failed will get “Spring news” once more" in modal.text

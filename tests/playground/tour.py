@@ -20,8 +20,8 @@ from tests.playground.webhooks import WebhookPlayground, secret_in
 Play = Callable[["Tour"], Awaitable[None]]
 
 STEPS: list[tuple[str, Play]] = []
-AUDIENCE = 2_000
-QUOTA, RATE = 10_000, 500
+AUDIENCE = 1_200
+QUOTA, RATE = 10_000, 300
 MOST_IN_DOUBT = 200  # four calls of 50 may be under way at a kill; their events settle them
 BOUNCES, COMPLAINS, REFUSED = "gone@elsewhere.test", "cross@elsewhere.test", "ben@elsewhere.test"
 SIMULATOR = "success@simulator.amazonses.com"
@@ -283,7 +283,7 @@ async def exports(t: Tour) -> None:
 async def confirmation(t: Tour) -> None:
     await t.composes(audience("not an address,Nobody", "person7@elsewhere.test,Again"))
     modal = await t.bob.modal("Check and send")
-    for text in ("2,000 recipients", "line 2002", "line 2003", "Hello Person 0,", "about 4 seconds"):
+    for text in ("1,200 recipients", "line 1202", "line 1203", "Hello Person 0,", "about 4 seconds"):
         await modal.shows(text)
 
 
@@ -292,7 +292,7 @@ async def back(t: Tour) -> None:
     modal = await t.bob.modal("Check and send")
     await modal.press("Back")
     form = await t.bob.modal("New broadcast")
-    await form.shows("Audience: 2,000 from people.csv (kept)")
+    await form.shows("Audience: 1,200 from people.csv (kept)")
     form.fill("Preheader", "All that is new at Acme")
     await form.submit()
     await t.bob.modal("Check and send")
@@ -313,7 +313,7 @@ async def mails_one(t: Tour) -> None:
 @step("Send now, and Undo within the time for it: nothing goes out")
 async def undo(t: Tour) -> None:
     await t.confirms()
-    message = await t.bob.sees(t.news, "“Spring news” to 2,000 recipients starts")
+    message = await t.bob.sees(t.news, "“Spring news” to 1,200 recipients starts")
     await t.bob.press(message, "Undo")
     await t.bob.sees(t.news, "Taken back, nothing was sent")
     assert t.mailed("Spring news") == len(t.mailed_one()) == 1
@@ -323,10 +323,10 @@ async def undo(t: Tour) -> None:
 async def edits(t: Tour) -> None:
     await t.bob.press(await t.bob.sees(t.news, "Taken back, nothing was sent"), "Edit")
     form = await t.bob.modal("New broadcast")
-    await form.shows("Audience: 2,000 from people.csv (kept)")
+    await form.shows("Audience: 1,200 from people.csv (kept)")
     form.fill("Subject", "Summer news")
     await form.submit()
-    await (await t.bob.modal("Check and send")).shows("2,000 recipients will get “Summer news”")
+    await (await t.bob.modal("Check and send")).shows("1,200 recipients will get “Summer news”")
 
 
 @step("Ada has a program told by a webhook: its secret is shown once, and a test is taken")
@@ -347,28 +347,28 @@ async def pauses(t: Tour) -> None:
     t.on.ses.outcome(BOUNCES, "BOUNCE")
     t.on.ses.outcome(COMPLAINS, "COMPLAINT")
     await t.confirms()
-    message = await t.bob.sees(t.news, "“Summer news” to 2,000 recipients is being sent")
+    message = await t.bob.sees(t.news, "“Summer news” to 1,200 recipients is being sent")
     await until(lambda: t.mailed("Summer news") >= AUDIENCE // 4)
     await t.bob.press(message, "Pause")
-    await t.bob.sees(t.news, "“Summer news” to 2,000 recipients is paused")
+    await t.bob.sees(t.news, "“Summer news” to 1,200 recipients is paused")
 
 
 @step("Resume, and kill -9 a little later; started again it goes on, and the report adds up")
 async def sends(t: Tour) -> None:
-    message = await t.bob.sees(t.news, "“Summer news” to 2,000 recipients is paused")
+    message = await t.bob.sees(t.news, "“Summer news” to 1,200 recipients is paused")
     before = t.mailed("Summer news")
     await t.bob.press(message, "Resume")
     await until(lambda: t.mailed("Summer news") >= before + AUDIENCE // 4)
     await t.on.bot.kill()
     await t.on.bot.start()
     await t.on.slack.connected()
-    done = await t.bob.sees(t.news, "“Summer news” to 2,000 recipients is done", timeout=60)
+    done = await t.bob.sees(t.news, "“Summer news” to 1,200 recipients is done", timeout=60)
     assert sum(counts(done).values()) == AUDIENCE, f"{counts(done)} do not add up to {AUDIENCE}"
 
 
 @step("What came back: one bounce, one complaint, and nobody has it twice")
 async def report(t: Tour) -> None:
-    message = await t.bob.sees(t.news, "“Summer news” to 2,000 recipients is done")
+    message = await t.bob.sees(t.news, "“Summer news” to 1,200 recipients is done")
     await t.on.slack.settled(lambda: counts(message).get("delivered", 0) >= AUDIENCE - 2 - MOST_IN_DOUBT)
     await t.on.slack.settled(lambda: {"bounced", "complained"} <= set(counts(message)))
     receivers = [mail.to[0] for mail in t.on.aws.mails if mail.subject == "Summer news"]
