@@ -4,17 +4,16 @@ Every step waits for something visible; one that does not happen ends the tour w
 """
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
 
 import aiohttp
 
-from tests.playground.aws import Mail
 from tests.playground.readings import counts, until
-from tests.playground.slack.driver import Person, Seen
-from tests.playground.slack.surfaces import Modal
-from tests.playground.stage import ACCOUNT, REGION, ROOT, Stage, stage
+from tests.playground.stage import ACCOUNT, ROOT, stage
+from tests.playground.tour_context import Tour
 from tests.playground.webhooks import WebhookPlayground, secret_in
 
 Play = Callable[["Tour"], Awaitable[None]]
@@ -36,85 +35,6 @@ def step(title: str) -> Callable[[Play], Play]:
         return play
 
     return add
-
-
-class Tour:
-    """The stage, and what one step leaves for the next."""
-
-    def __init__(self, on: Stage, hooks: WebhookPlayground) -> None:
-        self.on, self.hooks, self.secret = on, hooks, ""
-        self.ada, self.bob, self.gus, self.news = on.ada, on.bob, on.gus, on.news
-        self.left = ""  # who has unsubscribed
-        self.alert: Seen | None = None  # the last one
-        self.key = on.aws.create_key(ACCOUNT, deny=["sns:CreateTopic"])
-
-    async def asks(self, who: Person, command: str, text: str) -> Seen:
-        """Type a command and wait for its answer, which is newer than anything seen before."""
-        seen = self.on.slack.world.visible_messages(self.news, who.id)
-        before = Seen(seen[-1], self.on.slack) if seen else None
-        await self.closes(who)
-        await who.types(self.news, command)
-        return await who.sees(self.news, text, after=before)
-
-    async def closes(self, who: Person) -> None:
-        """Close whatever is open: nobody types into a channel behind a modal."""
-        while (view := self.on.slack.world.top_modal(who.id)) is not None:
-            await Modal(who, view).close()
-
-    async def opens(self, who: Person, command: str, title: str) -> Modal:
-        await self.closes(who)
-        await who.types(self.news, command)
-        return await who.modal(title)
-
-    async def fills_key(self, secret: str) -> Modal:
-        modal = await self.ada.modal("Connect Amazon SES")
-        modal.fill("AWS region", REGION)
-        modal.fill("Access key ID", self.key.access_key_id)
-        modal.fill("Secret access key", secret)
-        await modal.submit()
-        return modal
-
-    async def adds(self, name: str) -> Modal:
-        modal = await self.opens(self.ada, "/mailer identity", "Add identity")
-        modal.fill("Email address or domain", name)
-        await modal.submit()
-        return modal
-
-    async def tests(self, to: str, sender: str = "hello@acme.test") -> Modal:
-        modal = await self.opens(self.bob, "/broadcast test", "Send a test")
-        modal.fill("From", sender)
-        modal.fill("To", to)
-        modal.fill("Subject", "Spring news")
-        modal.fill("Message", "Hello from Acme")
-        await modal.submit()
-        return modal
-
-    async def composes(self, csv: bytes, subject: str = "Spring news") -> Modal:
-        modal = await self.opens(self.bob, "/broadcast", "New broadcast")
-        modal.fill("From", "hello@acme.test")
-        modal.fill("Subject", subject)
-        modal.fill("Preheader", "What is new at Acme")
-        modal.fill("Message", "Hello {{first_name|there}},\nspring is here.")
-        modal.fill("Audience CSV", ("people.csv", csv))
-        await modal.submit()
-        return modal
-
-    def mailed(self, subject: str) -> int:
-        return sum(mail.subject == subject for mail in self.on.aws.mails)
-
-    def mailed_one(self) -> list[Mail]:
-        """What went out by *Mail me one*, which alone has a test's header and no [Test]."""
-        tests = (mail for mail in self.on.aws.mails if "X-Mailroom-Test" in mail.headers)
-        return [mail for mail in tests if not mail.subject.startswith("[Test]")]
-
-    async def is_read_again(self) -> None:
-        """Wait until the bot has read the account once more, from start to end."""
-        seen = len(self.on.aws.calls_of("ses:GetAccount"))
-        await until(lambda: len(self.on.aws.calls_of("ses:GetAccount")) >= seen + 2)
-
-    async def confirms(self) -> None:
-        modal = await self.bob.modal("Check and send")
-        await modal.submit()
 
 
 @step("A guest types /mailer: a polite refusal that only they see")
@@ -460,6 +380,7 @@ async def hears_of_a_bounce(t: Tour) -> None:
 async def asks_for_approval(t: Tour) -> None:
     settings = await t.opens(t.ada, "/mailer settings", "Settings")
     settings.fill("Approval", "Always")
+    settings.fill("Approvers", [t.ada, t.bob])
     await settings.submit()
     await t.bob.sees(t.news, "changed the approval of broadcasts")
     await t.composes(b"email,first_name\nann@elsewhere.test,Ann\n", subject="Winter news")
@@ -475,6 +396,33 @@ async def asks_for_approval(t: Tour) -> None:
 async def approves(t: Tour) -> None:
     await t.ada.press(await t.ada.sees(t.news, "asks to send Winter news"), "Approve and send")
     await until(lambda: t.mailed("Winter news") == 1)
+
+
+@step("A program asks, with a token that Ada made: she may not approve it, Bob does")
+async def program_asks(t: Tour) -> None:
+    page = await t.opens(t.ada, "/mailer api", "API tokens")
+    await page.press("Create token")
+    await page.shows("The channel sees it")
+    page.fill("Name", "Release script")
+    page.fill("Scopes", ["draft"])
+    await page.submit()
+    await page.shows("Copy your new token now")
+    (token,) = re.findall(r"mr_[A-Za-z0-9_-]{43}", page.text)
+    given = {
+        "mode": "ask",
+        "from": "hello@acme.test",
+        "subject": "Version 2",
+        "markdown": "Hello {{name|there}}, **it is out**.",
+        "rows": [{"email": "ann@elsewhere.test", "name": "Ann"}],
+    }
+    url, headers = f"{t.on.public_url}/api/v1/broadcasts", {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession() as session, session.post(url, headers=headers, json=given) as answer:
+        assert answer.status == 201, await answer.text()
+    request = await t.bob.sees(t.news, "API token “Release script” asks to send Version 2")
+    await t.ada.press(request, "Approve and send")
+    assert (await t.ada.sees(t.news, "somebody else must approve it")).ephemeral
+    await t.bob.press(request, "Approve and send")
+    await until(lambda: t.mailed("Version 2") == 1)
 
 
 @step("Somebody revokes the key: one alert, with what mends it")
