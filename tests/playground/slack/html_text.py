@@ -30,6 +30,7 @@ EMOJI = {
     "lock": "🔒",
     "key": "🔑",
     "alarm_clock": "⏰",
+    "arrows_counterclockwise": "🔄",
     "raised_hand": "✋",
     "ballot_box_with_check": "☑️",
     "outbox_tray": "📤",
