@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from tests.playground.image_host import picture
 from tests.playground.readings import counts, until
 from tests.playground.stage import ACCOUNT, ROOT, stage
 from tests.playground.tour_context import Tour
@@ -376,14 +377,14 @@ async def hears_of_a_bounce(t: Tour) -> None:
     assert way == [f"broadcast.{state}" for state in ("scheduled", "sending", "paused", "sending", "done")]
 
 
-@step("Ada has every broadcast approved; Bob asks, and may not approve his own")
+@step("Ada has every broadcast approved; Bob asks for one with a picture, and may not approve his own")
 async def asks_for_approval(t: Tour) -> None:
     settings = await t.opens(t.ada, "/mailer settings", "Settings")
     settings.fill("Approval", "Always")
     settings.fill("Approvers", [t.ada, t.bob])
     await settings.submit()
     await t.bob.sees(t.news, "changed the approval of broadcasts")
-    await t.composes(b"email,first_name\nann@elsewhere.test,Ann\n", subject="Winter news")
+    await t.composes(b"email,first_name\nann@elsewhere.test,Ann\n", subject="Winter news", image=picture((600, 300)))
     await t.confirms()
     request = await t.bob.sees(t.news, "asks to send Winter news")
     await t.bob.press(request, "Approve and send")
@@ -396,6 +397,8 @@ async def asks_for_approval(t: Tour) -> None:
 async def approves(t: Tour) -> None:
     await t.ada.press(await t.ada.sees(t.news, "asks to send Winter news"), "Approve and send")
     await until(lambda: t.mailed("Winter news") == 1)
+    (mail,) = (mail for mail in t.on.aws.mails if mail.subject == "Winter news")
+    assert [part.content_type for part in mail.attachments] == ["image/png"]
 
 
 @step("A program asks, with a token that Ada made: she may not approve it, Bob does")

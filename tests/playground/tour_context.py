@@ -59,13 +59,15 @@ class Tour:
         await modal.submit()
         return modal
 
-    async def composes(self, csv: bytes, subject: str = "Spring news") -> Modal:
+    async def composes(self, csv: bytes, subject: str = "Spring news", image: bytes = b"") -> Modal:
         modal = await self.opens(self.bob, "/broadcast", "New broadcast")
         modal.fill("From", "hello@acme.test")
         modal.fill("Subject", subject)
         modal.fill("Preheader", "What is new at Acme")
         modal.fill("Message", "Hello {{first_name|there}},\nspring is here.")
         modal.fill("Audience CSV", ("people.csv", csv))
+        if image:
+            modal.fill("Images", [("tea.png", image)])
         await modal.submit()
         return modal
 
