@@ -26,7 +26,7 @@ def approval_blocks(settings: TeamSettings) -> list[Block]:
             "Approval",
             _RULES,
             settings.approval,
-            hint="Which broadcasts somebody else must approve; those of programs are refused then.",
+            hint="Which broadcasts somebody else must approve. Programs may ask, and send nothing without it.",
         ),
         labelled(
             ids.Input.APPROVAL_FROM,
