@@ -6,8 +6,8 @@ A session is either a reader (a snapshot) or a writer (one transaction); nothing
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, NullPool, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -153,6 +154,29 @@ class Database:
             async with self._writer.begin() as connection:
                 return await connection.run_sync(work)
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in one read-only transaction, which sees the database as it is at its first statement."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[AsyncConnection]:
+        """A connection with one transaction, and no other connection of this process; of PostgreSQL."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+        async with self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep every process away from the SQLite file, whether it is there or not. Raises StorageError."""
+        lock = _lock(Path(str(self.path)))
+        try:
+            yield
+        finally:
+            lock.release()
+
     async def checkpoint(self) -> bool:
         """Empty SQLite's write-ahead log, so that nothing that was deleted is left in it; False: readers hold it."""
         if self._bulk is None:
@@ -212,16 +236,25 @@ def _claim(path: Path) -> FileLock:
     """Make the file, readable by its owner only, and keep every other process away from it."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        lock = FileLock(f"{path}.lock", thread_local=False)
-        lock.acquire(blocking=False)
+        lock = _lock(path)
         _keep_from_others(path)
+    except OSError as error:
+        raise StorageError(f"The file in DATABASE_URL cannot be opened: {error.strerror}.") from error
+    return lock
+
+
+def _lock(path: Path) -> FileLock:
+    """Keep every other process away from the file."""
+    lock = FileLock(f"{path}.lock", thread_local=False)
+    try:
+        lock.acquire(blocking=False)
     except Timeout:
         raise StorageError(
             f"{path.name} is in use by another process; stop that one, or set DATABASE_URL to PostgreSQL, which "
             "several can share."
         ) from None
     except OSError as error:
-        raise StorageError(f"The file in DATABASE_URL cannot be opened: {error.strerror}.") from error
+        raise StorageError(f"The file in DATABASE_URL cannot be locked: {error.strerror}.") from error
     return lock
 
 

@@ -1,5 +1,6 @@
 """The sealing keys and the database they sealed: refusing a wrong key, and changing to a new one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlmodel import col, delete, select, update
@@ -34,19 +35,24 @@ async def fit(db: Database, keys: KeyRing) -> bool:
     """
     async with db.read() as session:
         marks = (await session.exec(select(SealingCheck))).all()
-    for mark in marks:
-        if mark.key_id not in keys:
+    check_marks({mark.key_id: mark.sealed for mark in marks}, keys)
+    return keys.newest in {mark.key_id for mark in marks}
+
+
+def check_marks(marks: Mapping[str, bytes], keys: KeyRing, *, of: str = "this database") -> None:
+    """Raises StorageError at keys that have not sealed these marks, which are by key id."""
+    for key_id, mark in marks.items():
+        if key_id not in keys:
             raise StorageError(
-                f"MAILROOM_KEYS lacks the key {mark.key_id}, which this database was sealed with: put it back, behind "
-                "the newest one if that changed."
+                f"MAILROOM_KEYS lacks the key {key_id}, which {of} was sealed with: put it back, behind the newest one "
+                "if that changed."
             )
         try:
-            keys.open(mark.sealed, **_place_of_mark(mark.key_id))
+            keys.open(mark, **_place_of_mark(key_id))
         except UnsealError:
             raise StorageError(
-                f"MAILROOM_KEYS has another key under the id {mark.key_id} than this database was sealed with."
+                f"MAILROOM_KEYS has another key under the id {key_id} than {of} was sealed with."
             ) from None
-    return keys.newest in {mark.key_id for mark in marks}
 
 
 async def rotate(db: Database, keys: KeyRing) -> int:

@@ -6,6 +6,7 @@ made with a key of this database's own. What they were made with once, derived f
 
 import secrets
 from base64 import b64decode, b64encode
+from hashlib import sha256
 
 from sqlmodel import select
 
@@ -40,6 +41,17 @@ async def people_key(db: Database, keys: KeyRing) -> bytes:
 
 def _open(keys: KeyRing, row: LinkKey) -> bytes:
     return b64decode(keys.open(row.key, **place_of(row.id)).reveal())
+
+
+def origin_of(keys: KeyRing, sealed: bytes | None) -> str:
+    """Return a name of the database whose own key (`OWN`) this is: its copies have the same one, no other has it.
+
+    Raises UnsealError where another ring sealed it.
+    """
+    if sealed is None:
+        return ""
+    own = b64decode(keys.open(sealed, **place_of(OWN)).reveal())
+    return sha256(b"mailroom:origin:" + own).hexdigest()[:32]
 
 
 async def _make(db: Database, keys: KeyRing, wanted: list[tuple[str, bytes]]) -> None:

@@ -23,6 +23,7 @@ from bot.ses.cloudformation import template
 from bot.ses.live.asker import Asker
 from bot.ses.regions import regions
 from bot.settings import Settings, SettingsError, load
+from handlers.cli.copies import make_backup
 from handlers.cli.doctor import CheckResult, Doctor
 from handlers.cli.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
 from handlers.slack.file_transfer import Files
@@ -39,12 +40,15 @@ COMMANDS: Final = {
     "run": "the bot; also where no command is given",
     "doctor": "look at all that a start needs, and say what to do about what is found; "
     "with --live, try a real AWS account and a real Slack, step by step (--live --help says more)",
+    "backup": "copy the database into one file, while the bot runs or not",
     "manifest": "the Slack app's manifest, as JSON",
     "migrate": "bring the database up to date, and end",
     "new-key": "a sealing key for MAILROOM_KEYS",
     "role-template": "the CloudFormation template of a team's IAM role",
     "rotate-keys": "seal everything with the newest key",
 }
+
+FAILED: Final = {"backup": "No copy was made"}
 
 
 class Service(Protocol):
@@ -65,13 +69,16 @@ def main(arguments: Sequence[str], build: Callable[[Settings], Service]) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, what in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what)
+        if name == "backup":
+            command.add_argument("file", metavar="FILE", type=Path, help="the copy; an older one there is replaced")
         if name == "doctor":
             command.add_argument("--live", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     try:
         return _run(chosen, build)
     except (SettingsError, StorageError, ValueError) as error:
-        print(f"Mailroom cannot start: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
+        failed = FAILED.get(chosen.command, "Mailroom cannot start")
+        print(f"{failed}: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
         return 1
 
 
@@ -85,6 +92,8 @@ def _run(chosen: argparse.Namespace, build: Callable[[Settings], Service]) -> in
             print(template(), end="")  # noqa: T201 - a command's answer
         case "doctor":
             return _doctor() if chosen.live is None else _doctor_live(chosen.live)
+        case "backup":
+            asyncio.run(make_backup(load(), chosen.file, say))
         case "migrate":
             asyncio.run(with_database(load()))
         case "rotate-keys":
@@ -96,6 +105,11 @@ def _run(chosen: argparse.Namespace, build: Callable[[Settings], Service]) -> in
             with contextlib.suppress(KeyboardInterrupt):
                 asyncio.run(serve(partial(build, settings)))
     return 0
+
+
+def say(line: str) -> None:
+    """Print a line of a command's answer."""
+    print(line, flush=True)  # noqa: T201 - a command's answer
 
 
 async def serve(build: Callable[[], Service]) -> None:

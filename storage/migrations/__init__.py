@@ -28,13 +28,18 @@ def upgrade(connection: Connection, target: str = "head") -> None:
     Replicas that start together wait here for the first one. Raises SchemaError where the schema is newer than this
     code, or rows would be left that refer to nothing.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    lock(connection)
     if is_current(connection):
         return
     command.upgrade(config_for(connection), target)
     if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
         raise SchemaError("The migration would have left rows that refer to nothing; the database is as it was.")
+
+
+def lock(connection: Connection) -> None:
+    """Have every process that starts wait until this transaction has ended; SQLite has its file lock for that."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def is_current(connection: Connection) -> bool:

@@ -125,4 +125,5 @@ def test_the_commands_of_the_repository_are_all_there() -> None:
     stated = [quoted(row[0])[0] for row in table("command")]
 
     assert {one for one in stated if one.startswith("make ")} == {f"make {name}" for name in targets}
-    assert [one for one in stated if one.startswith("python ") and "--" not in one] == commands
+    named = [" ".join(one.split()[:3]) for one in stated if one.startswith("python ")]  # without what follows the name
+    assert list(dict.fromkeys(named)) == commands
