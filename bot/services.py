@@ -10,6 +10,7 @@ from bot.api.queries import ApiQueries
 from bot.api.tokens import ApiTokens
 from bot.broadcast.approval.follow_up import ApprovalFollowUp
 from bot.broadcast.approval.requests import ApprovalRequests
+from bot.broadcast.audience.revisions.revisions import Revisions
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.canvases import Canvases
@@ -193,6 +194,7 @@ class Services:
         self.canvases = Canvases(db, now)
         self.previews = Previews(db, now, self.link_keys, self.public_url)
         self.audiences = Audiences(db, now)
+        self.revisions = Revisions(db, now, self.broadcasts.imports)
         self.drafts = Drafts(db, now)
         self.resends = Resends(db, now, preflight)
         self.reports = Reports(db, now)

@@ -15,9 +15,11 @@ API_TOKEN: Final = "token:"  # noqa: S105 - a prefix, before the token's id
 Action = Literal[
     "api_token.create",
     "api_token.revoke",
+    "audience.change",
     "audience.remove",
     "audience.replace",
     "audience.save",
+    "audience.undo",
     "broadcast.approve",
     "broadcast.ask",
     "broadcast.cancel",

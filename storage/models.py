@@ -417,7 +417,15 @@ class Audience(SQLModel, table=True):
     import_summary: dict[str, Any] = _json(dict)
     file_name: str = ""
     file_id: str = ""  # Slack's
-    held_until: datetime | None = _maybe_time()  # a person is writing to it, and there is no draft yet
+    held_until: datetime | None = _maybe_time()  # until then it stays, though no name and no broadcast has it
+    revision: int = 0  # of its name; 0: it never had one
+    named_at: datetime | None = _maybe_time()  # when it got its name
+    previous_id: str | None = Field(  # what had the name before
+        default=None,
+        sa_column=Column(ForeignKey("audience.id", ondelete="SET NULL"), nullable=True, index=True),
+    )
+    undo_until: datetime | None = _maybe_time()  # until then that can have the name again
+    change: dict[str, Any] = _json(dict)  # what it changes in the one it was made from: its id, and counts
     created_by: str
     created_at: datetime = _time()
 
@@ -446,6 +454,7 @@ class Broadcast(SQLModel, table=True):
     )
     audience_id: str | None = _ref("audience.id", nullable=True)  # None: a draft that has none yet
     audience_name: str = ""  # of the saved one it was; that may have gone over to another since
+    audience_revision: int = 0  # that the name then had; 0: it was no saved one
     version: int = 1
     kind: SendKind = _state(SendKind, "kind")
     state: BroadcastState = _state(BroadcastState, "state", BroadcastState.DRAFT)

@@ -19,7 +19,7 @@ from storage.states import BroadcastState, SendKind
 
 _TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "images", "audience_id", "start_at")
 """What of a draft a person changes."""
-_EDITABLE = (*_TYPED, "mailer_id", "audience_name", "size", "template")
+_EDITABLE = (*_TYPED, "mailer_id", "audience_name", "audience_revision", "size", "template")
 
 
 async def lock_team(session: AsyncSession, team: Team) -> Team:

@@ -118,6 +118,7 @@ class Drafts:
                 mailer_id=old.mailer_id,
                 audience_id=audience.id if audience else None,
                 audience_name=audience.name if audience else "",
+                audience_revision=audience.revision if audience else 0,
                 size=audience.size if audience else 0,
                 kind=SendKind.BROADCAST,
                 created_by=by,

@@ -279,7 +279,7 @@ class Preparation(BroadcastControls):
             await lock_team(session, team)
             if name and name != audience.name:
                 await save_as(session, team, audience, name, audience.created_by, self._clock())
-            broadcast.audience_name = audience.name
+            broadcast.audience_name, broadcast.audience_revision = audience.name, audience.revision
             kept = await put_draft(session, team, broadcast, by, edited, self._clock())
             prepared = replace(prepared, broadcast=kept)
             await also(session, prepared)
@@ -293,5 +293,6 @@ class Preparation(BroadcastControls):
 
 
 def _to(broadcast: Broadcast, audience: Audience) -> Broadcast:
-    broadcast.audience_id, broadcast.size, broadcast.audience_name = audience.id, audience.size, audience.name
+    broadcast.audience_id, broadcast.size = audience.id, audience.size
+    broadcast.audience_name, broadcast.audience_revision = audience.name, audience.revision
     return broadcast

@@ -9,7 +9,7 @@ from bot.people.places import SWEPT, mention_of, replaced
 
 NEVER = {
     "api_token": "id team_id name prefix token_hash scopes created_by",
-    "audience": "id team_id columns empty_values file_id created_by",
+    "audience": "id team_id columns empty_values file_id previous_id change created_by",
     "audience_block": "audience_id lines",
     "audit": "team_id actor action",
     "broadcast": "id team_id mailer_id audience_id audience_name pause_reasons created_by edited_by asked_by asked_of "

@@ -28,6 +28,7 @@ class AudienceCode(Code):
         "NOT_FOUND",
         "This saved audience is no longer there: choose another.",
     )
+    STATE_CHANGED = "ALREADY"
     AUDIENCE_NAME = "AUDIENCE_NAME"
     AUDIENCES_FULL = "AUDIENCES_FULL"
     AUDIENCE_NO_RECIPIENTS = "AUDIENCE_NO_RECIPIENTS"

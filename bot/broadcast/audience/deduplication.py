@@ -40,6 +40,17 @@ class AddressDeduplicator:
             self._grow()
         return 0
 
+    def find(self, key: str) -> int:
+        """Return the line that is remembered for a key, or 0; nothing is remembered."""
+        wanted = hash(key) or 1
+        hashes, mask = self._hashes, self._mask
+        slot = wanted & mask
+        while found := hashes[slot]:
+            if found == wanted:
+                return self._lines[slot]
+            slot = (slot + 1) & mask
+        return 0
+
     def _grow(self) -> None:
         known = zip(self._hashes, self._lines, strict=True)
         self._allocate(4 * (self._mask + 1))

@@ -1,13 +1,15 @@
 """Saved audiences: an upload under a name, to be chosen again; and the deletion of those that nothing uses.
 
-An audience never changes. Saving another under the same name only hands the name over, so that a broadcast keeps the
-one it was confirmed with.
+An audience never changes. Saving another under the same name only hands the name over, as its next revision, so that a
+broadcast keeps the one it was confirmed with.
 """
 
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,9 +22,12 @@ from storage.models import Audience, Broadcast, Team
 
 SAVED_LIMIT = 50  # a team; Slack shows at most 100 in a menu, and 100 blocks in a modal
 NAME_LIMIT = 60  # characters, with which its size and date still fit into Slack's 75 of an option
+UNDO = timedelta(days=1)  # that a change may be taken back
 _READING_TAKES = timedelta(hours=1)  # at most
+_JUST_CHOSEN = timedelta(minutes=10)  # a broadcast to it is being written down
 
 _saved = col(Audience.name_key) != ""
+_without_broadcast = ~select(Broadcast.id).where(Broadcast.audience_id == Audience.id).exists()
 
 
 class Audiences:
@@ -78,8 +83,8 @@ class Audiences:
                 raise _not_found()
             now = self._clock()
             audit.record(session, team.id, by, "audience.remove", now, audience.name)
-            audience.name = audience.name_key = ""
-            session.add(audience)
+            await take_name(session, audience, now)
+            audience.held_until = None
 
     async def tidy(self, *, alone: bool = False) -> None:
         """Delete audiences that no name, broadcast or writer holds.
@@ -91,7 +96,7 @@ class Audiences:
             ~_saved,
             col(Audience.created_at) <= (now if alone else now - _READING_TAKES),
             or_(col(Audience.size) == 0, func.coalesce(col(Audience.held_until), now) <= now),
-            ~select(Broadcast.id).where(Broadcast.audience_id == Audience.id).exists(),
+            _without_broadcast,
         )
         async with self._db.write() as session:
             ids = list(await session.exec(unused))
@@ -133,17 +138,59 @@ async def check_room(session: AsyncSession, team: Team, name: str) -> None:
         )
 
 
-async def save_as(session: AsyncSession, team: Team, audience: Audience, name: str, by: str, now: datetime) -> None:
-    """Give the audience this name, and take it from the one that has it. Saves of a team come one after the other."""
+async def save_as(
+    session: AsyncSession,
+    team: Team,
+    audience: Audience,
+    name: str,
+    by: str,
+    now: datetime,
+    action: audit.Action | None = None,
+) -> None:
+    """Give the audience this name, and take it from the one that has it. Saves of a team come one after the other.
+
+    That one stays for a day, for `Undo`; the one before it for a moment, for those who have just chosen it.
+    """
     await session.get_one(Team, team.id, with_for_update=True)
     await check_room(session, team, name)
-    same = (col(Audience.team_id) == team.id, col(Audience.name_key) == _key(name))
-    replaced = await session.exec(update(Audience).where(*same).values(name="", name_key=""))
-    audience.name, audience.name_key = name, _key(name)
-    this = update(Audience).where(col(Audience.id) == audience.id)
-    await session.exec(this.values(name=audience.name, name_key=audience.name_key))
-    action: audit.Action = "audience.replace" if replaced.rowcount else "audience.save"
-    audit.record(session, team.id, by, action, now, name, after={"size": audience.size})
+    same = select(Audience).where(Audience.team_id == team.id, Audience.name_key == _key(name)).with_for_update()
+    old = (await session.exec(same)).first()
+    values: dict[str, Any] = {"name": name, "name_key": _key(name)}
+    if old is None or old.id != audience.id:
+        values |= {"revision": 1, "named_at": now, "previous_id": None, "undo_until": None, "held_until": None}
+    if old is not None and old.id != audience.id:
+        values |= {"revision": old.revision + 1, "previous_id": old.id, "undo_until": now + UNDO}
+        await take_name(session, old, now)
+    await session.exec(update(Audience).where(col(Audience.id) == audience.id).values(**values))
+    for attribute, value in values.items():
+        set_committed_value(audience, attribute, value)
+    after = {"size": audience.size, "revision": audience.revision} | _counts(audience)
+    made: audit.Action = "audience.replace" if old else "audience.save"
+    audit.record(session, team.id, by, action or made, now, name, after=after)
+
+
+async def take_name(session: AsyncSession, audience: Audience, now: datetime) -> None:
+    """Take the name from an audience, which is locked."""
+    if audience.previous_id:
+        before = (col(Audience.id) == audience.previous_id, col(Audience.held_until) > now + _JUST_CHOSEN)
+        await session.exec(update(Audience).where(*before).values(held_until=now + _JUST_CHOSEN))
+    audience.name = audience.name_key = ""
+    audience.undo_until, audience.held_until = None, now + UNDO
+    session.add(audience)
+    await session.flush()
+
+
+async def forget_replaced(db: Database, team: Team, now: datetime) -> None:
+    """Delete what has had a name and is needed for nothing any more."""
+    replaced = (Audience.team_id == team.id, ~_saved, Audience.revision > 0, col(Audience.held_until) <= now)
+    async with db.write() as session:
+        ids = list(await session.exec(select(Audience.id).where(*replaced, _without_broadcast)))
+    for audience_id in ids:
+        await forget_audience(db, audience_id)
+
+
+def _counts(audience: Audience) -> dict[str, Any]:
+    return {name: value for name, value in audience.change.items() if name != "base"}
 
 
 def _key(name: str) -> str:

@@ -64,9 +64,10 @@ class BroadcastSummary(ResponseModel):
 
 
 class AudienceName(ResponseModel):
-    """The saved audience that it was made for."""
+    """The saved audience that it was made for, as it was then."""
 
     name: str
+    revision: int
 
 
 class Approval(ResponseModel):
@@ -158,12 +159,16 @@ def _whole(facts: BroadcastFacts, slack_url: str | None) -> dict[str, Any]:
     return {
         **_summary(row, progress.names),
         "slack_url": slack_url,
-        "audience": AudienceName(name=row.audience_name) if row.audience_name else None,
+        "audience": _audience(row),
         "approval": Approval.of(row, facts.team),
         "counts": {state: progress.counts.get(state, 0) for state in DeliveryState},
         "per_second": progress.rate,
         "seconds_left": progress.seconds_left,
     }
+
+
+def _audience(row: rows.Broadcast) -> AudienceName | None:
+    return AudienceName(name=row.audience_name, revision=row.audience_revision) if row.audience_name else None
 
 
 def _summary(row: rows.Broadcast, names: Mapping[str, str]) -> dict[str, Any]:

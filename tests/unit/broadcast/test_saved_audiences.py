@@ -249,6 +249,9 @@ async def test_a_draft_gets_the_audience_that_was_read_again_and_so_does_the_nam
     with pytest.raises(BotError, match="has changed since"):
         await confirm(connected, first)
     await audiences.tidy(alone=True)
+    assert await stored(connected) == {first.audience.id, second.audience.id}  # for a day, for Undo
+    connected.clock.advance(timedelta(days=1).total_seconds())
+    await audiences.tidy(alone=True)
     assert await stored(connected) == {second.audience.id}
     assert await addresses_of(connected, (await confirm(connected, second)).id) == HOME
 
