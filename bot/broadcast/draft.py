@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, BinaryIO
 
-from bot.broadcast.audience.csv_reader import CsvAudience, read_csv
+from bot.broadcast.audience.csv_reader import CsvAudience
 from bot.broadcast.audience.header_detection import ANY, Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.rejected_rows import RejectedRows
+from bot.broadcast.audience.spreadsheets.upload import read_audience
 from bot.broadcast.audience.store import Progress, no_progress
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.compiler import Footer, Unsubscribe, compile_template, layout_of
@@ -68,7 +69,7 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A CSV to read.
+    """A file to read: a CSV or a spreadsheet.
 
     Attributes:
         name: of the file; may be empty.
@@ -89,7 +90,7 @@ class Upload:
 
     def read(self, draft: Draft | None = None) -> CsvAudience:
         """Read the header of the file; the columns that a draft names are kept though they hold nothing."""
-        return read_csv(self.file, choice=replace(self.choice, needs=draft.columns if draft else ()))
+        return read_audience(self.file, choice=replace(self.choice, needs=draft.columns if draft else ()))
 
     def close(self) -> None:
         """Forget our copy."""

@@ -11,10 +11,11 @@ from typing import BinaryIO
 
 from sqlmodel import col, select
 
-from bot.broadcast.audience.csv_reader import CsvRecipient, Limits, Rejected, read_csv
+from bot.broadcast.audience.csv_reader import CsvRecipient, Limits, Rejected
 from bot.broadcast.audience.deduplication import AddressDeduplicator
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.rejected_rows import escape_formula
+from bot.broadcast.audience.spreadsheets.upload import read_audience
 from bot.email_addresses import address_key
 from bot.suppression.hidden import hidden_addresses
 from bot.suppression.reasons import kept_word, reason_of
@@ -54,7 +55,7 @@ class SuppressionCsv:
         """Say what an import would come to; nothing is changed.
 
         Raises:
-            BotError: as `read_csv`.
+            BotError: as `read_audience`.
         """
         counts, seen, done = ImportCounts(), AddressDeduplicator(), 0
         rows = _entries(file, counts)
@@ -73,7 +74,7 @@ class SuppressionCsv:
         """Record what the file holds, some rows a transaction; the same file again changes nothing more.
 
         Raises:
-            BotError: as `read_csv`.
+            BotError: as `read_audience`.
         """
         counts, done = ImportCounts(), 0
         rows = _entries(file, counts)
@@ -112,7 +113,7 @@ class SuppressionCsv:
 
 def _entries(file: BinaryIO, counts: ImportCounts) -> Iterator[Entry]:
     """Read a file, and count on the way what cannot be used."""
-    sheet = read_csv(file, Limits(), Choice(keep_marked=True, keep_repeats=True))
+    sheet = read_audience(file, Limits(), Choice(keep_marked=True, keep_repeats=True))
     reasons, dates = _position(sheet.columns, _REASONS), _position(sheet.columns, _DATES)
     for row in sheet:
         if isinstance(row, Rejected):

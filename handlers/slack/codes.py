@@ -62,7 +62,7 @@ class SlackCode(Code):
     NO_AUDIENCE_FILE = (
         "NO_AUDIENCE_FILE",
         "This message has no file that can be an audience.",
-        "Post a CSV, compressed (.gz) or not, and use its menu; save a sheet of Excel or OpenDocument as CSV first.",
+        "Post a CSV (.gz too), an Excel sheet (.xlsx) or an OpenDocument one (.ods), and use its menu.",
     )
     SCOPES = "SCOPES"
     TOKEN = "TOKEN"  # noqa: S105 - a code

@@ -12,6 +12,7 @@ from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
+from tests.unit.broadcast.workbooks import ods, ods_cell, texts, xlsx
 
 CSV = b"email\nann@elsewhere.test\n"
 JUNE = b"email,first_name\nann@elsewhere.test,Ann\nben@elsewhere.test,Ben\n"
@@ -107,6 +108,28 @@ async def test_a_compressed_file_is_taken_by_a_message_and_by_the_form(world: Wo
     assert "2 addresses in the file" in modal.text
 
 
+@OVER_SOCKET_MODE
+async def test_a_spreadsheet_is_taken_by_a_message_and_by_the_form_which_says_which_sheet(world: World) -> None:
+    await world.is_open()
+    people = texts(
+        ["email", "first_name"], ["ann@elsewhere.test", "Ann"], ["nobody", ""], ["ben@elsewhere.test", "Ben"]
+    )
+    book = xlsx({"Notes": texts(["Call Ann"]), "June": people})
+
+    modal = await uses(world, world.bob.says(world.news, "", files=[("june.ods", ods([[ods_cell("a@b.test")]]))]))
+    assert "Audience: 1 from june.ods (kept)" in modal.text
+    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+    modal.fill("Audience CSV", ("june.xlsx", book[:200]))
+    await write(world, modal)
+    assert "The file is cut off or damaged" in modal.errors["Audience CSV"]
+    modal.fill("Audience CSV", ("june.xlsx", book))
+    await write(world, modal)
+
+    assert "2 addresses in the file" in modal.text
+    assert "Read from the sheet “June”, the first with addresses; “Notes” is not read." in modal.text
+    assert "line 3: “nobody”" in modal.text
+
+
 @OVER_HTTP
 async def test_of_several_files_one_is_chosen_and_of_others_it_is_said_what_is_taken(world: World) -> None:
     await world.is_open()
@@ -120,11 +143,11 @@ async def test_of_several_files_one_is_chosen_and_of_others_it_is_said_what_is_t
     assert "Audience: 1 from july.csv (kept)" in modal.text
     await modal.close()
 
-    for said in (world.bob.says(world.news, "no file"), world.bob.says(world.news, "", files=[("june.xlsx", b"PK")])):
+    for said in (world.bob.says(world.news, "no file"), world.bob.says(world.news, "", files=[("june.pdf", b"%PDF")])):
         await world.bob.uses_shortcut(USE, said)
         await world.bot.tasks.idle()
         refusal = await world.bob.sees(world.news, "This message has no file that can be an audience.", after=said)
-        assert "Post a CSV, compressed (.gz) or not" in refusal.text
+        assert "Post a CSV (.gz too), an Excel sheet (.xlsx)" in refusal.text
         assert refusal.ephemeral
 
 

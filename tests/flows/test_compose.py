@@ -15,7 +15,7 @@ BAD_FILES = {
     b"email,first_name\n": "a header and no rows",
     "email,first_name\nann@elsewhere.test,Ännchen\n".encode("latin-1"): "Line 2 is not UTF-8 text",
     b'email,first_name\nann@elsewhere.test,"Ann\nben@elsewhere.test,Ben\n': "A quote in line 2 is not closed",
-    b"PK\x03\x04 a workbook": "an Excel workbook or a zip archive",
+    b"PK\x03\x04 a workbook": "The file is cut off or damaged: save it again",
     b"email\nann\nben@\n": "The file has no address that can be mailed: line 2 has no @",
 }
 MIXED = """email,First name

@@ -1,10 +1,10 @@
-"""An uploaded CSV as recipients: every row is a member, a named reject, or blank, and none is lost in silence.
+"""An uploaded list as recipients: every row is a member, a named reject, or blank, and none is lost in silence.
 
 A million rows stream through: apart from one block of the file, only what finds duplicates is kept.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
@@ -80,6 +80,7 @@ class CsvAudience:
         candidates: the columns that may hold the addresses, best first.
         left_out: how many columns hold a value and are not kept.
         header: which line was taken for the header, where nothing in it says so.
+        sheet: of a spreadsheet, which of its sheets was read, where there are others.
         marks: knows, once all is read, how many rows are marked as not to be mailed.
     """
 
@@ -89,6 +90,7 @@ class CsvAudience:
     certainty: Certainty
     left_out: int
     header: str
+    sheet: str
     marks: Marks
     rows: Iterator[CsvRecipient | Rejected]
 
@@ -116,21 +118,50 @@ def read_csv(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) ->
     if is_pasted_list(sample):
         records = one_cell_a_row(chain(sample, records))
         sample = list(first_records(records))
-    table = table_of(sample, limits.columns, choice)
-    _check(table, choice, start)
 
     def everything() -> Iterator[Record]:
         file.seek(0)
         fresh = islice(text_lines(file, limits.bytes, limits.unpacked), len(start), None)
         yield from records_of(chain(start, fresh), delimiter)
 
-    ahead = list(islice(records, 1))
-    rest: Iterator[Record] = chain(ahead, records)
-    if ahead and table.has_empty_columns and file.seekable():
-        table.look_for_values(everything())
-        rest = islice(everything(), len(sample), None)
-    seen = NoDeduplicator() if choice.keep_repeats else AddressDeduplicator(expected)
-    return _sheet(table, rest, delimiter, limits, choice, seen)
+    again = everything if file.seekable() else None
+    return audience_of(Records(sample, records, again, expected, start, delimiter), limits, choice)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The rows of a file of any kind.
+
+    Attributes:
+        sample: the first of them.
+        rest: the others, which are read once.
+        again: reads all of them from the start, after which `rest` is of no use any more; None: it cannot.
+        expected: about how many there are.
+        start: the first lines of a text.
+        delimiter: between the values of a text.
+        sheet: of a spreadsheet, which of its sheets this is, where there are others.
+    """
+
+    sample: Sequence[Record]
+    rest: Iterator[Record]
+    again: Callable[[], Iterator[Record]] | None
+    expected: int
+    start: Sequence[str] = ()
+    delimiter: str = ""
+    sheet: str = ""
+
+
+def audience_of(records: Records, limits: Limits, choice: Choice) -> CsvAudience:
+    """Find header and addresses in rows of which there is one at least. Raises as `read_csv`."""
+    table = table_of(records.sample, limits.columns, choice)
+    _check(table, choice, records.start)
+    ahead = list(islice(records.rest, 1))
+    rest: Iterator[Record] = chain(ahead, records.rest)
+    if ahead and table.has_empty_columns and records.again:
+        table.look_for_values(records.again())
+        rest = islice(records.again(), len(records.sample), None)
+    seen = NoDeduplicator() if choice.keep_repeats else AddressDeduplicator(records.expected)
+    return _audience(table, rest, records, limits, choice, seen)
 
 
 def _check(table: Table, choice: Choice, start: Sequence[str]) -> None:
@@ -142,12 +173,12 @@ def _check(table: Table, choice: Choice, start: Sequence[str]) -> None:
         raise ambiguous(table)
 
 
-def _sheet(
-    table: Table, rest: Iterator[Record], delimiter: str, limits: Limits, choice: Choice, seen: AddressDeduplicator
+def _audience(
+    table: Table, rest: Iterator[Record], records: Records, limits: Limits, choice: Choice, seen: AddressDeduplicator
 ) -> CsvAudience:
     keep, left_out = table.kept(choice.needs, limits.kept)
     marks = Marks(table.titles, table.at, table.rows, keep=choice.keep_marked)
-    reading = _Reading(len(table.titles), table.at, keep, delimiter, limits, seen, marks)
+    reading = _Reading(len(table.titles), table.at, keep, records.delimiter, limits, seen, marks)
     above = (
         Rejected(line, shown(" ".join(cells), _SHOWN), "stands above the header", RejectReason.INVALID)
         for line, cells in table.above
@@ -159,6 +190,7 @@ def _sheet(
         certainty=table.certainty,
         left_out=left_out,
         header=table.header,
+        sheet=records.sheet,
         marks=marks,
         rows=chain(above, _rows(chain(table.rows, rest), reading)),
     )
@@ -227,7 +259,12 @@ def _pad(cells: list[str], width: int) -> None:
 
 
 def _refuse_swallowed(line: int, cells: list[str], reading: _Reading) -> None:
-    """Refuse a value of several lines in which one is a row of its own: a quote before it was never closed."""
+    """Refuse a value of several lines in which one is a row of its own: a quote before it was never closed.
+
+    A spreadsheet has no separators, and no quotes.
+    """
+    if not reading.delimiter:
+        return
     inners = chain.from_iterable(cell.splitlines() for cell in cells if not cell.isprintable())
     for inner in islice(inners, _LINES):
         row = next(csv.reader([inner], delimiter=reading.delimiter, skipinitialspace=True), [])

@@ -24,12 +24,13 @@ class ImportSummary:
     header: str = ""
     columns_left_out: int = 0
     marked: Marked = NOTHING
+    sheet: str = ""
 
     @classmethod
     def of(cls, sheet: CsvAudience) -> "ImportSummary":
         """Return it of a sheet that is read to its end."""
         candidates = () if sheet.certainty is Certainty.SURE else sheet.candidates[:CANDIDATES]
-        return cls(sheet.address_column, candidates, sheet.header, sheet.left_out, sheet.marks.result())
+        return cls(sheet.address_column, candidates, sheet.header, sheet.left_out, sheet.marks.result(), sheet.sheet)
 
     @property
     def choice(self) -> str:
@@ -43,6 +44,7 @@ class ImportSummary:
             "header": self.header,
             "columns_left_out": self.columns_left_out,
             "marked": [*self.marked],
+            "sheet": self.sheet,
         }
 
     @classmethod
@@ -52,7 +54,8 @@ class ImportSummary:
             return cls()
         candidates = tuple(Candidate(*each) for each in stored["candidates"])
         left_out, marked = stored["columns_left_out"], Marked(*stored["marked"])
-        return cls(stored["address_column"], candidates, stored["header"], left_out, marked)
+        sheet = stored.get("sheet", "")  # of what was read before there were any
+        return cls(stored["address_column"], candidates, stored["header"], left_out, marked, sheet)
 
     def remarks(self) -> Iterator[Remark]:
         """Say of rows that are marked as not to be mailed what becomes of them."""

@@ -1,4 +1,4 @@
-"""*Use as audience*, in the menu of a message: its CSV is read, and the form opens with it held.
+"""*Use as audience*, in the menu of a message: its list is read, and the form opens with it held.
 
 A form takes a file of 10 MB at most (https://docs.slack.dev/reference/block-kit/block-elements/file-input-element), a
 message any.
@@ -26,7 +26,7 @@ from handlers.slack.views.confirmations import REJECTED_SHOWN
 from handlers.slack.views.mailer.status_card import not_ready_message
 from storage.models import Audience
 
-_ENDINGS = (".csv", ".txt", ".tsv", ".gz")
+_ENDINGS = (".csv", ".txt", ".tsv", ".gz", ".xlsx", ".xlsm", ".ods")
 
 
 class UseAsAudienceFlow:

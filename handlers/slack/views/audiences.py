@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from slack_sdk.models.blocks import Block, Option, PlainTextObject, StaticSelectElement
+from slack_sdk.models.blocks.block_elements import FileInputElement
 from slack_sdk.models.views import View
 
 from bot.broadcast.audience.saved import NAME_LIMIT
@@ -14,6 +15,13 @@ from storage.models import Audience
 
 TITLE = "Saved audiences"
 FILE_TITLE = "Use as audience"
+FILE_TYPES = ["csv", "txt", "tsv", "gz", "xlsx", "ods"]
+
+
+def list_file(label: str, hint: str, *, optional: bool = False) -> Block:
+    """Ask for a file with a list of people, a spreadsheet or a text."""
+    element = FileInputElement(action_id=ids.Input.AUDIENCE, filetypes=FILE_TYPES, max_files=1)
+    return labelled(ids.Input.AUDIENCE, label, element, hint=hint, optional=optional)
 
 
 def saved_audiences_page(team_id: str, saved: Sequence[Audience]) -> View:

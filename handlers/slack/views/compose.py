@@ -22,6 +22,7 @@ from bot.broadcast.broadcasts import Draft
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import clean
+from handlers.slack.views.audiences import list_file
 from handlers.slack.views.blocks import (
     button,
     buttons,
@@ -41,6 +42,10 @@ TEST_TITLE = "Send a test"
 BROADCAST_TITLE = "New broadcast"
 SUBJECT_LIMIT = 300
 NONE: Mapping[str, str] = {}
+_AUDIENCE_HINT = (
+    "A CSV, .xlsx or .ods with a column of addresses; every other column can be used as {{column}} in the text. 10 MB "
+    "at most; a larger file: post it here and use its menu, Use as audience."
+)
 
 
 def write_test_form(
@@ -106,7 +111,9 @@ def write_broadcast_form(
             *_letter(draft),
             *_message_of(draft, chosen.written, ref),
             *image_fields(draft, chosen.images),
-            _held(ref, chosen.held, edits=edits) if chosen.held else _upload(),
+            _held(ref, chosen.held, edits=edits)
+            if chosen.held
+            else list_file("Audience CSV", _AUDIENCE_HINT, optional=True),
             field(
                 ids.Input.SAVE_AS,
                 "Save audience as",
@@ -128,17 +135,6 @@ def write_broadcast_form(
         submit="Next",
         ref=ref,
         notice=notice,
-    )
-
-
-def _upload() -> Block:
-    return labelled(
-        ids.Input.AUDIENCE,
-        "Audience CSV",
-        FileInputElement(action_id=ids.Input.AUDIENCE, filetypes=["csv", "txt", "tsv", "gz"], max_files=1),
-        hint="A CSV with a column of addresses; every other column can be used as {{column}} in the text. 10 MB at "
-        "most; a larger file: post it here and use its menu, Use as audience.",
-        optional=True,
     )
 
 

@@ -164,8 +164,7 @@ def _counts(prepared: Prepared) -> str:
 def _choices(prepared: Prepared) -> list[Block]:
     """Offer to read the file in another way, where there is one."""
     summary, blocks = prepared.summary, list[Block]()
-    if summary.header:
-        blocks.append(verbatim(summary.header))
+    blocks += [verbatim(said) for said in (summary.sheet, summary.header) if said]
     if not prepared.audience.file_id:
         return blocks
     options = {each.choice: _column(each) for each in summary.candidates if len(each.choice) <= OPTION_VALUE}

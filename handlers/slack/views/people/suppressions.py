@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from slack_sdk.models.blocks import Block, DateTimePickerElement
-from slack_sdk.models.blocks.block_elements import FileInputElement
 from slack_sdk.models.views import View
 
 from bot.people.suppression_csv import ImportCounts
@@ -15,6 +14,7 @@ from bot.suppression.suppression_list import RECIPIENT, AtAws
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import actor, esc, mention, when
+from handlers.slack.views.audiences import list_file
 from handlers.slack.views.blocks import button, buttons, context, field, form, labelled, page, section
 from storage.audit import API_TOKEN
 from storage.models import Suppression, Team
@@ -102,13 +102,13 @@ def choose_import_form(ref: ids.Ref, *, notice: str = "") -> View:
         ids.Form.READ_SUPPRESSIONS,
         IMPORT_TITLE,
         [
-            section("A CSV as another mailer exports it: `email`, and `reason` and `date` where it has them."),
-            labelled(
-                ids.Input.AUDIENCE,
+            section(
+                "A CSV or spreadsheet as another mailer exports it: `email`, and `reason` and `date` where it has them."
+            ),
+            list_file(
                 "CSV",
-                FileInputElement(action_id=ids.Input.AUDIENCE, filetypes=["csv", "txt", "tsv", "gz"], max_files=1),
-                hint="Reasons are read by the word: unsubscribed, complaint, bounced and their like; any other is "
-                "kept beside “by hand”. You see what it comes to before anything is done.",
+                "Reasons are read by the word: unsubscribed, complaint, bounced and their like; any other is kept "
+                "beside “by hand”. You see what it comes to before anything is done.",
             ),
         ],
         submit="Next",
