@@ -6,6 +6,7 @@ import importlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -47,18 +48,25 @@ SAME_VALUE = {
 }
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    for top in ("bot", "handlers"):
-        for file in sorted((ROOT / top).rglob("*.py")):
-            if file.name != "live_samples.py":
-                yield str(file.relative_to(ROOT)), ast.parse(file.read_text())
+@cache
+def sources() -> list[tuple[str, ast.Module]]:
+    files = (file for top in ("bot", "handlers") for file in sorted((ROOT / top).rglob("*.py")))
+    return [
+        (str(file.relative_to(ROOT)), ast.parse(file.read_text())) for file in files if file.name != "live_samples.py"
+    ]
 
 
+@cache
 def codes() -> dict[str, type[Code]]:
     for path, tree in sources():
         if any(isinstance(node, ast.ClassDef) and "Code" in map(ast.unparse, node.bases) for node in ast.walk(tree)):
             importlib.import_module(path.removesuffix(".py").replace("/", "."))
     return {each.__name__: each for each in Code.__subclasses__()}
+
+
+@cache
+def members() -> dict[str, Code]:
+    return {f"{enum}.{code.name}": code for enum, codes_of in codes().items() for code in codes_of}
 
 
 def raised() -> Iterator[tuple[str, ast.expr, bool]]:
@@ -84,15 +92,11 @@ def calls(tree: ast.AST, function: str) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == function)
 
 
-CODES = codes()
-MEMBERS = {f"{enum}.{code.name}": code for enum, codes_of in CODES.items() for code in codes_of}
-
-
 def test_no_error_is_raised_with_a_code_that_is_no_member() -> None:
     bare = [
         f"{path}: {ast.unparse(code)}"
         for path, code, _ in raised()
-        if ast.unparse(code) not in MEMBERS and ast.unparse(code) not in CODES_FROM_ELSEWHERE.get(path, "").split(" ")
+        if ast.unparse(code) not in members() and ast.unparse(code) not in CODES_FROM_ELSEWHERE.get(path, "").split(" ")
     ]
     assert bare == []
 
@@ -104,7 +108,7 @@ def test_a_code_is_compared_with_members_only() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith("error.code")
         for other in ast.walk(node)
-        if isinstance(other, ast.Constant) and other.value in {code.value for code in MEMBERS.values()}
+        if isinstance(other, ast.Constant) and other.value in {code.value for code in members().values()}
     ]
     assert compared == []
 
@@ -115,7 +119,7 @@ def test_every_code_has_one_sentence_fixed_or_where_it_is_raised() -> None:
         given[ast.unparse(code)].add(with_sentence)
     wrong = [
         name
-        for name, code in MEMBERS.items()
+        for name, code in members().items()
         if not {name, name.partition(".")[0]} & GIVEN_BY_A_TABLE and given[name] != {not code.sentence}
     ]
     assert wrong == []
@@ -123,29 +127,29 @@ def test_every_code_has_one_sentence_fixed_or_where_it_is_raised() -> None:
 
 def test_a_code_from_a_table_has_its_sentence_there() -> None:
     assert [kind for kind in ErrorKind if not explain(SesError(kind, "Code", "ses:Action")).sentence] == []
-    assert [name for name in GIVEN_BY_A_TABLE if "." in name and not MEMBERS[name].sentence] == []
+    assert [name for name in GIVEN_BY_A_TABLE if "." in name and not members()[name].sentence] == []
 
 
 def test_every_status_belongs_to_a_code_that_is_raised() -> None:
-    values = {MEMBERS[name].value for name in map(ast.unparse, (code for _, code, _ in raised())) if name in MEMBERS}
+    values = {members()[name].value for name in map(ast.unparse, (code for _, code, _ in raised())) if name in members()}
     assert {code.value for code in _STATUSES} <= values
 
 
 def test_two_packages_share_a_value_only_where_it_means_the_same() -> None:
     enums = defaultdict(set)
-    for name, code in MEMBERS.items():
+    for name, code in members().items():
         enums[code.value].add(name.partition(".")[0])
     assert {value for value, of in enums.items() if len(of) > 1} == SAME_VALUE
 
 
 def test_a_code_is_written_in_capitals_and_never_used_twice_in_a_package() -> None:
-    assert [code for code in MEMBERS.values() if not re.fullmatch(r"[A-Z][A-Z_]+[A-Z]", code)] == []
-    assert [enum for enum, codes_of in CODES.items() if len(codes_of) != len(codes_of.__members__)] == []
+    assert [code for code in members().values() if not re.fullmatch(r"[A-Z][A-Z_]+[A-Z]", code)] == []
+    assert [enum for enum, codes_of in codes().items() if len(codes_of) != len(codes_of.__members__)] == []
 
 
 @pytest.mark.parametrize("name", ["ApiCode.ANSWERED", "AlertCode.NOT_OPEN"])
 def test_an_error_takes_the_sentence_of_its_code_unless_it_has_its_own(name: str) -> None:
-    code = MEMBERS[name]
+    code = members()[name]
     assert BotError(code).sentence == code.sentence
     assert BotError(code, "Another one.").text.startswith("Another one.")
 

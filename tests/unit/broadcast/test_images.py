@@ -22,9 +22,9 @@ from tests.unit.broadcast.test_html import body_of
 ORIENTATION = 0x0112
 
 
-def picture(kind: str = "PNG", size: tuple[int, int] = (40, 20), **options: Any) -> bytes:
+def picture(kind: str = "PNG", size: tuple[int, int] = (40, 20), mode: str = "RGB", **options: Any) -> bytes:
     written = io.BytesIO()
-    Image.new("RGB", size, "red").save(written, kind, **options)
+    Image.new(mode, size, "red" if mode == "RGB" else 0).save(written, kind, **options)
     return written.getvalue()
 
 
@@ -95,7 +95,7 @@ def test_an_animation_stays_one() -> None:
         (picture("BMP"), "IMAGE_INVALID"),
         (picture("WEBP"), "IMAGE_INVALID"),
         (picture("JPEG", (400, 400))[:900], "IMAGE_INVALID"),
-        (picture("PNG", (10_000, 6_000)), "IMAGE_TOO_LARGE"),
+        (picture("PNG", (10_000, 6_000), "1"), "IMAGE_TOO_LARGE"),
         (b"\0" * (FILE_LIMIT + 1), "IMAGE_TOO_LARGE"),
     ],
     ids=["nothing", "SVG", "BMP", "WebP", "cut off", "60 megapixels", "11 MB"],
