@@ -180,7 +180,7 @@ async def examine_live(settings: Settings, asked: Wanted, page: Page, ask: Ask) 
     async def try_slack(channel_id: str) -> None:
         live = SlackLive(
             web_client(settings),
-            Files(settings.slack_api_url, settings.slack_bot_token),
+            Files(settings.slack_api_url),
             samples(),
             page.say,
             app_token=settings.slack_app_token.reveal(),

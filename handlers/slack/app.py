@@ -16,13 +16,13 @@ from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.channel_lifecycle import ChannelLife
 from handlers.slack.flows.home import Home
-from handlers.slack.installation import Installed
 from handlers.slack.outbound.file_renderer import FileRenderer
 from handlers.slack.outbound.file_uploader import Uploader
 from handlers.slack.outbound.message_renderer import MessageRenderer
 from handlers.slack.outbound.notifier import Notifier
 from handlers.slack.token_watch import TokenWatch
 from handlers.slack.web_client import web_client
+from handlers.slack.workspaces import OneWorkspace
 
 
 class SlackApp:
@@ -34,28 +34,36 @@ class SlackApp:
 
     def __init__(self, settings: Settings, services: Services, tasks: Tasks, patience: AckTimeouts) -> None:
         db, client = services.db, web_client(settings)
-        people, installed = UserDirectory(lambda: db.now().timestamp()), Installed(client, services.workspace_urls)
-        files = Files(settings.slack_api_url, settings.slack_bot_token)
+        people, workspaces = UserDirectory(lambda: db.now().timestamp()), OneWorkspace(client, services.workspace_urls)
+        files = Files(settings.slack_api_url)
         secret = settings.slack_signing_secret.reveal() or None
         self.bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)
+        self.workspaces = workspaces
         self.listeners = Listeners(
             self.bolt,
-            authorizer=Authorizer(people, services.teams, installed),
+            authorizer=Authorizer(people, services.teams, workspaces),
             teams=services.teams,
             tasks=tasks,
             db=db,
             patience=patience,
         )
         register(self.listeners, services, people, files)
-        self.home = Home(services.dashboard, services.teams, people, db.now, one_click=bool(settings.public_url))
+        self.home = Home(
+            services.dashboard,
+            services.teams,
+            people,
+            workspaces.client,
+            db.now,
+            one_click=bool(settings.public_url),
+        )
         self.home.register(self.listeners)
-        self.channel_life = ChannelLife(db, db.now, client, people, installed, services.approval_follow_up)
+        self.channel_life = ChannelLife(db, db.now, people, workspaces, services.approval_follow_up)
         self.channel_life.register(self.listeners)
         approvers = Approvers(services.team_rules, people)
-        self.approver_watch = ApproverWatch(services.approval_follow_up, approvers, client)
-        self.token_watch = TokenWatch(services.tokens, approvers, client)
-        self.notifier = Notifier(db, db.now, client, MessageRenderer(services.broadcasts))
-        self.uploader = Uploader(db, db.now, client, files, FileRenderer(db, db.now))
+        self.approver_watch = ApproverWatch(services.approval_follow_up, approvers, workspaces.client)
+        self.token_watch = TokenWatch(services.tokens, approvers, workspaces.client)
+        self.notifier = Notifier(db, db.now, workspaces.client, MessageRenderer(services.broadcasts))
+        self.uploader = Uploader(db, db.now, workspaces.client, files, FileRenderer(db, db.now))
         self.inbound = None if settings.socket_mode else HttpReceiver(self.bolt)
         self.socket = SocketConnection(self.bolt, settings.slack_app_token, db.now) if settings.socket_mode else None
 

@@ -10,6 +10,7 @@ from bot.broadcast.approval.follow_up import ApprovalFollowUp
 from bot.teams.settings import TeamRules
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.dispatch.user_directory import UserDirectory
+from handlers.slack.workspaces import Clients
 from storage.models import Team
 
 log = logging.getLogger(__name__)
@@ -78,17 +79,17 @@ class Approvers:
 class ApproverWatch:
     """Looks at all that waits for approval: whether enough people are left who could approve it."""
 
-    def __init__(self, follow_up: ApprovalFollowUp, approvers: Approvers, client: AsyncWebClient) -> None:
+    def __init__(self, follow_up: ApprovalFollowUp, approvers: Approvers, clients: Clients) -> None:
         self._follow_up = follow_up
         self._approvers = approvers
-        self._client = client
+        self._clients = clients
 
     async def tick(self) -> None:
         for request, team in await self._follow_up.waiting():
             if not team.reachable:
                 continue
             try:
-                can_approve = await self._approvers.of(self._client, team)
+                can_approve = await self._approvers.of(await self._clients(team.slack_team_id), team)
             except FAILURES as error:
                 log.warning("Slack does not say who is in a channel: %s", code_of(error))
                 continue

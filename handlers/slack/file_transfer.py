@@ -1,6 +1,6 @@
 """Files from and to Slack's file host, and no other: what somebody gave us in a modal, what we bring to people.
 
-With a download the bot's token travels, so a redirect is never followed
+With a download the workspace's token travels, so a redirect is never followed
 (https://docs.slack.dev/reference/objects/file-object#authentication).
 """
 
@@ -23,7 +23,6 @@ from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
 from handlers.slack.ids import Input
 from handlers.slack.views.blocks import Message
-from storage.sealing import Secret
 
 SLACK_FILE_HOST = "files.slack.com"
 MAX_BYTES = 100 * 1024 * 1024
@@ -95,14 +94,12 @@ class Files:
 
     Args:
         api_url: of the Web API; files may come from its host too where it is not Slack's.
-        token: the bot's.
     """
 
-    def __init__(self, api_url: str, token: Secret) -> None:
+    def __init__(self, api_url: str) -> None:
         api = urlsplit(api_url)
         official = api.hostname == "slack.com"
         self._origin = ("https", SLACK_FILE_HOST) if official else (api.scheme, api.netloc)
-        self._token = token
 
     async def uploaded(self, client: AsyncWebClient, file_id: str, by: str, field: FileField = AUDIENCE) -> Download:
         """Return a file that this person chose in a field of a form.
@@ -118,7 +115,7 @@ class Files:
                 "This file is gone, or somebody else uploaded it.",
                 "Upload it here yourself, from your own computer.",
             )
-        return await self._fetch(file, field)
+        return await self._fetch(client, file, field)
 
     async def shared(self, client: AsyncWebClient, file_id: str, channel_id: str) -> Download:
         """Return a file that is shared in this channel, of any uploader.
@@ -129,7 +126,7 @@ class Files:
         file = await _look_up(client, file_id)
         if file is None or channel_id not in channels_of(file):
             raise _not_here(AUDIENCE)
-        return await self._fetch(file, AUDIENCE)
+        return await self._fetch(client, file, AUDIENCE)
 
     async def in_canvas(self, client: AsyncWebClient, file_id: str, channel_id: str) -> Download | None:
         """Return an image that a canvas of this channel shows; None where it is no image.
@@ -146,7 +143,7 @@ class Files:
         places = {*channels_of(file), *(file.get("ims") or ())}
         if places and channel_id not in places:
             raise _not_here(IMAGES)
-        return await self._fetch(file, IMAGES)
+        return await self._fetch(client, file, IMAGES)
 
     async def again(
         self, client: AsyncWebClient, file_id: str, by: str, channel_id: str, field: FileField = AUDIENCE
@@ -159,9 +156,9 @@ class Files:
         file = await _look_up(client, file_id)
         if file is None or (file.get("user") != by and channel_id not in channels_of(file)):
             raise _not_here(field)
-        return await self._fetch(file, field)
+        return await self._fetch(client, file, field)
 
-    async def _fetch(self, file: Mapping[str, Any], field: FileField) -> Download:
+    async def _fetch(self, client: AsyncWebClient, file: Mapping[str, Any], field: FileField) -> Download:
         url = str(file.get("url_private_download") or "")
         if urlsplit(url)[:2] != self._origin:
             raise field.not_handed_out
@@ -169,7 +166,7 @@ class Files:
             raise field.too_large(int(file["size"]))
         content = cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES))  # noqa: SIM115 - the caller closes it
         try:
-            await self._download(url, content, field, named=int(file.get("size") or 0))
+            await self._download(str(client.token), url, content, field, named=int(file.get("size") or 0))
         except BaseException as error:
             content.close()
             if isinstance(error, ClientError | TimeoutError):
@@ -203,9 +200,9 @@ class Files:
         )
         return str(given["file_id"])
 
-    async def _download(self, url: str, content: BinaryIO, field: FileField, *, named: int) -> None:
+    async def _download(self, token: str, url: str, content: BinaryIO, field: FileField, *, named: int) -> None:
         """Write it into `content`; `named` is its size, in which a login page in its place would differ."""
-        headers = {"Authorization": f"Bearer {self._token.reveal()}"}
+        headers = {"Authorization": f"Bearer {token}"}
         async with (
             ClientSession(timeout=TIMEOUT) as session,
             session.get(url, headers=headers, allow_redirects=False) as response,

@@ -2,11 +2,10 @@
 
 import logging
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot.api.tokens import ApiTokens
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.approvers import Approvers
+from handlers.slack.workspaces import Clients
 
 log = logging.getLogger(__name__)
 
@@ -14,19 +13,20 @@ log = logging.getLogger(__name__)
 class TokenWatch:
     """Tells the admins of tokens whose maker left or is no admin any more; such a token goes on working."""
 
-    def __init__(self, tokens: ApiTokens, people: Approvers, client: AsyncWebClient) -> None:
+    def __init__(self, tokens: ApiTokens, people: Approvers, clients: Clients) -> None:
         self._tokens = tokens
         self._people = people
-        self._client = client
+        self._clients = clients
 
     async def tick(self) -> None:
         for token, team in await self._tokens.working():
             if not team.reachable:
                 continue
             try:
-                if await self._people.is_admin(self._client, team, token.created_by):
+                client = await self._clients(team.slack_team_id)
+                if await self._people.is_admin(client, team, token.created_by):
                     continue
-                admins = await self._people.admins(self._client, team)
+                admins = await self._people.admins(client, team)
             except FAILURES as error:
                 log.warning("Slack does not say who made a token: %s", code_of(error))
                 continue

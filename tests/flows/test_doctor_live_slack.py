@@ -13,7 +13,6 @@ from handlers.slack.file_transfer import Files
 from handlers.slack.live_check import Samples, SlackLive
 from handlers.slack.live_samples import samples
 from handlers.slack.manifest import manifest
-from storage.sealing import Secret
 from tests.databases import Clock
 from tests.playground.slack import SlackPlayground
 from tests.playground.slack.driver import Person
@@ -44,10 +43,9 @@ async def tried(
 ) -> list[Observation]:
     """What is said when Ada presses the button."""
     said: list[Observation] = []
-    token = Secret(slack.bot_token)
     live = SlackLive(
         AsyncWebClient(token=slack.bot_token, base_url=slack.api_url),
-        Files(slack.api_url, token),
+        Files(slack.api_url),
         shown or samples(),
         said.append,
         app_token=slack.app_token,

@@ -19,7 +19,7 @@ def notifier_of(world: World, text: Callable[[Outbox], str]) -> Notifier:
     async def draw(_session: AsyncSession, row: Outbox) -> Message:
         return text_message(text(row))
 
-    return Notifier(world.bot.db, world.clock, world.bot.slack.bolt.client, draw)
+    return Notifier(world.bot.db, world.clock, world.bot.slack.workspaces.client, draw)
 
 
 async def outbox(world: World) -> list[Outbox]:

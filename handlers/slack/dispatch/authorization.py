@@ -9,9 +9,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import BotError
 from bot.teams.directory import Teams
 from handlers.slack.codes import SlackCode
+from handlers.slack.dispatch.event import Event
 from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.user_directory import Person, UserDirectory
-from handlers.slack.installation import Installed
+from handlers.slack.workspaces import Workspaces
 from storage.models import Team
 
 log = logging.getLogger(__name__)
@@ -28,30 +29,30 @@ class Permission(StrEnum):
 class Authorizer:
     """Decides from Slack's own facts about the person, and from whom the team appointed."""
 
-    def __init__(self, people: UserDirectory, teams: Teams, installed: Installed) -> None:
+    def __init__(self, people: UserDirectory, teams: Teams, workspaces: Workspaces) -> None:
         self._people = people
         self._teams = teams
-        self._installed = installed
+        self._workspaces = workspaces
 
     async def admit(self, at: Interaction) -> Interaction:
-        """Return the interaction, of the workspace Mailroom is installed in; nothing is looked up for any other.
+        """Return the interaction, of a workspace Mailroom is installed in; nothing is looked up for any other.
 
         Raises:
             BotError: NOT_ALLOWED.
         """
         try:
-            home = await self._installed.workspace()
+            home = await self._workspaces.find(at.workspace)
         except Exception as error:  # as below
             log.warning("could not learn the workspace: %s", error)
             raise _unknown() from error
-        if at.workspace != home.id:
+        if home is None:
             raise _outside()
         return replace(at, enterprise=home.enterprise)
 
-    async def is_foreign(self, workspace: str) -> bool:
+    async def is_foreign(self, event: Event) -> bool:
         """Tell whether an event is of another workspace. It asks for nothing, so a doubt is no reason to lose it."""
         try:
-            return (await self._installed.workspace()).id != workspace
+            return await self._workspaces.is_foreign(event.workspace, event.enterprise)
         except Exception as error:  # noqa: BLE001 - a token that was revoked, say, which the event may be about
             log.warning("could not learn the workspace: %s", error)
             return False

@@ -131,7 +131,7 @@ class Listeners:
 
         async def commit(body: Body, next_: Callable[[], Awaitable[None]]) -> None:
             event = from_event(body)
-            if await self._authorizer.is_foreign(event.workspace):
+            if await self._authorizer.is_foreign(event):
                 await next_()
                 return
             async with self._db.write() as session:

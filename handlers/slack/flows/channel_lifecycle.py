@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.approval.follow_up import ApprovalFollowUp
@@ -21,7 +20,7 @@ from handlers.slack.dispatch.event import Event
 from handlers.slack.dispatch.interaction import Body
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.user_directory import UserDirectory
-from handlers.slack.installation import Installed
+from handlers.slack.workspaces import Workspaces
 from storage import leases
 from storage.database import Database
 from storage.models import Team
@@ -42,15 +41,13 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         self,
         db: Database,
         clock: Callable[[], datetime],
-        client: AsyncWebClient,
         people: UserDirectory,
-        installed: Installed,
+        workspaces: Workspaces,
         approvals: ApprovalFollowUp,
     ) -> None:
         super().__init__(db, clock, at_once=AT_ONCE)
-        self._client = client
         self._people = people
-        self._installed = installed
+        self._workspaces = workspaces
         self._approvals = approvals
 
     def register(self, listeners: Listeners) -> None:
@@ -64,16 +61,17 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         listeners.event("app_uninstalled", self._uninstalled)
 
     async def start(self) -> None:
-        """Learn which workspace the app is in; one that was gone, and has a token that works again, is looked at."""
+        """Learn which workspaces the app is in; one that was gone, and has a token that works again, is looked at."""
         try:
-            workspace = (await self._installed.ask()).id
+            working = await self._workspaces.start()
         except FAILURES as error:
             log.warning(
                 "Slack does not say which workspace the app is in; nobody is let in until it does: %s", code_of(error)
             )
             return
         async with self._db.write() as session:
-            await reachability.workspace_back(session, workspace, now=self._clock())
+            for workspace in working:
+                await reachability.workspace_back(session, workspace, now=self._clock())
 
     async def _claim(self, limit: int) -> list[leases.Claim]:
         return await self._claim_polls([PollKind.CHANNEL], limit, LEASE)
@@ -116,7 +114,8 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         async with self._db.read() as session:
             team = await session.get_one(Team, claimed.subject_id)
         try:
-            channel: Body = (await self._client.conversations_info(channel=team.channel_id))["channel"]
+            client = await self._workspaces.client(team.slack_team_id)
+            channel: Body = (await client.conversations_info(channel=team.channel_id))["channel"]
         except FAILURES as error:
             await self._refused(claimed, team, code_of(error))
         else:

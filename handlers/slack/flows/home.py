@@ -18,6 +18,7 @@ from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.views.home import dashboard_view
+from handlers.slack.workspaces import Clients
 from storage.models import Team
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ VIEWERS = 1_000
 @dataclass(frozen=True, slots=True)
 class _Viewer:
     at: Interaction
-    client: AsyncWebClient
     since: datetime
     marks: dict[str, Any]  # of the teams that were shown, as they were
 
@@ -40,6 +40,7 @@ class Home:
         dashboard: Dashboard,
         teams: Teams,
         people: UserDirectory,
+        clients: Clients,
         clock: Callable[[], datetime],
         *,
         one_click: bool,
@@ -47,6 +48,7 @@ class Home:
         self._dashboard = dashboard
         self._teams = teams
         self._people = people
+        self._clients = clients
         self._clock = clock
         self._one_click = one_click
         self._viewers = LRUCache[tuple[str, str], _Viewer](VIEWERS)
@@ -57,7 +59,7 @@ class Home:
     async def show(self, at: Interaction, client: AsyncWebClient) -> View:
         """Draw the page that was asked for, of the teams whose channel the viewer is in."""
         teams = await self._teams_of(at, client)
-        self._remember(at, client, await self._dashboard.marks([team.id for team in teams]))
+        self._remember(at, await self._dashboard.marks([team.id for team in teams]))
         return dashboard_view(await self._dashboard.of(teams), at.ref.version, one_click=self._one_click)
 
     async def tick(self) -> None:
@@ -79,7 +81,7 @@ class Home:
 
     async def _again(self, viewer: _Viewer) -> None:
         try:
-            await self._publisher.publish(viewer.at, viewer.client)
+            await self._publisher.publish(viewer.at, await self._clients(viewer.at.workspace))
         except (SlackApiError, ClientError, TimeoutError, OSError) as error:
             log.info("the App Home of somebody could not be drawn again: %s", type(error).__name__)
 
@@ -90,11 +92,11 @@ class Home:
         inside = await self._people.channels_of(client, at.workspace, at.user_id)
         return [team for team in teams if team.channel_id in inside]
 
-    def _remember(self, at: Interaction, client: AsyncWebClient, marks: dict[str, Any]) -> None:
+    def _remember(self, at: Interaction, marks: dict[str, Any]) -> None:
         key = (at.workspace, at.user_id)
         known = self._viewers.pop(key, None)
         since = known.since if known and known.at is at else self._clock()  # drawn again, not opened again
-        self._viewers[key] = _Viewer(at, client, since, marks)
+        self._viewers[key] = _Viewer(at, since, marks)
 
     def _forget(self) -> None:
         now = self._clock()

@@ -23,6 +23,7 @@ from handlers.slack.api_errors import FAILURES, RATE_LIMITED, code_of, passes, r
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.notifier import BACKOFF
 from handlers.slack.views.blocks import Message, section
+from handlers.slack.workspaces import Clients
 from storage import leases
 from storage.database import Database
 from storage.models import Outbox, Team
@@ -47,11 +48,9 @@ Make = Callable[[Outbox], Awaitable[OutgoingFile | None]]
 class Uploader(LeasedPoller[Outbox]):
     """Args: `make` makes the file of a row (None: there is nothing to show), or raises NotReady."""
 
-    def __init__(
-        self, db: Database, clock: Callable[[], datetime], client: AsyncWebClient, files: Files, make: Make
-    ) -> None:
+    def __init__(self, db: Database, clock: Callable[[], datetime], clients: Clients, files: Files, make: Make) -> None:
         super().__init__(db, clock, at_once=AT_ONCE, patience=0)
-        self._client = client
+        self._clients = clients
         self._files = files
         self._make = make
 
@@ -67,27 +66,28 @@ class Uploader(LeasedPoller[Outbox]):
             if until is not None:
                 await self._finish(claimed, retry_at=until)
                 return
-            await self._bring(claimed)
+            await self._bring(claimed, team)
         except NotReady as early:
             await self._finish(claimed, retry_at=self._clock() + early.wait)
         except (ClientError, TimeoutError, OSError) as error:
             await self._fail(claimed, code_of(error))
 
-    async def _bring(self, row: Outbox) -> None:
+    async def _bring(self, row: Outbox, team: Team) -> None:
         upload = await self._make(row)
         if upload is None:
             await self._finish(row)
             return
         try:
             with upload.content:
-                channel_id, thread_ts = await self._place(row, upload.comment)
-                await self._files.upload(self._client, upload, channel_id, thread_ts)
+                client = await self._clients(team.slack_team_id)
+                channel_id, thread_ts = await self._place(client, row, upload.comment)
+                await self._files.upload(client, upload, channel_id, thread_ts)
         except SlackApiError as error:
-            await self._refused(row, error, upload.comment)
+            await self._refused(team, row, error, upload.comment)
         else:
             await self._finish(row, attempts=0, last_error="")
 
-    async def _place(self, row: Outbox, comment: Message | None) -> tuple[str, str | None]:
+    async def _place(self, client: AsyncWebClient, row: Outbox, comment: Message | None) -> tuple[str, str | None]:
         """Return where the file goes: under a message in the channel, or to a person, after an announcement."""
         if row.reply_to:
             async with self._db.read() as session:
@@ -97,12 +97,12 @@ class Uploader(LeasedPoller[Outbox]):
                 raise NotReady(timedelta(seconds=30))
             return channel_id, ts
         if not row.ts and comment is not None:  # posted to a person, it names the direct message with them
-            posted = await self._client.chat_postMessage(channel=row.user_id, **comment.payload())
+            posted = await client.chat_postMessage(channel=row.user_id, **comment.payload())
             row.channel_id, row.ts = str(posted["channel"]), str(posted["ts"])
             await self._finish(row, retry_at=row.due_at, channel_id=row.channel_id, ts=row.ts)
         return row.channel_id, None
 
-    async def _refused(self, row: Outbox, error: SlackApiError, comment: Message | None) -> None:
+    async def _refused(self, team: Team, row: Outbox, error: SlackApiError, comment: Message | None) -> None:
         code = code_of(error)
         if passes(code):
             wait = retry_after(error) if code == RATE_LIMITED else 0
@@ -112,9 +112,9 @@ class Uploader(LeasedPoller[Outbox]):
         else:
             log.warning("Slack does not take the file %s: %s", row.key, code)
             await self._finish(row, last_error=code)
-            await self._report_failure(row, code, comment)
+            await self._report_failure(team, row, code, comment)
 
-    async def _report_failure(self, row: Outbox, code: str, comment: Message | None) -> None:
+    async def _report_failure(self, team: Team, row: Outbox, code: str, comment: Message | None) -> None:
         """Say below its announcement that the file does not come."""
         if not row.user_id or comment is None:
             return
@@ -122,7 +122,8 @@ class Uploader(LeasedPoller[Outbox]):
         with suppress(*FAILURES):
             text = f":warning: Slack did not take the file ({why}). Ask for it again once that is mended."
             told = Message(text, [*comment.blocks, section(text)])
-            await self._client.chat_update(channel=row.channel_id, ts=row.ts, **told.payload())
+            client = await self._clients(team.slack_team_id)
+            await client.chat_update(channel=row.channel_id, ts=row.ts, **told.payload())
 
     async def _fail(self, row: Outbox, why: str, *, wait: float = 0) -> None:
         log.info("the file %s is tried again: %s", row.key, why)

@@ -19,7 +19,6 @@ from typing import Any
 from aiohttp import ClientError
 from cachetools import LRUCache
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -29,11 +28,15 @@ from bot.pacing import backoff
 from bot.teams import reachability
 from handlers.slack.api_errors import RATE_LIMITED, code_of, retry_after
 from handlers.slack.views.blocks import Message
+from handlers.slack.workspaces import Clients
 from storage import leases
 from storage.database import Database
 from storage.models import Outbox, Team
 
 log = logging.getLogger(__name__)
+
+Place = tuple[str, str]
+"""A workspace, and a channel or a person in it: the same channel may be in several, by Slack Connect."""
 
 Draw = Callable[[AsyncSession, Outbox], Awaitable[Message | None]]
 
@@ -52,14 +55,14 @@ _PERSON_GONE = frozenset({"channel_not_found", "user_not_found", "user_disabled"
 
 
 class Notifier:
-    def __init__(self, db: Database, clock: Callable[[], datetime], client: AsyncWebClient, draw: Draw) -> None:
+    def __init__(self, db: Database, clock: Callable[[], datetime], clients: Clients, draw: Draw) -> None:
         self._db = db
         self._clock = clock
-        self._client = client
+        self._clients = clients
         self._draw = draw
-        self._posted = LRUCache[str, datetime](REMEMBERED)  # channel: when it was last posted to
+        self._posted = LRUCache[Place, datetime](REMEMBERED)  # when it was last posted to
         self._edits: dict[str, deque[datetime]] = {}  # workspace: when messages were edited, within the last minute
-        self._held: dict[str, datetime] = {}  # method: Slack has asked us to wait until then
+        self._held: dict[tuple[str, str], datetime] = {}  # workspace and method: Slack has asked us to wait until then
 
     async def tick(self) -> None:
         """Bring every due message to its channel: channels side by side, the messages of one in order."""
@@ -109,13 +112,14 @@ class Notifier:
                 await self._finish(row, drawn=drawn, **done)
 
     async def _send(self, team: Team, row: Outbox, message: Message) -> dict[str, Any]:
+        client = await self._clients(team.slack_team_id)
         if row.ts:
             self._edits.setdefault(team.slack_team_id, deque()).append(self._clock())
-            await self._client.chat_update(channel=row.channel_id, ts=row.ts, **message.payload())
+            await client.chat_update(channel=row.channel_id, ts=row.ts, **message.payload())
             return {}
         to = row.user_id or team.channel_id
-        self._posted[to] = self._clock()
-        answer = await self._client.chat_postMessage(
+        self._posted[team.slack_team_id, to] = self._clock()
+        answer = await client.chat_postMessage(
             channel=to,
             thread_ts=await self._ts_of(row.reply_to) if row.reply_to else None,
             reply_broadcast=bool(row.reply_to),
@@ -132,8 +136,9 @@ class Notifier:
     async def _refused(self, team: Team, row: Outbox, method: str, error: SlackApiError) -> None:
         code = code_of(error)
         if code == RATE_LIMITED:
-            self._held[method] = self._clock() + timedelta(seconds=retry_after(error))
-            await self._finish(row, retry_at=self._held[method], last_error=code)
+            until = self._clock() + timedelta(seconds=retry_after(error))
+            self._held[team.slack_team_id, method] = until
+            await self._finish(row, retry_at=until, last_error=code)
         elif code == "message_not_found" and row.ts:  # somebody deleted it: say it again
             await self._finish(row, retry_at=self._clock(), ts="", last_error=code)
         elif code == "thread_not_found" and row.reply_to:  # so it stands by itself
@@ -181,10 +186,10 @@ class Notifier:
 
     def _wait(self, method: str, team: Team, row: Outbox) -> datetime | None:
         """Return until when this call has to wait, or None where it need not."""
-        waits = [self._held.get(method)]
+        waits = [self._held.get((team.slack_team_id, method))]
         if method == "chat.update":
             waits.append(self._no_room_until(team, row))
-        elif (to := row.user_id or team.channel_id) in self._posted:
+        elif (to := (team.slack_team_id, row.user_id or team.channel_id)) in self._posted:
             waits.append(self._posted[to] + BETWEEN_POSTS)
         return max((wait for wait in waits if wait and wait > self._clock()), default=None)
 

@@ -11,7 +11,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import BotError
 from handlers.slack import file_transfer as module
 from handlers.slack.file_transfer import AUDIENCE, HTML, FileField, Files
-from storage.sealing import Secret
 
 ANN, BOB, NEWS, VAULT = "U1", "U2", "C1", "G2"
 TOKEN = "xoxb-1-canary"
@@ -64,7 +63,7 @@ async def host() -> AsyncIterator[Host]:
 
 
 async def fetched(host: Host, *, by: str = ANN, channel: str = "", field: FileField = AUDIENCE) -> bytes:
-    files = Files(f"{host.url}/api/", Secret(TOKEN))
+    files = Files(f"{host.url}/api/")
     client = AsyncWebClient(token=TOKEN, base_url=f"{host.url}/api/")
     file = await (files.shared(client, "F1", channel) if channel else files.uploaded(client, "F1", by, field))
     with file.content as content:
@@ -123,7 +122,7 @@ async def test_a_file_that_only_the_bot_sees_elsewhere_is_not_read(host: Host, s
 )
 async def test_a_file_is_read_again_as_it_was_come_by(host: Host, file: dict[str, Any], read: bool) -> None:
     host.file = {"size": len(CSV), **file}
-    files = Files(f"{host.url}/api/", Secret(TOKEN))
+    files = Files(f"{host.url}/api/")
     client = AsyncWebClient(token=TOKEN, base_url=f"{host.url}/api/")
     if read:
         with (await files.again(client, "F1", ANN, NEWS)).content as content:
@@ -143,7 +142,7 @@ async def test_the_token_goes_to_no_other_host(host: Host, spoofed: str) -> None
 
 
 async def test_slacks_own_file_host_is_the_only_one_beside_slacks_own_api(host: Host) -> None:
-    files = Files("https://slack.com/api/", Secret(TOKEN))
+    files = Files("https://slack.com/api/")
     assert files._origin == ("https", "files.slack.com")
     client = AsyncWebClient(token=TOKEN, base_url=f"{host.url}/api/")
     for address in (f"{host.url}/file", "http://files.slack.com/file", "https://files.slack.com.evil.test/file"):
