@@ -80,6 +80,7 @@ class Mailroom:
             settings,
             self.services,
             slack=self.slack.inbound,
+            install=self.slack.installing,
             checks={"scheduler": self.scheduler.check, "slack": self.slack.check},
             version=_version(),
         )
@@ -108,6 +109,7 @@ class Mailroom:
             (1, "webhooks", self.services.webhook_delivery.tick),
             (5, "approval", self.services.approval_follow_up.tick),
             (3600, APPROVERS_TICK, self.slack.approver_watch.tick),
+            (60, "rotation", self.slack.renew_tokens),
             (3600, "tokens", self.slack.token_watch.tick),
             (60, "behind", self.housekeeping.rouse),
             (3600, "forget", self.housekeeping.purge),

@@ -58,6 +58,7 @@ from bot.suppression.account_list_sync import AccountListSync
 from bot.suppression.lookup import SuppressionLookup
 from bot.suppression.suppression_list import Suppressions
 from bot.teams.directory import Teams
+from bot.teams.installations import Installations
 from bot.teams.looks import TeamLooks
 from bot.teams.settings import TeamRules
 from bot.webhooks.delivery import WebhookDelivery
@@ -102,13 +103,14 @@ class Services:
         self.fetch_image = fetch_image
         self.workspace_urls: dict[str, str] = {}  # Slack's, by workspace, as soon as Slack has said so
         self.link_keys: list[Key] = []  # read when the database is open
-        self.clients = SesClients(seconds=self._seconds, sleep=sleep)
-        self.polling_clients = SesClients(threads=FEEDBACK_THREADS, seconds=self._seconds, sleep=sleep)
+        self.clients = SesClients(seconds=self.seconds, sleep=sleep)
+        self.polling_clients = SesClients(threads=FEEDBACK_THREADS, seconds=self.seconds, sleep=sleep)
         self._build_mailer(settings, keys, sleep)
         self._build_broadcast(settings, sleep)
         self._build_feedback(keys, fetch, event_wait)
         self.incidents = Incidents(db, db.now)
         self.teams = Teams(db, db.now)
+        self.installations = Installations(db, db.now, keys)
         self.team_rules = TeamRules(db, db.now)
         self.looks = TeamLooks(db, db.now)
         self.tokens = ApiTokens(db, db.now)
@@ -220,7 +222,8 @@ class Services:
         self.clients.close()
         self.polling_clients.close()
 
-    def _seconds(self) -> float:
+    def seconds(self) -> float:
+        """The time, in seconds since the epoch."""
         return self.clock().timestamp()
 
     def _forget_credentials(self, mailer_id: str) -> None:

@@ -25,6 +25,7 @@ def _secret(value: object) -> object:
     return Secret(value.strip()) if isinstance(value, str) else value
 
 
+_WORKSPACE = re.compile(r"[TE][A-Z0-9]+")
 _HOST_AND_PORT = re.compile(r"[0-9a-fA-F.:]+:[0-9]{1,5}")
 
 SecretSetting = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(str)]
@@ -43,6 +44,9 @@ class Settings(BaseSettings):
     slack_bot_token: SecretSetting = Secret("")
     slack_app_token: SecretSetting = Secret("")
     slack_signing_secret: SecretSetting = Secret("")
+    slack_client_id: str = ""
+    slack_client_secret: SecretSetting = Secret("")
+    mailroom_workspaces: str = ""  # or organizations, which may install; empty: any
     slack_api_url: str = "https://slack.com/api/"
     database_url: str = "sqlite+aiosqlite:///mailroom.db"
     mailroom_keys: SecretSetting = Secret("")
@@ -67,6 +71,16 @@ class Settings(BaseSettings):
     def socket_mode(self) -> bool:
         """Socket Mode wherever there is an app token, whatever else is set."""
         return bool(self.slack_app_token)
+
+    @cached_property
+    def by_oauth(self) -> bool:
+        """Many workspaces, which install the app themselves."""
+        return bool(self.slack_client_id)
+
+    @cached_property
+    def may_install(self) -> frozenset[str]:
+        """The ids of workspaces and organizations; empty: any."""
+        return frozenset(part.strip() for part in self.mailroom_workspaces.split(",") if part.strip())
 
 
 def load() -> Settings:
@@ -119,12 +133,13 @@ def check(settings: Settings) -> None:
 
 def _check_slack(settings: Settings) -> None:
     bot, app = settings.slack_bot_token.reveal(), settings.slack_app_token.reveal()
-    if not bot:
+    _check_oauth(settings)
+    if not bot and not settings.by_oauth:
         raise SettingsError(
             "SLACK_BOT_TOKEN is missing: copy the Bot User OAuth Token (it begins with xoxb-) from "
-            "*OAuth & Permissions* of the Slack app into .env."
+            "*OAuth & Permissions* of the Slack app into .env, or set SLACK_CLIENT_ID for many workspaces."
         )
-    if not bot.startswith("xoxb-"):
+    if bot and not bot.startswith("xoxb-"):
         raise SettingsError("SLACK_BOT_TOKEN is not a bot token: it must begin with xoxb-.")
     if app and not app.startswith("xapp-"):
         raise SettingsError("SLACK_APP_TOKEN is not an app-level token: it must begin with xapp-.")
@@ -137,6 +152,30 @@ def _check_slack(settings: Settings) -> None:
         raise SettingsError(
             "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both missing: set the first for Socket Mode "
             "(no public address needed), or the second for HTTP mode."
+        )
+
+
+def _check_oauth(settings: Settings) -> None:
+    """Refuse half of what many workspaces need."""
+    if settings.by_oauth != bool(settings.slack_client_secret):
+        missing = "SLACK_CLIENT_SECRET" if settings.by_oauth else "SLACK_CLIENT_ID"
+        raise SettingsError(
+            f"{missing} is missing: with many workspaces both are needed, from *Basic Information* of the Slack app; "
+            "with one, neither is."
+        )
+    if settings.by_oauth and not settings.public_url:
+        raise SettingsError(
+            "PUBLIC_URL is missing: with SLACK_CLIENT_ID people install the app at PUBLIC_URL/slack/install, in Socket "
+            "Mode too."
+        )
+    if settings.mailroom_workspaces and not settings.by_oauth:
+        raise SettingsError(
+            "MAILROOM_WORKSPACES says who may install, which needs SLACK_CLIENT_ID: set it, or leave both out."
+        )
+    if not all(_WORKSPACE.fullmatch(one) for one in settings.may_install):
+        raise SettingsError(
+            "MAILROOM_WORKSPACES must be ids of workspaces (T…) or organizations (E…) with commas between; leave it "
+            "out to let any workspace install."
         )
 
 

@@ -85,15 +85,21 @@ class _Value:
 async def _stale(db: Database, keys: KeyRing) -> list[_Value]:
     async with db.read() as session:
         mailers = await session.exec(select(Mailer.team_id, Mailer.id, Mailer.credentials))
-        installations = await session.exec(
-            select(Installation.slack_team_id, Installation.id, Installation.bot_token).where(
-                col(Installation.bot_token).is_not(None)
-            )
+        of_slack = select(
+            Installation.slack_team_id, Installation.id, Installation.bot_token, Installation.refresh_token
         )
+        installations = (await session.exec(of_slack)).all()
         links = await session.exec(select(LinkKey.id, LinkKey.key))
         webhooks = (await session.exec(select(Webhook.team_id, Webhook.id, Webhook.secret, Webhook.old_secret))).all()
     values = [_Value(Mailer, "credentials", *row) for row in mailers]
-    values += [_Value(Installation, "bot_token", *row) for row in installations]
+    values += [
+        _Value(Installation, "bot_token", team, record, sealed) for team, record, sealed, _ in installations if sealed
+    ]
+    values += [
+        _Value(Installation, "refresh_token", team, record, sealed)
+        for team, record, _, sealed in installations
+        if sealed
+    ]
     values += [_Value(LinkKey, "key", "", *row) for row in links]
     values += [_Value(Webhook, "secret", team, record, sealed) for team, record, sealed, _ in webhooks]
     values += [_Value(Webhook, "old_secret", team, record, old) for team, record, _, old in webhooks if old]

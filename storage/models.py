@@ -656,18 +656,32 @@ class ApiToken(SQLModel, table=True):
 
 
 class Installation(SQLModel, table=True):
-    """One workspace that installed the app, for the many-workspaces mode."""
+    """The app as one workspace, or one whole organization of Enterprise Grid, installed it by OAuth."""
 
     __table_args__ = (UniqueConstraint("enterprise_id", "slack_team_id"),)
 
     id: str = Field(default_factory=new_id, primary_key=True)
     enterprise_id: str = ""
-    slack_team_id: str = ""
+    slack_team_id: str = ""  # empty: the organization's
     bot_user_id: str
     bot_token: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))  # sealed; None: dead
+    refresh_token: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))  # sealed
+    expires_at: datetime | None = _maybe_time()  # of both; None: without token rotation
+    renewal_until: datetime | None = _maybe_time()  # a process is having new ones until then
+    name: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    url: str = Field(default="", sa_column_kwargs={"server_default": ""})  # of it in Slack
     scopes: str = _text()
     installed_by: str
     installed_at: datetime = _time()
+
+
+class OrgWorkspace(SQLModel, table=True):
+    """A workspace to which an organization has added the app that it installed."""
+
+    __tablename__ = "org_workspace"
+
+    slack_team_id: str = Field(primary_key=True)
+    installation_id: str = _ref("installation.id")
 
 
 class Audit(SQLModel, table=True):

@@ -40,6 +40,11 @@ async def team_at(session: AsyncSession, workspace: str, channel_id: str, now: d
     return found.first()
 
 
+async def sharing(session: AsyncSession, channel_id: str) -> list[Team]:
+    """Return the teams of a channel in every workspace that sees it: by Slack Connect it has the same id in each."""
+    return list(await session.exec(select(Team).where(Team.channel_id == channel_id)))
+
+
 class Teams:
     def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
         self._db = db

@@ -87,8 +87,9 @@ async def workspace_gone(session: AsyncSession, workspace: str, why: str, *, now
 
     Broadcasts are paused until a person resumes them. Returns whether that is a change.
     """
+    dead = {"bot_token": None, "refresh_token": None, "expires_at": None}
+    await session.exec(update(Installation).where(col(Installation.slack_team_id) == workspace).values(dead))
     await _pause_all(session, workspace, now)
-    await session.exec(update(Installation).where(col(Installation.slack_team_id) == workspace).values(bot_token=None))
     teams = select(Team).where(Team.slack_team_id == workspace).order_by(Team.id).with_for_update()
     news = [team for team in await session.exec(teams) if team.unreachable_why not in WORKSPACE_GONE]
     for team in news:

@@ -149,9 +149,11 @@ def _doctor() -> int:
 async def examine(settings: Settings) -> list[CheckResult]:
     """Look at all that a start needs."""
     db, clients = Database(settings.database_url), SesClients()
-    slack_checks = {"Slack": partial(check_bot_token, web_client(settings), bot_scopes())}
+    slack_checks = {"Slack": partial(check_bot_token, web_client(settings, settings.slack_bot_token), bot_scopes())}
     if settings.socket_mode:
-        slack_checks["Socket Mode"] = partial(check_app_token, web_client(settings), settings.slack_app_token.reveal())
+        slack_checks["Socket Mode"] = partial(
+            check_app_token, web_client(settings, settings.slack_bot_token), settings.slack_app_token.reveal()
+        )
     try:
         return await Doctor(settings, db, clients, slack_checks).examine()
     finally:
@@ -179,7 +181,7 @@ async def examine_live(settings: Settings, asked: Wanted, page: Page, ask: Ask) 
 
     async def try_slack(channel_id: str) -> None:
         live = SlackLive(
-            web_client(settings),
+            web_client(settings, settings.slack_bot_token),
             Files(settings.slack_api_url),
             samples(),
             page.say,

@@ -15,6 +15,7 @@ from handlers.http.api.rate_limit import PerAddress, Rate
 from handlers.http.api.routing import Server
 from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Check, Health
+from handlers.http.install import Install
 from handlers.http.metrics import MetricsPage
 from handlers.http.preview import PreviewPages
 from handlers.http.server import SlackInbound, application
@@ -28,6 +29,7 @@ class HttpListener:
 
     Args:
         slack: takes Slack's requests; None in Socket Mode.
+        install: has workspaces install the app; None where there is one.
         checks: of `/readyz`, by name, beside that of the database.
         version: for `/metrics`.
     """
@@ -38,12 +40,14 @@ class HttpListener:
         services: Services,
         *,
         slack: SlackInbound | None,
+        install: Install | None,
         checks: Mapping[str, Check],
         version: str,
     ) -> None:
         self._settings = settings
         self._services = services
         self._slack = slack
+        self._install = install
         self._checks = checks
         self._version = version
         self.connections = HttpConnections(proxied=settings.mailroom_proxies > 0)
@@ -92,7 +96,7 @@ class HttpListener:
             ),
             api=self._api(),
             sns=SnsMessages(services.sns_webhook.handle) if self._settings.public_url else None,
-            slack=self._slack,
+            slack=(self._slack, self._install),
         )
 
     def _api(self) -> web.Application:

@@ -13,6 +13,7 @@ from handlers.http.api.rate_limit import PerAddress
 from handlers.http.api.routing import MAX_BODY, MOUNTED
 from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Health
+from handlers.http.install import Install, install_route
 from handlers.http.metrics import MetricsPage
 from handlers.http.preview import PreviewPages
 from handlers.http.sns import SnsMessages
@@ -42,9 +43,13 @@ def application(
     pages: tuple[UnsubscribePages, PreviewPages],
     api: web.Application,
     sns: SnsMessages | None,
-    slack: SlackInbound | None,
+    slack: tuple[SlackInbound | None, Install | None],
 ) -> web.Application:
-    """Return the routes; `slack` is None in Socket Mode, `sns` without a public address: they come another way."""
+    """Return the routes.
+
+    `sns` is None without a public address, and of `slack` the first in Socket Mode: they come another way. The second
+    is None where the app has one workspace, that of SLACK_BOT_TOKEN.
+    """
     middlewares: list[Middleware] = [connections.middleware, as_problems, _without_controls, per_address]
     app = web.Application(client_max_size=MAX_BODY, middlewares=middlewares)
     app.on_response_prepare.append(_headers)
@@ -58,8 +63,12 @@ def application(
     app.add_subapp(MOUNTED, api)
     if sns is not None:
         app.router.add_post("/sns/{connection}", sns.take)
-    if slack is not None:
-        app.router.add_post("/slack/events", _slack_events(slack))
+    requests, install = slack
+    if requests is not None:
+        app.router.add_post("/slack/events", _slack_events(requests))
+    if install is not None:
+        app.router.add_get("/slack/install", install_route(install.begin))
+        app.router.add_get("/slack/oauth_redirect", install_route(install.finish))
     return app
 
 

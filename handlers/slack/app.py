@@ -16,13 +16,19 @@ from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.channel_lifecycle import ChannelLife
 from handlers.slack.flows.home import Home
+from handlers.slack.oauth.installing import Installing
+from handlers.slack.oauth.many_workspaces import Authorization, ManyWorkspaces
+from handlers.slack.oauth.token_rotation import TokenRotation
 from handlers.slack.outbound.file_renderer import FileRenderer
 from handlers.slack.outbound.file_uploader import Uploader
 from handlers.slack.outbound.message_renderer import MessageRenderer
 from handlers.slack.outbound.notifier import Notifier
 from handlers.slack.token_watch import TokenWatch
 from handlers.slack.web_client import web_client
-from handlers.slack.workspaces import OneWorkspace
+from handlers.slack.workspaces import OneWorkspace, Workspaces
+from storage.sealing import Secret
+
+NOT_INSTALLED = ":warning: Mailroom is not installed in this workspace any more. Please ask one of its admins."
 
 
 class SlackApp:
@@ -33,11 +39,10 @@ class SlackApp:
     """
 
     def __init__(self, settings: Settings, services: Services, tasks: Tasks, patience: AckTimeouts) -> None:
-        db, client = services.db, web_client(settings)
-        people, workspaces = UserDirectory(lambda: db.now().timestamp()), OneWorkspace(client, services.workspace_urls)
-        files = Files(settings.slack_api_url)
-        secret = settings.slack_signing_secret.reveal() or None
-        self.bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)
+        db, people, files = services.db, UserDirectory(services.seconds), Files(settings.slack_api_url)
+        self.installing: Installing | None = None
+        self._rotation: TokenRotation | None = None
+        self.bolt, workspaces = (self._many if settings.by_oauth else self._one)(settings, services)
         self.workspaces = workspaces
         self.listeners = Listeners(
             self.bolt,
@@ -66,6 +71,32 @@ class SlackApp:
         self.uploader = Uploader(db, db.now, workspaces.client, files, FileRenderer(db, db.now))
         self.inbound = None if settings.socket_mode else HttpReceiver(self.bolt)
         self.socket = SocketConnection(self.bolt, settings.slack_app_token, db.now) if settings.socket_mode else None
+
+    def _one(self, settings: Settings, services: Services) -> tuple[AsyncApp, Workspaces]:
+        client, secret = web_client(settings, settings.slack_bot_token), settings.slack_signing_secret.reveal() or None
+        bolt = AsyncApp(name="slack_bolt", client=client, signing_secret=secret)
+        return bolt, OneWorkspace(client, services.workspace_urls)
+
+    def _many(self, settings: Settings, services: Services) -> tuple[AsyncApp, Workspaces]:
+        db, installations = services.db, services.installations
+        self._rotation = TokenRotation(settings, installations, db.now)
+        self.installing = Installing(settings, installations, db, services.link_keys)
+        workspaces = ManyWorkspaces(settings, installations, self._rotation, db.now, services.workspace_urls)
+        bolt = AsyncApp(
+            name="slack_bolt",
+            client=web_client(settings, Secret("")),
+            signing_secret=settings.slack_signing_secret.reveal() or None,
+            authorize=Authorization(workspaces),  # type: ignore[arg-type]  # its own class, and takes it as such
+            oauth_settings=self.installing.flow.settings,
+            oauth_flow=self.installing.flow,
+            user_facing_authorize_error_message=NOT_INSTALLED,
+        )
+        return bolt, workspaces
+
+    async def renew_tokens(self) -> None:
+        """Renew the tokens that end soon, where any do."""
+        if self._rotation is not None:
+            await self._rotation.tick()
 
     async def connect(self) -> None:
         """Open the socket, where Slack does not come over HTTP."""

@@ -64,6 +64,7 @@ class SlackCode(Code):
         "This message has no file that can be an audience.",
         "Post a CSV (.gz too), an Excel sheet (.xlsx) or an OpenDocument one (.ods), and use its menu.",
     )
+    WORKSPACE_REFUSED = "WORKSPACE_REFUSED"
     SCOPES = "SCOPES"
     TOKEN = "TOKEN"  # noqa: S105 - a code
     APP_TOKEN = "APP_TOKEN"  # noqa: S105 - a code

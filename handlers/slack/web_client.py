@@ -5,14 +5,23 @@ from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryInt
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import Settings
+from storage.sealing import Secret
 
 _AT_ONCE = FixedValueRetryIntervalCalculator(0.1)  # seconds; a modal has three in all to be opened
 
 
-def web_client(settings: Settings) -> AsyncWebClient:
-    """Return a client with the bot's token; a connection that cannot be made is tried once more, at once."""
+def web_client(settings: Settings, token: Secret, workspace: str = "") -> AsyncWebClient:
+    """Return a client; a connection that cannot be made is tried once more, at once.
+
+    Args:
+        settings: with the address.
+        token: a workspace's, or empty.
+        workspace: the one that is meant, with the token of a whole organization
+            (https://docs.slack.dev/enterprise/organization-ready-apps).
+    """
     return AsyncWebClient(
-        token=settings.slack_bot_token.reveal(),
+        token=token.reveal() or None,
+        team_id=workspace or None,
         base_url=settings.slack_api_url,
         retry_handlers=[AsyncConnectionErrorRetryHandler(interval_calculator=_AT_ONCE)],
     )

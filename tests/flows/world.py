@@ -294,13 +294,12 @@ async def open_world(
         bot = Mailroom(
             Settings(
                 _env_file=None,
-                slack_bot_token=Secret(slack.bot_token),
                 slack_app_token=Secret(slack.app_token if socket_mode else ""),
                 slack_signing_secret=Secret(slack.signing_secret),
                 slack_api_url=slack.api_url,
                 database_url=database_url,
                 mailroom_dns_server=f"{host}:{port}",
-                **own,
+                **{"slack_bot_token": Secret(slack.bot_token)} | own,
             ),
             clock=clock,
             sleep=clock.sleep,

@@ -131,7 +131,9 @@ def test_a_code_from_a_table_has_its_sentence_there() -> None:
 
 
 def test_every_status_belongs_to_a_code_that_is_raised() -> None:
-    values = {members()[name].value for name in map(ast.unparse, (code for _, code, _ in raised())) if name in members()}
+    values = {
+        members()[name].value for name in map(ast.unparse, (code for _, code, _ in raised())) if name in members()
+    }
     assert {code.value for code in _STATUSES} <= values
 
 

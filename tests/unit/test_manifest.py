@@ -21,6 +21,8 @@ from storage.sealing import Secret
 ROOT = Path(__file__).parents[2]
 SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be public or private
     "apps_connections_open": set(),  # of the bot token: it needs an app token with a scope of its own
+    "apps_uninstall": set(),
+    "auth_teams_list": set(),
     "auth_test": set(),
     "canvases_access_set": {"canvases:write"},
     "canvases_create": {"canvases:write"},
@@ -40,6 +42,7 @@ SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be publ
     "files_delete": {"files:write"},
     "files_getUploadURLExternal": {"files:write"},
     "files_info": {"files:read"},
+    "oauth_v2_access": set(),
     "usergroups_list": {"usergroups:read"},
     "users_conversations": {"channels:read", "groups:read"},
     "users_info": {"users:read", "users:read.email"},  # the second for the address
@@ -51,6 +54,7 @@ SCOPES_OF = {  # https://docs.slack.dev/reference/methods; a channel may be publ
 SCOPES_OF_EVENT = {  # https://docs.slack.dev/reference/events
     "app_home_opened": set(),
     "app_uninstalled": set(),
+    "team_access_": set(),
     "tokens_revoked": set(),
     "channel_": {"channels:read"},
     "group_": {"groups:read"},

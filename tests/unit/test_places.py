@@ -18,12 +18,13 @@ NEVER = {
     "connect_draft": "team_id user_id mailer_id region sign_in role_arn access_key_id",
     "delivery": "broadcast_id chunk_id message_id",
     "incident": "id team_id mailer_id acknowledged_by",
-    "installation": "id enterprise_id slack_team_id bot_user_id scopes installed_by",
+    "installation": "id enterprise_id slack_team_id bot_user_id name url scopes installed_by",
     "lifted_suppression": "team_id source lifted_by",
     "link_key": "id",
     "mailer": "id team_id connection account_id region principal_arn connected_by configuration_set topic_arn "
     "queue_url endpoint missing_optional access_error access_action review_status review_case_id enforcement_status "
     "pricing_plan",
+    "org_workspace": "slack_team_id installation_id",
     "outbox": "id team_id key kind record_id user_id reply_to last_error channel_id ts drawn",
     "poll": "subject_id",
     "sealing_check": "key_id",

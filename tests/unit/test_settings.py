@@ -14,6 +14,11 @@ from bot.settings import Settings, load
 from handlers.cli.commands import main
 
 GOOD = {"SLACK_BOT_TOKEN": "xoxb-1-good", "SLACK_APP_TOKEN": "xapp-1-good"}
+BY_OAUTH = {
+    "SLACK_CLIENT_ID": "1.2",
+    "SLACK_CLIENT_SECRET": "h1dden",
+    "PUBLIC_URL": "https://acme.test",
+}
 HIDDEN = "h1dden"  # part of every value that must not be printed
 
 Start = Callable[..., tuple[int, str]]
@@ -57,6 +62,12 @@ def start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         ({"SLACK_APP_TOKEN": ""}, "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both missing", "Socket Mode"),
         ({"SLACK_API_URL": "h1dden.test/api"}, "SLACK_API_URL must be", "https"),
         ({"SLACK_API_URL": "http://h1dden.test/api/"}, "SLACK_API_URL must be", "loopback"),
+        ({"SLACK_CLIENT_ID": "1.2"}, "SLACK_CLIENT_SECRET is missing", "Basic Information"),
+        ({"SLACK_CLIENT_SECRET": "h1dden"}, "SLACK_CLIENT_ID is missing", "Basic Information"),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "h1dden"}, "PUBLIC_URL is missing", "/slack/install"),
+        ({"MAILROOM_WORKSPACES": "T1"}, "MAILROOM_WORKSPACES says who may install", "needs SLACK_CLIENT_ID"),
+        ({**BY_OAUTH, "MAILROOM_WORKSPACES": "T1, h1dden"}, "MAILROOM_WORKSPACES must be ids", "T…"),
+        ({**BY_OAUTH, "SLACK_BOT_TOKEN": "xoxp-h1dden"}, "SLACK_BOT_TOKEN is not a bot token", "begin with xoxb-"),
         ({"DATABASE_URL": "mysql://me:h1dden@db/x"}, "DATABASE_URL must begin with", "sqlite+aiosqlite:///"),
         ({"DATABASE_URL": "h1dden"}, "DATABASE_URL is not an address", "postgresql+asyncpg://"),
         ({"DATABASE_URL": "sqlite+aiosqlite://"}, "DATABASE_URL must name a file", "PostgreSQL"),

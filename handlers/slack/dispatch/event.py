@@ -6,6 +6,7 @@ then, and a second delivery changes nothing.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -25,6 +26,9 @@ class Event:
     workspace: str
     enterprise: str
     bot_user_id: str
+    at: datetime  # when Slack sent it first, in whole seconds
+    org_wide: bool  # of the installation that a whole organization made
+    shared: bool  # in a channel that several workspaces see: Slack tells one of them
     body: Body = field(repr=False)  # the inner event
 
     @property
@@ -40,12 +44,17 @@ EventHandler = Callable[[AsyncSession, Event], Awaitable[None]]
 
 def from_event(body: Body) -> Event:
     to: dict[str, Any] = next(iter(body.get("authorizations") or []), {})
+    enterprise = to.get("enterprise_id") or body.get("enterprise_id") or ""
+    workspace = to.get("team_id") or body.get("team_id") or ""
     return Event(
         key=f"event:{body['event_id']}",
         kind=body["event"]["type"],
-        workspace=to.get("team_id") or body["team_id"],
-        enterprise=to.get("enterprise_id") or body.get("enterprise_id") or "",
+        workspace=workspace,
+        enterprise=enterprise,
         bot_user_id=to.get("user_id", "") if to.get("is_bot") else "",
+        at=datetime.fromtimestamp(body["event_time"], UTC),
+        org_wide=bool(to.get("is_enterprise_install")) or workspace in {"", enterprise},
+        shared=bool(body.get("is_ext_shared_channel")),
         body=body["event"],
     )
 

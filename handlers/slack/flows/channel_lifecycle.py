@@ -14,7 +14,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.broadcast.approval.follow_up import ApprovalFollowUp
 from bot.leased_poller import LeasedPoller
 from bot.teams import reachability
-from bot.teams.directory import team_at
+from bot.teams.directory import sharing, team_at
+from bot.teams.org_workspaces import Removal, removed, workspaces_added, workspaces_taken
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.dispatch.event import Event
 from handlers.slack.dispatch.interaction import Body
@@ -59,6 +60,8 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         listeners.event("channel_id_changed", self._renumbered)
         listeners.event("tokens_revoked", self._revoked)
         listeners.event("app_uninstalled", self._uninstalled)
+        listeners.event("team_access_granted", self._added)
+        listeners.event("team_access_revoked", self._taken)
 
     async def start(self) -> None:
         """Learn which workspaces the app is in; one that was gone, and has a token that works again, is looked at."""
@@ -77,13 +80,16 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         return await self._claim_polls([PollKind.CHANNEL], limit, LEASE)
 
     async def _changed(self, session: AsyncSession, event: Event) -> None:
-        team = await team_at(session, event.workspace, event.channel_id, self._clock())
-        if team is not None:
-            await reachability.schedule_check(session, team, now=self._clock())
+        now = self._clock()
+        team = await team_at(session, event.workspace, event.channel_id, now)
+        # Of workspaces that share a channel Slack tells one (https://docs.slack.dev/apis/events-api#authorizations).
+        others = await sharing(session, event.channel_id) if event.shared else []
+        for each in {one.id: one for one in (team, *others) if one is not None}.values():
+            await reachability.schedule_check(session, each, now=now)
 
     async def _member(self, session: AsyncSession, event: Event) -> None:
         self._people.forget(str(event.body["user"]))
-        if event.body["user"] == event.bot_user_id:
+        if event.shared or event.body["user"] == event.bot_user_id:
             await self._changed(session, event)
         await self._approvals.person_changed(session, event.workspace, str(event.body["user"]))
 
@@ -107,8 +113,16 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         await self._gone(session, event, "app_uninstalled")
 
     async def _gone(self, session: AsyncSession, event: Event, why: str) -> None:
-        log.warning("Mailroom was removed from the workspace %s (%s): nothing more is sent there", event.workspace, why)
-        await reachability.workspace_gone(session, event.workspace, why, now=self._clock())
+        place = event.enterprise if event.org_wide else event.workspace
+        log.warning("Mailroom was removed from %s (%s): nothing more is sent there", place, why)
+        workspace = "" if event.org_wide else event.workspace
+        await removed(session, Removal(workspace, event.enterprise, why, event.at), now=self._clock())
+
+    async def _added(self, session: AsyncSession, event: Event) -> None:
+        await workspaces_added(session, event.enterprise, event.body["team_ids"], self._clock())
+
+    async def _taken(self, session: AsyncSession, event: Event) -> None:
+        await workspaces_taken(session, event.enterprise, event.body["team_ids"], self._clock())
 
     async def _work(self, claimed: leases.Claim) -> None:
         async with self._db.read() as session:

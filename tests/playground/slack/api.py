@@ -15,7 +15,7 @@ from .faults import Fault, Faults, Kind
 from .oauth import OAuth
 from .rate_limits import RateLimits
 from .tickets import Tickets
-from .world import Json, Workspace, World
+from .world import Json, Organization, Workspace, World
 
 METHODS: dict[str, Method] = {
     **methods_canvases.METHODS,
@@ -25,7 +25,7 @@ METHODS: dict[str, Method] = {
     **methods_workspace.METHODS,
 }
 
-_SECRETS = {"token", "client_secret", "access_token"}
+_SECRETS = {"token", "client_secret", "access_token", "refresh_token"}
 
 
 async def parameters(request: web.Request) -> Json:
@@ -84,10 +84,13 @@ class Api:
             params = await parameters(request)
             authorization = request.headers.get("Authorization", "")
             if method == "oauth.v2.access":
+                _fail_if_planned(fault)
                 answer = self._oauth.access(params, authorization)
+            elif method == "apps.uninstall":
+                answer = self._oauth.uninstall(self._of_bot(method, authorization), params)
             else:
                 token = authorization.removeprefix("Bearer ") or params.get("token", "")
-                workspace = self._authorized(method, token)
+                workspace = self._meant(method, self._authorized(method, token), params)
                 answer = self._answer(method, workspace, params, fault)
         except ApiError as refusal:
             answer = refusal.body
@@ -118,9 +121,42 @@ class Api:
             raise ApiError("invalid_auth")
         if workspace.revoked:
             raise ApiError(workspace.revoked)
+        if self._world.clock().timestamp() >= workspace.tokens.get(token, float("inf")):
+            raise ApiError("token_expired")
         if method == "apps.connections.open":
             raise ApiError("not_allowed_token_type")
         return workspace
+
+    def _of_bot(self, method: str, authorization: str) -> Workspace:
+        workspace = self._authorized(method, authorization.removeprefix("Bearer "))
+        if workspace is None:
+            raise ApiError("not_allowed_token_type")
+        return workspace
+
+    def _meant(self, method: str, workspace: Workspace | None, params: Json) -> Workspace | None:
+        """Which of an organization's workspaces a call with its token is about, by what it names.
+
+        docs.slack.dev/enterprise/organization-ready-apps: some methods want `team_id`; where the app was not added the
+        answer is team_access_not_granted.
+        """
+        if not isinstance(workspace, Organization) or method.startswith("auth."):
+            return workspace
+        meant = self._named(params)
+        if meant is None:
+            raise ApiError("missing_argument", ["[ERROR] missing required field: team_id"])
+        if meant not in workspace.added:
+            raise ApiError("team_access_not_granted")
+        return meant
+
+    def _named(self, params: Json) -> Workspace | None:
+        world = self._world
+        if team_id := params.get("team_id"):
+            return world.workspaces.get(str(team_id))
+        if channel := world.channels.get(str(params.get("channel") or params.get("channel_id"))):
+            return channel.workspace
+        if user := world.users.get(str(params.get("user") or params.get("user_id") or params.get("channel"))):
+            return world.workspaces.get(user.team_id)
+        return None
 
     def _limit(self, method: str, workspace: Workspace | None, params: Json) -> None:
         wait = self.limits.wait(method, workspace.id if workspace else "", str(params.get("channel")))
@@ -128,8 +164,7 @@ class Api:
             raise ApiError("ratelimited", retry_after=wait)
 
     def _answer(self, method: str, workspace: Workspace | None, params: Json, fault: Fault | None) -> Json:
-        if fault and fault.kind is Kind.ERROR:
-            raise ApiError(fault.value)
+        _fail_if_planned(fault)
         self._limit(method, workspace, params)
         if workspace is None:
             ticket = self._world.new_id("ticket")
@@ -156,6 +191,11 @@ class Api:
         if fault.kind is Kind.HANG:
             await _forever()
         return disconnected(request)
+
+
+def _fail_if_planned(fault: Fault | None) -> None:
+    if fault and fault.kind is Kind.ERROR:
+        raise ApiError(fault.value)
 
 
 async def _forever() -> Any:

@@ -82,7 +82,7 @@ class Request:
 
     def sees(self, channel: Channel) -> bool:
         """Whether the app can see a channel at all: its workspace's own public ones, and those its bot is in."""
-        outside = channel.private or channel.direct or channel.workspace is not self.workspace
+        outside = channel.private or channel.direct or not channel.seen_from(self.workspace)
         return not channel.deleted and (self.workspace.bot_user_id in channel.members or not outside)
 
     def user(self, name: str = "user") -> User:
@@ -92,8 +92,8 @@ class Request:
         return user
 
     def _sees(self, user: User) -> bool:
-        shared = (c for c in self.world.channels.values() if c.shared and c.workspace is self.workspace)
-        return user.team_id == self.workspace.id or any(user.id in c.members for c in shared)
+        shared = (c for c in self.world.channels.values() if c.shared and c.seen_from(self.workspace))
+        return user.is_of(self.workspace) or any(user.id in c.members for c in shared)
 
 
 Handler = Callable[[Request], Json]

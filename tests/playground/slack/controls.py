@@ -7,7 +7,7 @@ from .driver import Person
 from .events import Events
 from .faults import FOREVER, Fault, Faults, Kind
 from .server import Server
-from .world import Channel, Json, Role, User, Workspace, World
+from .world import Channel, Json, Organization, Role, User, Workspace, World
 
 
 class Controls:
@@ -54,6 +54,19 @@ class Controls:
 
     async def revoke_token(self, workspace: Workspace | None = None) -> None:
         await self.events.revoke_token(workspace or self.workspace)
+
+    async def add_to(self, organization: Organization, *workspaces: Workspace) -> None:
+        await self.events.add_to(organization, list(workspaces))
+
+    async def take_from(self, organization: Organization, *workspaces: Workspace) -> None:
+        await self.events.take_from(organization, list(workspaces))
+
+    async def share(self, channel: Channel, workspace: Workspace, *people: Person) -> None:
+        """Slack Connect: another workspace has the channel too, under the same id, with these people of its own."""
+        channel.shared = True
+        channel.also_of.append(workspace)
+        channel.members |= {person.id for person in people}
+        await self.events.send({"type": "channel_shared", "channel": channel.id}, channel.workspace, shared=True)
 
     async def event(self, event: Json, workspace: Workspace | None = None) -> None:
         """Any other event, wrapped as Slack wraps them."""

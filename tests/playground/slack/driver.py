@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from html import unescape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import aiohttp
+from yarl import URL
 
 from . import finding
 from .call import ApiError
@@ -18,7 +20,7 @@ from .posting import content, post
 from .render import message_lines, text_of
 from .surfaces import Home, InvalidAck, Modal
 from .values import converted
-from .world import Channel, File, Json, Message, Role, User, View, Workspace
+from .world import Channel, File, Json, Message, Organization, Role, User, View, Workspace
 
 if TYPE_CHECKING:
     from .playground import SlackPlayground
@@ -126,7 +128,7 @@ class Person:
             post(
                 world,
                 channel,
-                channel.workspace,
+                channel.workspace_for(self.user),
                 f"{command} failed with the error “dispatch_failed”",
                 [],
                 shown_to=self.id,
@@ -258,16 +260,31 @@ class Person:
             payload = self.slack.payloads.shortcut(self.user, self.workspace, callback_id)
         await self.slack.delivery.send(Kind.INTERACTION, payload)
 
-    async def installs(self, url: str) -> str:
-        """Opens the app's install page, allows the app, and is back at the app: the text of the page it shows then."""
-        async with aiohttp.ClientSession() as browser:
-            async with browser.get(url, allow_redirects=False) as answer:
-                found = re.search(r'https?://[^"\s<>]+/oauth/v2/authorize\?[^"\s<>]*', await answer.text())
-                target = answer.headers.get("Location") or (unescape(found[0]) if found else "")
-            if "/oauth/v2/authorize" not in target:
-                raise NotSeen(f"{url} leads to no authorize page of Slack")
-            async with browser.get(f"{target}&user={self.id}") as answer:
-                return await answer.text()
+    async def installs(self, url: str, *, organization: Organization | None = None, answer: str = "yes") -> str:
+        """Opens the app's install page, allows the app (or not), and is back there: the text of the page shown then."""
+        async with self.browser(url) as browser:
+            back = await self.allows(browser, url, organization=organization, answer=answer)
+            async with browser.get(back) as shown:
+                return await shown.text()
+
+    @staticmethod
+    def browser(url: str) -> aiohttp.ClientSession:
+        """One that keeps the cookies of this loopback address, which to browsers is as good as https."""
+        jar = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=URL(url).origin())
+        return aiohttp.ClientSession(cookie_jar=jar)
+
+    async def allows(
+        self, browser: aiohttp.ClientSession, url: str, *, organization: Organization | None = None, answer: str = "yes"
+    ) -> str:
+        """Goes as far as Slack's page, and answers there: the address of the app that Slack sends the browser to."""
+        async with browser.get(url, allow_redirects=False) as shown:
+            found = re.search(r'https?://[^"\s<>]+/oauth/v2/authorize\?[^"\s<>]*', await shown.text())
+            target = shown.headers.get("Location") or (unescape(found[0]) if found else "")
+        if "/oauth/v2/authorize" not in target:
+            raise NotSeen(f"{url} leads to no authorize page of Slack")
+        chosen = {"user": self.id, "answer": answer, **({"organization": organization.id} if organization else {})}
+        async with browser.get(f"{target}&{urlencode(chosen)}", allow_redirects=False) as shown:
+            return shown.headers["Location"]
 
     # Modals and the home tab
 

@@ -7,11 +7,13 @@ import asyncio
 from .delivery import Deliverer
 from .objects import user_object
 from .payloads import Payloads
-from .world import Channel, Json, Role, User, Workspace, World
+from .world import Channel, Json, Organization, Role, User, Workspace, World
 
 SCOPES = {
     "app_home_opened": (),
     "app_uninstalled": (),
+    "team_access_granted": (),
+    "team_access_revoked": (),
     "tokens_revoked": (),
     "member_joined_channel": ("channels:read", "groups:read"),
     "member_left_channel": ("channels:read", "groups:read"),
@@ -42,12 +44,12 @@ class Events:
         self.subscribed: set[str] | None = None
         self.undelivered: list[Json] = []
 
-    async def send(self, event: Json, workspace: Workspace) -> None:
+    async def send(self, event: Json, workspace: Workspace, *, shared: bool = False) -> None:
         if self.subscribed is not None and event["type"] not in self.subscribed:
             return
         if (scopes := scopes_of(event["type"])) and not workspace.scopes.intersection(scopes):
             return
-        payload = self._payloads.event(event, workspace)
+        payload = self._payloads.event(event, workspace, shared=shared)
         if not await self._delivery.send_event(payload):
             self.undelivered.append(payload)
             self._world.changed()
@@ -69,7 +71,8 @@ class Events:
     async def _about(self, channel: Channel, what: str, event: Json) -> None:
         self._world.note(channel.label, f"{channel.label}  ({what})")
         if channel.workspace.bot_user_id in channel.members or not channel.private:
-            await self.send(event, channel.workspace)
+            # Of the installations that see it one is told: docs.slack.dev/apis/events-api, "authorizations"
+            await self.send(event, channel.workspace, shared=bool(channel.also_of))
 
     async def rename(self, channel: Channel, name: str) -> None:
         channel.previous_names.insert(0, channel.name)
@@ -135,11 +138,33 @@ class Events:
         await self.send({"type": "user_change", "user": shown}, workspace)
 
     async def uninstall(self, workspace: Workspace) -> None:
-        """From here on every call is refused with account_inactive; the app hears of it twice."""
+        """From here on every call is refused with account_inactive; the app hears of it twice.
+
+        docs.slack.dev/reference/events/app_uninstalled, docs.slack.dev/reference/events/tokens_revoked
+        """
         workspace.revoked = "account_inactive"
+        if isinstance(workspace, Organization):
+            workspace.added.clear()
         self._world.note(workspace.name, f"{self._world.bot_name} is removed from {workspace.name}.")
         await self.send({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [workspace.bot_user_id]}}, workspace)
         await self.send({"type": "app_uninstalled"}, workspace)
+
+    async def add_to(self, organization: Organization, workspaces: list[Workspace]) -> None:
+        """An org admin adds the app to workspaces: docs.slack.dev/reference/events/team_access_granted."""
+        for workspace in workspaces:
+            workspace.scopes = organization.scopes
+        organization.added += workspaces
+        await self._access("granted", organization, workspaces)
+
+    async def take_from(self, organization: Organization, workspaces: list[Workspace]) -> None:
+        """And takes it out of some: docs.slack.dev/reference/events/team_access_revoked."""
+        organization.added = [each for each in organization.added if each not in workspaces]
+        await self._access("revoked", organization, workspaces)
+
+    async def _access(self, what: str, organization: Organization, workspaces: list[Workspace]) -> None:
+        self._world.note(organization.name, f"access {what}: {', '.join(each.name for each in workspaces)}")
+        event = {"type": f"team_access_{what}", "team_ids": [each.id for each in workspaces]}
+        await self.send(event, organization)
 
     async def revoke_token(self, workspace: Workspace) -> None:
         workspace.revoked = "token_revoked"

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from .call import ApiError, Method, Request
 from .objects import bot_object, channel_object, team_object, user_object
-from .world import Channel, Json, Role
+from .world import Channel, Json, Organization, Role
 
 T = TypeVar("T")
 MOST_ON_A_PAGE = 999
@@ -22,7 +22,7 @@ def auth_test(request: Request) -> Json:
         "team_id": workspace.id,
         "user_id": workspace.bot_user_id,
         "bot_id": workspace.bot_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": isinstance(workspace, Organization),
     }
     if workspace.enterprise_id:
         answer["enterprise_id"] = workspace.enterprise_id
@@ -31,10 +31,20 @@ def auth_test(request: Request) -> Json:
 
 def users_info(request: Request) -> Json:
     user, workspace = request.user(), request.workspace
-    shared = (c for c in request.world.channels.values() if c.shared and c.workspace is workspace)
+    shared = (c for c in request.world.channels.values() if c.shared and c.seen_from(workspace))
     stranger = not any({user.id, workspace.bot_user_id} <= c.members for c in shared)
     with_email = "users:read.email" in workspace.scopes
     return {"user": user_object(user, workspace, with_email=with_email, stranger=stranger)}
+
+
+def auth_teams_list(request: Request) -> Json:
+    """docs.slack.dev/reference/methods/auth.teams.list: where an organization has added the app."""
+    organization = request.workspace
+    if not isinstance(organization, Organization):
+        raise ApiError("not_allowed_token_type")
+    page, following = _paged(request, organization.added)
+    shown = [{"id": workspace.id, "name": workspace.name} for workspace in page]
+    return {"teams": shown, "response_metadata": {"next_cursor": following}}
 
 
 def team_info(request: Request) -> Json:
@@ -159,6 +169,7 @@ def usergroups_list(request: Request) -> Json:
 
 METHODS = {
     "auth.test": Method(auth_test),
+    "auth.teams.list": Method(auth_teams_list),
     "users.info": Method(users_info, ("users:read",)),
     "users.conversations": Method(users_conversations),
     "emoji.list": Method(emoji_list, ("emoji:read",)),

@@ -37,7 +37,10 @@ def user_object(user: User, workspace: Workspace, *, with_email: bool, stranger:
             "is_restricted": user.role in {Role.GUEST, Role.SINGLE_CHANNEL_GUEST},
             "is_ultra_restricted": user.role is Role.SINGLE_CHANNEL_GUEST,
         }
-    if user.team_id != workspace.id:
+    if user.also_in:
+        teams = sorted({user.team_id, *user.also_in})
+        shown["enterprise_user"] = {"id": user.id, "enterprise_id": workspace.enterprise_id, "teams": teams}
+    if not user.is_of(workspace):
         shown["is_stranger"] = stranger
     return shown
 

@@ -9,7 +9,7 @@ from .inputs import Inputs, element_state, is_many, state_values
 from .posting import message_object
 from .tickets import Tickets
 from .views import view_object
-from .world import Channel, File, Json, Message, User, View, Workspace, World
+from .world import Channel, File, Json, Message, Organization, User, View, Workspace, World
 
 VERIFICATION_TOKEN = "playground"
 FileJson = Callable[[File], Json]
@@ -28,12 +28,13 @@ class Payloads:
         self._file_json = file_json
 
     def response_url(self, kind: str, channel: Channel, user: User, message: Message | None = None) -> str:
-        token = self._tickets.new_response_url(channel, user.id, channel.workspace, message)
-        return f"{self._base_url()}/{kind}/{channel.workspace.id}/{token}"
+        workspace = channel.workspace_for(user)
+        token = self._tickets.new_response_url(channel, user.id, workspace, message)
+        return f"{self._base_url()}/{kind}/{workspace.id}/{token}"
 
     def command(self, user: User, channel: Channel, command: str, text: str) -> Json:
         """docs.slack.dev/interactivity/implementing-slash-commands"""
-        workspace = channel.workspace
+        workspace = channel.workspace_for(user)
         grid = {"enterprise_id": workspace.enterprise_id, "enterprise_name": "Grid"} if workspace.enterprise_id else {}
         return {
             "token": VERIFICATION_TOKEN,
@@ -47,21 +48,24 @@ class Payloads:
             "command": command,
             "text": text,
             "api_app_id": self._world.app_id,
-            "is_enterprise_install": "false",
+            "is_enterprise_install": str(is_org_wide(workspace)).lower(),
             "response_url": self.response_url("commands", channel, user),
             "trigger_id": self._tickets.new_trigger(user.id, workspace),
         }
 
     def _interaction(self, kind: str, user: User, workspace: Workspace) -> Json:
         grid = {"id": workspace.enterprise_id, "name": "Grid"} if workspace.enterprise_id else None
+        org_wide = is_org_wide(workspace)
+        home = workspace.id if user.is_of(workspace) else user.team_id
         return {
             "type": kind,
             "token": VERIFICATION_TOKEN,
-            "team": {"id": workspace.id, "domain": workspace.domain},
-            "user": {"id": user.id, "username": user.handle, "name": user.handle, "team_id": user.team_id},
+            # "With org-wide installations, payload.team in interactivity payloads can be None": bolt-python
+            "team": None if org_wide else {"id": workspace.id, "domain": workspace.domain},
+            "user": {"id": user.id, "username": user.handle, "name": user.handle, "team_id": home},
             "api_app_id": self._world.app_id,
             "enterprise": grid,
-            "is_enterprise_install": False,
+            "is_enterprise_install": org_wide,
         }
 
     def _channel(self, channel: Channel) -> Json:
@@ -96,9 +100,9 @@ class Payloads:
             container["thread_ts"] = message.thread_ts
         shown = {} if ephemeral else {"message": message_object(message, self._world)}
         return {
-            **self._interaction("block_actions", user, channel.workspace),
+            **self._interaction("block_actions", user, channel.workspace_for(user)),
             "container": container,
-            "trigger_id": self._tickets.new_trigger(user.id, channel.workspace),
+            "trigger_id": self._tickets.new_trigger(user.id, channel.workspace_for(user)),
             "channel": self._channel(channel),
             **shown,
             "state": state_values(blocks, inputs, self._file_json),
@@ -139,7 +143,7 @@ class Payloads:
         }
 
     def message_shortcut(self, user: User, message: Message, callback_id: str) -> Json:
-        workspace = message.channel.workspace
+        workspace = message.channel.workspace_for(user)
         files: Json = {"files": [self._file_json(file) for file in message.files]} if message.files else {}
         return {
             **self._interaction("message_action", user, workspace),
@@ -162,27 +166,39 @@ class Payloads:
             "view": self._view(view),
         }
 
-    def event(self, event: Json, workspace: Workspace) -> Json:
-        """docs.slack.dev/apis/events-api: the outer event."""
+    def event(self, event: Json, workspace: Workspace, *, shared: bool = False) -> Json:
+        """docs.slack.dev/apis/events-api: the outer event.
+
+        Of an organization itself it names no workspace (docs.slack.dev/reference/events/team_access_granted).
+        """
+        team_id = None if isinstance(workspace, Organization) else workspace.id
         return {
             "token": VERIFICATION_TOKEN,
-            "team_id": workspace.id,
+            "team_id": team_id,
+            "enterprise_id": workspace.enterprise_id,
             "api_app_id": self._world.app_id,
             "event": {"event_ts": self._world.new_ts(), **event},
             "type": "event_callback",
             "event_id": self._world.new_id("Ev"),
             "event_time": self._world.now(),
-            "is_ext_shared_channel": False,
+            "is_ext_shared_channel": shared,
             "authorizations": [
                 {
                     "enterprise_id": workspace.enterprise_id,
-                    "team_id": workspace.id,
+                    "team_id": team_id,
                     "user_id": workspace.bot_user_id,
                     "is_bot": True,
-                    "is_enterprise_install": False,
+                    "is_enterprise_install": is_org_wide(workspace),
                 }
             ],
         }
+
+
+def is_org_wide(workspace: Workspace) -> bool:
+    """Whether the app is there because its organization has added it: the workspace itself has not installed it."""
+    return isinstance(workspace, Organization) or (
+        workspace.organization is not None and workspace in workspace.organization.added
+    )
 
 
 def merged_choice(element: Json, options: list[Json]) -> Any:

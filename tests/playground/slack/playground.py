@@ -25,7 +25,7 @@ from .render import message_lines
 from .server import Server
 from .socket_mode import SocketMode
 from .tickets import Tickets
-from .world import Channel, File, Json, Message, Role, User, Workspace, World
+from .world import Channel, File, Json, Message, Organization, Role, User, Workspace, World
 
 T = TypeVar("T")
 SCOPES = (
@@ -122,23 +122,46 @@ class SlackPlayground(Controls):
 
     # People and places
 
-    def add_workspace(self, name: str, *, enterprise_id: str | None = None, installed: bool = True) -> Workspace:
-        """A workspace with a bot token of its own; not `installed`, its people still have to allow the app."""
+    def add_workspace(
+        self, name: str, *, organization: Organization | None = None, installed: bool = True
+    ) -> Workspace:
+        """A workspace with a bot token of its own; not `installed`, its people still have to allow the app.
+
+        In an `organization` the bot is the same one in every workspace.
+        """
         team_id, bot_user_id = self.world.new_id("T"), self.world.new_id("U")
         workspace = Workspace(
             team_id,
             name,
             name.lower().replace(" ", "-"),
-            bot_user_id,
-            self.world.new_id("B"),
+            organization.bot_user_id if organization else bot_user_id,
+            organization.bot_id if organization else self.world.new_id("B"),
             f"xoxb-{team_id}-{len(self.world.workspaces)}",
             set(self._scopes),
-            enterprise_id,
+            organization.id if organization else None,
             None if installed else "account_inactive",
+            organization=organization,
         )
         self.world.workspaces[team_id] = workspace
-        self.world.users[bot_user_id] = User(bot_user_id, self.world.bot_name, Role.BOT, team_id)
+        self.world.users[workspace.bot_user_id] = User(workspace.bot_user_id, self.world.bot_name, Role.BOT, team_id)
         return workspace
+
+    def add_organization(self, name: str) -> Organization:
+        """An Enterprise Grid, in which nobody has allowed the app yet."""
+        enterprise_id = self.world.new_id("E")
+        organization = Organization(
+            enterprise_id,
+            name,
+            name.lower(),
+            self.world.new_id("W"),
+            self.world.new_id("B"),
+            f"xoxb-{enterprise_id}-0",
+            set(self._scopes),
+            enterprise_id,
+            "account_inactive",
+        )
+        self.world.organizations[enterprise_id] = organization
+        return organization
 
     def person(self, name: str, role: str = "member", *, workspace: Workspace | None = None) -> Person:
         """`role`: owner, admin, member, guest, single-channel guest, outsider, deactivated or bot."""
@@ -163,7 +186,7 @@ class SlackPlayground(Controls):
         """A channel; `shared` is a Slack Connect one, as it also is with an outsider in it."""
         workspace = workspace or self.workspace
         members = {person.id for person in people}
-        outsiders = any(self.world.users[m].team_id != workspace.id for m in members)
+        outsiders = any(not self.world.users[m].is_of(workspace) for m in members)
         channel = Channel(
             self.world.new_id("C"),
             name,

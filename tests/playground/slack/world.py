@@ -44,8 +44,20 @@ class Workspace:
     enterprise_id: str | None = None
     revoked: str | None = None
     free_plan: bool = False
+    tokens: dict[str, float] = field(default_factory=dict)  # those that end, with when; `bot_token` is the newest
+    organization: Organization | None = None
     emoji: dict[str, str] = field(default_factory=dict)  # its own: the address of each, or alias: and another
     groups: dict[str, str] = field(default_factory=dict)  # of people: the handle, by id
+
+
+@dataclass(eq=False)
+class Organization(Workspace):
+    """An Enterprise Grid: its token, where it has one, is good in those of its workspaces that the app was added to.
+
+    docs.slack.dev/enterprise/organization-ready-apps
+    """
+
+    added: list[Workspace] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -55,6 +67,10 @@ class User:
     role: Role
     team_id: str
     tz: str = "Europe/London"
+    also_in: set[str] = field(default_factory=set)  # other workspaces of the same organization
+
+    def is_of(self, workspace: Workspace) -> bool:
+        return workspace.id == self.team_id or workspace.id in self.also_in
 
     @property
     def handle(self) -> str:
@@ -77,6 +93,14 @@ class Channel:
     deleted: bool = False
     previous_names: list[str] = field(default_factory=list)
     tab: str = ""  # the canvas that stands in it
+    also_of: list[Workspace] = field(default_factory=list)  # by Slack Connect, under the same id
+
+    def seen_from(self, workspace: Workspace) -> bool:
+        return workspace is self.workspace or workspace in self.also_of
+
+    def workspace_for(self, user: User) -> Workspace:
+        """Where somebody acts who does something in it: in a shared channel that is their own workspace."""
+        return next((each for each in self.also_of if user.is_of(each)), self.workspace)
 
     @property
     def label(self) -> str:
@@ -161,6 +185,7 @@ class World:
         self.app_id = "A0MAILROOM"
         self.bot_name = "Mailroom"
         self.workspaces: dict[str, Workspace] = {}
+        self.organizations: dict[str, Organization] = {}
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
         self.messages: list[Message] = []
@@ -218,7 +243,9 @@ class World:
     # Questions
 
     def workspace_of_token(self, token: str) -> Workspace | None:
-        return next((w for w in self.workspaces.values() if w.bot_token == token), None)
+        """Return whose it is, also where it has ended; an organization's is the organization's."""
+        known = (*self.workspaces.values(), *self.organizations.values())
+        return next((w for w in known if token == w.bot_token or token in w.tokens), None)
 
     def find_message(self, channel: Channel, ts: str) -> Message | None:
         return next(

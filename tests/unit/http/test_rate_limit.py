@@ -125,6 +125,12 @@ class NoLinks:
     def whose(self, _token: str) -> None: ...
 
 
+class NoInstall:
+    async def begin(self, _query: str, _headers: object) -> None: ...
+
+    async def finish(self, _query: str, _headers: object) -> None: ...
+
+
 def unlimited(clock: Clock) -> Rate:
     return Rate(clock, per_second=1_000, burst=1_000)
 
@@ -140,7 +146,7 @@ def everything(tokens: NoTokens, clock: Clock, limit: Rate) -> web.Application:
         pages=(UnsubscribePages(cast("Any", NoLinks())), PreviewPages(cast("Any", None))),
         api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited(clock), unlimited(clock))),
         sns=SnsMessages(refuses),
-        slack=cast("Any", refuses),
+        slack=(cast("Any", refuses), cast("Any", NoInstall())),
     )
 
 

@@ -52,6 +52,7 @@ async def service(slack: SlackPlayground, tmp_path: Path) -> AsyncIterator[Servi
     async def command(ack: Any, client: AsyncWebClient) -> None:
         await ack()
         teams.append((await client.auth_test())["team_id"])
+        slack.world.changed()  # for whoever waits for it
 
     runner = web.AppRunner(app.web_app("/slack/events"), access_log=None)
     await runner.setup()

@@ -1,0 +1,37 @@
+"""Installing in Slack by OAuth: the two addresses that a browser comes to."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from aiohttp import web
+
+
+class InstallAnswer(Protocol):
+    """What the Slack side answers with."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
+class Install(Protocol):
+    """`handlers.slack.oauth.installing.Installing`: each takes the query and the headers of a request."""
+
+    async def begin(self, query: str, headers: Mapping[str, str], /) -> InstallAnswer: ...
+
+    async def finish(self, query: str, headers: Mapping[str, str], /) -> InstallAnswer: ...
+
+
+def install_route(
+    answer: Callable[[str, Mapping[str, str]], Awaitable[InstallAnswer]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler of one of them."""
+
+    async def handler(request: web.Request) -> web.Response:
+        given = await answer(request.rel_url.raw_query_string, request.headers)
+        return web.Response(status=given.status, body=given.body.encode(), headers=given.headers)
+
+    return handler

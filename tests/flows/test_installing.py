@@ -1,0 +1,172 @@
+"""Many workspaces: each installs the app by OAuth, has its own token and its own teams, and can go and come back."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from sqlmodel import select
+from yarl import URL
+
+from bot.alerts.outbox import Notice, announce
+from storage.models import Installation, Team
+from storage.sealing import Secret
+from tests.databases import Clock
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
+from tests.playground.aws import AwsPlayground
+from tests.playground.slack import Channel, Person, Workspace
+from tests.playground.slack.world import Message
+
+# slack_sdk asks for the token with aiohttp's BasicAuth, which aiohttp 3.14 calls deprecated
+pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+
+BY_OAUTH: dict[str, Any] = {
+    "slack_client_id": "1111111111.2222222222",
+    "slack_client_secret": Secret("playground-client-secret"),
+    "public_url": "https://mail.acme.test",
+}
+NOTHING = "Nothing was installed"
+
+
+class Install:
+    """The two addresses, as a browser comes to them through whatever stands in front of Mailroom."""
+
+    def __init__(self, world: World) -> None:
+        self._here = URL(f"http://127.0.0.1:{world.bot.http.port}")
+
+    async def begins(self, who: Person, browser: aiohttp.ClientSession, **choices: Any) -> str:
+        """Go to Slack and allow it there; where the browser is sent then."""
+        return await who.allows(browser, f"{self._here}/slack/install", **choices)
+
+    async def comes_back(self, browser: aiohttp.ClientSession, back: str) -> tuple[int, str]:
+        assert back.startswith("https://mail.acme.test/slack/oauth_redirect?")
+        async with browser.get(self._here.join(URL(back).relative())) as shown:
+            return shown.status, await shown.text()
+
+    def browser(self) -> aiohttp.ClientSession:
+        return Person.browser(str(self._here))
+
+    async def __call__(self, who: Person, **choices: Any) -> tuple[int, str]:
+        """Install it, all the way; the status and the text of the last page."""
+        async with self.browser() as browser:
+            return await self.comes_back(browser, await self.begins(who, browser, **choices))
+
+
+@pytest.fixture
+async def many(aws: AwsPlayground, database_url: str, database_kind: str, clock: Clock) -> AsyncIterator[World]:
+    """A Mailroom for many workspaces, that is in none so far."""
+    socket_mode = database_kind == "postgresql"
+    async with open_world(
+        aws, database_url, clock, socket_mode=socket_mode, slack_bot_token=Secret(""), **BY_OAUTH
+    ) as world:
+        world.slack.workspace.revoked = "account_inactive"
+        yield world
+
+
+def texts(world: World, channel: Channel, workspace: Workspace) -> list[str]:
+    """What the app said in a channel with this workspace's token."""
+    said: list[Message] = [each for each in world.slack.messages(channel) if each.workspace is workspace]
+    return [world.slack.text_of(message) for message in said]
+
+
+async def teams_of(world: World) -> list[Team]:
+    async with world.bot.db.read() as session:
+        return list(await session.exec(select(Team).order_by(Team.slack_team_id)))
+
+
+@OVER_HTTP
+async def test_two_workspaces_install_it_share_a_channel_and_each_has_its_own_team_and_token(many: World) -> None:
+    world, install = many, Install(many)
+    rival = world.slack.add_workspace("Rival & Co", installed=False)
+    rita = world.slack.person("Rita", role="admin", workspace=rival)
+    await world.ada.types(world.news, "/mailer")
+    await world.ada.sees(world.news, "is not installed in this workspace")
+
+    status, page = await install(world.ada)
+    assert status == 200
+    assert "Mailroom is installed in Acme" in page
+    assert "Mailroom is installed in Rival &amp; Co" in (await install(rita))[1]
+    asked = len(world.slack.calls_of("auth.test"))
+    await world.slack.share(world.news, rival, rita)
+    assert "Mailroom in #news" in (await world.asks(world.ada, "/mailer", "Mailroom in #news")).text
+    await rita.types(world.news, "/mailer")
+    await rita.sees(world.news, "Mailroom in #news")
+    assert len(world.slack.calls_of("auth.test")) == asked  # no call for an interaction but what it is about
+
+    ours, theirs = sorted(await teams_of(world), key=lambda team: team.slack_team_id != world.slack.workspace.id)
+    assert (ours.channel_id, theirs.channel_id) == (world.news.id, world.news.id)
+    assert (ours.slack_team_id, theirs.slack_team_id) == (world.slack.workspace.id, rival.id)
+    await world.slack.rename(world.news, "fresh")  # of which Slack tells one of them
+    await world.settle()
+    assert [team.name for team in await teams_of(world)] == ["fresh", "fresh"]
+    async with world.bot.db.write() as session:
+        for team in (ours, theirs):
+            await announce(session, team.id, Notice.SHARED, team.id, now=world.clock(), episode="1")
+    await world.settle()
+    assert len(texts(world, world.news, world.slack.workspace)) == 1
+    assert len(texts(world, world.news, rival)) == 1
+
+
+@OVER_SOCKET_MODE
+async def test_a_workspace_that_removes_it_is_left_alone_and_a_new_install_brings_all_back(many: World) -> None:
+    world, install = many, Install(many)
+    await install(world.ada)
+    await world.is_connected()
+    await world.slack.uninstall()
+    world.clock.advance(1)
+    late = world.slack.deliveries[-1]
+    calls, asked = len(world.slack.calls), len(world.aws.calls)
+    await world.passes(24 * 3600)
+    assert world.slack.calls[calls:] == []
+    assert len(world.aws.calls) == asked
+    async with world.bot.db.read() as session:
+        assert (await session.exec(select(Installation.bot_token))).one() is None
+
+    assert (await install(world.ada))[0] == 200
+    await world.slack.redeliver(late)  # what Slack says again of the one before
+    await world.settle()
+    assert [team.reachable for team in await teams_of(world)] == [True]
+    assert "1111-2222-3333" in (await world.asks(world.ada, "/mailer", "Mailroom in #news")).text
+
+
+@OVER_HTTP
+async def test_an_install_counts_once_in_the_browser_that_began_it_and_only_where_slack_says_yes(many: World) -> None:
+    world, install = many, Install(many)
+    async with install.browser() as browser, install.browser() as another:
+        back = await install.begins(world.ada, browser)
+        assert (await install.comes_back(another, back))[0] == 400
+        forged = URL(back).update_query(state="A" * 60)
+        assert (await install.comes_back(browser, str(forged)))[0] == 400
+        kept = {cookie.key: cookie.value for cookie in browser.cookie_jar}
+        assert (await install.comes_back(browser, back))[0] == 200
+        browser.cookie_jar.update_cookies(kept, URL(f"http://127.0.0.1:{world.bot.http.port}"))
+        status, page = await install.comes_back(browser, back)
+        assert (status, NOTHING in page) == (401, True)
+        late = await install.begins(world.ada, browser)
+        world.clock.advance(601)
+        assert (await install.comes_back(browser, late))[0] == 401
+    status, page = await install(world.ada, answer="no")
+    assert (status, "Somebody said no in Slack" in page) == (200, True)
+    world.slack.fail("oauth.v2.access")
+    assert (await install(world.ada))[0] == 401
+    world.slack.refuse("oauth.v2.access", times=2)
+    status, page = await install(world.ada)
+    assert (status, "Slack did not answer" in page) == (502, True)
+    async with world.bot.db.read() as session:
+        assert len((await session.exec(select(Installation.id))).all()) == 1
+
+
+@OVER_HTTP
+async def test_only_listed_workspaces_may_install_it(aws: AwsPlayground, database_url: str, clock: Clock) -> None:
+    listed: dict[str, Any] = {"mailroom_workspaces": "T0000000001, E0000000099"}
+    async with open_world(aws, database_url, clock, **BY_OAUTH, **listed) as world:  # with SLACK_BOT_TOKEN, as before
+        rival = world.slack.add_workspace("Rival", installed=False)
+        rita = world.slack.person("Rita", role="admin", workspace=rival)
+        status, page = await Install(world)(rita)
+        assert (status, "WORKSPACE_REFUSED" in page, rival.id in page) == (403, True, True)
+        assert rival.revoked == "account_inactive"  # given back
+        assert (await world.asks(world.ada, "/mailer", "Mailroom in #news")).text
+        assert (await Install(world)(world.ada))[0] == 200
+        async with world.bot.db.read() as session:
+            kept = (await session.exec(select(Installation))).all()
+        assert [(row.slack_team_id, row.installed_by) for row in kept] == [(world.slack.workspace.id, world.ada.id)]
