@@ -455,6 +455,8 @@ class Broadcast(SQLModel, table=True):
     audience_id: str | None = _ref("audience.id", nullable=True)  # None: a draft that has none yet
     audience_name: str = ""  # of the saved one it was; that may have gone over to another since
     audience_revision: int = 0  # that the name then had; 0: it was no saved one
+    source_id: str | None = _ref("audience.id", nullable=True)  # what it was selected from; None: nothing was selected
+    selection: dict[str, Any] = _json(dict)  # bot/broadcast/audience/selection; empty: all of the audience
     version: int = 1
     kind: SendKind = _state(SendKind, "kind")
     state: BroadcastState = _state(BroadcastState, "state", BroadcastState.DRAFT)

@@ -10,6 +10,7 @@ from bot.broadcast.audience.csv_reader import CsvAudience
 from bot.broadcast.audience.header_detection import ANY, Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.rejected_rows import RejectedRows
+from bot.broadcast.audience.selection.selection import NOTHING_SELECTED, Selected, Selection
 from bot.broadcast.audience.spreadsheets.upload import read_audience
 from bot.broadcast.audience.store import Progress, no_progress
 from bot.broadcast.codes import BroadcastCode
@@ -35,7 +36,7 @@ _LATEST = timedelta(days=366)
 class Draft:
     """As typed. `body` is Slack's `rich_text` block, with names in the place of mentions, or an HTML page.
 
-    `images` are of either, as they are mailed.
+    `images` are of either, as they are mailed; `selection` is who of the audience gets it.
     """
 
     from_address: str
@@ -44,12 +45,13 @@ class Draft:
     preheader: str
     body: Mapping[str, Any] = field(default_factory=dict)
     images: Sequence[Image] = ()
+    selection: Selection = NOTHING_SELECTED
 
     @classmethod
     def of(cls, broadcast: Broadcast) -> "Draft":
         """Return it as it was typed."""
         typed = broadcast.from_address, broadcast.reply_to, broadcast.subject, broadcast.preheader
-        return cls(*typed, broadcast.body, broadcast.images)
+        return cls(*typed, broadcast.body, broadcast.images, Selection.from_json(broadcast.selection))
 
     @property
     def columns(self) -> list[str]:
@@ -122,10 +124,12 @@ class ImagesWeight:
 class Prepared:
     """A draft with its numbers, for a person to confirm. The estimate of its duration is the readiness check's.
 
-    `cost` is in dollars, at Amazon SES; None: not known.
+    `cost` is in dollars, at Amazon SES; None: not known. `source` is the audience that was chosen, `audience` what was
+    selected of it, as `selected` says; where nothing was, both are the same.
     """
 
     broadcast: Broadcast
+    source: Audience
     audience: Audience
     summary: ImportSummary
     samples: Sequence[Sample]
@@ -135,6 +139,7 @@ class Prepared:
     cost: Decimal | None = None
     images: ImagesWeight | None = None
     needs_approval: bool = False
+    selected: Selected | None = None
 
 
 @dataclass(frozen=True, slots=True)

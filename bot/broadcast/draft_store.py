@@ -7,6 +7,7 @@ from sqlmodel import col, delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of
+from bot.broadcast.audience.saved import saved_under
 from bot.broadcast.controls import AfterChange, lock, no_op
 from bot.broadcast.draft import Addresses, Draft, Edited
 from bot.broadcast.open_limits import check_drafts
@@ -14,12 +15,12 @@ from bot.broadcast.transitions import tell_channel, transition
 from bot.webhooks.events import broadcast_changed
 from storage import audit
 from storage.audit import Action
-from storage.models import Audit, Broadcast, Delivery, Mailer, Team
+from storage.models import Audience, Audit, Broadcast, Delivery, Mailer, Team
 from storage.states import BroadcastState, SendKind
 
-_TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "images", "audience_id", "start_at")
+_TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "images", "audience_id", "selection", "start_at")
 """What of a draft a person changes."""
-_EDITABLE = (*_TYPED, "mailer_id", "audience_name", "audience_revision", "size", "template")
+_EDITABLE = (*_TYPED, "mailer_id", "audience_name", "audience_revision", "source_id", "size", "template")
 
 
 async def lock_team(session: AsyncSession, team: Team) -> Team:
@@ -51,6 +52,7 @@ def new_draft(
         preheader=draft.preheader.strip(),
         body=dict(draft.body),
         images=[dict(image) for image in draft.images],
+        selection=draft.selection.to_json(),
         created_by=by,
         created_at=now,
     )
@@ -91,6 +93,14 @@ async def put_draft(
     await tell_channel(session, stored, now)
     await also(session, stored)
     return stored
+
+
+async def source_now(session: AsyncSession, team: Team, broadcast: Broadcast) -> Audience | None:
+    """Return the audience that was chosen for a broadcast: a saved one as it is now, another as it was read."""
+    if broadcast.audience_name and (saved := await saved_under(session, team, broadcast.audience_name)):
+        return saved
+    chosen = broadcast.source_id or broadcast.audience_id
+    return await session.get(Audience, chosen) if chosen else None
 
 
 async def add_draft(session: AsyncSession, draft: Broadcast, now: datetime) -> None:

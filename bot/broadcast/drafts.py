@@ -10,10 +10,9 @@ from sqlmodel import and_, col, delete, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, tell
-from bot.broadcast.audience.saved import saved_under
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.controls import AfterChange, no_op
-from bot.broadcast.draft_store import add_draft, lock_team
+from bot.broadcast.draft_store import add_draft, lock_team, source_now
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.errors import BotError
@@ -25,8 +24,9 @@ from storage.states import BroadcastState, SendKind
 
 LIVES = timedelta(days=30)  # from its last change; once discarded, as long again
 NOTICE = timedelta(days=1)  # before its end
-_COPIED = ("from_address", "reply_to", "subject", "preheader", "body", "template", "images")
+_COPIED = ("from_address", "reply_to", "subject", "preheader", "body", "template", "images", "selection")
 
+_chosen = func.coalesce(col(Broadcast.source_id), col(Broadcast.audience_id))
 _last_change = func.coalesce(col(Broadcast.edited_at), col(Broadcast.created_at))
 is_draft = and_(col(Broadcast.state) == BroadcastState.DRAFT, col(Broadcast.kind) == SendKind.BROADCAST)
 is_discarded = and_(col(Broadcast.state) == BroadcastState.CANCELLED, col(Broadcast.confirmed_by) == "")
@@ -60,10 +60,10 @@ class Drafts:
         self._clock = clock
 
     async def of(self, team: Team, user_id: str, limit: int) -> list[tuple[Broadcast, Audience | None]]:
-        """Return a person's drafts and those of programs, the last changed first, each with its audience."""
+        """Return a person's drafts and those of programs, the last changed first, with the audience chosen for each."""
         found = (
             select(Broadcast, Audience)
-            .join(Audience, isouter=True)
+            .join(Audience, _chosen == col(Audience.id), isouter=True)
             .where(_theirs(team, user_id))
             .order_by(_last_change.desc(), col(Broadcast.id))
             .options(*WITHOUT_CONTENT)
@@ -83,9 +83,10 @@ class Drafts:
         async with self._db.read() as session:
             return await token_names(session, actors)
 
-    async def audience(self, draft: Broadcast) -> Audience | None:
+    async def audience(self, team: Team, draft: Broadcast) -> Audience | None:
+        """Return the audience that was chosen for a draft, before anything was selected; a saved one as it is now."""
         async with self._db.read() as session:
-            return await session.get(Audience, draft.audience_id) if draft.audience_id else None
+            return await source_now(session, team, draft)
 
     async def changes_since(self, draft: Broadcast, version: int) -> list[Change]:
         """Return what was changed in it after this version, in order."""
@@ -110,16 +111,18 @@ class Drafts:
             old = await session.get(Broadcast, broadcast_id)
             if old is None or old.team_id != team.id or old.kind is not SendKind.BROADCAST:
                 raise BotError(BroadcastCode.NOT_FOUND)
-            audience = await _audience_now(session, team, old)
+            audience = await source_now(session, team, old)
+            selected = bool(old.source_id)  # until it is checked it is what it was then
             copied: dict[str, Any] = {name: getattr(old, name) for name in _COPIED}
             draft = Broadcast(
                 **copied,
                 team_id=team.id,
                 mailer_id=old.mailer_id,
-                audience_id=audience.id if audience else None,
+                audience_id=old.audience_id if selected else audience.id if audience else None,
                 audience_name=audience.name if audience else "",
                 audience_revision=audience.revision if audience else 0,
-                size=audience.size if audience else 0,
+                source_id=audience.id if selected and audience else None,
+                size=old.size if selected else audience.size if audience else 0,
                 kind=SendKind.BROADCAST,
                 created_by=by,
                 created_at=now,
@@ -155,12 +158,6 @@ class Drafts:
 def _theirs(team: Team, user_id: str) -> ColumnElement[bool]:
     by_token = col(Broadcast.created_by).startswith(audit.API_TOKEN, autoescape=True)
     return and_(col(Broadcast.team_id) == team.id, is_draft, or_(col(Broadcast.created_by) == user_id, by_token))
-
-
-async def _audience_now(session: AsyncSession, team: Team, old: Broadcast) -> Audience | None:
-    if old.audience_name and (saved := await saved_under(session, team, old.audience_name)):
-        return saved
-    return await session.get(Audience, old.audience_id) if old.audience_id else None
 
 
 async def _tell_of_end(session: AsyncSession, draft: Broadcast, now: datetime) -> None:

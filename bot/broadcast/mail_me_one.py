@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.broadcast.audience.selection.selection import Selected
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.message import CompiledMessage
@@ -81,19 +82,24 @@ class MailMeOne:
     async def seq_of_line(self, team: Team, broadcast_id: str, version: int, line: str) -> int:
         """Return the recipient that stands in a line of the file, which has one header line or more.
 
+        What was added from other audiences has lines of its own, and comes after it.
+
         Raises:
             BotError: NOT_FOUND or ALREADY; NO_SUCH_LINE, for the field `line`.
         """
         _, audience = await self._draft(team, broadcast_id, version)
         wanted = int(line) if line.isdecimal() and len(line) < 10 else 0
-        low, high = 0, (audience.size - 1) // BLOCK
+        selected = Selected.from_json(audience.import_summary)
+        of_file = selected.own if selected else audience.size
+        low, high = 0, (of_file - 1) // BLOCK
         async with self._db.read() as session:
             while low <= high:  # lines go up with the recipients
                 middle = (low + high) // 2
                 block = await session.get_one(AudienceBlock, (audience.id, middle * BLOCK + 1))
-                if wanted in block.lines:
-                    return block.first_seq + block.lines.index(wanted)
-                low, high = (middle + 1, high) if wanted > block.lines[-1] else (low, middle - 1)
+                lines = block.lines[: of_file + 1 - block.first_seq]
+                if wanted in lines:
+                    return block.first_seq + lines.index(wanted)
+                low, high = (middle + 1, high) if wanted > lines[-1] else (low, middle - 1)
         raise BotError(BroadcastCode.NO_SUCH_LINE, field="line")
 
     async def send(

@@ -1,18 +1,15 @@
 """From what a person composed to a draft with its numbers; nothing goes out before a person confirms it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.audience.csv_reader import CsvAudience
 from bot.broadcast.audience.import_limits import ImportLimits
-from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
-from bot.broadcast.audience.store import forget_audience, store_audience
+from bot.broadcast.audience_choice import AudienceChoices, ChosenAudience, store_upload
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
@@ -20,7 +17,7 @@ from bot.broadcast.content.look import look_of
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.controls import AfterChange, BroadcastControls, no_op, require_version
 from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, check_start, compile_draft
-from bot.broadcast.draft_store import lock_team, new_draft, put_draft
+from bot.broadcast.draft_store import lock_team, new_draft, put_draft, source_now
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.numbers import Numbers
@@ -52,6 +49,7 @@ class Preparation(BroadcastControls):
         self._call_bytes = call_bytes
         self.imports = ImportLimits()
         self._numbers = Numbers(db, clock, preflight)
+        self._choices = AudienceChoices(db, clock, self.imports, self._fix)
 
     async def hold(self, team: Team, by: str, upload: Upload) -> Audience:
         """Read an audience and hold it, for a day, for the broadcast that this person is going to write to it.
@@ -61,7 +59,8 @@ class Preparation(BroadcastControls):
         """
         async with self.imports.turn(team.id, waits=upload.waits):
             sheet = await asyncio.to_thread(upload.read)
-            return await self._store(team, by, upload, sheet, held_until=self._clock() + HELD)
+            now = self._clock()
+            return await store_upload(self._db, team, by, upload, sheet, now, held_until=now + HELD)
 
     async def prepare(
         self,
@@ -81,16 +80,13 @@ class Preparation(BroadcastControls):
 
         Raises:
             BotError: NOT_FOUND, ALREADY, NotReadyError, or a field (from, reply_to, subject, preheader, message,
-                audience, save_as, saved_audience, send_at) holds what cannot be sent.
+                audience, save_as, saved_audience, send_at, and those of the selection) holds what cannot be sent.
         """
         draft = await self._whole(team, draft, edited)
-        broadcast, addresses = await self._begun(team, by, draft, start_at, edited)
+        broadcast, _ = await self._begun(team, by, draft, start_at, edited)
         name = await self._name(team, save_as)
-        if isinstance(source, Audience):
-            fixed = await self._fix(team, draft, addresses, SendKind.BROADCAST, source.columns)
-            return await self._keep(team, broadcast, source, fixed, by, edited, name, also)
-        async with self._reading(team, by, draft, source) as (audience, fixed):
-            return await self._keep(team, broadcast, audience, fixed, by, edited, name, also)
+        async with self._choices.source(team, by, draft, source) as chosen:
+            return await self._keep(team, broadcast, chosen, by, edited, name, also)
 
     async def save(
         self,
@@ -124,12 +120,11 @@ class Preparation(BroadcastControls):
         broadcast, _ = await self._begun(team, by, draft, start_at, edited)
         if source is None:
             return await self._put(team, broadcast, by, edited, also)
-        if isinstance(source, Audience):
-            return await self._put(team, _to(broadcast, source), by, edited, also)
-        async with self.imports.turn(team.id, waits=source.waits):
-            audience = await self._store(team, by, source, await asyncio.to_thread(source.read, draft))
-        async with self._unless_kept(audience):
-            return await self._put(team, _to(broadcast, audience), by, edited, also)
+        async with (
+            self._choices.source(team, by, draft, source, has_text=False) as chosen,
+            self._choices.selected(chosen, by, edited) as audience,
+        ):
+            return await self._put(team, chosen.of(broadcast, audience), by, edited, also)
 
     async def audience_of(
         self, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState] = (BroadcastState.DRAFT,)
@@ -153,10 +148,9 @@ class Preparation(BroadcastControls):
         Raises:
             BotError: NOT_FOUND, ALREADY, NotReadyError, or about the file or a field; the draft stays as it was.
         """
-        old = await self.audience_of(team, edited.id, edited.version)
-        broadcast = await self.get(team, edited.id)
-        async with self._reading(team, old.created_by, Draft.of(broadcast), upload) as (audience, fixed):
-            return await self._keep(team, broadcast, audience, fixed, by, edited, old.name)
+        old, broadcast = await self.source_of(team, edited)
+        async with self._choices.source(team, old.created_by, Draft.of(broadcast), upload) as chosen:
+            return await self._keep(team, broadcast, chosen, by, edited, old.name)
 
     async def prepared(
         self, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState] = (BroadcastState.DRAFT,)
@@ -175,11 +169,23 @@ class Preparation(BroadcastControls):
         Raises:
             BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, NotReadyError, or a field holds what cannot be sent.
         """
-        audience = await self.audience_of(team, edited.id, edited.version)
+        source, broadcast = await self.source_of(team, edited)
+        async with self._choices.source(team, by, Draft.of(broadcast), source) as chosen:
+            return await self._keep(team, broadcast, chosen, by, edited, "")
+
+    async def source_of(self, team: Team, edited: Edited) -> tuple[Audience, Broadcast]:
+        """Return the audience that was chosen for a draft, a saved one as it is now, and the draft.
+
+        Raises:
+            BotError: NOT_FOUND, ALREADY, or AUDIENCE_MISSING.
+        """
+        await self.audience_of(team, edited.id, edited.version)
         broadcast = await self.get(team, edited.id)
-        draft = Draft.of(broadcast)
-        fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, audience.columns)
-        return await self._keep(team, broadcast, audience, fixed, by, edited, "")
+        async with self._db.read() as session:
+            source = await source_now(session, team, broadcast)
+        if source is None:
+            raise BotError(BroadcastCode.AUDIENCE_MISSING)
+        return source, broadcast
 
     async def _whole(self, team: Team, draft: Draft, edited: Edited | None) -> Draft:
         """Return a draft with its HTML page, where that is to stay."""
@@ -191,7 +197,12 @@ class Preparation(BroadcastControls):
         return replace(draft, body=kept)
 
     async def _begun(
-        self, team: Team, by: str, draft: Draft, start_at: datetime | None, edited: Edited | None
+        self,
+        team: Team,
+        by: str,
+        draft: Draft,
+        start_at: datetime | None,
+        edited: Edited | None,
     ) -> tuple[Broadcast, Addresses]:
         """Check what takes no long file to check, and return a draft without its audience."""
         addresses = Addresses.of(draft)
@@ -206,26 +217,6 @@ class Preparation(BroadcastControls):
         broadcast.start_at = start_at
         return broadcast, addresses
 
-    @asynccontextmanager
-    async def _reading(
-        self, team: Team, owner: str, draft: Draft, upload: Upload
-    ) -> AsyncIterator[tuple[Audience, CompiledMessage]]:
-        """Read an audience, and compile the message for its columns; if the body fails, the audience is forgotten."""
-        async with self.imports.turn(team.id, waits=upload.waits):
-            sheet = await asyncio.to_thread(upload.read, draft)
-            fixed = await self._fix(team, draft, Addresses.of(draft), SendKind.BROADCAST, sheet.columns)
-            audience = await self._store(team, owner, upload, sheet)
-        async with self._unless_kept(audience):
-            yield audience, fixed
-
-    @asynccontextmanager
-    async def _unless_kept(self, audience: Audience) -> AsyncIterator[None]:
-        try:
-            yield
-        except BaseException:
-            await forget_audience(self._db, audience.id)
-            raise
-
     async def _fix(
         self, team: Team, draft: Draft, addresses: Addresses, kind: SendKind, columns: Sequence[str] | None
     ) -> CompiledMessage:
@@ -234,23 +225,6 @@ class Preparation(BroadcastControls):
             look = await look_of(session, team.id)
         way_out, call_bytes = self._public_url, self._call_bytes
         return await asyncio.to_thread(compile_draft, team, look, draft, addresses, kind, columns, way_out, call_bytes)
-
-    async def _store(
-        self, team: Team, by: str, upload: Upload, sheet: CsvAudience, held_until: datetime | None = None
-    ) -> Audience:
-        audience = Audience(
-            team_id=team.id,
-            columns=list(sheet.columns),
-            file_name=upload.name,
-            file_id=upload.file_id,
-            held_until=held_until,
-            created_by=by,
-            created_at=self._clock(),
-        )
-        await store_audience(
-            self._db, audience, sheet, upload.rejects.add, upload.progress, lambda: ImportSummary.of(sheet).to_json()
-        )
-        return audience
 
     async def _name(self, team: Team, typed: str) -> str:
         """Return the name to save under, known to be free or to be handed over."""
@@ -263,26 +237,27 @@ class Preparation(BroadcastControls):
         self,
         team: Team,
         broadcast: Broadcast,
-        audience: Audience,
-        fixed: CompiledMessage,
+        chosen: ChosenAudience,
         by: str,
         edited: Edited | None,
         name: str,
         also: AfterPreparing = no_op,
     ) -> Prepared:
-        broadcast.template = fixed.to_json()
-        prepared = await self._numbers.of(team, _to(broadcast, audience), audience)
-        if prepared.suppressed == audience.size:
-            field = "saved_audience" if audience.name else "audience"
-            raise BotError(BroadcastCode.AUDIENCE_NO_RECIPIENTS, field=field)
-        async with self._db.write() as session:
-            await lock_team(session, team)
-            if name and name != audience.name:
-                await save_as(session, team, audience, name, audience.created_by, self._clock())
-            broadcast.audience_name, broadcast.audience_revision = audience.name, audience.revision
-            kept = await put_draft(session, team, broadcast, by, edited, self._clock())
-            prepared = replace(prepared, broadcast=kept)
-            await also(session, prepared)
+        source = chosen.source
+        broadcast.template = chosen.message.to_json() if chosen.message else {}
+        async with self._choices.selected(chosen, by, edited) as audience:
+            prepared = await self._numbers.of(team, chosen.of(broadcast, audience), audience)
+            if prepared.suppressed == audience.size:
+                field = "saved_audience" if source.name else "audience"
+                raise BotError(BroadcastCode.AUDIENCE_NO_RECIPIENTS, field=field)
+            async with self._db.write() as session:
+                await lock_team(session, team)
+                if name and name != source.name:
+                    await save_as(session, team, source, name, source.created_by, self._clock())
+                broadcast.audience_name, broadcast.audience_revision = source.name, source.revision
+                kept = await put_draft(session, team, broadcast, by, edited, self._clock())
+                prepared = replace(prepared, broadcast=kept)
+                await also(session, prepared)
         return prepared
 
     async def _put(
@@ -290,9 +265,3 @@ class Preparation(BroadcastControls):
     ) -> Broadcast:
         async with self._db.write() as session:
             return await put_draft(session, team, broadcast, by, edited, self._clock(), also)
-
-
-def _to(broadcast: Broadcast, audience: Audience) -> Broadcast:
-    broadcast.audience_id, broadcast.size = audience.id, audience.size
-    broadcast.audience_name, broadcast.audience_revision = audience.name, audience.revision
-    return broadcast

@@ -20,7 +20,7 @@ async def sent_ago(session: AsyncSession, broadcast: Broadcast, audience: Audien
     """
     others = (
         select(Broadcast, Audience)
-        .join(Audience)
+        .join(Audience, col(Broadcast.audience_id) == col(Audience.id))
         .where(
             Broadcast.team_id == broadcast.team_id,
             Broadcast.id != broadcast.id,

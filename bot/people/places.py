@@ -16,7 +16,7 @@ SWEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "audience": ("name", "name_key", "rejected", "import_summary", "file_name"),
     "audience_block": ("addresses", "fields"),
     "audit": ("subject", "before", "after"),
-    "broadcast": ("error",),
+    "broadcast": ("error", "selection"),
     "chunk": ("error",),
     "delivery": ("address", "address_key", "error"),
     "incident": ("detail",),

@@ -210,6 +210,7 @@ def sample_prepared() -> Prepared:
     return Prepared(
         sample_broadcast(),
         sample_audience(),
+        sample_audience(),
         sample_summary(),
         [Sample("ann@example.com", "Spring news", "Hello Ann", 900)],
         [],

@@ -12,8 +12,8 @@ NEVER = {
     "audience": "id team_id columns empty_values file_id previous_id change created_by",
     "audience_block": "audience_id lines",
     "audit": "team_id actor action",
-    "broadcast": "id team_id mailer_id audience_id audience_name pause_reasons created_by edited_by asked_by asked_of "
-    "agreed approved_by confirmed_by",
+    "broadcast": "id team_id mailer_id audience_id audience_name source_id pause_reasons created_by edited_by asked_by "
+    "asked_of agreed approved_by confirmed_by",
     "chunk": "id broadcast_id sending_account_id",
     "connect_draft": "team_id user_id mailer_id region sign_in role_arn access_key_id",
     "delivery": "broadcast_id chunk_id message_id",

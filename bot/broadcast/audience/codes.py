@@ -19,6 +19,13 @@ class AudienceCode(Code):
     )
     AUDIENCE_TOO_MANY_COLUMNS = "AUDIENCE_TOO_MANY_COLUMNS"
     UNKNOWN_COLUMN = "UNKNOWN_COLUMN"
+    FILTER_VALUE = "FILTER_VALUE"
+    AUDIENCE_UNKNOWN = "AUDIENCE_UNKNOWN"
+    BROADCAST_UNKNOWN = (
+        "BROADCAST_UNKNOWN",
+        "“Except who got” names a broadcast that is not there.",
+        "Take it out, or choose another.",
+    )
     IMPORT_UNDER_WAY = (
         "IMPORT_UNDER_WAY",
         "Another audience of this channel is being read just now.",

@@ -50,7 +50,7 @@ class ImportSummary:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "ImportSummary":
         """Return what was kept; of an audience that was no file there is nothing."""
-        if not stored:
+        if "candidates" not in stored:
             return cls()
         candidates = tuple(Candidate(*each) for each in stored["candidates"])
         left_out, marked = stored["columns_left_out"], Marked(*stored["marked"])

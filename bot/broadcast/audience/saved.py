@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlmodel import col, func, or_, select, update
+from sqlmodel import and_, col, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.codes import AudienceCode
@@ -27,7 +27,10 @@ _READING_TAKES = timedelta(hours=1)  # at most
 _JUST_CHOSEN = timedelta(minutes=10)  # a broadcast to it is being written down
 
 _saved = col(Audience.name_key) != ""
-_without_broadcast = ~select(Broadcast.id).where(Broadcast.audience_id == Audience.id).exists()
+_without_broadcast = and_(
+    ~select(Broadcast.id).where(Broadcast.audience_id == Audience.id).exists(),
+    ~select(Broadcast.id).where(Broadcast.source_id == Audience.id).exists(),
+)
 
 
 class Audiences:

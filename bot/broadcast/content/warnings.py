@@ -42,6 +42,7 @@ class RemarkCode(StrEnum):
     NO_ALT = "NO_ALT"
     PRICE_UNKNOWN = "PRICE_UNKNOWN"
     SENT_LATELY = "SENT_LATELY"
+    FILTER_NO_VALUE = "FILTER_NO_VALUE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Final
 
 from bot.broadcast.approval import rules as approval
 from bot.broadcast.audience.import_summary import ImportSummary
+from bot.broadcast.audience.selection.selection import Selected, Selection
 from bot.broadcast.audience.store import count_suppressed, samples_of
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.warnings import (
@@ -35,6 +36,7 @@ class Numbers:
     async def of(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
         """Count them, and ask whether it may be sent. Raises NotReadyError."""
         async with self._db.read() as session:
+            source = await session.get_one(Audience, broadcast.source_id) if broadcast.source_id else audience
             suppressed = await count_suppressed(session, audience)
             fixed = CompiledMessage.from_json(broadcast.template)
             first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
@@ -51,7 +53,20 @@ class Numbers:
             *([sent_lately(sent)] if sent else []),
             *([price_unknown()] if cost is None else []),
         ]
-        return Prepared(broadcast, audience, summary, samples, known, suppressed, answer, cost, images, needs)
+        return Prepared(
+            broadcast=broadcast,
+            source=source,
+            audience=audience,
+            summary=summary,
+            samples=samples,
+            remarks=known,
+            suppressed=suppressed,
+            readiness=answer,
+            cost=cost,
+            images=images,
+            needs_approval=needs,
+            selected=Selected.from_json(audience.import_summary),
+        )
 
 
 def worth_knowing(
@@ -60,8 +75,11 @@ def worth_knowing(
     """Return it; `samples` are of its mails."""
     typed = broadcast.subject, broadcast.preheader, broadcast.body
     largest = max((sample.html_bytes for sample in samples), default=0)
+    selected = Selected.from_json(audience.import_summary)
+    where = Selection.from_json(broadcast.selection).where
     return [
         *ImportSummary.from_json(audience.import_summary).remarks(),
+        *(selected.remarks(where) if selected else ()),
         *gaps(fixed.message, audience.columns, audience.empty_values, audience.size),
         *remarks(*typed, fixed.message, audience.columns, largest),
         *image_remarks(broadcast.body, broadcast.images),

@@ -1,10 +1,18 @@
 """What goes into the API about a broadcast; its OpenAPI description is made from these classes."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
+from bot.broadcast.audience.selection.filter import MOST_LINES, VALUE_LIMIT, Condition, Filter, Match, Operator
+from bot.broadcast.audience.selection.selection import (
+    MOST_AUDIENCES,
+    MOST_BROADCASTS,
+    NOTHING_SELECTED,
+    Selection,
+)
 from bot.broadcast.content.images import MOST as MOST_IMAGES
 from bot.broadcast.content.images import NAME_LIMIT
 from bot.broadcast.mail_me_one import MOST_ADDRESSES
@@ -31,6 +39,46 @@ class ImageInput(Input):
     name: str = Field(min_length=1, max_length=NAME_LIMIT)
     data: str = Field(max_length=MOST_BYTES, description="The file in base64.")
     alt: str = Field(default="", max_length=1000, description="What it shows, for those who do not see it.")
+
+
+class FilterLine(Input):
+    """What must stand in a column."""
+
+    column: str = Field(min_length=1, max_length=1000, description="Its title in the file, or its name in `{{…}}`.")
+    op: Operator = Field(
+        description="`is`, `is_not` and `contains` compare without case and outer spaces; `is_empty` takes no value; "
+        "`before` and `after` compare dates like 2026-06-01, which is its first moment in UTC, or times of RFC 3339; "
+        "`over` and `under` compare decimal numbers with a point. A cell that is no date or number is not found."
+    )
+    value: str = Field(default="", max_length=VALUE_LIMIT)
+
+
+class FilterInput(Input):
+    """The lines of which a row must meet `all`, or `any`; one of the two."""
+
+    all: list[FilterLine] | None = Field(default=None, min_length=1, max_length=MOST_LINES)
+    any: list[FilterLine] | None = Field(default=None, min_length=1, max_length=MOST_LINES)
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if bool(self.all) is bool(self.any):
+            raise ValueError("Give all, or any.")
+        return self
+
+    def filter(self) -> Filter:
+        """Return it.
+
+        Raises:
+            BotError: FILTER_VALUE.
+        """
+        match = Match.ALL if self.all else Match.ANY
+        return Filter(
+            match, tuple(Condition(one.column, one.op, one.value) for one in self.all or self.any or ())
+        ).check()
+
+
+AudienceNames = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=MOST_AUDIENCES)]
+BroadcastIds = Annotated[list[Annotated[str, Field(pattern="^[0-9a-f]{32}$")]], Field(max_length=MOST_BROADCASTS)]
 
 
 class BroadcastMembers(Input):
@@ -80,6 +128,21 @@ class BroadcastMembers(Input):
     keep_marked_rows: bool = Field(
         default=False, description="Mail also the rows that say of themselves that they are unsubscribed or cleaned."
     )
+    where: FilterInput | None = Field(
+        default=None,
+        description="Only rows of the audience that this finds. Who gets the broadcast: the audience where …, and all "
+        "of `also`, less `except`, less who got `except_broadcasts`; an address that comes twice keeps its first "
+        "values. It is looked at again whenever the broadcast is asked for or sent.",
+    )
+    also: AudienceNames | None = Field(default=None, description="Names of saved audiences: everybody in them, too.")
+    leaves_out: AudienceNames | None = Field(
+        default=None, alias="except", description="Names of saved audiences: nobody who is in one of them."
+    )
+    except_broadcasts: BroadcastIds | None = Field(
+        default=None,
+        description="Nobody who got one of these broadcasts: is `sent`, `delivered`, `bounced`, `complained` or "
+        "`in_doubt` there.",
+    )
     send_at: AwareDatetime | None = Field(
         default=None, description="When to start; null: as soon as the time for Undo is over, or it is approved."
     )
@@ -88,6 +151,24 @@ class BroadcastMembers(Input):
         max_length=10,
         description="What is agreed to: the `code` of each of the confirmations that `/readiness` names.",
     )
+
+    def selection(self, before: Selection = NOTHING_SELECTED) -> Selection:
+        """Return who of the audience gets it; what is not there is as it was before.
+
+        Raises:
+            BotError: FILTER_VALUE.
+        """
+
+        def merged(name: str, given: Sequence[str] | None, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(dict.fromkeys(given or ())) if name in self.model_fields_set else otherwise
+
+        where = self.where.filter() if self.where else None
+        return Selection(
+            where if "where" in self.model_fields_set else before.where,
+            merged("also", self.also, before.also),
+            merged("leaves_out", self.leaves_out, before.leaves_out),
+            merged("except_broadcasts", self.except_broadcasts, before.leaves_out_got),
+        )
 
     @field_validator("rows")
     @classmethod
@@ -113,7 +194,7 @@ class BroadcastInput(BroadcastMembers):
 class BroadcastPatch(BroadcastMembers):
     """A merge patch (RFC 7396): what is not there stays as it is, null takes it away.
 
-    The audience and the text are each one thing, whichever of the members it came by.
+    The audience and the text are each one thing, whichever of the members it came by; so is `where`.
     """
 
     mode: Mode | None = Field(

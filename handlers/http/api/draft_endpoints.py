@@ -78,7 +78,7 @@ class DraftEndpoints(BroadcastEndpoints):
                 page, images = await page_of(given, text, self.fetch_image), await images_of(given.images or ())
                 source = await source_of(bearer.team, given, self.audiences, needed=needed)
                 typed = given.sender, given.reply_to or "", given.subject, given.preheader or ""
-                draft = Draft(*typed, page.body, joined(page.images, images))
+                draft = Draft(*typed, page.body, joined(page.images, images), given.selection())
                 written = Written(draft, source, given.send_at)
                 if not needed:
                     await self._keep(asked, written, remarks, self.sharing(also))
@@ -147,10 +147,11 @@ class DraftEndpoints(BroadcastEndpoints):
             reply_to=merged("reply_to", given.reply_to, draft.reply_to, ""),
             preheader=merged("preheader", given.preheader, draft.preheader, ""),
             images=joined(fetched, own),
+            selection=given.selection(draft.selection),
         )
         source: Source = await source_of(team, given, self.audiences, needed=False)
         if not there & set(SOURCES):
-            source = await self.drafts.audience(row)
+            source = await self.drafts.audience(team, row)
         start_at = given.send_at if "send_at" in there else row.start_at
         return Written(draft, source, start_at, Edited(row.id, row.version, frozenset(UNSENT)))
 

@@ -182,12 +182,12 @@ class BroadcastFlow:
         ref, broadcasts = call.at.ref, self._broadcasts
         check_editor(call, await broadcasts.get(call.team, ref.record_id))
         try:
-            audience = await broadcasts.audience_of(call.team, ref.record_id, ref.version)
+            edited = Edited(ref.record_id, ref.version)
+            audience, _ = await broadcasts.source_of(call.team, edited)
             wanted = _wanted(call, ImportSummary.from_json(audience.import_summary))
             by, channel = audience.created_by, call.team.channel_id
             file = await self._files.again(call.client, audience.file_id, by, channel)
             with closing(upload_of(call, file, wanted)) as upload:
-                edited = Edited(ref.record_id, ref.version)
                 prepared = await broadcasts.read_again(call.team, call.at.user_id, edited, upload)
                 return await self.confirmation(call, prepared, upload)
         except BotError as error:

@@ -110,7 +110,7 @@ class DraftFlow:
         if draft.version != ref.version:
             return Modal(await self._changed(call, draft))
         edited = Edited(draft.id, draft.version)
-        return await self._composing.next(call, edited, kept=await self._drafts.audience(draft))
+        return await self._composing.next(call, edited, kept=await self._drafts.audience(call.team, draft))
 
     async def redraw(self, call: Call, notice: str) -> View:
         draft = await self._draft(call)
@@ -166,7 +166,7 @@ class DraftFlow:
     async def _chosen(self, call: Call, draft: Broadcast) -> Recipients:
         """Return what is chosen in the form, with the audience of the draft where nobody is choosing another."""
         choosing = ids.Input.AUDIENCE in call.at.values
-        return replace(chosen_in(call), held=None if choosing else await self._drafts.audience(draft))
+        return replace(chosen_in(call), held=None if choosing else await self._drafts.audience(call.team, draft))
 
     async def _form(
         self,
@@ -179,7 +179,7 @@ class DraftFlow:
         ref: ids.Ref | None = None,
     ) -> View:
         if chosen is None:
-            audience = await self._drafts.audience(draft)
+            audience = await self._drafts.audience(call.team, draft)
             past = draft.start_at is not None and draft.start_at <= self._clock()
             at = int(draft.start_at.timestamp()) if draft.start_at and not past else None
             chosen = Recipients(held=audience, send_at=at)

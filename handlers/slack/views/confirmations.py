@@ -7,6 +7,7 @@ from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextO
 from slack_sdk.models.views import View
 
 from bot.broadcast.audience.header_detection import Candidate
+from bot.broadcast.audience.selection.selection import Selection
 from bot.broadcast.content.warnings import Remark, RemarkCode
 from bot.broadcast.draft import Prepared
 from bot.errors import BotError
@@ -17,6 +18,7 @@ from bot.wording import count, duration, size
 from handlers.slack import ids
 from handlers.slack.text import chosen, clean, esc
 from handlers.slack.views.blocks import Message, button, buttons, context, form, labelled, page, section, verbatim
+from handlers.slack.views.selection.counts import selected_lines
 from storage.models import Broadcast
 from storage.states import BroadcastState
 
@@ -144,7 +146,7 @@ def ticks_blocks(answer: Readiness, ref: ids.Ref, codes: Sequence[Confirmation])
 
 
 def _counts(prepared: Prepared) -> str:
-    audience = prepared.audience
+    audience = prepared.source
     where = f"in the saved audience “{audience.name}”" if audience.name else "in the file"
     lines = [f"• {count(audience.size, 'address', 'addresses')} {where}"]
     if audience.duplicates:
@@ -156,6 +158,8 @@ def _counts(prepared: Prepared) -> str:
         lines.append(f"• {count(marked.rows, 'marked row')} left out")
     if prepared.summary.columns_left_out:
         lines.append(f"• {count(prepared.summary.columns_left_out, 'column')} left out")
+    selection = Selection.from_json(prepared.broadcast.selection)
+    lines += [f"• {line}" for line in selected_lines(selection, prepared.selected)]
     if prepared.suppressed:
         lines.append(f"• {count(prepared.suppressed, 'suppressed address', 'suppressed addresses')} left out")
     return "\n".join(lines)
@@ -165,7 +169,7 @@ def _choices(prepared: Prepared) -> list[Block]:
     """Offer to read the file in another way, where there is one."""
     summary, blocks = prepared.summary, list[Block]()
     blocks += [verbatim(said) for said in (summary.sheet, summary.header) if said]
-    if not prepared.audience.file_id:
+    if not prepared.source.file_id:
         return blocks
     options = {each.choice: _column(each) for each in summary.candidates if len(each.choice) <= OPTION_VALUE}
     if options:
@@ -196,7 +200,7 @@ def _remark(remark: Remark, ref: ids.Ref) -> Block:
 
 
 def _rejected(prepared: Prepared, *, list_sent: bool) -> list[Block]:
-    audience, marked = prepared.audience, prepared.summary.marked
+    audience, marked = prepared.source, prepared.summary.marked
     shown = audience.rejected[:REJECTED_SHOWN]
     if not shown:
         return []

@@ -33,6 +33,7 @@ _NAMES = {
     "body": "the message",
     "images": "the images",
     "audience_id": "the audience",
+    "selection": "who gets it",
     "start_at": "the time",
 }
 _SHORT = ("from_address", "reply_to", "subject", "preheader")
@@ -57,7 +58,9 @@ def drafts_message(found: Sequence[tuple[Broadcast, Audience | None]], total: in
         by = actor(draft.edited_by or draft.created_by, names)
         changed = f"{when(draft.edited_at or draft.created_at)} · by {by}"
         blocks += [
-            section(f"*{esc(draft.subject, 200)}*\n{esc(audience_in_words(audience), 200)}\nLast change {changed}"),
+            section(
+                f"*{esc(draft.subject, 200)}*\n{esc(audience_in_words(draft, audience), 200)}\nLast change {changed}"
+            ),
             buttons(*draft_buttons(ref)),
         ]
     more = f" The {total - len(found):,} changed longest ago are not shown." if total > len(found) else ""
@@ -69,10 +72,12 @@ def drafts_hint(number: int) -> Block:
     return context(f"You have {count(number, 'draft')}: `/broadcast drafts`.")
 
 
-def audience_in_words(audience: Audience | None) -> str:
+def audience_in_words(draft: Broadcast, audience: Audience | None) -> str:
     if audience is None:
         return "No audience yet"
     source = f"the saved audience “{audience.name}”" if audience.name else audience.file_name or "an upload"
+    if draft.source_id:
+        return f"{draft.size:,}, selected from {source} ({audience.size:,})"
     return f"{audience.size:,} from {source}"
 
 
