@@ -6,7 +6,7 @@ ifeq ($(ORDER),random)
 RANDOM_ORDER = --random-order --random-order-seed=$(or $(SEED),$(shell date +%s))
 endif
 
-.PHONY: demo play test test-long mutants check chaos bench run format
+.PHONY: demo play test test-long coverage mutants check chaos bench run format
 
 demo: .venv  ## the main job, played through without any account
 	@$(BIN)/python -m tests.playground.tour
@@ -19,6 +19,9 @@ test: .venv .venv-ministack  ## every test, on SQLite and on a real PostgreSQL; 
 
 test-long: .venv .venv-ministack  ## the same, with every flow on both databases
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --long
+
+coverage: .venv .venv-ministack  ## which lines and branches of the product no test reaches
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 mutants: .venv  ## take the guards of docs/security.md out one by one, and see their tests go red; MUTANTS=fifth for a part
 	@$(BIN)/python -m tests.mutants
