@@ -1,16 +1,20 @@
-"""How Mailroom itself is doing, in numbers that an operator watches; of no team in particular."""
+"""How Mailroom itself is doing, in numbers that its database knows; of no team in particular."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from sqlmodel import col, func, select
+from sqlmodel import and_, col, func, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
-from bot import unknown_answers
 from bot.webhooks.delivery import longest_due
 from storage.database import Database
-from storage.models import Broadcast, Incident, Mailer, Outbox, Poll
+from storage.models import Broadcast, Incident, Mailer, Outbox, Poll, SendingAccount, Team
 from storage.states import OPEN_STATES, Access, BroadcastState, IncidentKind, IncidentState
+
+T = TypeVar("T")
 
 WINDOW = timedelta(hours=24)
 
@@ -25,10 +29,12 @@ class Metrics:
     approvals_waiting: int
     mails: Mapping[str, int]
     messages_due: int
+    messages_failing: int  # that Slack did not take at the last try
     message_lag: float
+    message_unsent: float  # since the oldest message that Slack has never taken was written, in seconds
     poll_lag: float
+    sending_lag: float  # since the account that is furthest behind had a recipient to send, in seconds
     webhook_lag: float
-    unknown_answers: Mapping[tuple[str, str], int]  # by service and action, of this process
 
 
 async def measure(db: Database, now: datetime) -> Metrics:
@@ -42,6 +48,11 @@ async def measure(db: Database, now: datetime) -> Metrics:
         func.coalesce(func.sum(Mailer.bounced_lately), 0), func.coalesce(func.sum(Mailer.complained_lately), 0)
     ).where(col(Mailer.reputation_at) > now - WINDOW)
     messages = select(func.count(), func.min(Outbox.due_at)).where(col(Outbox.due_at) <= now)
+    failing = _in_reach(select(func.count()).select_from(Outbox)).where(col(Outbox.attempts) > 0)
+    unsent = _in_reach(select(func.min(Outbox.created_at))).where(
+        Outbox.ts == "",
+        or_(col(Outbox.attempts) > 0, col(Outbox.is_file).is_(False)),  # a file may wait for what it is about
+    )
     async with db.read() as session:
         by_access = dict((await session.exec(mailers)).all())
         by_kind = dict((await session.exec(incidents.group_by(col(Incident.kind)))).all())
@@ -50,6 +61,9 @@ async def measure(db: Database, now: datetime) -> Metrics:
         sent = (await session.exec(taken)).one()
         bounced, complained = (await session.exec(bad)).one()
         due, oldest = (await session.exec(messages)).one()
+        failed = (await session.exec(failing)).one()
+        never_taken = (await session.exec(unsent)).one()
+        sending = await _sent_last(session)
         webhook = await longest_due(session, now)
         poll = (await session.exec(select(func.min(Poll.due_at)))).one()
     return Metrics(
@@ -59,11 +73,38 @@ async def measure(db: Database, now: datetime) -> Metrics:
         approvals_waiting=approvals,
         mails={"sent": int(sent), "bounced": int(bounced), "complained": int(complained)},
         messages_due=due,
+        messages_failing=failed,
         message_lag=_lag(oldest, now),
+        message_unsent=_lag(never_taken, now),
         poll_lag=_lag(poll, now),
+        sending_lag=_lag(sending, now),
         webhook_lag=_lag(webhook, now),
-        unknown_answers=unknown_answers.answers.counted,
     )
+
+
+def _in_reach(messages: SelectOfScalar[T]) -> SelectOfScalar[T]:
+    """Leave out what is shown already, and what waits for a channel to be in reach, which the teams are told."""
+    there = messages.join(Team, col(Team.id) == Outbox.team_id)
+    return there.where(col(Outbox.due_at).is_not(None), col(Team.reachable))
+
+
+async def _sent_last(session: AsyncSession) -> datetime | None:
+    """Return when the account that is furthest behind was last free to send; None: nothing is to be sent.
+
+    A claim moves `next_send_at` on, and a broadcast that has just begun has had no claim yet.
+    """
+    accounts = (
+        select(func.max(Broadcast.resumed_at), func.max(SendingAccount.next_send_at))
+        .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
+        .join(
+            SendingAccount,
+            and_(col(SendingAccount.account_id) == Mailer.account_id, col(SendingAccount.region) == Mailer.region),
+        )
+        .where(Broadcast.state == BroadcastState.SENDING)
+        .group_by(col(SendingAccount.id))
+    )
+    found = (await session.exec(accounts)).all()
+    return min((max(filter(None, times)) for times in found if any(times)), default=None)
 
 
 def _lag(since: datetime | None, now: datetime) -> float:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from storage.database_errors import count_errors
 from storage.sqlite_driver import connect
 
 SQLITE: Final = "sqlite+aiosqlite"
@@ -97,7 +98,9 @@ def _bulk_engine(url: URL) -> Engine:
 
 def postgresql_engine(url: URL, **options: Any) -> AsyncEngine:
     arguments = {"timeout": 10, "server_settings": _POSTGRESQL_SETTINGS}
-    return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments, **options)
+    engine = create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments, **options)
+    count_errors(engine.sync_engine)
+    return engine
 
 
 def sqlite_engine(
@@ -111,6 +114,7 @@ def sqlite_engine(
 
 def _set_up(engine: Engine, begin: str, *, foreign_keys: bool = True, query_only: bool = False) -> None:
     """Have transactions of SQLite start with `begin`, sent by us: the driver's own would start too late."""
+    count_errors(engine)
     pragmas = (
         "busy_timeout = 5000",
         "journal_mode = WAL",

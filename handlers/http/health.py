@@ -1,5 +1,6 @@
 """`/healthz`: the process answers. `/readyz`: database, scheduler and the connection to Slack are in order."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -8,6 +9,8 @@ from aiohttp import web
 from handlers.http.caching import Remembered
 
 Check = Callable[[], Awaitable[str]]
+
+PATIENCE = 8.0  # seconds: Prometheus gives up after 10 by itself
 
 
 class Health:
@@ -26,14 +29,19 @@ class Health:
         return web.json_response({"status": "ok"})
 
     async def ready(self, _request: web.Request) -> web.Response:
-        found = {name: await check() for name, check in (self._costly | self._checks).items()}
+        found = await self.found()
         well = not any(found.values())
         body = {"status": "ok" if well else "unavailable", "checks": {name: why or "ok" for name, why in found.items()}}
         return web.json_response(body, status=200 if well else 503)
 
+    async def found(self) -> dict[str, str]:
+        """Return what each check says."""
+        return {name: await check() for name, check in (self._costly | self._checks).items()}
+
     @staticmethod
     async def _run(check: Check) -> str:
         try:
-            return await check()
+            async with asyncio.timeout(PATIENCE):
+                return await check()
         except Exception as error:  # noqa: BLE001 - whatever keeps a check from answering is the answer
             return type(error).__name__

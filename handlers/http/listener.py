@@ -16,6 +16,7 @@ from handlers.http.api.routing import Server
 from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Check, Health
 from handlers.http.install import Install
+from handlers.http.loop_lag import LoopLag
 from handlers.http.metrics import MetricsPage
 from handlers.http.preview import PreviewPages
 from handlers.http.server import SlackInbound, application
@@ -51,6 +52,7 @@ class HttpListener:
         self._checks = checks
         self._version = version
         self.connections = HttpConnections(proxied=settings.mailroom_proxies > 0)
+        self._loop_lag = LoopLag()
         self._runner: web.AppRunner | None = None
         self._listening: asyncio.Server | None = None
 
@@ -68,6 +70,7 @@ class HttpListener:
             raise SettingsError(
                 "HOST and PORT cannot be listened on: something else may use the port, or HOST is not of this machine."
             ) from error
+        self._loop_lag.start(asyncio.get_running_loop())
 
     @property
     def port(self) -> int:
@@ -78,6 +81,7 @@ class HttpListener:
 
     async def stop(self) -> None:
         """Take no more requests, and answer those that are here."""
+        self._loop_lag.stop()
         if self._listening:
             self._listening.close()
         if self._runner:
@@ -85,11 +89,18 @@ class HttpListener:
 
     def _application(self) -> web.Application:
         services, now = self._services, self._services.clock
+        health = Health(self._checks, {"database": self._check_database}, self._seconds)
         return application(
             connections=self.connections,
             per_address=PerAddress(Rate(now, per_second=100, burst=1_000), self._settings.mailroom_proxies),
-            health=Health(self._checks, {"database": self._check_database}, self._seconds),
-            metrics=MetricsPage(lambda: measure(services.db, now()), self._version, self._seconds),
+            health=health,
+            metrics=MetricsPage(
+                lambda: measure(services.db, now()),
+                health=health,
+                loop_lag=self._loop_lag,
+                version=self._version,
+                clock=self._seconds,
+            ),
             pages=(
                 UnsubscribePages(services.suppressions),
                 PreviewPages(services.previews.open),

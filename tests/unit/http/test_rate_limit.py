@@ -16,6 +16,7 @@ from handlers.http.api.rate_limit import REMEMBERED, PerAddress, Rate
 from handlers.http.api.routing import Server
 from handlers.http.connection_limits import HttpConnections
 from handlers.http.health import Health
+from handlers.http.loop_lag import LoopLag
 from handlers.http.metrics import MetricsPage
 from handlers.http.preview import PreviewPages
 from handlers.http.server import application
@@ -142,7 +143,9 @@ def everything(tokens: NoTokens, clock: Clock, limit: Rate) -> web.Application:
         connections=HttpConnections(),
         per_address=PerAddress(limit, proxies=0),
         health=Health({}, {}, lambda: 0),
-        metrics=MetricsPage(cast("Any", None), "", lambda: 0),
+        metrics=MetricsPage(
+            cast("Any", None), health=Health({}, {}, lambda: 0), loop_lag=LoopLag(), version="", clock=lambda: 0
+        ),
         pages=(UnsubscribePages(cast("Any", NoLinks())), PreviewPages(cast("Any", None))),
         api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited(clock), unlimited(clock))),
         sns=SnsMessages(refuses),
