@@ -92,6 +92,7 @@ class Mailroom:
             services.audiences,
             services.tokens,
             services.webhooks,
+            services.retention,
         )
         for seconds, name, tick in (
             (1, "outbox", self.slack.notifier.tick),

@@ -7,6 +7,7 @@ from bot.api.tokens import ApiTokens
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.drafts import Drafts
 from bot.mailer.connection.credential_drafts import ConnectDrafts
+from bot.people.retention import Retention
 from bot.webhooks.webhooks import Webhooks
 from storage import leases
 from storage.database import Database
@@ -25,6 +26,7 @@ class Housekeeping:
         audiences: Audiences,
         tokens: ApiTokens,
         webhooks: Webhooks,
+        retention: Retention,
     ) -> None:
         self._db = db
         self._connect_drafts = connect_drafts
@@ -32,6 +34,8 @@ class Housekeeping:
         self._audiences = audiences
         self._tokens = tokens
         self._webhooks = webhooks
+        self._retention = retention
+        self._has_forgotten = False
 
     async def rouse(self) -> None:
         """Make messages due that would otherwise wait for ever."""
@@ -45,6 +49,9 @@ class Housekeeping:
             await leases.forget_seen(session, self._db.now() - REMEMBER_REQUESTS)
         await self._connect_drafts.forget()
         await self._drafts.tidy()
+        self._has_forgotten |= await self._retention.run()
         await self._audiences.tidy()
+        if self._has_forgotten and await self._db.checkpoint():  # so that SQLite's log holds nobody any more
+            self._has_forgotten = False
         await self._tokens.tell_of_ends()
         await self._webhooks.tidy()

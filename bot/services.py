@@ -49,6 +49,7 @@ from bot.mailer.monitoring.poll_schedule import PollIntervals
 from bot.mailer.readiness.overview import Overviews
 from bot.people.erasure import Erasures
 from bot.people.person import PersonLookup
+from bot.people.retention import Retention
 from bot.people.suppression_csv import SuppressionCsv
 from bot.ses.client import SesClients
 from bot.ses.sns_messages import Certificates, Fetch
@@ -164,6 +165,7 @@ class Services:
         self.suppression_csv = SuppressionCsv(db, now)
         self.people = PersonLookup(db, now)
         self.erasures = Erasures(db, now)
+        self.retention = Retention(db, now)
         self.periodic_jobs = PeriodicJobs(
             db,
             now,

@@ -30,6 +30,7 @@ Action = Literal[
     "broadcast.edit",
     "broadcast.expire",
     "broadcast.finish",
+    "broadcast.forget",
     "broadcast.go_on",
     "broadcast.hold",
     "broadcast.leave_in_doubt",

@@ -39,6 +39,7 @@ from storage.states import (
     IdentityState,
     IncidentKind,
     IncidentState,
+    KeepRecipients,
     PollKind,
     Production,
     Sending,
@@ -150,6 +151,7 @@ class Team(SQLModel, table=True):
     approval_from: int = 1_000  # recipients, where the rule is about their number
     approvers: list[str] = _json(list)  # user ids; empty: team admins
     approvals: int = 1  # how many a broadcast needs
+    keep_recipients: KeepRecipients = _state(KeepRecipients, "keep_recipients", KeepRecipients.FOR_EVER)
     created_by: str
     created_at: datetime = _time()
 
@@ -490,6 +492,7 @@ class Broadcast(SQLModel, table=True):
     reputation_from: datetime | None = _maybe_time(stored="judged_from")
     # deliveries that were in doubt by then stay so, and nobody is asked about them again
     doubts_closed_at: datetime | None = _maybe_time(stored="doubts_left_at")
+    recipients_gone_at: datetime | None = _maybe_time()  # then who they were was forgotten, or began to be
     error: str = ""
 
 

@@ -129,6 +129,14 @@ class ApprovalRule(StrEnum):
     ALWAYS = "always"
 
 
+class KeepRecipients(StrEnum):
+    """How long after its end a broadcast still says who its recipients were."""
+
+    DAYS_90 = "90_days"
+    YEAR = "1_year"
+    FOR_EVER = "for_ever"
+
+
 class HeadingFont(StrEnum):
     """The font of the headings of a team's mails."""
 

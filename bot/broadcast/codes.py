@@ -53,6 +53,11 @@ class BroadcastCode(Code):
         "This is more than a year away: choose a nearer time.",
     )
     TOO_MANY_BROADCASTS = "TOO_MANY_BROADCASTS"
+    RECIPIENTS_GONE = (
+        "RECIPIENTS_GONE",
+        "This channel keeps recipients for a time, which is over for these: nothing of it can be sent again.",
+        "*Use again* makes a new one of it; “Keep recipients for” is in `/mailer settings`.",
+    )
     ALL_SUPPRESSED = (
         "ALL_SUPPRESSED",
         "All of them are suppressed by now, so there is nobody to send to.",

@@ -145,6 +145,7 @@ class BroadcastControls:
             BotError: NOT_FOUND, ALREADY, WAITING, ADMINS_ONLY, AWS did not answer, or NotReadyError.
         """
         paused = await self.get(team, broadcast_id)
+        refuse_forgotten(paused)
         async with self._db.read() as session:
             size = await count_pending(session, broadcast_id)
         quota = PauseReason.QUOTA in paused.pause_reasons
@@ -155,6 +156,7 @@ class BroadcastControls:
             broadcast = await lock(
                 session, team, broadcast_id, version, {BroadcastState.PAUSED, BroadcastState.STOPPED}
             )
+            refuse_forgotten(broadcast)
             left = _left_to_wait_for(broadcast, team, answer, admin=admin)
             if broadcast.state is BroadcastState.STOPPED:
                 broadcast.reputation_from, broadcast.error = now, ""
@@ -194,6 +196,12 @@ class BroadcastControls:
             await transition(session, broadcast, BroadcastState.CANCELLED, by=by, action=action, now=now)
             await also(session, broadcast)
         return broadcast
+
+
+def refuse_forgotten(broadcast: Broadcast) -> None:
+    """Raise BotError RECIPIENTS_GONE where nobody knows any more to whom it went."""
+    if broadcast.recipients_gone_at is not None:
+        raise BotError(BroadcastCode.RECIPIENTS_GONE)
 
 
 async def lock(

@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.codes import BroadcastCode
-from bot.broadcast.controls import lock, require_version
+from bot.broadcast.controls import lock, refuse_forgotten, require_version
 from bot.broadcast.delivery.account_lease import end_doubts
 from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
@@ -85,6 +85,7 @@ class Resends:
         async with self._db.write() as session:
             await schedule_sending(session, mailer.account_id, mailer.region, now)
             broadcast = await lock(session, team, broadcast_id, version, _DONE)
+            refuse_forgotten(broadcast)
             await check_live(session, team)
             moved = await _put_back(session, broadcast, what, now)
             if not moved:
@@ -122,6 +123,7 @@ class Resends:
     async def _look(self, team: Team, broadcast_id: str, version: int, what: What) -> tuple[Resend, Mailer]:
         async with self._db.read() as session:
             broadcast = require_version(await session.get(Broadcast, broadcast_id), team, version, _DONE)
+            refuse_forgotten(broadcast)
             size, suppressed = await _count(session, broadcast, what)
             reasons = await _reasons(session, broadcast, what)
         if not size + suppressed:

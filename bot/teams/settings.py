@@ -19,7 +19,7 @@ from bot.teams.codes import TeamCode
 from storage import audit
 from storage.database import Database
 from storage.models import ApiToken, Audit, Broadcast, Team, TeamAdmin
-from storage.states import ApprovalRule
+from storage.states import ApprovalRule, KeepRecipients
 
 FROM_NAME_LIMIT = 64
 POSTAL_ADDRESS_LIMIT = 300
@@ -55,6 +55,7 @@ class TeamSettings:
     approval_from: int = 1_000
     approvers: tuple[str, ...] = ()
     approvals: int = 1
+    keep_recipients: KeepRecipients = KeepRecipients.FOR_EVER
 
     @classmethod
     def of(cls, team: Team) -> "TeamSettings":
@@ -68,6 +69,7 @@ class TeamSettings:
             team.approval_from,
             tuple(sorted(team.approvers)),
             team.approvals,
+            team.keep_recipients,
         )
 
     def checked(self) -> "TeamSettings":
@@ -180,6 +182,7 @@ class TeamRules:
             row.senders, row.tests_go_to = list(after.senders), list(after.tests_go_to)
             row.approval, row.approval_from = after.approval, after.approval_from
             row.approvers, row.approvals = list(after.approvers), after.approvals
+            row.keep_recipients = after.keep_recipients
             session.add(row)
             old, new, now = asdict(before), asdict(after), self._clock()
             changed = [name for name in old if old[name] != new[name]]

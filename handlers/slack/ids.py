@@ -167,6 +167,7 @@ class Input(StrEnum):
     APPROVAL_FROM = "approval_from"
     APPROVERS = "approvers"
     APPROVALS = "approvals"
+    KEEP_RECIPIENTS = "keep_recipients"
     KEEP_LOGO = "keep_logo"
     LOGO = "logo"
     COLOUR = "colour"

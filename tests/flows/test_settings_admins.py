@@ -123,6 +123,7 @@ async def test_saving_what_is_there_already_is_no_effect(world: World) -> None:
 async def test_settings_are_checked_stored_and_used_by_the_next_broadcast(world: World) -> None:
     await world.is_open("acme.test")
     typed = {"From name": "Acme News", "Reply-to": "answers@", "Postal address": "Acme\n1 Spring Lane"}
+    typed["Keep recipients for"] = "90 days"
     modal = await saves(world, "/mailer settings", "Settings", typed)
     assert "answers@" in modal.errors["Reply-to"]
     modal.fill("Reply-to", "answers@acme.test")
@@ -139,7 +140,8 @@ async def test_settings_are_checked_stored_and_used_by_the_next_broadcast(world:
     assert mail.sender == "Acme News <hello@acme.test>"
     assert "1 Spring Lane" in str(mail.text)
     (row,) = await audits(world, "team.settings")
-    assert set(row.after) == {"from_name", "reply_to", "postal_address"}
+    assert set(row.after) == {"from_name", "reply_to", "postal_address", "keep_recipients"}
+    assert row.after["keep_recipients"] == "90_days"
 
 
 @OVER_SOCKET_MODE

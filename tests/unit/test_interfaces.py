@@ -28,6 +28,7 @@ LISTS = {
     "incident `kind`": states.IncidentKind,
     "incident `state`": states.IncidentState,
     "team `approval`": states.ApprovalRule,
+    "team `keep_recipients`": states.KeepRecipients,
     "team `heading_font`": states.HeadingFont,
     "send `kind`": states.SendKind,
     "broadcast `state`": states.BroadcastState,

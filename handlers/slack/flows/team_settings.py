@@ -19,7 +19,7 @@ from handlers.slack.dispatch.registration import Call, Form, Subcommand
 from handlers.slack.views import team_settings as views
 from handlers.slack.views.audit_log import history_message
 from handlers.slack.views.blocks import Modal, Reply
-from storage.states import ApprovalRule
+from storage.states import ApprovalRule, KeepRecipients
 
 SHOWN = 20
 
@@ -37,7 +37,7 @@ class TeamSettingsFlow:
             Subcommand("admins", "appoint and dismiss team admins", admin, self.open_admins, opens=views.ADMINS_TITLE),
             Subcommand(
                 "settings",
-                "From name, reply address, postal address, who may send, where tests go, approval",
+                "From name, reply address, postal address, who may send, where tests go, approval, keeping recipients",
                 admin,
                 self.open_settings,
                 opens=views.SETTINGS_TITLE,
@@ -130,6 +130,8 @@ def _typed(call: Call) -> TeamSettings:
         senders=tuple(values.people(ids.Input.SENDERS)),
         tests_go_to=(values.text(ids.Input.TESTS_GO_TO),),
     )
+    if ids.Input.KEEP_RECIPIENTS in values:
+        typed = replace(typed, keep_recipients=KeepRecipients(values.choice(ids.Input.KEEP_RECIPIENTS)))
     if ids.Input.APPROVAL not in values:
         return typed
     return replace(

@@ -117,6 +117,7 @@ _OF_BROADCAST: dict[Action, str] = {
     "broadcast.hold": "paused the broadcast",
     "broadcast.leave_in_doubt": "left as it is what is in doubt of the broadcast",
     "broadcast.list": "asked for the list of recipients of the broadcast",
+    "broadcast.forget": "forgot the recipients of the broadcast",
     "broadcast.pause": "paused the broadcast",
     "broadcast.request_changes": "asked for changes of the broadcast",
     "broadcast.resend_failed": "sent again what had failed of the broadcast",

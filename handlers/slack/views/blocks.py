@@ -1,6 +1,6 @@
 """The pieces that every view is made of. Builders are pure: facts in, slack_sdk models out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,10 @@ from slack_sdk.models.blocks import (
     HeaderBlock,
     InputBlock,
     MarkdownTextObject,
+    Option,
     PlainTextInputElement,
     PlainTextObject,
+    RadioButtonsElement,
     SectionBlock,
     UserMultiSelectElement,
 )
@@ -142,6 +144,13 @@ def labelled(
         optional=optional,
         dispatch_action=at_once or None,
     )
+
+
+def radio(name: ids.Input, label: str, choices: Mapping[Any, str], chosen: str, *, hint: str) -> Block:
+    """Ask for one of these; each value with its text."""
+    options = {value: Option(value=value, text=PlainTextObject(text=text)) for value, text in choices.items()}
+    element = RadioButtonsElement(action_id=name, options=list(options.values()), initial_option=options[chosen])
+    return labelled(name, label, element, hint=hint)
 
 
 def people(name: ids.Input, label: str, chosen: Sequence[str], *, hint: str = "") -> Block:

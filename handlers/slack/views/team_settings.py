@@ -11,12 +11,18 @@ from handlers.slack import ids
 from handlers.slack.text import mention
 from handlers.slack.views.appearance.look import look_in_words
 from handlers.slack.views.approval.settings import approval_blocks
-from handlers.slack.views.blocks import button, buttons, field, form, page, people, section
+from handlers.slack.views.blocks import button, buttons, field, form, page, people, radio, section
 from handlers.slack.views.webhook.form import standing_line
 from storage.models import Webhook
+from storage.states import KeepRecipients
 
 ADMINS_TITLE = "Team admins"
 SETTINGS_TITLE = "Settings"
+_KEPT = {
+    KeepRecipients.DAYS_90: "90 days",
+    KeepRecipients.YEAR: "1 year",
+    KeepRecipients.FOR_EVER: "For ever",
+}
 
 
 def admins_form(ref: ids.Ref, appointed: Sequence[str], *, notice: str = "") -> View:
@@ -89,6 +95,14 @@ def settings_form(
                 optional=True,
             ),
             *approval_blocks(settings),
+            radio(
+                ids.Input.KEEP_RECIPIENTS,
+                "Keep recipients for",
+                _KEPT,
+                settings.keep_recipients,
+                hint="From the end of a broadcast on. Then it is forgotten for good who they were; saved audiences, "
+                "counts and unsubscribe links stay.",
+            ),
             section(f"{look_in_words(look)} {standing_line(webhook)}"),
             buttons(
                 button(ids.Button.EDIT_LOOK, "Look", ids.Ref(ref.team_id)),

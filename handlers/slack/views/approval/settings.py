@@ -1,14 +1,12 @@
 """The rules of approval among a team's settings, and what the channel hears when they change."""
 
-from collections.abc import Mapping
-
-from slack_sdk.models.blocks import Block, NumberInputElement, Option, PlainTextObject, RadioButtonsElement
+from slack_sdk.models.blocks import Block, NumberInputElement
 
 from bot.teams.settings import APPROVAL_FROM_LIMIT, APPROVALS_LIMIT, TeamSettings
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import actor, mention
-from handlers.slack.views.blocks import Message, labelled, people, text_message
+from handlers.slack.views.blocks import Message, labelled, people, radio, text_message
 from storage.models import Audit, Team
 from storage.states import ApprovalRule
 
@@ -21,7 +19,7 @@ _RULES = {
 
 def approval_blocks(settings: TeamSettings) -> list[Block]:
     return [
-        _radio(
+        radio(
             ids.Input.APPROVAL,
             "Approval",
             _RULES,
@@ -46,7 +44,7 @@ def approval_blocks(settings: TeamSettings) -> list[Block]:
             settings.approvers,
             hint="Empty: team admins. Nobody approves what they wrote, changed last or asked for.",
         ),
-        _radio(
+        radio(
             ids.Input.APPROVALS,
             "How many",
             {str(number): str(number) for number in range(1, APPROVALS_LIMIT + 1)},
@@ -70,11 +68,3 @@ def rule_in_words(team: Team) -> str:
     which = f"to {count(team.approval_from, 'recipient')} or more" if team.approval is ApprovalRule.FROM else ""
     needed = "one of them" if team.approvals == 1 else f"{team.approvals} of them"
     return f"{' '.join(filter(None, ('Each broadcast', which)))} needs the approval of {needed} now: {people}."
-
-
-def _radio(
-    name: ids.Input, label: str, choices: Mapping[ApprovalRule, str] | Mapping[str, str], chosen: str, *, hint: str
-) -> Block:
-    options = {value: Option(value=value, text=PlainTextObject(text=text)) for value, text in choices.items()}
-    element = RadioButtonsElement(action_id=name, options=list(options.values()), initial_option=options[chosen])
-    return labelled(name, label, element, hint=hint)

@@ -1,0 +1,115 @@
+"""Recipients are kept for as long as a team has said; then a keyed hash takes the place of each, as after an erase.
+
+States, times and counts stay, and so do unsubscribe links: what is suppressed by one is the hash, which a later file
+with the address meets. What is forgotten for a broadcast cannot be sent again.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import and_, bindparam, or_
+from sqlmodel import SQLModel, col, func, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.broadcast.transitions import ENDED, WITHOUT_CONTENT
+from bot.people.places import mention_of, replaced
+from bot.suppression.hidden import hash_of, is_hashed
+from storage import audit
+from storage.database import Database
+from storage.models import Broadcast, Chunk, Delivery, Team
+from storage.states import KeepRecipients
+
+PERIODS: Final = {KeepRecipients.DAYS_90: timedelta(days=90), KeepRecipients.YEAR: timedelta(days=365)}
+_ROWS: Final = 500  # changed in one transaction
+_delivery = SQLModel.metadata.tables["delivery"]
+_ANY_ADDRESS = re.compile(r"[^\s<>\"'(),;:|\[\]]+@[^\s<>\"'(),;:|\[\]]+")
+_FORGET = (
+    _delivery.update()
+    .where(_delivery.c.broadcast_id == bindparam("of"), _delivery.c.seq == bindparam("number"))
+    .values({name: bindparam(name) for name in ("address", "address_key", "error")})
+)
+
+
+class Retention:
+    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def run(self) -> bool:
+        """Forget the recipients of what ended too long ago; say whether there were any.
+
+        What a kill leaves half done is done again: who is forgotten already stays as it is.
+        """
+        found = await self._over()
+        for broadcast_id in found:
+            if await self._begin(broadcast_id):
+                await self._forget(broadcast_id)
+        return bool(found)
+
+    async def _over(self) -> Sequence[str]:
+        """Return what ended too long ago, and whose recipients are still there, or some of them."""
+        now = self._clock()
+        too_long = or_(
+            *(
+                and_(col(Team.keep_recipients) == kept, col(Broadcast.finished_at) <= now - of)
+                for kept, of in PERIODS.items()
+            )
+        )
+        left = or_(col(Broadcast.recipients_gone_at).is_(None), col(Broadcast.audience_id).is_not(None))
+        over = select(Broadcast.id).join(Team).where(col(Broadcast.state).in_(ENDED), too_long, left)
+        async with self._db.read() as session:
+            return (await session.exec(over.order_by(col(Broadcast.finished_at), col(Broadcast.id)))).all()
+
+    async def _begin(self, broadcast_id: str) -> bool:
+        """From here on nothing of it is sent again. False: something of it is, just now."""
+        async with self._db.write() as session:
+            broadcast = await session.get(Broadcast, broadcast_id, with_for_update=True, options=WITHOUT_CONTENT)
+            if broadcast is None or broadcast.state not in ENDED:
+                return False
+            if broadcast.recipients_gone_at is None:
+                broadcast.recipients_gone_at = now = self._clock()
+                session.add(broadcast)
+                after = {"recipients": broadcast.size}
+                audit.record(
+                    session, broadcast.team_id, audit.MAILROOM, "broadcast.forget", now, broadcast_id, after=after
+                )
+        return True
+
+    async def _forget(self, broadcast_id: str) -> None:
+        async with self._db.read() as session:
+            most = select(func.max(Delivery.seq)).where(Delivery.broadcast_id == broadcast_id)
+            last = (await session.exec(most)).one() or 0
+        for after in range(-1, last, _ROWS):
+            async with self._db.write() as session:
+                await self._replace(session, broadcast_id, after)
+        async with self._db.write() as session:
+            broadcast = await session.get_one(Broadcast, broadcast_id, with_for_update=True, options=WITHOUT_CONTENT)
+            named = update(Chunk).where(col(Chunk.broadcast_id) == broadcast_id, col(Chunk.error).contains("@"))
+            await session.exec(named.values(error=""))
+            broadcast.error = _ANY_ADDRESS.sub("…", broadcast.error)
+            broadcast.audience_id = None  # one that was not saved goes as soon as nothing has it
+            session.add(broadcast)
+
+    async def _replace(self, session: AsyncSession, broadcast_id: str, after: int) -> None:
+        """Replace the address of some recipients, wherever it stands in their rows."""
+        broadcast = await session.get_one(Broadcast, broadcast_id, with_for_update=True, options=WITHOUT_CONTENT)
+        connection, team_id = await session.connection(), broadcast.team_id
+        here = (_delivery.c.broadcast_id == broadcast_id, _delivery.c.seq.between(after + 1, after + _ROWS))
+        rows = await connection.execute(
+            _delivery.select()
+            .with_only_columns(_delivery.c.seq, _delivery.c.address, _delivery.c.error)
+            .where(*here)
+            .with_for_update()
+        )
+        changes: list[dict[str, Any]] = []
+        for seq, address, error in rows.all():
+            if not is_hashed(address):
+                hashed = hash_of(self._db.people_key, team_id, address)
+                said = replaced(error, mention_of(address), hashed)
+                changes.append(
+                    {"of": broadcast_id, "number": seq, "address": hashed, "address_key": hashed, "error": said}
+                )
+        if changes:
+            await connection.execute(_FORGET, changes)
