@@ -388,7 +388,6 @@ async def test_a_thousand_identities_are_one_alert_when_the_key_dies_and_when_th
     assert not [text for text in world.bob.reads(world.news) if "You can now" in text]
 
 
-@BOTH_DATABASES
 async def test_a_broadcast_pauses_when_access_is_lost_and_resumes_after_a_reconnect(world: World) -> None:
     await world.is_ready(rate=1)
     key = world.aws.create_key(user="next")

@@ -171,7 +171,6 @@ async def test_lists_come_in_pages_without_gaps_or_repeats(world: World, program
         assert addresses == [f"P{number}@elsewhere.test" for number in range(5)]
 
 
-@BOTH_DATABASES
 async def test_another_teams_things_are_as_if_they_were_not_there(world: World, program: Program) -> None:
     await world.is_open()
     await world.sends()
@@ -193,7 +192,6 @@ async def test_another_teams_things_are_as_if_they_were_not_there(world: World, 
     assert next(iter(missing))[0] == 404
 
 
-@BOTH_DATABASES
 async def test_missing_and_foreign_ids_cost_the_same_statements(world: World, program: Program) -> None:
     await world.is_open()
     await world.sends()

@@ -13,7 +13,7 @@ from storage.models import Broadcast, Team
 from storage.states import ApprovalRule
 from tests.flows.program import PROBLEM, Got, Program, make_token
 from tests.flows.test_api_sending import create, drafts, steer
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, UNDO_SECONDS, World
+from tests.flows.world import OVER_HTTP, UNDO_SECONDS, World
 from tests.playground.image_host import picture
 
 Json = dict[str, Any]
@@ -37,7 +37,6 @@ async def approval_is_needed(world: World, *approvers: str) -> None:
         session.add(team)
 
 
-@BOTH_DATABASES
 async def test_a_draft_is_a_live_message_with_the_tokens_name_that_people_edit_and_send(
     world: World, program: Program
 ) -> None:

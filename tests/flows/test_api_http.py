@@ -32,7 +32,6 @@ async def lift(program: Program, address: str) -> Got:
 # Suppressions
 
 
-@BOTH_DATABASES
 async def test_an_address_is_suppressed_once_and_may_be_let_go_again(world: World, program: Program) -> None:
     first = await suppress(program, "Ann@Elsewhere.test")
     again = await suppress(program, "ann@elsewhere.test")
@@ -190,13 +189,13 @@ async def test_a_body_that_cannot_be_used_is_refused(program: Program) -> None:
     assert (await program.reads("/suppressions"))["items"] == []
 
 
-@pytest.mark.parametrize("name", ["saved_audience", "audience", "subject", "message", "preheader", "from", "reply_to"])
 @BOTH_DATABASES
-async def test_a_nul_in_a_body_is_refused_where_it_stands(program: Program, name: str) -> None:
+async def test_a_nul_in_a_body_is_refused_where_it_stands(program: Program, subtests: pytest.Subtests) -> None:
     mail = {"from": "hello@acme.test", "subject": "News", "message": "Hello", "audience": "email\nann@elsewhere.test"}
-    got = await program.ask("POST", "/api/v1/broadcasts", json=mail | {name: "a\0b"})
-
-    assert (got.status, [one["parameter"] for one in got.json["errors"]]) == (422, [name])
+    for name in ("saved_audience", "audience", "subject", "message", "preheader", "from", "reply_to"):
+        with subtests.test(name=name):
+            got = await program.ask("POST", "/api/v1/broadcasts", json=mail | {name: "a\0b"})
+            assert (got.status, [one["parameter"] for one in got.json["errors"]]) == (422, [name])
 
 
 async def test_a_lone_surrogate_is_no_json(program: Program) -> None:
@@ -206,15 +205,15 @@ async def test_a_lone_surrogate_is_no_json(program: Program) -> None:
     assert (got.status, got.json["code"]) == (400, "NOT_JSON")
 
 
-@pytest.mark.parametrize("name", ["%00", "a%00b", "%7F", "%C2%85"])
 @BOTH_DATABASES
 async def test_a_name_that_nobody_can_see_is_refused_on_both_databases(
-    world: World, program: Program, name: str
+    world: World, program: Program, subtests: pytest.Subtests
 ) -> None:
     await world.is_connected()
-    got = await program.get(f"/identities/{name}")
-
-    assert (got.status, got.json["code"]) == (400, "BAD_REQUEST")
+    for name in ("%00", "a%00b", "%7F", "%C2%85"):
+        with subtests.test(name=name):
+            got = await program.get(f"/identities/{name}")
+            assert (got.status, got.json["code"]) == (400, "BAD_REQUEST")
 
 
 @OVER_HTTP

@@ -69,7 +69,6 @@ async def test_a_program_sends_a_broadcast_and_the_channel_sees_it(world: World,
     assert await actors(world) == [("confirm", True), ("start", False), ("finish", False)]
 
 
-@BOTH_DATABASES
 async def test_pause_resume_and_cancel_have_one_effect_for_a_key(world: World, program: Program) -> None:
     await world.is_open()
     made = (await create(program)).json

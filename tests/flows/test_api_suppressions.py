@@ -154,7 +154,6 @@ async def test_an_unsubscribe_is_lifted_by_a_younger_consent_and_a_complaint_by_
     assert told.after["how"] == "Form on the web site"
 
 
-@BOTH_DATABASES
 async def test_a_person_is_read_and_erased(world: World, program: Program) -> None:
     await world.is_open()
     await world.sends()

@@ -10,7 +10,7 @@ from handlers.slack.dispatch.registration import AckTimeouts
 from tests.databases import Clock
 from tests.flows.program import Program
 from tests.flows.test_api_sending import create
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World, open_world
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World, open_world
 from tests.playground.aws import AwsPlayground
 from tests.playground.slack.surfaces import Modal
 
@@ -36,7 +36,6 @@ async def mailed(world: World, modal: Modal) -> list[str]:
 # The column of the addresses
 
 
-@BOTH_DATABASES
 async def test_the_column_that_was_taken_is_named_and_another_is_read_and_mailed(world: World) -> None:
     await world.is_open()
     modal = await world.composes(TWO, save_as="June", message="Hello {{first_name}}")
@@ -185,7 +184,6 @@ async def test_while_a_long_file_is_read_again_one_sees_how_far_it_is_and_cannot
 # Rows that are marked as not to be mailed
 
 
-@BOTH_DATABASES
 async def test_rows_marked_as_unsubscribed_are_left_out_unless_somebody_wants_them(world: World) -> None:
     await world.is_open()
     modal = await world.composes(MARKED)

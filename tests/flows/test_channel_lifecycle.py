@@ -73,7 +73,6 @@ async def test_alerts_wait_while_the_channel_is_out_of_reach_and_come_on_return(
 
 
 @pytest.mark.parametrize("way", WAYS_OUT)
-@BOTH_DATABASES
 async def test_events_that_come_twice_change_nothing_more(world: World, way: str) -> None:
     await world.is_connected()
     await world.adds("acme.test")
@@ -385,7 +384,6 @@ async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: Wor
 
 
 @pytest.mark.parametrize("removal", REMOVALS)
-@BOTH_DATABASES
 async def test_after_the_app_is_removed_no_mail_goes_and_aws_is_not_asked_until_somebody_resumes(
     world: World, removal: str
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 
 from storage.models import Audience, Broadcast
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Modal
 
 BAD_FILES = {
@@ -109,7 +109,6 @@ async def test_what_cannot_be_sent_is_refused_in_its_field(world: World) -> None
 
 
 @pytest.mark.parametrize(("database_kind", "encoding"), [("sqlite", "utf-8"), ("postgresql", "utf-16")])
-@BOTH_DATABASES
 async def test_the_confirmation_shows_the_counts_what_is_left_out_by_line_and_how_it_reads(
     world: World, encoding: str
 ) -> None:

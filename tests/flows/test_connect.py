@@ -274,7 +274,6 @@ async def test_deleting_wants_the_channel_name_and_then_the_channel_is_free(worl
     await world.connects()
 
 
-@BOTH_DATABASES
 async def test_of_a_deleted_mailer_no_credentials_stay_and_who_must_not_be_mailed_does(world: World) -> None:
     key = await world.is_connected()
     await world.adds("acme.test")

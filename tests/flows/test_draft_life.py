@@ -41,7 +41,6 @@ async def actions(world: World) -> list[str]:
         return [action.removeprefix("broadcast.") for action in await session.exec(found)]
 
 
-@BOTH_DATABASES
 async def test_undo_makes_a_draft_again_that_anybody_who_may_send_edits_and_sends(world: World) -> None:
     await world.is_open()
     message = await world.confirms(await world.composes())
@@ -115,7 +114,6 @@ async def test_one_that_was_paused_before_it_began_is_edited_and_one_that_has_be
     )
 
 
-@BOTH_DATABASES
 async def test_back_gives_the_form_again_with_the_audience_kept(world: World) -> None:
     await world.is_open()
     modal = await world.composes(preheader="What is new", reply_to="office@acme.test")
@@ -144,7 +142,6 @@ async def test_back_gives_the_form_again_with_the_audience_kept(world: World) ->
     assert (draft.size, draft.version) == (3, 3)
 
 
-@BOTH_DATABASES
 async def test_next_without_an_audience_saves_the_draft_and_says_what_is_missing(world: World) -> None:
     await world.is_open()
     modal = await world.opens(world.bob, "/broadcast", FORM)

@@ -59,7 +59,6 @@ async def test_events_become_states_suppressions_and_a_report(world: World) -> N
     assert "1 complained" in report.text
 
 
-@BOTH_DATABASES
 async def test_whoever_complained_is_left_out_of_the_next_broadcast(world: World) -> None:
     await world.is_ready()
     world.ses.outcome("angry@else.test", "COMPLAINT")
@@ -116,7 +115,6 @@ async def messages(world: World) -> list[str]:
     return [json.dumps({"eventType": "Complaint", "mail": each, "complaint": complaint}) for each in mails]
 
 
-@BOTH_DATABASES
 async def test_one_poisonous_message_among_ten_keeps_none_back(world: World) -> None:
     await world.is_ready()
     await broadcasts(world, "email\nann@else.test\n")
@@ -134,7 +132,6 @@ async def test_one_poisonous_message_among_ten_keeps_none_back(world: World) -> 
     assert len(world.aws.calls_of("sqs:DeleteMessage")) == receives, "nothing is left in the queue"
 
 
-@BOTH_DATABASES
 async def test_a_bounce_that_names_another_address_is_about_whom_the_mail_was_for(world: World) -> None:
     await world.is_ready()
     for name, other in {"mila": "ceo@victim.test", "ann": "Ann <ann@else.test> ", "ben": "x" * 6_000}.items():
@@ -148,7 +145,6 @@ async def test_a_bounce_that_names_another_address_is_about_whom_the_mail_was_fo
     assert await suppressed(world) == dict.fromkeys(bounced, "bounce") | {"eve@else.test": "complaint"}
 
 
-@BOTH_DATABASES
 async def test_a_configuration_set_that_somebody_deleted_is_put_back_and_the_broadcast_goes_on(world: World) -> None:
     await world.is_ready()
     world.ses.configuration_sets.clear()

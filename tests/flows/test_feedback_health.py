@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from storage.models import Mailer
 from tests.flows.test_feedback import suppressed
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, SIMULATOR, World
 from tests.playground.aws import How
 
 SELF_TEST = "Mailroom self-test"
@@ -97,7 +97,6 @@ async def test_a_self_test_gives_way_to_the_mails_of_people(world: World) -> Non
     assert len(self_tests(world)) == 1
 
 
-@BOTH_DATABASES
 async def test_two_self_tests_without_an_event_are_an_alert_which_check_now_ends(world: World) -> None:
     world.ses.verify("acme.test")
     await world.is_connected()

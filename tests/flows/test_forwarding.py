@@ -9,7 +9,7 @@ from storage.models import Identity
 from tests.flows.test_feedback_health import QUARTER, deafen, the_mailer
 from tests.flows.test_identity_recovery import audited, fails, identities, replaces
 from tests.flows.test_other_programs import deletes_the_mailer
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.aws import How
 
 DAY = 24 * 3600
@@ -56,7 +56,6 @@ async def row(world: World, name: str = "acme.test") -> Identity:
         return (await session.exec(select(Identity).where(col(Identity.name) == name))).one()
 
 
-@BOTH_DATABASES
 async def test_once_events_arrive_the_bounces_of_what_mailroom_created_are_mailed_to_nobody(world: World) -> None:
     await world.is_ready()
     world.ses.outcome("ann@elsewhere.test", "BOUNCE")
@@ -154,7 +153,6 @@ async def test_what_could_not_be_put_back_is_named(world: World) -> None:
     assert "feedback forwarding of acme.test, which stays off: AccessDeniedException" in told
 
 
-@BOTH_DATABASES
 async def test_a_retry_puts_the_former_value_back_and_events_switch_it_off_anew(world: World) -> None:
     await world.is_ready()
     await hears(world)
@@ -213,7 +211,6 @@ async def test_an_identity_that_is_replaced_and_stays_at_aws_gets_its_mails_back
     assert (await row(world)).forwarding_consent_by == "", "who adopts it again is asked again"
 
 
-@BOTH_DATABASES
 async def test_without_the_permission_there_is_a_note_on_the_card_and_nothing_else(world: World) -> None:
     world.ses.grant_production(quota=50_000, rate=50)
     key = world.aws.create_key(deny=[FEEDBACK_FORWARDING])

@@ -141,7 +141,6 @@ async def test_not_ready_while_the_database_is_gone_and_ready_again_when_it_is_b
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
-@BOTH_DATABASES
 async def test_what_needs_no_token_asks_the_database_once_in_five_seconds(
     world: World, http: aiohttp.ClientSession, path: str
 ) -> None:

@@ -92,7 +92,6 @@ async def test_retry_deletes_creates_anew_with_its_settings_and_shows_the_new_re
     assert "is verified" in told.text
 
 
-@BOTH_DATABASES
 async def test_an_identity_that_has_verified_meanwhile_is_kept(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test")
@@ -418,7 +417,6 @@ async def scheduled(world: World) -> Broadcast:
         return (await session.exec(select(Broadcast))).one()
 
 
-@BOTH_DATABASES
 async def test_scheduled_broadcasts_move_when_the_person_ticks_it(world: World) -> None:
     await world.is_ready()
     before = await schedules(world)

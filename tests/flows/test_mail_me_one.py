@@ -122,7 +122,6 @@ async def test_its_unsubscribe_link_changes_nothing_and_says_so(world: World) ->
     assert "suppressed" not in modal.text
 
 
-@BOTH_DATABASES
 async def test_it_goes_where_the_settings_say_unless_slack_tells_the_persons_address(world: World) -> None:
     settings = await world.opens(world.ada, "/mailer settings", "Settings")
     settings.fill("Tests go to", "qa@acme.test\nQA@acme.test, boss@acme.test")

@@ -27,7 +27,7 @@ from storage.models import (
     Webhook,
 )
 from storage.states import IncidentKind, SuppressionReason
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.posting import post
@@ -306,7 +306,6 @@ async def test_the_app_home_shows_nobody_a_channel_they_are_not_in(world: World)
     assert "#news" not in outside.text
 
 
-@BOTH_DATABASES
 async def test_where_only_named_people_may_send_others_are_refused_and_nothing_happens(world: World) -> None:
     await world.is_open()
     message = await world.confirms(await world.composes())

@@ -1,6 +1,6 @@
 """S3, C2, E4: production access, from the application to AWS's decision, and what is missing before it."""
 
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Modal
 
 REVIEW = 300  # seconds between two looks while AWS reviews
@@ -19,7 +19,6 @@ async def applies(world: World, **typed: str) -> Modal:
     return modal
 
 
-@BOTH_DATABASES
 async def test_granted_production_access_is_noticed_within_two_poll_intervals(world: World) -> None:
     world.ses.verify("acme.test")
     await world.is_connected()

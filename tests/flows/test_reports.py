@@ -61,7 +61,6 @@ def charts(world: World, message: Seen) -> list[File]:
     return [file for reply in replies for file in reply.files]
 
 
-@BOTH_DATABASES
 async def test_what_is_in_doubt_is_left_as_it_is_unless_somebody_says_otherwise(world: World) -> None:
     message = await with_doubts(world, people(12))
     assert "5 in doubt: AWS did not say; never sent again by itself" in message.text
@@ -149,7 +148,6 @@ async def test_over_the_quota_the_question_says_what_that_means(world: World) ->
     assert len(world.aws.mails) == 9
 
 
-@BOTH_DATABASES
 async def test_the_list_comes_in_a_direct_message_and_is_safe_to_open(world: World) -> None:
     await world.is_open()
     world.ses.outcome("=cmd@elsewhere.test", "REJECT")
@@ -245,7 +243,6 @@ async def test_an_app_that_may_not_upload_says_what_mends_it(world: World) -> No
     assert not files_in(world, world.bob)
 
 
-@BOTH_DATABASES
 async def test_the_report_has_a_chart_with_its_words_once_all_is_known(world: World) -> None:
     await world.is_open()
     world.ses.outcome("gone@elsewhere.test", "BOUNCE")

@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from storage.models import Broadcast, Delivery, Mailer, Suppression
 from storage.states import BroadcastState, DeliveryState
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
 
 
 def csv(good: int, bad: int) -> bytes:
@@ -131,7 +131,6 @@ async def test_what_was_not_delivered_for_now_is_bounced_and_neither_suppressed_
         assert (await session.exec(select(Mailer))).one().bounced_lately == 0
 
 
-@BOTH_DATABASES
 async def test_at_five_percent_a_running_broadcast_is_stopped_and_an_admin_may_go_on(world: World) -> None:
     await world.is_ready(quota=250)
     bad(world, 13, "BOUNCE")

@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from storage.models import Mailer, Team
 from tests.databases import Clock
-from tests.flows.world import ACCOUNT, BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, REGION, World, open_world
+from tests.flows.world import ACCOUNT, OVER_HTTP, OVER_SOCKET_MODE, REGION, World, open_world
 from tests.playground.aws import AwsPlayground, Key, Role
 from tests.playground.slack.driver import Person
 from tests.playground.slack.surfaces import Modal
@@ -238,7 +238,6 @@ async def test_our_own_key_being_off_alarms_nobody(world: World, principal: Key)
     assert "AWS accepts the credentials" in await card(world)
 
 
-@BOTH_DATABASES
 async def test_reconnect_changes_from_key_to_role_and_back(world: World) -> None:
     key = await world.is_connected()
     modal = await opens(world, "reconnect")

@@ -9,7 +9,7 @@ from storage.states import DmarcState
 from tests.flows.program import Program
 from tests.flows.test_api_sending import create
 from tests.flows.test_broadcast import people
-from tests.flows.world import BOTH_DATABASES, UNDO_SECONDS, World
+from tests.flows.world import UNDO_SECONDS, World
 from tests.playground.dns import Failure
 from tests.playground.slack.surfaces import Modal
 
@@ -81,7 +81,6 @@ async def test_name_servers_that_do_not_answer_are_not_a_missing_record(world: W
     assert not [text for text in world.bob.reads(world.news) if "DMARC" in text], "and no alert"
 
 
-@BOTH_DATABASES
 async def test_a_lost_dmarc_alerts_once_and_its_return_ends_it(world: World) -> None:
     await world.is_ready()
     world.dns.set("_dmarc.acme.test", "TXT", DMARC)
@@ -192,7 +191,6 @@ async def test_a_program_says_what_it_accepts_and_hears_the_warnings(world: Worl
         ("SOMETHING_NEW", "What this costs at Amazon SES is not known"),
     ],
 )
-@BOTH_DATABASES
 async def test_the_check_view_says_what_it_costs(world: World, plan: str, says: str) -> None:
     world.ses.pricing_plan = plan
     await world.is_open()

@@ -162,7 +162,6 @@ async def test_sending_can_be_limited_to_named_people(world: World) -> None:
     await (await world.opens(world.bob, "/broadcast", "New broadcast")).close()
 
 
-@BOTH_DATABASES
 async def test_settings_that_somebody_else_changed_meanwhile_are_not_overwritten(world: World) -> None:
     olga = world.slack.person("Olga", role="owner")
     world.news.members.add(olga.id)

@@ -156,7 +156,6 @@ async def test_an_address_is_looked_up_with_why_since_when_and_from_which_broadc
     assert "has no @" in modal.errors["Address"]
 
 
-@BOTH_DATABASES
 async def test_an_unsubscribe_is_lifted_by_a_consent_that_is_younger_and_by_no_other(world: World) -> None:
     await world.is_connected()
     await suppressed(world, Entry(ANN, R.UNSUBSCRIBED, at=world.clock() - timedelta(days=10)))

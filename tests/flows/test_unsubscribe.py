@@ -72,7 +72,6 @@ async def test_one_click_leaves_them_out_of_the_next_broadcast_and_opening_the_l
     assert numbers(message).get("suppressed") == 1
 
 
-@BOTH_DATABASES
 async def test_links_mailed_before_a_rotation_and_after_it_work_without_the_old_key(world: World) -> None:
     bot = world.bot
     bot.services.link_keys[:] = bot.keys.derive("unsubscribe")  # as they were made before there was a key of their own

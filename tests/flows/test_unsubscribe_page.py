@@ -14,7 +14,7 @@ from storage.models import LiftedSuppression, Suppression, Team
 from storage.states import SuppressionReason
 from tests.databases import Clock
 from tests.flows.test_unsubscribe import PUBLIC_URL, link_of
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, World, open_world
+from tests.flows.world import OVER_HTTP, World, open_world
 from tests.playground.aws import AwsPlayground
 
 ANN = "ann@elsewhere.test"
@@ -44,7 +44,6 @@ async def reason(world: World) -> str | None:
         return (await session.exec(select(Suppression.reason).where(Suppression.address == ANN))).first()
 
 
-@BOTH_DATABASES
 async def test_who_left_comes_back_on_the_page_and_is_mailed_again(world: World) -> None:
     link = await ann_has_a_link(world)
     _, page = await ask("POST", link, data=ONE_CLICK)

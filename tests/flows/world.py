@@ -54,7 +54,7 @@ LABELS = {
 # Where the database makes no difference, one is enough; each brings a transport of its own.
 OVER_HTTP = pytest.mark.parametrize("database_kind", ["sqlite"])
 OVER_SOCKET_MODE = pytest.mark.parametrize("database_kind", ["postgresql"])
-# Where it makes one: clicks and requests that meet, and statements that no other flow sends.
+# Where it makes one: clicks, requests and leases that meet, pages, and rows in bulk.
 BOTH_DATABASES = pytest.mark.both_databases
 
 _reached: dict[tuple[str, str], Connected] = {}  # by what was reached, and what the world began with
