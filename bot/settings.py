@@ -110,7 +110,7 @@ def check(settings: Settings) -> None:
             "MAILROOM_KEYS is missing: with PostgreSQL the sealing keys must be given. "
             "Make one with: python app.py new-key"
         )
-    if settings.public_url and not _is_address(settings.public_url, paths={"", "/"}):
+    if settings.public_url and not is_address(settings.public_url, paths={"", "/"}):
         raise SettingsError(
             "PUBLIC_URL must be the https address of this service, without a path "
             "(http is taken for a loopback address only)."
@@ -143,7 +143,7 @@ def _check_slack(settings: Settings) -> None:
         raise SettingsError("SLACK_BOT_TOKEN is not a bot token: it must begin with xoxb-.")
     if app and not app.startswith("xapp-"):
         raise SettingsError("SLACK_APP_TOKEN is not an app-level token: it must begin with xapp-.")
-    if not _is_address(settings.slack_api_url):
+    if not is_address(settings.slack_api_url):
         raise SettingsError(
             "SLACK_API_URL must be the https address of Slack's Web API: leave it out for Slack's own "
             "(http is taken for a loopback address only)."
@@ -179,7 +179,7 @@ def _check_oauth(settings: Settings) -> None:
         )
 
 
-def _is_address(url: str, paths: Collection[str] = ()) -> bool:
+def is_address(url: str, paths: Collection[str] = ()) -> bool:
     """Tell an https address, or an http one of this machine; `paths`: the only ones it may have, where given."""
     try:
         parts = urlsplit(url)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from bot.errors import BotError
 from bot.logs import configure as configure_logs
@@ -22,15 +22,15 @@ from bot.ses.client import AwsSession, SesClients
 from bot.ses.cloudformation import template
 from bot.ses.live.asker import Asker
 from bot.ses.regions import regions
-from bot.settings import Settings, SettingsError, load
+from bot.settings import Settings, SettingsError, is_address, load
 from handlers.cli.copies import make_backup
 from handlers.cli.doctor import CheckResult, Doctor
 from handlers.cli.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
 from handlers.slack.file_transfer import Files
 from handlers.slack.live_check import SlackLive
 from handlers.slack.live_samples import samples
-from handlers.slack.manifest import bot_scopes, manifest
-from handlers.slack.token_checks import check_app_token, check_bot_token
+from handlers.slack.manifest import bot_scopes, manifest, manifest_at
+from handlers.slack.token_checks import check_app_token, check_bot_token, check_installations
 from handlers.slack.web_client import web_client
 from storage.database import Database, StorageError
 from storage.key_rotation import check_keys, rotate
@@ -71,6 +71,9 @@ def main(arguments: Sequence[str], build: Callable[[Settings], Service]) -> int:
         command = commands.add_parser(name, help=what, description=what)
         if name == "backup":
             command.add_argument("file", metavar="FILE", type=Path, help="the copy; an older one there is replaced")
+        if name == "manifest":
+            command.add_argument("--url", metavar="https://…", default="", help="PUBLIC_URL: for HTTP mode, and OAuth")
+            command.add_argument("--socket-mode", action="store_true", help="with it: for Socket Mode, and OAuth")
         if name == "doctor":
             command.add_argument("--live", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
@@ -85,7 +88,7 @@ def main(arguments: Sequence[str], build: Callable[[Settings], Service]) -> int:
 def _run(chosen: argparse.Namespace, build: Callable[[Settings], Service]) -> int:
     match chosen.command:
         case "manifest":
-            print(json.dumps(manifest(), indent=2))  # noqa: T201 - a command's answer
+            print(json.dumps(_manifest(chosen), indent=2))  # noqa: T201 - a command's answer
         case "new-key":
             print(KeyRing.generate().export().reveal())  # noqa: T201 - a command's answer
         case "role-template":
@@ -105,6 +108,14 @@ def _run(chosen: argparse.Namespace, build: Callable[[Settings], Service]) -> in
             with contextlib.suppress(KeyboardInterrupt):
                 asyncio.run(serve(partial(build, settings)))
     return 0
+
+
+def _manifest(chosen: argparse.Namespace) -> dict[str, Any]:
+    if not chosen.url:
+        return manifest()
+    if not is_address(chosen.url, paths={"", "/"}):
+        raise SettingsError("--url must be the https address of this service, without a path.")
+    return manifest_at(chosen.url, socket_mode=chosen.socket_mode)
 
 
 def say(line: str) -> None:
@@ -150,6 +161,8 @@ async def examine(settings: Settings) -> list[CheckResult]:
     """Look at all that a start needs."""
     db, clients = Database(settings.database_url), SesClients()
     slack_checks = {"Slack": partial(check_bot_token, web_client(settings, settings.slack_bot_token), bot_scopes())}
+    if settings.by_oauth:
+        slack_checks = {"Slack": partial(check_installations, settings, db, bot_scopes())}
     if settings.socket_mode:
         slack_checks["Socket Mode"] = partial(
             check_app_token, web_client(settings, settings.slack_bot_token), settings.slack_app_token.reveal()

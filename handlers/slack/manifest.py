@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import yaml
 
@@ -20,6 +21,25 @@ _FILE = Path(__file__).parents[2] / "manifest.yml"
 def manifest() -> dict[str, Any]:
     """Read it."""
     return dict(yaml.safe_load(_FILE.read_text()))
+
+
+def manifest_at(url: str, *, socket_mode: bool) -> dict[str, Any]:
+    """Return it for a Mailroom at this https address: where an install comes back, and where Slack sends to.
+
+    Args:
+        url: PUBLIC_URL.
+        socket_mode: Slack sends nothing there, but an install comes back all the same.
+    """
+    made = manifest()
+    made["oauth_config"]["redirect_urls"] = [urljoin(url, "/slack/oauth_redirect")]
+    if not socket_mode:
+        events = urljoin(url, "/slack/events")
+        for command in made["features"]["slash_commands"]:
+            command["url"] = events
+        made["settings"]["interactivity"]["request_url"] = events
+        made["settings"]["event_subscriptions"]["request_url"] = events
+        made["settings"]["socket_mode_enabled"] = False
+    return made
 
 
 def bot_scopes() -> list[str]:

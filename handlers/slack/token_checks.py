@@ -6,13 +6,19 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
+from bot.settings import Settings
+from bot.teams.installations import Installations
+from bot.wording import count
 from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
 from handlers.slack.manifest import OPTIONAL_SCOPES
+from handlers.slack.web_client import web_client
+from storage.database import Database
+from storage.sealing import load_keys
 
 
-async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> str:
-    """Return in which workspace the bot is.
+async def check_bot_token(client: AsyncWebClient, scopes: Collection[str], whose: str = "SLACK_BOT_TOKEN") -> str:
+    """Return in which workspace the bot is; `whose` says which token it is.
 
     Raises:
         BotError: Slack refuses the token, or it lacks scopes.
@@ -22,7 +28,7 @@ async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> st
     except SlackApiError as error:
         raise BotError(
             SlackCode.TOKEN,
-            f"Slack refuses SLACK_BOT_TOKEN ({code_of(error)}).",
+            f"Slack refuses {whose} ({code_of(error)}).",
             "Copy it again from OAuth & Permissions; reinstall the app where it was removed.",
         ) from error
     has = {name.lower(): value for name, value in (answer.headers or {}).items()}.get("x-oauth-scopes", "")
@@ -36,6 +42,33 @@ async def check_bot_token(client: AsyncWebClient, scopes: Collection[str]) -> st
     without = [f"{scope} ({OPTIONAL_SCOPES[scope]})" for scope in sorted(lacks)]
     has_all = "without " + ", ".join(without) if without else "with every scope of the manifest"
     return f"the bot is in the workspace {answer['team']}, {has_all}"
+
+
+async def check_installations(settings: Settings, db: Database, scopes: Collection[str]) -> str:
+    """Return in how many workspaces and organizations the app is, each with a token that Slack takes.
+
+    Raises:
+        BotError: it refuses some, or they lack scopes.
+    """
+    if (db.path and not db.path.exists()) or not await db.is_current():
+        return "installations can be looked at once the database is there and up to date"
+    keys = load_keys(settings.mailroom_keys, db.path)
+    live = await Installations(db, db.now, keys).live()
+    wrong: list[str] = []
+    for access in (one for one in live if one.expires_at is None or one.expires_at > db.now()):
+        try:
+            await check_bot_token(web_client(settings, access.token), scopes, "its token")
+        except BotError as error:
+            wrong.append(f"{access.name or access.place}: {error.sentence}")
+    if wrong:
+        raise BotError(
+            SlackCode.TOKEN,
+            f"{len(wrong)} of {len(live)} installations cannot be used as they are. " + " ".join(wrong),
+            f"Have them install the app again, at {settings.public_url}/slack/install.",
+        )
+    if not live:
+        return f"nobody has installed the app yet: that is done at {settings.public_url}/slack/install"
+    return f"{count(len(live), 'installation')}, with tokens that Slack takes"
 
 
 async def check_app_token(client: AsyncWebClient, token: str) -> str:

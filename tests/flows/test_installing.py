@@ -12,6 +12,7 @@ from bot.alerts.outbox import Notice, announce
 from storage.models import Installation, Team
 from storage.sealing import Secret
 from tests.databases import Clock
+from tests.flows.test_doctor import looked
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World, open_world
 from tests.playground.aws import AwsPlayground
 from tests.playground.slack import Channel, Person, Workspace
@@ -106,6 +107,10 @@ async def test_two_workspaces_install_it_share_a_channel_and_each_has_its_own_te
     assert len(texts(world, world.news, world.slack.workspace)) == 1
     assert len(texts(world, world.news, rival)) == 1
 
+    assert (await looked(world.bot.settings))["Slack"] == "ok 2 installations, with tokens that Slack takes"
+    rival.revoked = "token_revoked"
+    assert "1 of 2 installations cannot be used as they are. Rival & Co:" in (await looked(world.bot.settings))["Slack"]
+
 
 @OVER_SOCKET_MODE
 async def test_a_workspace_that_removes_it_is_left_alone_and_a_new_install_brings_all_back(many: World) -> None:
@@ -170,3 +175,46 @@ async def test_only_listed_workspaces_may_install_it(aws: AwsPlayground, databas
         async with world.bot.db.read() as session:
             kept = (await session.exec(select(Installation))).all()
         assert [(row.slack_team_id, row.installed_by) for row in kept] == [(world.slack.workspace.id, world.ada.id)]
+
+
+@OVER_HTTP
+async def test_an_organization_installs_it_once_and_it_works_where_it_is_added(many: World) -> None:
+    world, slack = many, many.slack
+    grid = slack.add_organization("Grid")
+    east, west = (slack.add_workspace(name, organization=grid, installed=False) for name in ("East", "West"))
+    olga = slack.person("Olga", role="owner", workspace=east)
+    wanda = slack.person("Wanda", role="admin", workspace=west)
+    wanda.user.also_in.add(east.id)
+    sales = slack.channel("sales", people=[olga, wanda], workspace=east)
+    shop = slack.channel("shop", people=[wanda], workspace=west)
+
+    _, page = await Install(world)(olga, organization=grid)
+    assert f"manage/{grid.id}/integrations/profile/{slack.world.app_id}/workspaces/add" in page
+    await olga.types(sales, "/mailer")
+    await olga.sees(sales, "is not installed in this workspace")
+    await slack.add_to(grid, east)
+    await olga.types(sales, "/mailer admins")
+    await (await olga.modal("Team admins")).close()
+    await wanda.types(sales, "/mailer admins")  # she is an admin in West, and a member here
+    await wanda.sees(sales, "Only team admins can do this")
+    grid.added.append(west)  # of which no event came
+    world.clock.advance(61)
+    await wanda.types(shop, "/mailer admins")
+    await wanda.modal("Team admins")
+
+    async def reached() -> dict[str, bool]:
+        await world.settle()
+        return {team.name: team.reachable for team in await teams_of(world)}
+
+    await slack.take_from(grid, east)
+    assert await reached() == {"sales": False, "shop": True}
+    await slack.add_to(grid, east)
+    assert await reached() == {"sales": True, "shop": True}
+    home = await olga.opens_home(east)
+    assert "#sales" in home.text
+    assert "#shop" not in home.text
+    await slack.uninstall(grid)
+    assert await reached() == {"sales": False, "shop": False}
+    await Install(world)(olga, organization=grid)
+    await slack.add_to(grid, east)
+    assert await reached() == {"sales": True, "shop": False}

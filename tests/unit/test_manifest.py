@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import app
 from bot.settings import Settings
+from handlers.cli.commands import main
 from handlers.slack.dispatch.registration import Registered
 from handlers.slack.manifest import manifest
 from storage.sealing import Secret
@@ -153,6 +154,30 @@ def test_the_words_of_a_command_are_in_its_usage_hint(registered: list[Registere
         offered = set(re.findall(r"\w+", command["usage_hint"]))
         words = {listener.id.partition(" ")[2] for listener in registered if listener.id.startswith(command["command"])}
         assert offered <= words, command["command"]
+
+
+@pytest.mark.parametrize("socket_mode", [False, True])
+def test_at_an_address_it_says_where_slack_sends_to_and_where_an_install_comes_back(
+    capsys: pytest.CaptureFixture[str], socket_mode: bool
+) -> None:
+    arguments = ["manifest", "--url", "https://mail.acme.test", *(["--socket-mode"] if socket_mode else [])]
+    assert main(arguments, app.Mailroom) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made.pop("oauth_config") == manifest()["oauth_config"] | {
+        "redirect_urls": ["https://mail.acme.test/slack/oauth_redirect"]
+    }
+    events = "https://mail.acme.test/slack/events"
+    addresses = [command.pop("url", "") for command in made["features"]["slash_commands"]]
+    addresses += [made["settings"][part].pop("request_url", "") for part in ("interactivity", "event_subscriptions")]
+    assert set(addresses) == ({""} if socket_mode else {events})
+    assert made["settings"]["socket_mode_enabled"] is socket_mode
+    made["settings"]["socket_mode_enabled"] = True
+    assert made == {name: part for name, part in manifest().items() if name != "oauth_config"}
+
+
+def test_an_address_that_slack_would_not_take_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["manifest", "--url", "http://mail.acme.test/path"], app.Mailroom) == 1
+    assert "--url must be the https address" in capsys.readouterr().err
 
 
 def test_the_manifest_command_and_the_hook_of_the_slack_cli_print_it_as_json() -> None:

@@ -104,7 +104,7 @@ class Authorizer:
     def _refuse_outsiders(at: Interaction, person: Person) -> None:
         if person.deactivated or person.bot:
             raise BotError(SlackCode.NOT_ALLOWED, "This account cannot use Mailroom.")
-        if at.user_team != at.workspace or not person.is_of(at.workspace, at.enterprise):
+        if not ({at.user_team} <= {at.workspace, *person.also_in} and person.is_of(at.workspace, at.enterprise)):
             raise _outside()
         if person.guest:
             raise BotError(

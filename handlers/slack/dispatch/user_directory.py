@@ -1,6 +1,6 @@
 """What Slack says about a person; cached for five minutes, and never guessed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +22,12 @@ class Person:
     bot: bool
     deactivated: bool
     workspace_admin: bool
+    also_in: frozenset[str] = frozenset()  # of an Enterprise Grid: the workspaces of it that they are in
 
     def is_of(self, *homes: str) -> bool:
         """Tell whether one of these, a workspace or its organization, is this person's own."""
-        return bool(self.team_id) and self.team_id in homes and not self.stranger
+        own = {self.team_id, *self.also_in} - {""}
+        return bool(self.team_id) and not own.isdisjoint(homes) and not self.stranger
 
 
 class UserDirectory:
@@ -42,13 +44,17 @@ class UserDirectory:
         if (known := self._known.get(key)) is not None:
             return known  # type: ignore[no-any-return]
         user: dict[str, Any] = (await client.users_info(user=user_id))["user"]
+        of_grid: dict[str, Any] = user.get("enterprise_user") or {}
+        # `is_admin` is of "the current workspace": of which, where they are at home in another one, nothing says.
+        of_workspace = not of_grid or user.get("team_id") in {workspace, of_grid.get("enterprise_id")}
         person = Person(
             team_id=user.get("team_id", ""),
             guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
             stranger=bool(user.get("is_stranger")),
             bot=bool(user.get("is_bot")) or user_id == "USLACKBOT",
             deactivated=bool(user.get("deleted")),
-            workspace_admin=bool(user.get("is_admin") or user.get("is_owner") or user.get("is_primary_owner")),
+            workspace_admin=(of_workspace and _is_admin(user)) or _is_admin(of_grid),
+            also_in=frozenset(of_grid.get("teams") or ()),
         )
         self._known[key] = person
         return person
@@ -81,6 +87,10 @@ class UserDirectory:
         """Drop what is remembered of one person, when Slack says that it changed."""
         for key in [key for key in self._known if key[-1] == user_id]:
             self._known.pop(key, None)
+
+
+def _is_admin(user: Mapping[str, Any]) -> bool:
+    return bool(user.get("is_admin") or user.get("is_owner") or user.get("is_primary_owner"))
 
 
 async def _pages(method: Callable[..., Awaitable[Any]], **arguments: str) -> AsyncIterator[Any]:
