@@ -128,7 +128,8 @@ class _Connection(web.RequestHandler):
     __slots__ = ("_all", "_transport", "has_ended", "is_idle", "network", "request", "until")
 
     def __init__(self, connections: HttpConnections, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(server, loop=loop, access_log=None)  # type: ignore[arg-type]  # None is none
+        # A small body must not become a large one: who takes compressed ones unpacks them, and counts. No log is None.
+        super().__init__(server, loop=loop, access_log=None, auto_decompress=False)  # type: ignore[arg-type]
         self._all = connections
         self._transport: asyncio.Transport | None = None
         self.network = ""
@@ -166,6 +167,9 @@ class _Connection(web.RequestHandler):
             self.end_body(self.request)
         return self._waiter is None or self._waiter.done()  # else it waits for a request
 
+    def goes_on(self) -> None:
+        self._all.turns(self, self._all.deadlines.body)
+
     def end_body(self, request: web.Request) -> None:
         """Have whoever reads the body learn that no more of it comes."""
         if not request.content.is_eof():
@@ -190,6 +194,12 @@ class _Connection(web.RequestHandler):
         answer = Refusal(400, ProblemCode.BAD_REQUEST, "This cannot be read as HTTP.", headers=HEADERS).response()
         answer.force_close()
         return answer
+
+
+def give_more_time(request: web.Request) -> None:
+    """Let the rest of a long body take as long as a whole one, since so far it comes."""
+    if isinstance(request.protocol, _Connection):
+        request.protocol.goes_on()
 
 
 def most_connections() -> int:

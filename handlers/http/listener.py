@@ -123,6 +123,7 @@ class HttpListener:
             workspace_urls=services.workspace_urls,
             fetch_image=services.fetch_image,
             audiences=services.audiences,
+            revisions=services.revisions,
             idempotency=services.idempotency,
             db=services.db,
             mailers=services.mailers,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.audience.token_notices import AudienceDay
 from bot.broadcast.content.html_body import SAME_PAGE
 from bot.broadcast.draft import Draft
 from bot.broadcast.mail_me_one import Offered, Why
@@ -227,6 +228,9 @@ def _messages() -> dict[str, Message]:
         ),
         "api_tokens.token_ends_message": api_tokens.token_ends_message(sample_token()),
         "api_tokens.suppressions_message": api_tokens.suppressions_message(sample_token(), AT.date(), 4_120, 3),
+        "api_tokens.audience_message": api_tokens.audience_message(
+            sample_token(), AT.date(), AudienceDay("Customers", 312, 40, 0, 19_904)
+        ),
         "api_tokens.maker_gone_message": api_tokens.maker_gone_message(sample_token(), sample_team()),
         "blocks.error_message": blocks.error_message(
             BotError(TeamCode.NOT_FOUND, "It is not there any more.", "Look at /mailer.")

@@ -31,6 +31,7 @@ class Way:
     query: Json | None = None
     body: Json | None = None
     ndjson: Json | None = None
+    csv: str = ""
 
 
 ALL = "read draft send audiences suppressions people"
@@ -55,6 +56,11 @@ WAYS = {
     "POST /broadcasts/{id}/pause": Way("send", needs="scheduled"),
     "POST /broadcasts/{id}/resume": Way("send", needs="paused"),
     "POST /broadcasts/{id}/cancel": Way("draft send", needs="own draft"),
+    "GET /audiences": Way("read audiences"),
+    "GET /audiences/{name}": Way("read audiences", needs="audience"),
+    "PUT /audiences/{name}": Way("audiences", needs="audience", csv="email\nann@elsewhere.test\n"),
+    "PATCH /audiences/{name}": Way("audiences", needs="audience", body={"upsert": [{"email": "new@elsewhere.test"}]}),
+    "DELETE /audiences/{name}": Way("audiences", 204, needs="audience"),
     "GET /suppressions": Way("read suppressions"),
     "POST /suppressions": Way("suppressions", 201, body=ADDRESS),
     "DELETE /suppressions": Way("suppressions", 204, query=ADDRESS),
@@ -88,11 +94,20 @@ async def bounce(_world: World, program: Program) -> Json:
 
 
 CHANGES_NOTHING = {"POST /broadcasts/{id}/preview"}
+
+
+async def audience(_world: World, program: Program) -> Json:
+    text = "email\nann@elsewhere.test\nben@elsewhere.test\n"
+    await program.ask("PUT", "/api/v1/audiences/acme.test", data=text, headers={"Content-Type": "text/csv"})
+    return {"id": ""}
+
+
 MADE: dict[str, Callable[[World, Program], Awaitable[Json]]] = {
     "scheduled": scheduled,
     "paused": paused,
     "draft": draft,
     "bounce": bounce,
+    "audience": audience,
     "own draft": draft,  # of the token that asks, where it has a scope for that
 }
 
@@ -123,7 +138,10 @@ async def ask(who: Program, route: str, named: str) -> Got:
     body: Json = {"json": way.body} if way.body else {}
     if way.ndjson:
         body = {"data": json.dumps(way.ndjson).encode()}
-    headers = {"If-Match": "*"} if method == "PATCH" else {}
+    if way.csv:
+        body = {"data": way.csv.encode()}
+    headers = {"If-Match": "*"} if way.body and method == "PATCH" else {}
+    headers |= {"Content-Type": "text/csv"} if way.csv else {}
     headers |= {"Content-Type": "application/x-ndjson"} if way.ndjson else {}
     return await who.ask(method, address, params=way.query or {}, headers=headers, **body)
 

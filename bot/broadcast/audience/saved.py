@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.store import forget_audience
+from bot.broadcast.audience.token_notices import tell_of_audience
 from bot.errors import BotError
 from storage import audit
 from storage.database import Database
@@ -86,6 +87,7 @@ class Audiences:
                 raise _not_found()
             now = self._clock()
             audit.record(session, team.id, by, "audience.remove", now, audience.name)
+            await tell_of_audience(session, team.id, by, audience.name, now)
             await take_name(session, audience, now)
             audience.held_until = None
 
@@ -170,6 +172,7 @@ async def save_as(
     after = {"size": audience.size, "revision": audience.revision} | _counts(audience)
     made: audit.Action = "audience.replace" if old else "audience.save"
     audit.record(session, team.id, by, action or made, now, name, after=after)
+    await tell_of_audience(session, team.id, by, name, now)
 
 
 async def take_name(session: AsyncSession, audience: Audience, now: datetime) -> None:

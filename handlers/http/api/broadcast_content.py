@@ -132,11 +132,12 @@ def _csv(rows: Sequence[Mapping[str, Cell]]) -> bytes:
     writer = csv.writer(written)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_text(row.get(name)) for name in columns])
+        writer.writerow([cell_text(row.get(name)) for name in columns])
     return written.getvalue().encode()
 
 
-def _text(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
+    """Return a value of JSON as a CSV has it."""
     if isinstance(cell, bool):
         return str(cell).lower()
     return "" if cell is None else str(cell)

@@ -201,16 +201,18 @@ class Delivery(ResponseModel):
     id: str
     address: str
     state: DeliveryState
+    external_id: str | None = Field(description="The value of that column of the audience; null: it has none.")
     message_id: str | None = Field(description="As SES calls the mail.")
     error: str | None
     at: AwareDatetime = Field(description="When it came into this state.")
 
     @classmethod
-    def of(cls, row: rows.Delivery) -> Self:
+    def of(cls, row: rows.Delivery, external_id: str | None) -> Self:
         return cls(
             id=f"{row.broadcast_id}-{row.seq}",
             address=row.address,
             state=row.state,
+            external_id=external_id,
             message_id=row.message_id,
             error=row.error or None,
             at=row.at,

@@ -17,13 +17,14 @@ from bot.email_addresses import parse_address, parse_identity
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
+from bot.webhooks.external_ids import external_ids
 from handlers.http.api import broadcast_responses, docs_page, requests, responses
+from handlers.http.api.audiences.endpoints import AudienceEndpoints
 from handlers.http.api.csv_pages import csv_page, wants_csv
 from handlers.http.api.openapi import openapi
 from handlers.http.api.pagination import Cursor
 from handlers.http.api.problems import Refusal
 from handlers.http.api.routing import VERSION, Asked, Route, Server, reply
-from handlers.http.api.suppressions.endpoints import SuppressionEndpoints
 
 _NAME = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]  # PostgreSQL takes no NUL
 _TIME = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
@@ -35,7 +36,7 @@ _BY_SEQ: Cursor[int] = Cursor(_SEQ, lambda row: row.seq)
 
 
 @dataclass(frozen=True, slots=True)
-class Api(SuppressionEndpoints):
+class Api(AudienceEndpoints):
     """What the routes may call; `app.py` builds it."""
 
     mailers: Mailers
@@ -74,6 +75,7 @@ class Api(SuppressionEndpoints):
             ),
             *self.writing_routes(),
             *self.control_routes(),
+            *self.audience_routes(),
             *self.suppression_routes(),
         ]
 
@@ -126,11 +128,10 @@ class Api(SuppressionEndpoints):
             row, state=asked.input.state, after=-1 if after is None else after, limit=limit + 1
         )
         shown, cursor = _BY_SEQ.page(found, limit)
-        return reply(
-            broadcast_responses.DeliveryPage(
-                items=[broadcast_responses.Delivery.of(one) for one in shown], next_cursor=cursor
-            )
-        )
+        async with self.db.read() as session:
+            ids = await external_ids(session, row.id, [one.address for one in shown])
+        items = [broadcast_responses.Delivery.of(one, ids.get(one.address_key)) for one in shown]
+        return reply(broadcast_responses.DeliveryPage(items=items, next_cursor=cursor))
 
 
 def _normal(name: str) -> str:

@@ -30,6 +30,18 @@ _IF_MATCH = {
     "description": "The `ETag` of what is to be changed, as it was seen (RFC 9110); `*` is whichever it has.",
     "schema": {"type": "string", "maxLength": 1000},
 }
+_MAY_MATCH = {
+    **_IF_MATCH,
+    "required": False,
+    "description": "The `ETag` of what was seen (RFC 9110): nothing is changed where it has another one by now.",
+}
+_IF_NONE = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "`*`: only where there is none of this name yet.",
+    "schema": {"type": "string", "maxLength": 1000},
+}
 _ETAG = {"description": "Names this version of it, for `If-Match`.", "schema": {"type": "string"}}
 
 
@@ -39,8 +51,8 @@ def openapi(routes: Sequence[Route[Any]]) -> Json:
     paths: Json = {}
     for route in routes:
         paths.setdefault(MOUNTED + VERSION + route.path, {})[route.method.lower()] = _operation(route, schemas)
-    inputs = {route.takes.__name__ for route in routes if not route.has_body or route.ndjson}
-    bodies = {route.takes.__name__ for route in routes if route.has_body and not route.ndjson}
+    bodies = {route.takes.__name__ for route in routes if _takes_json(route)}
+    inputs = {route.takes.__name__ for route in routes if not _takes_json(route)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -83,32 +95,53 @@ def _operation(route: Route[Any], schemas: Json) -> Json:
         "summary": route.summary,
         "security": [{"token": [scope]} for scope in TokenScope if scope in route.opened_by],
     }
-    takes = schemas[route.takes.__name__]
-    if route.ndjson:
-        parameters += _query_parameters(takes)
-        operation["requestBody"] = {"required": True, "content": {NDJSON[0]: _TEXT}}
-    elif route.has_body:
-        body = {"schema": {"$ref": _SCHEMAS + route.takes.__name__}}
-        kinds = ["application/json", *([MERGE_PATCH] if route.method == "PATCH" else [])]
-        needed = any(field.is_required() for field in route.takes.model_fields.values())
-        operation["requestBody"] = {"required": needed, "content": dict.fromkeys(kinds, body)}
-    else:
-        parameters += _query_parameters(takes)
-    if route.is_idempotent_by_key:
-        parameters.append(_KEY)
-    if route.method == "PATCH":
-        parameters.append(_IF_MATCH)
+    if not _takes_json(route):
+        parameters += _query_parameters(schemas[route.takes.__name__])
+    if route.has_body:
+        operation["requestBody"] = _request_body(route)
+    parameters += _header_parameters(route)
     if parameters:
         operation["parameters"] = parameters
+    operation["responses"] = _responses(route) | {str(status): _problem(status) for status in _problems(route, in_path)}
+    return operation
+
+
+def _request_body(route: Route[Any]) -> Json:
+    if route.ndjson or route.has_file:
+        return {"required": True, "content": dict.fromkeys(route.files or NDJSON[:1], _TEXT)}
+    body = {"schema": {"$ref": _SCHEMAS + route.takes.__name__}}
+    kinds = ["application/json", *([MERGE_PATCH] if route.is_merge_patch else [])]
+    needed = any(field.is_required() for field in route.takes.model_fields.values())
+    return {"required": needed, "content": dict.fromkeys(kinds, body)}
+
+
+def _header_parameters(route: Route[Any]) -> list[Json]:
+    if route.is_idempotent_by_key:
+        return [_KEY]
+    if route.is_merge_patch:
+        return [_IF_MATCH]
+    if route.revised and route.method != "GET":
+        return [_MAY_MATCH, *([_IF_NONE] if route.method == "PUT" else [])]
+    return []
+
+
+def _responses(route: Route[Any]) -> Json:
     responses = {str(status): _response(status, model) for status, model in route.gives.items()}
     if route.ndjson:
         responses["200"]["content"] = {NDJSON[0]: _TEXT}
+    if route.files and not route.has_body:
+        responses["200"]["content"] = dict.fromkeys(route.files, _TEXT)
     if route.csv:
         responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
-    for described in responses.values() if route.conditional else ():
-        described["headers"] = {"ETag": _ETAG}
-    operation["responses"] = responses | {str(status): _problem(status) for status in _problems(route, in_path)}
-    return operation
+    for status, described in responses.items():
+        if route.conditional or (route.revised and status != "204"):
+            described["headers"] = {"ETag": _ETAG}
+    return responses
+
+
+def _takes_json(route: Route[Any]) -> bool:
+    """Whether what it takes is the body; else it is the query."""
+    return route.has_body and not route.ndjson and not route.has_file
 
 
 def _query_parameters(takes: Json) -> list[Json]:
@@ -133,8 +166,10 @@ def _problems(route: Route[Any], in_path: Sequence[str]) -> list[int]:
         statuses.append(409)
     if route.has_body:
         statuses.append(413)
-    if route.method == "PATCH":
+    if route.is_merge_patch:
         statuses += [412, 428]
+    elif route.revised and route.method != "GET":
+        statuses.append(412)
     return sorted(statuses)
 
 

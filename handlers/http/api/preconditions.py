@@ -20,10 +20,25 @@ def check_seen(if_match: str, version: int) -> None:
         raise changed_meanwhile(version)
 
 
-def changed_meanwhile(version: int) -> Refusal:
+def check_match(if_match: str, if_none_match: str, version: int | None) -> None:
+    """Let through who asks for nothing, or for what is so; `version` is None where there is none yet.
+
+    Raises:
+        Refusal: 412, with the ETag that it has now.
+    """
+    tags = {"*", etag_of(version)} if version is not None else set()
+    if (if_match and not tags & _tags(if_match)) or tags & _tags(if_none_match):
+        raise changed_meanwhile(version)
+
+
+def _tags(header: str) -> set[str]:
+    return {tag.strip() for tag in header.split(",")} - {""}
+
+
+def changed_meanwhile(version: int | None) -> Refusal:
     return Refusal(
         412,
         ProblemCode.PRECONDITION_FAILED,
-        "It has changed since you saw it, so nothing was changed. Get it again.",
-        headers={"ETag": etag_of(version)},
+        "It is not as you have seen it, so nothing was changed. Get it again.",
+        headers={} if version is None else {"ETag": etag_of(version)},
     )

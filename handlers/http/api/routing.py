@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from bot.api.idempotency import StoredResponse
 from bot.api.tokens import ApiTokens, Bearer
 from handlers.http.api.codes import ProblemCode
+from handlers.http.api.files.streamed import StreamedFile
+from handlers.http.api.files.uploads import UploadedBody
 from handlers.http.api.problems import Refusal, of_validation
 from handlers.http.api.rate_limit import Rate
 from handlers.http.api.requests import Input
@@ -32,7 +34,8 @@ In = TypeVar("In", bound=Input)
 class Asked(Generic[In]):
     """One authorised request.
 
-    `named` is what the path names, `raw` tells two requests apart; `if_match` and `accept` are headers, or empty.
+    `named` is what the path names, `raw` tells two requests apart; `if_match`, `if_none_match` and `accept` are
+    headers, or empty; `upload` is the body where it is a file.
     """
 
     bearer: Bearer
@@ -41,8 +44,10 @@ class Asked(Generic[In]):
     key: str
     raw: bytes
     if_match: str = ""
+    if_none_match: str = ""
     accept: str = ""
     body: bytes = b""
+    upload: UploadedBody | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +56,23 @@ class Route(Generic[In]):
 
     `path` begins after `MOUNTED` and `VERSION`; `takes` is the query, of a POST and a PATCH the body; `gives` is what
     comes back by status, None for nothing; `most` is how many bytes the body may have. `conditional`: the answer has
-    an `ETag`, which a PATCH wants back in `If-Match` (RFC 9110, section 13.1.1). `csv`: it may be had as CSV, too.
+    an `ETag`, which a PATCH wants back in `If-Match` (RFC 9110, section 13.1.1); `revised`: it has one, and what it is
+    given in `If-Match` and `If-None-Match` is honoured. `csv`: it may be had as CSV, too. `files`: what it takes, or
+    answers with, is a file of one of these types, the first of which is the usual one.
     """
 
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     summary: str
     takes: type[In]
     gives: Mapping[int, type[BaseModel] | None]
-    handle: Callable[[Asked[In]], Awaitable[StoredResponse]]
+    handle: Callable[[Asked[In]], Awaitable[StoredResponse | StreamedFile]]
     most: int = MAX_BODY
     conditional: bool = False
     csv: bool = False
     ndjson: bool = False
+    revised: bool = False
+    files: tuple[str, ...] = ()
 
     @property
     def opened_by(self) -> frozenset[TokenScope]:
@@ -71,7 +80,16 @@ class Route(Generic[In]):
 
     @property
     def has_body(self) -> bool:
-        return self.method in {"POST", "PATCH"}
+        return self.method in {"POST", "PUT", "PATCH"}
+
+    @property
+    def has_file(self) -> bool:
+        """Whether the body is a file, which the route receives itself."""
+        return self.method == "PUT"
+
+    @property
+    def is_merge_patch(self) -> bool:
+        return self.method == "PATCH" and self.conditional
 
     @property
     def is_idempotent_by_key(self) -> bool:
@@ -95,14 +113,16 @@ class Server:
         self._rate = rate
         self._bytes_rate = bytes_rate
 
-    def handler(self, route: Route[Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handle(request: web.Request) -> web.Response:
+    def handler(self, route: Route[Any]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
             bearer = await self._bearer(request)
             self._rate.take(bearer.token_id, "This token asks too often")
             check(bearer, route.opened_by)
             body = await _read(route, request)
             self._bytes_rate.take(bearer.team.id, "The tokens of this channel send too much at once", len(body))
             answer = await route.handle(_asked(route, request, bearer, body))
+            if isinstance(answer, StreamedFile):
+                return await answer.sent(request)
             headers = {"Content-Type": "application/json; charset=utf-8"} if answer.body else {}
             body_out = answer.body.encode() or None
             return web.Response(status=answer.status, body=body_out, headers=headers | dict(answer.headers))
@@ -124,6 +144,8 @@ class Server:
 
 
 async def _read(route: Route[Any], request: web.Request) -> bytes:
+    if route.has_file:
+        return b""
     if "Content-Encoding" in request.headers:  # a small body must not become a large one
         raise Refusal(415, ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as it is, not compressed.")
     if not route.has_body:
@@ -136,15 +158,26 @@ async def _read(route: Route[Any], request: web.Request) -> bytes:
 
 def _asked(route: Route[In], request: web.Request, bearer: Bearer, body: bytes) -> Asked[In]:
     try:
-        taken = _body(route, request, body) if route.has_body and not route.ndjson else _query(route.takes, request)
+        in_query = not route.has_body or route.ndjson or route.has_file
+        taken = _query(route.takes, request) if in_query else _body(route, request, body)
     except ValidationError as error:
         raise of_validation(error) from None
     named = next(iter(request.match_info.values()), "")
     if route.ndjson and request.content_type not in NDJSON:
         raise Refusal(415, ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send a JSON object a line, as application/x-ndjson.")
     raw = f"{route.method} {request.path_qs if route.ndjson else request.path}\n".encode() + body
-    headers = request.headers.get("If-Match", ""), request.headers.get("Accept", "")
-    return Asked(bearer, taken, named, _key(request), raw, *headers, body=body)
+    return Asked(
+        bearer,
+        taken,
+        named,
+        _key(request),
+        raw,
+        if_match=request.headers.get("If-Match", ""),
+        if_none_match=request.headers.get("If-None-Match", ""),
+        accept=request.headers.get("Accept", ""),
+        body=body,
+        upload=UploadedBody(request) if route.has_file else None,
+    )
 
 
 def _query(takes: type[In], request: web.Request) -> In:
@@ -163,7 +196,7 @@ def _body(route: Route[In], request: web.Request, body: bytes) -> In:
     takes = route.takes
     if not body and not any(field.is_required() for field in takes.model_fields.values()):
         return takes()
-    if request.content_type not in {"application/json", *([MERGE_PATCH] if route.method == "PATCH" else [])}:
+    if request.content_type not in {"application/json", *([MERGE_PATCH] if route.is_merge_patch else [])}:
         raise Refusal(415, ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send JSON, as application/json.")
     return takes.model_validate_json(body, strict=True, by_alias=True, by_name=False)
 

@@ -13,7 +13,7 @@ from handlers.http.api.problems import Refusal
 from storage.states import TokenScope
 
 _READ, _DRAFT, _SEND = TokenScope.READ, TokenScope.DRAFT, TokenScope.SEND
-_SUPPRESSIONS = TokenScope.SUPPRESSIONS
+_AUDIENCES, _SUPPRESSIONS = TokenScope.AUDIENCES, TokenScope.SUPPRESSIONS
 
 ANY: Final = frozenset(TokenScope)
 
@@ -34,6 +34,11 @@ OPENED_BY: Final[Mapping[str, frozenset[TokenScope]]] = {
     "POST /broadcasts/{id}/pause": frozenset({_SEND}),
     "POST /broadcasts/{id}/resume": frozenset({_SEND}),
     "POST /broadcasts/{id}/cancel": frozenset({_DRAFT, _SEND}),
+    "GET /audiences": frozenset({_READ, _AUDIENCES}),
+    "GET /audiences/{name}": frozenset({_READ, _AUDIENCES}),
+    "PUT /audiences/{name}": frozenset({_AUDIENCES}),
+    "PATCH /audiences/{name}": frozenset({_AUDIENCES}),
+    "DELETE /audiences/{name}": frozenset({_AUDIENCES}),
     "GET /suppressions": frozenset({_READ, _SUPPRESSIONS}),
     "POST /suppressions": frozenset({_SUPPRESSIONS}),
     "DELETE /suppressions": frozenset({_SUPPRESSIONS}),

@@ -7,7 +7,8 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import open_incidents
-from bot.alerts.outbox import Notice
+from bot.alerts.outbox import Notice, key_of
+from bot.broadcast.audience.token_notices import audience_day
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.pauses import held_for_access
 from bot.mailer.connection.shared_accounts import sharing
@@ -31,6 +32,7 @@ _OF_APPROVAL = {
     Notice.APPROVAL_GOES_ON,
     Notice.APPROVERS_MISSING,
 }
+_OF_TOKEN = {Notice.TOKEN_ENDS, Notice.TOKEN_MAKER_GONE, Notice.TOKEN_SUPPRESSIONS, Notice.TOKEN_AUDIENCE}
 
 
 class MessageRenderer:
@@ -49,7 +51,7 @@ class MessageRenderer:
                 draw = self._broadcast
             case _ if kind in _OF_APPROVAL:
                 draw = self._approval
-            case Notice.TOKEN_ENDS | Notice.TOKEN_MAKER_GONE | Notice.TOKEN_SUPPRESSIONS:
+            case _ if kind in _OF_TOKEN:
                 draw = self._token
             case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
                 draw = self._identity
@@ -96,6 +98,10 @@ class MessageRenderer:
         if kind is Notice.TOKEN_SUPPRESSIONS:
             day = date.fromisoformat(row.key.rpartition(":")[2])
             return api_tokens.suppressions_message(token, day, *await counts_of(session, token, day))
+        if kind is Notice.TOKEN_AUDIENCE:
+            episode = row.key.removeprefix(key_of(kind, token.id, ""))[1:]
+            told = await audience_day(session, token, episode)
+            return api_tokens.audience_message(token, date.fromisoformat(episode[-10:]), told) if told else None
         return api_tokens.maker_gone_message(token, await session.get_one(Team, row.team_id))
 
     @staticmethod

@@ -8,6 +8,8 @@ from slack_sdk.models.blocks import Block, ButtonElement, CheckboxesElement, Dat
 from slack_sdk.models.views import View
 
 from bot.api.tokens import NAME_LIMIT, TokenInput
+from bot.broadcast.audience.saved import NAME_LIMIT as AUDIENCE_NAME_LIMIT
+from bot.broadcast.audience.token_notices import AudienceDay
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import clean, code, esc, mention, when
@@ -112,6 +114,16 @@ def suppressions_message(token: ApiToken, day: date, added: int, lifted: int) ->
     """Say what a program did to the suppression list on a day, as numbers: addresses are no business of a channel."""
     what = f"API token “{esc(token.name)}” on {day:%d %B %Y}: {count(added, 'address', 'addresses')} suppressed"
     return text_message(f":no_entry_sign: {what}{f', {lifted:,} lifted' if lifted else ''}.", what)
+
+
+def audience_message(token: ApiToken, day: date, told: AudienceDay) -> Message:
+    """Say what a program did to a saved audience on a day."""
+    what = f"API token “{esc(token.name)}” on {day:%d %B %Y}: audience “{esc(told.name, AUDIENCE_NAME_LIMIT)}”"
+    if told.size is None:
+        return text_message(f":busts_in_silhouette: {what} removed.", what)
+    size = count(told.size, "address", "addresses")
+    changes = f"+{told.added:,} new, {told.changed:,} changed, {told.removed:,} gone"
+    return text_message(f":busts_in_silhouette: {what}: {changes}; {size} now.", what)
 
 
 def maker_gone_message(token: ApiToken, team: Team) -> Message:

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.revisions.members import list_for_people
 from bot.broadcast.audience.revisions.proposals import Proposal, Proposals, changed_meanwhile
-from bot.broadcast.audience.saved import forget_replaced, save_as, saved_under, take_name
+from bot.broadcast.audience.saved import check_room, forget_replaced, save_as, saved_under, take_name
 from bot.broadcast.audience.store import forget_audience
 from bot.errors import BotError
 from storage import audit
@@ -20,6 +20,18 @@ from storage.models import Audience, Team
 
 
 class Revisions(Proposals):
+    async def current(self, team: Team, name: str) -> Audience | None:
+        """Return the audience that has this name, or None where a first revision may have it.
+
+        Raises:
+            BotError: AUDIENCES_FULL, for the field `save_as`.
+        """
+        async with self._db.read() as session:
+            audience = await saved_under(session, team, name)
+            if audience is None:
+                await check_room(session, team, name)
+            return audience
+
     async def keep(self, team: Team, audience_id: str, by: str, name: str = "") -> Audience:
         """Make a proposal the audience of its name, and return that; one that changes nothing only goes.
 
