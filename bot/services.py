@@ -25,6 +25,7 @@ from bot.broadcast.preview import Previews
 from bot.broadcast.reporting.history import Reports
 from bot.broadcast.reporting.missing_values import MissingValues
 from bot.broadcast.resend import Resends
+from bot.broadcast.restored.restorations import Restorations
 from bot.dashboard import Dashboard
 from bot.feedback.event_collector import THREADS as FEEDBACK_THREADS
 from bot.feedback.event_collector import WAIT_SECONDS, EventCollector
@@ -201,6 +202,7 @@ class Services:
         self.revisions = Revisions(db, now, self.broadcasts.imports)
         self.drafts = Drafts(db, now)
         self.resends = Resends(db, now, preflight)
+        self.restorations = Restorations(db, now, self.broadcasts)
         self.reports = Reports(db, now)
         self.dispatcher = Dispatcher(
             db,

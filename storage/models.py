@@ -689,6 +689,18 @@ class OrgWorkspace(SQLModel, table=True):
     installation_id: str = _ref("installation.id")
 
 
+class Restoration(SQLModel, table=True):
+    """A team that was set back to a copy of the database, and whether somebody has said *Go on* since."""
+
+    team_id: str = _ref("team.id", key=True)
+    copied_at: datetime = _time()  # the moment to which it was set back
+    restored_at: datetime = _time()
+    journal: bool = False  # there was one of suppressions since
+    returned: int = 0  # addresses that came back from it
+    answered_by: str = ""
+    answered_at: datetime | None = _maybe_time()
+
+
 class Audit(SQLModel, table=True):
     """Who did what to what; written in the transaction that did it."""
 

@@ -156,6 +156,7 @@ class PauseReason(StrEnum):
     UNREACHABLE = "unreachable"
     LATE = "late"
     DELETING = "deleting"
+    RESTORED = "restored"  # from a copy: what has gone out since nobody knows
 
 
 class ChunkState(StrEnum):

@@ -69,17 +69,24 @@ BROADCAST: Final = (
     ),
     _transition(_B.SCHEDULED, _B.SENDING, _MAILROOM, "its time has come, and *Undo* is over"),
     _transition(
-        _B.SCHEDULED, _B.PAUSED, f"{_SENDERS}, {_MAILROOM}", "*Pause*; late, or its identity is being replaced"
+        _B.SCHEDULED,
+        _B.PAUSED,
+        f"{_SENDERS}, {_MAILROOM}",
+        "*Pause*; late, restored, or its identity is being replaced",
     ),
     _transition(_B.SCHEDULED, _B.CANCELLED, f"{_SENDERS}, {_MAILROOM}", "*Cancel broadcast*; the mailer is gone"),
-    _transition(_B.SENDING, _B.PAUSED, f"{_SENDERS}, {_MAILROOM}", "*Pause*; quota, access, sending or identity"),
+    _transition(
+        _B.SENDING, _B.PAUSED, f"{_SENDERS}, {_MAILROOM}", "*Pause*; quota, access, sending, identity; restored"
+    ),
     _transition(_B.SENDING, _B.DONE, _MAILROOM, "nobody is left"),
     _transition(
         {_B.SENDING, _B.PAUSED}, _B.STOPPED, _MAILROOM, "bounces or complaints; an error that no waiting mends"
     ),
     _transition({_B.SENDING, _B.PAUSED, _B.STOPPED}, _B.CANCELLED, _SENDERS, "*Cancel broadcast*, *Delete mailer*"),
-    _transition(_B.PAUSED, _B.SENDING, f"{_SENDERS}, {_MAILROOM}", "*Resume*; by itself, where only AWS held it"),
-    _transition(_B.PAUSED, _B.SCHEDULED, _SENDERS, "*Resume*, before its time"),
+    _transition(
+        _B.PAUSED, _B.SENDING, f"{_SENDERS}, {_MAILROOM}", "*Resume*, *Go on*; by itself where only AWS held it"
+    ),
+    _transition(_B.PAUSED, _B.SCHEDULED, _SENDERS, "*Resume*, *Go on*, before its time"),
     _transition(_B.STOPPED, _B.SENDING, "team admins", "*Resume* after bounces or complaints"),
     _transition(_B.STOPPED, _B.PAUSED, "team admins", "*Resume*, where the quota is used up"),
     _transition(_B.DONE, _B.SENDING, _SENDERS, "*Send again*, *Resend*"),
@@ -98,6 +105,7 @@ DELIVERY: Final = (
     _transition(_D.PENDING, _D.SENDING, _MAILROOM, "claimed for a call"),
     _transition(_D.PENDING, _D.SUPPRESSED, _MAILROOM, "on the suppression list when it was claimed"),
     _transition(_D.PENDING, _D.CANCELLED, _SENDERS, "the broadcast was cancelled"),
+    _transition(_D.PENDING, _D.IN_DOUBT, _MAILROOM, "restored from a copy, and it may have gone out since"),
     _transition(_D.PENDING, _D.FAILED, _MAILROOM, "refused alone, again and again"),
     _transition({_D.SENDING, _D.IN_DOUBT}, _D.SENT, f"{_MAILROOM}, {_SES}", "SES has taken it"),
     _transition(_HANDED_OVER, _D.FAILED, f"{_MAILROOM}, {_SES}", "SES refuses it for good"),

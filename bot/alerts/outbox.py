@@ -47,6 +47,7 @@ class Notice(StrEnum):
     TOKEN_MAKER_GONE = "token_maker_gone"  # noqa: S105 - to team admins: who made it left, or is no admin any more
     TOKEN_SUPPRESSIONS = "token_suppressions"  # noqa: S105 - live: what a program did to the list on a day
     TOKEN_AUDIENCE = "token_audience"  # noqa: S105 - live: what a program did to a saved audience on a day
+    RESTORED = "restored"  # live: the database was set back to a copy; go on or cancel?
     CHANNEL_GONE = "channel_gone"  # to a person: the channel cannot be reached
 
 

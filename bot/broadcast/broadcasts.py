@@ -17,6 +17,7 @@ from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.preparation import Preparation
 from bot.broadcast.reporting.progress import Progress, progress_of
+from bot.broadcast.restored.question import check_decided
 from bot.broadcast.transitions import transition
 from bot.email_addresses import counts_toward_quota, parse_addresses
 from bot.errors import BotError
@@ -104,7 +105,7 @@ class Broadcasts(Preparation):
         """Schedule it as it was shown: for the time chosen, else for the end of the time to undo it.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, APPROVAL_REQUIRED, or NotReadyError.
+            BotError: NOT_FOUND, ALREADY, APPROVAL_REQUIRED, RESTORED, or NotReadyError.
         """
         await self.check_room(team)
         draft = await self.get(team, broadcast_id)
@@ -117,6 +118,7 @@ class Broadcasts(Preparation):
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
             now = self._clock()
             await check_not_needed(session, row, broadcast, now)
+            await check_decided(session, team)
             await check_live(session, team)
             soonest = now + self._undo
             broadcast.start_at = max(broadcast.start_at or soonest, soonest)
@@ -126,8 +128,9 @@ class Broadcasts(Preparation):
         return broadcast
 
     async def check_room(self, team: Team) -> None:
-        """Raise BotError TOO_MANY_BROADCASTS where one more could not be confirmed."""
+        """Raise BotError TOO_MANY_BROADCASTS or RESTORED where none could be confirmed."""
         async with self._db.read() as session:
+            await check_decided(session, team)
             await check_live(session, team)
 
     async def forget(self, draft: Broadcast) -> None:

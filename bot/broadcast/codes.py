@@ -31,6 +31,11 @@ class BroadcastCode(Code):
         "You wrote this, changed it last or asked for its approval, so somebody else must approve it.",
     )
     WAITING = "WAITING"
+    RESTORED = (
+        "RESTORED",
+        "Mailroom was restored from a copy of its database, and nobody knows what went out since.",
+        "Somebody who may send presses Go on in the channel first.",
+    )
     LINK_EXPIRED = (
         "LINK_EXPIRED",
         "This link was good for an hour.",

@@ -17,7 +17,7 @@ from bot.broadcast.preflight import Preflight
 from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
-from storage.audit import Action
+from storage.audit import API_TOKEN, Action
 from storage.database import Database
 from storage.models import Broadcast, Delivery, Team
 from storage.states import BroadcastState, PauseReason
@@ -142,7 +142,7 @@ class BroadcastControls:
         `admin` is whether a team admin asks, who alone may go on after bounces or complaints stopped it.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, WAITING, ADMINS_ONLY, AWS did not answer, or NotReadyError.
+            BotError: NOT_FOUND, ALREADY, WAITING, RESTORED, ADMINS_ONLY, AWS did not answer, or NotReadyError.
         """
         paused = await self.get(team, broadcast_id)
         refuse_forgotten(paused)
@@ -157,7 +157,7 @@ class BroadcastControls:
                 session, team, broadcast_id, version, {BroadcastState.PAUSED, BroadcastState.STOPPED}
             )
             refuse_forgotten(broadcast)
-            left = _left_to_wait_for(broadcast, team, answer, admin=admin)
+            left = _left_to_wait_for(broadcast, team, answer, by, admin=admin)
             if broadcast.state is BroadcastState.STOPPED:
                 broadcast.reputation_from, broadcast.error = now, ""
             to = BroadcastState.PAUSED if left else BroadcastState.SENDING
@@ -242,15 +242,19 @@ def _check_not_begun(broadcast: Broadcast | None, team: Team) -> None:
             "This broadcast has begun, so it cannot be taken back.",
             "Pause or cancel it instead.",
         )
+    if broadcast is not None and ours and PauseReason.RESTORED in broadcast.pause_reasons:
+        raise BotError(BroadcastCode.RESTORED)
 
 
-def _left_to_wait_for(broadcast: Broadcast, team: Team, answer: Readiness, *, admin: bool) -> set[PauseReason]:
+def _left_to_wait_for(broadcast: Broadcast, team: Team, answer: Readiness, by: str, *, admin: bool) -> set[PauseReason]:
     """Return the reasons that a person's Resume leaves; raise BotError where it would change nothing."""
     reasons = {PauseReason(reason) for reason in broadcast.pause_reasons}
     if broadcast.state is BroadcastState.STOPPED and reasons != {PauseReason.REPUTATION}:
         raise BotError(BroadcastCode.STATE_CHANGED, f"This broadcast was stopped for good: {broadcast.error}")
     if PauseReason.REPUTATION in reasons and not admin:
         raise BotError(BroadcastCode.ADMINS_ONLY)
+    if PauseReason.RESTORED in reasons and by.startswith(API_TOKEN):
+        raise BotError(BroadcastCode.RESTORED)
     if PauseReason.UNREACHABLE in reasons and not team.reachable:
         raise BotError(
             BroadcastCode.WAITING,

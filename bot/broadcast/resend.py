@@ -20,6 +20,7 @@ from bot.broadcast.controls import lock, refuse_forgotten, require_version
 from bot.broadcast.delivery.account_lease import end_doubts
 from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
+from bot.broadcast.restored.question import check_decided
 from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
@@ -86,6 +87,7 @@ class Resends:
             await schedule_sending(session, mailer.account_id, mailer.region, now)
             broadcast = await lock(session, team, broadcast_id, version, _DONE)
             refuse_forgotten(broadcast)
+            await check_decided(session, team)
             await check_live(session, team)
             moved = await _put_back(session, broadcast, what, now)
             if not moved:

@@ -13,12 +13,12 @@ from sqlalchemy.orm import defer
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice, announce, key_of
+from bot.alerts.outbox import Notice, announce, key_of, redraw
 from bot.webhooks.events import broadcast_changed
 from storage import audit
 from storage.database import insert_into, wake_after_commit
 from storage.models import Audit, Broadcast, SendingAccount
-from storage.states import BroadcastState, SendKind
+from storage.states import BroadcastState, PauseReason, SendKind
 
 MAILROOM = audit.MAILROOM  # the actor of what nobody asked for
 WITHOUT_CONTENT = tuple(
@@ -66,6 +66,8 @@ async def transition(
     )
     await tell_channel(session, broadcast, now)
     await broadcast_changed(session, broadcast, now)
+    if PauseReason.RESTORED in before["reasons"]:
+        await redraw(session, [broadcast.team_id], [Notice.RESTORED], now)
     if to is BroadcastState.DONE and broadcast.kind is SendKind.BROADCAST:
         report = key_of(Notice.BROADCAST, broadcast.id)
         await announce(session, broadcast.team_id, Notice.CHART, broadcast.id, now=now, reply_to=report)

@@ -132,7 +132,7 @@ async def _move(
     for before in rows:
         row = before
         for event in about[row.key]:
-            if event.attempt == row.chunk_id:
+            if event.attempt == row.chunk_id or _was_restored(row):
                 row = _after(row, event, now)
         if row is before:
             continue
@@ -150,6 +150,11 @@ async def _move(
     for chunk_id in sorted(settled):
         await end_doubts(session, col(Chunk.id) == chunk_id, now)
     return bool(changes)
+
+
+def _was_restored(row: _Row) -> bool:
+    """Whether the call that mailed it, if any did, is known to SES alone: it came after the copy of the database."""
+    return row.chunk_id is None and row.state is DeliveryState.IN_DOUBT
 
 
 def _after(row: _Row, event: SesEvent, now: datetime) -> _Row:

@@ -23,7 +23,7 @@ from bot.ses.cloudformation import template
 from bot.ses.live.asker import Asker
 from bot.ses.regions import regions
 from bot.settings import Settings, SettingsError, is_address, load
-from handlers.cli.copies import make_backup
+from handlers.cli.copies import make_backup, put_back
 from handlers.cli.doctor import CheckResult, Doctor
 from handlers.cli.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
 from handlers.slack.file_transfer import Files
@@ -44,11 +44,12 @@ COMMANDS: Final = {
     "manifest": "the Slack app's manifest, as JSON",
     "migrate": "bring the database up to date, and end",
     "new-key": "a sealing key for MAILROOM_KEYS",
+    "restore": "put a copy in the place of the database, while no bot runs; the channels are then asked",
     "role-template": "the CloudFormation template of a team's IAM role",
     "rotate-keys": "seal everything with the newest key",
 }
 
-FAILED: Final = {"backup": "No copy was made"}
+FAILED: Final = {"backup": "No copy was made", "restore": "Nothing was restored"}
 
 
 class Service(Protocol):
@@ -69,6 +70,8 @@ def main(arguments: Sequence[str], build: Callable[[Settings], Service]) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, what in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what)
+        if name == "restore":
+            command.add_argument("file", metavar="FILE", type=Path, help="a copy that `backup` made")
         if name == "backup":
             command.add_argument("file", metavar="FILE", type=Path, help="the copy; an older one there is replaced")
         if name == "manifest":
@@ -97,6 +100,8 @@ def _run(chosen: argparse.Namespace, build: Callable[[Settings], Service]) -> in
             return _doctor() if chosen.live is None else _doctor_live(chosen.live)
         case "backup":
             asyncio.run(make_backup(load(), chosen.file, say))
+        case "restore":
+            asyncio.run(put_back(load(), chosen.file, say))
         case "migrate":
             asyncio.run(with_database(load()))
         case "rotate-keys":

@@ -1,14 +1,20 @@
-"""`python app.py backup FILE`."""
+"""`python app.py backup FILE` and `restore FILE`."""
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.after_restore import SetBack, set_back
 from bot.settings import Settings
+from bot.wording import count, duration
 from storage.backup.backup import backup
-from storage.backup.file import Progress
-from storage.database import Database, StorageError
+from storage.backup.file import Progress, find_copy
+from storage.backup.restore import restore
+from storage.database import Database, StorageError, utc_now
 from storage.sealing import KeyRing, load_keys
 
 _EVERY: Final = 5.0  # seconds between two words about how far it is
@@ -31,9 +37,9 @@ def progress_line(say: Say, seconds: Callable[[], float] = time.monotonic) -> Pr
     return tell
 
 
-async def make_backup(settings: Settings, path: Path, say: Say) -> None:
+async def make_backup(settings: Settings, path: Path, say: Say, clock: Callable[[], datetime] = utc_now) -> None:
     """Copy the database, whether a bot runs or not. Raises StorageError."""
-    db = Database(settings.database_url)
+    db = Database(settings.database_url, clock=clock)
     keys = existing_keys(settings, db)
     try:
         facts = await backup(db, keys, path, progress_line(say))
@@ -41,6 +47,31 @@ async def make_backup(settings: Settings, path: Path, say: Say) -> None:
         await db.stop()
     say(f"{path}: schema {facts.schema}, as of {facts.made_at:%Y-%m-%d %H:%M:%S} UTC.")
     say(f"It is worth nothing without the sealing key {', '.join(facts.marks)}, which is not in it: keep that apart.")
+
+
+async def put_back(settings: Settings, path: Path, say: Say, clock: Callable[[], datetime] = utc_now) -> None:
+    """Put a copy in the place of the database, and have the channels asked. Raises StorageError: nothing changed."""
+    db, done = Database(settings.database_url, clock=clock), list[SetBack]()
+    try:
+        keys, copy, now = existing_keys(settings, db), find_copy(path), clock()
+
+        async def then(session: AsyncSession) -> None:
+            done.append(await set_back(session, copy.facts.made_at, now))
+
+        await restore(db, keys, copy, progress_line(say), then)
+    finally:
+        await db.stop()
+    _tell(done[0], copy.facts.made_at, now, say)
+
+
+def _tell(done: SetBack, copied_at: datetime, now: datetime, say: Say) -> None:
+    ago = duration((now - copied_at).total_seconds())
+    say(f"The database is as it was {ago} ago ({copied_at:%Y-%m-%d %H:%M:%S} UTC). What came since is lost.")
+    for held in done.held:
+        row, doubts = held.broadcast, count(held.in_doubt, "recipient")
+        say(f"held: broadcast {row.id} to {count(row.size, 'recipient')}, {doubts} in doubt")
+    say("Unsubscribes and erasures since are lost; AWS's own suppression lists are read again.")
+    say(f"Start the bot: {count(done.teams, 'channel is', 'channels are')} asked whether to go on or cancel.")
 
 
 def existing_keys(settings: Settings, db: Database) -> KeyRing:

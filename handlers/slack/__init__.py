@@ -23,6 +23,7 @@ from handlers.slack.flows.mailer.production_access import ProductionAccessFlow
 from handlers.slack.flows.mailer.sender_rules import SenderRulesFlow
 from handlers.slack.flows.mailer.status_card import StatusFlow, help_word
 from handlers.slack.flows.missing_values import MissingValuesFlow
+from handlers.slack.flows.operation.restored import RestoredFlow
 from handlers.slack.flows.people.person import PersonFlow
 from handlers.slack.flows.people.suppression_import import SuppressionImportFlow
 from handlers.slack.flows.people.suppressions import SuppressionFlow
@@ -112,6 +113,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         SenderRulesFlow(services.sender_rules),
         WebhookFlow(services.webhooks),
         LookFlow(services.looks, files),
+        RestoredFlow(services.restorations),
         MailMeOneFlow(services.mail_me_one),
         MissingValuesFlow(services.missing_values, files),
         PreviewFlow(broadcasts=services.broadcasts, previews=services.previews, files=files),

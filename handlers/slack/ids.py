@@ -47,6 +47,7 @@ class Button(StrEnum):
     RESUME = "broadcast:paused:resume"
     GO_ON = "broadcast:stopped:resume"
     CANCEL = "broadcast:any:cancel"
+    GO_ON_RESTORED = "team:restored:resume"
     LEAVE = "broadcast:doubt:leave"
     SEND_AGAIN = "broadcast:doubt:resend"
     RESEND_FAILED = "broadcast:failed:resend"

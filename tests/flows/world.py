@@ -72,8 +72,10 @@ class World:
         clock: Clock,
         *,
         settings: str,
+        start_bot: Callable[[], Awaitable[Mailroom]],
     ) -> None:
         self.slack, self.aws, self.dns, self.bot, self.clock = slack, aws, dns, bot, clock
+        self.start_bot = start_bot  # builds and starts one on the same settings
         self.settings = settings  # those of its own
         self.ada = slack.person("Ada", role="admin")
         self.bob = slack.person("Bob", role="member")
@@ -291,31 +293,38 @@ async def open_world(
     own: dict[str, Any] = {"port": 0, "mailroom_keys": KEYS} | settings
     async with SlackPlayground(clock, manifest=MANIFEST, patience=30, ack_seconds=30) as slack, DnsPlayground() as dns:
         host, port = dns.address
-        bot = Mailroom(
-            Settings(
-                _env_file=None,
-                slack_app_token=Secret(slack.app_token if socket_mode else ""),
-                slack_signing_secret=Secret(slack.signing_secret),
-                slack_api_url=slack.api_url,
-                database_url=database_url,
-                mailroom_dns_server=f"{host}:{port}",
-                **{"slack_bot_token": Secret(slack.bot_token)} | own,
-            ),
-            clock=clock,
-            sleep=clock.sleep,
-            event_wait=0,
-            fetch=certificates_of(aws),
-            fetch_image=fetch_image,
-            patience=patience,
+        of_bot = Settings(
+            _env_file=None,
+            slack_app_token=Secret(slack.app_token if socket_mode else ""),
+            slack_signing_secret=Secret(slack.signing_secret),
+            slack_api_url=slack.api_url,
+            database_url=database_url,
+            mailroom_dns_server=f"{host}:{port}",
+            **{"slack_bot_token": Secret(slack.bot_token)} | own,
         )
-        for listener in bot.slack.bolt._async_listeners:
-            listener.ack_timeout = int(patience.submission) + 3  # Bolt's own patience, which is 3 s
-        await bot.start()
-        if socket_mode:
-            await slack.connected()
-        else:
-            slack.request_url = f"http://127.0.0.1:{bot.http.port}/slack/events"
+
+        async def start_bot() -> Mailroom:
+            bot = Mailroom(
+                of_bot,
+                clock=clock,
+                sleep=clock.sleep,
+                event_wait=0,
+                fetch=certificates_of(aws),
+                fetch_image=fetch_image,
+                patience=patience,
+            )
+            for listener in bot.slack.bolt._async_listeners:
+                listener.ack_timeout = int(patience.submission) + 3  # Bolt's own patience, which is 3 s
+            await bot.start()
+            if socket_mode:
+                await slack.connected()
+            else:
+                slack.request_url = f"http://127.0.0.1:{bot.http.port}/slack/events"
+            return bot
+
+        own_settings = repr((sorted(settings.items()), patience))
+        world = World(slack, aws, dns, await start_bot(), clock, settings=own_settings, start_bot=start_bot)
         try:
-            yield World(slack, aws, dns, bot, clock, settings=repr((sorted(settings.items()), patience)))
+            yield world
         finally:
-            await bot.stop()
+            await world.bot.stop()

@@ -27,6 +27,7 @@ NEVER = {
     "org_workspace": "slack_team_id installation_id",
     "outbox": "id team_id key kind record_id user_id reply_to last_error channel_id ts drawn",
     "poll": "subject_id",
+    "restoration": "team_id answered_by",
     "sealing_check": "key_id",
     "seen_request": "key request_hash reply_headers",
     "sending_account": "id account_id region owner",

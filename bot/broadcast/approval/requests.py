@@ -19,6 +19,7 @@ from bot.broadcast.draft import Prepared, check_start
 from bot.broadcast.draft_store import back_to_draft, lock_team, say_step
 from bot.broadcast.open_limits import check_live
 from bot.broadcast.preflight import Preflight
+from bot.broadcast.restored.question import check_decided
 from bot.broadcast.transitions import tell_channel, transition
 from bot.errors import BotError
 from storage import audit
@@ -175,6 +176,7 @@ class ApprovalRequests:
             _check_open(request, now)
             needed = await approval.is_needed(session, row, request, now)
             await approval.check_approver(session, row, request, by, workspace_admin=workspace_admin, needed=needed)
+            await check_decided(session, team)
             approved = list(dict.fromkeys([*request.approved_by, by]))
             if approval.is_enough(row, approved, needed=needed):
                 if not await create_deliveries(session, request, now):

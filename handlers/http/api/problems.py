@@ -37,6 +37,7 @@ _STATUSES: Mapping[Code, int] = {  # all other codes are about the input: 422
     BroadcastCode.TOO_MANY_BROADCASTS: 409,
     BroadcastCode.WAITING: 409,
     BroadcastCode.RECIPIENTS_GONE: 409,
+    BroadcastCode.RESTORED: 409,
     AudienceCode.IMPORT_UNDER_WAY: 429,
     SuppressionCode.SUPPRESSION_STAYS: 409,
     SuppressionCode.CONSENT_TOO_OLD: 409,

@@ -11,6 +11,7 @@ from bot.alerts.outbox import Notice, key_of
 from bot.broadcast.audience.token_notices import audience_day
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.pauses import held_for_access
+from bot.broadcast.restored.restorations import held_broadcasts
 from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identities.dns_records import records_of
 from bot.suppression.token_notices import counts_of
@@ -22,7 +23,8 @@ from handlers.slack.views.blocks import Message
 from handlers.slack.views.broadcast_message import progress_message as draw_progress
 from handlers.slack.views.drafts import ends_soon_message
 from handlers.slack.views.mailer import identities
-from storage.models import ApiToken, Audit, Broadcast, Identity, Incident, Mailer, Outbox, Team
+from handlers.slack.views.operation import restored
+from storage.models import ApiToken, Audit, Broadcast, Identity, Incident, Mailer, Outbox, Restoration, Team
 from storage.states import BroadcastState, IdentityState, IncidentKind, IncidentState
 
 _OF_APPROVAL = {
@@ -49,6 +51,8 @@ class MessageRenderer:
                 return notices.channel_shared_message() if shared else notices.mailer_deleted_message()
             case Notice.BROADCAST | Notice.DRAFT_ENDS:
                 draw = self._broadcast
+            case Notice.RESTORED:
+                draw = self._restored
             case _ if kind in _OF_APPROVAL:
                 draw = self._approval
             case _ if kind in _OF_TOKEN:
@@ -68,6 +72,13 @@ class MessageRenderer:
         if kind is Notice.BROADCAST:
             return draw_progress(progress)
         return ends_soon_message(progress.broadcast) if progress.broadcast.state is BroadcastState.DRAFT else None
+
+    @staticmethod
+    async def _restored(session: AsyncSession, _kind: Notice, row: Outbox) -> Message | None:
+        restoration = await session.get(Restoration, row.team_id)
+        if restoration is None or not row.key.endswith(restoration.restored_at.isoformat()):
+            return None  # there was another one since
+        return restored.question_message(restoration, await held_broadcasts(session, row.team_id))
 
     @staticmethod
     async def _approval(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:

@@ -159,6 +159,8 @@ _SENTENCES: dict[Action, str] = {
     "webhook.off": "switched off the webhook",
     "webhook.retry": "had what waits for the webhook posted again",
     "webhook.save": "saved the webhook",
+    "team.go_on": "let everything go on after the restore",
+    "team.restore": "was restored from a copy of its database",
     "team.renumbered": "saw that Slack gave the channel another id",
 }
 WORDED = frozenset({*_OF_TEAM, *_OF_BROADCAST, *_SENTENCES})

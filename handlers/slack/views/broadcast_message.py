@@ -25,6 +25,7 @@ _REASONS = {
     PauseReason.UNREACHABLE: "the channel could not be reached",
     PauseReason.LATE: "its start was missed by over an hour",
     PauseReason.DELETING: "the mailer is being deleted",
+    PauseReason.RESTORED: "the database was restored from a copy, and it may have gone on since",
 }
 _LABELS = {
     DeliveryState.SENT: "sent",
@@ -198,7 +199,20 @@ def use_again_button(broadcast: Broadcast) -> ButtonElement:
 
 
 def resume_button(broadcast: Broadcast) -> ButtonElement:
-    return button(ids.Button.RESUME, "Resume", _ref(broadcast), style="primary")
+    label = "Go on" if PauseReason.RESTORED in broadcast.pause_reasons else "Resume"
+    return button(ids.Button.RESUME, label, _ref(broadcast), style="primary")
+
+
+def cancel_button(broadcast: Broadcast) -> ButtonElement:
+    return button(
+        ids.Button.CANCEL,
+        "Cancel broadcast",
+        _ref(broadcast),
+        style="danger",
+        confirm=confirm(
+            "Cancel this broadcast?", "Recipients who have not been mailed yet will not be.", "Cancel broadcast"
+        ),
+    )
 
 
 def control_buttons(now: Progress) -> list[ButtonElement]:
@@ -221,17 +235,9 @@ def control_buttons(now: Progress) -> list[ButtonElement]:
             return _second_tries(now)
         case _:
             return []
-    cancel = button(
-        ids.Button.CANCEL,
-        "Cancel broadcast",
-        ref,
-        style="danger",
-        confirm=confirm(
-            "Cancel this broadcast?", "Recipients who have not been mailed yet will not be.", "Cancel broadcast"
-        ),
-    )
-    edit = [] if broadcast.started_at else [button(ids.Button.EDIT, "Edit", ref)]
-    return [first, *edit, cancel]
+    is_held = PauseReason.RESTORED in broadcast.pause_reasons
+    edit = [] if broadcast.started_at or is_held else [button(ids.Button.EDIT, "Edit", ref)]
+    return [first, *edit, cancel_button(broadcast)]
 
 
 def request_buttons(ref: ids.Ref) -> list[ButtonElement]:

@@ -1,0 +1,52 @@
+"""What a database that was set back to a copy must not be left without, in the step that sets it back.
+
+Broadcasts are held and the channels asked; AWS's own suppression lists are read again from their beginning; nothing
+that another process held stays held, as none is alive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import col, delete, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.alerts.outbox import Notice, announce
+from bot.broadcast.restored.hold import HeldBroadcast, hold_all
+from storage import audit, leases
+from storage.models import Mailer, Restoration, Team
+from storage.states import PollKind
+
+
+@dataclass(frozen=True, slots=True)
+class SetBack:
+    """What was done; `held` are the broadcasts that may have been going on since the copy was made."""
+
+    teams: int
+    held: Sequence[HeldBroadcast]
+
+
+async def set_back(session: AsyncSession, copied_at: datetime, now: datetime) -> SetBack:
+    """Do it in this session, which sees the rows of the copy.
+
+    Args:
+        session: a writer's.
+        copied_at: the moment that the copy shows.
+        now: the time.
+    """
+    await leases.reclaim_all(session, now)
+    held = await hold_all(session, now)
+    await session.exec(delete(Restoration))
+    teams = (await session.exec(select(Team.id).order_by(Team.id))).all()
+    for team_id in teams:
+        session.add(Restoration(team_id=team_id, copied_at=copied_at, restored_at=now))
+        audit.record(session, team_id, audit.MAILROOM, "team.restore", now, after={"copied_at": copied_at.isoformat()})
+        await announce(session, team_id, Notice.RESTORED, team_id, now=now, episode=now.isoformat())
+    await _read_lists_again(session, now)
+    return SetBack(len(teams), held)
+
+
+async def _read_lists_again(session: AsyncSession, now: datetime) -> None:
+    await session.exec(update(Mailer).values(suppressions_at=None), execution_options={"synchronize_session": False})
+    for mailer_id in (await session.exec(select(Mailer.id).order_by(col(Mailer.id)))).all():
+        await leases.schedule(session, PollKind.SUPPRESSIONS, mailer_id, now)

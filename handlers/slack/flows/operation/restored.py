@@ -1,0 +1,20 @@
+"""*Go on*, after the database was restored from a copy."""
+
+from bot.broadcast.restored.restorations import Restorations
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call
+from handlers.slack.views.blocks import Reply
+from handlers.slack.views.operation import restored as views
+
+
+class RestoredFlow:
+    def __init__(self, restorations: Restorations) -> None:
+        self._restorations = restorations
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.GO_ON_RESTORED, Permission.SEND, self.go_on)
+
+    async def go_on(self, call: Call) -> Reply:
+        return views.went_on_message(await self._restorations.go_on(call.team, call.at.user_id))
