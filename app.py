@@ -88,6 +88,7 @@ class Mailroom:
         self.housekeeping = Housekeeping(
             self.db,
             services.connect_drafts,
+            services.open_forms,
             services.drafts,
             services.audiences,
             services.tokens,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from bot.api.tokens import ApiTokens
 from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.audience.selection.open_forms import OpenForms
 from bot.broadcast.drafts import Drafts
 from bot.mailer.connection.credential_drafts import ConnectDrafts
 from bot.people.retention import Retention
@@ -22,6 +23,7 @@ class Housekeeping:
         self,
         db: Database,
         connect_drafts: ConnectDrafts,
+        open_forms: OpenForms,
         drafts: Drafts,
         audiences: Audiences,
         tokens: ApiTokens,
@@ -30,6 +32,7 @@ class Housekeeping:
     ) -> None:
         self._db = db
         self._connect_drafts = connect_drafts
+        self._open_forms = open_forms
         self._drafts = drafts
         self._audiences = audiences
         self._tokens = tokens
@@ -48,6 +51,7 @@ class Housekeeping:
         async with self._db.write() as session:
             await leases.forget_seen(session, self._db.now() - REMEMBER_REQUESTS)
         await self._connect_drafts.forget()
+        await self._open_forms.forget()
         await self._drafts.tidy()
         self._has_forgotten |= await self._retention.run()
         await self._audiences.tidy()

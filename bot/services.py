@@ -12,6 +12,7 @@ from bot.broadcast.approval.follow_up import ApprovalFollowUp
 from bot.broadcast.approval.requests import ApprovalRequests
 from bot.broadcast.audience.revisions.revisions import Revisions
 from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.audience.selection.open_forms import OpenForms
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.canvases import Canvases
 from bot.broadcast.content.message import PersonalizerCache
@@ -199,6 +200,7 @@ class Services:
         self.canvases = Canvases(db, now)
         self.previews = Previews(db, now, self.link_keys, self.public_url)
         self.audiences = Audiences(db, now)
+        self.open_forms = OpenForms(db, now)
         self.revisions = Revisions(db, now, self.broadcasts.imports)
         self.drafts = Drafts(db, now)
         self.resends = Resends(db, now, preflight)

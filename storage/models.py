@@ -194,6 +194,20 @@ class ConnectDraft(SQLModel, table=True):
     at: datetime = _time(index=True)
 
 
+class OpenForm(SQLModel, table=True):
+    """*Only those where*, as one person has chosen it for a broadcast whose form is still open."""
+
+    __tablename__ = "open_form"
+
+    id: str = Field(primary_key=True)  # which the form carries
+    team_id: str = _ref("team.id")
+    user_id: str
+    chosen: dict[str, Any] = _json(dict)  # a filter; empty: all of the audience
+    columns: list[str] = _json(list)  # of the audience, where they are known
+    view: dict[str, Any] = _json(dict)  # the form, as it was drawn last
+    at: datetime = _time(index=True)
+
+
 class Mailer(SQLModel, table=True):
     """A team's connection to one AWS account in one region, with what AWS last said about it."""
 

@@ -51,14 +51,16 @@ class Preparation(BroadcastControls):
         self._numbers = Numbers(db, clock, preflight)
         self._choices = AudienceChoices(db, clock, self.imports, self._fix)
 
-    async def hold(self, team: Team, by: str, upload: Upload) -> Audience:
+    async def hold(self, team: Team, by: str, upload: Upload, draft: Draft | None = None) -> Audience:
         """Read an audience and hold it, for a day, for the broadcast that this person is going to write to it.
+
+        `draft`: as far as that is written.
 
         Raises:
             BotError: about the file.
         """
         async with self.imports.turn(team.id, waits=upload.waits):
-            sheet = await asyncio.to_thread(upload.read)
+            sheet = await asyncio.to_thread(upload.read, draft)
             now = self._clock()
             return await store_upload(self._db, team, by, upload, sheet, now, held_until=now + HELD)
 

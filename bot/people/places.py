@@ -21,6 +21,7 @@ SWEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "delivery": ("address", "address_key", "error"),
     "incident": ("detail",),
     "lifted_suppression": ("word",),
+    "open_form": ("chosen", "view"),
     "seen_request": ("reply",),
     "suppression": ("word",),
     "team": ("tests_go_to",),

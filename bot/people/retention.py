@@ -89,7 +89,7 @@ class Retention:
             named = update(Chunk).where(col(Chunk.broadcast_id) == broadcast_id, col(Chunk.error).contains("@"))
             await session.exec(named.values(error=""))
             broadcast.error = _ANY_ADDRESS.sub("…", broadcast.error)
-            broadcast.audience_id = None  # one that was not saved goes as soon as nothing has it
+            broadcast.audience_id = broadcast.source_id = None  # what was not saved goes as soon as nothing has it
             session.add(broadcast)
 
     async def _replace(self, session: AsyncSession, broadcast_id: str, after: int) -> None:

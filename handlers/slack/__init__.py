@@ -30,6 +30,8 @@ from handlers.slack.flows.people.suppressions import SuppressionFlow
 from handlers.slack.flows.preview import PreviewFlow
 from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
+from handlers.slack.flows.selection.chosen import ChosenSelections
+from handlers.slack.flows.selection.filter_form import FilterFlow
 from handlers.slack.flows.team_settings import TeamSettingsFlow
 from handlers.slack.flows.use_as_audience import UseAsAudienceFlow
 from handlers.slack.flows.webhook import WebhookFlow
@@ -56,6 +58,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     approvers = Approvers(services.team_rules, people)
     team = TeamSettingsFlow(services.team_rules, services.looks, services.webhooks, approvers)
     api = ApiTokenFlow(services.tokens, public_url)
+    selections = ChosenSelections(services.audiences, services.open_forms)
     composer = Composer(
         overviews=overviews,
         monitor=services.monitor,
@@ -64,6 +67,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         canvases=SlackCanvases(services.canvases, files),
         files=files,
         fetch_image=services.fetch_image,
+        selections=selections,
     )
     broadcasts = BroadcastFlow(
         composer=composer,
@@ -92,6 +96,13 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
     )
     tests = SendTestFlow(composer=composer, overviews=overviews, broadcasts=services.broadcasts)
     reports = ReportFlow(reports=services.reports, resends=services.resends)
+    only_where = FilterFlow(
+        selections=selections,
+        open_forms=services.open_forms,
+        audiences=services.audiences,
+        broadcasts=services.broadcasts,
+        drafts=services.drafts,
+    )
     audiences = AudienceFlow(services.audiences)
     for flow in (
         connect,
@@ -102,6 +113,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         broadcasts,
         approval,
         drafts,
+        only_where,
         tests,
         reports,
         audiences,

@@ -25,6 +25,11 @@ class SlackCode(Code):
         "AUDIENCE_GONE",
         "This audience is no longer there: choose the file again.",
     )
+    FORM_GONE = (
+        "FORM_GONE",
+        "The form of the broadcast was opened too long ago.",
+        "Close this, and press Only those where again.",
+    )
     TWO_AUDIENCES = (
         "TWO_AUDIENCES",
         "Choose a CSV or a saved audience, not both.",

@@ -34,6 +34,7 @@ class Button(StrEnum):
     CHANGE_AUDIENCE = "broadcast:draft:drop"
     TAKE_THEIRS = "broadcast:draft:reload"
     NEW_CANVAS = "send:canvas:create"
+    ONLY_WHERE = "send:filter:open"
     USE_AGAIN = "broadcast:any:copy"
     REVIEW = "broadcast:request:review"
     APPROVE = "broadcast:request:approve"
@@ -105,6 +106,7 @@ class Form(StrEnum):
     CHOOSE_FILE = "audience:message:read"
     NEW_BROADCAST = "send:broadcast:prepare"
     EDIT_BROADCAST = "broadcast:draft:save"
+    FILTER = "send:filter:apply"
     CONFIRM_BROADCAST = "send:broadcast:confirm"
     ASK_FOR_APPROVAL = "broadcast:draft:ask"
     APPROVE = "broadcast:request:confirm"
@@ -153,6 +155,25 @@ class Input(StrEnum):
     AUDIENCE = "audience"
     SAVED_AUDIENCE = "saved_audience"
     SAVE_AS = "save_as"
+    ALSO = "also"
+    EXCEPT = "except"
+    EXCEPT_GOT = "except_got"
+    MATCH = "match"
+    COLUMN_1 = "column_1"
+    OPERATOR_1 = "operator_1"
+    VALUE_1 = "value_1"
+    COLUMN_2 = "column_2"
+    OPERATOR_2 = "operator_2"
+    VALUE_2 = "value_2"
+    COLUMN_3 = "column_3"
+    OPERATOR_3 = "operator_3"
+    VALUE_3 = "value_3"
+    COLUMN_4 = "column_4"
+    OPERATOR_4 = "operator_4"
+    VALUE_4 = "value_4"
+    COLUMN_5 = "column_5"
+    OPERATOR_5 = "operator_5"
+    VALUE_5 = "value_5"
     SEND_AT = "send_at"
     ADDRESS_COLUMN = "address_column"
     LEAVE_OUT = "leave_out"
@@ -189,20 +210,24 @@ class Input(StrEnum):
 class Ref:
     """What a button's value and a modal's private_metadata hold: opaque ids and a version, never a fact or a secret.
 
-    It is routing, not permission: the record is loaded by id *and* team.
+    It is routing, not permission: the record is loaded by id *and* team. `form_id` is of a form that is being filled.
     """
 
     team_id: str = ""
     record_id: str = ""
     version: int = 0
+    form_id: str = ""
 
     def __str__(self) -> str:
-        return f"{self.team_id}.{self.record_id}.{self.version}"
+        of_form = f".{self.form_id}" if self.form_id else ""
+        return f"{self.team_id}.{self.record_id}.{self.version}{of_form}"
 
     @classmethod
     def read(cls, text: str) -> "Ref":
         """Return what the text says, or an empty Ref where it is not one of ours."""
         match text.split("."):
-            case [team_id, record_id, version] if version.isdecimal() and len(version) < 10:
-                return cls(team_id, record_id, int(version))
+            case [team_id, record_id, version, *form_id] if (
+                version.isdecimal() and len(version) < 10 and len(form_id) < 2
+            ):
+                return cls(team_id, record_id, int(version), *form_id)
         return cls()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.audience.selection.filter import Condition, Filter, Match, Operator
 from bot.broadcast.audience.token_notices import AudienceDay
 from bot.broadcast.content.html_body import SAME_PAGE
 from bot.broadcast.draft import Draft
@@ -82,11 +83,14 @@ from handlers.slack.views.mailer import (
     status_card,
 )
 from handlers.slack.views.people import person, suppressions
+from handlers.slack.views.selection import filter_form
+from handlers.slack.views.selection.fields import SelectionChoices
 from handlers.slack.views.webhook import form as webhook_form
 from storage.models import Audit
 from storage.sealing import Secret
 from storage.states import IncidentKind, SignIn, SuppressionReason
 
+_WHERE = Filter(Match.ALL, (Condition("plan", Operator.IS, "pro"), Condition("age", Operator.OVER, "30")))
 _CONNECT, _RECONNECT = "Connect Amazon SES", "Reconnect Amazon SES"
 
 
@@ -152,6 +156,19 @@ def _modals() -> dict[str, View]:
         ),
         "compose.write_broadcast_form, canvas": compose.write_broadcast_form(
             REF, replace(draft, body={**SAME_PAGE, "canvas": ""}), hint="example.com", saved=[]
+        ),
+        "compose.write_broadcast_form, selected": compose.write_broadcast_form(
+            REF,
+            draft,
+            hint="example.com",
+            saved=[sample_audience()],
+            selection=SelectionChoices(
+                _WHERE, also=[sample_audience().id], saved=[sample_audience()], sent=[sample_broadcast()]
+            ),
+        ),
+        "filter_form.filter_form": filter_form.filter_form(REF, _WHERE, [f"column_{number}" for number in range(300)]),
+        "drafts.nobody_selected_page": drafts.nobody_selected_page(
+            sample_broadcast(), BotError(SlackCode.FILE_UNREADABLE, "Nobody is left.")
         ),
         "compose.write_test_form": compose.write_test_form(REF, draft, to="ann@example.com", hint="example.com"),
         "connect_form.credentials_form, key": connect_form.credentials_form(ids.Form.CONNECT, _CONNECT, REF, key),

@@ -25,6 +25,7 @@ NEVER = {
     "queue_url endpoint missing_optional access_error access_action review_status review_case_id enforcement_status "
     "pricing_plan",
     "org_workspace": "slack_team_id installation_id",
+    "open_form": "id team_id user_id columns",
     "outbox": "id team_id key kind record_id user_id reply_to last_error channel_id ts drawn",
     "poll": "subject_id",
     "restoration": "team_id answered_by",

@@ -41,3 +41,15 @@ class AudienceCode(Code):
     AUDIENCE_NO_RECIPIENTS = "AUDIENCE_NO_RECIPIENTS"
     AUDIENCE_ENCODING = "AUDIENCE_ENCODING"
     AUDIENCE_TOO_LARGE = "AUDIENCE_TOO_LARGE"
+
+
+SELECTION_CODES = frozenset(
+    {
+        AudienceCode.UNKNOWN_COLUMN,
+        AudienceCode.FILTER_VALUE,
+        AudienceCode.AUDIENCE_UNKNOWN,
+        AudienceCode.BROADCAST_UNKNOWN,
+        AudienceCode.AUDIENCE_NO_RECIPIENTS,
+    }
+)
+"""What was selected from an audience cannot be, or is nobody."""

@@ -51,6 +51,15 @@ class AddressDeduplicator:
             slot = (slot + 1) & mask
         return 0
 
+    def replace(self, key: str, line: int) -> None:
+        """Remember another line for a key that is remembered."""
+        wanted = hash(key) or 1
+        hashes, mask = self._hashes, self._mask
+        slot = wanted & mask
+        while hashes[slot] != wanted:
+            slot = (slot + 1) & mask
+        self._lines[slot] = line
+
     def _grow(self) -> None:
         known = zip(self._hashes, self._lines, strict=True)
         self._allocate(4 * (self._mask + 1))

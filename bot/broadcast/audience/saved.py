@@ -57,6 +57,15 @@ class Audiences:
             raise _not_found()
         return audience
 
+    async def renewed(self, team: Team, audience_id: str) -> Audience | None:
+        """Return the saved audience that this one was, or is: its name may have gone over to a newer revision."""
+        async with self._db.read() as session:
+            audience = await session.get(Audience, audience_id)
+            while audience is not None and audience.team_id == team.id and not audience.name_key:
+                newer = select(Audience).where(Audience.previous_id == audience.id).order_by(col(Audience.revision))
+                audience = (await session.exec(newer)).first()
+        return audience if audience is not None and audience.team_id == team.id else None
+
     async def held(self, team: Team, audience_id: str, by: str) -> Audience | None:
         """Return an audience that this person has read and is writing to; None where it is gone or another person's."""
         this = (Audience.id == audience_id, Audience.team_id == team.id, Audience.created_by == by, Audience.size > 0)
@@ -107,6 +116,11 @@ class Audiences:
             ids = list(await session.exec(unused))
         for audience_id in ids:
             await forget_audience(self._db, audience_id)
+
+
+def is_called(audience: Audience, name: str) -> bool:
+    """Whether a saved audience has this name."""
+    return audience.name_key == _key(name)
 
 
 def audience_name(typed: str) -> str:

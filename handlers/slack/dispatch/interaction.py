@@ -100,6 +100,7 @@ class Interaction:
     view_hash: str = ""
     at_home: bool = False  # in the App Home: no channel to answer in
     values: Values = field(default_factory=lambda: Values({}), repr=False)
+    view: Body = field(default_factory=dict, repr=False)  # as Slack has it
     message: Body = field(default_factory=dict, repr=False)  # of a shortcut: whose menu it was in
 
 
@@ -178,4 +179,5 @@ def _from_person(
         view_hash=view.get("hash") or "",
         at_home=view.get("type") == "home",
         values=Values(view.get("state") or {}),
+        view=view,
     )

@@ -42,7 +42,7 @@ from handlers.slack.dispatch.registration import (
 )
 from handlers.slack.dispatch.responder import ProgressView, Responder, unexpected, whisper
 from handlers.slack.text import esc
-from handlers.slack.views.blocks import Message, Modal, Reply, error_message, waiting_page
+from handlers.slack.views.blocks import Message, Modal, Reply, error_message, text_message, waiting_page
 from storage import leases
 from storage.database import Database
 from storage.models import Team
@@ -249,6 +249,8 @@ class Listeners:
         if isinstance(result, BotError):
             redrawn = await self._redraw(result, at, client, form)
             result = Modal(redrawn, otherwise=esc(result.text)) if redrawn else error_message(result)
+        elif result is None:  # it would have closed the form
+            result = text_message(":white_check_mark: Done. You can close this.")
         await Responder(client, at, self._teams).update(result, view_id=at.view_id, title=shown.title)
 
     async def _redraw(self, error: BotError, at: Interaction, client: AsyncWebClient, form: Form) -> View | None:

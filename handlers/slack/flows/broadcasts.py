@@ -11,6 +11,7 @@ from slack_sdk.models.views import View
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.import_summary import ImportSummary
 from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.audience.selection.selection import NOTHING_SELECTED, Selection
 from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
 from bot.broadcast.content.warnings import changes_in_words
 from bot.broadcast.draft import Edited
@@ -131,6 +132,12 @@ class BroadcastFlow:
         chosen = replace(chosen_in(call), held=await self._held(call))
         return await self._composer.form(call, content or typed(call.at.values), chosen, notice=notice)
 
+    async def _again(self, call: Call, held: Audience, notice: str) -> View:
+        """Draw the form again with the file that was chosen in it, which Slack does not keep."""
+        return await self._composer.form(
+            call, typed(call.at.values), replace(chosen_in(call), held=held), notice=notice
+        )
+
     async def _held(self, call: Call) -> Audience | None:
         return await self._audiences.held(call.team, call.at.ref.record_id, call.at.user_id)
 
@@ -163,8 +170,13 @@ class BroadcastFlow:
         return Modal(without_audience(saved))
 
     async def _typed(self, call: Call, edited: Edited | None) -> Draft:
-        has = (await self._broadcasts.get(call.team, edited.id)).images if edited else ()
-        return await self._composer.to_send(call, has)
+        if edited is None:
+            draft, before = await self._composer.to_send(call), NOTHING_SELECTED
+        else:
+            broadcast = await self._broadcasts.get(call.team, edited.id)
+            draft = await self._composer.to_send(call, broadcast.images)
+            before = Selection.from_json(broadcast.selection)
+        return replace(draft, selection=await self._composer.selections.chosen(call, before))
 
     async def _ask(self, call: Call, source: Upload | Audience, edited: Edited | None = None) -> Reply:
         """Have it prepared, and show it to be confirmed."""
@@ -172,9 +184,17 @@ class BroadcastFlow:
         by, save_as = call.at.user_id, call.at.values.text(ids.Input.SAVE_AS)
         if call.at.values.choice(ids.Input.SAVED_AUDIENCE):
             save_as = ""  # it has a name
-        prepared = await self._broadcasts.prepare(
-            call.team, by, draft, source, _start_at(call), save_as=save_as, edited=edited
-        )
+        held: Audience | None = None
+        if isinstance(source, Upload) and draft.selection.where and edited is None:
+            held = await self._broadcasts.hold(call.team, by, source, draft)  # should the filter not fit its columns
+        try:
+            prepared = await self._broadcasts.prepare(
+                call.team, by, draft, held or source, _start_at(call), save_as=save_as, edited=edited
+            )
+        except BotError as error:
+            if held is None or not error.field.startswith("where"):
+                raise
+            return Modal(await self._again(call, held, error.text))
         return await self.confirmation(call, prepared, source if isinstance(source, Upload) else None)
 
     async def read_again(self, call: Call) -> Reply:

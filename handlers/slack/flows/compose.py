@@ -9,6 +9,7 @@ from slack_sdk.models.views import View
 
 from bot.broadcast.audience.header_detection import Choice
 from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.audience.selection.selection import Selection
 from bot.broadcast.broadcasts import Broadcasts, Draft, Upload
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
 from bot.broadcast.content.html_import import Page, import_page
@@ -28,10 +29,11 @@ from handlers.slack.content.emoji import with_emoji
 from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.registration import Call
 from handlers.slack.file_transfer import HTML, IMAGES, Download, Files
+from handlers.slack.flows.selection.chosen import ChosenSelections, lost_names, picked
 from handlers.slack.mentions import with_known_names, with_names
 from handlers.slack.views import compose as views
 from handlers.slack.views.content import ContentChoice
-from storage.models import Broadcast
+from storage.models import Broadcast, new_id
 from storage.states import BroadcastState
 
 READING = "Reading the audience…"
@@ -53,6 +55,7 @@ class Composer:
         canvases: SlackCanvases,
         files: Files,
         fetch_image: FetchImage,
+        selections: ChosenSelections,
     ) -> None:
         self._overviews = overviews
         self._monitor = monitor
@@ -61,6 +64,7 @@ class Composer:
         self._canvases = canvases
         self._files = files
         self._fetch_image = fetch_image
+        self.selections = selections
 
     async def fresh_overview(self, call: Call) -> Overview:
         """Return how the team stands, read again from AWS where the facts are too old to send on."""
@@ -85,15 +89,22 @@ class Composer:
         edits: ids.Ref | None = None,
     ) -> View:
         """Draw the form in which a broadcast is written, or a draft is edited; AWS is not asked."""
+        ref = edits or ids.Ref(call.team.id, chosen.held.id if chosen.held else "")
+        saved = await self._audiences.saved(call.team)
         return views.write_broadcast_form(
-            edits or ids.Ref(call.team.id, chosen.held.id if chosen.held else ""),
+            replace(ref, form_id=call.at.ref.form_id or new_id()),
             await to_begin_with(call, draft),
             hint=hint(await self._overviews.get(call.team)),
-            saved=await self._audiences.saved(call.team),
+            saved=saved,
             chosen=chosen,
+            selection=await self.selections.choices(call, chosen, draft.selection, saved),
             notice=notice,
             edits=edits is not None,
         )
+
+    async def lost(self, call: Call, selection: Selection) -> str:
+        """Say which saved audiences a draft names that are not there any more."""
+        return lost_names(selection, await self._audiences.saved(call.team)) if selection else ""
 
     async def new_canvas(self, call: Call) -> str:
         """Make a canvas for the channel, and return the link to it.
@@ -161,13 +172,14 @@ def hint(overview: Overview) -> str:
 def chosen_in(call: Call) -> views.Recipients:
     """Return what is chosen in the form beside the text."""
     values = call.at.values
-    return views.Recipients(
+    chosen = views.Recipients(
         saved_id=values.choice(ids.Input.SAVED_AUDIENCE),
         written=values.rich_text(ids.Input.MESSAGE),
         save_as=values.text(ids.Input.SAVE_AS),
         send_at=values.time(ids.Input.SEND_AT),
         images=images_picked(values),
     )
+    return picked(call, chosen)
 
 
 def images_picked(values: Values) -> dict[str, str]:

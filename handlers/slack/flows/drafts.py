@@ -6,11 +6,14 @@ from datetime import datetime
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.audience.codes import SELECTION_CODES
+from bot.broadcast.audience.selection.selection import Selection
 from bot.broadcast.broadcasts import Broadcasts, Draft
 from bot.broadcast.content.html_body import SAME_PAGE, is_html
 from bot.broadcast.controls import require_version
 from bot.broadcast.draft import Edited
 from bot.broadcast.drafts import Drafts
+from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
@@ -129,7 +132,12 @@ class DraftFlow:
         if draft.audience_id is None:
             return Modal(views.draft_saved_page(draft))
         edited = Edited(draft.id, draft.version)
-        prepared = await self._broadcasts.check(call.team, call.at.user_id, edited)
+        try:
+            prepared = await self._broadcasts.check(call.team, call.at.user_id, edited)
+        except BotError as error:
+            if error.code not in SELECTION_CODES or not draft.selection:
+                raise
+            return Modal(views.nobody_selected_page(draft, error), otherwise=error.text)
         return await self._composing.confirmation(call, prepared)
 
     async def discard(self, call: Call) -> Reply:
@@ -183,10 +191,13 @@ class DraftFlow:
             past = draft.start_at is not None and draft.start_at <= self._clock()
             at = int(draft.start_at.timestamp()) if draft.start_at and not past else None
             chosen = Recipients(held=audience, send_at=at)
-            notice = notice or ("The time chosen for it is past: choose another, or none to send now." if past else "")
+            late = "The time chosen for it is past: choose another, or none to send now. " if past else ""
+            lost = await self._composer.lost(call, Selection.from_json(draft.selection))
+            notice = notice or f"{late}{lost}".strip()
         ref = ref or ids.Ref(call.team.id, draft.id, draft.version)
         content = content or Draft.of(draft)
         if content.body == SAME_PAGE and is_html(draft.body):
             content = replace(content, body=draft.body)
-        content = replace(content, images=kept_images(call, draft.images))
+        selection = Selection.from_json(draft.selection)
+        content = replace(content, images=kept_images(call, draft.images), selection=selection)
         return await self._composer.form(call, content, chosen, notice=notice, edits=ref)

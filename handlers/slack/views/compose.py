@@ -1,7 +1,7 @@
 """Writing a test or a broadcast."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as field_of
 from typing import Any
 
@@ -36,6 +36,7 @@ from handlers.slack.views.blocks import (
 )
 from handlers.slack.views.content import CONTENTS, ContentChoice, content_of, image_fields
 from handlers.slack.views.rich_text import accepted
+from handlers.slack.views.selection.fields import NOTHING_CHOSEN, SelectionChoices, selection_fields
 from storage.models import Audience
 
 TEST_TITLE = "Send a test"
@@ -80,7 +81,8 @@ class Recipients:
 
     `held` is an audience that is read already, `saved_id` is of a saved one, `send_at` seconds since the epoch.
     `written` is the message, which stays in the form when another content is chosen. `images` are files of Slack that
-    are images, with their names: of the message that the form was opened from, or chosen below this form.
+    are images, with their names: of the message that the form was opened from, or chosen below this form. `also`,
+    `leaves_out` (of saved audiences) and `leaves_out_got` (of broadcasts) are ids; None: as the draft has it.
     """
 
     held: Audience | None = None
@@ -89,6 +91,9 @@ class Recipients:
     save_as: str = ""
     send_at: int | None = None
     images: Mapping[str, str] = field_of(default_factory=dict)
+    also: Sequence[str] | None = None
+    leaves_out: Sequence[str] | None = None
+    leaves_out_got: Sequence[str] | None = None
 
 
 def write_broadcast_form(
@@ -98,6 +103,7 @@ def write_broadcast_form(
     hint: str,
     saved: Sequence[Audience],
     chosen: Recipients = Recipients(),
+    selection: SelectionChoices = NOTHING_CHOSEN,
     notice: str = "",
     edits: bool = False,
 ) -> View:
@@ -123,6 +129,7 @@ def write_broadcast_form(
                 max_length=NAME_LIMIT,
             ),
             *([] if chosen.held else _saved_audiences(saved, chosen.saved_id)),
+            *selection_fields(ref, selection),
             labelled(
                 ids.Input.SEND_AT,
                 "Send at",
@@ -143,7 +150,7 @@ def _held(ref: ids.Ref, audience: Audience, *, edits: bool) -> Block:
     another = (
         button(ids.Button.CHANGE_AUDIENCE, label, ref)
         if edits
-        else button(ids.Button.CHOOSE_ANOTHER, label, ids.Ref(ref.team_id))
+        else button(ids.Button.CHOOSE_ANOTHER, label, replace(ref, record_id=""))
     )
     source = clean(audience.name or audience.file_name, 100)
     return verbatim(f"Audience: {audience.size:,} from {source} (kept)", accessory=another)

@@ -6,6 +6,7 @@ from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
 
 from bot.broadcast.drafts import LIVES, Change, Copied
+from bot.errors import BotError
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import actor, clean, esc, when
@@ -89,6 +90,13 @@ def draft_saved_page(draft: Broadcast) -> View:
         buttons(button(ids.Button.BACK, "Back", ref)),
         context("It waits in `/broadcast drafts` too."),
     ]
+    return page(CHECK_TITLE, blocks)
+
+
+def nobody_selected_page(draft: Broadcast, error: BotError) -> View:
+    """Say why what was selected from an audience is nobody, or cannot be; the draft stays as it is."""
+    ref = ids.Ref(draft.team_id, draft.id, draft.version)
+    blocks: list[Block] = [section(f":warning: {esc(error.text)}"), buttons(button(ids.Button.BACK, "Back", ref))]
     return page(CHECK_TITLE, blocks)
 
 

@@ -14,10 +14,11 @@ from bot.broadcast.draft import Edited, Prepared, Upload
 from bot.broadcast.drafts import Drafts
 from bot.broadcast.mail_me_one import MailMeOne
 from bot.errors import BotError
+from bot.people.retention import Retention
 from bot.suppression.hidden import hash_of
 from storage.audience_blocks import BLOCK
-from storage.models import Audience, AudienceBlock, Broadcast, Delivery
-from storage.states import DeliveryState
+from storage.models import Audience, AudienceBlock, Broadcast, Delivery, Team
+from storage.states import DeliveryState, KeepRecipients
 from tests.unit.broadcast.fixtures import Station, draft
 
 PEOPLE = b"email,first_name,plan,age\nann@a.test,Ann,pro,31\nben@a.test,Ben,Free,29\neve@a.test,Eve, PRO ,?\n"
@@ -99,7 +100,7 @@ async def test_others_are_added_with_their_values_and_left_out_by_their_addresse
     ]
     counts = prepared.selected
     assert counts
-    assert (counts.of, counts.matched, counts.added, counts.left_out, counts.own) == (3, 2, 3, 2, 1)
+    assert (counts.of, counts.matched, counts.added, counts.left_out, counts.own) == (3, 2, 2, 1, 1)
     mail_me_one = MailMeOne(connected.db, connected.clock, connected.broadcasts)
     this = connected.team, prepared.broadcast.id, prepared.broadcast.version
     assert await mail_me_one.seq_of_line(*this, "4") == 1
@@ -121,6 +122,10 @@ async def test_who_got_a_broadcast_is_left_out_whatever_became_of_it(connected: 
     assert await addresses(connected, prepared) == ["ben@a.test"]
     assert prepared.selected
     assert prepared.selected.got == 2
+    hashed = hash_of(connected.db.people_key, connected.team.id, "eve@a.test")
+    async with connected.db.write() as session:  # its recipients are forgotten, as the settings have it
+        forgets = update(Delivery).where(col(Delivery.seq) == 3)
+        await session.exec(forgets.values(address=hashed, address_key=hashed))
     await moves(connected, {1}, DeliveryState.PENDING)  # it is to be sent again
     later = await connected.broadcasts.check(connected.team, "U1", seen(prepared))
     assert await addresses(connected, later) == ["ann@a.test", "ben@a.test"]
@@ -215,7 +220,7 @@ async def test_a_copy_keeps_the_selection_and_what_is_selected_stays_while_a_dra
 
 async def test_who_was_erased_is_found_by_nothing(connected: Station) -> None:
     prepared = await prepare(connected, PEOPLE, Selection(PRO))
-    erased = hash_of(b"key", connected.team.id, "eve@a.test")
+    erased = hash_of(connected.db.people_key, connected.team.id, "eve@a.test")
     async with connected.db.write() as session:
         block = await session.get_one(AudienceBlock, (prepared.source.id, 1), with_for_update=True)
         block.addresses, block.fields = [*block.addresses[:2], erased], [*block.fields[:2], ["", "", "", ""]]
@@ -225,3 +230,20 @@ async def test_who_was_erased_is_found_by_nothing(connected: Station) -> None:
     again = await prepare(connected, prepared.source, Selection(where))
 
     assert await addresses(connected, again) == ["ann@a.test"]
+
+
+async def test_where_recipients_are_forgotten_what_they_were_selected_from_goes_too(connected: Station) -> None:
+    prepared = await prepare(connected, PEOPLE, Selection(PRO))
+    await connected.broadcasts.confirm(connected.team, prepared.broadcast.id, prepared.broadcast.version, "U1")
+    connected.clock.advance(30)
+    await connected.run()
+    await connected.is_done(prepared.broadcast.id, 2)
+    async with connected.db.write() as session:
+        await session.exec(update(Team).values(keep_recipients=KeepRecipients.DAYS_90))
+    connected.clock.advance(91 * 24 * 60 * 60)
+
+    await Retention(connected.db, connected.clock).run()
+    await Audiences(connected.db, connected.clock).tidy()
+
+    async with connected.db.read() as session:
+        assert (await session.exec(select(Audience))).all() == []

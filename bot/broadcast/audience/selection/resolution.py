@@ -24,6 +24,7 @@ from bot.broadcast.audience.selection.selection import Selected, Selection
 from bot.broadcast.audience.store import Progress, forget_audience, no_progress, store_audience
 from bot.email_addresses import address_key, shown
 from bot.errors import BotError
+from bot.suppression.hidden import hash_of, is_hashed
 from bot.wording import count
 from storage.database import Database
 from storage.models import Audience, Broadcast, Delivery, Team
@@ -157,6 +158,7 @@ class _Picking:
         members = sum(each.size for each in (source, *resolved.also, *resolved.leaves_out))
         got = sum(number for number, _ in (resolved.got or {}).values())
         self._known = AddressDeduplicator(members + got) if several else None
+        self._hashed = False  # of some who got one, only the hash of the address is kept
 
     def rows(self) -> Iterator[CsvRecipient]:
         for audience in self._resolved.leaves_out:
@@ -166,6 +168,7 @@ class _Picking:
             for keys in in_thread(_who_got(self._db, broadcast_id), self._loop):
                 for key in keys:
                     self._know(key, _GOT)
+                    self._hashed = self._hashed or is_hashed(key)
         for row in self._of_source():
             self.counts.own += 1
             yield row
@@ -198,12 +201,18 @@ class _Picking:
             yield CsvRecipient(member.line, member.address, values)
 
     def _is_taken(self, member: StoredMember, *, is_added: bool = False) -> bool:
-        met = self._know(address_key(member.address), _MEMBER)
+        """Whether it is one of those who get it; each address is counted once, wherever it comes."""
+        key = address_key(member.address)
+        met = self._know(key, _MEMBER)
         if met == _MEMBER:
             return False
+        if not met and self._known and self._hashed:
+            met = self._known.find(hash_of(self._db.people_key, self._source.team_id, member.address))
         self.counts.added += is_added
-        self.counts.left_out += met == _LEFT_OUT
-        self.counts.got += met == _GOT
+        if met and self._known:
+            self._known.replace(key, _MEMBER)
+            self.counts.left_out += met == _LEFT_OUT
+            self.counts.got += met == _GOT
         return not met
 
     def _know(self, key: str, what: int) -> int:

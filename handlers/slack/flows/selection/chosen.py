@@ -1,0 +1,100 @@
+"""Who of an audience gets a broadcast, as it is chosen in the form in which that is written."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.broadcast.audience.codes import AudienceCode
+from bot.broadcast.audience.saved import Audiences, is_called
+from bot.broadcast.audience.selection.filter import Filter
+from bot.broadcast.audience.selection.open_forms import OpenForms
+from bot.broadcast.audience.selection.selection import NOTHING_SELECTED, Selection
+from bot.errors import BotError
+from handlers.slack import ids
+from handlers.slack.dispatch.registration import Call
+from handlers.slack.views.compose import Recipients
+from handlers.slack.views.selection.fields import SelectionChoices
+from storage.models import Audience
+
+
+class ChosenSelections:
+    def __init__(self, audiences: Audiences, open_forms: OpenForms) -> None:
+        self._audiences = audiences
+        self.open_forms = open_forms
+
+    async def where(self, call: Call, before: Filter | None) -> Filter | None:
+        """Return the filter of the form, which is the draft's until another is applied."""
+        form_id = call.at.ref.form_id
+        row = await self.open_forms.get(call.team, call.at.user_id, form_id) if form_id else None
+        if row is None:
+            return before
+        return Filter.from_json(row.chosen) if row.chosen else None
+
+    async def choices(
+        self, call: Call, chosen: Recipients, selection: Selection, saved: Sequence[Audience]
+    ) -> SelectionChoices:
+        """Return what a form shows: what is chosen in it, or else what the draft has."""
+
+        def ids_of(picked: Sequence[str] | None, names: Sequence[str]) -> Sequence[str]:
+            if picked is not None:
+                return picked
+            return [audience.id for audience in saved if any(is_called(audience, name) for name in names)]
+
+        got = chosen.leaves_out_got
+        got = selection.leaves_out_got if got is None else got
+        return SelectionChoices(
+            where=await self.where(call, selection.where),
+            also=ids_of(chosen.also, selection.also),
+            leaves_out=ids_of(chosen.leaves_out, selection.leaves_out),
+            leaves_out_got=got,
+            saved=saved,
+            sent=await self.open_forms.broadcasts(call.team, got),
+        )
+
+    async def chosen(self, call: Call, before: Selection = NOTHING_SELECTED) -> Selection:
+        """Return what is chosen in a form; `before` is what its draft has, for fields that are not in it.
+
+        Raises:
+            BotError: AUDIENCE_UNKNOWN, for the field `also` or `except`.
+        """
+        values = call.at.values
+        got = values.ticks(ids.Input.EXCEPT_GOT) if ids.Input.EXCEPT_GOT in values else before.leaves_out_got
+        return Selection(
+            where=await self.where(call, before.where),
+            also=await self._names(call, ids.Input.ALSO, before.also),
+            leaves_out=await self._names(call, ids.Input.EXCEPT, before.leaves_out),
+            leaves_out_got=tuple(got),
+        )
+
+    async def _names(self, call: Call, name: ids.Input, before: Sequence[str]) -> tuple[str, ...]:
+        if name not in call.at.values:  # there is no saved audience, so that none of these is one any more
+            return ()
+        found = [await self._audiences.renewed(call.team, each) for each in call.at.values.ticks(name)]
+        names = [audience.name for audience in found if audience is not None]
+        if len(names) < len(found):
+            raise BotError(
+                AudienceCode.AUDIENCE_UNKNOWN, "One of these saved audiences is no longer there.", field=name
+            )
+        kept = [each for each in before if any(audience and is_called(audience, each) for audience in found)]
+        return tuple(kept) if len(kept) == len(names) else tuple(names)
+
+
+def lost_names(selection: Selection, saved: Sequence[Audience]) -> str:
+    """Say which saved audiences a draft names that are not there any more."""
+    names = dict.fromkeys([*selection.also, *selection.leaves_out])
+    lost = [f"“{name}”" for name in names if not any(is_called(audience, name) for audience in saved)]
+    return f"No longer there, and taken out of Also and Except: {', '.join(lost)}." if lost else ""
+
+
+def picked(call: Call, chosen: Recipients) -> Recipients:
+    """Add what is chosen in the menus of a form to what is chosen beside its text."""
+    values = call.at.values
+
+    def ticks(name: ids.Input) -> list[str] | None:
+        return values.ticks(name) if name in values else None
+
+    return replace(
+        chosen,
+        also=ticks(ids.Input.ALSO),
+        leaves_out=ticks(ids.Input.EXCEPT),
+        leaves_out_got=ticks(ids.Input.EXCEPT_GOT),
+    )

@@ -1,0 +1,130 @@
+"""*Only those where*: a form on top of the one in which a broadcast is written, which shows what was applied."""
+
+import contextlib
+import re
+from collections.abc import Sequence
+
+from bot.broadcast.audience.codes import AudienceCode
+from bot.broadcast.audience.revisions.columns import ADDRESS
+from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.audience.selection.filter import MOST_LINES, Condition, Filter, Match, Operator
+from bot.broadcast.audience.selection.open_forms import OpenForms
+from bot.broadcast.audience.selection.selection import Selection
+from bot.broadcast.broadcasts import Broadcasts
+from bot.broadcast.drafts import Drafts
+from bot.errors import BotError
+from handlers.slack import ids
+from handlers.slack.api_errors import FAILURES
+from handlers.slack.codes import SlackCode
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.interaction import Values
+from handlers.slack.dispatch.listeners import Listeners
+from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.flows.compose import check_editor
+from handlers.slack.flows.selection.chosen import ChosenSelections
+from handlers.slack.views.blocks import Modal, Reply
+from handlers.slack.views.selection.fields import with_filter
+from handlers.slack.views.selection.filter_form import FILTER_TITLE, filter_form
+from storage.models import Audience, Broadcast
+
+_PLACE = re.compile(r"where\.\w+\.(\d+)\.(\w+)")
+_PARTS = {"column": "column", "op": "operator", "value": "value"}
+
+
+class FilterFlow:
+    def __init__(
+        self,
+        *,
+        selections: ChosenSelections,
+        open_forms: OpenForms,
+        audiences: Audiences,
+        broadcasts: Broadcasts,
+        drafts: Drafts,
+    ) -> None:
+        self._selections = selections
+        self._open_forms = open_forms
+        self._audiences = audiences
+        self._broadcasts = broadcasts
+        self._drafts = drafts
+
+    def register(self, listeners: Listeners) -> None:
+        listeners.button(ids.Button.ONLY_WHERE, Permission.SEND, self.open, opens=FILTER_TITLE)
+        listeners.form(Form(ids.Form.FILTER, Permission.SEND, self.apply, "One moment…"))
+
+    async def open(self, call: Call) -> Reply:
+        """Open the form with the filter as it is, and a menu of the columns where they are known."""
+        if not call.at.ref.form_id:
+            raise BotError(SlackCode.FORM_GONE)
+        draft = await self._draft(call)
+        before = Selection.from_json(draft.selection).where if draft else None
+        where = await self._selections.where(call, before)
+        audience = await self._audience(call, draft)
+        columns = audience.columns if audience else ()
+        await self._open_forms.begin(
+            call.team, call.at.user_id, call.at.ref.form_id, where=where, columns=columns, view=call.at.view
+        )
+        return Modal(filter_form(call.at.ref, where, columns), above=True)
+
+    async def apply(self, call: Call) -> Reply:
+        """Keep the filter for the form below, and show it there; what is typed there stays."""
+        team, by, form_id = call.team, call.at.user_id, call.at.ref.form_id
+        form = await self._open_forms.get(team, by, form_id)
+        if form is None:
+            raise BotError(SlackCode.FORM_GONE)
+        where = filter_in(call.at.values, form.columns)
+        await self._open_forms.choose(team, by, form_id, where)
+        below = with_filter(form.view, call.at.ref, where)
+        with contextlib.suppress(*FAILURES):  # closed meanwhile
+            await call.client.views_update(view_id=str(call.at.view.get("previous_view_id") or ""), view=below)
+        return None
+
+    async def _draft(self, call: Call) -> Broadcast | None:
+        """Return the draft that the form below edits; None: it writes a new one."""
+        if not call.at.ref.version:
+            return None
+        draft = await self._broadcasts.get(call.team, call.at.ref.record_id)
+        check_editor(call, draft)
+        return draft
+
+    async def _audience(self, call: Call, draft: Broadcast | None) -> Audience | None:
+        """Return the audience that is chosen in the form below; None: none is, or it is a file that is not read yet."""
+        values, ref = call.at.values, call.at.ref
+        if values.files(ids.Input.AUDIENCE):
+            return None
+        if saved_id := values.choice(ids.Input.SAVED_AUDIENCE):
+            return await self._audiences.renewed(call.team, saved_id)
+        if ids.Input.AUDIENCE in values:
+            return None
+        if draft is not None:
+            return await self._drafts.audience(call.team, draft)
+        return await self._audiences.held(call.team, ref.record_id, call.at.user_id) if ref.record_id else None
+
+
+def filter_in(values: Values, columns: Sequence[str] = ()) -> Filter | None:
+    """Return what is typed; None: nothing is.
+
+    Raises:
+        BotError: UNKNOWN_COLUMN or FILTER_VALUE, for the field that it is about.
+    """
+    lines: dict[int, Condition] = {}
+    for number in range(1, MOST_LINES + 1):
+        names = [ids.Input(f"{part}_{number}") for part in _PARTS.values()]
+        column, op = (values.choice(name) or values.text(name) for name in names[:2])
+        value = values.text(names[2])
+        if not column and (op or value):
+            raise BotError(AudienceCode.UNKNOWN_COLUMN, "Say in which column.", field=names[0])
+        if column and not op:
+            raise BotError(AudienceCode.FILTER_VALUE, "Say how it is compared.", field=names[1])
+        if column:
+            lines[number] = Condition(column, Operator(op), value)
+    if not lines:
+        return None
+    where = Filter(Match(values.choice(ids.Input.MATCH) or Match.ALL), tuple(lines.values()))
+    try:
+        if columns:
+            where.for_columns(columns, ADDRESS if ADDRESS in columns else columns[0])
+        return where.check()
+    except BotError as error:
+        if place := _PLACE.fullmatch(error.field):
+            error.field = f"{_PARTS[place[2]]}_{[*lines][int(place[1])]}"
+        raise
