@@ -22,6 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
 from storage.engines import SQLITE, SyncExecutor, engines, parse_url, sqlite_engine
+from storage.group_commit import GroupCommit
 from storage.row_locks import WriterSession
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Database:
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self._url.drivername == SQLITE else "postgresql"
         self._reader, self._writer = engines(self._url)
         self._bulk = SyncExecutor(self._url) if self.dialect == "sqlite" else None
+        self._together = GroupCommit(self._bulk, self._one_at_a_time) if self._bulk else None
         self._turn = asyncio.Lock()
         self._writing: asyncio.Task[Any] | None = None
         self._file_lock: FileLock | None = None
@@ -148,11 +150,11 @@ class Database:
         A session, and on SQLite a change of threads for every statement, cost more than the statements themselves.
         There `work` runs in a thread: it must share nothing with what runs meanwhile. It waits for the database only.
         """
-        async with self._one_at_a_time():
-            if self._bulk:
-                return await self._bulk.run(work)
-            async with self._writer.begin() as connection:
-                return await connection.run_sync(work)
+        if self._together:
+            self._refuse_nested()
+            return await self._together.run(work)
+        async with self._writer.begin() as connection:
+            return await connection.run_sync(work)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -222,14 +224,17 @@ class Database:
         if self.dialect == "postgresql":
             yield
             return
-        if self._writing is not None and self._writing is asyncio.current_task():
-            raise RuntimeError("a write() inside a write() would wait for itself")
+        self._refuse_nested()
         async with self._turn:
             self._writing = asyncio.current_task()
             try:
                 yield
             finally:
                 self._writing = None
+
+    def _refuse_nested(self) -> None:
+        if self._writing is not None and self._writing is asyncio.current_task():
+            raise RuntimeError("a write() inside a write() would wait for itself")
 
 
 def _claim(path: Path) -> FileLock:

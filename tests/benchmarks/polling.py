@@ -65,8 +65,8 @@ async def poll_100k(scale: float) -> Sequence[Measured]:
     say(f"{at_rest:,.0f} µs CPU a look at a played AWS; two bare calls {floor:,.0f} µs")
     unit = "µs CPU a look at AWS"
     return [
-        at_least_times("poll_100k.rate", rate, "looks a second", NEED, 20),
-        at_most_times("poll_100k", value, unit, floor, 3),
+        at_least_times("poll_100k.rate", rate, "looks a second", NEED, 5),
+        at_most_times("poll_100k", value, unit, floor, 2),
         grows("poll_100k", value, unit, at_a_tenth),
     ]
 
