@@ -27,6 +27,7 @@ from handlers.slack.dispatch.registration import AS_LONG_AS_SLACK_WAITS, AckTime
 from handlers.webhook_receiver import WebhookReceiver
 from storage import leases
 from storage.database import Database
+from storage.journal import Journal
 from storage.key_rotation import check_keys
 from storage.link_keys import link_keys, people_key
 from storage.sealing import load_keys
@@ -63,6 +64,7 @@ class Mailroom:
         self.settings = settings
         self.db = Database(settings.database_url, clock=clock) if clock else Database(settings.database_url)
         self.keys = load_keys(settings.mailroom_keys, self.db.path)
+        self.journal = Journal(settings.mailroom_suppression_journal, self.keys)
         self.tasks = Tasks()
         self.scheduler = Scheduler()
         self.services = Services(
@@ -122,6 +124,9 @@ class Mailroom:
     async def open(self) -> None:
         """Open the database: migrated, and with the right keys."""
         await self.db.start()
+        if self.settings.mailroom_suppression_journal:
+            self.journal.open()
+            self.db.journal = self.journal.append
         await check_keys(self.db, self.keys)
         self.services.link_keys[:] = await link_keys(self.db, self.keys)
         self.db.people_key = await people_key(self.db, self.keys)
@@ -153,6 +158,7 @@ class Mailroom:
         await self.tasks.finish(FINISH_SECONDS)
         self.services.close()
         await self.db.stop()
+        self.journal.close()
 
 
 def _version() -> str:

@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     mailroom_role_template_url: str = ""
     mailroom_proxies: int = Field(default=0, ge=0, le=10)  # reverse proxies of ours in front of HOST and PORT
     mailroom_dns_server: str = ""  # host:port; empty: the system's
+    mailroom_suppression_journal: str = ""  # path; a * in it stands for the process
     mailroom_webhook_networks: str = ""  # private ones that webhooks may reach
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"

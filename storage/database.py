@@ -6,7 +6,7 @@ A session is either a reader (a snapshot) or a writer (one transaction); nothing
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,6 +55,11 @@ def wake_after_commit(session: AsyncSession, tick: str) -> None:
     session.info.setdefault("ticks", set()).add(tick)
 
 
+def keep_in_journal(session: AsyncSession, line: dict[str, Any]) -> None:
+    """Have a line on the disk, beside the database, once this transaction is committed (`storage.journal`)."""
+    session.info.setdefault("journal", []).append(line)
+
+
 def insert_into(session: AsyncSession, model: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
     """Return the INSERT of this session's database, which alone knows ON CONFLICT."""
     if session.get_bind().dialect.name == "postgresql":
@@ -84,6 +89,8 @@ class Database:
         self._file_lock: FileLock | None = None
         self.wake: Callable[[str], None] = lambda _tick: None
         """Called with each tick that a transaction has given work; others find it at their next time."""
+        self.journal: Callable[[Sequence[dict[str, Any]]], None] | None = None
+        """Takes what `keep_in_journal` was given, before the transaction is committed; where it fails nothing is."""
         self.people_key = b""
         """What addresses of people who were erased are hashed with (`storage.link_keys`), once it is opened."""
 
@@ -141,6 +148,8 @@ class Database:
             session.begin(),
         ):
             yield session
+            if self.journal and (lines := session.info.get("journal")):
+                await asyncio.to_thread(self.journal, lines)
         for tick in session.info.get("ticks", ()):
             self.wake(tick)
 

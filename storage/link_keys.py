@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 
 from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.database import Database, insert_into
 from storage.models import LinkKey
@@ -37,6 +38,12 @@ async def people_key(db: Database, keys: KeyRing) -> bytes:
     await _make(db, keys, [(PEOPLE, secrets.token_bytes(32))])
     async with db.read() as session:
         return _open(keys, await session.get_one(LinkKey, PEOPLE))
+
+
+async def known_people_key(session: AsyncSession, keys: KeyRing) -> bytes:
+    """Return the key of the hashes; empty where no bot has made one yet, so that there is no hash."""
+    row = await session.get(LinkKey, PEOPLE)
+    return _open(keys, row) if row else b""
 
 
 def _open(keys: KeyRing, row: LinkKey) -> bytes:

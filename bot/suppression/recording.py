@@ -12,11 +12,14 @@ from bot.email_addresses import address_key
 from bot.suppression.reasons import STRENGTH
 from bot.suppression.token_notices import tell_of_token
 from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
-from storage.database import insert_into
+from storage.database import insert_into, keep_in_journal
 from storage.models import LiftedSuppression, Suppression, SuppressionChange, new_id
 from storage.states import SuppressionReason
 
 AT_ONCE = 1_000  # addresses
+
+JOURNALLED = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT, SuppressionReason.ERASED})
+"""What a restore must not lose: nobody but Mailroom knows of it, or AWS may not tell."""
 
 
 class Entry(NamedTuple):
@@ -74,6 +77,10 @@ async def suppress_all(
     if rows:
         await _write(session, team_id, rows)
         added = [entry for key, entry in wanted.items() if recorded[key] is not Recorded.KNOWN]
+        journalled = [_for_journal(entry) for entry in added if entry.reason in JOURNALLED]
+        if journalled:
+            told = {"team": team_id, "source": source, "at": now.isoformat(), "entries": journalled}
+            keep_in_journal(session, told)
         items = [Item(entry.address, {"reason": entry.reason, "source": source}, source) for entry in added]
         await suppressions_changed(session, team_id, SuppressionEvent.ADDED, items, now)
         await tell_of_token(session, team_id, source, now)
@@ -103,6 +110,10 @@ def _compared(entry: Entry, known: SuppressionReason | None) -> Recorded:
     if known is None:
         return Recorded.ADDED
     return Recorded.STRONGER if STRENGTH[entry.reason] > STRENGTH[known] else Recorded.KNOWN
+
+
+def _for_journal(entry: Entry) -> list[object]:
+    return [entry.address, entry.reason, entry.word, entry.at.isoformat() if entry.at else None]
 
 
 def _strength(entry: Entry) -> int:

@@ -15,6 +15,8 @@ from storage.backup.backup import backup
 from storage.backup.file import Progress, find_copy
 from storage.backup.restore import restore
 from storage.database import Database, StorageError, utc_now
+from storage.journal import JournalReader
+from storage.link_keys import known_people_key
 from storage.sealing import KeyRing, load_keys
 
 _EVERY: Final = 5.0  # seconds between two words about how far it is
@@ -54,23 +56,38 @@ async def put_back(settings: Settings, path: Path, say: Say, clock: Callable[[],
     db, done = Database(settings.database_url, clock=clock), list[SetBack]()
     try:
         keys, copy, now = existing_keys(settings, db), find_copy(path), clock()
+        journal = _journal(settings, keys)
 
         async def then(session: AsyncSession) -> None:
-            done.append(await set_back(session, copy.facts.made_at, now))
+            key = await known_people_key(session, keys)
+            done.append(await set_back(session, copy.facts.made_at, now, journal=journal, people_key=key))
 
         await restore(db, keys, copy, progress_line(say), then)
     finally:
         await db.stop()
-    _tell(done[0], copy.facts.made_at, now, say)
+    _tell(done[0], copy.facts.made_at, now, journal, say)
 
 
-def _tell(done: SetBack, copied_at: datetime, now: datetime, say: Say) -> None:
+def _journal(settings: Settings, keys: KeyRing) -> JournalReader | None:
+    pattern = settings.mailroom_suppression_journal
+    return JournalReader(pattern, keys) if pattern else None
+
+
+def _tell(done: SetBack, copied_at: datetime, now: datetime, journal: JournalReader | None, say: Say) -> None:
     ago = duration((now - copied_at).total_seconds())
     say(f"The database is as it was {ago} ago ({copied_at:%Y-%m-%d %H:%M:%S} UTC). What came since is lost.")
     for held in done.held:
         row, doubts = held.broadcast, count(held.in_doubt, "recipient")
         say(f"held: broadcast {row.id} to {count(row.size, 'recipient')}, {doubts} in doubt")
-    say("Unsubscribes and erasures since are lost; AWS's own suppression lists are read again.")
+    if journal is None:
+        say("There is no MAILROOM_SUPPRESSION_JOURNAL: who unsubscribed or was erased since is lost.")
+    else:
+        say(f"From {count(journal.files, 'file')} of the journal {count(done.returned, 'suppression')} came back.")
+        if journal.unreadable:
+            say(
+                f"{count(journal.unreadable, 'line')} of it cannot be read: cut off, or sealed with a key that is gone."
+            )
+    say("AWS's own suppression lists are read again.")
     say(f"Start the bot: {count(done.teams, 'channel is', 'channels are')} asked whether to go on or cancel.")
 
 

@@ -51,6 +51,7 @@ class Doctor:
             **self._slack,
             "AWS": self._check_aws,
             "mailers": self._check_mailers,
+            "restore": self._check_restore,
         }
         return [await self._look(name, check) for name, check in checks.items()]
 
@@ -111,6 +112,13 @@ class Doctor:
                 "Their channels were told, and can reconnect.",
             )
         return f"{len(standing)} connected"
+
+    async def _check_restore(self) -> str:
+        if not self._settings.mailroom_suppression_journal:
+            return (
+                "without MAILROOM_SUPPRESSION_JOURNAL it loses who unsubscribed or was erased since the copy was made"
+            )
+        return "brings back from the journal who unsubscribed, complained or was erased since the copy was made"
 
     async def _mailers(self) -> list[tuple[str, Access]]:
         if self._is_new:

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from sqlmodel import select
 
+from bot.suppression.recording import suppress
 from handlers.cli.copies import make_backup, put_back
+from storage.models import Team
+from storage.states import SuppressionReason
 from tests.databases import Clock, DatabaseMissingError, Databases
 from tests.flows.program import Program, make_token
 from tests.flows.test_api_sending import create, steer
@@ -18,17 +22,22 @@ from tests.playground.aws import AwsPlayground
 HOUR = 3600
 SIZE = 60
 ADDRESSES = [f"person{number}@elsewhere.test" for number in range(SIZE)]
+LATE = b"email\nlate@elsewhere.test\nleft@elsewhere.test\nerased@elsewhere.test\n"
 PEOPLE = "\n".join(["email", *ADDRESSES]).encode()
 
 
 @pytest.fixture
-async def world(databases: Databases, database_kind: str, aws: AwsPlayground, clock: Clock) -> AsyncIterator[World]:
+async def world(
+    databases: Databases, database_kind: str, aws: AwsPlayground, clock: Clock, tmp_path: Path
+) -> AsyncIterator[World]:
     """A world with a database of its own, which is another one after the restore."""
     try:
         url = await databases.create(database_kind)
     except DatabaseMissingError as error:
         pytest.skip(str(error))
-    async with open_world(aws, url, clock, socket_mode=database_kind == "postgresql") as built:
+    journal = f"{tmp_path}/journal-*"
+    socket_mode = database_kind == "postgresql"
+    async with open_world(aws, url, clock, socket_mode=socket_mode, mailroom_suppression_journal=journal) as built:
         yield built
     await databases.drop(url)
 
@@ -60,6 +69,15 @@ async def goes_out(world: World) -> None:
     await world.bot.services.dispatcher.idle()
 
 
+async def leave(world: World) -> None:
+    """One unsubscribes and another one is to be erased, since the copy was made."""
+    async with world.bot.db.write() as session:
+        team, now = (await session.exec(select(Team))).one(), world.clock()
+        left = SuppressionReason.UNSUBSCRIBED
+        await suppress(session, team.id, "left@elsewhere.test", left, source="their link", now=now)
+    await world.bot.services.people.erase(team, "erased@elsewhere.test", "U1")
+
+
 def at(world: World, seconds: float) -> int:
     return int(world.clock().timestamp() + seconds)
 
@@ -84,7 +102,7 @@ async def test_a_copy_3_hours_old_from_the_middle_of_a_broadcast_mails_nobody_tw
 ) -> None:
     await world.is_ready(rate=10)
     token = await make_token(world)
-    late = await world.composes(b"email\nlate@elsewhere.test\n", send_at=at(world, 5 * HOUR))
+    late = await world.composes(LATE, send_at=at(world, 5 * HOUR))
     await world.confirms(late)
     await world.confirms(await world.composes(PEOPLE))
     copy = tmp_path / "copy"
@@ -94,22 +112,25 @@ async def test_a_copy_3_hours_old_from_the_middle_of_a_broadcast_mails_nobody_tw
         await create(program(world, client, token), "since", audience="email\nsince@elsewhere.test\n")
     ).status == 201
     await goes_out(world)
+    await leave(world)
     world.clock.advance(3 * HOUR)
 
     said = "\n".join(await is_set_back(world, copy))
 
     assert "as it was 3 hours" in said
     assert "to 60 recipients, 50 recipients in doubt" in said  # ten more were being sent already
-    assert "to 1 recipient, 0 recipients in doubt" in said
+    assert "to 3 recipients, 0 recipients in doubt" in said
+    assert "From 1 file of the journal 2 suppressions came back" in said
     await world.says_what_it_has_to()
     question = await world.bob.sees(world.news, "restored from 3 hours")
     assert "go on or cancel?" in question.text
+    assert "2 suppressions since came back from the journal" in question.text
     assert question.buttons == ["Cancel broadcast", "Cancel broadcast", "Go on"]
     asking = program(world, client, token)
     assert [(await create(asking, key)).json["code"] for key in ("since", "new")] == ["RESTORED", "RESTORED"]
     running = await world.bob.sees(world.news, "60 recipients is paused: the database was restored")
     assert running.buttons == ["Go on", "Cancel broadcast", "Get the list"]
-    held = await world.bob.sees(world.news, "1 recipient is paused: the database was restored")
+    held = await world.bob.sees(world.news, "3 recipients is paused: the database was restored")
     assert held.buttons == ["Go on", "Cancel broadcast"]
     for each in (await asking.reads("/broadcasts"))["items"]:
         assert each["paused_for"] == ["restored"]
@@ -123,6 +144,9 @@ async def test_a_copy_3_hours_old_from_the_middle_of_a_broadcast_mails_nobody_tw
     await world.bob.sees(world.news, "@Bob let everything go on")
     await world.bob.sees(world.news, f"{SIZE} recipients is done")  # what was told since was waiting in the queue
     await world.passes(2 * HOUR)
-    await world.bob.sees(world.news, "1 recipient is done")
+    await world.bob.sees(world.news, "3 recipients is done")
     assert mailed(world) == dict.fromkeys([*ADDRESSES, "late@elsewhere.test", "since@elsewhere.test"], 1)
+    await world.bot.services.erasures.tick()
+    await world.bot.services.erasures.idle()
+    assert "erased@elsewhere.test" not in str(await world.everything_stored())
     assert (await create(asking, "new", audience="email\nnew@elsewhere.test\n")).status == 201
