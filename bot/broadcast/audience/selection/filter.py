@@ -39,7 +39,7 @@ class Match(StrEnum):
 
 
 class Operator(StrEnum):
-    """How a cell is compared with a value; in words as they stand after the name of a column."""
+    """How a cell is compared with a value."""
 
     IS = "is"
     IS_NOT = "is_not"
@@ -52,6 +52,7 @@ class Operator(StrEnum):
 
     @property
     def words(self) -> str:
+        """As they stand after the name of a column."""
         return self.replace("_", " ")
 
 
