@@ -13,7 +13,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import acking, compiling, importing, million, polling, replicas, sending, sharing, starting
+from tests.benchmarks import (
+    acking,
+    compiling,
+    importing,
+    million,
+    polling,
+    replicas,
+    sending,
+    sharing,
+    starting,
+    uploading,
+)
 from tests.benchmarks.measure import Measured
 
 OUTPUT = Path("benchmarks.json")
@@ -27,6 +38,7 @@ BENCHES: dict[str, Bench] = {
     "compile": compiling.compiling,
     "import_rows": importing.rows,
     "million": million.million,
+    "audience_upload": uploading.upload,
     "fairness": sharing.fairness,
     "replicas": replicas.replicas,
     "ack_p99": acking.ack_p99,

@@ -1,6 +1,7 @@
 """A memory for a million addresses in 50 MB, where a dictionary of them takes 150."""
 
-from array import array
+from collections.abc import Iterable, Iterator
+from mmap import mmap
 
 _FIRST_SLOTS = 1 << 12  # a power of two, as are all later sizes
 
@@ -21,8 +22,9 @@ class AddressDeduplicator:
     def _allocate(self, slots: int) -> None:
         self._mask = slots - 1
         self._limit = slots * 7 // 10
-        self._hashes = array("q", bytes(8 * slots))
-        self._lines = array("I", bytes(4 * slots))
+        # Straight from the system, which has it back at once: the heap keeps what was once so large.
+        self._hashes = memoryview(mmap(-1, 8 * slots)).cast("q")
+        self._lines = memoryview(mmap(-1, 4 * slots)).cast("I")
 
     def first_line(self, key: str, line: int) -> int:
         """Return the line (from 1) on which the key was seen before, or 0 and remember this one."""
@@ -42,14 +44,16 @@ class AddressDeduplicator:
 
     def find(self, key: str) -> int:
         """Return the line that is remembered for a key, or 0; nothing is remembered."""
-        wanted = hash(key) or 1
-        hashes, mask = self._hashes, self._mask
-        slot = wanted & mask
-        while found := hashes[slot]:
-            if found == wanted:
-                return self._lines[slot]
-            slot = (slot + 1) & mask
-        return 0
+        return next(self.find_all([key]))
+
+    def find_all(self, keys: Iterable[str]) -> Iterator[int]:
+        """The same for many keys, in order."""
+        hashes, lines, mask = self._hashes, self._lines, self._mask
+        for wanted in map(hash, keys):
+            slot = (wanted or 1) & mask
+            while (found := hashes[slot]) and found != (wanted or 1):
+                slot = (slot + 1) & mask
+            yield lines[slot] if found else 0
 
     def replace(self, key: str, line: int) -> None:
         """Remember another line for a key that is remembered."""

@@ -18,3 +18,5 @@ def test_nothing_is_forgotten_as_it_grows() -> None:
     keys = [f"person{count}@example.com" for count in range(50_000)]
     assert not any(seen.first_line(key, line) for line, key in enumerate(keys, start=1))
     assert [seen.first_line(key, 0) for key in keys] == list(range(1, 50_001))
+    assert list(seen.find_all(keys)) == list(range(1, 50_001))
+    assert seen.find("nobody@example.com") == 0

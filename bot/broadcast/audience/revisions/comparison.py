@@ -1,20 +1,26 @@
 """What one audience changes in another, in numbers."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from operator import itemgetter
+from operator import eq
 from typing import Any
 
 from bot.broadcast.audience.deduplication import AddressDeduplicator
 from bot.broadcast.audience.revisions.columns import ADDRESS, columns_of
-from bot.broadcast.audience.revisions.members import StoredMember, members_of
+from bot.broadcast.audience.revisions.members import StoredBlock, blocks_of
 from bot.email_addresses import address_key
+from bot.suppression.hidden import is_hashed
 from storage.database import Database
 from storage.models import Audience
 
-Digest = Callable[[StoredMember], int]
-"""Makes a number of 32 bits, never 0, of all that a member is."""
+_BITS = 0xFFFFFFFF
+
+_ERASED = "@erased.invalid"
+
+Digests = Callable[[StoredBlock], tuple[list[str], list[int]]]
+"""Makes of each member that was not erased its key, and of all that it is a number of 32 bits that is never 0."""
 
 
 @dataclass(slots=True)
@@ -41,50 +47,77 @@ async def compare(db: Database, old: Audience, new: Audience) -> Counts:
     million that was changed is taken for one that was not.
     """
     small, large = sorted((old, new), key=lambda audience: audience.size)
-    names = sorted({*columns_of(old), *columns_of(new)} - {ADDRESS})
-    digest_of_small, digest_of_large = _digest(small, names), _digest(large, names)
-    table, kept, met = AddressDeduplicator(small.size), 0, Counts()
-    async for members in members_of(db, small):
-        kept += len(members)
-        await asyncio.to_thread(_remember, table, members, digest_of_small)
-    others = 0
-    async for members in members_of(db, large):
-        others += len(members)
-        await asyncio.to_thread(_meet, table, members, digest_of_large, met)
+    names = () if columns_of(old) == columns_of(new) else sorted({*columns_of(old), *columns_of(new)} - {ADDRESS})
+    of_small, of_large = (_digests(audience, names) for audience in (small, large))
+    table, kept, others, met = AddressDeduplicator(small.size), 0, 0, Counts()
+    async for blocks in blocks_of(db, small):
+        kept += await asyncio.to_thread(_remember, table, blocks, of_small)
+    async for blocks in blocks_of(db, large):
+        others += await asyncio.to_thread(_meet, table, blocks, of_large, met)
     both = met.changed + met.unchanged
-    of_small, of_large = kept - both, others - both
-    met.removed, met.added = (of_small, of_large) if small is old else (of_large, of_small)
+    met.removed, met.added = (kept - both, others - both) if small is old else (others - both, kept - both)
     return met
 
 
-def _digest(audience: Audience, names: Sequence[str]) -> Digest:
-    """Return what makes a number of a member, the same for the same values whatever the order of the columns."""
+def _digests(audience: Audience, names: Sequence[str]) -> Digests:
+    """Return what makes keys and numbers of members: the same number of the same, whatever the order of the columns.
+
+    Without names it is the same order.
+    """
+    if not names:
+        return _in_order
     columns = columns_of(audience)
     places = [columns.index(name) if name in columns else -1 for name in names]
-    if len(places) > 1 and min(places) >= 0:
-        values_of: Callable[[list[str]], Sequence[str]] = itemgetter(*places)
-    else:
-        values_of = lambda values: tuple(values[place] if place >= 0 else "" for place in places)  # noqa: E731
 
-    def digest(member: StoredMember) -> int:
-        return hash((member.address, values_of(member.values))) & 0xFFFFFFFF or 1
+    def by_name(block: StoredBlock) -> tuple[list[str], list[int]]:
+        addresses, values = _present(block)
+        chosen = ([each[place] if place >= 0 else "" for place in places] for each in values)
+        return list(map(address_key, addresses)), list(map(_digest, zip(addresses, chosen, strict=True)))
 
-    return digest
+    return by_name
 
 
-def _remember(table: AddressDeduplicator, members: Sequence[StoredMember], digest: Digest) -> None:
-    first = table.first_line
-    for member in members:
-        first(address_key(member.address), digest(member))
+def _in_order(block: StoredBlock) -> tuple[list[str], list[int]]:
+    if block.addresses.isascii() and _ERASED not in block.addresses:  # as in nearly every block: all keys at once
+        return json.loads(block.addresses.lower()), [
+            hash(tuple(each)) & _BITS or 1 for each in json.loads(block.values)
+        ]
+    addresses, values = _present(block)
+    return list(map(address_key, addresses)), [hash(tuple(each)) & _BITS or 1 for each in values]
 
 
-def _meet(table: AddressDeduplicator, members: Sequence[StoredMember], digest: Digest, met: Counts) -> None:
-    changed = unchanged = 0
-    for member in members:
-        if known := table.find(address_key(member.address)):
-            if known == digest(member):
-                unchanged += 1
-            else:
-                changed += 1
-    met.changed += changed
-    met.unchanged += unchanged
+def _digest(member: tuple[str, list[str]]) -> int:
+    address, values = member
+    return hash((address, *values)) & _BITS or 1
+
+
+def _present(block: StoredBlock) -> tuple[list[str], list[list[str]]]:
+    """Return addresses and values without those who were erased."""
+    members = zip(json.loads(block.addresses), json.loads(block.values), strict=True)
+    left = [(address, values) for address, values in members if not is_hashed(address)]
+    return [address for address, _ in left], [values for _, values in left]
+
+
+def _remember(table: AddressDeduplicator, blocks: Sequence[StoredBlock], digests: Digests) -> int:
+    """Put the members into the table, and return how many they are."""
+    first, count = table.first_line, 0
+    for block in blocks:
+        keys, numbers = digests(block)
+        count += len(keys)
+        for key, number in zip(keys, numbers, strict=True):
+            first(key, number)
+    return count
+
+
+def _meet(table: AddressDeduplicator, blocks: Sequence[StoredBlock], digests: Digests, met: Counts) -> int:
+    """Look the members up in the table, count those who are there, and return how many they are in all."""
+    count = known = same = 0
+    for block in blocks:
+        keys, numbers = digests(block)
+        found = list(table.find_all(keys))
+        count += len(keys)
+        known += len(found) - found.count(0)
+        same += sum(map(eq, found, numbers))
+    met.unchanged += same
+    met.changed += known - same
+    return count

@@ -24,7 +24,7 @@ from storage.models import Audience
 
 T = TypeVar("T")
 
-_BATCH = 20 * BLOCK  # members
+_BATCH = 50 * BLOCK  # members
 _blocks = SQLModel.metadata.tables["audience_block"]
 _TEXTS = [cast(_blocks.c[name], Text) for name in ("lines", "addresses", "fields")]
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -38,6 +38,14 @@ class StoredMember(NamedTuple):
     values: list[str]
 
 
+class StoredBlock(NamedTuple):
+    """Some members: a list of each, in JSON."""
+
+    lines: str
+    addresses: str
+    values: str
+
+
 class MembersGoneError(Exception):
     """The audience was deleted while it was read."""
 
@@ -48,6 +56,12 @@ async def members_of(db: Database, audience: Audience) -> AsyncIterator[list[Sto
     Raises:
         MembersGoneError: some are not there any more.
     """
+    async for blocks in blocks_of(db, audience):
+        yield await asyncio.to_thread(_unpacked, blocks)
+
+
+async def blocks_of(db: Database, audience: Audience) -> AsyncIterator[Sequence[StoredBlock]]:
+    """Yield the blocks, some at a time. Raises MembersGoneError as `members_of`."""
     for after in range(0, audience.size, _BATCH):
         first = _blocks.c.first_seq
         found = select_rows(*_TEXTS).where(
@@ -55,17 +69,16 @@ async def members_of(db: Database, audience: Audience) -> AsyncIterator[list[Sto
         )
         async with db.read() as session:
             rows = (await (await session.connection()).execute(found.order_by(first))).all()
-        members, stored = await asyncio.to_thread(_unpacked, rows)
-        if stored != min(_BATCH, audience.size - after):
+        if len(rows) * BLOCK < min(_BATCH, audience.size - after):
             raise MembersGoneError(audience.id)
-        yield members
+        yield [StoredBlock._make(row) for row in rows]
 
 
-def _unpacked(rows: Sequence[Sequence[str]]) -> tuple[list[StoredMember], int]:
-    """Return the members of these blocks, and how many there are with those who were erased."""
-    blocks = [[json.loads(text) for text in row] for row in rows]
-    members = [StoredMember._make(each) for block in blocks for each in zip(*block, strict=True)]
-    return [each for each in members if not is_hashed(each.address)], len(members)
+def _unpacked(blocks: Sequence[StoredBlock]) -> list[StoredMember]:
+    """Return the members of these blocks."""
+    unpacked = ([json.loads(text) for text in block] for block in blocks)
+    members = [StoredMember._make(each) for block in unpacked for each in zip(*block, strict=True)]
+    return [each for each in members if not is_hashed(each.address)]
 
 
 def in_thread(batches: AsyncIterator[T], loop: asyncio.AbstractEventLoop) -> Iterator[T]:
