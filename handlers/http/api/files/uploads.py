@@ -108,6 +108,5 @@ class _Unpacking:
 
 
 def _too_large(most: int) -> Refusal:
-    return Refusal(
-        413, ProblemCode.TOO_LARGE, f"The body holds more than {most // _MB} MB, unpacked: send it in parts."
-    )
+    detail = f"The body holds more than {most // _MB} MB, unpacked: leave out what no message needs."
+    return Refusal(413, ProblemCode.TOO_LARGE, detail)
