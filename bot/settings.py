@@ -1,10 +1,11 @@
-"""Settings from the environment and `.env`. A wrong one ends the start with one sentence that names it."""
+"""Settings from the environment, `.env` and files of secrets. One that is wrong ends the start with a sentence."""
 
 import os
 import re
 from collections.abc import Collection
 from functools import cached_property
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -26,6 +27,11 @@ def _secret(value: object) -> object:
 
 
 _WORKSPACE = re.compile(r"[TE][A-Z0-9]+")
+COMPOSE_SECRETS = "/run/secrets"
+
+_OF_SLACK_CLI = {"SLACK_CLI_XOXB": "SLACK_BOT_TOKEN", "SLACK_CLI_XAPP": "SLACK_APP_TOKEN"}
+"""What `slack run` gives to what it starts (https://docs.slack.dev/tools/slack-cli/reference/hooks)."""
+
 _HOST_AND_PORT = re.compile(r"[0-9a-fA-F.:]+:[0-9]{1,5}")
 
 SecretSetting = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(str)]
@@ -90,8 +96,11 @@ def load() -> Settings:
     Raises:
         SettingsError: with one sentence, which never holds a value.
     """
+    for name, ours in _OF_SLACK_CLI.items():
+        if os.environ.get(name) and not os.environ.get(ours):
+            os.environ[ours] = os.environ[name]  # before what .env says, which may be of another app
     try:
-        settings = Settings()
+        settings = Settings(_secrets_dir=_secret_folders())
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]).upper()
@@ -101,6 +110,12 @@ def load() -> Settings:
         if name.startswith("AWS_") and value:
             os.environ.setdefault(name, value)
     return settings
+
+
+def _secret_folders() -> list[str]:
+    """Return where a file named as a setting holds its value: Compose's secrets, systemd's LoadCredential=."""
+    found = (COMPOSE_SECRETS, os.environ.get("CREDENTIALS_DIRECTORY", ""))
+    return [folder for folder in found if folder and Path(folder).is_dir()]
 
 
 def check(settings: Settings) -> None:

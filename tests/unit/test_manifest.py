@@ -2,8 +2,8 @@
 
 import ast
 import json
+import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -184,12 +184,29 @@ def test_the_manifest_command_and_the_hook_of_the_slack_cli_print_it_as_json() -
     hooks = json.loads((ROOT / ".slack" / "hooks.json").read_text())
     assert hooks["config"]["sdk-managed-connection-enabled"] is True
     assert hooks["config"]["watch"]["manifest"]["paths"] == ["manifest.yml"]
-    python, *start = shlex.split(hooks["hooks"]["start"])
-    assert (python, start) == (".venv/bin/python", ["app.py"])
-
-    _, *arguments = shlex.split(hooks["hooks"]["get-manifest"])
+    _, *arguments = hooks["hooks"]["get-manifest"].split()
     printed = subprocess.run(  # noqa: S603 - a command of this repository
         [sys.executable, *arguments], cwd=ROOT, capture_output=True, check=True, text=True
     )
 
     assert json.loads(printed.stdout) == manifest()
+
+
+def test_slack_run_starts_the_bot_with_the_tokens_of_the_app_that_it_has_installed() -> None:
+    """As the CLI does it: split at spaces, nothing appended, its two variables in the environment."""
+    start = json.loads((ROOT / ".slack" / "hooks.json").read_text())["hooks"]["start"]
+    python, *arguments = start.split()
+    assert python == ".venv/bin/python"
+    own = {name: value for name, value in os.environ.items() if name not in {"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"}}
+    of_cli = {"SLACK_CLI_XOXB": "xoxb-1-dev", "SLACK_CLI_XAPP": "xapp-1-dev"}
+
+    def said(**settings: str) -> str:
+        ran = subprocess.run(  # noqa: S603 - a command of this repository
+            [sys.executable, *arguments], cwd=ROOT, env=own | settings, capture_output=True, check=False, text=True
+        )
+        assert ran.returncode == 1
+        return ran.stderr
+
+    nowhere = {"DATABASE_URL": "mysql://nowhere"}  # looked at once the tokens are
+    assert said(**nowhere).startswith("Mailroom cannot start: SLACK_BOT_TOKEN is missing")
+    assert said(**nowhere, **of_cli).startswith("Mailroom cannot start: DATABASE_URL")

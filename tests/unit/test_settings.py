@@ -124,6 +124,19 @@ def test_a_port_that_is_taken_is_a_sentence_too(start: Start, tmp_path: Path) ->
     assert printed.count("\n") == 1
 
 
+def test_a_secret_may_be_a_file_of_systemd_or_compose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in GOOD.items():
+        (tmp_path / name).write_text(f"{value}\n")
+    (tmp_path / "PORT").write_text("4000")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("PORT", "5000")
+
+    settings = load()
+
+    assert settings.slack_bot_token.reveal() == GOOD["SLACK_BOT_TOKEN"]
+    assert settings.port == 5000
+
+
 def test_settings_come_from_a_file_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lines = [*(f"{name}={value}" for name, value in GOOD.items()), "PORT=4000", "HOST=0.0.0.0", "AWS_REGION=eu-west-1"]
     (tmp_path / ".env").write_text("\n".join(lines))
