@@ -129,19 +129,34 @@ def say(line: str) -> None:
 
 
 async def serve(build: Callable[[], Service]) -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT, which also ends a start that waits for Slack."""
     service = build()
     ending = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, ending.set)
     try:
         regions()  # read now, since botocore's file of them takes longer than a click may wait
-        await service.start()
+        if not await _started(service, ending):
+            return
         gc.freeze()  # what has been built stays: going through all of it again and again stops everything for 0.2 s
         service.scheduler.start()
         await ending.wait()
     finally:
         await service.stop()
+
+
+async def _started(service: Service, ending: asyncio.Event) -> bool:
+    """Start it; False: it was to end before that was done. Raises what the start raises."""
+    starting, told = asyncio.create_task(service.start()), asyncio.create_task(ending.wait())
+    await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
+    for task in (starting, told):
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+    if starting.cancelled():
+        return False
+    starting.result()
+    return True
 
 
 async def with_database(settings: Settings, work: Callable[[Database, KeyRing], Awaitable[int]] | None = None) -> int:
