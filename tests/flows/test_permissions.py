@@ -116,6 +116,15 @@ async def button(world: World, listener: Registered, who: Person, ref: Ref) -> N
     await world.slack.delivery.send(Kind.INTERACTION, payload)
 
 
+async def button_in_modal(world: World, listener: Registered, who: Person, ref: Ref) -> None:
+    text = {"type": "plain_text", "text": "Press"}
+    element: Json = {"type": "button", "action_id": listener.id, "value": str(ref), "text": text}
+    block: Json = {"type": "actions", "block_id": "b", "elements": [element]}
+    modal, payloads = opened(world, who, "any", ref, [block]), world.slack.payloads
+    action = payloads.action(block, element, None)
+    await world.slack.delivery.send(Kind.INTERACTION, payloads.view_action(who.user, modal.view, action))
+
+
 async def choice(world: World, listener: Registered, who: Person, ref: Ref) -> None:
     option = {"text": {"type": "plain_text", "text": "This"}, "value": "this"}
     element: Json = {"type": "radio_buttons", "action_id": listener.id, "options": [option]}
@@ -156,7 +165,8 @@ def opened(world: World, who: Person, callback: str, ref: Ref, blocks: list[Json
     return Modal(who, view)
 
 
-REACH: dict[str, Callable[[World, Registered, Person, Ref], Awaitable[None]]] = {
+Reach = Callable[[World, Registered, Person, Ref], Awaitable[None]]
+REACH: dict[str, Reach] = {
     "command": command,
     "button": button,
     "choice": choice,
@@ -166,13 +176,16 @@ REACH: dict[str, Callable[[World, Registered, Person, Ref], Awaitable[None]]] = 
 }
 
 
-async def answers(world: World, listener: Registered, people: Sequence[Somebody], ref: Ref) -> list[str]:
+async def answers(
+    world: World, listener: Registered, people: Sequence[Somebody], ref: Ref, reach: Reach | None = None
+) -> list[str]:
     """What each of them reads who comes to this listener, all at the same moment; nobody else reads anything."""
+    reach = reach or REACH[listener.kind]
     slack = world.slack.world
     for somebody in people:
         await read_and_closed(somebody.person)
     before = set(map(id, slack.messages))
-    await asyncio.gather(*(REACH[listener.kind](world, listener, somebody.person, ref) for somebody in people))
+    await asyncio.gather(*(reach(world, listener, somebody.person, ref) for somebody in people))
     await world.bot.tasks.idle()
     direct = {somebody.person.dm.id for somebody in people}
     said = (message for message in slack.messages if message.channel.id not in direct)

@@ -83,9 +83,9 @@ class UserDirectory:
         self._known[key] = frozenset(found)
         return frozenset(found)
 
-    def forget(self, user_id: str) -> None:
-        """Drop what is remembered of one person, when Slack says that it changed."""
-        for key in [key for key in self._known if key[-1] == user_id]:
+    def forget(self, user_id: str, workspace: str = "") -> None:
+        """Drop what is remembered of one person, in one workspace or in all, when Slack says that it changed."""
+        for key in [key for key in self._known if key[-1] == user_id and workspace in {"", key[1]}]:
             self._known.pop(key, None)
 
 

@@ -88,7 +88,7 @@ class ChannelLife(LeasedPoller[leases.Claim]):
             await reachability.schedule_check(session, each, now=now)
 
     async def _member(self, session: AsyncSession, event: Event) -> None:
-        self._people.forget(str(event.body["user"]))
+        self._forget(event, str(event.body["user"]))
         if event.shared or event.body["user"] == event.bot_user_id:
             await self._changed(session, event)
         await self._approvals.person_changed(session, event.workspace, str(event.body["user"]))
@@ -96,8 +96,12 @@ class ChannelLife(LeasedPoller[leases.Claim]):
     async def _person(self, session: AsyncSession, event: Event) -> None:
         """Somebody was deactivated, or is an admin no more, or has only another picture: that a look must tell."""
         user = str(event.body["user"]["id"])
-        self._people.forget(user)
+        self._forget(event, user)
         await self._approvals.person_changed(session, event.workspace, user)
+
+    def _forget(self, event: Event, user: str) -> None:
+        """Where a channel is shared, or an organization has several workspaces, the event names one of them."""
+        self._people.forget(user, "" if event.shared or event.org_wide else event.workspace)
 
     async def _renumbered(self, session: AsyncSession, event: Event) -> None:
         old, new = str(event.body["old_channel_id"]), str(event.body["new_channel_id"])
