@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, NullPool, event
+from sqlalchemy import Connection, NullPool, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -121,6 +121,17 @@ class Database:
     async def is_current(self) -> bool:
         """Tell whether a start would leave the schema as it is; nothing is changed. Raises StorageError as `start`."""
         return await self._on_schema(migrations.is_current)
+
+    async def pending(self) -> list[str]:
+        """Return what a start would do to the schema, in words; nothing is changed. Raises StorageError as `start`."""
+        return await self._on_schema(migrations.pending)
+
+    async def size(self) -> int:
+        """Return how many bytes it holds."""
+        if self.path:
+            return self.path.stat().st_size
+        async with self.read() as session:
+            return int((await session.exec(text("SELECT pg_database_size(current_database())"))).scalar_one())  # type: ignore[call-overload]
 
     async def stop(self) -> None:
         await self._reader.dispose()

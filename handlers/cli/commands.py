@@ -26,6 +26,7 @@ from bot.settings import Settings, SettingsError, is_address, load
 from handlers.cli.copies import make_backup, put_back
 from handlers.cli.doctor import CheckResult, Doctor
 from handlers.cli.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
+from handlers.cli.reports import parse_time, tell_audit, tell_fleet
 from handlers.slack.file_transfer import Files
 from handlers.slack.live_check import SlackLive
 from handlers.slack.live_samples import samples
@@ -40,7 +41,9 @@ COMMANDS: Final = {
     "run": "the bot; also where no command is given",
     "doctor": "look at all that a start needs, and say what to do about what is found; "
     "with --live, try a real AWS account and a real Slack, step by step (--live --help says more)",
+    "audit": "who did what since a time, a JSON object a line",
     "backup": "copy the database into one file, while the bot runs or not",
+    "fleet": "how each channel's mailer is: states only",
     "manifest": "the Slack app's manifest, as JSON",
     "migrate": "bring the database up to date, and end",
     "new-key": "a sealing key for MAILROOM_KEYS",
@@ -49,7 +52,12 @@ COMMANDS: Final = {
     "rotate-keys": "seal everything with the newest key",
 }
 
-FAILED: Final = {"backup": "No copy was made", "restore": "Nothing was restored"}
+FAILED: Final = {
+    "audit": "There is nothing to tell",
+    "backup": "No copy was made",
+    "fleet": "There is nothing to tell",
+    "restore": "Nothing was restored",
+}
 
 
 class Service(Protocol):
@@ -70,6 +78,10 @@ def main(arguments: Sequence[str], build: Callable[[Settings], Service]) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, what in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what)
+        if name == "audit":
+            command.add_argument("--since", metavar="TIME", type=parse_time, required=True, help="2026-11-24T09:00Z")
+        if name == "fleet":
+            command.add_argument("--json", action="store_true", help="as one JSON array")
         if name == "restore":
             command.add_argument("file", metavar="FILE", type=Path, help="a copy that `backup` made")
         if name == "backup":
@@ -98,10 +110,8 @@ def _run(chosen: argparse.Namespace, build: Callable[[Settings], Service]) -> in
             print(template(), end="")  # noqa: T201 - a command's answer
         case "doctor":
             return _doctor() if chosen.live is None else _doctor_live(chosen.live)
-        case "backup":
-            asyncio.run(make_backup(load(), chosen.file, say))
-        case "restore":
-            asyncio.run(put_back(load(), chosen.file, say))
+        case "audit" | "backup" | "fleet" | "restore":
+            asyncio.run(_on_database(chosen, load()))
         case "migrate":
             asyncio.run(with_database(load()))
         case "rotate-keys":
@@ -113,6 +123,18 @@ def _run(chosen: argparse.Namespace, build: Callable[[Settings], Service]) -> in
             with contextlib.suppress(KeyboardInterrupt):
                 asyncio.run(serve(partial(build, settings)))
     return 0
+
+
+async def _on_database(chosen: argparse.Namespace, settings: Settings) -> None:
+    match chosen.command:
+        case "audit":
+            await tell_audit(settings, chosen.since, say)
+        case "backup":
+            await make_backup(settings, chosen.file, say)
+        case "fleet":
+            await tell_fleet(settings, say, as_json=chosen.json)
+        case "restore":
+            await put_back(settings, chosen.file, say)
 
 
 def _manifest(chosen: argparse.Namespace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sqlmodel import select
 from bot.errors import BotError
 from bot.ses.client import SesClients
 from bot.settings import Settings, is_loopback
+from bot.wording import count, duration, size
 from handlers.cli.codes import CliCode
 from handlers.cli.connectivity import check_reach
 from storage.database import Database, StorageError
@@ -18,6 +19,7 @@ from storage.sealing import load_keys
 from storage.states import Access
 
 Check = Callable[[], Awaitable[str]]
+_BYTES_A_SECOND = 10_000_000  # of a database that a step of a migration writes anew, on a slow machine
 SOME_REGION = "us-east-1"
 
 
@@ -80,9 +82,18 @@ class Doctor:
     async def _check_database(self) -> str:
         if self._is_new:
             return "there is none yet; the first start makes it"
-        if not await self._db.is_current():
-            return f"{self._db.dialect}, with an older schema, which the next start brings up to date"
+        if steps := await self._db.pending():
+            several = count(len(steps), "step")
+            return (
+                f"{self._db.dialect}, with an older schema, which the next start brings up to date in {several} "
+                f"({'; '.join(steps)}); {await self._how_long(len(steps))}. Make a backup first"
+            )
         return f"{self._db.dialect}, with the schema of this version"
+
+    async def _how_long(self, steps: int) -> str:
+        """Say how long a start may take at most: a step may write every table anew, on SQLite above all."""
+        held = await self._db.size()
+        return f"with {size(held)} it may take up to {duration(steps * held / _BYTES_A_SECOND)}"
 
     async def _check_keys(self) -> str:
         if not self._settings.mailroom_keys and not _exists(self._db.path, ".keys"):

@@ -48,9 +48,19 @@ def is_current(connection: Connection) -> bool:
     known = revisions()
     if found and found not in known:
         raise SchemaError(
-            f"The database was made by a newer Mailroom (schema {found}); run that version, or restore a backup."
+            f"The database was made by a newer Mailroom (schema {found}; this one knows {known[-1]}): run the version "
+            "that ran last, or a newer one, or restore a copy from before the upgrade."
         )
     return found == known[-1]
+
+
+def pending(connection: Connection) -> list[str]:
+    """Return what a start would do to the schema, in words, oldest first. Raises SchemaError where it is newer."""
+    if is_current(connection):
+        return []
+    found = MigrationContext.configure(connection).get_current_revision()
+    left = ScriptDirectory(_DIRECTORY).iterate_revisions("head", found)
+    return [f"{each.revision} {(each.doc or '').strip().rstrip('.')}" for each in left][::-1]
 
 
 @cache

@@ -155,3 +155,18 @@ async def test_a_migration_that_would_leave_dangling_rows_is_undone(empty_databa
     with pytest.raises(StorageError, match="refer to nothing"):
         await Database(empty_database_url).start()
     assert {*await _schema_of(empty_database_url)} == {"a", "b"}
+
+
+async def test_what_a_start_would_do_is_told_and_not_done(empty_database_url: str) -> None:
+    db, known = Database(empty_database_url), migrations.revisions()
+    await db._on_schema(lambda connection: migrations.upgrade(connection, known[-3]))
+
+    steps = await db.pending()
+
+    assert [step.partition(" ")[0] for step in steps] == [*known[-2:]]
+    assert all(step.partition(" ")[2] for step in steps)
+    assert await db.size() > 0
+    assert not await db.is_current()
+    await db.start()
+    assert await db.pending() == []
+    await db.stop()
