@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-
 # The result codes of https://www.sqlite.org/rescode.html for PRIMARY KEY, UNIQUE and ROWID, and the SQLSTATE of
 # https://www.postgresql.org/docs/current/errcodes-appendix.html.
 _SQLITE_UNIQUE = {1555, 2067, 2579}
