@@ -57,7 +57,8 @@ class Retention:
                 for kept, of in PERIODS.items()
             )
         )
-        left = or_(col(Broadcast.recipients_gone_at).is_(None), col(Broadcast.audience_id).is_not(None))
+        has_list = [each.is_not(None) for each in (col(Broadcast.audience_id), col(Broadcast.source_id))]
+        left = or_(col(Broadcast.recipients_gone_at).is_(None), *has_list)
         over = select(Broadcast.id).join(Team).where(col(Broadcast.state).in_(ENDED), too_long, left)
         async with self._db.read() as session:
             return (await session.exec(over.order_by(col(Broadcast.finished_at), col(Broadcast.id)))).all()

@@ -103,7 +103,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         broadcasts=services.broadcasts,
         drafts=services.drafts,
     )
-    audiences = AudienceFlow(services.audiences)
+    audiences = AudienceFlow(services.audiences, services.revisions, files, services.clock)
     for flow in (
         connect,
         identities,

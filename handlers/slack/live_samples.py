@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from slack_sdk.models.views import View
 
+from bot.broadcast.audience.revisions.comparison import Counts
+from bot.broadcast.audience.revisions.proposals import How
 from bot.broadcast.audience.selection.filter import Condition, Filter, Match, Operator
 from bot.broadcast.audience.token_notices import AudienceDay
 from bot.broadcast.content.html_body import SAME_PAGE
@@ -92,6 +94,7 @@ from storage.states import IncidentKind, SignIn, SuppressionReason
 
 _WHERE = Filter(Match.ALL, (Condition("plan", Operator.IS, "pro"), Condition("age", Operator.OVER, "30")))
 _CONNECT, _RECONNECT = "Connect Amazon SES", "Reconnect Amazon SES"
+_READ = audiences.Reading(["Read from the sheet “June”."], ["line 7: “not an address” has no @"])
 
 
 def samples() -> Samples:
@@ -110,7 +113,11 @@ def _modals() -> dict[str, View]:
             sample_team(), [sample_token()], None, public_url="https://mailroom.example.com"
         ),
         "api_tokens.token_form": api_tokens.token_form(REF, api_tokens.NOTHING_TYPED),
-        "audiences.saved_audiences_page": audiences.saved_audiences_page(REF.team_id, [sample_audience()]),
+        "audiences.saved_audiences_page": audiences.saved_audiences_page(REF.team_id, [sample_audience()], AT),
+        "audiences.change_audience_form": audiences.change_audience_form(How.ADD, REF, sample_audience()),
+        "audiences.keep_changes_form": audiences.keep_changes_form(REF, "Newsletter", Counts(312, 40), _READ),
+        "audiences.nothing_changes_page": audiences.nothing_changes_page("Newsletter", _READ),
+        "audiences.audience_sent_page": audiences.audience_sent_page(sent=True),
         "blocks.waiting_page": blocks.waiting_page(_CONNECT, "Asking AWS …"),
         "connect.checking_page": connect.checking_page(_CONNECT, sample_report().steps),
         "connect.connected_page": connect.connected_page(_CONNECT, sample_mailer(), sample_report(), REF),
@@ -277,6 +284,7 @@ def _messages() -> dict[str, Message]:
         "reports.export_requested_message": reports.export_requested_message(),
         "reports.export_message": reports.export_message(sample_broadcast(), 20_000, AT),
         "audiences.audience_read_message": audiences.audience_read_message(REF, sample_audience()),
+        "audiences.changes_read_message": audiences.changes_read_message(REF, "Newsletter", Counts(312, 40)),
         "confirmations.draft_waits_message": confirmations.draft_waits_message(sample_prepared(), REF),
         "status_card.status_message": status_card.status_message(sample_overview()),
         "status_card.help_message": status_card.help_message("/mailer", [("connect", "connects an AWS account")]),

@@ -53,7 +53,7 @@ async def test_the_column_that_was_taken_is_named_and_another_is_read_and_mailed
     assert await mailed(world, modal) == ["ines@second.test", "mila@second.test", "tomas@second.test"]
     assert "Hello Mila" in (world.aws.mails_to("mila@second.test")[0].text or "")
     saved = await world.opens(world.ada, "/broadcast audiences", "Saved audiences")
-    assert saved.buttons == ["Remove"]
+    assert saved.buttons[-1] == "Remove"
 
 
 @OVER_HTTP

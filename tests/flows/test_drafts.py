@@ -49,7 +49,7 @@ async def test_an_upload_is_kept_under_a_name_chosen_again_and_removed(world: Wo
 
     modal = await world.opens(world.bob, "/broadcast audiences", "Saved audiences")
     assert HOSTILE in modal.text
-    assert "Fields: email, first_name" in modal.text
+    assert "Columns: email, first_name" in modal.text
     await modal.press("Remove")
     await world.bot.tasks.idle()
     assert HOSTILE in (world.bob.last_confirm or "")

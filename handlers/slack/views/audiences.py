@@ -1,21 +1,56 @@
 """Audiences: those that are saved, and one that is read from a file of a message."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from slack_sdk.models.blocks import Block, Option, PlainTextObject, StaticSelectElement
 from slack_sdk.models.blocks.block_elements import FileInputElement
 from slack_sdk.models.views import View
 
+from bot.broadcast.audience.revisions.comparison import Counts
+from bot.broadcast.audience.revisions.proposals import How
+from bot.broadcast.audience.revisions.revisions import can_undo
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import clean, esc, mention, when
-from handlers.slack.views.blocks import Message, button, buttons, confirm, context, form, labelled, page, section
+from handlers.slack.text import actor, clean, esc, when
+from handlers.slack.views.blocks import (
+    Message,
+    button,
+    buttons,
+    confirm,
+    context,
+    form,
+    labelled,
+    page,
+    section,
+    verbatim,
+)
 from storage.models import Audience
 
 TITLE = "Saved audiences"
 FILE_TITLE = "Use as audience"
+BLOCKS_LIMIT = 100  # of a modal (https://docs.slack.dev/reference/views)
 FILE_TYPES = ["csv", "txt", "tsv", "gz", "xlsx", "ods"]
+
+_CHANGES = {
+    How.ADD: (
+        ids.Form.ADD_PEOPLE,
+        "Add people",
+        "Who is in it already gets the values of the file; what the file does not have stays.",
+    ),
+    How.TAKE_OUT: (ids.Form.TAKE_OUT, "Take out", "Whoever is in the file is taken out; only the address counts."),
+    How.REPLACE: (ids.Form.REPLACE_AUDIENCE, "Replace", "The file takes the place of all who are in it."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file was read, and the first rows that were left out of it; in plain text."""
+
+    said: Sequence[str] = ()
+    rejected: Sequence[str] = ()
 
 
 def list_file(label: str, hint: str, *, optional: bool = False) -> Block:
@@ -24,13 +59,60 @@ def list_file(label: str, hint: str, *, optional: bool = False) -> Block:
     return labelled(ids.Input.AUDIENCE, label, element, hint=hint, optional=optional)
 
 
-def saved_audiences_page(team_id: str, saved: Sequence[Audience]) -> View:
-    how = (
-        "`/broadcast` offers them, and saves an upload where it is given a name; a name that is taken goes over to it."
-    )
+def saved_audiences_page(team_id: str, saved: Sequence[Audience], now: datetime, *, notice: str = "") -> View:
+    """`notice` (mrkdwn) is what was just done. Of 50 audiences the blocks are as many as a modal may have."""
+    blocks = [block for audience in saved for block in _entry(team_id, audience, now)]
+    said = [section(notice)] if notice else []
+    how = [context("`/broadcast` offers them, and saves an upload where it is given a name.")]
     if not saved:
-        return page(TITLE, [section("Nothing is saved yet."), context(how)])
-    return page(TITLE, [*(_entry(team_id, audience) for audience in saved), context(how)])
+        return page(TITLE, [*said, section("Nothing is saved yet."), *how])
+    return page(TITLE, [*said, *blocks, *how][:BLOCKS_LIMIT])
+
+
+def change_audience_form(how: How, ref: ids.Ref, audience: Audience, *, notice: str = "") -> View:
+    """Ask for the file with whom to add, take out, or have instead."""
+    callback, title, what = _CHANGES[how]
+    blocks = [
+        section(f"*{esc(audience.name, NAME_LIMIT)}*: {count(audience.size, 'address', 'addresses')}. {what}"),
+        list_file("File", "A CSV, .xlsx or .ods, 10 MB at most. You see what it comes to before anything is kept."),
+    ]
+    return form(callback, title, blocks, submit="Next", ref=ref, notice=notice)
+
+
+def keep_changes_form(ref: ids.Ref, name: str, counts: Counts, read: Reading | None = None) -> View:
+    """Say what the changes come to, and ask; `ref` names the proposal."""
+    said = read.said if read else []
+    blocks: list[Block] = [section(f"*{esc(name, NAME_LIMIT)}*\n{in_numbers(counts)}"), *map(verbatim, said)]
+    if read and read.rejected:
+        blocks += [section("*Left out*"), verbatim("\n".join(read.rejected))]
+    blocks.append(context("Broadcasts that were confirmed keep their recipients. *Undo* takes it back for a day."))
+    return form(ids.Form.KEEP_CHANGES, "Keep these changes?", blocks, submit="Keep", ref=ref)
+
+
+def nothing_changes_page(name: str, read: Reading) -> View:
+    blocks = [section(f"*{esc(name, NAME_LIMIT)}* stays as it is: the file changes nothing in it.")]
+    return page(TITLE, [*blocks, *map(verbatim, [*read.said, *read.rejected])])
+
+
+def changes_read_message(ref: ids.Ref, name: str, counts: Counts) -> Message:
+    """For a person who closed the waiting view while the file was read."""
+    what = (
+        f"The changes to *{esc(name, NAME_LIMIT)}* are read: {in_numbers(counts)}. Nothing is kept before you say so."
+    )
+    return Message(what, [section(what), buttons(button(ids.Button.SHOW_CHANGES, "Show them", ref, style="primary"))])
+
+
+def audience_sent_page(*, sent: bool) -> View:
+    says = (
+        ":inbox_tray: You have the list as a CSV, in a direct message."
+        if sent
+        else ":warning: Slack did not take the file: try again in a minute."
+    )
+    return page(TITLE, [section(says)])
+
+
+def in_numbers(counts: Counts) -> str:
+    return f"+{counts.added:,} new, {counts.changed:,} changed, {counts.removed:,} gone"
 
 
 def choose_file_form(ref: ids.Ref, names: Mapping[str, str]) -> View:
@@ -48,17 +130,29 @@ def audience_read_message(ref: ids.Ref, audience: Audience) -> Message:
     return Message(what, [section(what), buttons(write)])
 
 
-def _entry(team_id: str, audience: Audience) -> Block:
+def _entry(team_id: str, audience: Audience, now: datetime) -> list[Block]:
+    ref, name = ids.Ref(team_id, audience.id), audience.name
     size, fields = count(audience.size, "address", "addresses"), ", ".join(audience.columns)
-    asked = "Broadcasts that were confirmed with it keep their recipients."
-    return section(
-        f"*{esc(audience.name, NAME_LIMIT)}*\n{size}, saved by {mention(audience.created_by)} on "
-        f"{when(audience.created_at)}\nFields: {esc(fields, 300)}",
-        accessory=button(
-            ids.Button.REMOVE_AUDIENCE,
-            "Remove",
-            ids.Ref(team_id, audience.id),
-            style="danger",
-            confirm=confirm(f"Remove “{audience.name}”?", asked, "Remove"),
-        ),
+    updated = when(audience.named_at or audience.created_at)
+    undo = button(
+        ids.Button.UNDO_AUDIENCE,
+        "Undo",
+        ref,
+        confirm=confirm("Take back the last change?", f"“{name}” is again as it was before.", "Undo"),
     )
+    asked = "Broadcasts that were confirmed with it keep their recipients."
+    remove = confirm(f"Remove “{name}”?", asked, "Remove")
+    return [
+        section(
+            f"*{esc(name, NAME_LIMIT)}*\n{size}, updated {updated} by {actor(audience.created_by)}\n"
+            f"Columns: {esc(fields, 300)}"
+        ),
+        buttons(
+            button(ids.Button.ADD_PEOPLE, "Add people", ref),
+            button(ids.Button.TAKE_OUT, "Take out", ref),
+            button(ids.Button.REPLACE_AUDIENCE, "Replace", ref),
+            button(ids.Button.GET_AUDIENCE, "Get the list", ref),
+            *([undo] if can_undo(audience, now) else []),
+            button(ids.Button.REMOVE_AUDIENCE, "Remove", ref, style="danger", confirm=remove),
+        ),
+    ]

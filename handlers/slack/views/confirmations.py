@@ -204,7 +204,7 @@ def _rejected(prepared: Prepared, *, list_sent: bool) -> list[Block]:
     shown = audience.rejected[:REJECTED_SHOWN]
     if not shown:
         return []
-    lines = [_rejected_row(**row) for row in shown]
+    lines = [rejected_row(**row) for row in shown]
     left_out = audience.invalid + audience.duplicates + (0 if marked.kept else marked.rows)
     if more := left_out - len(shown):
         lines.append(
@@ -213,7 +213,7 @@ def _rejected(prepared: Prepared, *, list_sent: bool) -> list[Block]:
     return [section("*Left out*"), verbatim("\n".join(lines))]
 
 
-def _rejected_row(line: int, value: str, why: str) -> str:
+def rejected_row(line: int, value: str, why: str) -> str:
     quoted = f"“{clean(value, 60)}” " if value else ""
     return f"line {line}: {quoted}{clean(why, 100)}"
 

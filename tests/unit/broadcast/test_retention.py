@@ -7,6 +7,8 @@ from sqlalchemy import text
 from sqlmodel import SQLModel, col, select, update
 
 from bot.broadcast.audience.saved import Audiences
+from bot.broadcast.audience.selection.resolution import Selections
+from bot.broadcast.audience.selection.selection import Selection
 from bot.broadcast.resend import Resends
 from bot.errors import BotError
 from bot.people import retention
@@ -66,6 +68,7 @@ async def everything_kept(station: Station) -> str:
 async def test_after_its_time_nothing_that_is_stored_says_who_they_were_and_counts_stay(connected: Station) -> None:
     station = connected
     broadcast = await is_done(station)
+    await station.change(broadcast, source_id=broadcast.audience_id)
     counts, addresses = (
         await station.counts(broadcast.id),
         [row.address for row in await station.deliveries(broadcast.id)],
@@ -86,7 +89,7 @@ async def test_after_its_time_nothing_that_is_stored_says_who_they_were_and_coun
     assert [row.address for row in rows] == [hash_of(key, team_id, address) for address in addresses]
     assert rows[0].error == f"550 <{rows[0].address}> unknown"
     kept = await station.broadcast(broadcast.id)
-    assert (kept.state, kept.size, kept.audience_id) == (BroadcastState.DONE, SIZE, None)
+    assert (kept.state, kept.size, kept.audience_id, kept.source_id) == (BroadcastState.DONE, SIZE, None, None)
     async with station.db.read() as session:
         assert not (await session.exec(select(Audience))).all()
         (told,) = await session.exec(select(Audit).where(Audit.action == "broadcast.forget"))
@@ -104,6 +107,9 @@ async def test_nothing_of_it_is_sent_again_and_the_reason_is_said(connected: Sta
     await forget(station)
     resends = Resends(station.db, station.clock, station.preflight)
 
+    selects = Selection(leaves_out_got=(broadcast.id,))
+    with pytest.raises(BotError, match="BROADCAST_UNKNOWN"):
+        await Selections(station.db, station.clock).resolve(station.team, selects, [], "")
     for what in (DeliveryState.FAILED, DeliveryState.IN_DOUBT):
         with pytest.raises(BotError, match="RECIPIENTS_GONE") as refused:
             await resends.look(station.team, broadcast.id, broadcast.version, what)

@@ -246,6 +246,8 @@ async def _count_got(session: AsyncSession, team: Team, broadcast_id: str) -> li
     broadcast = await session.get(Broadcast, broadcast_id)
     if broadcast is None or broadcast.team_id != team.id or broadcast.kind is not SendKind.BROADCAST:
         raise BotError(AudienceCode.BROADCAST_UNKNOWN, field="except_broadcasts")
+    if broadcast.recipients_gone_at is not None:  # who got it is not there any more
+        raise BotError(AudienceCode.BROADCAST_UNKNOWN, field="except_broadcasts")
     counted = select(func.count(), func.coalesce(func.sum(Delivery.seq), 0)).where(
         Delivery.broadcast_id == broadcast_id, col(Delivery.state).in_(GOT)
     )
