@@ -7,15 +7,31 @@ from collections.abc import Sequence
 
 Key = tuple[str, bytes]  # its id, and 256 secret bits (storage.link_keys)
 
+_HASH = "sha256"
 _MAC_BYTES = 16
 _LIMIT = 512  # characters; longer ones are not ours
 
 
+class Signer:
+    """Signs claims that begin alike, with the first key and for one purpose alone: the beginning is hashed once."""
+
+    def __init__(self, keys: Sequence[Key], purpose: bytes, start: bytes = b"") -> None:
+        key_id, key = keys[0]
+        self._start = start
+        self._key_id = key_id.encode()
+        self._mac = hmac.new(key, purpose + start, _HASH)
+
+    def sign(self, rest: bytes) -> str:
+        """Return the URL-safe token of the claim that ends like this."""
+        end = rest + self._key_id
+        mac = self._mac.copy()
+        mac.update(end)
+        return urlsafe_b64encode(mac.digest()[:_MAC_BYTES] + self._start + end).rstrip(b"=").decode()
+
+
 def sign(keys: Sequence[Key], purpose: bytes, claim: bytes) -> str:
     """Return a URL-safe token, signed with the first key for this purpose alone."""
-    key_id, key = keys[0]
-    signed = claim + key_id.encode()
-    return urlsafe_b64encode(_mac(key, purpose, signed) + signed).rstrip(b"=").decode()
+    return Signer(keys, purpose).sign(claim)
 
 
 def verify(keys: Sequence[Key], purpose: bytes, token: str, size: int) -> bytes | None:
@@ -30,7 +46,7 @@ def verify(keys: Sequence[Key], purpose: bytes, token: str, size: int) -> bytes 
 
 
 def _mac(key: bytes, purpose: bytes, signed: bytes) -> bytes:
-    return hmac.digest(key, purpose + signed, "sha256")[:_MAC_BYTES]
+    return hmac.digest(key, purpose + signed, _HASH)[:_MAC_BYTES]
 
 
 def _decode(token: str) -> bytes:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
 from enum import StrEnum
+from functools import cached_property
+from json.encoder import encode_basestring_ascii as as_json
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -60,7 +64,7 @@ class InlineImage(NamedTuple):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BulkTemplate:
     """SES template source: Handlebars, where only our own fields may stand in double braces."""
 
@@ -68,6 +72,16 @@ class BulkTemplate:
     html: str
     text: str
     images: Sequence[InlineImage] = ()
+
+    @cached_property
+    def content(self) -> str:
+        """The `DefaultContent` of every call, as JSON."""
+        template = {
+            "TemplateContent": {"Subject": self.subject, "Html": self.html, "Text": self.text},
+            "TemplateData": "{}",
+            **attachments(self.images),
+        }
+        return json.dumps({"Template": template}, default=_in_base64)
 
 
 class BulkEntry(NamedTuple):  # a NamedTuple, as a frozen dataclass takes four times as long to make
@@ -90,29 +104,25 @@ class EntryResult(NamedTuple):
         return self.error or self.status
 
 
-def bulk_request(
+def request_body(
     sender: str,
     reply_to: Sequence[str],
     configuration_set: str,
     template: BulkTemplate,
     entries: Sequence[BulkEntry],
     tags: Mapping[str, str],
-) -> dict[str, Any]:
-    """Build the parameters of SendBulkEmail, with the template inline; every mail carries the tags."""
-    return {
-        "FromEmailAddress": sender,
-        "ReplyToAddresses": reply_to,
-        "ConfigurationSetName": configuration_set,
-        "DefaultContent": {
-            "Template": {
-                "TemplateContent": {"Subject": template.subject, "Html": template.html, "Text": template.text},
-                "TemplateData": "{}",
-                **attachments(template.images),
-            }
-        },
-        "DefaultEmailTags": _named(tags),
-        "BulkEmailEntries": [_entry(entry) for entry in entries],
-    }
+) -> bytes:
+    """Return the JSON of a SendBulkEmail, with the template inline; every mail carries the tags.
+
+    It is what botocore makes of the same parameters, which copies them piece by piece with every call first: a third of
+    what a call costs. What the calls of a broadcast share is written once.
+    """
+    shared = {"FromEmailAddress": sender, "ReplyToAddresses": reply_to, "ConfigurationSetName": configuration_set}
+    body = (
+        f'{json.dumps(shared)[:-1]}, "DefaultContent": {template.content}, "DefaultEmailTags": {_named(tags)}, '
+        f'"BulkEmailEntries": [{", ".join([_entry(entry) for entry in entries])}]}}'
+    )
+    return body.encode("ascii")
 
 
 def attachments(images: Sequence[InlineImage]) -> dict[str, Any]:
@@ -134,23 +144,29 @@ def attachments(images: Sequence[InlineImage]) -> dict[str, Any]:
 def read_results(answer: Mapping[str, Any], sender: str, expected: int) -> list[EntryResult]:
     """Read BulkEmailEntryResults, which SES gives in the order of the entries: always `expected` of them."""
     results = answer.get("BulkEmailEntryResults") or ()
-    request_id = str((answer.get("ResponseMetadata") or {}).get("RequestId") or "")
-    for status in {clean(result.get("Status", "")) for result in results} - _OUTCOME_OF_STATUS.keys():
+    unread = {result.get("Status", "") for result in results} - _OUTCOME_OF_STATUS.keys()
+    for status in {clean(each) for each in unread} - _OUTCOME_OF_STATUS.keys():
+        request_id = str((answer.get("ResponseMetadata") or {}).get("RequestId") or "")
         unknown_answers.answers.met("ses", "SendBulkEmail", status, request_id)
     read = [_result(result, sender) for result in results[:expected]]
     return read + [EntryResult(EntryOutcome.IN_DOUBT, "", error="AWS gave no result")] * (expected - len(read))
 
 
-def _entry(entry: BulkEntry) -> dict[str, Any]:
-    return {
-        "Destination": {"ToAddresses": [entry.address]},
-        "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": entry.data}},
-        "ReplacementHeaders": _named(entry.headers),
-    }
+def _entry(entry: BulkEntry) -> str:
+    return (
+        f'{{"Destination": {{"ToAddresses": [{as_json(entry.address)}]}}, "ReplacementEmailContent": '
+        f'{{"ReplacementTemplate": {{"ReplacementTemplateData": {as_json(entry.data)}}}}}, '
+        f'"ReplacementHeaders": {_named(entry.headers)}}}'
+    )
 
 
-def _named(values: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Name": name, "Value": value} for name, value in values.items()]
+def _named(values: Mapping[str, str]) -> str:
+    pairs = [f'{{"Name": {as_json(name)}, "Value": {as_json(value)}}}' for name, value in values.items()]
+    return f"[{', '.join(pairs)}]"
+
+
+def _in_base64(data: bytes) -> str:
+    return b64encode(data).decode()
 
 
 def _result(result: dict[str, Any], sender: str) -> EntryResult:

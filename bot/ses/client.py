@@ -22,6 +22,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from bot.ses.assume_role import Roles, new_session, prove
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
 from bot.ses.errors import AWS_FAILURES, ErrorKind, SesError, classify
+from bot.ses.request_bodies import take_ready_made
 
 T = TypeVar("T")
 
@@ -192,6 +193,8 @@ class SesClients:
                 config=self._once if once else self._repeated,
             )
         client.meta.events.register("choose-signer", _sign)
+        if once:  # the others check parameters, and this is none that AWS knows
+            take_ready_made(client)
         return client
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import methodcaller
 from typing import Any
 
-from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryResult, bulk_request, read_results
+from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryResult, read_results, request_body
 from bot.ses.client import AwsSession
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.facts import (
@@ -24,6 +24,7 @@ from bot.ses.facts import (
     listed_of,
     suppressed_of,
 )
+from bot.ses.request_bodies import ready_made
 
 IDENTITIES_A_PAGE = 1000
 SUPPRESSED_A_PAGE = 1000
@@ -180,9 +181,12 @@ class Ses:
         account's rate a second, under 1 MB of JSON (SES developer guide, "Using templates to send personalized email").
         SesError is about the whole call: with `maybe_accepted` every entry is in doubt, else none was sent.
         """
-        request = bulk_request(sender, reply_to, configuration_set, template, entries, tags)
-        answer = await self._session.call("ses:SendBulkEmail", lambda ses: ses.send_bulk_email(**request), once=True)
-        return read_results(answer, sender, len(entries))
+
+        def send(ses: Any) -> list[EntryResult]:
+            body = request_body(sender, reply_to, configuration_set, template, entries, tags)
+            return read_results(ses.send_bulk_email(**ready_made(body)), sender, len(entries))
+
+        return await self._session.call("ses:SendBulkEmail", send, once=True)
 
     async def mail_simulator(self, sender: str, configuration_set: str) -> None:
         """Mail SES's simulator, which takes it and says so by events. It counts nowhere; a second one does no harm."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from bot.signed_tokens import Key, sign, verify
+from bot.signed_tokens import Key, Signer, verify
 
 _PURPOSE = b"mailroom unsubscribe 1\0"
 _ID_BYTES = 16
@@ -29,8 +29,17 @@ class LinkSubject:
 
 def make_token(keys: Sequence[Key], recipient: LinkSubject) -> str:
     """Return a URL-safe token for a recipient, signed with the first key: 72 characters with a key id of two."""
-    ids = bytes.fromhex(recipient.team_id) + bytes.fromhex(recipient.broadcast_id)
-    return sign(keys, _PURPOSE, ids + recipient.seq.to_bytes(_SEQ_BYTES))
+    return TokenMaker(keys, recipient.team_id, recipient.broadcast_id).make(recipient.seq)
+
+
+class TokenMaker:
+    """Makes the tokens of a broadcast's recipients."""
+
+    def __init__(self, keys: Sequence[Key], team_id: str, broadcast_id: str) -> None:
+        self._signer = Signer(keys, _PURPOSE, bytes.fromhex(team_id) + bytes.fromhex(broadcast_id))
+
+    def make(self, seq: int) -> str:
+        return self._signer.sign(seq.to_bytes(_SEQ_BYTES))
 
 
 def read_token(keys: Sequence[Key], token: str) -> LinkSubject | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from bot.broadcast.content.message import PersonalizerCache, Recipient
-from bot.ses.bulk_send import bulk_request
+from bot.ses.bulk_send import request_body
 from storage.models import Broadcast
 from tests.benchmarks.measure import (
     Measured,
@@ -85,12 +86,9 @@ class _Loops:
             for seq in range(1, CHUNK + 1)
         ]
         entries, tags = personalizer.entries(people), personalizer.tags("0" * 32)
-        return cls(
-            url,
-            bulk_request(
-                personalizer.fixed.sender, personalizer.reply_to, "mailroom", personalizer.template, entries, tags
-            ),
-        )
+        sender, reply_to = personalizer.fixed.sender, personalizer.reply_to
+        body = request_body(sender, reply_to, "mailroom", personalizer.template, entries, tags)
+        return cls(url, json.loads(body))
 
     def bulk(self, size: int) -> float:
         """Return µs of CPU for each recipient, with calls of 50."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.header import Header
 from email.utils import formataddr
-from typing import Any
+from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 from sqlalchemy import Connection, select
@@ -14,17 +14,12 @@ from sqlmodel import SQLModel
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.images import Image, as_data_urls, inline_images, weight
 from bot.broadcast.content.look import Look
+from bot.broadcast.content.replacement_data import ReplacementData
 from bot.broadcast.content.ses_template import Rendered, Template, render
 from bot.errors import BotError
 from bot.ses.bulk_send import CALL_BYTES, BulkEntry, BulkTemplate, InlineImage
 from bot.signed_tokens import Key
-from bot.suppression.unsubscribe_links import (
-    TEST_SEQ,
-    LinkSubject,
-    make_token,
-    unsubscribe_headers,
-    unsubscribe_url,
-)
+from bot.suppression.unsubscribe_links import TEST_SEQ, TokenMaker, unsubscribe_headers, unsubscribe_url
 from storage.models import Broadcast
 from storage.states import SendKind
 
@@ -37,8 +32,7 @@ _ENCODED_WORD = 75  # characters
 _broadcast = SQLModel.metadata.tables["broadcast"]
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     seq: int
     address: str
     fields: Sequence[str]
@@ -130,10 +124,15 @@ class Personalizer:
         self.fixed = fixed
         message = fixed.message
         self.template = BulkTemplate(message.subject, message.html, message.text, fixed.parts(images))
-        self._team_id = team_id
-        self._broadcast_id = broadcast_id
-        self._kind = kind
-        self._keys = keys
+        self._tags = {"broadcast": broadcast_id, "team": team_id}
+        self._is_test = kind is SendKind.TEST
+        self._link_start = unsubscribe_url(fixed.public_url, "") if fixed.public_url else ""
+        self._tokens = TokenMaker(keys, team_id, broadcast_id) if self._link_start else None
+        self._data = ReplacementData(message, fixed.columns, self._link_start)
+        link = self._link_start + self._tokens.make(TEST_SEQ) if self._tokens else ""
+        self._headers = unsubscribe_headers(url=link, reply_to=fixed.leave_at)
+        if self._is_test:
+            self._headers["X-Mailroom-Test"] = "1"
         text = len(json.dumps([message.subject, message.html, message.text]))
         self._room = call_bytes - text - fixed.image_bytes(images)
 
@@ -143,7 +142,7 @@ class Personalizer:
 
     def tags(self, attempt: str) -> dict[str, str]:
         """Return what every mail of one call carries, so that SES's events can be matched."""
-        return {"attempt": attempt, "broadcast": self._broadcast_id, "team": self._team_id}
+        return {"attempt": attempt, **self._tags}
 
     def entries(self, addressees: Sequence[Recipient]) -> list[BulkEntry]:
         """Return the entries of one call: of these recipients as many from the start as fit into it, at least one."""
@@ -158,19 +157,11 @@ class Personalizer:
         return entries
 
     def _entry(self, addressee: Recipient) -> BulkEntry:
-        values = dict(zip(self.fixed.columns, addressee.fields, strict=False))
-        url = self._link(addressee)
-        headers = unsubscribe_headers(url=url, reply_to=self.fixed.leave_at)
-        if self._kind is SendKind.TEST:
-            headers["X-Mailroom-Test"] = "1"
-        return BulkEntry(addressee.address, json.dumps(self.fixed.message.data(values, url)), headers)
-
-    def _link(self, addressee: Recipient) -> str:
-        if not self.fixed.public_url:
-            return ""
-        seq = TEST_SEQ if self._kind is SendKind.TEST else addressee.seq
-        recipient = LinkSubject(self._team_id, self._broadcast_id, seq)
-        return unsubscribe_url(self.fixed.public_url, make_token(self._keys, recipient))
+        if self._tokens is None:
+            return BulkEntry(addressee.address, self._data.write(addressee.fields), self._headers)
+        token = self._tokens.make(TEST_SEQ if self._is_test else addressee.seq)
+        headers = {**self._headers, "List-Unsubscribe": f"<{self._link_start}{token}>"}
+        return BulkEntry(addressee.address, self._data.write(addressee.fields, token), headers)
 
 
 class PersonalizerCache:

@@ -17,14 +17,13 @@ from urllib.parse import quote
 from bot.broadcast.content.merge_tags import MergeTag, parse_merge_tags
 
 UNSUBSCRIBE = ""  # in place of a column's name: the recipient's own link. No column is nameless
-_SUBJECT_VALUE_LIMIT = 200  # characters
+SUBJECT_VALUE_LIMIT = 200  # characters
 _AROUND = 40  # characters before a hole, and after it
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # and halves of characters
 _UNFIT = re.compile(rf"(?![\n\t]){CONTROLS.pattern}")
 _SPECIAL = re.compile(r"[{}\\]")  # Handlebars reads a backslash before braces, too
 _SPECIAL_NAMES = {"{": "lb", "}": "rb", "\\": "bs"}
 _EXTRA_SPACE = re.compile(r"(?<=[ \n]) ")
-_SAFE = re.compile(r"[A-Za-z0-9._~-]{1,200}")  # the same in every place, escaped or not
 _VARIABLE = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -67,12 +66,13 @@ def keep_spaces(text: str) -> str:
     return _EXTRA_SPACE.sub("\xa0", text.expandtabs(4))
 
 
-def _for_link(value: str) -> str:
+def for_link(value: str) -> str:
+    """Return a value for a part of an address; of all escapes it alone changes a plain space."""
     return quote(clean(value), safe="")
 
 
 def _for_subject(value: str) -> str:
-    return " ".join(clean(value).split())[:_SUBJECT_VALUE_LIMIT]
+    return " ".join(clean(value).split())[:SUBJECT_VALUE_LIMIT]
 
 
 def _for_html(value: str) -> str:
@@ -88,12 +88,12 @@ _ESCAPES: Mapping[EscapeContext, Callable[[str], str]] = {
     EscapeContext.TEXT: clean,
     EscapeContext.HTML: _for_html,
     EscapeContext.HTML_FLAT: _for_flat_html,
-    EscapeContext.HREF: _for_link,
+    EscapeContext.HREF: for_link,
 }
 
 
-class _Plan(NamedTuple):
-    """The slots in the order in which data are made fastest: for fifty recipients a call, that counts."""
+class Plan(NamedTuple):
+    """The slots by what fills them, in the order of the data."""
 
     constants: dict[str, str]
     ways_out: list[tuple[str, Callable[[str], str]]]
@@ -113,12 +113,12 @@ class Template:
     @property
     def fields(self) -> tuple[str, ...]:
         """The columns it needs."""
-        return tuple(self._plan.fields)
+        return tuple(self.plan.fields)
 
     @property
     def without_fallback(self) -> tuple[str, ...]:
         """The columns that leave a gap in a mail where the recipient has no value."""
-        return tuple(field for field, uses in self._plan.fields.items() if not all(fallback for *_, fallback in uses))
+        return tuple(field for field, uses in self.plan.fields.items() if not all(fallback for *_, fallback in uses))
 
     def hole(self, field: str) -> str:
         """Return how the first line reads in which this column leaves a hole, with what stands around it."""
@@ -134,8 +134,8 @@ class Template:
         return ""
 
     @cached_property
-    def _plan(self) -> _Plan:
-        plan = _Plan({}, [], {})
+    def plan(self) -> Plan:
+        plan = Plan({}, [], {})
         for variable, place, field, fallback in self.slots:
             if place is EscapeContext.LITERAL:
                 plan.constants[variable] = fallback
@@ -146,19 +146,18 @@ class Template:
         return plan
 
     def data(self, member_fields: Mapping[str, str], unsubscribe_url: str = "") -> dict[str, str]:
-        """Return every variable's value for one recipient, by column name; an empty one gets its fallback."""
-        constants, ways_out, fields = self._plan
+        """Return every variable's value for one recipient, by column name; an empty one gets its fallback.
+
+        `ReplacementData` writes the same for many.
+        """
+        constants, ways_out, fields = self.plan
         data = constants.copy()
         for variable, escaped in ways_out:
             data[variable] = escaped(unsubscribe_url)
         for field, uses in fields.items():
             value = member_fields.get(field, "").strip()
-            if _SAFE.fullmatch(value):
-                for variable, _, _ in uses:
-                    data[variable] = value
-            else:
-                for variable, escaped, fallback in uses:
-                    data[variable] = escaped(value) if value else fallback
+            for variable, escaped, fallback in uses:
+                data[variable] = escaped(value) if value else fallback
         return data
 
     def to_json(self) -> dict[str, Any]:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
+from collections.abc import Sequence
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from botocore.serialize import create_serializer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot import unknown_answers
-from bot.ses.bulk_send import BulkEntry, BulkTemplate, EntryOutcome, bulk_request, names_sender, read_results
+from bot.ses.bulk_send import (
+    BulkEntry,
+    BulkTemplate,
+    EntryOutcome,
+    InlineImage,
+    names_sender,
+    read_results,
+    request_body,
+)
 from bot.ses.errors import MAX_TEXT, classify
 
 SENDER = "News <news@example.com>"
@@ -100,13 +113,41 @@ def test_results_beyond_the_recipients_are_not_taken() -> None:
     assert len(read_results(answer(*[{"Status": "SUCCESS"}] * 3), SENDER, 2)) == 2
 
 
+def request(template: BulkTemplate, entries: Sequence[BulkEntry], sender: str = SENDER, **tags: str) -> bytes:
+    return request_body(sender, ["re@example.com"], "mailroom-1", template, entries, tags)
+
+
 def test_data_and_headers_belong_to_their_entry_and_tags_to_all() -> None:
     template = BulkTemplate("Hi {{name}}", "<p>{{name}}</p>", "{{name}}")
     entries = [BulkEntry("a@example.org", '{"name": "Zoë"}', {"List-Unsubscribe": "<https://x>"})]
-    request = bulk_request(SENDER, ["re@example.com"], "mailroom-1", template, entries, {"attempt": "c1"})
-    (entry,) = request["BulkEmailEntries"]
+    sent = json.loads(request(template, entries, attempt="c1"))
+    (entry,) = sent["BulkEmailEntries"]
     data = entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
     assert json.loads(data) == {"name": "Zoë"}
     assert entry["Destination"] == {"ToAddresses": ["a@example.org"]}
     assert entry["ReplacementHeaders"] == [{"Name": "List-Unsubscribe", "Value": "<https://x>"}]
-    assert request["DefaultEmailTags"] == [{"Name": "attempt", "Value": "c1"}]
+    assert sent["DefaultEmailTags"] == [{"Name": "attempt", "Value": "c1"}]
+    assert sent["DefaultContent"]["Template"]["TemplateContent"]["Subject"] == "Hi {{name}}"
+    assert sent["ConfigurationSetName"] == "mailroom-1"
+
+
+_SENDS = botocore.session.Session().get_service_model("sesv2").operation_model("SendBulkEmail")
+words = st.text(max_size=20)
+templates = st.builds(
+    BulkTemplate, words, words, words, st.lists(st.builds(InlineImage, words, words, st.binary(max_size=9)), max_size=2)
+)
+all_entries = st.lists(st.builds(BulkEntry, words, words, st.dictionaries(words, words, max_size=3)), max_size=3)
+
+
+@given(templates, all_entries, words)
+def test_a_body_is_what_botocore_makes_of_the_same_parameters(
+    template: BulkTemplate, entries: list[BulkEntry], word: str
+) -> None:
+    body = request(template, entries, word, attempt=word, team="t1")
+    parameters = json.loads(body)
+    for image in parameters["DefaultContent"]["Template"].get("Attachments", ()):
+        image["RawContent"] = b64decode(image["RawContent"])
+    assert (
+        create_serializer("rest-json", include_validation=False).serialize_to_request(parameters, _SENDS)["body"]
+        == body
+    )
