@@ -14,12 +14,13 @@ from sqlmodel import SQLModel, and_, col, func, or_
 
 from bot.broadcast.content.message import PersonalizerCache, Recipient
 from bot.broadcast.delivery.account_lease import LEASE, AccountLease
+from bot.broadcast.delivery.bulk_statements import mark_sending
 from bot.broadcast.delivery.chunk import Blocked, Claimed, ClaimedChunk, Drained, FactsStale, Idle, Step, Wait
 from bot.broadcast.delivery.fault_isolation import RETRY_DELAY, FaultIsolator
 from bot.broadcast.delivery.rate_limit import RateLimiter, calls_at_once, calls_together, chunk_limit
 from bot.broadcast.pauses import REASON_OF
 from bot.broadcast.transitions import WITHOUT_CONTENT
-from bot.email_addresses import counts_toward_quota
+from bot.email_addresses import count_toward_quota
 from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
@@ -85,16 +86,6 @@ _LEAVE_OUT = (
         _delivery.c.state == DeliveryState.PENDING,
     )
     .values(state=DeliveryState.SUPPRESSED, at=bindparam("now"))
-)
-_CLAIM = (
-    _delivery.update()
-    .where(
-        _delivery.c.broadcast_id == bindparam("broadcast"),
-        _delivery.c.seq.between(bindparam("first"), bindparam("last")),
-        _delivery.c.state == DeliveryState.PENDING,
-        _IS_DUE,
-    )
-    .values(state=DeliveryState.SENDING, chunk_id=bindparam("chunk"), at=bindparam("now"))
 )
 _ADVANCE = (
     _account.update()
@@ -187,9 +178,13 @@ class ChunkClaimer:
         """Read the next recipients that are due, each with its suppression where there is one by now."""
         of_broadcast = {"broadcast": broadcast.id, "team": broadcast.team_id, "most": max(most, self._small_and_one)}
         found = connection.execute(_PENDING, {**of_broadcast, "put_aside_by": now - RETRY_DELAY})
-        rows = [_Row(*row) for row in found]
+        rows = [_Row._make(row) for row in found]
         hidden = hidden_among(connection, self._people_key, broadcast.team_id, [row.address for row in rows])
-        return [row._replace(suppression=row.address) if row.address in hidden else row for row in rows]
+        return (
+            [row._replace(suppression=row.address) if row.address in hidden else row for row in rows]
+            if hidden
+            else rows
+        )
 
     def _nothing_left(self, connection: Connection, broadcast: Broadcast, in_flight: int) -> Drained | Idle:
         put_aside_at = connection.execute(_PUT_ASIDE, {"broadcast": broadcast.id}).scalar()
@@ -214,7 +209,7 @@ class ChunkClaimer:
             tuple(session.scalars(_SPEAKING, {"mailer": mailer.id, "names": names})),
             from_address=address,
             kind=broadcast.kind,
-            size=sum(counts_toward_quota(row.address) for row in rows),
+            size=count_toward_quota([row.address for row in rows]),
         )
         if Blocker.FACTS_STALE in answer.blockers:
             return FactsStale(mailer)
@@ -241,12 +236,10 @@ class ChunkClaimer:
             return Wait(seconds)
         self._carried = len(calls[-1].seqs)
         connection.execute(_chunk.insert(), [self._intent(call, now) for call in calls])
-        for call in calls:
-            claimed = {"broadcast": broadcast.id, "first": call.seqs[0], "last": call.seqs[-1]}
-            written = {**claimed, "chunk": call.chunk_id, "now": now, "put_aside_by": now - RETRY_DELAY}
-            if connection.execute(_CLAIM, written).rowcount != len(call.seqs):
-                raise RuntimeError("a delivery changed while its broadcast was locked")
-        share, next_at = pace.take(sum(len(call.seqs) for call in calls), mailer.max_send_rate, now)
+        size = sum(len(call.seqs) for call in calls)
+        if mark_sending(connection, calls, now, put_aside_by=now - RETRY_DELAY) != size:
+            raise RuntimeError("a delivery changed while its broadcast was locked")
+        share, next_at = pace.take(size, mailer.max_send_rate, now)
         connection.execute(_ADVANCE, {"account": self._held.id, "new_share": share, "next_at": next_at})
         return Claimed(calls, next_at, calls_at_once(mailer.max_send_rate))
 

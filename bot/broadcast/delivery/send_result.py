@@ -54,6 +54,11 @@ class SendResult:
         return frozenset(result.outcome for result in self.results)
 
     @property
+    def took_all(self) -> bool:
+        """Whether AWS took everybody."""
+        return all(result.outcome is EntryOutcome.SENT for result in self.results)
+
+    @property
     def has_consequences(self) -> bool:
         """Whether the broadcast or its account may have to wait or stop: not all was sent, failed or is in doubt."""
         return bool(self.hopeless) or not self.outcomes <= _FINAL

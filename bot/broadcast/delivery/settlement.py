@@ -13,6 +13,7 @@ from sqlmodel import SQLModel, col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
+from bot.broadcast.delivery.bulk_statements import mark_sent
 from bot.broadcast.delivery.chunk import ClaimedChunk
 from bot.broadcast.delivery.fault_isolation import MOST_TRIES, decide_isolated
 from bot.broadcast.delivery.rate_limit import BACKPRESSURE_FACTOR
@@ -42,6 +43,12 @@ _END_CHUNK = (
     _chunk.update()
     .where(_chunk.c.id == bindparam("chunk"), _chunk.c.state == ChunkState.CALLING)
     .values(state=bindparam("to"), finished_at=bindparam("now"), error=bindparam("why"))
+)
+_END_TOGETHER = (
+    _chunk.update()
+    .where(_chunk.c.id.in_(bindparam("chunks", expanding=True)), _chunk.c.state == ChunkState.CALLING)
+    .values(state=ChunkState.DONE, finished_at=bindparam("now"), error="")
+    .returning(_chunk.c.id)
 )
 
 
@@ -127,6 +134,19 @@ async def _record(
     on_time = await connection.run_sync(settle_chunk, call, answer, now, back)
     if broadcast is not None and on_time:
         await _apply_consequences(session, call, answer, broadcast, broadcasts, now)
+
+
+def settle_plain(connection: Connection, answered: Collection[AnsweredChunk], now: datetime) -> None:
+    """Write down answers from which nothing else follows: together those that took everybody, as nearly all do."""
+    smooth = {each.call.chunk_id: each for each in answered if each.answer.took_all}
+    ended: Collection[str] = ()
+    if smooth:
+        ended = connection.execute(_END_TOGETHER, {"chunks": sorted(smooth), "now": now}).scalars().all()
+    if ended:
+        mark_sent(connection, [smooth[chunk] for chunk in ended], now)
+    for each in answered:
+        if each.call.chunk_id not in ended:
+            settle_chunk(connection, each.call, each.answer, now)
 
 
 def settle_chunk(

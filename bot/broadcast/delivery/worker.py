@@ -18,7 +18,7 @@ from bot.broadcast.delivery.completion import complete_broadcast, pause_blocked
 from bot.broadcast.delivery.fault_isolation import FaultIsolator
 from bot.broadcast.delivery.in_flight import Concurrency, InFlight, backoff_seconds
 from bot.broadcast.delivery.send_result import AnsweredChunk, SendResult, send_chunk
-from bot.broadcast.delivery.settlement import record_result, settle_chunk
+from bot.broadcast.delivery.settlement import record_result, settle_plain
 from bot.broadcast.pauses import RECHECK_EVERY, resume_cleared
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
@@ -137,8 +137,7 @@ class DeliveryWorker:
     def _fast_path(
         self, connection: Connection, answered: Sequence[AnsweredChunk], now: datetime, in_flight: int, room: int
     ) -> Step:
-        for each in answered:
-            settle_chunk(connection, each.call, each.answer, now)
+        settle_plain(connection, answered, now)
         return self._claimer.claim(connection, now, in_flight=in_flight, room=room) if room else Idle.AGAIN
 
     async def _follow(self, step: Step) -> bool:
