@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.header import Header
 from email.utils import formataddr
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from cachetools import LRUCache
 from sqlalchemy import Connection, select
@@ -20,7 +20,6 @@ from bot.errors import BotError
 from bot.ses.bulk_send import CALL_BYTES, BulkEntry, BulkTemplate, InlineImage
 from bot.signed_tokens import Key
 from bot.suppression.unsubscribe_links import TEST_SEQ, TokenMaker, unsubscribe_headers, unsubscribe_url
-from storage.models import Broadcast
 from storage.states import SendKind
 
 # The data is JSON within JSON: ASCII, in which quotes and backslashes are escaped once more.
@@ -164,6 +163,19 @@ class Personalizer:
         return BulkEntry(addressee.address, self._data.write(addressee.fields, token), headers)
 
 
+class Sendable(Protocol):
+    """What of a broadcast its mails are made of, beside its content."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def team_id(self) -> str: ...
+    @property
+    def kind(self) -> SendKind: ...
+    @property
+    def from_address(self) -> str: ...
+
+
 class PersonalizerCache:
     """The letters of the broadcasts that were sent last. Once confirmed, only the sender of one may still change."""
 
@@ -173,13 +185,13 @@ class PersonalizerCache:
         self._call_bytes = call_bytes
         self._kept = LRUCache[tuple[str, str], Personalizer](_KEPT)
 
-    def of(self, connection: Connection, broadcast: Broadcast) -> Personalizer:
+    def of(self, connection: Connection, broadcast: Sendable) -> Personalizer:
         key = broadcast.id, broadcast.from_address
         if key not in self._kept:
             self._kept[key] = self._read(connection, broadcast)
         return self._kept[key]
 
-    def _read(self, connection: Connection, broadcast: Broadcast) -> Personalizer:
+    def _read(self, connection: Connection, broadcast: Sendable) -> Personalizer:
         content = select(_broadcast.c.template, _broadcast.c.images).where(_broadcast.c.id == broadcast.id)
         template, images = connection.execute(content).one()
         return Personalizer(

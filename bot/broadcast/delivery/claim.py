@@ -9,28 +9,28 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, and_, col, func, or_
 
 from bot.broadcast.content.message import PersonalizerCache, Recipient
 from bot.broadcast.delivery.account_lease import LEASE, AccountLease
 from bot.broadcast.delivery.bulk_statements import mark_sending
 from bot.broadcast.delivery.chunk import Blocked, Claimed, ClaimedChunk, Drained, FactsStale, Idle, Step, Wait
+from bot.broadcast.delivery.entity_cache import EntityCache
 from bot.broadcast.delivery.fault_isolation import RETRY_DELAY, FaultIsolator
 from bot.broadcast.delivery.rate_limit import RateLimiter, calls_at_once, calls_together, chunk_limit
 from bot.broadcast.pauses import REASON_OF
-from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.email_addresses import count_toward_quota
 from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
 from bot.suppression.hidden import hidden_among
 from storage.audience_blocks import fields_of
-from storage.models import Broadcast, Identity, Mailer, new_id
-from storage.states import BroadcastState, ChunkState, DeliveryState
+from storage.models import Identity, Mailer, new_id
+from storage.states import BroadcastState, ChunkState, DeliveryState, SendKind
 
-_account, _chunk, _delivery, _suppression = (
-    SQLModel.metadata.tables[name] for name in ("sending_account", "chunk", "delivery", "suppression")
+_account, _broadcast, _chunk, _delivery, _identity, _mailer, _suppression = (
+    SQLModel.metadata.tables[name]
+    for name in ("sending_account", "broadcast", "chunk", "delivery", "identity", "mailer", "suppression")
 )
 
 _LONGEST_REST = 2.0  # seconds: other broadcasts may have started meanwhile
@@ -42,23 +42,23 @@ _RENEW = (
     .values(lease_until=bindparam("until"))
     .returning(_account.c.share, _account.c.next_send_at)
 )
+_OF_BROADCAST = ("id", "team_id", "audience_id", "kind", "from_address")
 _TURN = (
-    select(Broadcast, Mailer)
-    .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
+    select(*(_broadcast.c[name] for name in _OF_BROADCAST), *_mailer.c)
+    .join(_mailer, _mailer.c.id == _broadcast.c.mailer_id)
     .where(
-        col(Mailer.account_id) == bindparam("account"),
-        col(Mailer.region) == bindparam("region"),
-        col(Broadcast.state) == BroadcastState.SENDING,
+        _mailer.c.account_id == bindparam("account"),
+        _mailer.c.region == bindparam("region"),
+        _broadcast.c.state == BroadcastState.SENDING,
     )
-    .order_by(col(Broadcast.id) <= bindparam("last"), col(Broadcast.id))
+    .order_by(_broadcast.c.id <= bindparam("last"), _broadcast.c.id)
     .limit(1)
-    .options(*WITHOUT_CONTENT)
-    .with_for_update(of=Broadcast)
+    .with_for_update(of=_broadcast)
 )
-_TURN_OF_OTHERS = _TURN.where(col(Broadcast.id).not_in(bindparam("resting", expanding=True)))
-_SPEAKING = select(Identity).where(
-    col(Identity.mailer_id) == bindparam("mailer"), col(Identity.name).in_(bindparam("names", expanding=True))
-)
+_TURN_OF_OTHERS = _TURN.where(_broadcast.c.id.not_in(bindparam("resting", expanding=True)))
+_OF_MAILER = col(Mailer.id) == bindparam("mailer")
+_SPEAKING = and_(_identity.c.mailer_id == bindparam("mailer"), _identity.c.name.in_(bindparam("names", expanding=True)))
+_IDENTITIES = select(*_identity.c).where(_SPEAKING).order_by(_identity.c.id)
 _IS_DUE = or_(_delivery.c.retries == 0, _delivery.c.at <= bindparam("put_aside_by"))
 _PENDING = (
     select(_delivery.c.seq, _delivery.c.address, _delivery.c.retries, _suppression.c.id)
@@ -94,6 +94,16 @@ _ADVANCE = (
 )
 
 
+class _Turn(NamedTuple):
+    """The broadcast whose turn it is; locked."""
+
+    id: str
+    team_id: str
+    audience_id: str | None
+    kind: SendKind
+    from_address: str
+
+
 class _Row(NamedTuple):
     """A recipient that is pending."""
 
@@ -124,6 +134,8 @@ class ChunkClaimer:
         self._isolator = isolator
         self._people_key = people_key
         self._small_and_one = small_limit + 1  # tells a small broadcast from a larger one
+        self._mailer_of = EntityCache(select(Mailer).where(_OF_MAILER))
+        self._identities_of = EntityCache(select(Identity).where(_SPEAKING).order_by(col(Identity.id)))
         self._last = ""  # the broadcast that had its turn
         self._carried = 0  # recipients, the call that went last
         self._resting: dict[str, datetime] = {}  # broadcasts of which only those put aside are left, and until when
@@ -142,21 +154,20 @@ class ChunkClaimer:
             return Idle.LOST
         if seconds := pace.wait(now):
             return Wait(seconds)
-        with Session(connection) as session:
-            turn = self._turn(session, now)
-            if turn is None:
-                return Idle.NOTHING
-            broadcast, mailer = turn
-            if until := self._resting.get(broadcast.id):
-                return Wait(min((until - now).total_seconds(), _LONGEST_REST))
-            self._last = broadcast.id
-            room = min(room, calls_together(mailer.max_send_rate))
-            rows = self._pending(connection, broadcast, room * chunk_limit(mailer.max_send_rate), now)
-            if not rows:
-                return self._nothing_left(connection, broadcast, in_flight)
-            return self._admit(session, broadcast, mailer, rows, now) or self._claim(
-                connection, broadcast, mailer, rows, pace, room, now
-            )
+        turn = self._turn(connection, now)
+        if turn is None:
+            return Idle.NOTHING
+        broadcast, mailer = turn
+        if until := self._resting.get(broadcast.id):
+            return Wait(min((until - now).total_seconds(), _LONGEST_REST))
+        self._last = broadcast.id
+        room = min(room, calls_together(mailer.max_send_rate))
+        rows = self._pending(connection, broadcast, room * chunk_limit(mailer.max_send_rate), now)
+        if not rows:
+            return self._nothing_left(connection, broadcast, in_flight)
+        return self._admit(connection, broadcast, mailer, rows, now) or self._claim(
+            connection, broadcast, mailer, rows, pace, room, now
+        )
 
     def _hold_on(self, connection: Connection, now: datetime) -> RateLimiter | None:
         """Renew the lease and return the pace; None where the lease was lost."""
@@ -164,17 +175,21 @@ class ChunkClaimer:
         row = connection.execute(_RENEW, renewed).first()
         return RateLimiter(*row) if row else None
 
-    def _turn(self, session: Session, now: datetime) -> tuple[Broadcast, Mailer] | None:
+    def _turn(self, connection: Connection, now: datetime) -> tuple[_Turn, Mailer] | None:
         """Lock the broadcast that comes after the one before; one that rests only where there is no other."""
         of_account = {"account": self._held.account_id, "region": self._held.region, "last": self._last}
         row = None
         if self._resting:
             self._resting = {broadcast: until for broadcast, until in self._resting.items() if until > now}
-            row = session.execute(_TURN_OF_OTHERS, {**of_account, "resting": list(self._resting)}).first()
-        row = row or session.execute(_TURN, of_account).first()
-        return (row[0], row[1]) if row else None
+            row = connection.execute(_TURN_OF_OTHERS, {**of_account, "resting": list(self._resting)}).first()
+        row = row or connection.execute(_TURN, of_account).first()
+        if row is None:
+            return None
+        turn, of_mailer = _Turn._make(row[: len(_OF_BROADCAST)]), row[len(_OF_BROADCAST) :]
+        (mailer,) = self._mailer_of.of(connection, of_mailer, {"mailer": of_mailer[0]})
+        return turn, mailer
 
-    def _pending(self, connection: Connection, broadcast: Broadcast, most: int, now: datetime) -> list[_Row]:
+    def _pending(self, connection: Connection, broadcast: _Turn, most: int, now: datetime) -> list[_Row]:
         """Read the next recipients that are due, each with its suppression where there is one by now."""
         of_broadcast = {"broadcast": broadcast.id, "team": broadcast.team_id, "most": max(most, self._small_and_one)}
         found = connection.execute(_PENDING, {**of_broadcast, "put_aside_by": now - RETRY_DELAY})
@@ -186,7 +201,7 @@ class ChunkClaimer:
             else rows
         )
 
-    def _nothing_left(self, connection: Connection, broadcast: Broadcast, in_flight: int) -> Drained | Idle:
+    def _nothing_left(self, connection: Connection, broadcast: _Turn, in_flight: int) -> Drained | Idle:
         put_aside_at = connection.execute(_PUT_ASIDE, {"broadcast": broadcast.id}).scalar()
         if put_aside_at is not None:
             self._resting[broadcast.id] = put_aside_at + RETRY_DELAY
@@ -195,7 +210,7 @@ class ChunkClaimer:
         return Idle.IN_FLIGHT if under_way and in_flight else Drained(broadcast.id)
 
     def _admit(
-        self, session: Session, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], now: datetime
+        self, connection: Connection, broadcast: _Turn, mailer: Mailer, rows: Sequence[_Row], now: datetime
     ) -> FactsStale | Blocked | Idle | None:
         """Check readiness, and leave out suppressed recipients. None: the others may be claimed.
 
@@ -204,9 +219,11 @@ class ChunkClaimer:
         address = broadcast.from_address
         labels = address.rpartition("@")[2].split(".")
         names = [address, *(".".join(labels[start:]) for start in range(len(labels)))]
+        speaking = {"mailer": mailer.id, "names": names}
+        found = connection.execute(_IDENTITIES, speaking).all()
         answer = self._overviews.ask(
             mailer,
-            tuple(session.scalars(_SPEAKING, {"mailer": mailer.id, "names": names})),
+            self._identities_of.of(connection, found, speaking),
             from_address=address,
             kind=broadcast.kind,
             size=count_toward_quota([row.address for row in rows]),
@@ -217,13 +234,13 @@ class ChunkClaimer:
             return Blocked(broadcast.id, REASON_OF[answer.blockers[0]])
         left_out = [{"broadcast": broadcast.id, "left_out": row.seq, "now": now} for row in rows if row.suppression]
         if left_out:
-            session.connection().execute(_LEAVE_OUT, left_out)
+            connection.execute(_LEAVE_OUT, left_out)
         return Idle.AGAIN if len(left_out) == len(rows) else None
 
     def _claim(
         self,
         connection: Connection,
-        broadcast: Broadcast,
+        broadcast: _Turn,
         mailer: Mailer,
         rows: Sequence[_Row],
         pace: RateLimiter,
@@ -244,7 +261,7 @@ class ChunkClaimer:
         return Claimed(calls, next_at, calls_at_once(mailer.max_send_rate))
 
     def _calls(
-        self, connection: Connection, broadcast: Broadcast, mailer: Mailer, rows: Sequence[_Row], room: int
+        self, connection: Connection, broadcast: _Turn, mailer: Mailer, rows: Sequence[_Row], room: int
     ) -> list[ClaimedChunk]:
         """Make the calls, each with as many as it can carry."""
         limit = chunk_limit(mailer.max_send_rate)

@@ -1,6 +1,7 @@
 """Sends what one AWS account has to send: claims, calls and records, chunk after chunk, while it holds the lease."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 _RENEW_WITHIN = timedelta(seconds=10)  # the lease is renewed by a claim
 _ANNOUNCE_EVERY = timedelta(seconds=1)
+_RESULTS_WAIT = (
+    0.15  # seconds: a transaction of their own costs as much as the call, and what is not stored is in doubt
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,10 @@ class DeliveryWorker:
 
     async def _run_once(self) -> bool:
         """Do the next thing. False: there is nothing left to do, or the lease is lost."""
+        if self._in_flight.unsettled:
+            await self._let_results_wait()
         room = self._concurrency.limit - self._in_flight.unanswered
-        seconds = (self._claim_at - self._deps.clock()).total_seconds()
+        seconds = self._until_claim()
         claims = room > 0 and self._stale is None and seconds <= 0
         if self._in_flight.unsettled or claims:
             return await self._follow(await self._settle_and_claim(claims=claims))
@@ -98,6 +104,19 @@ class DeliveryWorker:
         else:
             await self._idle(seconds)
         return True
+
+    def _until_claim(self) -> float:
+        return (self._claim_at - self._deps.clock()).total_seconds()
+
+    async def _let_results_wait(self) -> None:
+        """Wait where the next claim is near, whose transaction stores the results too.
+
+        The time is the event loop's, however the clock is played: results never wait for longer.
+        """
+        seconds = self._until_claim()
+        if 0 < seconds <= _RESULTS_WAIT and all(each.is_plain for each in self._in_flight.unsettled):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _settle_and_claim(self, *, claims: bool) -> Step:
         """Store the results there are, however long the database is away, and claim what may go now."""
