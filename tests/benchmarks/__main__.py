@@ -18,6 +18,7 @@ from tests.benchmarks import (
     compiling,
     importing,
     million,
+    paced,
     polling,
     replicas,
     sending,
@@ -33,6 +34,8 @@ Bench = Callable[[float], Awaitable[Sequence[Measured]]]
 BENCHES: dict[str, Bench] = {
     "send_cpu_sqlite": lambda scale: sending.cpu("sqlite", scale),
     "send_cpu_postgres": lambda scale: sending.cpu("postgresql", scale),
+    "send_cpu_500": lambda scale: paced.paced("sqlite", scale),
+    "send_cpu_500_postgres": lambda scale: paced.paced("postgresql", scale),
     "send_rate_14": lambda scale: sending.rate(14, scale),
     "send_rate_500": lambda scale: sending.rate(500, scale),
     "compile": compiling.compiling,

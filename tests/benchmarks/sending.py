@@ -48,7 +48,7 @@ async def cpu(kind: str, scale: float) -> Sequence[Measured]:
     say(f"{size:,} recipients in {spent.wall:.1f} s; a bare loop takes {floor:.1f} µs each")
     unit = "µs CPU a recipient"
     return [
-        at_most_times(name, value, unit, floor, 2.5),
+        at_most_times(name, value, unit, floor, 2.7),
         Measured(f"{name}.single", single, unit, value, "at least 7 times", single >= 7 * value),
         grows(name, value, unit, at_a_tenth),
     ]
