@@ -533,7 +533,6 @@ class Delivery(SQLModel, table=True):
         UniqueConstraint("broadcast_id", "address_key"),
         Index("ix_delivery_broadcast_id_state_seq", "broadcast_id", "state", "seq"),
         Index("ix_delivery_chunk_id", "chunk_id"),
-        Index("ix_delivery_message_id", "message_id"),
     )
 
     broadcast_id: str = _ref("broadcast.id", key=True)

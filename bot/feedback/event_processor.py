@@ -49,12 +49,12 @@ _IS_AT: Final = {
 _NOTES: Final = frozenset({EventKind.SOFT_BOUNCE, EventKind.NOT_SPAM})
 _NOTED: Final = frozenset({DeliveryState.SENT, DeliveryState.DELIVERED})
 _delivery = SQLModel.metadata.tables["delivery"]
-_FIND: Final = (
+FIND: Final = (
     select_columns(
         *(_delivery.c[name] for name in ("seq", "address", "chunk_id", "message_id", "state", "error", "at"))
     )
     .where(_delivery.c.broadcast_id == bindparam("of"), _delivery.c.address_key.in_(bindparam("keys", expanding=True)))
-    .order_by(_delivery.c.seq)
+    .order_by(_delivery.c.seq + 0)  # by its number alone SQLite would walk through the whole broadcast in that order
     .with_for_update()
 )
 _MOVE: Final = (
@@ -104,7 +104,7 @@ async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[
     for event in events:
         about[address_key(event.address)].append(event)
     connection = await session.connection()
-    rows = [_Row(*row) for row in await connection.execute(_FIND, {"of": broadcast.id, "keys": list(about)})]
+    rows = [_Row(*row) for row in await connection.execute(FIND, {"of": broadcast.id, "keys": list(about)})]
     moved = await _move(session, broadcast, rows, about, now)
     never = [
         Entry(row.address, event.reason)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import delete, select
 
 from bot import unknown_answers
 from bot.feedback.event_collector import EventCollector
-from bot.feedback.event_processor import process_events
+from bot.feedback.event_processor import FIND, process_events
 from bot.feedback.missing_events import ENOUGH, detect_missing_events
 from bot.feedback.ses_events import LONGEST_ID, EventKind, SesEvent, parse
 from bot.mailer.credential_store import CredentialStore
@@ -513,3 +513,15 @@ def test_delays_are_read_and_what_changes_nothing_is_passed_over() -> None:
     assert (delayed.kind, delayed.address) == (K.DELIVERY_DELAY, "a@else.test")
     for kind in ("Open", "Click", "Subscription", "Something new"):
         assert parse(message({"eventType": kind, "mail": mail}), "t") is None
+
+
+async def test_whom_an_event_is_about_is_found_by_address_however_large_the_broadcast(db: Database) -> None:
+    found = FIND.params(of="b1", keys=["a@x.test", "b@x.test"])
+    if db.dialect == "postgresql":
+        pytest.skip("its plan goes by the size of the table")
+
+    def plan(connection: Connection) -> str:
+        statement = found.compile(connection, compile_kwargs={"literal_binds": True})
+        return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").first())
+
+    assert "(broadcast_id=? AND address_key=?)" in await db.run(plan)

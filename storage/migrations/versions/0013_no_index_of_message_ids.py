@@ -1,0 +1,12 @@
+"""no index of message ids."""
+
+from alembic import op
+
+revision = '0013'
+down_revision = '0012'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.drop_index('ix_delivery_message_id', table_name='delivery')
