@@ -1,10 +1,12 @@
 """A broadcast as it goes out: fixed when it is prepared, filled for each recipient when a chunk is claimed."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.header import Header
 from email.utils import formataddr
+from json.encoder import encode_basestring_ascii as as_json
 from typing import Any, NamedTuple, Protocol
 
 from cachetools import LRUCache
@@ -14,8 +16,7 @@ from sqlmodel import SQLModel
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.images import Image, as_data_urls, inline_images, weight
 from bot.broadcast.content.look import Look
-from bot.broadcast.content.replacement_data import ReplacementData
-from bot.broadcast.content.ses_template import Rendered, Template, render
+from bot.broadcast.content.ses_template import SUBJECT_VALUE_LIMIT, Rendered, Template, for_link, render
 from bot.errors import BotError
 from bot.ses.bulk_send import CALL_BYTES, BulkEntry, BulkTemplate, InlineImage
 from bot.signed_tokens import Key
@@ -27,6 +28,9 @@ _MOST_BYTES = 2  # of a character of the data
 _AROUND = 2_000  # bytes of an entry beside its data: address, headers
 _KEPT = 64
 _ENCODED_WORD = 75  # characters
+
+_SAFE = re.compile(r"[A-Za-z0-9._~-]+")  # the same in every place, escaped or not
+_SAFE_BUT_IN_LINKS = re.compile(r"[A-Za-z0-9._~,;:()/@+!?*-]+(?: [A-Za-z0-9._~,;:()/@+!?*-]+)*")  # words, single spaces
 
 _broadcast = SQLModel.metadata.tables["broadcast"]
 
@@ -105,6 +109,68 @@ def named_address(name: str, address: str) -> str:
     if visible.isascii():
         return formataddr((visible, address))
     return f"{Header(visible, 'utf-8', maxlinelen=_ENCODED_WORD).encode(linesep='')} <{address}>"
+
+
+class _Places(NamedTuple):
+    """Where one column's value goes."""
+
+    at: int  # the column, among the recipient's values; -1: the audience has none of that name
+    escapes: tuple[Callable[[str], str], ...]
+    fallbacks: tuple[str, ...]  # as JSON
+    is_linked: bool  # some place is a link
+
+
+class ReplacementData:
+    """Writes SES's `ReplacementTemplateData` for the recipients of one broadcast.
+
+    It says byte for byte what `Template.data` does, in a third of the time: what all recipients share is written once,
+    and a value that needs no escape, as nearly all do, is only put in its places.
+    """
+
+    def __init__(self, template: Template, columns: Sequence[str], link_start: str = "") -> None:
+        """Compile it.
+
+        Args:
+            template: of the broadcast.
+            columns: their names, in the order of a recipient's values.
+            link_start: what all unsubscribe links begin with; what follows are letters, digits, `-` and `_`, which no
+                place escapes. Empty: there are none.
+        """
+        plan = template.plan
+        position = {name: at for at, name in enumerate(columns)}
+        self._ways_out = len(plan.ways_out)
+        self._fields = [
+            _Places(
+                position.get(field, -1),
+                tuple(escape for _, escape, _ in uses),
+                tuple(as_json(fallback) for *_, fallback in uses),
+                any(escape is for_link for _, escape, _ in uses),
+            )
+            for field, uses in plan.fields.items()
+        ]
+        members = [(name, _literal(as_json(value))) for name, value in plan.constants.items()]
+        members += [(name, f'{_literal(as_json(escape(link_start))[:-1])}%s"') for name, escape in plan.ways_out]
+        members += [(name, "%s") for uses in plan.fields.values() for name, *_ in uses]
+        self._format = "{" + ", ".join(f"{_literal(as_json(name))}: {value}" for name, value in members) + "}"
+
+    def write(self, values: Sequence[str], link_end: str = "") -> str:
+        """Return the JSON object for a recipient with these values, and this end of the unsubscribe link."""
+        written = [link_end] * self._ways_out
+        for at, escapes, fallbacks, is_linked in self._fields:
+            value = values[at].strip() if 0 <= at < len(values) else ""
+            if not value:
+                written += fallbacks
+            elif len(value) <= SUBJECT_VALUE_LIMIT and (
+                _SAFE.fullmatch(value) or (not is_linked and _SAFE_BUT_IN_LINKS.fullmatch(value))
+            ):
+                written += [f'"{value}"'] * len(escapes)
+            else:
+                written += [as_json(escape(value)) for escape in escapes]
+        return self._format % tuple(written)
+
+
+def _literal(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 class Personalizer:

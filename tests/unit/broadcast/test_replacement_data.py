@@ -6,8 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.broadcast.content.compiler import Footer, compile_template
-from bot.broadcast.content.message import CompiledMessage, Personalizer, Recipient
-from bot.broadcast.content.replacement_data import ReplacementData
+from bot.broadcast.content.message import CompiledMessage, Personalizer, Recipient, ReplacementData
 from bot.broadcast.content.ses_template import UNSUBSCRIBE, EscapeContext, Template, Variable
 from bot.suppression.unsubscribe_links import LinkSubject, make_token, unsubscribe_headers, unsubscribe_url
 from storage.states import SendKind
