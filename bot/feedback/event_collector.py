@@ -1,6 +1,7 @@
 """Collects SES's events, from each team's queue or by SNS."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Iterable
@@ -90,13 +91,19 @@ class EventCollector(LeasedPoller[leases.Claim]):
 
     async def _take_alone(self, mailer: Mailer, body: str) -> None:
         try:
+            with contextlib.suppress(Exception):
+                return await self._take_in(mailer, [body])
+            # A database that was away may be back by now: only what fails while it is well is the message's own fault.
+            await self._note(mailer, "tried again", body)
             await self._take_in(mailer, [body])
         except Exception:
-            # A database that takes this note is well: then the message is at fault, and else it is to come again.
-            digest = hashlib.sha256(body.encode(errors="replace")).hexdigest()
-            async with self._db.write() as session:
-                await leases.mark_processed(session, f"passed over:{mailer.id}:{digest}", self._clock())
+            await self._note(mailer, "passed over", body)  # where it is away, this fails too: the message comes again
             log.exception("a message from the topic of mailer %s cannot be written down and is passed over", mailer.id)
+
+    async def _note(self, mailer: Mailer, what: str, body: str) -> None:
+        digest = hashlib.sha256(body.encode(errors="replace")).hexdigest()
+        async with self._db.write() as session:
+            await leases.mark_processed(session, f"{what}:{mailer.id}:{digest}", self._clock())
 
     async def _take_in(self, mailer: Mailer, bodies: Iterable[str]) -> None:
         events = [event for body in bodies if (event := parse(body, mailer.topic_arn))]

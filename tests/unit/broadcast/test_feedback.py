@@ -296,6 +296,17 @@ async def test_where_the_database_is_away_no_message_is_passed_over(sent: Sent, 
     assert await suppressed(sent.db) == {"r0@else.test": "bounce"}
 
 
+async def test_a_database_that_is_back_a_moment_later_costs_no_message(sent: Sent, database_url: str) -> None:
+    await sent.store(1, S.SENT, topic_arn="t")
+    away = MortalDatabase(database_url, sent.clock, dies_at=1, revives=2)  # for the batch, and for the message alone
+    try:
+        feedback = EventCollector(away, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
+        await feedback.ingest(await sent.mailer(), bounces_of(sent, 1))
+    finally:
+        await away.stop()
+    assert await suppressed(sent.db) == {"r0@else.test": "bounce"}
+
+
 async def test_bounces_are_judged_by_the_next_process_where_one_died_before_it_did(
     sent: Sent, database_url: str
 ) -> None:
