@@ -24,7 +24,8 @@ from storage.states import KeepRecipients
 PERIODS: Final = {KeepRecipients.DAYS_90: timedelta(days=90), KeepRecipients.YEAR: timedelta(days=365)}
 _ROWS: Final = 500  # changed in one transaction
 _delivery = SQLModel.metadata.tables["delivery"]
-_ANY_ADDRESS = re.compile(r"[^\s<>\"'(),;:|\[\]]+@[^\s<>\"'(),;:|\[\]]+")
+_PART: Final = r"[^\s<>\"'(),;:|\[\]@]"
+_ANY_ADDRESS = re.compile(rf"{_PART}{{1,64}}@{_PART}{{1,255}}")  # as long as RFC 5321, 4.5.3.1 lets them be
 _FORGET = (
     _delivery.update()
     .where(_delivery.c.broadcast_id == bindparam("of"), _delivery.c.seq == bindparam("number"))

@@ -1,6 +1,6 @@
 """Rows of a made-up team, for `live_samples`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -21,7 +21,19 @@ from bot.ses.operations import FEEDBACK_FORWARDING
 from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from handlers.slack import ids
 from storage.audit import Action
-from storage.models import ApiToken, Audience, Audit, Broadcast, Identity, Incident, Mailer, Suppression, Team, Webhook
+from storage.models import (
+    ApiToken,
+    Audience,
+    Audit,
+    Broadcast,
+    Identity,
+    Incident,
+    Mailer,
+    Restoration,
+    Suppression,
+    Team,
+    Webhook,
+)
 from storage.states import (
     BroadcastState,
     DeliveryState,
@@ -81,6 +93,10 @@ def sample_suppression() -> Suppression:
         source=SOMEBODY,
         created_at=AT,
     )
+
+
+def sample_restoration() -> Restoration:
+    return Restoration(team_id=REF.team_id, copied_at=AT, restored_at=AT + timedelta(hours=3))
 
 
 def sample_person() -> Person:

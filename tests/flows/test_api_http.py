@@ -153,6 +153,7 @@ BAD_PARAMETERS = [
     ("/readiness?sender=ann@acme.test", "sender"),
     ("/mailer?verbose=1", "verbose"),
 ]
+AUDIENCE = "/api/v1/audiences/{name}"
 BAD_BODIES = [
     (b"{", "application/json", 400),
     (b"", "application/json", 400),
@@ -285,6 +286,7 @@ async def test_whatever_is_only_read_changes_nothing(world: World, program: Prog
     description = (await program.ask("GET", "/api/v1/openapi.json")).json
     await world.is_open()
     await world.sends()
+    await _ask(program, "put", AUDIENCE, {"name": "acme.test", "address": "ann@elsewhere.test"})
     async with world.bot.db.read() as session:
         made = (await session.exec(select(Broadcast))).one()
     link = unsubscribe_links.make_token(
@@ -361,6 +363,11 @@ async def test_the_description_is_valid_and_names_every_route(anyone: Program) -
         "POST /api/v1/broadcasts/{id}/pause",
         "POST /api/v1/broadcasts/{id}/resume",
         "POST /api/v1/broadcasts/{id}/cancel",
+        "GET /api/v1/audiences",
+        "GET /api/v1/audiences/{name}",
+        "PUT /api/v1/audiences/{name}",
+        "PATCH /api/v1/audiences/{name}",
+        "DELETE /api/v1/audiences/{name}",
         "GET /api/v1/suppressions",
         "POST /api/v1/suppressions",
         "POST /api/v1/suppressions/bulk",
@@ -390,6 +397,7 @@ async def test_every_route_answers_as_it_is_described(world: World, program: Pro
     await world.sends()
     for _ in range(2):  # about one that is done, then about the one that this has made
         broadcast = (await program.reads("/broadcasts"))["items"][0]["id"]
+        await _ask(program, "put", AUDIENCE, {"name": "pending.test", "address": "ann@elsewhere.test"})
         await ask_everything({"id": broadcast, "name": "pending.test", "address": "ann@elsewhere.test"})
         world.clock.advance(1)
     for mode in ("draft", "send"):
@@ -416,6 +424,10 @@ async def _ask(who: Program, method: str, path: str, values: dict[str, str]) -> 
         options["json"] = {"address": values["address"]}
     elif path.endswith("/test"):
         options["json"] = {"to": ["tests@elsewhere.test"]}
+    elif path == AUDIENCE and method == "put":
+        options |= {"data": f"email\n{values['address']}\n", "headers": {"Content-Type": "text/csv"}}
+    elif path == AUDIENCE and method == "patch":
+        options["json"] = {"upsert": [{"email": values["address"]}, {"email": "ben@elsewhere.test"}]}
     elif method == "patch":
         options |= {"json": {"subject": "Other news"}, "headers": {"If-Match": "*"}}
     elif path.endswith("/bulk"):

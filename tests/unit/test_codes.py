@@ -52,7 +52,9 @@ SAME_VALUE = {
 def sources() -> list[tuple[str, ast.Module]]:
     files = (file for top in ("bot", "handlers") for file in sorted((ROOT / top).rglob("*.py")))
     return [
-        (str(file.relative_to(ROOT)), ast.parse(file.read_text())) for file in files if file.name != "live_samples.py"
+        (str(file.relative_to(ROOT)), ast.parse(file.read_text()))
+        for file in files
+        if not file.name.startswith("live_sample")
     ]
 
 

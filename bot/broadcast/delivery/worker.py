@@ -33,9 +33,8 @@ log = logging.getLogger(__name__)
 
 _RENEW_WITHIN = timedelta(seconds=10)  # the lease is renewed by a claim
 _ANNOUNCE_EVERY = timedelta(seconds=1)
-_RESULTS_WAIT = (
-    0.15  # seconds: a transaction of their own costs as much as the call, and what is not stored is in doubt
-)
+# seconds: a transaction of their own costs as much as the call, and what is not stored is in doubt after a kill
+_RESULTS_WAIT = 0.15
 
 
 @dataclass(frozen=True, slots=True)

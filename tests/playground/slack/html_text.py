@@ -44,6 +44,7 @@ EMOJI = {
     "incoming_envelope": "📨",
     "wave": "👋",
     "repeat": "🔁",
+    "rewind": "⏪",
     "leftwards_arrow_with_hook": "↩️",
     "new": "🆕",
     "hourglass": "⌛",

@@ -17,4 +17,5 @@ class RestoredFlow:
         listeners.button(ids.Button.GO_ON_RESTORED, Permission.SEND, self.go_on)
 
     async def go_on(self, call: Call) -> Reply:
-        return views.went_on_message(await self._restorations.go_on(call.team, call.at.user_id))
+        refused = await self._restorations.go_on(call.team, call.at.user_id)
+        return views.went_on_message(refused) if refused else None

@@ -42,10 +42,8 @@ def question_message(restoration: Restoration, held: Sequence[Broadcast]) -> Mes
     return Message(text, [*blocks, section(_UNTIL), buttons(go_on)])
 
 
-def went_on_message(refused: Sequence[tuple[Broadcast, BotError]]) -> Message | None:
+def went_on_message(refused: Sequence[tuple[Broadcast, BotError]]) -> Message:
     """Tell who pressed *Go on* what cannot go on yet."""
-    if not refused:
-        return None
     lines = [f"“{esc(broadcast.subject, 100)}” still waits: {esc(error.text, 300)}" for broadcast, error in refused]
     return Message("Not everything can go on yet", [section("\n".join(lines[:SHOWN]))])
 
