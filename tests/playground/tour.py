@@ -369,12 +369,15 @@ async def uses_again(t: Tour) -> None:
 
 @step("The webhook has heard of the broadcast's way in order, and of the bounce, signed")
 async def hears_of_a_bounce(t: Tour) -> None:
+    def way() -> list[str]:
+        return [each.type for each in t.hooks.taken if each.data.get("broadcast", {}).get("subject") == "Summer news"]
+
     await until(lambda: any(each.type == "delivery.bounced" for each in t.hooks.taken))
+    await until(lambda: "broadcast.done" in way())
     bounced = [each.data["items"] for each in t.hooks.taken if each.type == "delivery.bounced"]
     assert [item["address"] for items in bounced for item in items] == [BOUNCES]
     assert all(each.is_signed_by(t.secret) for each in t.hooks.taken)
-    way = [each.type for each in t.hooks.taken if each.data.get("broadcast", {}).get("subject") == "Summer news"]
-    assert way == [f"broadcast.{state}" for state in ("scheduled", "sending", "paused", "sending", "done")]
+    assert way() == [f"broadcast.{state}" for state in ("scheduled", "sending", "paused", "sending", "done")]
 
 
 @step("Ada has every broadcast approved; Bob asks for one with a picture, and may not approve his own")
