@@ -114,7 +114,7 @@ class Services:
         self.incidents = Incidents(db, db.now)
         self.teams = Teams(db, db.now)
         self.installations = Installations(db, db.now, keys)
-        self.team_rules = TeamRules(db, db.now)
+        self.team_rules = TeamRules(db, db.now, settings.policy)
         self.looks = TeamLooks(db, db.now)
         self.tokens = ApiTokens(db, db.now)
         self.idempotency = IdempotencyKeys(db, db.now)
@@ -158,7 +158,11 @@ class Services:
             db,
             now,
             self.mailers,
-            IdentityDependents(undo_seconds=settings.mailroom_undo_seconds, call_bytes=settings.mailroom_call_bytes),
+            IdentityDependents(
+                undo_seconds=settings.mailroom_undo_seconds,
+                call_bytes=settings.mailroom_call_bytes,
+                policy=settings.policy,
+            ),
         )
         self.forwarding = FeedbackForwarding(db, now, self.mailers, sleep)
         self.feedback_check = FeedbackCheck(db, now, self.mailers)
@@ -181,7 +185,7 @@ class Services:
 
     def _build_broadcast(self, settings: Settings, sleep: Sleep) -> None:
         db, now = self.db, self.clock
-        preflight = Preflight(self.mailers, self.monitor, self.overviews, self.sender_rules)
+        preflight = Preflight(self.mailers, self.monitor, self.overviews, self.sender_rules, settings.policy)
         self.broadcasts = Broadcasts(
             db,
             now,
@@ -194,7 +198,7 @@ class Services:
         self.approval_requests = ApprovalRequests(
             db, now, preflight, self.broadcasts, undo_seconds=settings.mailroom_undo_seconds
         )
-        self.approval_follow_up = ApprovalFollowUp(db, now)
+        self.approval_follow_up = ApprovalFollowUp(db, now, settings.policy)
         self.mail_me_one = MailMeOne(db, now, self.broadcasts)
         self.missing_values = MissingValues(db, self.broadcasts)
         self.canvases = Canvases(db, now)

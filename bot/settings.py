@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.public_addresses import networks
 from bot.ses.bulk_send import CALL_BYTES
+from bot.teams.policy import NO_POLICY, Policy, PolicyError
 from storage.sealing import Secret
 
 
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     mailroom_proxies: int = Field(default=0, ge=0, le=10)  # reverse proxies of ours in front of HOST and PORT
     mailroom_dns_server: str = ""  # host:port; empty: the system's
     mailroom_suppression_journal: str = ""  # path; a * in it stands for the process
+    mailroom_policy_file: str = ""  # TOML: what holds for all teams
     mailroom_webhook_networks: str = ""  # private ones that webhooks may reach
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
@@ -88,6 +90,11 @@ class Settings(BaseSettings):
     def may_install(self) -> frozenset[str]:
         """The ids of workspaces and organizations; empty: any."""
         return frozenset(part.strip() for part in self.mailroom_workspaces.split(",") if part.strip())
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What holds for all teams. Raises PolicyError."""
+        return Policy.read(self.mailroom_policy_file) if self.mailroom_policy_file else NO_POLICY
 
 
 def load() -> Settings:
@@ -140,10 +147,23 @@ def check(settings: Settings) -> None:
             "MAILROOM_WEBHOOK_NETWORKS must be IP addresses or networks with commas between, such as 10.1.0.0/16; "
             "leave it out as a rule."
         ) from None
+    _check_policy(settings)
     if settings.mailroom_role_template_url and not settings.mailroom_role_template_url.startswith("https://"):
         raise SettingsError(
             "MAILROOM_ROLE_TEMPLATE_URL must be the https address of the role template in S3: "
             "put there what `python app.py role-template` prints."
+        )
+
+
+def _check_policy(settings: Settings) -> None:
+    try:
+        policy = settings.policy
+    except PolicyError as error:
+        raise SettingsError(f"MAILROOM_POLICY_FILE cannot be used: {error}.") from None
+    if policy.require_one_click and not settings.public_url:
+        raise SettingsError(
+            "PUBLIC_URL is missing: MAILROOM_POLICY_FILE wants one-click unsubscribe in every broadcast "
+            "(require_one_click), whose links lead there."
         )
 
 

@@ -8,17 +8,21 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, key_of
+from bot.broadcast.approval import rules
 from bot.broadcast.reporting.progress import Progress, progress_of
+from bot.teams.policy import Policy
 from bot.teams.token_names import token_names
 from storage.models import Broadcast, Outbox, Team
+from storage.states import BroadcastState
 
 
 @dataclass(frozen=True, slots=True)
 class BroadcastFacts:
-    """`message` is the channel and the time stamp of the channel's message, where there is one."""
+    """`approvals`: how many people must approve it; `message`: channel and time stamp of what the channel has of it."""
 
     progress: Progress
     team: Team
+    approvals: int
     message: tuple[str, str] | None
 
     @property
@@ -26,7 +30,7 @@ class BroadcastFacts:
         return self.progress.broadcast
 
 
-async def facts_of(session: AsyncSession, broadcast_id: str, now: datetime) -> BroadcastFacts | None:
+async def facts_of(session: AsyncSession, policy: Policy, broadcast_id: str, now: datetime) -> BroadcastFacts | None:
     """Return them; None where there is no such broadcast. Whose it is, is the caller's question."""
     progress = await progress_of(session, broadcast_id, now)
     if progress is None:
@@ -34,7 +38,10 @@ async def facts_of(session: AsyncSession, broadcast_id: str, now: datetime) -> B
     said = select(Outbox.channel_id, Outbox.ts).where(Outbox.key == key_of(Notice.BROADCAST, broadcast_id))
     message = (await session.exec(said)).first()
     team = await session.get_one(Team, progress.broadcast.team_id)
-    return BroadcastFacts(progress, team, message if message and message[1] else None)
+    waits = progress.broadcast.state is BroadcastState.AWAITING_APPROVAL
+    needed = waits and await rules.is_needed(session, policy, team, progress.broadcast, now)
+    approvals = rules.approvals_needed(policy, team) if needed else 1
+    return BroadcastFacts(progress, team, approvals, message if message and message[1] else None)
 
 
 async def authors_of(session: AsyncSession, broadcasts: Sequence[Broadcast]) -> dict[str, str]:

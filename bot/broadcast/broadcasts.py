@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.broadcast.approval.rules import check_not_needed
+from bot.broadcast.approval.rules import check_not_needed, check_one_click
 from bot.broadcast.audience.csv_reader import CsvRecipient
 from bot.broadcast.audience.store import create_deliveries, store_audience
 from bot.broadcast.codes import BroadcastCode
@@ -105,7 +105,7 @@ class Broadcasts(Preparation):
         """Schedule it as it was shown: for the time chosen, else for the end of the time to undo it.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, APPROVAL_REQUIRED, RESTORED, or NotReadyError.
+            BotError: NOT_FOUND, ALREADY, APPROVAL_REQUIRED, POLICY, RESTORED, or NotReadyError.
         """
         await self.check_room(team)
         draft = await self.get(team, broadcast_id)
@@ -117,7 +117,8 @@ class Broadcasts(Preparation):
             row = await lock_team(session, team)
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
             now = self._clock()
-            await check_not_needed(session, row, broadcast, now)
+            await check_not_needed(session, self._preflight.policy, row, broadcast, now)
+            check_one_click(self._preflight.policy, broadcast)
             await check_decided(session, team)
             await check_live(session, team)
             soonest = now + self._undo
@@ -155,7 +156,8 @@ class Broadcasts(Preparation):
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
             now = self._clock()
-            await check_not_needed(session, await session.get_one(Team, team.id), broadcast, now)
+            row = await session.get_one(Team, team.id)
+            await check_not_needed(session, self._preflight.policy, row, broadcast, now)
             return await create_deliveries(session, broadcast, now)
 
 

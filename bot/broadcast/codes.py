@@ -25,6 +25,7 @@ class BroadcastCode(Code):
         "A broadcast to so many needs the approval of somebody else in this channel.",
         "Ask for it: `/broadcast drafts` has your drafts, and by API it is the mode “ask”.",
     )
+    POLICY = "POLICY"
     NOT_APPROVER = "NOT_APPROVER"
     OWN_BROADCAST = (
         "OWN_BROADCAST",

@@ -15,6 +15,7 @@ from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import tell_channel
 from bot.mailer.readiness.facts import covering, fact_of
 from bot.ses.bulk_send import CALL_BYTES
+from bot.teams.policy import NO_POLICY, Policy
 from storage import audit
 from storage.models import Broadcast, Identity, Team
 from storage.states import UNSENT, BroadcastState, PauseReason, SendKind
@@ -25,10 +26,11 @@ _WAITING = (*UNSENT, BroadcastState.SCHEDULED, BroadcastState.PAUSED)
 class IdentityDependents:
     """What `bot.mailer.identities.recovery` wants done with broadcasts, which are above it."""
 
-    def __init__(self, *, undo_seconds: float, call_bytes: int = CALL_BYTES) -> None:
+    def __init__(self, *, undo_seconds: float, call_bytes: int = CALL_BYTES, policy: Policy = NO_POLICY) -> None:
         """`call_bytes` is what a call to SES may hold."""
         self._undo = timedelta(seconds=undo_seconds)
         self._call_bytes = call_bytes
+        self._policy = policy
 
     async def of(self, session: AsyncSession, identity: Identity) -> Sequence[Broadcast]:
         """Lock and return those for whose From address nothing but this identity speaks."""
@@ -96,7 +98,9 @@ class IdentityDependents:
         broadcast.edited_by, broadcast.edited_at = by, now
         if broadcast.state is BroadcastState.AWAITING_APPROVAL:
             broadcast.approved_by = []
-        elif broadcast.state is not BroadcastState.DRAFT and await is_needed(session, team, broadcast, now):
+        elif broadcast.state is not BroadcastState.DRAFT and await is_needed(
+            session, self._policy, team, broadcast, now
+        ):
             if broadcast.start_at and broadcast.start_at <= now + self._undo:  # over, or at once: nobody chose it
                 broadcast.start_at = None
             await open_request(session, broadcast, by, broadcast.asked_of or team.approvers, now)

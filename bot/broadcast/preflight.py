@@ -7,6 +7,7 @@ from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.explanations import explanation
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker, Confirmation, Readiness, SendWarning
+from bot.teams.policy import NO_POLICY, Policy
 from storage.models import Mailer, Team
 from storage.states import SendKind
 
@@ -35,11 +36,19 @@ class NotReadyError(BotError):
 
 
 class Preflight:
-    def __init__(self, mailers: Mailers, monitor: Monitor, overviews: Overviews, sender_rules: SenderRules) -> None:
+    def __init__(
+        self,
+        mailers: Mailers,
+        monitor: Monitor,
+        overviews: Overviews,
+        sender_rules: SenderRules,
+        policy: Policy = NO_POLICY,
+    ) -> None:
         self._mailers = mailers
         self._monitor = monitor
         self._overviews = overviews
         self._sender_rules = sender_rules
+        self.policy = policy
 
     async def check(
         self,

@@ -15,6 +15,7 @@ from sqlmodel import and_, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
+from bot.broadcast.approval.rules import check_one_click
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.controls import lock, refuse_forgotten, require_version
 from bot.broadcast.delivery.account_lease import end_doubts
@@ -70,7 +71,7 @@ class Resends:
         """Return what sending these again would do; nothing changes.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, or NotReadyError.
+            BotError: NOT_FOUND, ALREADY, POLICY, or NotReadyError.
         """
         resend, _ = await self._look(team, broadcast_id, version, what)
         return resend
@@ -79,7 +80,7 @@ class Resends:
         """Send these again and no others; those who are suppressed by now stay as they are.
 
         Raises:
-            BotError: NOT_FOUND, ALREADY, or NotReadyError.
+            BotError: NOT_FOUND, ALREADY, POLICY, or NotReadyError.
         """
         _, mailer = await self._look(team, broadcast_id, version, what)
         now = self._clock()
@@ -126,6 +127,7 @@ class Resends:
         async with self._db.read() as session:
             broadcast = require_version(await session.get(Broadcast, broadcast_id), team, version, _DONE)
             refuse_forgotten(broadcast)
+            check_one_click(self._preflight.policy, broadcast)
             size, suppressed = await _count(session, broadcast, what)
             reasons = await _reasons(session, broadcast, what)
         if not size + suppressed:

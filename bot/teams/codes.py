@@ -18,5 +18,6 @@ class TeamCode(Code):
     POSTAL_ADDRESS = "POSTAL_ADDRESS"
     APPROVAL_FROM = "APPROVAL_FROM"
     NO_APPROVERS = "NO_APPROVERS"
+    POLICY = "POLICY"
     COLOUR = ("COLOUR", "That is no colour: type # and six digits or letters, as in #14532d.")
     FOOTER_WORDS = "FOOTER_WORDS"

@@ -16,6 +16,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.email_addresses import parse_address, parse_addresses
 from bot.errors import BotError
 from bot.teams.codes import TeamCode
+from bot.teams.policy import APPROVAL_FROM_LIMIT, NO_POLICY, Policy
 from storage import audit
 from storage.database import Database
 from storage.models import ApiToken, Audit, Broadcast, Team, TeamAdmin
@@ -24,9 +25,8 @@ from storage.states import ApprovalRule, KeepRecipients
 FROM_NAME_LIMIT = 64
 POSTAL_ADDRESS_LIMIT = 300
 TESTS_GO_TO_LIMIT = 20
-APPROVAL_FROM_LIMIT = 10_000_000
-APPROVALS_LIMIT = 2
-_OF_APPROVAL = ("approval", "approval_from", "approvers", "approvals")
+_FIXED_BY_POLICY = ("approval", "approval_from", "approvals")
+_OF_APPROVAL = (*_FIXED_BY_POLICY, "approvers")
 
 
 class ChangedMeanwhileError(BotError):
@@ -71,6 +71,31 @@ class TeamSettings:
             team.approvals,
             team.keep_recipients,
         )
+
+    def under(self, policy: Policy) -> "TeamSettings":
+        """Return them as they count under a policy: the stricter of each."""
+        strict = replace(self, approvals=max(self.approvals, policy.approvals))
+        if policy.approval_from is None:
+            return strict
+        if self.approval is ApprovalRule.NEVER:
+            return replace(strict, approval=ApprovalRule.FROM, approval_from=policy.approval_from)
+        return replace(strict, approval_from=min(self.approval_from, policy.approval_from))
+
+    def changed_from(self, before: "TeamSettings", policy: Policy) -> "TeamSettings":
+        """Return them as they are stored once a form that showed `before` under a policy comes back.
+
+        Raises:
+            BotError: POLICY, for the field that the policy does not have so.
+        """
+        if all(getattr(self, name) == getattr(before.under(policy), name) for name in _OF_APPROVAL):
+            return replace(self, **{name: getattr(before, name) for name in _FIXED_BY_POLICY})
+        strict = self.under(policy)
+        for name in _FIXED_BY_POLICY:
+            if getattr(self, name) != getattr(strict, name):
+                raise BotError(
+                    TeamCode.POLICY, f"Who runs this Mailroom has fixed: {' '.join(policy.sentences())}", field=name
+                )
+        return self
 
     def checked(self) -> "TeamSettings":
         """Return them in their normal form.
@@ -123,9 +148,10 @@ class History:
 
 
 class TeamRules:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database, clock: Callable[[], datetime], policy: Policy = NO_POLICY) -> None:
         self._db = db
         self._clock = clock
+        self.policy = policy
 
     async def admins(self, team: Team) -> list[str]:
         """Return who was appointed; owners and admins of the workspace are team admins without it."""
@@ -168,14 +194,15 @@ class TeamRules:
 
         Raises:
             ChangedMeanwhileError: `seen` is not the mark of those that are.
-            BotError: a field holds what cannot be used.
+            BotError: a field holds what cannot be used, or what the policy does not have so.
         """
         settings = settings.checked()
         async with self._db.write() as session:
             row = await session.get_one(Team, team.id, with_for_update=True)
-            before, after = TeamSettings.of(row), settings
+            before = TeamSettings.of(row)
             if before.mark != seen:
                 raise ChangedMeanwhileError
+            after = settings.changed_from(before, self.policy)
             if before == after:
                 return row
             row.from_name, row.reply_to, row.postal_address = after.from_name, after.reply_to, after.postal_address

@@ -48,6 +48,7 @@ class Doctor:
         """Look at everything, also after something was found."""
         checks: dict[str, Check] = {
             "settings": self._check_settings,
+            "policy": self._check_policy,
             "database": self._check_database,
             "sealing keys": self._check_keys,
             **self._slack,
@@ -78,6 +79,10 @@ class Doctor:
                 CliCode.PROXIES,
             )
         return f"{mode}; links in mails lead to PUBLIC_URL"
+
+    async def _check_policy(self) -> str:
+        fixed = " ".join(self._settings.policy.sentences())
+        return fixed or "none, so each team decides by itself (MAILROOM_POLICY_FILE)"
 
     async def _check_database(self) -> str:
         if self._is_new:

@@ -45,6 +45,7 @@ SAME_VALUE = {
     "IN_REVIEW",
     "NOT_FOUND",
     "NO_MAILER",
+    "POLICY",  # of whoever runs Mailroom: settings, and what is sent
 }
 
 

@@ -107,6 +107,34 @@ def test_a_wrong_setting_ends_the_start_with_one_sentence(
     assert "Traceback" not in printed
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (None, "it cannot be read (No such file or directory)"),
+        (b"approval_from =", "it is no TOML"),
+        (b"\xff", "it is not UTF-8"),
+        (b"approval_form = 1000", "it has an unknown key approval_form; known are approval_from, approvals,"),
+        (b"approvals = 3", "approvals: Input should be less than or equal to 2"),
+        (b"approval_from = 0", "approval_from: Input should be greater than or equal to 1"),
+        (b'api_send = "no"', "api_send: Input should be a valid boolean"),
+        (b"require_one_click = true", "PUBLIC_URL is missing: MAILROOM_POLICY_FILE wants one-click unsubscribe"),
+    ],
+    ids=["missing", "toml", "encoding", "unknown key", "too many", "too few", "type", "one click"],
+)
+def test_a_policy_that_cannot_be_used_ends_the_start(
+    start: Start, tmp_path: Path, written: bytes | None, said: str
+) -> None:
+    if written is not None:
+        (tmp_path / "policy-h1dden.toml").write_bytes(written)
+
+    code, printed = start(**GOOD, MAILROOM_POLICY_FILE="policy-h1dden.toml")
+
+    assert code == 1
+    assert said in printed
+    assert HIDDEN not in printed
+    assert printed.count("\n") == 1
+
+
 def test_a_port_that_is_taken_is_a_sentence_too(start: Start, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -10,6 +10,7 @@ from bot.alerts.outbox import Notice, announce, key_of
 from bot.broadcast.approval import rules
 from bot.broadcast.draft_store import back_to_draft, message_of
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT
+from bot.teams.policy import NO_POLICY, Policy
 from storage.database import Database, wake_after_commit
 from storage.models import Broadcast, Outbox, Team
 from storage.states import BroadcastState
@@ -20,9 +21,10 @@ APPROVERS_TICK = "approvers"
 
 
 class ApprovalFollowUp:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database, clock: Callable[[], datetime], policy: Policy = NO_POLICY) -> None:
         self._db = db
         self._clock = clock
+        self._policy = policy
 
     async def waiting(self) -> list[tuple[Broadcast, Team]]:
         """Return all that waits for approval, each with its team."""
@@ -55,8 +57,8 @@ class ApprovalFollowUp:
             if request is None or (request.team_id, request.state) != (team.id, BroadcastState.AWAITING_APPROVAL):
                 return
             who = set(can_approve) - await rules.authors(session, request)
-            needed = await rules.is_needed(session, team, request, self._clock())
-        if needed and len(who | set(request.approved_by)) < team.approvals:
+            needed = await rules.is_needed(session, self._policy, team, request, self._clock())
+        if needed and len(who | set(request.approved_by)) < rules.approvals_needed(self._policy, team):
             await self._announce_once(request, Notice.APPROVERS_MISSING)
 
     async def person_changed(self, session: AsyncSession, workspace: str, user: str) -> None:

@@ -96,7 +96,7 @@ class ApprovalRequests:
         _check_open(request, now)
         async with self._db.read() as session:
             row = await session.get_one(Team, team.id)
-            needed = await approval.is_needed(session, row, request, now)
+            needed = await approval.is_needed(session, self._preflight.policy, row, request, now)
             await approval.check_approver(session, row, request, by, workspace_admin=workspace_admin, needed=needed)
 
     async def approve(
@@ -126,7 +126,7 @@ class ApprovalRequests:
         async with self._db.write() as session:
             row = await lock_team(session, team)
             request = await lock(session, team, broadcast_id, version, _WAITING)
-            needed = await approval.is_needed(session, row, request, now)
+            needed = await approval.is_needed(session, self._preflight.policy, row, request, now)
             await approval.check_approver(session, row, request, by, workspace_admin=workspace_admin, needed=needed)
             await back_to_draft(session, request, by, "broadcast.request_changes", now, note=note)
         return request
@@ -174,11 +174,12 @@ class ApprovalRequests:
             row = await lock_team(session, team)
             request = await lock(session, team, broadcast_id, version, _WAITING)
             _check_open(request, now)
-            needed = await approval.is_needed(session, row, request, now)
+            needed = await approval.is_needed(session, self._preflight.policy, row, request, now)
             await approval.check_approver(session, row, request, by, workspace_admin=workspace_admin, needed=needed)
             await check_decided(session, team)
             approved = list(dict.fromkeys([*request.approved_by, by]))
-            if approval.is_enough(row, approved, needed=needed):
+            if approval.is_enough(self._preflight.policy, row, approved, needed=needed):
+                approval.check_one_click(self._preflight.policy, request)
                 if not await create_deliveries(session, request, now):
                     return None
                 await check_live(session, team)

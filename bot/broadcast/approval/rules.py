@@ -7,7 +7,10 @@ from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.codes import BroadcastCode
+from bot.broadcast.content.message import CompiledMessage
 from bot.errors import BotError
+from bot.teams.policy import Policy
+from bot.teams.settings import TeamSettings
 from storage import audit
 from storage.models import ApiToken, Broadcast, Mailer, Team, TeamAdmin
 from storage.states import Access, ApprovalRule, BroadcastState, SendKind
@@ -17,13 +20,14 @@ REMINDER_AFTER = timedelta(hours=4)
 TOGETHER = timedelta(days=1)  # within it the same text to several audiences counts as one broadcast
 
 
-async def is_needed(session: AsyncSession, team: Team, broadcast: Broadcast, now: datetime) -> bool:
-    """Tell whether the team's rule asks for approval of this broadcast."""
-    if broadcast.kind is SendKind.TEST or team.approval is ApprovalRule.NEVER:
+async def is_needed(session: AsyncSession, policy: Policy, team: Team, broadcast: Broadcast, now: datetime) -> bool:
+    """Tell whether the team's rule, or the operator's policy, asks for approval of this broadcast."""
+    rule = TeamSettings.of(team).under(policy)
+    if broadcast.kind is SendKind.TEST or rule.approval is ApprovalRule.NEVER:
         return False
-    if team.approval is ApprovalRule.ALWAYS or broadcast.size >= team.approval_from:
+    if rule.approval is ApprovalRule.ALWAYS or broadcast.size >= rule.approval_from:
         return True
-    return broadcast.size + await _sent_to_others(session, broadcast, now) >= team.approval_from
+    return broadcast.size + await _sent_to_others(session, broadcast, now) >= rule.approval_from
 
 
 async def _sent_to_others(session: AsyncSession, broadcast: Broadcast, now: datetime) -> int:
@@ -71,20 +75,39 @@ async def check_approver(
         raise BotError(BroadcastCode.NOT_APPROVER, f"Only {who} can approve broadcasts of this channel.")
 
 
-def is_enough(team: Team, approved_by: Collection[str], *, needed: bool) -> bool:
+def approvals_needed(policy: Policy, team: Team) -> int:
+    """Return how many people must approve what needs approval."""
+    return TeamSettings.of(team).under(policy).approvals
+
+
+def is_enough(policy: Policy, team: Team, approved_by: Collection[str], *, needed: bool) -> bool:
     """Tell whether these approvals send a request: one is enough where the rule no longer asks for any.
 
     One of somebody who was an approver by name, and is not any more, does not count.
     """
     if not needed:
         return bool(approved_by)
-    return len([who for who in approved_by if not team.approvers or who in team.approvers]) >= team.approvals
+    counted = [who for who in approved_by if not team.approvers or who in team.approvers]
+    return len(counted) >= approvals_needed(policy, team)
 
 
-async def check_not_needed(session: AsyncSession, team: Team, broadcast: Broadcast, now: datetime) -> None:
+async def check_not_needed(
+    session: AsyncSession, policy: Policy, team: Team, broadcast: Broadcast, now: datetime
+) -> None:
     """Raise BotError APPROVAL_REQUIRED where nobody may send it without the yes of somebody else."""
-    if await is_needed(session, team, broadcast, now):
+    if await is_needed(session, policy, team, broadcast, now):
         raise BotError(BroadcastCode.APPROVAL_REQUIRED)
+
+
+def check_one_click(policy: Policy, broadcast: Broadcast) -> None:
+    """Raise BotError POLICY where recipients could not unsubscribe by one click, and the policy wants that."""
+    is_test = broadcast.kind is SendKind.TEST
+    if policy.require_one_click and not is_test and not CompiledMessage.from_json(broadcast.template).public_url:
+        raise BotError(
+            BroadcastCode.POLICY,
+            "Who runs this Mailroom wants one-click unsubscribe in every broadcast, and this one was made without.",
+            "Make a new one of it, with Edit or Use again.",
+        )
 
 
 async def out_of_reach(session: AsyncSession) -> set[str]:

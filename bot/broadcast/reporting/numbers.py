@@ -34,14 +34,15 @@ class Numbers:
         self._preflight = preflight
 
     async def of(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
-        """Count them, and ask whether it may be sent. Raises NotReadyError."""
+        """Count them, and ask whether it may be sent. Raises NotReadyError, or BotError POLICY."""
+        approval.check_one_click(self._preflight.policy, broadcast)
         async with self._db.read() as session:
             source = await session.get_one(Audience, broadcast.source_id) if broadcast.source_id else audience
             suppressed = await count_suppressed(session, audience)
             fixed = CompiledMessage.from_json(broadcast.template)
             first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
             sent = await sent_ago(session, broadcast, audience, self._clock())
-            needs = await approval.is_needed(session, team, broadcast, self._clock())
+            needs = await approval.is_needed(session, self._preflight.policy, team, broadcast, self._clock())
         size = max(1, audience.toward_quota - suppressed)
         image_bytes = fixed.image_bytes(broadcast.images)
         mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size, image_bytes)

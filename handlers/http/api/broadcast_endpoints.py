@@ -86,7 +86,7 @@ class BroadcastEndpoints:
     async def broadcast(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         row = await self.broadcast_of(asked)
         async with self.db.read() as session:
-            facts = await facts_of(session, row.id, self.clock())
+            facts = await facts_of(session, self.team_rules.policy, row.id, self.clock())
         if facts is None:
             raise Refusal.not_found()
         return self.shown(facts)
@@ -113,6 +113,7 @@ class BroadcastEndpoints:
                 to = parse_addresses("\n".join(given.to), field="to")
                 if not set(to) <= set(bearer.team.tests_go_to):
                     check(bearer, {TokenScope.SEND})
+                    self.check_policy()
                 await self.mail_me_one.send(bearer.team, row.id, row.version, bearer.actor, given.row, to, also=also)
 
         return await self.once(asked, act, 201)
@@ -143,6 +144,15 @@ class BroadcastEndpoints:
         if not _ID.fullmatch(asked.named):
             raise Refusal.not_found()
         return await self.broadcasts.get(asked.bearer.team, asked.named)
+
+    def check_policy(self) -> None:
+        """Raise BotError POLICY where programs may not send by themselves."""
+        if not self.team_rules.policy.api_send:
+            raise BotError(
+                BroadcastCode.POLICY,
+                "Who runs this Mailroom does not let programs send by themselves.",
+                "Keep a draft, or ask for approval: the modes “draft” and “ask”.",
+            )
 
     def sharing(self, also: AfterChange) -> AfterChange:
         """Have the channel see a draft, in the transaction that makes it."""
@@ -177,7 +187,7 @@ class BroadcastEndpoints:
 
         async def answer(session: AsyncSession, broadcast: rows.Broadcast) -> None:
             await session.flush()
-            facts = await facts_of(session, broadcast.id, self.clock())
+            facts = await facts_of(session, self.team_rules.policy, broadcast.id, self.clock())
             if facts is not None:
                 replies.append(self.shown(facts, status, show))
                 await self.idempotency.keep(session, asked.bearer.team, asked.key, asked.raw, replies[-1])

@@ -18,7 +18,6 @@ from handlers.http.api.responses import Page, ResponseModel
 from storage import models as rows
 from storage.audit import API_TOKEN
 from storage.states import (
-    ApprovalRule,
     BroadcastState,
     DeliveryState,
     PauseReason,
@@ -79,10 +78,9 @@ class Approval(ResponseModel):
     ends_at: AwareDatetime = Field(description="When it is a draft again, if nobody has approved it.")
 
     @classmethod
-    def of(cls, row: rows.Broadcast, team: rows.Team) -> Self | None:
+    def of(cls, row: rows.Broadcast, needed: int) -> Self | None:
         if row.state is not BroadcastState.AWAITING_APPROVAL or row.asked_at is None:
             return None
-        needed = 1 if team.approval is ApprovalRule.NEVER else team.approvals
         return cls(needed=needed, given=len(row.approved_by), asked_at=row.asked_at, ends_at=ends_at(row))
 
 
@@ -160,7 +158,7 @@ def _whole(facts: BroadcastFacts, slack_url: str | None) -> dict[str, Any]:
         **_summary(row, progress.names),
         "slack_url": slack_url,
         "audience": _audience(row),
-        "approval": Approval.of(row, facts.team),
+        "approval": Approval.of(row, facts.approvals),
         "counts": {state: progress.counts.get(state, 0) for state in DeliveryState},
         "per_second": progress.rate,
         "seconds_left": progress.seconds_left,

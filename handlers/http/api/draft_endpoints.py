@@ -73,6 +73,7 @@ class DraftEndpoints(BroadcastEndpoints):
             text = given_of(given, TEXTS, needed=needed)
             given_of(given, SOURCES, needed=needed)
             if given.mode is Mode.SEND:
+                self.check_policy()
                 await self.broadcasts.check_room(bearer.team)
             async with naming(text):
                 page, images = await page_of(given, text, self.fetch_image), await images_of(given.images or ())
@@ -101,6 +102,8 @@ class DraftEndpoints(BroadcastEndpoints):
         mode = given.mode or Mode.DRAFT
 
         async def act(also: AfterChange) -> None:
+            if mode is Mode.SEND:
+                self.check_policy()
             only_mode = given.model_fields_set <= {"mode", "accept"}
             if only_mode and mode is Mode.DRAFT:
                 await self._go_nowhere(row, also)

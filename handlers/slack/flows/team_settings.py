@@ -79,8 +79,9 @@ class TeamSettingsFlow:
             team = await self._rules.save(call.team, typed, call.at.ref.version, call.at.user_id)
         except ChangedMeanwhileError as error:
             return Modal(await self._as_it_is(call, error.text))
-        few = typed.approval is not ApprovalRule.NEVER and not typed.approvers
-        few = few and len(await self._approvers.of(call.client, team)) <= typed.approvals
+        rule = typed.under(self._rules.policy)
+        few = rule.approval is not ApprovalRule.NEVER and not rule.approvers
+        few = few and len(await self._approvers.of(call.client, team)) <= rule.approvals
         return Modal(views.settings_saved_page(few_admins=few), otherwise="The settings were saved.")
 
     async def audit(self, call: Call) -> Reply:
@@ -92,7 +93,7 @@ class TeamSettingsFlow:
 
     async def _settings(self, call: Call, ref: ids.Ref, settings: TeamSettings, notice: str) -> View:
         look, webhook = await self._looks.of(call.team), await self._webhooks.of(call.team)
-        return views.settings_form(ref, settings, look, webhook, notice=notice)
+        return views.settings_form(ref, settings, look, webhook, policy=self._rules.policy, notice=notice)
 
     async def _admins(self, call: Call, notice: str = "") -> View:
         appointed = await self._rules.admins(call.team)
@@ -110,10 +111,11 @@ class TeamSettingsFlow:
         present = await self._approvers.present(call.client, call.team, typed.approvers)
         if new - set(present):
             raise BotError(SlackCode.NOT_OF_CHANNEL, field=ids.Input.APPROVERS)
-        if typed.approvers and typed.approval is not ApprovalRule.NEVER and len(present) <= typed.approvals:
+        rule = typed.under(self._rules.policy)
+        if rule.approvers and rule.approval is not ApprovalRule.NEVER and len(present) <= rule.approvals:
             raise BotError(
                 TeamCode.NO_APPROVERS,
-                f"Name at least {typed.approvals + 1} people who are in this channel: nobody approves what they asked "
+                f"Name at least {rule.approvals + 1} people who are in this channel: nobody approves what they asked "
                 "for themselves.",
                 field=ids.Input.APPROVERS,
             )

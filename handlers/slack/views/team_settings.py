@@ -6,6 +6,7 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.broadcast.content.look import Look
+from bot.teams.policy import NO_POLICY, Policy
 from bot.teams.settings import FROM_NAME_LIMIT, POSTAL_ADDRESS_LIMIT, TESTS_GO_TO_LIMIT, TeamSettings
 from handlers.slack import ids
 from handlers.slack.text import mention
@@ -49,7 +50,13 @@ def admins_saved_page(new: set[str], gone: set[str]) -> View:
 
 
 def settings_form(
-    ref: ids.Ref, settings: TeamSettings, look: Look, webhook: Webhook | None = None, *, notice: str = ""
+    ref: ids.Ref,
+    settings: TeamSettings,
+    look: Look,
+    webhook: Webhook | None = None,
+    *,
+    policy: Policy = NO_POLICY,
+    notice: str = "",
 ) -> View:
     return form(
         ids.Form.SETTINGS,
@@ -94,7 +101,7 @@ def settings_form(
                 multiline=True,
                 optional=True,
             ),
-            *approval_blocks(settings),
+            *approval_blocks(settings, policy),
             radio(
                 ids.Input.KEEP_RECIPIENTS,
                 "Keep recipients for",

@@ -2,11 +2,12 @@
 
 from slack_sdk.models.blocks import Block, NumberInputElement
 
-from bot.teams.settings import APPROVAL_FROM_LIMIT, APPROVALS_LIMIT, TeamSettings
+from bot.teams.policy import APPROVAL_FROM_LIMIT, APPROVALS_LIMIT, Policy
+from bot.teams.settings import TeamSettings
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import actor, mention
-from handlers.slack.views.blocks import Message, labelled, people, radio, text_message
+from handlers.slack.views.blocks import Message, labelled, people, radio, section, text_message
 from storage.models import Audit, Team
 from storage.states import ApprovalRule
 
@@ -17,12 +18,16 @@ _RULES = {
 }
 
 
-def approval_blocks(settings: TeamSettings) -> list[Block]:
+def approval_blocks(settings: TeamSettings, policy: Policy) -> list[Block]:
+    """The fields, with what the policy leaves to choose among."""
+    settings, fixed = settings.under(policy), list(policy.sentences())
+    never = {ApprovalRule.NEVER} if policy.approval_from is not None else set()
     return [
+        *([section(f":lock: Who runs this Mailroom has fixed for all channels: {' '.join(fixed)}")] if fixed else []),
         radio(
             ids.Input.APPROVAL,
             "Approval",
-            _RULES,
+            {rule: label for rule, label in _RULES.items() if rule not in never},
             settings.approval,
             hint="Which broadcasts somebody else must approve. Programs may ask, and send nothing without it.",
         ),
@@ -34,7 +39,7 @@ def approval_blocks(settings: TeamSettings) -> list[Block]:
                 is_decimal_allowed=False,
                 initial_value=str(settings.approval_from),
                 min_value="1",
-                max_value=str(APPROVAL_FROM_LIMIT),
+                max_value=str(policy.approval_from or APPROVAL_FROM_LIMIT),
             ),
             hint="For “From … recipients”: a broadcast to this many or more needs approval.",
         ),
@@ -47,7 +52,7 @@ def approval_blocks(settings: TeamSettings) -> list[Block]:
         radio(
             ids.Input.APPROVALS,
             "How many",
-            {str(number): str(number) for number in range(1, APPROVALS_LIMIT + 1)},
+            {str(number): str(number) for number in range(policy.approvals, APPROVALS_LIMIT + 1)},
             str(settings.approvals),
             hint="How many of them must approve.",
         ),
