@@ -1,6 +1,8 @@
 """Extracts an address from what surrounds it: a name, brackets, quotes, a link, invisible characters."""
 
 import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 _LONGEST = 1_000  # characters; what is longer is no address, whatever stands around it
 # Soft hyphens, spaces without width, byte order marks, direction marks; joiners only where no letter needs them.
@@ -13,6 +15,10 @@ _PAIRS = {"<": ">", "(": ")", "[": "]", "`": "`"}
 _NAMED = re.compile(r"([^<>]*)<([^<>]+)>")  # Mila Okafor <mila@example.com>
 _EXPLAINED = re.compile(r"([^\s@]+@[^\s@]+)\s+\([^()]*\)")  # mila@example.com (Mila)
 _BETWEEN = re.compile(r"[\s<>\"(),;:|/\[\]]")
+_LOCAL: Final = 64  # characters before the @ at most (RFC 5321, 4.5.3.1)
+_BEFORE = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]+\Z")
+_AFTER = re.compile(r"(?:[^\W_]|-)+(?:\.(?:[^\W_]|-)+)*")
+_STARTS = re.compile(r"(?:^|[=/|])['`*{.]*")  # of an address within what may all stand before an @
 
 
 def bare(text: str) -> str:
@@ -42,3 +48,47 @@ def _once(text: str) -> str:
 def addresses_in(text: str) -> int:
     """Return how many addresses a text appears to hold."""
     return sum("@" in part.strip("@") for part in _BETWEEN.split(text))
+
+
+def replace_addresses(value: Any, by: Callable[[str], str]) -> Any:
+    """Return a text, or a value of JSON, with each address in it replaced by what `by` makes of it.
+
+    An address is found as it is written, in a sentence, a list or a link; encoded (`%40`) it is not. One that is only
+    the end of a longer one is none: `ann@example.com` does not stand in `joann@example.com`.
+    """
+    match value:
+        case str() if "@" in value:
+            return _replaced(value, by)
+        case dict():
+            return {replace_addresses(name, by): replace_addresses(each, by) for name, each in value.items()}
+        case list():
+            return [replace_addresses(each, by) for each in value]
+    return value
+
+
+def _replaced(text: str, by: Callable[[str], str]) -> str:
+    before, *parts = text.split("@")
+    pieces: list[str] = []
+    for part in parts:
+        domain = found[0] if (found := _AFTER.match(part)) else ""
+        for start in _starts(before) if domain else ():
+            address = f"{before[start:]}@{domain}"
+            if (shown := by(address)) != address:
+                pieces += [before[:start], shown]
+                before = part[len(domain) :]
+                break
+        else:
+            pieces += [before, "@"]
+            before = part
+    return "".join([*pieces, before])
+
+
+def _starts(text: str) -> Iterator[int]:
+    """Yield where the part before the @ of an address may start, which ends with this text."""
+    found = _BEFORE.search(text[-_LOCAL - 1 :])
+    if found is None:
+        return
+    of_all = len(text) - len(found[0])
+    if len(found[0]) <= _LOCAL:
+        yield of_all
+    yield from (of_all + start.end() for start in _STARTS.finditer(found[0]) if 0 < start.end() < len(found[0]))

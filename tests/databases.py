@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
@@ -187,6 +188,17 @@ class Databases:
             await connection.execute(statements)
         finally:
             await connection.close()
+
+
+async def everything_kept(db: Database) -> str:
+    """The files of SQLite, byte by byte, or every table of PostgreSQL as text."""
+    if db.path is not None:
+        files = db.path.parent.glob(f"{db.path.name}*")
+        return "".join(file.read_bytes().decode("latin-1") for file in files if file.is_file())
+    async with db.read() as session:
+        connection, tables = await session.connection(), [table.name for table in SQLModel.metadata.sorted_tables]
+        rows = [await connection.execute(text(f'SELECT t::text FROM "{name}" t')) for name in tables]  # noqa: S608
+        return "\n".join(row[0] for each in rows for row in each)
 
 
 def _memory() -> Path | None:

@@ -6,16 +6,16 @@ Until that is done the address is suppressed as it is; from then on its hash is,
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from re import Pattern
 from typing import Any, Final
 
 from sqlalchemy import RowMapping, Table, and_, tuple_
 from sqlmodel import SQLModel, col, delete, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.address_extraction import replace_addresses
 from bot.email_addresses import address_key
 from bot.leased_poller import LeasedPoller
-from bot.people.places import SWEPT, mention_of, mentions, of_team, replaced
+from bot.people.places import SWEPT, WHOLE, mentions, of_team, standing_for
 from bot.suppression.hidden import hash_of
 from bot.suppression.recording import next_change
 from storage import leases
@@ -93,10 +93,10 @@ class Erasures(LeasedPoller[leases.Claim]):
         hashed: str,
     ) -> int:
         await _lock_broadcasts(session, table, keys)
-        connection, mention, count = await session.connection(), mention_of(row.address), 0
+        connection, by, count = await session.connection(), standing_for(row.address, hashed), 0
         these = tuple_(*table.primary_key).in_([tuple(key) for key in keys])
         for found in (await connection.execute(table.select().where(these).with_for_update())).mappings().all():
-            values = _values(found, table.name, columns, mention, hashed, self._clock())
+            values = _values(found, table.name, columns, by, self._clock())
             if any(values[name] != found[name] for name in values):
                 this = and_(*(column == found[column.name] for column in table.primary_key))
                 await connection.execute(table.update().where(this).values(values))
@@ -120,20 +120,27 @@ class Erasures(LeasedPoller[leases.Claim]):
 
 
 def _values(
-    found: RowMapping, name: str, columns: Sequence[str], mention: Pattern[str], hashed: str, now: datetime
+    found: RowMapping, name: str, columns: Sequence[str], by: Callable[[str], str], now: datetime
 ) -> dict[str, Any]:
     """Return what a row is to hold."""
-    values = {column: replaced(found[column], mention, hashed) for column in columns}
+    values = {
+        column: _whole(found[column], by) if column in WHOLE else replace_addresses(found[column], by)
+        for column in columns
+    }
     if name == "audience_block":
-        places = [at for at, address in enumerate(found["addresses"]) if mention.fullmatch(address)]
+        places = [at for at, address in enumerate(found["addresses"]) if by(address) != address]
         for at in places:
             values["fields"] = [*values["fields"]]
             values["fields"][at] = [""] * len(values["fields"][at])
-    if name == "delivery" and found["state"] == DeliveryState.PENDING and mention.fullmatch(found["address"]):
+    if name == "delivery" and found["state"] == DeliveryState.PENDING and values["address"] != found["address"]:
         values |= {"state": DeliveryState.SUPPRESSED, "at": now}
     if name == "team":
-        values["tests_go_to"] = [each for each in found["tests_go_to"] if not mention.fullmatch(each)]
+        values["tests_go_to"] = [each for each in found["tests_go_to"] if by(each) == each]
     return values
+
+
+def _whole(value: Any, by: Callable[[str], str]) -> Any:
+    return by(value) if isinstance(value, str) else [by(each) for each in value]
 
 
 async def _is_under_way(session: AsyncSession, row: Suppression) -> bool:

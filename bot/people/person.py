@@ -8,10 +8,11 @@ from typing import Any
 from sqlmodel import SQLModel, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.address_extraction import replace_addresses
 from bot.email_addresses import address_key
 from bot.errors import BotError
 from bot.people.codes import PersonCode
-from bot.people.places import mention_of, mentions
+from bot.people.places import mentions, standing_for
 from bot.suppression.hidden import hash_of, is_hashed
 from bot.suppression.recording import Entry, suppress_all
 from storage import audit, leases
@@ -134,11 +135,12 @@ class PersonLookup:
         ]
 
     async def _audit(self, session: AsyncSession, team: Team, key: str) -> list[Audit]:
-        table, mention = _tables["audit"], mention_of(key)
+        table, gone = _tables["audit"], standing_for(key, "")
         holds = [mentions(self._db.dialect, table.c[name], key) for name in ("subject", "before", "after")]
         found = select(Audit).where(Audit.team_id == team.id, or_(*holds)).order_by(col(Audit.id))
         rows = await session.exec(found)
-        return [row for row in rows if mention.search(f"{row.subject} {row.before} {row.after}")]
+        texts = ((row, f"{row.subject} {row.before} {row.after}") for row in rows)
+        return [row for row, text in texts if replace_addresses(text, gone) != text]
 
     async def exported(self, team: Team, address: str, by: str) -> Person:
         """Return what is known of an address, and write down who has it.

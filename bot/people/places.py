@@ -1,14 +1,15 @@
-"""Where a team's data may hold the address of a person, and where an address is found in it.
+"""Where a team's data may hold the address of a person.
 
 Every column that may hold one is listed; a test knows those that may not, so that a new one is not forgotten.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Table, Text, cast, collate, func, select
 from sqlmodel import SQLModel
+
+from bot.email_addresses import address_key
 
 _tables = SQLModel.metadata.tables
 
@@ -29,6 +30,8 @@ SWEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "webhook_event": ("data",),
 }
 """In these columns an address is replaced wherever it stands."""
+WHOLE: Final = frozenset({"address", "address_key", "addresses"})
+"""Of them these hold addresses and nothing else."""
 
 _OF_TEAM: Final = "team_id"
 _parents = {"audience_block": "audience", "chunk": "broadcast", "delivery": "broadcast"}
@@ -48,26 +51,13 @@ def of_team(table: Table, team_id: str) -> ColumnElement[bool]:
 
 
 def mentions(dialect: str, column: Column[Any], key: str) -> ColumnElement[bool]:
-    """Return the condition that the text of a column may hold the address with this key; `mention_of` is sure."""
+    """Return the condition that the text of a column may hold the address with this key; `standing_for` is sure."""
     plain: ColumnElement[str] = cast(column, Text)
     folded = func.lower(collate(plain, "C")) if dialect == "postgresql" else func.lower(plain)
     return folded.contains(key, autoescape=True)
 
 
-def mention_of(address: str) -> re.Pattern[str]:
-    """Return the pattern of an address within a text, which is not a part of a longer one."""
-    return re.compile(
-        rf"(?<![A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]){re.escape(address)}(?![A-Za-z0-9-]|\.[A-Za-z0-9])", re.IGNORECASE
-    )
-
-
-def replaced(value: Any, mention: re.Pattern[str], by: str) -> Any:
-    """Return a text, or a value of JSON, with the address replaced wherever it stands."""
-    match value:
-        case str():
-            return mention.sub(by, value)
-        case dict():
-            return {replaced(name, mention, by): replaced(each, mention, by) for name, each in value.items()}
-        case list():
-            return [replaced(each, mention, by) for each in value]
-    return value
+def standing_for(address: str, by: str) -> Callable[[str], str]:
+    """Return what makes this address, however it is written, another text, and leaves others as they are."""
+    key = address_key(address)
+    return lambda found: by if address_key(found) == key else found

@@ -4,7 +4,6 @@ States, times and counts stay, and so do unsubscribe links: what is suppressed b
 with the address meets. What is forgotten for a broadcast cannot be sent again.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,8 +12,9 @@ from sqlalchemy import and_, bindparam, or_
 from sqlmodel import SQLModel, col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.address_extraction import replace_addresses
 from bot.broadcast.transitions import ENDED, WITHOUT_CONTENT
-from bot.people.places import mention_of, replaced
+from bot.people.places import standing_for
 from bot.suppression.hidden import hash_of, is_hashed
 from storage import audit
 from storage.database import Database
@@ -24,8 +24,6 @@ from storage.states import KeepRecipients
 PERIODS: Final = {KeepRecipients.DAYS_90: timedelta(days=90), KeepRecipients.YEAR: timedelta(days=365)}
 _ROWS: Final = 500  # changed in one transaction
 _delivery = SQLModel.metadata.tables["delivery"]
-_PART: Final = r"[^\s<>\"'(),;:|\[\]@]"
-_ANY_ADDRESS = re.compile(rf"{_PART}{{1,64}}@{_PART}{{1,255}}")  # as long as RFC 5321, 4.5.3.1 lets them be
 _FORGET = (
     _delivery.update()
     .where(_delivery.c.broadcast_id == bindparam("of"), _delivery.c.seq == bindparam("number"))
@@ -90,7 +88,7 @@ class Retention:
             broadcast = await session.get_one(Broadcast, broadcast_id, with_for_update=True, options=WITHOUT_CONTENT)
             named = update(Chunk).where(col(Chunk.broadcast_id) == broadcast_id, col(Chunk.error).contains("@"))
             await session.exec(named.values(error=""))
-            broadcast.error = _ANY_ADDRESS.sub("…", broadcast.error)
+            broadcast.error = replace_addresses(broadcast.error, lambda _: "…")
             broadcast.audience_id = broadcast.source_id = None  # what was not saved goes as soon as nothing has it
             session.add(broadcast)
 
@@ -109,7 +107,7 @@ class Retention:
         for seq, address, error in rows.all():
             if not is_hashed(address):
                 hashed = hash_of(self._db.people_key, team_id, address)
-                said = replaced(error, mention_of(address), hashed)
+                said = replace_addresses(error, standing_for(address, hashed))
                 changes.append(
                     {"of": broadcast_id, "number": seq, "address": hashed, "address_key": hashed, "error": said}
                 )

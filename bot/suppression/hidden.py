@@ -8,11 +8,13 @@ import hmac
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.address_extraction import replace_addresses
 from bot.email_addresses import address_key
 from bot.suppression.recording import Entry
 from storage.states import SuppressionReason
@@ -70,12 +72,17 @@ class HiddenAddresses:
         hashed = hash_of(self.key, self.team_id, address)
         return hashed if hashed in self.hashes or address_key(address) in self.being_erased else address
 
+    def within(self, value: Any) -> Any:
+        """Return what is to be stored of a text, or of a value of JSON, that may hold some of these (`shown`)."""
+        return replace_addresses(value, self.shown) if self else value
+
     def entries(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return entries of a suppression list as they are to be stored."""
-        if not self:
-            return [*entries]
-        shown = [(entry, self.shown(entry.address)) for entry in entries]
-        return [entry._replace(address=address, hashed=is_hashed(address)) for entry, address in shown]
+        return [self.entry(entry) for entry in entries] if self else [*entries]
+
+    def entry(self, entry: Entry) -> Entry:
+        address = self.shown(entry.address) if self else entry.address
+        return entry._replace(address=address, hashed=is_hashed(address), word=self.within(entry.word))
 
 
 async def hidden_addresses(session: AsyncSession, key: bytes, team_id: str) -> HiddenAddresses:

@@ -4,14 +4,13 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import text
-from sqlmodel import SQLModel, select
+from sqlmodel import select
 
 from bot.email_addresses import parse_address
 from bot.suppression.hidden import is_hashed
 from storage.models import Audit, Delivery, Suppression, Team
 from storage.states import DeliveryState, SuppressionReason
-from tests.databases import Clock
+from tests.databases import Clock, everything_kept
 from tests.flows.test_suppressions import imports, presses
 from tests.flows.test_unsubscribe import PUBLIC_URL, link_of
 from tests.flows.test_unsubscribe_page import ask
@@ -31,18 +30,6 @@ async def world(aws: AwsPlayground, database_url: str, clock: Clock) -> AsyncIte
     async with open_world(aws, database_url, clock, socket_mode=True, public_url=PUBLIC_URL) as built:
         await built.is_open()
         yield built
-
-
-async def everything_kept(world: World) -> str:
-    """The files of SQLite, byte by byte, or every table of PostgreSQL as text."""
-    path = world.bot.db.path
-    if path is not None:
-        files = [file for file in path.parent.glob(f"{path.name}*") if file.is_file()]
-        return "".join(file.read_bytes().decode("latin-1") for file in files)
-    async with world.bot.db.read() as session:
-        tables = [table.name for table in SQLModel.metadata.sorted_tables]
-        rows = [await session.exec(text(f'SELECT t::text FROM "{name}" t')) for name in tables]  # type: ignore[call-overload]  # noqa: S608
-        return "\n".join(row[0] for each in rows for row in each)
 
 
 async def person(world: World, address: str = ANN) -> Modal:
@@ -77,16 +64,16 @@ async def test_after_erase_nothing_that_is_stored_holds_the_address_and_no_file_
     await world.asks(world.ada, f"/mailer suppress {ANN}", "suppressed already")
     draft = await world.composes(CSV, subject="A draft")
     await draft.close()
-    before = (await everything_kept(world)).lower()
+    before = (await everything_kept(world.bot.db)).lower()
     assert before.count("ann.lee@elsewhere.test") > before.count("joann.lee@elsewhere.test") > 0
-    assert "Annabella" in await everything_kept(world)
+    assert "Annabella" in await everything_kept(world.bot.db)
 
     page = await erases(world)
     assert "is being erased" in page.text
     assert ".csv" in page.text
     await is_erased(world)
 
-    kept = await everything_kept(world)
+    kept = await everything_kept(world.bot.db)
     assert kept.lower().count("ann.lee@elsewhere.test") == kept.lower().count("joann.lee@elsewhere.test") > 0
     assert "Annabella" not in kept
     async with world.bot.db.read() as session:
@@ -108,7 +95,7 @@ async def test_after_erase_nothing_that_is_stored_holds_the_address_and_no_file_
     assert len(world.aws.mails_to("ben@elsewhere.test")) == 3
     assert len(world.aws.mails_to("ann.lee@elsewhere.test")) == 2
     assert (await ask("POST", link, data={"List-Unsubscribe": "One-Click"}))[0] == 200
-    kept = (await everything_kept(world)).lower()
+    kept = (await everything_kept(world.bot.db)).lower()
     assert kept.count("ann.lee@elsewhere.test") == kept.count("joann.lee@elsewhere.test")
 
 

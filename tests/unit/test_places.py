@@ -5,7 +5,8 @@ from sqlalchemy import JSON, Text
 from sqlmodel import AutoString, SQLModel
 
 import storage.models  # noqa: F401 - so that the tables are known
-from bot.people.places import SWEPT, mention_of, replaced
+from bot.address_extraction import replace_addresses
+from bot.people.places import SWEPT, standing_for
 
 NEVER = {
     "api_token": "id team_id name prefix token_hash scopes created_by",
@@ -70,10 +71,28 @@ def test_every_column_that_holds_text_is_looked_through_or_cannot_hold_an_addres
         ("ann@else.test.example", "ann@else.test.example"),
         ("ann@else.tests", "ann@else.tests"),
         ("x+ann@else.test", "x+ann@else.test"),
+        ("x.ann@else.test", "x.ann@else.test"),
+        ("o'ann@else.test", "o'ann@else.test"),
+        ("éann@else.test", "éann@else.test"),
+        ("ann@else.test-site", "ann@else.test-site"),
+        ("ann@elsé.test", "ann@elsé.test"),
+        (f"{'x' * 64}ann@else.test", f"{'x' * 64}ann@else.test"),
+        (f"{'x' * 64}/ann@else.test", f"{'x' * 64}/X"),
+        ("boss@x.test|ann@else.test;ben@x.test", "boss@x.test|X;ben@x.test"),
+        ("a@ann@else.test@b", "a@X@b"),
+        ("https://x.test/off?mail=ann@else.test&n=1", "https://x.test/off?mail=X&n=1"),
+        ("'ann@else.test'", "'X'"),
+        ("see ...ann@else.test...", "see ...X..."),
+        ("ANN@ELSE.TEST, ann@else.test", "X, X"),
+        ("@ ann@ @else.test", "@ ann@ @else.test"),
         ("mailto:ann@else.test?subject=Hi", "mailto:X?subject=Hi"),
     ],
 )
 def test_an_address_is_found_in_a_text_and_no_part_of_a_longer_one(text: str, left: str) -> None:
-    mention = mention_of("ann@else.test")
-    assert replaced(text, mention, "X") == left
-    assert replaced({text: [text, 1, None]}, mention, "X") == {left: [left, 1, None]}
+    by = standing_for("ann@else.test", "X")
+    assert replace_addresses(text, by) == left
+    assert replace_addresses({text: [text, 1, None]}, by) == {left: [left, 1, None]}
+
+
+def test_an_address_is_found_however_its_domain_is_written() -> None:
+    assert replace_addresses("to ann@Bücher.test", standing_for("ann@xn--bcher-kva.test", "X")) == "to X"

@@ -53,13 +53,19 @@ class BlockBuilder:
     def _members(self, rows: Iterable[CsvRecipient | Rejected]) -> Iterator[CsvRecipient]:
         for row in rows:
             if isinstance(row, Rejected):
-                self._reject(row._replace(value=self.hidden.shown(row.value)) if self.hidden else row)
+                self._reject(row._replace(value=self.hidden.within(row.value)))
             elif is_hashed(row.address):
                 self._reject(Rejected(row.line, row.address, "was erased", RejectReason.INVALID))
-            elif self.hidden and (shown := self.hidden.shown(row.address)) != row.address:
-                yield CsvRecipient(row.line, shown, [""] * len(row.fields))
             else:
-                yield row
+                yield self._stored(row) if self.hidden else row
+
+    def _stored(self, row: CsvRecipient) -> CsvRecipient:
+        """Return a row without those who are hidden, whichever of its columns they stand in."""
+        shown = self.hidden.shown(row.address)
+        if shown != row.address:
+            return CsvRecipient(row.line, shown, [""] * len(row.fields))
+        within, address = self.hidden.within, row.address
+        return row._replace(fields=[within(cell) if "@" in cell and cell != address else cell for cell in row.fields])
 
     def _reject(self, row: Rejected) -> None:
         audience = self.audience

@@ -67,8 +67,9 @@ async def store_audience(
         BotError: what reading the rows raises, and AUDIENCE_NO_RECIPIENTS.
     """
     async with db.write() as session:
-        session.add(Audience(**audience.model_dump()))
         hidden = await hidden_addresses(session, db.people_key, audience.team_id)
+        audience.file_name = hidden.within(audience.file_name)
+        session.add(Audience(**audience.model_dump()))
     reading = BlockBuilder(audience, reject, hidden)
     try:
         blocks = reading.blocks(rows)
@@ -77,7 +78,7 @@ async def store_audience(
                 await (await session.connection()).execute(_INSERT, batch)
             await progress(reading.rows)
         _refuse_nobody(audience)
-        audience.import_summary = summary()
+        audience.import_summary = hidden.within(summary())
         async with db.write() as session:
             stored = await session.get_one(Audience, audience.id, with_for_update=True)
             stored.sqlmodel_update(audience)

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from sqlmodel import SQLModel, col, select, update
+from sqlmodel import col, select, update
 
 from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.audience.selection.resolution import Selections
@@ -18,6 +17,7 @@ from bot.suppression.suppression_list import Suppressions
 from bot.suppression.unsubscribe_links import LinkSubject
 from storage.models import Audience, Audit, Broadcast, Delivery, Suppression, Team
 from storage.states import BroadcastState, DeliveryState, KeepRecipients
+from tests.databases import everything_kept
 from tests.unit.broadcast.fixtures import Station, csv, draft
 
 DAY = 86_400
@@ -54,17 +54,6 @@ async def set_delivery(station: Station, broadcast: Broadcast, seq: int, **value
         await session.exec(this.values(**values))
 
 
-async def everything_kept(station: Station) -> str:
-    """The files of SQLite, byte by byte, or every table of PostgreSQL as text."""
-    if station.db.path is not None:
-        files = station.db.path.parent.glob(f"{station.db.path.name}*")
-        return "".join(file.read_bytes().decode("latin-1") for file in files if file.is_file())
-    async with station.db.read() as session:
-        tables = [table.name for table in SQLModel.metadata.sorted_tables]
-        rows = [await session.exec(text(f'SELECT t::text FROM "{name}" t')) for name in tables]  # type: ignore[call-overload]  # noqa: S608
-        return "\n".join(row[0] for each in rows for row in each)
-
-
 async def test_after_its_time_nothing_that_is_stored_says_who_they_were_and_counts_stay(connected: Station) -> None:
     station = connected
     broadcast = await is_done(station)
@@ -77,12 +66,12 @@ async def test_after_its_time_nothing_that_is_stored_says_who_they_were_and_coun
     station.clock.advance(90 * DAY - 60)
     assert not await forget(station)
     domain = addresses[0].partition("@")[2]
-    assert domain in await everything_kept(station)
+    assert domain in await everything_kept(station.db)
 
     station.clock.advance(60)
     assert await forget(station)
 
-    assert domain not in (await everything_kept(station)).lower()
+    assert domain not in (await everything_kept(station.db)).lower()
     rows = await station.deliveries(broadcast.id)
     assert await station.counts(broadcast.id) == counts
     team_id, key = station.team.id, station.db.people_key

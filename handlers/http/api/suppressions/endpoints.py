@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.api.idempotency import StoredResponse
 from bot.api.queries import ApiQueries
+from bot.api.tokens import Bearer
 from bot.email_addresses import address_key, parse_address
 from bot.errors import BotError
 from bot.people.person import PersonLookup
@@ -146,25 +147,24 @@ class SuppressionEndpoints(DraftEndpoints):
         bearer = asked.bearer
 
         async def act(session: AsyncSession) -> StoredResponse:
-            results = await self._record(session, asked, [entry for _, entry in lines if not isinstance(entry, str)])
-            said = [_answer(line, entry, results) for line, entry in lines]
+            hidden = await hidden_addresses(session, self.db.people_key, bearer.team.id)
+            stored = [
+                (line, hidden.within(said) if isinstance(said, str) else hidden.entry(said)) for line, said in lines
+            ]
+            results = await self._record(session, bearer, [said for _, said in stored if not isinstance(said, str)])
+            said = [_answer(line, entry, results) for line, entry in stored]
             text = "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in said)
             return StoredResponse(200, text, {"Content-Type": NDJSON})
 
         return await self.idempotency.run_once(bearer.team, asked.key, asked.raw, act)
 
-    async def _record(
-        self, session: AsyncSession, asked: Asked[requests.BulkInput], entries: Sequence[Entry]
-    ) -> dict[str, Recorded]:
+    async def _record(self, session: AsyncSession, bearer: Bearer, entries: Sequence[Entry]) -> dict[str, Recorded]:
         """Return what became of each, by the key of its address."""
-        bearer, now, results = asked.bearer, self.clock(), dict[str, Recorded]()
-        hidden = await hidden_addresses(session, self.db.people_key, bearer.team.id)
+        now, results = self.clock(), dict[str, Recorded]()
         for start in range(0, len(entries), AT_ONCE):
             some = entries[start : start + AT_ONCE]
-            found = await suppress_all(session, bearer.team.id, hidden.entries(some), source=bearer.actor, now=now)
-            for entry in some:
-                key = address_key(entry.address)
-                results.setdefault(key, found[address_key(hidden.shown(entry.address)) if hidden else key])
+            found = await suppress_all(session, bearer.team.id, some, source=bearer.actor, now=now)
+            results = {**found, **results}
         if entries:
             counts = {"new": list(results.values()).count(Recorded.ADDED), "known": len(results)}
             counts["known"] -= counts["new"]
