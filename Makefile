@@ -35,7 +35,7 @@ check: .venv  ## formatting, lint, types, import rules
 chaos: .venv  ## kill -9, stalls, lost replies, database restarts; CHAOS=short or long, SEED= to repeat one
 	@$(BIN)/python -m tests.chaos
 
-bench: .venv  ## the targets of docs/performance.md; BENCH=name for one of them; writes benchmarks.json
+bench: .venv .venv-peers  ## the targets of docs/performance.md; BENCH=name for one of them; writes benchmarks.json
 	@$(BIN)/python -m tests.benchmarks
 
 format: .venv
@@ -58,3 +58,9 @@ run: .venv  ## the bot for a real workspace, from .env
 	@$(PYTHON) -m venv --clear .venv-ministack
 	@.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-ministack.txt
 	@touch .venv-ministack
+
+.venv-peers: requirements-peers.txt
+	@echo "setting up .venv-peers, what Mailroom is measured beside (10 s, once)"
+	@$(PYTHON) -m venv --clear .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-peers.txt
+	@touch .venv-peers

@@ -25,6 +25,7 @@ from tests.benchmarks import (
     sharing,
     starting,
     uploading,
+    versus,
 )
 from tests.benchmarks.measure import Measured
 
@@ -36,6 +37,7 @@ BENCHES: dict[str, Bench] = {
     "send_cpu_postgres": lambda scale: sending.cpu("postgresql", scale),
     "send_cpu_500": lambda scale: paced.paced("sqlite", scale),
     "send_cpu_500_postgres": lambda scale: paced.paced("postgresql", scale),
+    "versus": versus.versus,
     "send_rate_14": lambda scale: sending.rate(14, scale),
     "send_rate_500": lambda scale: sending.rate(500, scale),
     "compile": compiling.compiling,

@@ -17,7 +17,10 @@ GROWTH = 1.15
 
 @dataclass(frozen=True)
 class Measured:
-    """One row of the table. `floor` is the peer measured in the same run, `ratio` the value over it."""
+    """One row of the table. `floor` is the peer measured in the same run, `ratio` the value over it.
+
+    One without a target is there to be compared with. `note` says how it was come by, where there was a choice.
+    """
 
     name: str
     value: float
@@ -25,6 +28,7 @@ class Measured:
     floor: float | None
     target: str
     passed: bool
+    note: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -33,6 +37,8 @@ class Measured:
     def to_json(self) -> dict[str, Any]:
         row = asdict(self)
         row["pass"] = row.pop("passed")
+        if not self.note:
+            del row["note"]
         return {**row, "ratio": self.ratio}
 
 

@@ -32,7 +32,7 @@ async def replicas(scale: float) -> Sequence[Measured]:
             with started(rate=RATE, latency=LATENCY) as ses:
                 async with rig(await databases.create("postgresql"), ses) as made:
                     size = await _all_confirmed(made, max(100, int(RATE * SECONDS * scale)))
-                    with _running(made, ses, count):
+                    with running(made, ses, count):
                         await _until_sent(made, size)
                     told, counts = tally(ses), await made.counts()
             rates[count] = told["accepted"] / told["seconds"]
@@ -61,7 +61,7 @@ async def _all_confirmed(made: Rig, size: int) -> int:
 
 
 @contextmanager
-def _running(made: Rig, ses: str, count: int) -> Iterator[dict[str, subprocess.Popen[str]]]:
+def running(made: Rig, ses: str, count: int) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """Run replicas, by the names under which they hold accounts."""
     environment = {
         **os.environ,
@@ -89,7 +89,7 @@ async def _until_sent(made: Rig, size: int) -> None:
 
 async def _kill_one(made: Rig, ses: str) -> float:
     """Return how many seconds after it nothing was left to the one that was killed."""
-    with _running(made, ses, 2) as replicas:
+    with running(made, ses, 2) as replicas:
         while await _held_by(made, list(replicas)) < ACCOUNTS:  # noqa: ASYNC110 - in other processes
             await asyncio.sleep(0.2)
         held = {owner: await _held_by(made, [owner]) for owner in replicas}

@@ -34,6 +34,7 @@ from tests.unit.broadcast.fixtures import has_dmarc
 
 REGION = "eu-west-1"
 SENDER = "news@acme.test"
+PUBLIC_URL = "https://mail.example.net"
 _TEXT = (
     "Hello {{first_name|there}},\n\n"
     + "The autumn issue is out, with all that happened in the last months. " * 8
@@ -88,9 +89,7 @@ class Rig:
         preflight = Preflight(
             self.mailers, self.monitor, self.overviews, SenderRules(db, db.now, self.mailers, has_dmarc, one_click=True)
         )
-        self.broadcasts = Broadcasts(
-            db, db.now, preflight, undo_seconds=0, test_limit=50, public_url="https://mail.example.net"
-        )
+        self.broadcasts = Broadcasts(db, db.now, preflight, undo_seconds=0, test_limit=50, public_url=PUBLIC_URL)
 
     def engine(self) -> Dispatcher:
         gc.freeze()  # as `commands.serve` does once all is built
