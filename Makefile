@@ -17,7 +17,7 @@ play: .venv  ## the same, left running, with a page to be in the channel oneself
 test: .venv .venv-ministack  ## every test, on SQLite and on a real PostgreSQL; ORDER=random, SEED= to repeat one
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(RANDOM_ORDER)
 
-test-long: .venv .venv-ministack  ## the same, with every flow on both databases
+test-long: .venv .venv-ministack  ## the same, with every case on both databases, and those marked long
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --long
 
 coverage: .venv .venv-ministack  ## which lines and branches of the product no test reaches

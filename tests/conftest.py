@@ -2,9 +2,12 @@
 
 import gc
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -26,6 +29,8 @@ def _on_this_machine_only(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_on_this_machine_only)
 gc.set_threshold(100_000, 20, 20)  # what is made here is many small things that live long: SQL, schemas, clients
 
+STORAGE = Path(__file__).parent / "unit" / "storage"
+
 _databases = pytest.StashKey[Databases]()
 
 
@@ -36,12 +41,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `long`, but with `--long`."""
+    """Without `--long` leave out what is marked `long`, and one of a case's two databases (docs/decisions/0013)."""
     if config.getoption("--long"):
         return
-    left_out = [item for item in items if item.get_closest_marker("long")]
+    cases = defaultdict(list)
+    for item in items:
+        if kind := _kind_of(item):
+            cases[item.nodeid.replace(kind, "*")].append(item)
+    left_out = {item for item in items if item.get_closest_marker("long")}
+    for name, case in cases.items():
+        if len(case) > 1 and not case[0].get_closest_marker("both_databases"):
+            case.sort(key=_kind_of)
+            left_out.add(case[crc32(name.encode()) % 2])
     items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=left_out)
+    config.hook.pytest_deselected(items=list(left_out))
+
+
+def _kind_of(item: pytest.Item) -> str:
+    """Of the database that the case runs on; what tests the storage itself is one case for each kind."""
+    called = getattr(item, "callspec", None)
+    is_of_storage = STORAGE in item.path.parents
+    return str(called.params.get("database_kind", "")) if called and not is_of_storage else ""
 
 
 @pytest.fixture

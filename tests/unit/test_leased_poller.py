@@ -12,6 +12,8 @@ from storage.database import Database
 from storage.states import PollKind
 from tests.databases import Clock
 
+pytestmark = pytest.mark.both_databases
+
 ROOM = 2
 
 

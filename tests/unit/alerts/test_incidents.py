@@ -17,6 +17,8 @@ from storage.states import Access, IdentityState, IncidentKind, IncidentState, P
 from tests.databases import Clock
 from tests.unit.alerts.rows import Watched, identity_row, mailer_row, team_row
 
+pytestmark = pytest.mark.both_databases
+
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -1,5 +1,7 @@
 """Who sends for an account: every claim renews the lease, and who lost it claims nothing."""
 
+import pytest
+
 from bot.broadcast.content.message import PersonalizerCache
 from bot.broadcast.delivery.account_lease import LEASE, AccountLease, acquire
 from bot.broadcast.delivery.chunk import Idle, Step
@@ -8,6 +10,8 @@ from bot.broadcast.delivery.fault_isolation import FaultIsolator
 from storage.models import SendingAccount
 from tests.playground.aws import ACCOUNT
 from tests.unit.broadcast.fixtures import REGION, Station
+
+pytestmark = pytest.mark.both_databases
 
 ALMOST = LEASE.total_seconds() - 1
 

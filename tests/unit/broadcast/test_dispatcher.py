@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 
+import pytest
 from sqlmodel import col, select, update
 
 from bot.broadcast.transitions import schedule_sending
@@ -13,6 +14,8 @@ from storage.database import Database
 from storage.models import Delivery, Outbox, SendingAccount
 from storage.states import BroadcastState, DeliveryState, PauseReason, SuppressionReason
 from tests.unit.broadcast.fixtures import BULK, PUBLIC_URL, Station, csv, draft
+
+pytestmark = pytest.mark.both_databases
 
 
 async def test_everybody_gets_their_own_mail_once(connected: Station) -> None:

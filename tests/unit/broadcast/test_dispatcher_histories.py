@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, SuppressionReason
 from tests.playground.aws import How
 from tests.unit.broadcast.fixtures import BULK, Station
+
+pytestmark = pytest.mark.both_databases
 
 SIZE = 50
 FAULTS = [How.CLOSE_AFTER, How.REFUSE, How.UNAVAILABLE, How.THROTTLE, "UnrecognizedClientException"]

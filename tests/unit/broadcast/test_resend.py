@@ -16,6 +16,8 @@ from storage.states import BroadcastState, ChunkState, DeliveryState, Suppressio
 from tests.playground.aws import How
 from tests.unit.broadcast.fixtures import BULK, Station
 
+pytestmark = pytest.mark.both_databases
+
 SENT: Final = DeliveryState.SENT
 FAILED: Final = DeliveryState.FAILED
 IN_DOUBT: Final = DeliveryState.IN_DOUBT

@@ -15,6 +15,8 @@ from storage.models import Audit, Broadcast, Delivery, Mailer, Outbox, Poll, Res
 from storage.states import BroadcastState, DeliveryState, PollKind, SendKind
 from tests.unit.broadcast.fixtures import Station, csv, draft
 
+pytestmark = pytest.mark.both_databases
+
 SENDING, PAUSED, STOPPED = BroadcastState.SENDING, BroadcastState.PAUSED, BroadcastState.STOPPED
 SCHEDULED, DONE, DRAFT = BroadcastState.SCHEDULED, BroadcastState.DONE, BroadcastState.DRAFT
 HOUR = timedelta(hours=1)

@@ -20,6 +20,8 @@ from storage.states import BroadcastState, DeliveryState, KeepRecipients
 from tests.databases import everything_kept
 from tests.unit.broadcast.fixtures import Station, csv, draft
 
+pytestmark = pytest.mark.both_databases
+
 DAY = 86_400
 SIZE = 30
 

@@ -22,6 +22,8 @@ from bot.suppression.hidden import hash_of
 from storage.models import Audience, AudienceBlock, Audit
 from tests.unit.broadcast.fixtures import Station, draft
 
+pytestmark = pytest.mark.both_databases
+
 NAME = "Customers"
 Rows = Sequence[Mapping[str, str]]
 

@@ -23,6 +23,8 @@ from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery
 from storage.states import BroadcastState, DeliveryState, SuppressionReason
 from tests.unit.broadcast.fixtures import MortalDatabase, Station, csv, draft
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def audiences(connected: Station) -> Audiences:

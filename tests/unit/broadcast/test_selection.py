@@ -21,6 +21,8 @@ from storage.models import Audience, AudienceBlock, Broadcast, Delivery, Team
 from storage.states import DeliveryState, KeepRecipients
 from tests.unit.broadcast.fixtures import Station, draft
 
+pytestmark = pytest.mark.both_databases
+
 PEOPLE = b"email,first_name,plan,age\nann@a.test,Ann,pro,31\nben@a.test,Ben,Free,29\neve@a.test,Eve, PRO ,?\n"
 PARTNERS = b"Company,Work email\nZeta,zoe@z.test\nAcme,BEN@a.test\nAcme,ann@a.test\n"
 STAFF = b"email\nann@a.test\n"

@@ -5,6 +5,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
+import pytest
+
 from bot.broadcast.delivery.account_lease import AccountLease
 from bot.broadcast.delivery.bulk_statements import mark_sending
 from bot.broadcast.delivery.chunk import ClaimedChunk
@@ -16,6 +18,8 @@ from bot.ses.bulk_send import EntryOutcome, EntryResult
 from storage.models import Broadcast, Chunk, Delivery, Mailer
 from storage.states import BroadcastState, ChunkState, DeliveryState
 from tests.unit.broadcast.fixtures import Station
+
+pytestmark = pytest.mark.both_databases
 
 SENT, SENDING, IN_DOUBT, DELIVERED = (
     DeliveryState.SENT,

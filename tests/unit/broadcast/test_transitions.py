@@ -11,6 +11,8 @@ from storage.transitions import IllegalTransitionError
 from tests.states_page import PAGE, page
 from tests.unit.broadcast.fixtures import Station
 
+pytestmark = pytest.mark.both_databases
+
 NEVER_LEFT = {BroadcastState.CANCELLED, DeliveryState.CANCELLED, DeliveryState.COMPLAINED, states.ChunkState.DONE}
 NEVER_SET = {states.ChunkState.PENDING, states.ChunkState.CANCELLED}
 

@@ -19,6 +19,8 @@ from storage.states import Access, PollKind
 from tests.databases import Clock
 from tests.unit.alerts.simulation import PlayedMailers, PlayedSes, World, stored
 
+pytestmark = pytest.mark.both_databases
+
 INTERVAL = timedelta(minutes=10)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from sqlmodel import col, select
 
 from bot.alerts.outbox import Notice
@@ -10,6 +11,8 @@ from storage.database import Database
 from storage.models import Mailer, Outbox, SendingAccount, Team
 from tests.databases import Clock
 from tests.unit.alerts.rows import mailer_row, team_row
+
+pytestmark = pytest.mark.both_databases
 
 TEAMS = 6
 

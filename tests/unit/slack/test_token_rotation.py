@@ -18,7 +18,10 @@ from tests.databases import Clock
 from tests.playground.slack import SlackPlayground
 
 # slack_sdk asks for the token with aiohttp's BasicAuth, which aiohttp 3.14 calls deprecated
-pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+pytestmark = [
+    pytest.mark.both_databases,
+    pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning"),
+]
 
 OLD, NEW = b"1" * 32, b"2" * 32
 

@@ -15,6 +15,8 @@ from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, IncidentState
 from tests.unit.webhooks.fixtures import KEYS, LOOPBACK, ON_SQLITE, Hooked, broadcast_row
 
+pytestmark = pytest.mark.both_databases
+
 HOUR = 3600.0
 STEPS = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.DONE)
 
