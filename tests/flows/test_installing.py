@@ -143,13 +143,16 @@ async def test_an_install_counts_once_in_the_browser_that_began_it_and_only_wher
         forged = URL(back).update_query(state="A" * 60)
         assert (await install.comes_back(browser, str(forged)))[0] == 400
         kept = {cookie.key: cookie.value for cookie in browser.cookie_jar}
+        assert [name for name in kept if not name.startswith("__Host-")] == []
         assert (await install.comes_back(browser, back))[0] == 200
         browser.cookie_jar.update_cookies(kept, URL(f"http://127.0.0.1:{world.bot.http.port}"))
         status, page = await install.comes_back(browser, back)
         assert (status, NOTHING in page, "it has been finished already" in page) == (401, True, True)
         late = await install.begins(world.ada, browser)
         world.clock.advance(601)
+        asked = len(world.slack.calls_of("oauth.v2.access"))
         assert (await install.comes_back(browser, late))[0] == 401
+        assert len(world.slack.calls_of("oauth.v2.access")) == asked  # it is refused before Slack is
     status, page = await install(world.ada, answer="no")
     assert (status, "Somebody said no in Slack" in page) == (200, True)
     world.slack.fail("oauth.v2.access")

@@ -28,9 +28,9 @@ def run(chosen: Sequence[Mutant]) -> int:
     began, killed = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies = [Copy(Path(folder) / str(number)) for number in range(AT_ONCE)]
-        red = _red(copies, sorted({mutant.test for mutant in chosen}))
+        red = _red(copies, sorted({mutant.runs for mutant in chosen}))
         print(f"  {'green' if not red else 'RED'} without them, {time.monotonic() - began:.0f} s", *red, flush=True)
-        for job, ended in carry_out(copies, [Job([mutant.test], mutant) for mutant in chosen]):
+        for job, ended in carry_out(copies, [Job([mutant.runs], mutant) for mutant in chosen]):
             why = "its test is not green without it" if job.tests[0] in red else _alive(ended)
             killed += not why
             if job.mutant:
@@ -53,7 +53,7 @@ def _red(copies: Sequence[Copy], tests: Sequence[str]) -> list[str]:
 
 
 def _is_green(test: str, ended: Ended) -> bool:
-    of_it = [each["how"] for each in ended.tests if each["test"].partition("[")[0] == test]
+    of_it = [each["how"] for each in ended.tests if test in {each["test"], each["test"].partition("[")[0]}]
     return bool(of_it) and set(of_it) == {"passed"}
 
 

@@ -12,13 +12,22 @@ FIFTHS = 5
 
 @dataclass(frozen=True)
 class Mutant:
-    """A guard of `row`, taken out: in `file` the text `find` becomes `replace`, and `test` must go red."""
+    """A guard of `row`, taken out: in `file` the text `find` becomes `replace`, and `test` must go red.
+
+    `database` names the kind of a test on two that is run; empty: SQLite's, which takes less time to set up.
+    """
 
     row: str
     file: str
     find: str
     replace: str
     test: str
+    database: str = ""
+
+    @property
+    def runs(self) -> str:
+        """Return what pytest is to run, on which database, too, where that is said."""
+        return f"{self.test}[{self.database}]" if self.database else self.test
 
     def apply(self, root: Path) -> None:
         file = root / self.file

@@ -17,13 +17,15 @@ class Outcome:
         self._ended: list[dict[str, str]] = []
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep SQLite's of a test on two kinds of database, which takes less time to set up."""
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep SQLite's of a test on two kinds of database, but where PostgreSQL's is what was asked for."""
         there = {item.nodeid for item in items}
         items[:] = [
             item
             for item in items
-            if (twin := item.nodeid.replace("postgresql", "sqlite")) == item.nodeid or twin not in there
+            if (twin := item.nodeid.replace("postgresql", "sqlite")) == item.nodeid
+            or twin not in there
+            or item.nodeid in config.args
         ]
 
     @pytest.hookimpl(hookwrapper=True)

@@ -145,6 +145,7 @@ async def test_of_two_changes_of_one_revision_one_is_kept_and_what_changes_nothi
     outcomes = await asyncio.gather(
         *(revisions.keep(connected.team, each.audience.id, "U2") for each in proposals), return_exceptions=True
     )
+    assert sorted(type(each).__name__ for each in outcomes) == ["Audience", "BotError"]
     (error,) = [each for each in outcomes if isinstance(each, BotError)]
     (kept,) = [each for each in outcomes if isinstance(each, Audience)]
     assert error.code == "ALREADY"
