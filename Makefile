@@ -32,7 +32,7 @@ check: .venv  ## formatting, lint, types, import rules
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports
 
-chaos: .venv  ## kill -9, stalls, lost replies, database restarts; CHAOS=short or long, SEED= to repeat one
+chaos: .venv  ## kill -9, stalls, lost replies, database restarts, rolling restarts; CHAOS=short or long, SEED= to repeat one
 	@$(BIN)/python -m tests.chaos
 
 bench: .venv .venv-peers  ## the targets of docs/performance.md; BENCH=name for one of them; writes benchmarks.json

@@ -145,7 +145,9 @@ class Mailroom:
 
     async def stop(self) -> None:
         """Take nothing new, finish what is under way, close."""
-        self.scheduler.stop()
+        self.scheduler.stop()  # /readyz says so
+        self.http.connections.draining = True
+        await asyncio.sleep(self.settings.mailroom_drain_seconds)
         await self.slack.disconnect()
         await self.http.stop()
         monitor, jobs = self.services.monitor, self.services.periodic_jobs
@@ -153,6 +155,7 @@ class Mailroom:
         webhooks, erasures = self.services.webhook_delivery, self.services.erasures
         for poller in (monitor, jobs, recovery, collector, webhooks, erasures, self.slack.channel_life):
             await poller.stop(0)  # what is under way is due again when its lease ends
+        await self.scheduler.finish(FINISH_SECONDS)
         await self.services.dispatcher.stop()
         await self.slack.uploader.stop(FINISH_SECONDS)
         await self.tasks.finish(FINISH_SECONDS)

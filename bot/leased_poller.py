@@ -33,11 +33,12 @@ class LeasedPoller(ABC, Generic[T]):
         self._at_once = at_once
         self._patience = patience
         self._working = Tasks()
+        self._stopping = False
 
     async def tick(self) -> None:
         """Start whatever is due, as far as there is room."""
         room = self._at_once - len(self._working)
-        if room > 0 and (due := await self._claim(room)):
+        if room > 0 and not self._stopping and (due := await self._claim(room)) and not self._stopping:
             name = type(self).__name__
             await asyncio.wait([self._working.start(self._work(one), name) for one in due], timeout=self._patience)
 
@@ -46,7 +47,8 @@ class LeasedPoller(ABC, Generic[T]):
         await self._working.idle()
 
     async def stop(self, seconds: float) -> None:
-        """Wait for what is under way, then give it up: it is due again when its lease ends."""
+        """Begin nothing more, wait for what is under way, then give it up: it is due again when its lease ends."""
+        self._stopping = True
         await self._working.finish(seconds)
 
     @abstractmethod

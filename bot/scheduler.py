@@ -3,6 +3,7 @@
 What is due is decided by rows in the database, so a tick that is late or lost loses nothing.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,8 @@ class Scheduler:
         self._seconds: dict[str, float] = {}  # from one to the next
         self._came_through: dict[str, float] = {}
         self._ticking: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
         self._once_more: set[str] = set()
 
     def every(self, seconds: float, name: str, tick: Tick) -> None:
@@ -34,9 +37,12 @@ class Scheduler:
         self._came_through[name] = self._monotonic()
 
         async def run() -> None:
+            if task := asyncio.current_task():
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
             self._ticking.add(name)
             self._once_more.add(name)
-            while name in self._once_more:
+            while name in self._once_more and not self._stopped:
                 self._once_more.discard(name)
                 try:
                     await tick()
@@ -60,18 +66,30 @@ class Scheduler:
         """Tick now, or, where it is ticking, once more after that. Before the start it changes nothing."""
         if name in self._ticking:
             self._once_more.add(name)
-        elif self._clock.running:
+        elif self._clock.running and not self._stopped:
             self._clock.modify_job(name, next_run_time=datetime.now(UTC))
 
     def start(self) -> None:
         self._clock.start()
 
     def stop(self) -> None:
+        """Begin no tick any more; those under way go on."""
+        self._stopped = True
         if self._clock.running:
-            self._clock.shutdown(wait=False)
+            self._clock.pause()
+
+    async def finish(self, seconds: float) -> None:
+        """Wait so long for the ticks under way, and cancel the others: what one has said to Slack it has to store."""
+        self.stop()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+        if self._clock.running:
+            self._clock.shutdown(wait=False)  # which cancels them
 
     async def check(self) -> str:
-        """Say which ticks have stalled; empty where none has."""
+        """Say that it stops, or which ticks have stalled; empty where all is well."""
+        if self._stopped:
+            return "stopping"
         stalled = self.stalled()
         return f"stalled: {', '.join(stalled)}" if stalled else ""
 

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     mailroom_call_bytes: int = Field(default=CALL_BYTES, ge=200_000, le=40_000_000)  # SES takes 40 MB a mail
     mailroom_role_template_url: str = ""
     mailroom_proxies: int = Field(default=0, ge=0, le=10)  # reverse proxies of ours in front of HOST and PORT
+    mailroom_drain_seconds: float = Field(default=0, ge=0, le=60)  # from SIGTERM until no request is taken any more
     mailroom_dns_server: str = ""  # host:port; empty: the system's
     mailroom_suppression_journal: str = ""  # path; a * in it stands for the process
     mailroom_policy_file: str = ""  # TOML: what holds for all teams

@@ -53,6 +53,7 @@ class HttpConnections:
         self._in_all = in_all or most_connections()
         self._per_network = self._in_all if proxied else self._in_all // 2
         self._monotonic = monotonic
+        self.draining = False  # no connection is kept after its answer, so that the next request goes elsewhere
         self._open: dict[_Connection, None] = {}  # in the order in which they began to do what they are doing
         self._of_network: dict[str, dict[_Connection, None]] = {}
 
@@ -86,7 +87,7 @@ class HttpConnections:
                 raise
             return web.Response(status=408)  # the client has gone or was closed
         else:
-            if connection.has_ended:
+            if connection.has_ended or self.draining:
                 response.force_close()
             return response
         finally:

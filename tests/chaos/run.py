@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -64,6 +64,21 @@ class Result:
         return right and self.said.twice <= self.done.total()
 
 
+async def comes_to_rest(books: Books, clock: SharedClock, tell: Callable[[str], None]) -> Total:
+    """Wait until everything is sent, heard of and said; whatever a dead process held is free by then."""
+    clock.advance(10 * A_MINUTE)  # facts are read anew
+    for second in range(int(REST_SECONDS)):
+        total = await books.total()
+        if not (total.left or total.unfinished or total.unheard or total.unsaid):
+            return total
+        waits = f"{total.left} to send, {total.unfinished} unfinished, {total.unheard} unheard of"
+        tell(f"coming to rest: {waits}, {total.unsaid} to say")
+        await asyncio.sleep(1)
+        if second % 10 == 9:
+            clock.advance(10 * A_MINUTE)  # until a chart waits for nothing any more
+    raise BooksError(f"it does not come to rest: {total}")
+
+
 class Run:
     def __init__(self, kind: str, on: Stage, havoc: Havoc, channels: Channels, sizes: Random, changes: Random) -> None:
         self._kind, self._on, self._havoc, self._channels = kind, on, havoc, channels
@@ -104,20 +119,9 @@ class Run:
             await work
 
     async def _comes_to_rest(self) -> Total:
-        """Wait until everything is sent, heard of and said; whatever a dead process held is free by then."""
         for team in self._teams:
             team.ses.set_quota(rate=1000)
-        self._havoc.clock.advance(10 * A_MINUTE)  # facts are read anew
-        for second in range(int(REST_SECONDS)):
-            total = await self._havoc.books.total()
-            if not (total.left or total.unfinished or total.unheard or total.unsaid):
-                return total
-            waits = f"{total.left} to send, {total.unfinished} unfinished, {total.unheard} unheard of"
-            self._tell(f"coming to rest: {waits}, {total.unsaid} to say")
-            await asyncio.sleep(1)
-            if second % 10 == 9:
-                self._havoc.clock.advance(10 * A_MINUTE)  # until a chart waits for nothing any more
-        raise BooksError(f"it does not come to rest: {total}")
+        return await comes_to_rest(self._havoc.books, self._havoc.clock, self._tell)
 
     async def _reported(self) -> int:
         """Add up what is in doubt in the reports; everybody must be in them."""

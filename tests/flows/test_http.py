@@ -118,6 +118,18 @@ async def test_not_ready_when_a_tick_has_not_come_through_for_minutes(
     assert (await ask(http, "/readyz"))[0] == 200  # at once: only what costs something is remembered
 
 
+async def test_not_ready_once_it_is_told_to_stop_so_that_a_balancer_leaves_it_out_while_it_still_answers(
+    world: World, http: aiohttp.ClientSession
+) -> None:
+    world.bot.scheduler.stop()
+
+    async with http.get("/readyz") as answer:
+        assert answer.status == 503
+        assert (await answer.json())["checks"]["scheduler"] == "stopping"
+    async with http.get("/healthz") as answer:
+        assert answer.status == 200
+
+
 @OVER_SOCKET_MODE
 async def test_not_ready_while_the_database_is_gone_and_ready_again_when_it_is_back(
     world: World, http: aiohttp.ClientSession, databases: Databases, database_url: str

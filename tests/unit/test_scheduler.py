@@ -15,7 +15,7 @@ PATIENCE = 10  # seconds
 async def scheduler() -> AsyncIterator[Scheduler]:
     made = Scheduler()
     yield made
-    made.stop()
+    await made.finish(0)
 
 
 async def test_a_tick_that_is_woken_does_not_wait_for_its_time(scheduler: Scheduler) -> None:
@@ -92,3 +92,46 @@ async def test_a_tick_is_not_late_before_its_time() -> None:
     assert await scheduler.check() == ""
     seconds += 1
     assert await scheduler.check() == "stalled: forget"
+
+
+async def test_a_tick_that_is_under_way_at_the_stop_ends_and_no_other_begins(scheduler: Scheduler) -> None:
+    began, go_on, done = asyncio.Queue[None](), asyncio.Event(), asyncio.Event()
+
+    async def tick() -> None:
+        await began.put(None)
+        await go_on.wait()
+        done.set()
+
+    scheduler.every(AN_HOUR, "outbox", tick)
+    scheduler.start()
+    async with asyncio.timeout(PATIENCE):
+        await began.get()
+        scheduler.wake("outbox")
+        scheduler.stop()
+        assert await scheduler.check() == "stopping"
+        finishing = asyncio.create_task(scheduler.finish(PATIENCE))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        go_on.set()
+        await finishing
+
+    assert done.is_set()
+    assert began.empty()
+
+
+async def test_a_tick_that_takes_too_long_at_the_stop_is_given_up(scheduler: Scheduler) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def tick() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    scheduler.every(AN_HOUR, "outbox", tick)
+    scheduler.start()
+    async with asyncio.timeout(PATIENCE):
+        await began.wait()
+        await scheduler.finish(0.01)
+        await ended.wait()

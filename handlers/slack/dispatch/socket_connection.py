@@ -1,12 +1,15 @@
 """The websocket of Socket Mode: opened, asked how it is, and opened again where the SDK has not got it back."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 from storage.sealing import Secret
 
@@ -19,6 +22,34 @@ reconnects that meet leave it with none, and `connect` asks again and again for 
 advised). Not sooner: apps.connections.open may be called about once a minute (Tier 1)."""
 
 
+_ACK_SECONDS = 3.0  # so long Slack waits for an acknowledgement
+_BETWEEN_LOOKS = 0.02
+
+
+class _Handler(AsyncSocketModeHandler):
+    """Knows what Slack has sent here and has no acknowledgement of yet."""
+
+    def __init__(self, bolt: AsyncApp, app_token: str) -> None:
+        super().__init__(bolt, app_token)
+        self._unanswered = 0
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as its base
+        self._unanswered += 1
+        try:
+            await super().handle(client, req)
+        finally:
+            self._unanswered -= 1
+
+    async def answered(self) -> None:
+        """Return when everything is acknowledged: it cannot be any more once the connection is closed."""
+        quiet = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ACK_SECONDS):
+                while quiet < 2:  # the SDK takes what came from its queue before it begins with it
+                    quiet = 0 if self._unanswered or not self.client.message_queue.empty() else quiet + 1
+                    await asyncio.sleep(_BETWEEN_LOOKS)
+
+
 class SocketConnection:
     """Keeps one connection open from `open` to `close`."""
 
@@ -26,7 +57,7 @@ class SocketConnection:
         self._bolt = bolt
         self._app_token = app_token
         self._clock = clock
-        self.handler: AsyncSocketModeHandler | None = None
+        self.handler: _Handler | None = None
         self._lost_at: datetime | None = None
 
     async def open(self) -> None:
@@ -36,7 +67,7 @@ class SocketConnection:
             slack_sdk.errors.SlackApiError: apps.connections.open was refused.
         """
         while True:
-            self.handler = AsyncSocketModeHandler(self._bolt, self._app_token.reveal())
+            self.handler = _Handler(self._bolt, self._app_token.reveal())
             try:
                 async with asyncio.timeout(GIVEN_UP.total_seconds()):
                     await self.handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt has no types here
@@ -47,8 +78,9 @@ class SocketConnection:
                 return
 
     async def close(self) -> None:
-        """Close it; requests that are being handled go on."""
+        """Close it when what came is acknowledged; requests that are being handled go on."""
         if self.handler is not None:
+            await self.handler.answered()
             await self.handler.close_async()  # type: ignore[no-untyped-call]  # as above
 
     async def check(self) -> str:

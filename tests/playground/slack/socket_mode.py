@@ -12,6 +12,7 @@ from .tickets import Tickets
 from .world import Json, World
 
 MAX_CONNECTIONS = 10
+_TURNS = 4  # of the loop, in which what the app has sent is read: no connection is chosen that it has closed
 
 
 class SocketMode:
@@ -70,6 +71,8 @@ class SocketMode:
 
     async def send(self, kind: str, payload: Json, attempt: int, reason: str) -> Any:
         """The payload of the acknowledgement; TimeoutError belongs to the caller, ConnectionError is ours."""
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         if not self._connections:
             raise ConnectionError("the app has no open Socket Mode connection")
         self._turn += 1

@@ -127,6 +127,19 @@ async def test_a_connection_waits_for_its_next_request_longer_than_a_proxy_keeps
         assert await is_closed(client)
 
 
+async def test_no_connection_is_kept_after_its_answer_once_we_stop(clock: Clock, handled: asyncio.Event) -> None:
+    connections = HttpConnections(monotonic=seconds_of(clock))
+    async with serving(connections, handled) as connect:
+        client = await connect("127.0.0.1")
+        assert await said(client, GET) == b"HTTP/1.1 200 OK\r\nhere"
+
+        connections.draining = True
+
+        assert await said(client, GET) == b"HTTP/1.1 200 OK\r\nhere"
+        assert await is_closed(client)
+        assert await said(await connect("127.0.0.1"), GET) == b"HTTP/1.1 200 OK\r\nhere"
+
+
 async def test_what_we_are_slow_with_ourselves_is_not_closed(clock: Clock, handled: asyncio.Event) -> None:
     connections = HttpConnections(monotonic=seconds_of(clock), in_all=2)
     handled.clear()

@@ -21,7 +21,8 @@ from handlers.cli.commands import COMMANDS
 ROOT = Path(__file__).parents[3]
 CONTAINERFILE = (ROOT / "Containerfile").read_text()
 COMPOSE = {name: yaml.safe_load((ROOT / name).read_text()) for name in ("compose.yaml", "compose.public.yaml")}
-CADDYFILE = (ROOT / "docs" / "operations" / "Caddyfile").read_text()
+OPERATIONS = ROOT / "docs" / "operations"
+CADDYFILE = (OPERATIONS / "Caddyfile").read_text()
 UNIT = (ROOT / "docs" / "operations" / "mailroom.service").read_text()
 SCHEMA = (
     ROOT / "tests" / "second_opinions" / "compose-spec.json"
@@ -124,6 +125,29 @@ def test_caddy_takes_the_caddyfile(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert server["listen"] == [":443"]
     assert (server["read_timeout"], server["read_header_timeout"]) == (30_000_000_000, 10_000_000_000)
     assert "mail.example.net" in str(server["routes"]) and "mailroom:3000" in str(server["routes"])
+
+
+def test_a_balancer_asks_readyz_and_gives_a_replica_up_before_it_takes_nothing_more() -> None:
+    cfg, caddyfile = ((OPERATIONS / name).read_text() for name in ("haproxy.cfg", "replicas.Caddyfile"))
+    drain = {int(found) for text in (cfg, caddyfile) for found in re.findall(r"MAILROOM_DRAIN_SECONDS=(\d+)", text)}
+    (inter, fall), (interval,) = (
+        re.findall(r"inter (\d+)s fall (\d+)", cfg)[0],
+        re.findall(r"health_interval (\d+)s", caddyfile),
+    )
+    assert min(drain) > int(inter) * int(fall) and min(drain) > int(interval)
+    assert "GET /readyz" in cfg and "health_uri /readyz" in caddyfile
+    assert max(drain) <= 60 and max(drain) + 2 * STOP_SECONDS < 90  # a container's time to stop
+
+
+def test_haproxy_takes_its_configuration() -> None:
+    ran(tool("haproxy", "apt-get install haproxy"), "-c", "-f", str(OPERATIONS / "haproxy.cfg"))
+
+
+def test_caddy_takes_the_one_for_replicas() -> None:
+    caddy = tool("caddy", "apt-get install caddy")
+    file = str(OPERATIONS / "replicas.Caddyfile")
+    routes = json.loads(ran(caddy, "adapt", "--adapter", "caddyfile", "--config", file))
+    assert "10.0.0.11:3000" in str(routes) and "/readyz" in str(routes)
 
 
 def test_systemd_takes_the_unit_and_finds_it_closed_enough(tmp_path: Path) -> None:
