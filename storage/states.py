@@ -4,7 +4,9 @@ Values that AWS owns (verification, review and enforcement status) are kept besi
 what Mailroom derives from it.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class Access(StrEnum):
@@ -218,3 +220,22 @@ class PollKind(StrEnum):
     SENDER_RULES = "sender_rules"  # what receivers require of the domains
     ERASE = "erase"  # a person, everywhere
     CHANNEL = "channel"  # how a team's channel is, as Slack sees it
+
+
+class Content(StrEnum):
+    """What a message was written as."""
+
+    RICH_TEXT = "rich_text"
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    CANVAS = "canvas"
+
+
+def content_of(body: Mapping[str, Any]) -> Content | None:
+    """Return what a body was written as; None where nothing is written yet."""
+    if not body:
+        return None
+    if "canvas" in body:
+        return Content.CANVAS
+    return Content(body.get("content", body["type"]))

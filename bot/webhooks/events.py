@@ -4,7 +4,7 @@ Writers only insert, so that they wait for nobody: what may go together is put t
 (bot/webhooks/delivery.py). Events of one lane go one after the other; each broadcast is a lane.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,10 +16,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.email_addresses import address_key
 from bot.teams.token_names import token_names
 from bot.webhooks.external_ids import external_ids
-from bot.webhooks.shapes import broadcast_shape, identity_shape, mailer_shape, rfc3339
+from bot.webhooks.shapes import broadcast_shape, rfc3339
 from storage.database import wake_after_commit
-from storage.models import Broadcast, Identity, Mailer, Webhook, WebhookEvent, new_id
-from storage.states import DeliveryState
+from storage.models import Broadcast, Webhook, WebhookEvent, new_id
+from storage.states import DeliveryState, content_of
 
 ITEMS: Final = 100
 """So many recipients are in one event at most."""
@@ -75,7 +75,8 @@ async def broadcast_changed(session: AsyncSession, broadcast: Broadcast, now: da
     """Tell of the state that a broadcast has come into. The caller has it locked."""
     if await _is_told(session, broadcast.team_id, Topic.BROADCASTS):
         names = await token_names(session, [broadcast.created_by])
-        data = {"broadcast": broadcast_shape(broadcast, names.get(broadcast.created_by, ""))}
+        (body,) = await session.exec(select(Broadcast.body).where(Broadcast.id == broadcast.id))  # most are without it
+        data = {"broadcast": broadcast_shape(broadcast, content_of(body), names.get(broadcast.created_by, ""))}
         _write(session, broadcast.team_id, broadcast.id, f"broadcast.{broadcast.state}", data, now, due_at=now)
 
 
@@ -97,15 +98,12 @@ async def suppressions_changed(
 
 
 async def mailer_changed(
-    session: AsyncSession, mailer: Mailer, event: MailerEvent, now: datetime, identity_ids: Sequence[str] = ()
+    session: AsyncSession, team_id: str, event: MailerEvent, told: Iterable[Mapping[str, Any]], now: datetime
 ) -> None:
     """Tell of access, or of identities that failed, each in an event of its own."""
-    if not await _is_told(session, mailer.team_id, Topic.MAILER):
-        return
-    shape = mailer_shape(mailer)
-    told = [{"identity": identity_shape(await session.get_one(Identity, each))} for each in identity_ids]
-    for more in told or [{}]:
-        _write(session, mailer.team_id, Topic.MAILER, event, {"mailer": shape, **more}, now, due_at=now)
+    if await _is_told(session, team_id, Topic.MAILER):
+        for data in told:
+            _write(session, team_id, Topic.MAILER, event, {**data}, now, due_at=now)
 
 
 def event_id() -> str:

@@ -6,9 +6,9 @@ from bot.broadcast.audience.revisions.comparison import Counts
 from bot.broadcast.audience.token_notices import AudienceDay
 from bot.broadcast.reporting.history import ReportPage
 from bot.errors import BotError
-from bot.mailer.identities.dns_records import records_of
 from bot.mailer.identities.recovery import RetryOutcome
 from bot.mailer.identities.recovery_state import StaleActionError
+from bot.mailer.identity_records import records_of
 from bot.teams.codes import TeamCode
 from bot.teams.settings import History
 from handlers.slack.sample_rows import (

@@ -13,7 +13,8 @@ from bot.broadcast.mail_me_one import Offered, Why
 from bot.broadcast.preview import LINK_LIVES
 from bot.dashboard import Standing
 from bot.errors import BotError
-from bot.mailer.identities.dns_records import Found, RecordCheck, records_of
+from bot.mailer.identities.dns_records import Found, RecordCheck
+from bot.mailer.identity_records import records_of
 from bot.mailer.readiness.rules import Confirmation
 from bot.people.suppression_csv import ImportCounts
 from bot.ses.cloudformation import RoleOffer

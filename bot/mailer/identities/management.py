@@ -13,7 +13,8 @@ from bot.errors import BotError
 from bot.mailer.aws_errors import explain
 from bot.mailer.identities.codes import IdentityCode
 from bot.mailer.identities.dns_lookup import Lookup
-from bot.mailer.identities.dns_records import RecordCheck, look_up, records_of
+from bot.mailer.identities.dns_records import RecordCheck, look_up
+from bot.mailer.identity_records import records_of
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import announce_added, new_identity, record_identity
 from bot.ses.errors import ErrorKind, SesError

@@ -15,16 +15,8 @@ from sqlmodel import col, select
 
 from bot.mailer.identities.dmarc import Dmarc, find_dmarc
 from bot.mailer.identities.dns_lookup import Lookup, NoAnswerError
-from bot.mailer.identities.dns_records import (
-    DKIM,
-    MAIL_FROM,
-    Found,
-    Record,
-    RecordCheck,
-    dmarc_record,
-    look_up,
-    records_of,
-)
+from bot.mailer.identities.dns_records import Found, RecordCheck, look_up
+from bot.mailer.identity_records import DKIM, MAIL_FROM, Record, dmarc_record, records_of
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import managed_of
 from bot.mailer.monitoring.incident_rules import reconcile_incidents

@@ -10,6 +10,7 @@ from bot.alerts.incidents import Condition, Conditions, reconcile
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.monitoring.feedback_route import route_of
 from bot.mailer.monitoring.reputation_limits import Level, Rates, rates_of
+from bot.mailer.shapes import identity_shape, mailer_shape
 from bot.webhooks.events import MailerEvent, mailer_changed
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, IncidentKind, Production, Sending
@@ -63,13 +64,16 @@ async def reconcile_incidents(
     The mailer's row is locked in it. `told` is as for `incidents.follow`.
     """
     changes = await reconcile(session, mailer, detect_conditions(mailer, managed, now), now, told=told)
+    shape = {"mailer": mailer_shape(mailer)}
     for kind, subjects in changes.opened:
         if kind is IncidentKind.ACCESS_LOST:
-            await mailer_changed(session, mailer, MailerEvent.ACCESS_LOST, now)
+            await mailer_changed(session, mailer.team_id, MailerEvent.ACCESS_LOST, [shape], now)
         elif kind in _IDENTITY_FAILED:
-            await mailer_changed(session, mailer, MailerEvent.IDENTITY_FAILED, now, subjects)
+            failed = [await session.get_one(Identity, each) for each in subjects]
+            data = [shape | {"identity": identity_shape(each, mailer.region)} for each in failed]
+            await mailer_changed(session, mailer.team_id, MailerEvent.IDENTITY_FAILED, data, now)
     if IncidentKind.ACCESS_LOST in changes.resolved:
-        await mailer_changed(session, mailer, MailerEvent.ACCESS_RESTORED, now)
+        await mailer_changed(session, mailer.team_id, MailerEvent.ACCESS_RESTORED, [shape], now)
 
 
 def _of_account(mailer: Mailer) -> _Found:

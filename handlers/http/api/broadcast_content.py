@@ -16,7 +16,6 @@ from bot.broadcast.audience.saved import Audiences
 from bot.broadcast.broadcasts import Upload
 from bot.broadcast.content.canvas import canvas_page
 from bot.broadcast.content.codes import ContentCode
-from bot.broadcast.content.content_kind import Content
 from bot.broadcast.content.html_import import Page, import_page
 from bot.broadcast.content.images import Image, import_image, joined
 from bot.broadcast.content.remote_images import FetchImage
@@ -24,6 +23,7 @@ from bot.errors import BotError
 from handlers.http.api.broadcast_requests import BroadcastMembers, Cell, ImageInput
 from handlers.http.api.problems import Refusal
 from storage.models import Audience, Team
+from storage.states import Content
 
 TEXTS = ("text", "message", "markdown", "html")
 SOURCES = ("audience", "saved_audience", "rows")

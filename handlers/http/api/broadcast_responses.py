@@ -8,20 +8,21 @@ from pydantic import AwareDatetime, Field
 from bot.api.broadcast_facts import BroadcastFacts
 from bot.broadcast.approval.rules import ends_at
 from bot.broadcast.content import warnings as remarks
-from bot.broadcast.content.content_kind import Content, content_of
 from bot.broadcast.content.warnings import RemarkCode
 from bot.broadcast.draft import Prepared
 from bot.broadcast.preview import RecipientMail
 from bot.mailer.readiness.explanations import warnings
 from bot.mailer.readiness.rules import SendWarning
+from bot.webhooks.shapes import broadcast_shape
 from handlers.http.api.responses import Page, ResponseModel
 from storage import models as rows
-from storage.audit import API_TOKEN
 from storage.states import (
     BroadcastState,
+    Content,
     DeliveryState,
     PauseReason,
     SendKind,
+    content_of,
 )
 
 
@@ -30,12 +31,6 @@ class Author(ResponseModel):
 
     kind: Literal["person", "token"]
     name: str
-
-    @classmethod
-    def of(cls, row: rows.Broadcast, names: Mapping[str, str]) -> Self:
-        if row.created_by.startswith(API_TOKEN):
-            return cls(kind="token", name=names.get(row.created_by, ""))
-        return cls(kind="person", name=row.created_by)
 
 
 class BroadcastSummary(ResponseModel):
@@ -170,23 +165,7 @@ def _audience(row: rows.Broadcast) -> AudienceName | None:
 
 
 def _summary(row: rows.Broadcast, names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "kind": row.kind,
-        "state": row.state,
-        "paused_for": row.pause_reasons,
-        "author": Author.of(row, names),
-        "content": content_of(row.body),
-        "sender": row.from_address,
-        "reply_to": row.reply_to or None,
-        "subject": row.subject,
-        "size": row.size,
-        "created_at": row.created_at,
-        "start_at": row.start_at,
-        "started_at": row.started_at,
-        "finished_at": row.finished_at,
-        "error": row.error or None,
-    }
+    return broadcast_shape(row, content_of(row.body), names.get(row.created_by, ""))
 
 
 class BroadcastPage(Page[BroadcastSummary]):

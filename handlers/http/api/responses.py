@@ -9,11 +9,10 @@ from typing import Generic, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from bot.mailer.aws_states import awaited_until
-from bot.mailer.identities.dns_records import records_of
 from bot.mailer.readiness.explanations import NextStep, ReadinessCode, explanation
 from bot.mailer.readiness.rules import Blocker, Confirmation, RecipientRule, SendWarning
 from bot.mailer.readiness.rules import Readiness as Decision
+from bot.mailer.shapes import identity_shape, mailer_shape
 from storage import models as rows
 from storage.states import (
     Access,
@@ -69,27 +68,7 @@ class Mailer(ResponseModel):
 
     @classmethod
     def of(cls, row: rows.Mailer) -> Self:
-        limit = None if row.max_24_hour_send < 0 else int(row.max_24_hour_send)
-        sent = int(row.sent_last_24_hours)
-        return cls(
-            id=row.id,
-            connection=Connection(
-                account_id=row.account_id, region=row.region, sign_in=row.sign_in, connected_at=row.connected_at
-            ),
-            access=row.access,
-            access_since=row.access_since,
-            access_error=row.access_error or None,
-            missing_action=row.access_action or None,
-            production=row.production,
-            sending=row.sending,
-            quota=Quota(
-                limit=limit,
-                sent=sent,
-                left=None if limit is None else max(0, limit - sent),
-                per_second=row.max_send_rate,
-            ),
-            checked_at=row.checked_at,
-        )
+        return cls.model_validate(mailer_shape(row))
 
 
 class MailerAnswer(ResponseModel):
@@ -122,22 +101,7 @@ class Identity(ResponseModel):
 
     @classmethod
     def of(cls, row: rows.Identity, mailer: rows.Mailer) -> Self:
-        is_pending = row.state is IdentityState.PENDING
-        return cls(
-            id=row.id,
-            name=row.name,
-            kind=row.kind,
-            managed=row.managed,
-            state=row.state,
-            since=row.state_since,
-            awaited_until=awaited_until(row.kind, row.pending_since or row.state_since) if is_pending else None,
-            dns_records=[
-                DnsRecord(name=one.name, type=one.type, value=one.value, purpose=one.purpose, required=one.required)
-                for one in records_of(row, mailer.region)
-            ],
-            last_error=row.error_type or None,
-            checked_at=row.checked_at,
-        )
+        return cls.model_validate(identity_shape(row, mailer.region))
 
 
 class IdentityPage(Page[Identity]):

@@ -11,7 +11,8 @@ from bot.alerts.outbox import Notice
 from bot.broadcast.reporting.recipient_export import write_list
 from bot.broadcast.reporting.timeline import is_settled, timeline_of
 from bot.broadcast.transitions import WITHOUT_CONTENT
-from bot.mailer.identities.dns_records import records_of, zone_file
+from bot.mailer.identities.dns_records import zone_file
+from bot.mailer.identity_records import records_of
 from handlers.slack.file_transfer import OutgoingFile
 from handlers.slack.outbound import delivery_chart
 from handlers.slack.outbound.file_uploader import NotReady

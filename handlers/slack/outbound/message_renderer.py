@@ -13,7 +13,7 @@ from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.pauses import held_for_access
 from bot.broadcast.restored.restorations import held_broadcasts
 from bot.mailer.connection.shared_accounts import sharing
-from bot.mailer.identities.dns_records import records_of
+from bot.mailer.identity_records import records_of
 from bot.suppression.token_notices import counts_of
 from bot.teams.settings import appointed
 from bot.teams.token_names import token_names

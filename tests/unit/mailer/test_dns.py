@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.mailer.identities.dns_lookup import Resolver
-from bot.mailer.identities.dns_records import Found, RecordCheck, look_up, records_of, zone_file
+from bot.mailer.identities.dns_records import Found, RecordCheck, look_up, zone_file
+from bot.mailer.identity_records import records_of
 from storage.models import Identity
 from storage.states import IdentityKind, IdentityState
 from tests.playground.dns import DnsPlayground, Failure

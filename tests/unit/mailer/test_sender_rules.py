@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.mailer.identities.dmarc import Dmarc, read_dmarc
-from bot.mailer.identities.dns_records import MAIL_FROM, Found, Record, RecordCheck
+from bot.mailer.identities.dns_records import Found, RecordCheck
 from bot.mailer.identities.sender_rules import (
     Verdict,
     complaint_rule,
@@ -17,6 +17,7 @@ from bot.mailer.identities.sender_rules import (
     record_dmarc,
     spf_rule,
 )
+from bot.mailer.identity_records import MAIL_FROM, Record
 from bot.mailer.monitoring.reputation_limits import Rates
 from bot.ses.prices import price
 from storage.models import Identity

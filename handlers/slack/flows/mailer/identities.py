@@ -2,9 +2,9 @@
 
 from slack_sdk.models.views import View
 
-from bot.mailer.identities.dns_records import records_of
 from bot.mailer.identities.feedback_forwarding import FeedbackForwarding
 from bot.mailer.identities.management import Identities
+from bot.mailer.identity_records import records_of
 from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission

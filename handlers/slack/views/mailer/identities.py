@@ -6,9 +6,10 @@ from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement
 from slack_sdk.models.views import View
 
 from bot.mailer.aws_states import awaited_until
-from bot.mailer.identities.dns_records import DMARC, Found, Record, RecordCheck
+from bot.mailer.identities.dns_records import Found, RecordCheck
 from bot.mailer.identities.feedback_forwarding import needs_consent
 from bot.mailer.identities.recovery_state import Intent
+from bot.mailer.identity_records import DMARC, Record
 from handlers.slack import ids
 from handlers.slack.text import code, code_block, esc, mention, when
 from handlers.slack.views.blocks import Message, button, buttons, context, field, form, page, section

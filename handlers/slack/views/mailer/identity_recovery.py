@@ -3,9 +3,9 @@
 from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject
 from slack_sdk.models.views import View
 
-from bot.mailer.identities.dns_records import records_of
 from bot.mailer.identities.recovery import RetryOutcome
 from bot.mailer.identities.recovery_state import StaleActionError
+from bot.mailer.identity_records import records_of
 from handlers.slack import ids
 from handlers.slack.text import esc, mention
 from handlers.slack.views.blocks import Message, field, form, labelled, page, section, text_message
