@@ -33,6 +33,7 @@ LISTS = {
     "send `kind`": states.SendKind,
     "broadcast `state`": states.BroadcastState,
     "broadcast `paused_for`": states.PauseReason,
+    "broadcast `content`": states.Content,
     "chunk `state`": states.ChunkState,
     "delivery `state`": states.DeliveryState,
     "suppression `reason`": states.SuppressionReason,
