@@ -16,31 +16,28 @@ class Region:
     partition: str
 
 
-@cache
 def regions() -> tuple[Region, ...]:
     """List every region with SES in every partition: the commercial ones first, each by its code."""
-    session = botocore.session.Session()
-    found = [
-        Region(code, f"{code} ({_name(partition['regions'][code]['description'])})", partition["partition"])
-        for partition in _partitions()
-        for code in sorted(session.get_available_regions("sesv2", partition["partition"]))
-    ]
-    return tuple(found[:MAX_REGIONS])
+    return _read()[0]
 
 
-@cache
 def dns_suffix(partition: str) -> str:
     """Return what the names of AWS's hosts in a partition end with; that of the commercial one for an unknown one."""
-    suffixes = {each["partition"]: str(each["dnsSuffix"]) for each in _partitions()}
+    suffixes = _read()[1]
     return suffixes.get(partition, suffixes["aws"])
 
 
 @cache
-def _partitions() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (
-        botocore.session.Session().get_component("data_loader").load_data("endpoints")["partitions"]
-    )
-    return found
+def _read() -> tuple[tuple[Region, ...], dict[str, str]]:
+    """Return the regions, and the DNS suffixes by partition; the rest of the file, 10 MB in memory, is let go again."""
+    session = botocore.session.Session()
+    partitions: list[dict[str, Any]] = session.get_component("data_loader").load_data("endpoints")["partitions"]
+    found = [
+        Region(code, f"{code} ({_name(partition['regions'][code]['description'])})", partition["partition"])
+        for partition in partitions
+        for code in sorted(session.get_available_regions("sesv2", partition["partition"]))
+    ]
+    return tuple(found[:MAX_REGIONS]), {each["partition"]: str(each["dnsSuffix"]) for each in partitions}
 
 
 def find_region(code: str) -> Region | None:

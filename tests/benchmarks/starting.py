@@ -30,7 +30,7 @@ async def start(scale: float) -> Sequence[Measured]:
         resident.append(mib)
     say(f"{min(starts):.2f} to {max(starts):.2f} s; the libraries alone {min(imports):.2f} to {max(imports):.2f} s")
     return [
-        at_most_times("start", min(starts), "seconds until it is ready", min(imports), 2),
+        at_most_times("start", min(starts), "seconds until it is ready", min(imports), 1.2),
         at_most("start.memory", max(resident), "MiB resident, idle", 150),
     ]
 

@@ -3,18 +3,19 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlmodel import SQLModel
 
 from storage import migrations
 from storage.database import Database, StorageError
-from tests.databases import Databases
 
 MIGRATE_AND_HANG = """
 import asyncio, sys
@@ -31,6 +32,20 @@ async def main(url):
         await asyncio.Event().wait()
 
 asyncio.run(main(make_url(sys.argv[1])))
+"""
+
+
+START_AND_TELL = """
+import asyncio, sys
+from storage.database import Database
+
+async def main(url):
+    db = Database(url)
+    await db.start()
+    await db.stop()
+
+asyncio.run(main(sys.argv[1]))
+sys.exit("alembic" in sys.modules)
 """
 
 
@@ -80,26 +95,48 @@ async def _schema_of(url: str) -> dict[str, Any]:
         return await connection.run_sync(_schema)
 
 
-async def test_migrations_make_what_the_models_say(database_url: str, database_kind: str, databases: Databases) -> None:
-    wanted_url = await databases.create(database_kind, migrated=False)
-    async with _connected(wanted_url) as connection:
-        await connection.run_sync(SQLModel.metadata.create_all)
-    wanted = await _schema_of(wanted_url)
-    await databases.drop(wanted_url)
-    found = await _schema_of(database_url)
-    assert {*found} == {*SQLModel.metadata.tables}
-    assert found == wanted
+FIRST, *BETWEEN, BEFORE_LAST, LAST = migrations.revisions()
 
 
-async def test_alembic_finds_nothing_to_migrate(database_url: str) -> None:
+async def test_the_revisions_make_what_an_empty_database_gets_at_once(
+    empty_database_url: str, database_url: str
+) -> None:
     def differences(connection: Connection) -> Any:
         return compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
 
-    async with _connected(database_url) as connection:
+    async with _connected(empty_database_url) as connection:
+        await connection.run_sync(migrations.upgrade, LAST)
         assert await connection.run_sync(differences) == []
+    wanted = await _schema_of(database_url)
+    assert {*wanted} == {*SQLModel.metadata.tables}
+    assert await _schema_of(empty_database_url) == wanted
 
 
-FIRST, *BETWEEN, BEFORE_LAST, LAST = migrations.revisions()
+async def test_alembic_reads_the_version_of_a_database_that_was_made_at_once(
+    empty_database_url: str, database_url: str
+) -> None:
+    def version(connection: Connection) -> Any:
+        columns = [{**each, "type": str(each["type"])} for each in inspect(connection).get_columns("alembic_version")]
+        key = inspect(connection).get_pk_constraint("alembic_version")
+        return columns, key, MigrationContext.configure(connection).get_current_revision()
+
+    async with _connected(empty_database_url) as walked, _connected(database_url) as made:
+        await walked.run_sync(migrations.upgrade, LAST)
+        assert await made.run_sync(version) == await walked.run_sync(version)
+
+
+def test_each_revision_is_in_a_file_named_for_it() -> None:
+    walked = ScriptDirectory(str(Path(migrations.__file__).parent)).walk_revisions()
+    assert [script.revision for script in walked][::-1] == migrations.revisions()
+
+
+@pytest.mark.parametrize("migrated", [False, True])
+async def test_a_start_on_no_schema_or_the_newest_imports_no_alembic(tmp_path: Path, migrated: bool) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/mailroom.db"
+    if migrated:
+        await _start_and_stop(url)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", START_AND_TELL, url)
+    assert await process.wait() == 0
 
 
 @pytest.mark.parametrize(
