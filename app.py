@@ -121,6 +121,7 @@ class Mailroom:
             (5, "approval", self.services.approval_follow_up.tick),
             (3600, APPROVERS_TICK, self.slack.approver_watch.tick),
             (60, "rotation", self.slack.renew_tokens),
+            (60, "ops channel", self.slack.ops_channel.tick),
             (3600, "tokens", self.slack.token_watch.tick),
             (60, "behind", self.housekeeping.rouse),
             (3600, "forget", self.housekeeping.purge),

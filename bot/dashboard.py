@@ -1,6 +1,6 @@
 """How several teams stand at once: what the App Home shows, and how it notices that something has changed."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.broadcast.drafts import is_discarded, is_draft
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.mailer.readiness.overview import Overview, Overviews
+from bot.teams.fleet import FleetMember, fleet
 from storage.database import Database
 from storage.models import Broadcast, Outbox, Team
 from storage.states import SendKind
@@ -40,6 +41,11 @@ class Dashboard:
         """Return how each team stands, those with a warning first; AWS is not asked."""
         standings = [await self._standing(team) for team in teams]
         return sorted(standings, key=lambda one: (not one.warns, one.team.name))
+
+    async def fleet(self, workspace: str) -> Sequence[FleetMember]:
+        """Return how every mailer of a workspace is, and nothing else of its team."""
+        async with self._db.read() as session:
+            return await fleet(session, workspace)
 
     async def marks(self, team_ids: Collection[str]) -> dict[str, Any]:
         """Return, for each team, what changes whenever something of it is announced or its channel changes."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -19,6 +19,13 @@ from bot.teams.policy import NO_POLICY, Policy, PolicyError
 from storage.sealing import Secret
 
 
+class OpsChannel(NamedTuple):
+    """The channel that hears of every team."""
+
+    workspace: str
+    channel_id: str
+
+
 class SettingsError(Exception):
     """One sentence for the person who starts Mailroom: which setting, and how to mend it."""
 
@@ -28,6 +35,7 @@ def _secret(value: object) -> object:
 
 
 _WORKSPACE = re.compile(r"[TE][A-Z0-9]+")
+_OPS_CHANNEL = re.compile(r"T[A-Z0-9]+/C[A-Z0-9]+")
 COMPOSE_SECRETS = "/run/secrets"
 
 _OF_SLACK_CLI = {"SLACK_CLI_XOXB": "SLACK_BOT_TOKEN", "SLACK_CLI_XAPP": "SLACK_APP_TOKEN"}
@@ -72,6 +80,7 @@ class Settings(BaseSettings):
     mailroom_drain_seconds: float = Field(default=0, ge=0, le=60)  # from SIGTERM until no request is taken any more
     mailroom_dns_server: str = ""  # host:port; empty: the system's
     mailroom_suppression_journal: str = ""  # path; a * in it stands for the process
+    mailroom_ops_channel: str = ""  # T…/C…: hears of every team
     mailroom_policy_file: str = ""  # TOML: what holds for all teams
     mailroom_webhook_networks: str = ""  # private ones that webhooks may reach
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -91,6 +100,10 @@ class Settings(BaseSettings):
     def may_install(self) -> frozenset[str]:
         """The ids of workspaces and organizations; empty: any."""
         return frozenset(part.strip() for part in self.mailroom_workspaces.split(",") if part.strip())
+
+    @property
+    def ops_channel(self) -> OpsChannel | None:
+        return OpsChannel(*self.mailroom_ops_channel.split("/")) if self.mailroom_ops_channel else None
 
     @cached_property
     def policy(self) -> Policy:
@@ -149,6 +162,11 @@ def check(settings: Settings) -> None:
             "leave it out as a rule."
         ) from None
     _check_policy(settings)
+    if settings.mailroom_ops_channel and not _OPS_CHANNEL.fullmatch(settings.mailroom_ops_channel):
+        raise SettingsError(
+            "MAILROOM_OPS_CHANNEL must be the ids of a workspace and a channel of it, as T…/C…: they are in the "
+            "address of the channel in a browser."
+        )
     if settings.mailroom_role_template_url and not settings.mailroom_role_template_url.startswith("https://"):
         raise SettingsError(
             "MAILROOM_ROLE_TEMPLATE_URL must be the https address of the role template in S3: "

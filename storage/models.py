@@ -152,6 +152,7 @@ class Team(SQLModel, table=True):
     approvers: list[str] = _json(list)  # user ids; empty: team admins
     approvals: int = 1  # how many a broadcast needs
     keep_recipients: KeepRecipients = _state(KeepRecipients, "keep_recipients", KeepRecipients.FOR_EVER)
+    ops: bool = False  # the operator's channel, which hears of every team
     created_by: str
     created_at: datetime = _time()
 

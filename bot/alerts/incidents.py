@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.codes import AlertCode
+from bot.alerts.ops_channel import show_in_ops_channel
 from bot.alerts.outbox import Notice, announce, key_of, tell
 from bot.errors import BotError
 from storage import audit
@@ -150,7 +151,7 @@ async def open_incidents(
 async def close_all(session: AsyncSession, team_id: str, now: datetime) -> None:
     """Redraw open alerts a last time: they go with their mailer."""
     for incident in await open_incidents(session, team_id, kinds=OF_MAILER):
-        await announce(session, team_id, Notice.ALERT, incident.id, now=now)
+        await _show(session, incident, now)
 
 
 async def tell_in_person(session: AsyncSession, team: Team, now: datetime) -> None:
@@ -201,7 +202,7 @@ async def _open(session: AsyncSession, incident: Incident, subjects: Sequence[st
     incident.subject, incident.opened_at, incident.updated_at = subjects[0], now, now
     session.add(incident)
     await session.flush()
-    await announce(session, incident.team_id, Notice.ALERT, incident.id, now=now)
+    await _show(session, incident, now)
 
 
 async def _go_on(session: AsyncSession, incident: Incident, detail: dict[str, Any], now: datetime) -> None:
@@ -226,7 +227,13 @@ async def _change(session: AsyncSession, incident: Incident, now: datetime) -> N
     incident.version += 1
     incident.updated_at = now
     session.add(incident)
+    await _show(session, incident, now)
+
+
+async def _show(session: AsyncSession, incident: Incident, now: datetime) -> None:
+    """Have it drawn, again where it was before, in its own channel and in the operator's."""
     await announce(session, incident.team_id, Notice.ALERT, incident.id, now=now)
+    await show_in_ops_channel(session, incident.id, now)
 
 
 async def _reply(session: AsyncSession, incident: Incident, kind: Notice, now: datetime) -> None:

@@ -48,6 +48,8 @@ class Notice(StrEnum):
     TOKEN_SUPPRESSIONS = "token_suppressions"  # noqa: S105 - live: what a program did to the list on a day
     TOKEN_AUDIENCE = "token_audience"  # noqa: S105 - live: what a program did to a saved audience on a day
     RESTORED = "restored"  # live: the database was set back to a copy; go on or cancel?
+    OPS_ALERT = "ops_alert"  # live: an incident of any team, in the operator's channel
+    OPS_DAILY = "ops_daily"  # how all mailers are, there
     CHANNEL_GONE = "channel_gone"  # to a person: the channel cannot be reached
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.alerts.ops_channel import redraw_in_ops_channel
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import WITHOUT_CONTENT
@@ -128,6 +129,7 @@ async def describe(session: AsyncSession, team: Team, *, name: str, private: boo
         await announce(session, team.id, Notice.SHARED, team.id, now=now, episode=now.isoformat())
     team.name, team.private, team.shared = name, private, shared
     session.add(team)
+    await redraw_in_ops_channel(session, team, now)
     audit.record(session, team.id, audit.MAILROOM, "team.described", now, before=before, after=after)
 
 

@@ -31,7 +31,7 @@ from handlers.slack.file_transfer import Files
 from handlers.slack.live_check import SlackLive
 from handlers.slack.live_samples import samples
 from handlers.slack.manifest import bot_scopes, manifest, manifest_at
-from handlers.slack.token_checks import check_app_token, check_bot_token, check_installations
+from handlers.slack.token_checks import check_app_token, check_bot_token, check_installations, check_ops_channel
 from handlers.slack.web_client import web_client
 from storage.database import Database, StorageError
 from storage.key_rotation import check_keys, rotate
@@ -205,6 +205,8 @@ async def examine(settings: Settings) -> list[CheckResult]:
     slack_checks = {"Slack": partial(check_bot_token, web_client(settings, settings.slack_bot_token), bot_scopes())}
     if settings.by_oauth:
         slack_checks = {"Slack": partial(check_installations, settings, db, bot_scopes())}
+    if settings.ops_channel:
+        slack_checks["operator's channel"] = partial(check_ops_channel, settings, db)
     if settings.socket_mode:
         slack_checks["Socket Mode"] = partial(
             check_app_token, web_client(settings, settings.slack_bot_token), settings.slack_app_token.reveal()

@@ -19,6 +19,7 @@ from handlers.slack.flows.home import Home
 from handlers.slack.oauth.installing import Installing
 from handlers.slack.oauth.many_workspaces import Authorization, ManyWorkspaces
 from handlers.slack.oauth.token_rotation import TokenRotation
+from handlers.slack.ops_channel import OpsChannelWatch
 from handlers.slack.outbound.file_renderer import FileRenderer
 from handlers.slack.outbound.file_uploader import Uploader
 from handlers.slack.outbound.message_renderer import MessageRenderer
@@ -67,6 +68,7 @@ class SlackApp:
         approvers = Approvers(services.team_rules, people)
         self.approver_watch = ApproverWatch(services.approval_follow_up, approvers, workspaces.client)
         self.token_watch = TokenWatch(services.tokens, approvers, workspaces.client)
+        self.ops_channel = OpsChannelWatch(db, db.now, services.teams, workspaces, settings.ops_channel)
         self.notifier = Notifier(db, db.now, workspaces.client, MessageRenderer(services.broadcasts))
         self.uploader = Uploader(db, db.now, workspaces.client, files, FileRenderer(db, db.now))
         self.inbound = None if settings.socket_mode else HttpReceiver(self.bolt)

@@ -56,6 +56,12 @@ class SlackCode(Code):
     CHANNEL_NAME = "CHANNEL_NAME"
     TOO_MANY_MENTIONS = "TOO_MANY_MENTIONS"
     MENTION_UNNAMED = "MENTION_UNNAMED"
+    OPS_CHANNEL = "OPS_CHANNEL"
+    OPS_CHANNEL_SHARED = (
+        "OPS_CHANNEL_SHARED",
+        "The operator's channel is shared with another company, so nothing is said there.",
+        "Name one that is not in MAILROOM_OPS_CHANNEL.",
+    )
     UNFIT = (
         "UNFIT",
         "Guests, apps and people of other workspaces cannot be chosen here.",

@@ -66,6 +66,8 @@ class Button(StrEnum):
     ACKNOWLEDGE = "incident:open:acknowledge"
     PREVIOUS = "home:page:previous"
     NEXT = "home:page:next"
+    MINE = "home:teams:mine"
+    ALL = "home:teams:all"
     IMPORT_SUPPRESSIONS = "team:suppressions:import"
     GET_SUPPRESSIONS = "team:suppressions:list"
     LIFT = "suppression:listed:lift"

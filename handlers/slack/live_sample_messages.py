@@ -10,6 +10,7 @@ from bot.mailer.identities.recovery import RetryOutcome
 from bot.mailer.identities.recovery_state import StaleActionError
 from bot.mailer.identity_records import records_of
 from bot.teams.codes import TeamCode
+from bot.teams.fleet import FleetMember, FleetState
 from bot.teams.settings import History
 from handlers.slack.sample_rows import (
     AT,
@@ -50,7 +51,7 @@ from handlers.slack.views.mailer import (
     identity_recovery,
     status_card,
 )
-from handlers.slack.views.operation import restored
+from handlers.slack.views.operation import ops_channel, restored
 from storage.models import Audit
 from storage.states import IncidentKind
 
@@ -83,6 +84,13 @@ def sample_messages() -> dict[str, Message]:
             sample_token(), AT.date(), AudienceDay("Customers", 312, 40, 0, 19_904)
         ),
         "api_tokens.maker_gone_message": api_tokens.maker_gone_message(sample_token(), sample_team()),
+        "ops_channel.ops_alert_message": ops_channel.ops_alert_message(
+            sample_incident(IncidentKind.ACCESS_LOST), sample_team()
+        ),
+        "ops_channel.ops_alert_gone_message": ops_channel.ops_alert_gone_message(),
+        "ops_channel.ops_daily_message": ops_channel.ops_daily_message(
+            [FleetMember(sample_team(), FleetState.READY), FleetMember(sample_team(), FleetState.ACCESS_LOST)]
+        ),
         "restored.question_message": restored.question_message(sample_restoration(), [sample_broadcast()]),
         "restored.went_on_message": restored.went_on_message(
             [(sample_broadcast(), BotError(TeamCode.NOT_FOUND, "It is gone."))]

@@ -213,4 +213,4 @@ def _modals() -> dict[str, View]:
 
 
 def _dashboard() -> View:
-    return home.dashboard_view([Standing(sample_overview(), sample_broadcast())], 0, one_click=True)
+    return home.dashboard_view([Standing(sample_overview(), sample_broadcast())], 0, one_click=True, admin=True)

@@ -12,6 +12,7 @@ from bot.wording import count
 from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
 from handlers.slack.manifest import OPTIONAL_SCOPES
+from handlers.slack.ops_channel import refuse_shared
 from handlers.slack.web_client import web_client
 from storage.database import Database
 from storage.sealing import load_keys
@@ -69,6 +70,45 @@ async def check_installations(settings: Settings, db: Database, scopes: Collecti
     if not live:
         return f"nobody has installed the app yet: that is done at {settings.public_url}/slack/install"
     return f"{count(len(live), 'installation')}, with tokens that Slack takes"
+
+
+async def check_ops_channel(settings: Settings, db: Database) -> str:
+    """Return that the operator's channel can be told how all mailers are.
+
+    Raises:
+        BotError: the app is not in its workspace or in it, or another company reads along.
+    """
+    place, token = settings.ops_channel, settings.slack_bot_token
+    if place is None:
+        return "none"
+    if settings.by_oauth and (not db.path or db.path.exists()) and await db.is_current():
+        keys = load_keys(settings.mailroom_keys, db.path)
+        access = await Installations(db, db.now, keys).find(place.workspace)
+        token = access.token if access else token
+    try:
+        client = web_client(settings, token)
+        here = str((await client.auth_test())["team_id"])
+        channel = (await client.conversations_info(channel=place.channel_id))["channel"]
+    except SlackApiError as error:
+        raise BotError(
+            SlackCode.OPS_CHANNEL,
+            f"Slack does not show MAILROOM_OPS_CHANNEL ({code_of(error)}).",
+            "Install the app in its workspace, and invite it to the channel.",
+        ) from error
+    if here != place.workspace and not settings.by_oauth:
+        raise BotError(
+            SlackCode.OPS_CHANNEL,
+            "MAILROOM_OPS_CHANNEL is of another workspace than SLACK_BOT_TOKEN.",
+            "Name a channel of that one.",
+        )
+    refuse_shared(shared=bool(channel.get("is_ext_shared")))
+    if channel.get("is_archived") or not channel.get("is_member"):
+        raise BotError(
+            SlackCode.OPS_CHANNEL,
+            "Mailroom cannot speak in MAILROOM_OPS_CHANNEL: it is archived, or the bot is not in it.",
+            "Type /invite @Mailroom there: what is open is said then.",
+        )
+    return "a private channel" if channel.get("is_private") else f"#{channel['name']}"
 
 
 async def check_app_token(client: AsyncWebClient, token: str) -> str:

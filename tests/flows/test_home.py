@@ -2,7 +2,12 @@
 
 from sqlmodel import select
 
+from handlers.slack import ids
+from handlers.slack.dispatch.authorization import Permission
+from handlers.slack.dispatch.registration import Registered
+from handlers.slack.views.home import ALL_TEAMS
 from storage.models import Team
+from tests.flows.test_permissions import button
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Home
 from tests.playground.slack.world import Channel
@@ -54,6 +59,49 @@ async def test_a_channel_the_viewer_is_not_in_is_not_shown_not_even_to_an_admin(
 
     assert "#hidden" not in (await world.ada.opens_home()).text
     assert "#hidden" in (await world.bob.opens_home()).text
+
+
+@OVER_HTTP
+async def test_workspace_admins_see_the_state_of_every_mailer_and_nobody_else_does(world: World) -> None:
+    hidden = world.slack.channel("layoffs", people=[world.ada, world.bob], private=True, bot_in=True)
+    await world.connects(channel=hidden)
+    hidden.members.discard(world.ada.id)
+    await world.slack.event({"type": "member_left_channel", "user": world.ada.id, "channel": hidden.id})
+    async with world.bot.db.write() as session:
+        far = Team(slack_team_id="T9", channel_id="C9", name="faraway", created_by="U1", created_at=world.clock())
+        session.add(far)
+    mine = await world.ada.opens_home()
+    assert "layoffs" not in mine.text
+
+    await mine.press("All")
+
+    await mine.shows("1 mailer in this workspace")
+    assert "layoffs: without a verified sender" in mine.text
+    for kept in ("1111", "eu-west-1", "Check now", "faraway", "news"):
+        assert kept not in mine.text
+    assert mine.buttons == ["Mine", "All"]
+    await mine.press("Mine")
+    await mine.shows("No teams yet")
+    assert "layoffs" not in mine.text
+
+
+@OVER_HTTP
+async def test_a_member_who_asks_for_all_mailers_is_shown_their_own(world: World) -> None:
+    hidden = world.slack.channel("layoffs", people=[world.ada], private=True, bot_in=True)
+    await world.connects(channel=hidden)
+    home = await world.bob.opens_home()
+    assert home.buttons == []
+    asks = Registered("button", ids.Button.ALL, Permission.SEE)
+
+    await button(world, asks, world.bob, ids.Ref(record_id=ALL_TEAMS))
+    await world.bot.tasks.idle()
+    assert "layoffs" not in home.text
+    await world.ada.opens_home()
+    await button(world, asks, world.ada, ids.Ref(record_id=ALL_TEAMS))
+    await world.bot.tasks.idle()
+    every = world.ada.home_tab
+    assert every is not None
+    await every.shows("layoffs: without a verified sender")
 
 
 @OVER_HTTP

@@ -78,6 +78,7 @@ def start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         ({"PUBLIC_URL": "https://me:h1dden@acme.test"}, "PUBLIC_URL must be the https address", "without a path"),
         ({"PUBLIC_URL": "https://[h1dden"}, "PUBLIC_URL must be the https address", "without a path"),
         ({"MAILROOM_ROLE_TEMPLATE_URL": "http://h1dden.test"}, "MAILROOM_ROLE_TEMPLATE_URL must be", "role-template"),
+        ({"MAILROOM_OPS_CHANNEL": "#h1dden"}, "MAILROOM_OPS_CHANNEL must be", "T…/C…"),
         ({"MAILROOM_DNS_SERVER": "h1dden"}, "MAILROOM_DNS_SERVER must be", "host:port"),
         ({"PORT": "h1dden"}, "PORT cannot be used", "integer"),
         ({"PORT": "70000"}, "PORT cannot be used", "65535"),

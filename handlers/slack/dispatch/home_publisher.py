@@ -11,7 +11,8 @@ from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.responder import unexpected
 from handlers.slack.views.blocks import error_message, home
 
-Show = Callable[[Interaction, AsyncWebClient], Awaitable[View]]
+Show = Callable[[Interaction, AsyncWebClient, bool], Awaitable[View]]
+"""Told whether the viewer is an owner or admin of the workspace."""
 
 
 class Publisher:
@@ -26,8 +27,8 @@ class Publisher:
     async def _view(self, at: Interaction, client: AsyncWebClient) -> View:
         try:
             at = await self._authorizer.admit(at)
-            await self._authorizer.authorize(client, at, None, Permission.SEE)
-            return await self._show(at, client)
+            admin = await self._authorizer.authorize(client, at, None, Permission.SEE)
+            return await self._show(at, client, admin)
         except BotError as error:
             return home(error_message(error).blocks)
         except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace

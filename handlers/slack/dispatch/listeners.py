@@ -145,7 +145,7 @@ class Listeners:
         self._app.event(name, middleware=[commit])(acknowledged)
 
     def home(self, show: Show) -> Publisher:
-        """Register the App Home, its opening and the turning of its pages; return what publishes it again."""
+        """Register the App Home, its opening, its pages and whose teams it shows; return what publishes it again."""
         self.registered.append(Registered("event", "app_home_opened", Permission.SEE))
         publisher = Publisher(self._authorizer, show)
 
@@ -162,7 +162,7 @@ class Listeners:
             self._start(once(from_click(body), client))
 
         self._app.event("app_home_opened")(opened)
-        for turn in (ids.Button.PREVIOUS, ids.Button.NEXT):
+        for turn in (ids.Button.PREVIOUS, ids.Button.NEXT, ids.Button.MINE, ids.Button.ALL):
             self.registered.append(Registered("button", turn, Permission.SEE))
             self._app.action(str(turn))(turned)
         return publisher

@@ -17,7 +17,7 @@ from bot.teams.directory import Teams
 from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.user_directory import UserDirectory
-from handlers.slack.views.home import dashboard_view
+from handlers.slack.views.home import ALL_TEAMS, dashboard_view, fleet_view
 from handlers.slack.workspaces import Clients
 from storage.models import Team
 
@@ -56,11 +56,17 @@ class Home:
     def register(self, listeners: Listeners) -> None:
         self._publisher = listeners.home(self.show)
 
-    async def show(self, at: Interaction, client: AsyncWebClient) -> View:
-        """Draw the page that was asked for, of the teams whose channel the viewer is in."""
+    async def show(self, at: Interaction, client: AsyncWebClient, admin: bool) -> View:
+        """Draw the page that was asked for, of the teams whose channel the viewer is in.
+
+        An admin of the workspace may ask for all of them, as states only.
+        """
+        if admin and at.ref.record_id == ALL_TEAMS:
+            self._remember(at, {})
+            return fleet_view(await self._dashboard.fleet(at.workspace), at.ref.version)
         teams = await self._teams_of(at, client)
         self._remember(at, await self._dashboard.marks([team.id for team in teams]))
-        return dashboard_view(await self._dashboard.of(teams), at.ref.version, one_click=self._one_click)
+        return dashboard_view(await self._dashboard.of(teams), at.ref.version, one_click=self._one_click, admin=admin)
 
     async def tick(self) -> None:
         """Publish again where something of a team that is shown has changed."""

@@ -7,6 +7,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import open_incidents
+from bot.alerts.ops_channel import later_days
 from bot.alerts.outbox import Notice, key_of
 from bot.broadcast.audience.token_notices import audience_day
 from bot.broadcast.broadcasts import Broadcasts
@@ -15,6 +16,7 @@ from bot.broadcast.restored.restorations import held_broadcasts
 from bot.mailer.connection.shared_accounts import sharing
 from bot.mailer.identity_records import records_of
 from bot.suppression.token_notices import counts_of
+from bot.teams.fleet import fleet
 from bot.teams.settings import appointed
 from bot.teams.token_names import token_names
 from handlers.slack.views import alerts, api_tokens, notices
@@ -23,7 +25,7 @@ from handlers.slack.views.blocks import Message
 from handlers.slack.views.broadcast_message import progress_message as draw_progress
 from handlers.slack.views.drafts import ends_soon_message
 from handlers.slack.views.mailer import identities
-from handlers.slack.views.operation import restored
+from handlers.slack.views.operation import ops_channel, restored
 from storage.models import ApiToken, Audit, Broadcast, Identity, Incident, Mailer, Outbox, Restoration, Team
 from storage.states import BroadcastState, IdentityState, IncidentKind, IncidentState
 
@@ -55,6 +57,8 @@ class MessageRenderer:
                 draw = self._restored
             case _ if kind in _OF_APPROVAL:
                 draw = self._approval
+            case Notice.OPS_ALERT | Notice.OPS_DAILY:
+                draw = self._ops
             case _ if kind in _OF_TOKEN:
                 draw = self._token
             case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
@@ -79,6 +83,20 @@ class MessageRenderer:
         if restoration is None or not row.key.endswith(restoration.restored_at.isoformat()):
             return None  # there was another one since
         return restored.question_message(restoration, await held_broadcasts(session, row.team_id))
+
+    @staticmethod
+    async def _ops(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+        """What the operator's channel is told, while it is that, and no other company reads along."""
+        ops = await session.get_one(Team, row.team_id)
+        if not ops.ops or ops.shared:
+            return None
+        if kind is Notice.OPS_DAILY:
+            is_newest = not await later_days(session, row)
+            return ops_channel.ops_daily_message(await fleet(session)) if is_newest else None
+        incident = await session.get(Incident, row.record_id)
+        if incident is None or (incident.state is IncidentState.RESOLVED and not row.ts):
+            return ops_channel.ops_alert_gone_message() if row.ts else None
+        return ops_channel.ops_alert_message(incident, await session.get_one(Team, incident.team_id))
 
     @staticmethod
     async def _approval(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:

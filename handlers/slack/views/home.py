@@ -6,6 +6,7 @@ from slack_sdk.models.blocks import Block, DividerBlock
 from slack_sdk.models.views import View
 
 from bot.dashboard import Standing
+from bot.teams.fleet import FleetMember
 from bot.teams.reachability import WORKSPACE_GONE
 from bot.wording import count
 from handlers.slack import ids
@@ -17,7 +18,9 @@ from storage.models import Broadcast
 from storage.states import Access
 
 BLOCKS = 100  # of a view: https://docs.slack.dev/reference/views/home-tab-views
-_AROUND = 3  # title, line of the page, buttons
+_AROUND = 4  # title, whose teams, line of the page, buttons
+_LINES, _SECTIONS = 25, 8  # of a page of all teams
+ALL_TEAMS = "all"
 
 _OUT_OF_REACH = {
     "is_archived": "the channel is archived",
@@ -26,13 +29,18 @@ _OUT_OF_REACH = {
 }
 
 
-def dashboard_view(standings: Sequence[Standing], page: int, *, one_click: bool) -> View:
-    """Draw one page, the first is 0; one that is not there is the nearest that is."""
+def dashboard_view(standings: Sequence[Standing], page: int, *, one_click: bool, admin: bool = False) -> View:
+    """Draw one page, the first is 0; one that is not there is the nearest that is.
+
+    `admin`: the viewer is an owner or admin of the workspace.
+    """
+    choice = [_choice()] if admin else []
     pages = _paged([_entry(one, one_click=one_click) for one in standings])
     if not pages:
         return home(
             [
                 header("Mailroom"),
+                *choice,
                 section(
                     "*No teams yet.* Mailroom works in channels: type `/mailer` in the channel your team uses. Every "
                     "channel you are in that has a mailer is shown here."
@@ -42,12 +50,40 @@ def dashboard_view(standings: Sequence[Standing], page: int, *, one_click: bool)
     page = min(max(page, 0), len(pages) - 1)
     warned = sum(one.warns for one in standings)
     teams = f"{count(len(standings), 'channel')}" + (f" · :warning: {warned} with a warning" if warned else "")
-    turning = [
-        *([button(ids.Button.PREVIOUS, "Previous", ids.Ref(version=page - 1))] if page else []),
-        *([button(ids.Button.NEXT, "Next", ids.Ref(version=page + 1))] if page < len(pages) - 1 else []),
+    where = f" · page {page + 1} of {len(pages)}" if len(pages) > 1 else ""
+    heading = [header("Mailroom"), *choice, context(teams + where)]
+    return home([*heading, *pages[page], *_turning(page, len(pages))])
+
+
+def fleet_view(members: Sequence[FleetMember], page: int) -> View:
+    """Draw how every mailer of the workspace is, a page of lines at a time: states only."""
+    pages = [members[at : at + _LINES * _SECTIONS] for at in range(0, len(members), _LINES * _SECTIONS)] or [[]]
+    page = min(max(page, 0), len(pages) - 1)
+    shown = pages[page]
+    lines = [f"{':lock: ' if one.team.private else '#'}{esc(one.team.name)}: {one.state.value}" for one in shown]
+    return home(
+        [
+            header("Mailroom"),
+            _choice(),
+            context(f"{count(len(members), 'mailer')} in this workspace"),
+            *(section("\n".join(lines[at : at + _LINES])) for at in range(0, len(lines), _LINES)),
+            *_turning(page, len(pages), ALL_TEAMS),
+        ]
+    )
+
+
+def _choice() -> Block:
+    """Offer what an admin of the workspace may look at."""
+    every = ids.Ref(record_id=ALL_TEAMS)
+    return buttons(button(ids.Button.MINE, "Mine", ids.Ref()), button(ids.Button.ALL, "All", every))
+
+
+def _turning(page: int, pages: int, which: str = "") -> list[Block]:
+    turns = [
+        *([button(ids.Button.PREVIOUS, "Previous", ids.Ref(record_id=which, version=page - 1))] if page else []),
+        *([button(ids.Button.NEXT, "Next", ids.Ref(record_id=which, version=page + 1))] if page < pages - 1 else []),
     ]
-    where = f" · page {page + 1} of {len(pages)}" if turning else ""
-    return home([header("Mailroom"), context(teams + where), *pages[page], *([buttons(*turning)] if turning else [])])
+    return [buttons(*turns)] if turns else []
 
 
 def _paged(entries: Sequence[Sequence[Block]]) -> list[list[Block]]:
