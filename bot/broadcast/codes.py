@@ -26,6 +26,11 @@ class BroadcastCode(Code):
         "Ask for it: `/broadcast drafts` has your drafts, and by API it is the mode “ask”.",
     )
     POLICY = "POLICY"
+    APP_REMOVED = (
+        "APP_REMOVED",
+        "Mailroom was removed from this workspace, so nothing is sent for its channels.",
+        "An admin of the workspace can install it again.",
+    )
     NOT_APPROVER = "NOT_APPROVER"
     OWN_BROADCAST = (
         "OWN_BROADCAST",

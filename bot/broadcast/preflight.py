@@ -1,5 +1,6 @@
 """The readiness check before a send: on fresh facts, with a refusal that can be shown."""
 
+from bot.broadcast.codes import BroadcastCode
 from bot.errors import BotError
 from bot.mailer.identities.sender_rules import SenderRules
 from bot.mailer.mailers import Mailers
@@ -8,6 +9,7 @@ from bot.mailer.readiness.explanations import explanation
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker, Confirmation, Readiness, SendWarning
 from bot.teams.policy import NO_POLICY, Policy
+from bot.teams.slack_codes import WORKSPACE_GONE
 from storage.models import Mailer, Team
 from storage.states import SendKind
 
@@ -68,8 +70,10 @@ class Preflight:
 
         Raises:
             NotReadyError: it is not ready.
-            BotError: AWS did not answer.
+            BotError: APP_REMOVED, or AWS did not answer.
         """
+        if team.unreachable_why in WORKSPACE_GONE:
+            raise BotError(BroadcastCode.APP_REMOVED)
         mailer, answer = await self._answer(team, from_address, kind, size, image_bytes)
         if mailer is not None and (again or Blocker.FACTS_STALE in answer.blockers):
             await self._monitor.refresh(mailer)

@@ -20,7 +20,7 @@ class Removal:
 
     workspace: str  # empty: from the whole organization
     enterprise: str
-    why: str  # one of reachability.WORKSPACE_GONE
+    why: str  # one of slack_codes.WORKSPACE_GONE
     at: datetime  # in whole seconds, as Slack's events have it
 
 

@@ -14,13 +14,10 @@ from bot.alerts.ops_channel import redraw_in_ops_channel
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import WITHOUT_CONTENT
+from bot.teams.slack_codes import WORKSPACE_GONE
 from storage import audit, leases
 from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team, Webhook
 from storage.states import OPEN_STATES, PauseReason, PollKind
-
-CHANNEL_GONE: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
-WORKSPACE_GONE: Final = frozenset({"account_inactive", "token_revoked", "invalid_auth", "app_uninstalled"})
-"""Slack's own error codes (https://docs.slack.dev/reference/methods/chat.postMessage#errors), and an event's name."""
 
 LOOK_AGAIN: Final = timedelta(minutes=10)
 """While a channel is out of reach: Slack may not have told us of its return."""

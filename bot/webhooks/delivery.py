@@ -17,6 +17,7 @@ from sqlmodel import col, exists, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.leased_poller import LeasedPoller
+from bot.teams.slack_codes import WORKSPACE_GONE
 from bot.webhooks.events import ITEMS
 from bot.webhooks.failing import DROPPED_AFTER, follow_webhook
 from bot.webhooks.receiver import Answer, Receiver
@@ -24,7 +25,7 @@ from bot.webhooks.shapes import rfc3339
 from bot.webhooks.signing import WebhookSecrets, signed_headers
 from storage import audit
 from storage.database import Database
-from storage.models import Webhook, WebhookEvent
+from storage.models import Team, Webhook, WebhookEvent
 from storage.sealing import Secret
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class WebhookDelivery(LeasedPoller[WebhookLease]):
         now = self._clock()
         free = or_(col(Webhook.lease_until).is_(None), col(Webhook.lease_until) <= now)
         due = exists().where(col(WebhookEvent.team_id) == Webhook.team_id, *_is_next(now))
-        wanted = select(Webhook).where(col(Webhook.gone_at).is_(None), free, due).limit(limit)
+        wanted = select(Webhook).where(*_is_wanted(), free, due).limit(limit)
         async with self._db.read() as session:
             if await longest_due(session, now) is None:  # as a rule; and looking through a backlog holds up no writer
                 return []
@@ -135,7 +136,7 @@ class WebhookDelivery(LeasedPoller[WebhookLease]):
 async def longest_due(session: AsyncSession, now: datetime) -> datetime | None:
     """Return since when the event that is overdue most could have been posted."""
     of_those = select(func.min(WebhookEvent.due_at)).join(Webhook, col(Webhook.team_id) == WebhookEvent.team_id)
-    return (await session.exec(of_those.where(col(Webhook.gone_at).is_(None), *_is_next(now)))).one()
+    return (await session.exec(of_those.where(*_is_wanted(), *_is_next(now)))).one()
 
 
 def body_of(event: WebhookEvent) -> str:
@@ -174,10 +175,14 @@ async def _fail(session: AsyncSession, webhook: Webhook, event: WebhookEvent, no
 
 
 async def _held(session: AsyncSession, lease: WebhookLease) -> Webhook | None:
-    held = select(Webhook).where(
-        Webhook.id == lease.webhook_id, Webhook.fence == lease.fence, col(Webhook.gone_at).is_(None)
-    )
+    held = select(Webhook).where(Webhook.id == lease.webhook_id, Webhook.fence == lease.fence, *_is_wanted())
     return (await session.exec(held.with_for_update())).first()
+
+
+def _is_wanted() -> tuple[Any, ...]:
+    """Leave out one that was switched off, and one of a workspace without the app: what it is to be told waits."""
+    removed = exists().where(col(Team.id) == Webhook.team_id, col(Team.unreachable_why).in_(WORKSPACE_GONE))
+    return col(Webhook.gone_at).is_(None), ~removed
 
 
 def _is_next(now: datetime) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 
 from bot import unknown_answers
-from bot.teams import reachability
+from bot.teams.slack_codes import CHANNEL_GONE, WORKSPACE_GONE
 
 FAILURES: Final = (SlackApiError, ClientError, TimeoutError, OSError)
 """Whatever a call of Slack's client raises."""
@@ -46,8 +46,8 @@ _KNOWN: Final = (
     | _VIEWS
     | _PEOPLE
     | _ACCESS
-    | reachability.CHANNEL_GONE
-    | reachability.WORKSPACE_GONE
+    | CHANNEL_GONE
+    | WORKSPACE_GONE
     | {RATE_LIMITED}
 )
 

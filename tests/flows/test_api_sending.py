@@ -209,3 +209,23 @@ async def test_a_program_cannot_have_more_broadcasts_open_than_a_channel_may(wor
     assert (refused.status, refused.json["code"]) == (409, "TOO_MANY_BROADCASTS")
     assert "100 broadcasts that are scheduled, being sent or paused" in refused.json["detail"]
     assert await drafts(world) == LIVE
+
+
+@OVER_HTTP
+async def test_after_the_app_was_removed_a_program_sends_nothing_until_it_is_installed_again(
+    world: World, program: Program
+) -> None:
+    await world.is_open()
+    await world.slack.uninstall()
+    asked = len(world.aws.calls)
+    world.clock.advance(3_600)  # what is known of AWS is old by now
+
+    refused = await create(program, "k1")
+
+    assert (refused.status, refused.json["code"]) == (409, "APP_REMOVED")
+    assert await drafts(world) == 0
+    assert len(world.aws.calls) == asked
+    world.slack.workspace.revoked = None
+    await world.bot.slack.channel_life.start()
+    await world.settle()
+    assert (await create(program, "k1")).status == 201

@@ -35,6 +35,7 @@ _STATUSES: Mapping[Code, int] = {  # all other codes are about the input: 422
     BroadcastCode.STATE_CHANGED: 409,
     BroadcastCode.APPROVAL_REQUIRED: 409,
     BroadcastCode.POLICY: 409,
+    BroadcastCode.APP_REMOVED: 409,
     BroadcastCode.TOO_MANY_BROADCASTS: 409,
     BroadcastCode.WAITING: 409,
     BroadcastCode.RECIPIENTS_GONE: 409,

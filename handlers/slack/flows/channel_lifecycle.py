@@ -16,6 +16,7 @@ from bot.leased_poller import LeasedPoller
 from bot.teams import reachability
 from bot.teams.directory import sharing, team_at
 from bot.teams.org_workspaces import Removal, removed, workspaces_added, workspaces_taken
+from bot.teams.slack_codes import CHANNEL_GONE, WORKSPACE_GONE
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.dispatch.event import Event
 from handlers.slack.dispatch.interaction import Body
@@ -140,11 +141,11 @@ class ChannelLife(LeasedPoller[leases.Claim]):
             await self._keep(claimed, team, _out_of_reach(channel), channel)
 
     async def _refused(self, claim: leases.Claim, team: Team, why: str) -> None:
-        if why in reachability.CHANNEL_GONE:
+        if why in CHANNEL_GONE:
             await self._keep(claim, team, why)
             return
         async with self._db.write() as session:
-            if why in reachability.WORKSPACE_GONE:
+            if why in WORKSPACE_GONE:
                 await reachability.mark_unreachable(session, team, why, now=self._clock())
             else:
                 log.info("Slack did not say how a channel is: %s", why)

@@ -15,8 +15,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import Settings
-from bot.teams import reachability
 from bot.teams.installations import Access, Grant, Installations
+from bot.teams.slack_codes import WORKSPACE_GONE
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.oauth.token_rotation import TokenRotation
 from handlers.slack.web_client import web_client
@@ -108,7 +108,7 @@ class ManyWorkspaces:
         try:
             answer = await client.auth_test()
         except SlackApiError as error:
-            self._to_take_over = code_of(error) not in reachability.WORKSPACE_GONE
+            self._to_take_over = code_of(error) not in WORKSPACE_GONE
             raise
         workspace = str(answer["team_id"])
         if await self._installations.find(workspace) is None:

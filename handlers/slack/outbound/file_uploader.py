@@ -19,6 +19,7 @@ from sqlmodel import select
 from bot.leased_poller import LeasedPoller
 from bot.pacing import backoff
 from bot.teams import reachability
+from bot.teams.slack_codes import CHANNEL_GONE, WORKSPACE_GONE
 from handlers.slack.api_errors import FAILURES, RATE_LIMITED, code_of, passes, retry_after
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.notifier import BACKOFF
@@ -107,7 +108,7 @@ class Uploader(LeasedPoller[Outbox]):
         if passes(code):
             wait = retry_after(error) if code == RATE_LIMITED else 0
             await self._fail(row, code, wait=wait)
-        elif code in reachability.WORKSPACE_GONE or (row.reply_to and code in reachability.CHANNEL_GONE):
+        elif code in WORKSPACE_GONE or (row.reply_to and code in CHANNEL_GONE):
             await self._finish(row, retry_at=self._clock() + reachability.LOOK_AGAIN, last_error=code)
         else:
             log.warning("Slack does not take the file %s: %s", row.key, code)

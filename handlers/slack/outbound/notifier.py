@@ -26,6 +26,7 @@ from bot.alerts.incidents import tell_in_person
 from bot.alerts.outbox import Notice
 from bot.pacing import backoff
 from bot.teams import reachability
+from bot.teams.slack_codes import CHANNEL_GONE, WORKSPACE_GONE
 from handlers.slack.api_errors import RATE_LIMITED, code_of, retry_after
 from handlers.slack.views.blocks import Message
 from handlers.slack.workspaces import Clients
@@ -146,7 +147,7 @@ class Notifier:
         elif row.user_id and code in _PERSON_GONE:
             log.warning("the message %s reaches nobody: %s", row.key, code)
             await self._finish(row, last_error=code)
-        elif code in reachability.WORKSPACE_GONE or code in reachability.CHANNEL_GONE:
+        elif code in WORKSPACE_GONE or code in CHANNEL_GONE:
             await self._lost(team, row, code)
         elif code in _CONTENT:
             log.error("Slack does not take the message %s: %s", row.key, code)
@@ -161,14 +162,14 @@ class Notifier:
         log.warning("the message %s waits: %s", row.key, why)
         async with self._db.write() as session:
             await reachability.mark_unreachable(session, team, why, now=now)
-            if row.kind == Notice.ALERT and why in reachability.CHANNEL_GONE:
+            if row.kind == Notice.ALERT and why in CHANNEL_GONE:
                 await tell_in_person(session, team, now)
             await leases.finish_message(session, row, now=now, retry_at=now + reachability.LOOK_AGAIN, last_error=why)
 
     async def _defer(self, team: Team, row: Outbox, until: datetime) -> None:
         """Have a message wait until the channel is in reach; that an alert waits a person is told."""
         async with self._db.write() as session:
-            if row.kind == Notice.ALERT and team.unreachable_why in reachability.CHANNEL_GONE:
+            if row.kind == Notice.ALERT and team.unreachable_why in CHANNEL_GONE:
                 await tell_in_person(session, team, self._clock())
             await leases.finish_message(session, row, now=self._clock(), retry_at=until)
 

@@ -7,7 +7,7 @@ from slack_sdk.models.views import View
 
 from bot.dashboard import Standing
 from bot.teams.fleet import FleetMember
-from bot.teams.reachability import WORKSPACE_GONE
+from bot.teams.slack_codes import WORKSPACE_GONE
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import esc, when

@@ -11,7 +11,7 @@ from bot.webhooks.events import ITEMS, Item, SuppressionEvent, deliveries_change
 from bot.webhooks.signing import WebhookSecrets, signed_headers
 from handlers.webhook_receiver import WebhookReceiver
 from storage import leases
-from storage.models import Broadcast
+from storage.models import Broadcast, Team
 from storage.states import BroadcastState, DeliveryState, IncidentState
 from tests.unit.webhooks.fixtures import KEYS, LOOPBACK, ON_SQLITE, Hooked, broadcast_row
 
@@ -283,3 +283,25 @@ async def test_whatever_is_not_2xx_is_a_failure_and_no_redirect_is_followed(hook
     (attempt,) = (await hook.webhook()).attempts
     assert attempt["answer"].startswith(str(answer))
     assert attempt["again"] == "2026-11-24T09:00:15Z"
+
+
+@ON_SQLITE
+async def test_while_the_app_is_removed_from_the_workspace_nothing_is_posted_and_all_of_it_after(hook: Hooked) -> None:
+    async def becomes(why: str) -> None:
+        async with hook.db.write() as session:
+            team = await session.get_one(Team, hook.team.id, with_for_update=True)
+            team.reachable, team.unreachable_why = not why, why
+
+    await begins(hook, 1)
+    await becomes("app_uninstalled")
+    await moves(hook, 1, BroadcastState.SCHEDULED)
+
+    await hook.posts(4 * 24 * HOUR)
+    async with hook.db.read() as session:
+        assert await longest_due(session, hook.clock()) is None
+    assert hook.hooks.taken == []
+    await becomes("not_in_channel")
+    await hook.posts()
+
+    assert states(hook) == [("News 1", "scheduled")]
+    assert await hook.waiting() == []
