@@ -47,12 +47,10 @@ async def measure(db: Database, now: datetime) -> Metrics:
     bad = select(
         func.coalesce(func.sum(Mailer.bounced_lately), 0), func.coalesce(func.sum(Mailer.complained_lately), 0)
     ).where(col(Mailer.reputation_at) > now - WINDOW)
-    messages = select(func.count(), func.min(Outbox.due_at)).where(col(Outbox.due_at) <= now)
+    messages = select(func.count()).where(col(Outbox.due_at) <= now)
+    behind = _in_reach(select(func.min(Outbox.behind_since))).where(_waits_for_slack)
     failing = _in_reach(select(func.count()).select_from(Outbox)).where(col(Outbox.attempts) > 0)
-    unsent = _in_reach(select(func.min(Outbox.created_at))).where(
-        Outbox.ts == "",
-        or_(col(Outbox.attempts) > 0, col(Outbox.is_file).is_(False)),  # a file may wait for what it is about
-    )
+    unsent = _in_reach(select(func.min(Outbox.created_at))).where(Outbox.ts == "", _waits_for_slack)
     async with db.read() as session:
         by_access = dict((await session.exec(mailers)).all())
         by_kind = dict((await session.exec(incidents.group_by(col(Incident.kind)))).all())
@@ -60,7 +58,7 @@ async def measure(db: Database, now: datetime) -> Metrics:
         approvals = (await session.exec(waiting)).one()
         sent = (await session.exec(taken)).one()
         bounced, complained = (await session.exec(bad)).one()
-        due, oldest = (await session.exec(messages)).one()
+        due, oldest = (await session.exec(messages)).one(), (await session.exec(behind)).one()
         failed = (await session.exec(failing)).one()
         never_taken = (await session.exec(unsent)).one()
         sending = await _sent_last(session)
@@ -80,6 +78,10 @@ async def measure(db: Database, now: datetime) -> Metrics:
         sending_lag=_lag(sending, now),
         webhook_lag=_lag(webhook, now),
     )
+
+
+_waits_for_slack = or_(col(Outbox.attempts) > 0, col(Outbox.is_file).is_(False))
+"""A file may wait for what it is about."""
 
 
 def _in_reach(messages: SelectOfScalar[T]) -> SelectOfScalar[T]:

@@ -116,6 +116,7 @@ async def finish_message(
     if retry_at is None:
         values["shown"] = message.wanted
         values["due_at"] = case((col(Outbox.wanted) > message.wanted, literal(now, UtcDateTime)), else_=None)
+        values["behind_since"] = values["due_at"]
     else:
         values["due_at"] = retry_at
     held = (col(Outbox.id) == message.id, col(Outbox.fence) == message.fence)
@@ -128,7 +129,7 @@ async def doubt_message(session: AsyncSession, message: Outbox, *, look_at: date
     Their claim is lost, too, so that what they record does not say that all is well.
     """
     doubted = update(Outbox).where(col(Outbox.id) == message.id)
-    await _change(session, doubted.values(due_at=look_at, drawn="", fence=Outbox.fence + 1))
+    await _change(session, doubted.values(due_at=look_at, behind_since=look_at, drawn="", fence=Outbox.fence + 1))
 
 
 async def rouse(session: AsyncSession, now: datetime) -> list[str]:
@@ -137,7 +138,7 @@ async def rouse(session: AsyncSession, now: datetime) -> list[str]:
     There is none, unless something unforeseen went wrong: it would never be posted.
     """
     behind = update(Outbox).where(col(Outbox.due_at).is_(None), col(Outbox.shown) < Outbox.wanted)
-    return list((await session.exec(behind.values(due_at=now).returning(col(Outbox.key)))).scalars())
+    return list((await session.exec(behind.values(due_at=now, behind_since=now).returning(col(Outbox.key)))).scalars())
 
 
 async def acquire(session: AsyncSession, account: str, owner: str, *, now: datetime, lease: timedelta) -> int | None:

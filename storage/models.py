@@ -368,6 +368,7 @@ class Outbox(SQLModel, table=True):
     shown: int = 0
     fence: int = 0
     due_at: datetime | None = _maybe_time()
+    behind_since: datetime | None = _maybe_time()  # as due_at was at first, before any try
     claims: int = 0  # since it was last finished: more than one where a claim was lost
     attempts: int = 0
     last_error: str = ""

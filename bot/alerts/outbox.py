@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import literal
+from sqlalchemy import case, literal
 from sqlmodel import col, func, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -95,6 +95,7 @@ async def announce(
             reply_to=reply_to,
             is_file=kind in FILES,
             due_at=now,
+            behind_since=now,
             created_at=now,
         ),
         again_at=now + timedelta(seconds=not_within),
@@ -108,6 +109,7 @@ async def tell(
     wake_after_commit(session, "outbox")
     key = key_of(kind, record_id, f"{episode}:{user_id}")
     row = Outbox(team_id=team_id, key=key, kind=kind, record_id=record_id, user_id=user_id, due_at=now, created_at=now)
+    row.behind_since = now
     await _want(session, row, again_at=now)
 
 
@@ -118,10 +120,17 @@ async def _want(session: AsyncSession, row: Outbox, *, again_at: datetime) -> No
     is wanted, or has finished before, and the row is due again.
     """
     new = insert_into(session, Outbox).values(row.model_dump())
-    due_at = func.coalesce(col(Outbox.due_at), literal(again_at, UtcDateTime))
     await session.exec(
-        new.on_conflict_do_update(index_elements=["key"], set_={"wanted": Outbox.wanted + 1, "due_at": due_at})
+        new.on_conflict_do_update(index_elements=["key"], set_={"wanted": Outbox.wanted + 1, **_due(again_at)})
     )
+
+
+def _due(at: datetime) -> dict[str, Any]:
+    """Return what makes a message due then that is not due already."""
+    then = literal(at, UtcDateTime)
+    is_shown = col(Outbox.due_at).is_(None)
+    since = case((is_shown, then), else_=func.coalesce(col(Outbox.behind_since), then))
+    return {"due_at": func.coalesce(col(Outbox.due_at), then), "behind_since": since}
 
 
 async def redraw(
@@ -132,9 +141,8 @@ async def redraw(
     With `kind` and `record_id` in `values` they become messages about another record, when theirs goes.
     """
     wake_after_commit(session, "outbox")
-    due_at = func.coalesce(col(Outbox.due_at), literal(now, UtcDateTime))
     about = update(Outbox).where(col(Outbox.record_id).in_(record_ids), col(Outbox.kind).in_(kinds))
     await session.exec(
-        about.values(wanted=Outbox.wanted + 1, due_at=due_at, **values),
+        about.values(wanted=Outbox.wanted + 1, **_due(now), **values),
         execution_options={"synchronize_session": False},
     )

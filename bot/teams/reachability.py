@@ -69,7 +69,9 @@ async def mark_reachable(session: AsyncSession, team: Team, *, now: datetime) ->
         return False
     _mark(session, row, "", now)
     behind = update(Outbox).where(col(Outbox.team_id) == team.id, col(Outbox.shown) < Outbox.wanted)
-    await session.exec(behind.values(due_at=now, fence=Outbox.fence + 1))  # a process about to postpone one is too late
+    await session.exec(
+        behind.values(due_at=now, behind_since=now, fence=Outbox.fence + 1)
+    )  # a process about to postpone one is too late
     await leases.schedule(session, PollKind.CHANNEL, team.id, now + LOOK_DAILY, postpone=True)
     return True
 
