@@ -96,7 +96,9 @@ def _stored(now: Metrics) -> Iterator[Metric]:
     yield _by("mailroom_mails_last_24_hours", "Mails, by what events told of them.", "outcome", now.mails)
     yield _one("mailroom_messages_due", "Messages to Slack that wait to be posted or edited.", now.messages_due)
     yield _one("mailroom_messages_failing", "Messages that Slack did not take at the last try.", now.messages_failing)
-    yield _one("mailroom_message_lag_seconds", "How long the oldest message has been due, tries included.", now.message_lag)
+    yield _one(
+        "mailroom_message_lag_seconds", "How long the oldest message has been due, tries included.", now.message_lag
+    )
     yield _one(
         "mailroom_message_unsent_seconds",
         "How long the oldest message that Slack has never taken has waited, tries included.",

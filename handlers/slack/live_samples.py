@@ -20,6 +20,7 @@ from bot.people.suppression_csv import ImportCounts
 from bot.ses.cloudformation import RoleOffer
 from bot.suppression.lookup import LookedUp
 from bot.suppression.suppression_list import AtAws
+from bot.teams.fleet import FleetMember, FleetState
 from bot.teams.settings import TeamSettings
 from bot.webhooks.receiver import Answer
 from handlers.slack import ids
@@ -87,7 +88,7 @@ _READ = audiences.Reading(["Read from the sheet “June”."], ["line 7: “not 
 
 def samples() -> Samples:
     """Build them."""
-    return Samples(modals=_modals(), homes={"home.dashboard_view": _dashboard()}, messages=sample_messages())
+    return Samples(modals=_modals(), homes=_homes(), messages=sample_messages())
 
 
 def _modals() -> dict[str, View]:
@@ -212,5 +213,9 @@ def _modals() -> dict[str, View]:
     }
 
 
-def _dashboard() -> View:
-    return home.dashboard_view([Standing(sample_overview(), sample_broadcast())], 0, one_click=True, admin=True)
+def _homes() -> dict[str, View]:
+    standing = Standing(sample_overview(), sample_broadcast())
+    return {
+        "home.dashboard_view": home.dashboard_view([standing], 0, one_click=True, admin=True),
+        "home.fleet_view": home.fleet_view([FleetMember(sample_team(), FleetState.READY)], 0),
+    }
