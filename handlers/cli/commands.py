@@ -23,6 +23,7 @@ from bot.ses.cloudformation import template
 from bot.ses.live.asker import Asker
 from bot.ses.regions import regions
 from bot.settings import Settings, SettingsError, is_address, load
+from bot.teams.installations import Installations
 from handlers.cli.copies import make_backup, put_back
 from handlers.cli.doctor import CheckResult, Doctor
 from handlers.cli.doctor_live import Ask, LiveDoctor, Page, Wanted, Ways, mailer_of, this_machines_key, wanted
@@ -31,6 +32,7 @@ from handlers.slack.file_transfer import Files
 from handlers.slack.live_check import SlackLive
 from handlers.slack.live_samples import samples
 from handlers.slack.manifest import bot_scopes, manifest, manifest_at
+from handlers.slack.oauth.live_installation import LiveInstallation
 from handlers.slack.token_checks import check_app_token, check_bot_token, check_installations, check_ops_channel
 from handlers.slack.web_client import web_client
 from storage.database import Database, StorageError
@@ -237,8 +239,12 @@ async def examine_live(settings: Settings, asked: Wanted, page: Page, ask: Ask) 
         return credential_store.open_session(await mailer_of(db, asked.team))
 
     async def try_slack(channel_id: str) -> None:
+        client = web_client(settings, settings.slack_bot_token)
+        if settings.by_oauth:
+            installations = Installations(db, db.now, load_keys(settings.mailroom_keys, db.path))
+            client = await LiveInstallation(settings, installations, db.now, asked.workspace).client(page.say)
         live = SlackLive(
-            web_client(settings, settings.slack_bot_token),
+            client,
             Files(settings.slack_api_url),
             samples(),
             page.say,

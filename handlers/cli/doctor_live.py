@@ -44,6 +44,7 @@ class Wanted:
     simulator: bool
     mail: str
     slack: str
+    workspace: str
 
     @property
     def names_steps(self) -> bool:
@@ -60,6 +61,7 @@ def wanted(arguments: Sequence[str]) -> Wanted:
     parser.add_argument("--simulator", action="store_true", help="AWS: mail SES's simulator only")
     parser.add_argument("--mail", default="", metavar="ADDRESS", help="AWS: one mail to your own verified address")
     parser.add_argument("--slack", default="", metavar="CHANNEL", help="Slack: the id of a channel to try things in")
+    parser.add_argument("--workspace", default="", metavar="T…", help="Slack: of several that installed the app")
     chosen = parser.parse_args(arguments)
     if (chosen.aws or chosen.simulator or chosen.mail) and not (chosen.team or chosen.region):
         parser.error("the AWS steps need --team or --region")

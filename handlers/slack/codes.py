@@ -76,6 +76,7 @@ class SlackCode(Code):
         "Post a CSV (.gz too), an Excel sheet (.xlsx) or an OpenDocument one (.ods), and use its menu.",
     )
     WORKSPACE_REFUSED = "WORKSPACE_REFUSED"
+    NO_INSTALLATION = "NO_INSTALLATION"
     SCOPES = "SCOPES"
     TOKEN = "TOKEN"  # noqa: S105 - a code
     APP_TOKEN = "APP_TOKEN"  # noqa: S105 - a code

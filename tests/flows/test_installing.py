@@ -9,6 +9,9 @@ from sqlmodel import select
 from yarl import URL
 
 from bot.alerts.outbox import Notice, announce
+from bot.errors import BotError
+from bot.observations import Observation
+from handlers.slack.oauth.live_installation import LiveInstallation
 from storage.models import Installation, Team
 from storage.sealing import Secret
 from tests.databases import Clock
@@ -221,3 +224,45 @@ async def test_an_organization_installs_it_once_and_it_works_where_it_is_added(m
     await Install(world)(olga, organization=grid)
     await slack.add_to(grid, east)
     assert await reached() == {"sales": True, "shop": False}
+
+
+@OVER_HTTP
+async def test_the_doctor_tries_the_installation_that_is_named(many: World) -> None:
+    world, slack = many, many.slack
+    installations = world.bot.services.installations
+
+    async def tried(workspace: str = "") -> dict[str, str]:
+        said: list[Observation] = []
+        live = LiveInstallation(world.bot.settings, installations, world.clock, workspace)
+        client = await live.client(said.append)
+        assert (await client.auth_test())["ok"]
+        assert [str(one) for one in said if not one.as_expected] == []
+        return {one.name: one.answered for one in said}
+
+    with pytest.raises(BotError, match="There are: none"):
+        await tried()
+    slack.oauth.rotation = True
+    await Install(world)(world.ada)
+    before = await installations.find(slack.workspace.id)
+    seen = await tried()
+    after = await installations.find(slack.workspace.id)
+    assert seen["oauth.v2.access, a new token"] == "given"
+    assert seen["auth.test, with the token before"] == "ok"
+    assert before is not None
+    assert after is not None
+    assert after.token != before.token
+
+    slack.oauth.rotation = False
+    grid = slack.add_organization("Grid")
+    east = slack.add_workspace("East", organization=grid, installed=False)
+    olga = slack.person("Olga", role="owner", workspace=east)
+    await Install(world)(olga, organization=grid)
+    await slack.add_to(grid, east)
+    with pytest.raises(BotError, match="Which installation"):
+        await tried()
+    assert await tried(east.id) == {
+        "oauth.v2.access, rotation": "off",
+        "auth.test, is_enterprise_install": "True",
+        "auth.test, the workspace or organization": "the one installed",
+        "auth.teams.list": "the workspace is listed",
+    }

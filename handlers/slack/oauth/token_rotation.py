@@ -46,7 +46,7 @@ class TokenRotation:
         for access in await self._installations.live():
             if access.expires_at is not None and access.expires_at - self._clock() <= EARLY:
                 try:
-                    await self._renew(access)
+                    await self.renew(access)
                 except FAILURES as error:  # it is tried again until its end, and then
                     log.warning("the token of %s could not be renewed: %s", access.place, code_of(error))
 
@@ -58,7 +58,7 @@ class TokenRotation:
         """
         if access.expires_at is None or access.expires_at > self._clock():
             return access
-        await self._renew(access)
+        await self.renew(access)
         for _ in range(_LOOKS):
             known = await self._installations.again(access)
             if known is None or known.expires_at is None or known.expires_at > self._clock():
@@ -66,7 +66,8 @@ class TokenRotation:
             await self._sleep(_LOOK_SECONDS)
         raise refusal("token_expired")
 
-    async def _renew(self, access: Access) -> None:
+    async def renew(self, access: Access) -> None:
+        """Have a new token, unless another process does. Raises whatever the Slack client raises."""
         if access.refresh_token is None or not await self._installations.claim_renewal(access):
             return
         client = web_client(self._settings, Secret(""))
