@@ -157,12 +157,12 @@ class PauseReason(StrEnum):
     REPUTATION = "reputation"
     UNREACHABLE = "unreachable"
     LATE = "late"
-    DELETING = "deleting"
+    DELETING = "deleting"  # nothing sets it; programs know it from the API, where a value stays
     RESTORED = "restored"  # from a copy: what has gone out since nobody knows
 
 
 class ChunkState(StrEnum):
-    PENDING = "pending"
+    PENDING = "pending"  # nothing sets it; it stays in the CHECK of the column, which only a copy of the table ends
     CALLING = "calling"  # the intent is committed; the answer is not
     DONE = "done"
     IN_DOUBT = "in_doubt"
