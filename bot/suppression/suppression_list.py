@@ -82,14 +82,12 @@ class Suppressions:
         """Return whose unsubscribe link this is; None: we did not make it."""
         return read_token(self._keys, token)
 
-    async def standing(self, recipient: LinkSubject) -> tuple[str, Standing]:
-        """Return the From name of the team whose link it is, and how its recipient stands."""
+    async def standing(self, recipient: LinkSubject) -> Standing:
         async with self._db.read() as session:
-            team = await session.get(Team, recipient.team_id)
             delivery = await session.get(Delivery, (recipient.broadcast_id, recipient.seq))
             found = _of(recipient.team_id, delivery.address) if delivery else None
             row = (await session.exec(found)).first() if found is not None else None
-        return team.from_name if team else "", self._standing(row)
+        return self._standing(row)
 
     async def unsubscribe(self, recipient: LinkSubject) -> None:
         """Suppress the recipient of a link, before the next claim."""

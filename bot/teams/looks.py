@@ -33,6 +33,12 @@ class TeamLooks:
         async with self._db.read() as session:
             return await look_of(session, team.id)
 
+    async def sender(self, team_id: str) -> tuple[str, Look]:
+        """Return the From name of a team, which may be empty, and how its mails look."""
+        async with self._db.read() as session:
+            team = await session.get(Team, team_id)
+            return team.from_name if team else "", await look_of(session, team_id)
+
     async def save(self, team: Team, look: Look, seen: int, by: str) -> Look:
         """Store the look.
 

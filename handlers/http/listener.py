@@ -102,7 +102,7 @@ class HttpListener:
                 clock=self._seconds,
             ),
             pages=(
-                UnsubscribePages(services.suppressions),
+                UnsubscribePages(services.suppressions, services.looks.sender),
                 PreviewPages(services.previews.open),
             ),
             api=self._api(),

@@ -9,6 +9,7 @@ from aiohttp import web
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.preview import Preview
 from bot.errors import BotError
+from handlers.html_page import html_page
 
 Open = Callable[[str, int], Awaitable[Preview]]
 
@@ -18,25 +19,13 @@ _CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src {images}; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>{title}</title>
-<style>
-body {{ font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 44rem; padding: 1rem; color: #1d1c1d }}
-dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem }}
-dd {{ margin: 0; overflow-wrap: anywhere }}
-nav a {{ margin-right: 1rem }}
-nav a[aria-current] {{ font-weight: bold; color: inherit; text-decoration: none }}
-iframe {{ display: block; border: 1px solid #bbb; height: 75vh; max-width: 100%; margin-top: 1rem; background: #fff }}
-pre {{ border: 1px solid #bbb; padding: 1rem; white-space: pre-wrap; overflow-wrap: anywhere }}
-</style>
-</head>
-<body>{body}</body>
-</html>
+_CSS = """body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 44rem; padding: 1rem; color: #1d1c1d }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem }
+dd { margin: 0; overflow-wrap: anywhere }
+nav a { margin-right: 1rem }
+nav a[aria-current] { font-weight: bold; color: inherit; text-decoration: none }
+iframe { display: block; border: 1px solid #bbb; height: 75vh; max-width: 100%; margin-top: 1rem; background: #fff }
+pre { border: 1px solid #bbb; padding: 1rem; white-space: pre-wrap; overflow-wrap: anywhere }
 """
 
 
@@ -105,5 +94,4 @@ def _html(title: str, body: str, status: int, *, images: bool) -> web.Response:
         "Content-Security-Policy": _CSP.format(images="data:" if images else "'none'"),
         "Referrer-Policy": "no-referrer",
     }
-    text = _PAGE.format(title=escape(title), body=body)
-    return web.Response(status=status, text=text, content_type="text/html", headers=headers)
+    return web.Response(status=status, text=html_page(title, body, _CSS), content_type="text/html", headers=headers)

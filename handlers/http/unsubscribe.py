@@ -6,8 +6,11 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
+from bot.broadcast.content.look import Layout, Look
 from bot.suppression.suppression_list import Standing
 from bot.suppression.unsubscribe_links import LinkSubject
+from handlers.html_page import COLUMN, html_page
+from handlers.http.api.problems import HEADERS
 from handlers.http.unsubscribe_texts import TEXTS, Texts, language_of
 
 AGAIN: Final = "subscribe_again"
@@ -16,23 +19,14 @@ AGAIN: Final = "subscribe_again"
 ONE_CLICK: Final = "List-Unsubscribe"
 """The field of a one-click POST (RFC 8058, section 3.1), which only ever unsubscribes."""
 
-_PAGE = """<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>{title}</title>
-<style>
-body {{ font: 1.125rem/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 32rem; padding: 0 1rem }}
-body {{ color: #1d1c1d; background: #fff; overflow-wrap: anywhere }}
-button {{ font: inherit; padding: .6rem 1.2rem; border: 0; border-radius: .4rem; background: #14532d; color: #fff }}
-@media (prefers-color-scheme: dark) {{ body {{ color: #e8e8e8; background: #1a1d21 }} }}
-</style>
-</head>
-<body><main><h1>{title}</h1>{body}</main></body>
-</html>
-"""
+_CSP: Final = HEADERS["Content-Security-Policy"] + "; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+_CSS: Final = (
+    f"{COLUMN}button {{ font: inherit; padding: .6rem 1.2rem; border: 0; border-radius: .4rem; background: #14532d; "
+    "color: #fff }\n"
+)
+
+SenderOf = Callable[[str], Awaitable[tuple[str, Look]]]
+"""Returns the name from which a team mails, and how its mails look."""
 
 
 class Links(Protocol):
@@ -40,7 +34,7 @@ class Links(Protocol):
 
     def whose(self, token: str, /) -> LinkSubject | None: ...
 
-    async def standing(self, recipient: LinkSubject, /) -> tuple[str, Standing]: ...
+    async def standing(self, recipient: LinkSubject, /) -> Standing: ...
 
     async def unsubscribe(self, recipient: LinkSubject, /) -> None: ...
 
@@ -48,8 +42,9 @@ class Links(Protocol):
 
 
 class UnsubscribePages:
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: Links, sender_of: SenderOf) -> None:
         self._links = links
+        self._sender_of = sender_of
 
     async def show(self, request: web.Request) -> web.Response:
         return await self._answer(request, self._show)
@@ -63,7 +58,8 @@ class UnsubscribePages:
         self, request: web.Request, act: Callable[[LinkSubject, "_Page"], Awaitable[web.Response]]
     ) -> web.Response:
         recipient = self._links.whose(request.match_info["token"])
-        page = _Page(language_of(request.headers.get("Accept-Language", "")))
+        language = language_of(request.headers.get("Accept-Language", ""))
+        page = _Page(language, *(await self._sender_of(recipient.team_id) if recipient else ("", Look())))
         if recipient is None:
             return page.plain(page.texts.wrong, page.texts.whole_link, status=404)
         if recipient.is_test:
@@ -71,19 +67,16 @@ class UnsubscribePages:
         return await act(recipient, page)
 
     async def _show(self, recipient: LinkSubject, page: "_Page") -> web.Response:
-        name, standing = await self._links.standing(recipient)
-        return page.ask(name) if standing is Standing.MAILED else page.left(standing)
+        standing = await self._links.standing(recipient)
+        return page.ask() if standing is Standing.MAILED else page.left(standing)
 
     async def _unsubscribe(self, recipient: LinkSubject, page: "_Page") -> web.Response:
         await self._links.unsubscribe(recipient)
-        _, standing = await self._links.standing(recipient)
-        return page.left(standing)
+        return page.left(await self._links.standing(recipient))
 
     async def _subscribe_again(self, recipient: LinkSubject, page: "_Page") -> web.Response:
-        done = await self._links.subscribe_again(recipient)
-        name, standing = await self._links.standing(recipient)
-        if done or standing is Standing.MAILED:
-            return page.plain(_named(page.texts.back, page.texts.back_plain, name), page.texts.mails_again)
+        if await self._links.subscribe_again(recipient) or await self._links.standing(recipient) is Standing.MAILED:
+            return page.plain(page.named(page.texts.back, page.texts.back_plain), page.texts.mails_again)
         return page.plain(page.texts.stays, page.texts.ask_sender, status=409)
 
 
@@ -97,15 +90,17 @@ async def _is_again(request: web.Request) -> bool:
 
 
 class _Page:
-    """Draws the page in one language."""
+    """Draws the page in one language, with the look of the sender's mails: the logo is in it, and is not fetched."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, name: str, look: Look) -> None:
         self._language = language
+        self._name = name
+        self._look = look
         self.texts: Texts = TEXTS[language]
 
-    def ask(self, name: str) -> web.Response:
+    def ask(self) -> web.Response:
         button = f'<form method="post"><button>{escape(self.texts.unsubscribe)}</button></form>'
-        return self.plain(_named(self.texts.ask, self.texts.ask_plain, name), self.texts.leaving, button)
+        return self.plain(self.named(self.texts.ask, self.texts.ask_plain), self.texts.leaving, button)
 
     def left(self, standing: Standing) -> web.Response:
         again = (
@@ -116,11 +111,16 @@ class _Page:
         return self.plain(self.texts.done, self.texts.no_more, shown)
 
     def plain(self, title: str, text: str, more: str = "", *, status: int = 200) -> web.Response:
-        body = f"<p>{escape(text)}</p>{more}"
-        html = _PAGE.format(language=self._language, title=escape(title), body=body)
-        headers = {"Content-Language": self._language, "Vary": "Accept-Language"}
+        logo = self._look.as_data_url(self._look.header(Layout.WRITTEN))
+        sender = f"<p>{escape(self._name)}</p>" if self._name and self._name not in title else ""
+        body = f"{logo}<main>{sender}<h1>{escape(title)}</h1><p>{escape(text)}</p>{more}</main>"
+        html = html_page(title, body, _CSS + self._look.css(Layout.CANVAS), language=self._language)
+        headers = {
+            "Content-Language": self._language,
+            "Content-Security-Policy": _CSP,
+            "Vary": "Accept-Language",
+        }
         return web.Response(status=status, text=html, content_type="text/html", headers=headers)
 
-
-def _named(text: str, plain: str, name: str) -> str:
-    return text.replace("{name}", name) if name else plain
+    def named(self, text: str, plain: str) -> str:
+        return text.replace("{name}", self._name) if self._name else plain

@@ -12,9 +12,8 @@ MORE = texts(
 JUNE = b"email,first_name,town\nann@elsewhere.test,Ann,Bonn\nben@elsewhere.test,=Ben,\n"
 
 
-async def saves(world: World, csv: bytes = JUNE) -> None:
-    await world.is_open()
-    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+async def saves(world: World, csv: bytes = JUNE, who: Person | None = None) -> None:
+    modal = await world.opens(who or world.bob, "/broadcast", "New broadcast")
     typed = {"From": "hello@acme.test", "Subject": "Spring news", "Message": "Hello"}
     for label, value in {**typed, "Audience CSV": ("june.csv", csv), "Save audience as": "June"}.items():
         modal.fill(label, value)
@@ -49,6 +48,7 @@ async def keeps(world: World, modal: Modal) -> None:
 
 @OVER_SOCKET_MODE
 async def test_people_are_added_seen_first_and_taken_back(world: World) -> None:
+    await world.is_open()
     await saves(world)
     modal = await page(world)
     assert "Undo" not in modal.buttons
@@ -89,6 +89,7 @@ async def test_people_are_added_seen_first_and_taken_back(world: World) -> None:
 
 @OVER_HTTP
 async def test_people_are_taken_out_and_replaced_but_never_all_of_them(world: World) -> None:
+    await world.is_open()
     await saves(world)
     modal = await page(world)
 
@@ -107,3 +108,26 @@ async def test_people_are_taken_out_and_replaced_but_never_all_of_them(world: Wo
     assert "+1 new, 1 changed, 0 gone" in modal.text
     await keeps(world, modal)
     assert "Columns: email, plan" in modal.text
+
+
+@OVER_HTTP
+async def test_what_was_replaced_while_a_form_was_open_is_chosen_as_it_is_now(world: World) -> None:
+    await world.is_open()
+    await saves(world)
+    modal = await world.opens(world.bob, "/broadcast", "New broadcast")
+    for label, value in (("From", "hello@"), ("Subject", "Spring news"), ("Message", "Hello")):
+        modal.fill(label, value)
+    modal.fill("Saved audience", "June (2)")
+    modal.fill("Except", ["June (2)"])
+    await saves(world, b"email\ncyd@elsewhere.test\n", world.ada)
+
+    await modal.submit()
+    await world.bot.tasks.idle()
+    assert "hello@" in modal.errors["From"]
+    modal.fill("From", "hello@acme.test")
+    modal.fill("Except", [])
+    await modal.submit()
+    await world.bot.tasks.idle()
+
+    assert modal.title == "Check and send", modal.text
+    assert "1 recipient will get “Spring news”" in modal.text

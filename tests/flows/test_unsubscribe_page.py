@@ -136,5 +136,7 @@ async def test_the_page_speaks_the_readers_language_and_names_the_sender(world: 
         assert status == 200
         assert f'<html lang="{language[:2]}">' in page
         assert says in page
+    left = await ask("POST", link, data=ONE_CLICK)
+    assert "<p>Acme &amp; &lt;Söhne&gt;</p><h1>You are unsubscribed</h1>" in left[1]
     wrong = await ask("GET", f"{link}x", headers={"Accept-Language": "de"})
     assert (wrong[0], "Dieser Link funktioniert nicht" in wrong[1]) == (404, True)

@@ -66,6 +66,16 @@ class Audiences:
                 audience = (await session.exec(newer)).first()
         return audience if audience is not None and audience.team_id == team.id else None
 
+    async def chosen(self, team: Team, audience_id: str) -> Audience:
+        """Return the saved audience that was chosen in a menu, though it was replaced since.
+
+        Raises:
+            BotError: NOT_FOUND, for the field `saved_audience`.
+        """
+        if (audience := await self.renewed(team, audience_id)) is None:
+            raise _not_found()
+        return audience
+
     async def held(self, team: Team, audience_id: str, by: str) -> Audience | None:
         """Return an audience that this person has read and is writing to; None where it is gone or another person's."""
         this = (Audience.id == audience_id, Audience.team_id == team.id, Audience.created_by == by, Audience.size > 0)

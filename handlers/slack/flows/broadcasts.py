@@ -156,7 +156,7 @@ class BroadcastFlow:
         if files and saved_id:
             raise BotError(SlackCode.TWO_AUDIENCES, field=ids.Input.SAVED_AUDIENCE)
         if saved_id:
-            return await self._ask(call, await self._audiences.get(call.team, saved_id), edited)
+            return await self._ask(call, await self._audiences.chosen(call.team, saved_id), edited)
         if files:
             csv = await self._files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
             with closing(upload_of(call, csv)) as upload:

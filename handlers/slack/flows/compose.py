@@ -90,7 +90,7 @@ class Composer:
     ) -> View:
         """Draw the form in which a broadcast is written, or a draft is edited; AWS is not asked."""
         ref = edits or ids.Ref(call.team.id, chosen.held.id if chosen.held else "")
-        saved = await self._audiences.saved(call.team)
+        saved, chosen = await self._audiences.saved(call.team), await self.selections.renewed(call, chosen)
         return views.write_broadcast_form(
             replace(ref, form_id=call.at.ref.form_id or new_id()),
             await to_begin_with(call, draft),
@@ -103,8 +103,11 @@ class Composer:
         )
 
     async def lost(self, call: Call, selection: Selection) -> str:
-        """Say which saved audiences a draft names that are not there any more."""
-        return lost_names(selection, await self._audiences.saved(call.team)) if selection else ""
+        """Say what a draft selects by that is not there any more."""
+        if not selection:
+            return ""
+        sent = await self.selections.open_forms.broadcasts(call.team, selection.leaves_out_got)
+        return lost_names(selection, await self._audiences.saved(call.team), sent)
 
     async def new_canvas(self, call: Call) -> str:
         """Make a canvas for the channel, and return the link to it.

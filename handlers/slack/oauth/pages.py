@@ -6,29 +6,14 @@ from typing import Final
 from slack_sdk.oauth.installation_store import Installation
 
 from bot.errors import BotError
+from handlers.html_page import html_page
 
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>{title}</title>
-<style>
-body {{ font: 1.125rem/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 32rem; padding: 0 1rem }}
-body {{ color: #1d1c1d; background: #fff; overflow-wrap: anywhere }}
-a {{ color: #14532d }}
-@media (prefers-color-scheme: dark) {{ body {{ color: #e8e8e8; background: #1a1d21 }} a {{ color: #86efac }} }}
-</style>
-</head>
-<body><main><h1>{title}</h1>{body}</main></body>
-</html>
-"""
 _AGAIN: Final = '<p><a href="/slack/install">Start again</a></p>'
 
 
 def _page(title: str, *paragraphs: str, more: str = "") -> str:
-    return _PAGE.format(title=escape(title), body="".join(f"<p>{escape(text)}</p>" for text in paragraphs) + more)
+    said = "".join(f"<p>{escape(text)}</p>" for text in paragraphs)
+    return html_page(title, f"<main><h1>{escape(title)}</h1>{said}{more}</main>")
 
 
 NO_ANSWER: Final = _page(

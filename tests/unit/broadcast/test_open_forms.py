@@ -64,9 +64,10 @@ async def test_the_last_broadcasts_are_offered_and_those_that_are_chosen(
                 created_by="U1",
                 created_at=clock(),
                 started_at=clock() if number else None,
+                recipients_gone_at=clock() if number in {2, LAST + 3} else None,
             )
             session.add(sent)
 
-    offered = await OpenForms(db, clock).broadcasts(team, [f"{1:032}"])
+    offered = await OpenForms(db, clock).broadcasts(team, [f"{1:032}", f"{2:032}"])
 
-    assert [int(each.id) for each in offered] == [*range(LAST + 4, 4, -1), 1]
+    assert [int(each.id) for each in offered] == [LAST + 4, *range(LAST + 2, 3, -1), 1]

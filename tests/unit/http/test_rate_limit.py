@@ -146,7 +146,7 @@ def everything(tokens: NoTokens, clock: Clock, limit: Rate) -> web.Application:
         metrics=MetricsPage(
             cast("Any", None), health=Health({}, {}, lambda: 0), loop_lag=LoopLag(), version="", clock=lambda: 0
         ),
-        pages=(UnsubscribePages(cast("Any", NoLinks())), PreviewPages(cast("Any", None))),
+        pages=(UnsubscribePages(cast("Any", NoLinks()), cast("Any", None)), PreviewPages(cast("Any", None))),
         api=api_application(Api(**nothing), Server(cast("Any", tokens), unlimited(clock), unlimited(clock))),
         sns=SnsMessages(refuses),
         slack=(cast("Any", refuses), cast("Any", NoInstall())),

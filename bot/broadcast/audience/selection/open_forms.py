@@ -76,15 +76,15 @@ class OpenForms:
             await session.exec(delete(OpenForm).where(col(OpenForm.at) < self._clock() - KEPT))
 
     async def broadcasts(self, team: Team, chosen: Sequence[str]) -> list[Broadcast]:
-        """Return the last broadcasts that were sent, and those that are chosen, the newest first."""
-        sent = (
-            Broadcast.team_id == team.id,
-            Broadcast.kind == SendKind.BROADCAST,
-            col(Broadcast.started_at).is_not(None),
-        )
+        """Return the last broadcasts that were sent, and those that are chosen, the newest first.
+
+        Those whose recipients are not kept any more are not among them: nobody knows who got them.
+        """
+        known = (Broadcast.team_id == team.id, col(Broadcast.recipients_gone_at).is_(None))
+        sent = (*known, Broadcast.kind == SendKind.BROADCAST, col(Broadcast.started_at).is_not(None))
         newest_first = (col(Broadcast.started_at).desc(), col(Broadcast.id))
         async with self._db.read() as session:
             last = list(await session.exec(select(Broadcast.id).where(*sent).order_by(*newest_first).limit(LAST)))
-            these = (Broadcast.team_id == team.id, col(Broadcast.id).in_([*last, *chosen]))
+            these = (*known, col(Broadcast.id).in_([*last, *chosen]))
             found = select(Broadcast).where(*these).order_by(*newest_first).options(*_WITHOUT_CONTENT)
             return list(await session.exec(found))

@@ -9,11 +9,12 @@ from bot.broadcast.audience.selection.filter import Filter
 from bot.broadcast.audience.selection.open_forms import OpenForms
 from bot.broadcast.audience.selection.selection import NOTHING_SELECTED, Selection
 from bot.errors import BotError
+from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.dispatch.registration import Call
 from handlers.slack.views.compose import Recipients
 from handlers.slack.views.selection.fields import SelectionChoices
-from storage.models import Audience
+from storage.models import Audience, Broadcast
 
 
 class ChosenSelections:
@@ -28,6 +29,23 @@ class ChosenSelections:
         if row is None:
             return before
         return Filter.from_json(row.chosen) if row.chosen else None
+
+    async def renewed(self, call: Call, chosen: Recipients) -> Recipients:
+        """Return what is chosen in a form with the saved audiences as they are now: its menus offer no others."""
+
+        async def now(picked: Sequence[str] | None) -> list[str] | None:
+            if picked is None:
+                return None
+            found = [await self._audiences.renewed(call.team, each) for each in picked]
+            return [audience.id for audience in found if audience]
+
+        saved = await now([chosen.saved_id] if chosen.saved_id else [])
+        return replace(
+            chosen,
+            saved_id=saved[0] if saved else "",
+            also=await now(chosen.also),
+            leaves_out=await now(chosen.leaves_out),
+        )
 
     async def choices(
         self, call: Call, chosen: Recipients, selection: Selection, saved: Sequence[Audience]
@@ -78,11 +96,15 @@ class ChosenSelections:
         return tuple(kept) if len(kept) == len(names) else tuple(names)
 
 
-def lost_names(selection: Selection, saved: Sequence[Audience]) -> str:
-    """Say which saved audiences a draft names that are not there any more."""
+def lost_names(selection: Selection, saved: Sequence[Audience], sent: Sequence[Broadcast]) -> str:
+    """Say what a draft selects by that is not there any more: saved audiences, and who got broadcasts."""
     names = dict.fromkeys([*selection.also, *selection.leaves_out])
     lost = [f"“{name}”" for name in names if not any(is_called(audience, name) for audience in saved)]
-    return f"No longer there, and taken out of Also and Except: {', '.join(lost)}." if lost else ""
+    said = [f"No longer there, and taken out of Also and Except: {', '.join(lost)}."] if lost else []
+    if forgotten := len({*selection.leaves_out_got} - {broadcast.id for broadcast in sent}):
+        gone = count(forgotten, "broadcast", "broadcasts")
+        said.append(f"Taken out of Except who got: {gone} whose recipients are not kept any more.")
+    return " ".join(said)
 
 
 def picked(call: Call, chosen: Recipients) -> Recipients:
