@@ -6,7 +6,7 @@ ifeq ($(ORDER),random)
 RANDOM_ORDER = --random-order --random-order-seed=$(or $(SEED),$(shell date +%s))
 endif
 
-.PHONY: demo play test test-long coverage mutants check chaos bench run format
+.PHONY: demo play test test-long coverage mutants check chaos soak test-versions bench run format
 
 demo: .venv  ## the main job, played through without any account
 	@$(BIN)/python -m tests.playground.tour
@@ -34,6 +34,12 @@ check: .venv  ## formatting, lint, types, import rules
 
 chaos: .venv  ## kill -9, stalls, lost replies, database restarts, rolling restarts; CHAOS=short or long, SEED= to repeat one
 	@$(BIN)/python -m tests.chaos
+
+soak: .venv  ## a month of mixed work in half an hour, after which nothing may have grown; SOAK=short for five days
+	@$(BIN)/python -m tests.soak
+
+test-versions: .venv .venv-ministack  ## the tests on the oldest and the newest libraries allowed; VERSIONS=oldest, TESTS=tests/unit
+	@$(BIN)/python -m tests.versions
 
 bench: .venv .venv-peers  ## the targets of docs/performance.md; BENCH=name for one of them; writes benchmarks.json
 	@$(BIN)/python -m tests.benchmarks

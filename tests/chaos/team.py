@@ -80,6 +80,15 @@ class Team:
         """Confirm a broadcast to so many."""
         await self._patiently(lambda: self._confirms(size))
 
+    async def looks(self) -> None:
+        """Look at the mailer, and open a form and close it again."""
+        await self._patiently(self._looks)
+
+    async def _looks(self) -> None:
+        await self.admin.types(self.channel, "/mailer")
+        await self.admin.sees(self.channel, f"Mailroom in #{self.channel.name}")
+        await (await self._opens("/broadcast", "New broadcast", "Subject")).close()
+
     async def _patiently(self, act: Callable[[], Awaitable[None]]) -> None:
         """Do it once more where a busy machine was too late for Slack."""
         for _ in range(_ATTEMPTS):

@@ -22,6 +22,8 @@ from handlers.cli.commands import serve
 from tests.playground.clock import SharedClock
 from tests.playground.stage import Bot
 
+HOURLY = ("forget", "tokens", "behind")
+
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload([__name__])
 
@@ -42,6 +44,16 @@ class ForkedBot(Bot):
     def _signal(self, how: signal.Signals) -> None:
         if self._child and self._child.pid and self.is_alive:
             os.kill(self._child.pid, how)
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        assert self._child.pid is not None
+        return self._child.pid
+
+    def is_an_hour_later(self) -> None:
+        """Have it do now what it does once an hour by the machine's clock."""
+        self._signal(signal.SIGUSR2)
 
     async def explain(self) -> None:
         self._signal(signal.SIGUSR1)
@@ -67,13 +79,22 @@ def _run(environment: dict[str, str], log: Path) -> None:
 
 
 async def _serve(build: Callable[[], Mailroom]) -> None:
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _print_tasks)
-    await serve(build)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, _print_tasks)
+
+    def built() -> Mailroom:
+        bot = build()
+        loop.add_signal_handler(signal.SIGUSR2, lambda: list(map(bot.scheduler.wake, HOURLY)))
+        return bot
+
+    await serve(built)
 
 
 def _print_tasks() -> None:
     """Write into the log what every task waits for."""
-    for task in asyncio.all_tasks():
+    tasks = asyncio.all_tasks()
+    print(f"{len(tasks)} tasks", flush=True)
+    for task in tasks:
         print(task.get_name(), *_frames(task.get_coro()), sep="\n    ", flush=True)
 
 
