@@ -43,7 +43,8 @@ IN_PROGRESS = (  # all else is a record of what was done, and stays
     "poll",
     "webhook_event",
     "outbox WHERE due_at IS NOT NULL",
-    "delivery WHERE state IN ('pending', 'sending')",
+    "delivery WHERE state = 'sending'",
+    "delivery WHERE state = 'pending' AND broadcast_id IN (SELECT id FROM broadcast WHERE state != 'paused')",
 )
 PICTURE = ROOT / "docs" / "pictures" / "soak.svg"
 _SETTINGS = {
