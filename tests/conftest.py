@@ -3,7 +3,7 @@
 import gc
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from zlib import crc32
 import pytest
 
 from storage.database import Database
+from tests import canaries
 from tests.databases import Clock, DatabaseMissingError, Databases
 from tests.playground.aws import AwsPlayground
 from tests.principal import forget_credentials
@@ -38,6 +39,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long", action="store_true", help="run every flow on every kind of database, and what is marked long"
     )
+
+
+def pytest_configure() -> None:
+    canaries.listen()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """Fail where the log of a test holds a secret or the address of a recipient."""
+    yield
+    leaks = canaries.logged_leaks()
+    canaries.logged.clear()
+    if leaks:
+        raise AssertionError(leaks)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

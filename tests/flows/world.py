@@ -20,6 +20,7 @@ from handlers.slack.dispatch.registration import AckTimeouts
 from handlers.slack.manifest import manifest
 from storage.models import Outbox
 from storage.sealing import KeyRing, Secret
+from tests.canaries import Canaries
 from tests.databases import Clock
 from tests.flows.connected import Connected, kind_of
 from tests.playground.aws import AwsPlayground
@@ -303,6 +304,8 @@ async def open_world(
             **{"slack_bot_token": Secret(slack.bot_token)} | own,
         )
 
+        canaries = Canaries(slack, of_bot.mailroom_keys.reveal())
+
         async def start_bot() -> Mailroom:
             bot = Mailroom(
                 of_bot,
@@ -313,6 +316,7 @@ async def open_world(
                 fetch_image=fetch_image,
                 patience=patience,
             )
+            canaries.watch(bot)
             for listener in bot.slack.bolt._async_listeners:
                 listener.ack_timeout = int(patience.submission) + 3  # Bolt's own patience, which is 3 s
             await bot.start()
@@ -326,5 +330,6 @@ async def open_world(
         world = World(slack, aws, dns, await start_bot(), clock, settings=own_settings, start_bot=start_bot)
         try:
             yield world
+            await canaries.check(world.bot.db)
         finally:
             await world.bot.stop()

@@ -17,6 +17,7 @@ from tests.playground.aws.rules import Late
 ORDINARY = frozenset({"ses:*", "sns:*", "sqs:*", "sts:*"})
 _KEY_LETTERS = string.ascii_uppercase + "234567"
 _SECRET_LETTERS = string.ascii_letters + string.digits + "+/"
+CANARY = "KaNaRy"  # stands in every secret that is handed out here, so that it is known wherever it is seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,8 @@ class Directory:
         if session is not None:
             name = principal.arn.rpartition("/")[2]
             arn = f"arn:aws:sts::{principal.account}:assumed-role/{name}/{session}"
-        secret = "".join(secrets.choice(_SECRET_LETTERS) for _ in range(40))
-        token = secrets.token_urlsafe(150) if session is not None else None
+        secret = "".join(secrets.choice(_SECRET_LETTERS) for _ in range(40 - len(CANARY))) + CANARY
+        token = secrets.token_urlsafe(150) + CANARY if session is not None else None
         key = Key(_id(prefix), secret, principal.account, arn, token)
         credential = Credential(key, principal, expires=expires)
         with self._lock:
