@@ -96,9 +96,8 @@ class Doctor:
         return f"{self._db.dialect}, with the schema of this version"
 
     async def _how_long(self, steps: int) -> str:
-        """Say how long a start may take at most: a step may write every table anew, on SQLite above all."""
         held = await self._db.size()
-        return f"with {size(held)} it may take up to {duration(steps * held / _BYTES_A_SECOND)}"
+        return f"with {size(held)} it may take up to {duration(upgrade_seconds(steps, held))}"
 
     async def _check_keys(self) -> str:
         if not self._settings.mailroom_keys and not _exists(self._db.path, ".keys"):
@@ -146,6 +145,11 @@ class Doctor:
     @property
     def _is_new(self) -> bool:
         return not _exists(self._db.path)
+
+
+def upgrade_seconds(steps: int, held: int) -> float:
+    """Return how long a start may take at most: a step may write all that is held anew, on SQLite above all."""
+    return steps * held / _BYTES_A_SECOND
 
 
 def _exists(path: Path | None, more: str = "") -> bool:

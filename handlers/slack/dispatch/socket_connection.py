@@ -22,7 +22,7 @@ reconnects that meet leave it with none, and `connect` asks again and again for 
 advised). Not sooner: apps.connections.open may be called about once a minute (Tier 1)."""
 
 
-_ACK_SECONDS = 3.0  # so long Slack waits for an acknowledgement
+_ACK_SECONDS = 10.0  # Slack waits for three; a machine that is busy with a restart is late
 _BETWEEN_LOOKS = 0.02
 
 
