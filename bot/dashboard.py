@@ -38,8 +38,12 @@ class Dashboard:
         self._overviews = overviews
 
     async def of(self, teams: Iterable[Team]) -> list[Standing]:
-        """Return how each team stands, those with a warning first; AWS is not asked."""
-        standings = [await self._standing(team) for team in teams]
+        """Return how each team stands, those with a warning first; AWS is not asked.
+
+        The operator's channel is none of them, unless it has a mailer of its own.
+        """
+        every = [await self._standing(team) for team in teams]
+        standings = [one for one in every if one.overview.mailer is not None or not one.team.ops]
         return sorted(standings, key=lambda one: (not one.warns, one.team.name))
 
     async def fleet(self, workspace: str) -> Sequence[FleetMember]:

@@ -222,7 +222,8 @@ async def test_after_the_app_was_removed_a_program_sends_nothing_until_it_is_ins
 
     refused = await create(program, "k1")
 
-    assert (refused.status, refused.json["code"]) == (409, "APP_REMOVED")
+    assert refused.status == 409
+    assert refused.json["code"] == "APP_REMOVED"
     assert await drafts(world) == 0
     assert len(world.aws.calls) == asked
     world.slack.workspace.revoked = None

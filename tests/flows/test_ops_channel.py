@@ -57,6 +57,9 @@ async def test_an_incident_of_a_team_is_one_message_there_kept_up_to_date_and_th
     assert any("1 mailer: 1 access lost (#news)" in text for text in lines)
     assert len([text for text in lines if "#news: access to AWS is lost, since" in text]) == 1
     assert await ops.doctor() == "ok #ops"
+    home = await world.ada.opens_home()
+    assert "Mailroom in #news" in home.text
+    assert "#ops" not in home.text
 
     await world.slack.make_private(world.news)
     await world.slack.rename(world.news, "layoffs")

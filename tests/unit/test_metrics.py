@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from bot.alerts.outbox import Notice, announce
 from bot.metrics import measure
+from storage import leases
 from storage.database import Database
 from storage.models import Broadcast, Outbox, SendingAccount, Team
 from storage.states import BroadcastState, SendKind
@@ -73,6 +75,42 @@ async def test_a_message_that_slack_refuses_is_as_old_as_it_is_however_often_it_
     assert now.messages_failing == 2
     assert now.message_lag == 540  # from when it was due at first, though its next try is still to come
     assert now.messages_due == 0
+
+
+async def test_a_message_is_late_from_when_it_was_due_at_first_until_slack_takes_it(
+    db: Database, clock: Clock, team: Team
+) -> None:
+    async def wants() -> None:
+        async with db.write() as session:
+            await announce(session, team.id, Notice.ALERT, "1", now=clock())
+
+    async def claims() -> Outbox:
+        async with db.write() as session:
+            (row,) = await leases.claim_messages(session, now=clock(), lease=timedelta(seconds=60), limit=1)
+        return row
+
+    async def ends(row: Outbox, **values: Any) -> None:
+        async with db.write() as session:
+            await leases.finish_message(session, row, now=clock(), **values)
+
+    async def lag_after(seconds: float) -> float:
+        clock.advance(seconds)
+        return (await measure(db, clock())).message_lag
+
+    await wants()
+    for tries in (1, 2, 3):
+        assert await lag_after(100) == tries * 100
+        await ends(await claims(), retry_at=clock() + timedelta(seconds=50), attempts=tries)
+    await wants()
+    assert await lag_after(50) == 350
+    taken = await claims()
+    await wants()
+    await ends(taken, ts="1.2", attempts=0)
+    assert await lag_after(30) == 30  # of the edit that was wanted while it was posted
+    await ends(await claims())
+    assert await lag_after(100) == 0
+    await wants()
+    assert await lag_after(10) == 10
 
 
 async def test_an_account_that_sends_nothing_is_as_late_as_its_last_claim_or_the_start_of_its_latest_broadcast(
