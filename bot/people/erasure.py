@@ -132,11 +132,22 @@ def _values(
         for at in places:
             values["fields"] = [*values["fields"]]
             values["fields"][at] = [""] * len(values["fields"][at])
+    if name == "webhook_event":
+        values["data"] = replace_addresses(_without_id(found["data"], by), by)
     if name == "delivery" and found["state"] == DeliveryState.PENDING and values["address"] != found["address"]:
         values |= {"state": DeliveryState.SUPPRESSED, "at": now}
     if name == "team":
         values["tests_go_to"] = [each for each in found["tests_go_to"] if by(each) == each]
     return values
+
+
+def _without_id(data: dict[str, Any], by: Callable[[str], str]) -> dict[str, Any]:
+    """Return the data of a webhook without what the team's own program calls the person."""
+    items = [
+        {**item, "external_id": None} if by(item["address"]) != item["address"] else item
+        for item in data.get("items", ())
+    ]
+    return {**data, "items": items} if items else data
 
 
 def _whole(value: Any, by: Callable[[str], str]) -> Any:

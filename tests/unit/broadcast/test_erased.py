@@ -15,9 +15,11 @@ from bot.broadcast.audience.revisions.proposals import How, RevisionSource
 from bot.broadcast.audience.revisions.revisions import Revisions
 from bot.broadcast.audience.spreadsheets.upload import read_audience
 from bot.broadcast.draft import Upload
+from bot.people.erasure import Erasures
+from bot.people.person import PersonLookup
 from bot.suppression.hidden import hash_of, hidden_addresses
 from bot.suppression.recording import Entry, suppress_all
-from storage.models import Audience, AudienceBlock, Suppression
+from storage.models import Audience, AudienceBlock, Suppression, WebhookEvent
 from storage.states import SuppressionReason
 from tests.databases import everything_kept
 from tests.unit.broadcast.fixtures import Station, draft
@@ -120,3 +122,29 @@ async def test_it_is_not_the_example_of_a_column_either_nor_the_word_of_a_suppre
         row = (await session.exec(select(Suppression).where(Suppression.address_key == "cy@x.test"))).one()
     assert row.word == f"as {hashed} said"
     assert EVE not in (await everything_kept(connected.db)).lower()
+
+
+async def test_what_a_webhook_was_to_be_told_of_them_has_no_id_of_theirs_either(connected: Station) -> None:
+    db, team, clock = connected.db, connected.team, connected.clock
+    items = [{"address": EVE.upper(), "external_id": "u-17"}, {"address": "cy@x.test", "external_id": "u-18"}]
+    async with db.write() as session:
+        await suppress_all(session, team.id, [Entry(EVE, SuppressionReason.BY_HAND)], source="U1", now=clock())
+        event = WebhookEvent(
+            id="msg_1",
+            team_id=team.id,
+            lane="b",
+            type="delivery.bounced",
+            data={"broadcast_id": "b", "items": items},
+            created_at=clock(),
+            due_at=clock(),
+        )
+        session.add(event)
+    await PersonLookup(db, clock).erase(team, EVE, "U1")
+    erasures = Erasures(db, clock)
+    await erasures.tick()
+    await erasures.idle()
+
+    hashed = hash_of(db.people_key, team.id, EVE)
+    async with db.read() as session:
+        event = (await session.exec(select(WebhookEvent).where(WebhookEvent.id == "msg_1"))).one()
+    assert event.data["items"] == [{"address": hashed, "external_id": None}, items[1]]
