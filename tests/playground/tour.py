@@ -4,38 +4,26 @@ Every step waits for something visible; one that does not happen ends the tour w
 """
 
 import asyncio
-import re
 import sys
 import time
-from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from tests.playground import tour_lists
 from tests.playground.image_host import picture
 from tests.playground.readings import counts, until
 from tests.playground.stage import ACCOUNT, ROOT, stage
-from tests.playground.tour_context import Tour
+from tests.playground.tour_context import Steps, Tour, adding_to
 from tests.playground.webhooks import WebhookPlayground, secret_in
 
-Play = Callable[["Tour"], Awaitable[None]]
-
-STEPS: list[tuple[str, Play]] = []
+STEPS: Steps = []
+step = adding_to(STEPS)
 AUDIENCE = 1_200
 QUOTA, RATE = 10_000, 300
 MOST_IN_DOUBT = 200  # four calls of 50 may be under way at a kill; their events settle them
 BOUNCES, COMPLAINS, REFUSED = "gone@elsewhere.test", "cross@elsewhere.test", "ben@elsewhere.test"
 SIMULATOR = "success@simulator.amazonses.com"
 CASES = ROOT / "tests" / "cases"
-
-
-def step(title: str) -> Callable[[Play], Play]:
-    """Add a step; they are played in the order in which they are written."""
-
-    def add(play: Play) -> Play:
-        STEPS.append((title, play))
-        return play
-
-    return add
 
 
 @step("A guest types /mailer: a polite refusal that only they see")
@@ -312,14 +300,14 @@ async def unsubscribes(t: Tour) -> None:
         async with http.post(url, data={"List-Unsubscribe": "One-Click"}) as done:
             assert done.status == 200
             print(f"    POST /u/… List-Unsubscribe=One-Click answers {done.status}: {mail.to[0]} is unsubscribed")
-    t.left = mail.to[0]
+    t.left, t.link = mail.to[0], url
 
 
 @step("The next broadcast leaves out who left, who complained, and the address that is gone")
 async def left_out(t: Tour) -> None:
     t.on.ses.outcome(REFUSED, "REJECT")
     people = [f"{t.left},Pat", f"{BOUNCES},Gone", f"{COMPLAINS},Cross", "ann@elsewhere.test,Ann", f"{REFUSED},Ben"]
-    await t.composes("\n".join(["email,first_name", *people]).encode(), subject="Autumn news")
+    await t.composes("\n".join(["email,first_name", *people]).encode(), subject="Autumn news", save_as="Customers")
     modal = await t.bob.modal("Check and send")
     await modal.shows("3 suppressed addresses left out")
     await t.confirms()
@@ -404,31 +392,30 @@ async def approves(t: Tour) -> None:
     assert [part.content_type for part in mail.attachments] == ["image/png"]
 
 
-@step("A program asks, with a token that Ada made: she may not approve it, Bob does")
+STEPS += tour_lists.GROWS
+
+
+@step("The program asks to mail to that audience: Ada, who made the token, may not approve it, Bob does")
 async def program_asks(t: Tour) -> None:
-    page = await t.opens(t.ada, "/mailer api", "API tokens")
-    await page.press("Create token")
-    await page.shows("The channel sees it")
-    page.fill("Name", "Release script")
-    page.fill("Scopes", ["draft"])
-    await page.submit()
-    await page.shows("Copy your new token now")
-    (token,) = re.findall(r"mr_[A-Za-z0-9_-]{43}", page.text)
     given = {
         "mode": "ask",
         "from": "hello@acme.test",
         "subject": "Version 2",
-        "markdown": "Hello {{name|there}}, **it is out**.",
-        "rows": [{"email": "ann@elsewhere.test", "name": "Ann"}],
+        "markdown": "Hello {{first_name|there}}, **it is out**.",
+        "saved_audience": "Customers",
     }
-    url, headers = f"{t.on.public_url}/api/v1/broadcasts", {"Authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession() as session, session.post(url, headers=headers, json=given) as answer:
-        assert answer.status == 201, await answer.text()
+    status, said = await tour_lists.asks(t, "POST", "/broadcasts", given)
+    assert status == 201, said
     request = await t.bob.sees(t.news, "API token “Release script” asks to send Version 2")
     await t.ada.press(request, "Approve and send")
     assert (await t.ada.sees(t.news, "somebody else must approve it")).ephemeral
     await t.bob.press(request, "Approve and send")
-    await until(lambda: t.mailed("Version 2") == 1)
+    await until(lambda: t.mailed("Version 2") == 4)
+    mailed = {mail.to[0] for mail in t.on.aws.mails if mail.subject == "Version 2"}
+    assert mailed == {t.left, tour_lists.DORA, "ann@elsewhere.test", REFUSED}
+
+
+STEPS += tour_lists.ERASED
 
 
 @step("Somebody revokes the key: one alert, with what mends it")
@@ -501,6 +488,9 @@ async def replaces(t: Tour) -> None:
     assert "shop.test" not in t.on.ses.identities
     t.on.ses.verify("hello@shop.test")
     await t.bob.sees(t.news, "hello@shop.test is verified.")
+
+
+STEPS += tour_lists.FORGOTTEN
 
 
 @step("The dashboard: every team of the viewer, with the same card")

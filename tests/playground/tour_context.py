@@ -1,11 +1,30 @@
 """What the steps of the tour share: who is in it, and what people do in more than one of them."""
 
+import re
+from collections.abc import Awaitable, Callable
+
 from tests.playground.aws import Mail
 from tests.playground.readings import until
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
 from tests.playground.stage import ACCOUNT, REGION, Stage
 from tests.playground.webhooks import WebhookPlayground
+
+Play = Callable[["Tour"], Awaitable[None]]
+Steps = list[tuple[str, Play]]
+
+
+def adding_to(steps: Steps) -> Callable[[str], Callable[[Play], Play]]:
+    """Return the decorator that adds a step; they are played in the order in which they are written."""
+
+    def step(title: str) -> Callable[[Play], Play]:
+        def add(play: Play) -> Play:
+            steps.append((title, play))
+            return play
+
+        return add
+
+    return step
 
 
 class Tour:
@@ -15,6 +34,8 @@ class Tour:
         self.on, self.hooks, self.secret = on, hooks, ""
         self.ada, self.bob, self.gus, self.news = on.ada, on.bob, on.gus, on.news
         self.left = ""  # who has unsubscribed
+        self.link = ""  # at which they did
+        self.token = ""  # of a program
         self.alert: Seen | None = None  # the last one
         self.key = on.aws.create_key(ACCOUNT, deny=["sns:CreateTopic"])
 
@@ -59,13 +80,29 @@ class Tour:
         await modal.submit()
         return modal
 
-    async def composes(self, csv: bytes, subject: str = "Spring news", image: bytes = b"") -> Modal:
+    async def makes_token(self, name: str, *scopes: str) -> str:
+        """Ada makes one for a program; return it."""
+        page = await self.opens(self.ada, "/mailer api", "API tokens")
+        await page.press("Create token")
+        await page.shows("The channel sees it")
+        page.fill("Name", name)
+        page.fill("Scopes", list(scopes))
+        await page.submit()
+        await page.shows("Copy your new token now")
+        (token,) = re.findall(r"mr_[A-Za-z0-9_-]{43}", page.text)
+        return str(token)
+
+    async def composes(
+        self, csv: bytes, subject: str = "Spring news", *, image: bytes = b"", save_as: str = ""
+    ) -> Modal:
         modal = await self.opens(self.bob, "/broadcast", "New broadcast")
         modal.fill("From", "hello@acme.test")
         modal.fill("Subject", subject)
         modal.fill("Preheader", "What is new at Acme")
         modal.fill("Message", "Hello {{first_name|there}},\nspring is here.")
         modal.fill("Audience CSV", ("people.csv", csv))
+        if save_as:
+            modal.fill("Save audience as", save_as)
         if image:
             modal.fill("Images", [("tea.png", image)])
         await modal.submit()
