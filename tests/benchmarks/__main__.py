@@ -1,4 +1,4 @@
-"""`make bench`: every target of docs/performance.md, measured beside its floor; the table goes to benchmarks.json, too.
+"""`make bench`: every target of docs/performance.md, measured beside its floor; the rows go to benchmarks.json, too.
 
 BENCH=send_cpu_sqlite,start  only these. BENCH_SCALE=0.1 makes everything smaller, which is for trying it out.
 """
@@ -10,17 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import (
     acking,
     compiling,
+    growth,
     importing,
     million,
     paced,
     polling,
     replicas,
+    scaling,
     sending,
     sharing,
     starting,
@@ -28,8 +29,7 @@ from tests.benchmarks import (
     versus,
 )
 from tests.benchmarks.measure import Measured
-
-OUTPUT = Path("benchmarks.json")
+from tests.benchmarks.report import RESULTS, line, of_row
 
 Bench = Callable[[float], Awaitable[Sequence[Measured]]]
 BENCHES: dict[str, Bench] = {
@@ -43,11 +43,13 @@ BENCHES: dict[str, Bench] = {
     "compile": compiling.compiling,
     "import_rows": importing.rows,
     "million": million.million,
+    "growth": growth.growth,
     "audience_upload": uploading.upload,
     "fairness": sharing.fairness,
     "replicas": replicas.replicas,
     "ack_p99": acking.ack_p99,
     "poll_100k": polling.poll_100k,
+    "scale": scaling.scaling,
     "start": starting.start,
 }
 
@@ -63,12 +65,12 @@ def main() -> int:
         print(f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}.")
         return 2
     rows: list[dict[str, Any]] = []
-    print(_line("", "value", "unit", "floor", "ratio", "target", ""))
+    print(line("", "value", "unit", "floor", "ratio", "target", ""))
     for name in wanted:
         for row in _in_a_process_of_its_own(name):
-            rows.append(row)
-            print(_row(row), flush=True)
-    OUTPUT.write_text(json.dumps(rows, indent=1) + "\n")
+            rows.append({"bench": name, **row, **({} if scale == 1 else {"scale": scale})})
+            print(of_row(row), flush=True)
+    RESULTS.write_text(json.dumps(_with_those_before(rows), indent=1) + "\n")
     missed = [row["name"] for row in rows if not row["pass"]]
     print(
         f"{len(rows) - len(missed)} of {len(rows)} targets met" + (f"; missed: {', '.join(missed)}" if missed else "")
@@ -95,15 +97,12 @@ def _in_a_process_of_its_own(name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(row: dict[str, Any]) -> str:
-    numbers = ("" if row[name] is None else f"{row[name]:,.4g}" for name in ("value", "floor", "ratio"))
-    value, floor, ratio = numbers
-    return _line(row["name"], value, row["unit"], floor, ratio, row["target"], "" if row["pass"] else "MISSED")
-
-
-def _line(*cells: str) -> str:
-    widths = (34, 10, 26, 10, 7, 22, 6)
-    return " ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+def _with_those_before(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep what an earlier run found by the benches that this one left out."""
+    now = {row["bench"] for row in rows}
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    both = [*(row for row in before if row.get("bench") in BENCHES.keys() - now), *rows]
+    return sorted(both, key=lambda row: list(BENCHES).index(row["bench"]))
 
 
 if __name__ == "__main__":

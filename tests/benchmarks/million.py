@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from tests.benchmarks.growth import at_point
 from tests.benchmarks.importing import write_csv
 from tests.benchmarks.measure import Measured, at_most, peak_mib, say
 from tests.benchmarks.rig import Rig, rig
@@ -23,11 +24,12 @@ async def million(scale: float) -> Sequence[Measured]:
         file = databases.directory / "million.csv"
         write_csv(file, size)
         async with rig(await databases.create("sqlite"), ses) as made, _watched() as stalls:
-            began = time.monotonic()
+            began, cpu = time.monotonic(), time.process_time()
             with file.open("rb") as upload:
                 broadcast = await made.confirmed(await made.connect(), size, upload)
             say(f"imported and confirmed after {time.monotonic() - began:.0f} s; {peak_mib():.0f} MiB")
             await _send(made, size)
+            cpu = (time.process_time() - cpu) / size * 1e6
             async with made.db.read() as session:
                 progress = await made.broadcasts.progress(session, broadcast.id)
             say(f"sent after {time.monotonic() - began:.0f} s")
@@ -39,6 +41,7 @@ async def million(scale: float) -> Sequence[Measured]:
         at_most("million.memory", peak_mib(), "MiB at the peak", 200),
         at_most("million.stall", 1000 * max(stalls), "ms of the event loop", 250),
         Measured("million", sum(counts.values()), "recipients accounted for", None, f"{size:,} sent once each", right),
+        *at_point("recipients", SIZE, cpu, peak_mib()),
     ]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -91,11 +93,18 @@ class Rig:
         )
         self.broadcasts = Broadcasts(db, db.now, preflight, undo_seconds=0, test_limit=50, public_url=PUBLIC_URL)
 
-    def engine(self) -> Dispatcher:
+    def engine(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Dispatcher:
         gc.freeze()  # as `commands.serve` does once all is built
         personalizers = PersonalizerCache(self.keys.derive("unsubscribe"))
         return Dispatcher(
-            self.db, self.db.now, self.mailers, self.monitor, self.overviews, personalizers, small_limit=50
+            self.db,
+            self.db.now,
+            self.mailers,
+            self.monitor,
+            self.overviews,
+            personalizers,
+            small_limit=50,
+            sleep=sleep,
         )
 
     def team(self, number: int) -> Team:
@@ -136,9 +145,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(database_url: str, ses_url: str, keys: KeyRing | None = None) -> AsyncIterator[Rig]:
+async def rig(
+    database_url: str, ses_url: str, keys: KeyRing | None = None, clock: Callable[[], datetime] | None = None
+) -> AsyncIterator[Rig]:
     os.environ["AWS_ENDPOINT_URL"] = ses_url
-    db = Database(database_url)
+    db = Database(database_url, clock=clock)
     await db.start()
     made = Rig(db, keys or KeyRing.generate())
     try:
