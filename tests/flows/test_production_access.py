@@ -1,5 +1,6 @@
 """S3, C2, E4: production access, from the application to AWS's decision, and what is missing before it."""
 
+from tests.flows.test_settings_admins import audits
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Modal
 
@@ -35,6 +36,23 @@ async def test_granted_production_access_is_noticed_within_two_poll_intervals(wo
     assert told.buttons == ["New broadcast", "Send a test"]
     await world.bob.press(told, "New broadcast")
     await world.bob.modal("New broadcast")
+
+
+@OVER_HTTP
+async def test_an_application_whose_answer_is_lost_is_told_as_what_it_became(world: World) -> None:
+    world.ses.verify("acme.test")
+    await world.is_connected()
+    world.aws.fail("ses:PutAccountDetails", "unavailable")
+    modal = await applies(world)
+    await world.settle()
+    assert "did not answer" in modal.text or "not reach" in modal.text or "again" in modal.text, modal.text
+    world.aws.fail("ses:PutAccountDetails", "close_after")
+
+    await applies(world)
+    await world.settle()
+
+    await world.bob.sees(world.news, "Applied for production access")
+    assert [audit.actor for audit in await audits(world, "production.apply")] == [world.ada.id]
 
 
 @OVER_HTTP

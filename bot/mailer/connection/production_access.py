@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
 from bot.mailer.aws_errors import explain
+from bot.mailer.aws_states import production_of
 from bot.mailer.connection.codes import ConnectionCode
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import record_account
@@ -105,22 +106,7 @@ class ProductionAccess:
         """
         application.check()
         mailer = await self.may_apply(team)
-        ses = self._mailers.ses(mailer)
-        try:
-            await ses.apply_for_production(
-                website=application.website,
-                mail_type=application.mail_type,
-                language=application.language,
-                contacts=application.contacts,
-                use_case=application.use_case,
-            )
-        except SesError as error:
-            if error.kind is ErrorKind.CONFLICT:
-                raise BotError(
-                    ConnectionCode.CONFLICT,
-                ) from error
-            raise explain(error) from error
-        facts = await _read_if_it_can_be(ses)  # AWS has the application, whatever the look at it says
+        facts = await _send(self._mailers.ses(mailer), application)
         now = self._clock()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
@@ -142,6 +128,32 @@ class ProductionAccess:
             )
             await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
         return mailer
+
+
+async def _send(ses: Ses, application: Application) -> AccountFacts | None:
+    """Send the application; return the account as it is then, where it can be read.
+
+    Where AWS's answer is lost, a review that is open now says that AWS has the application.
+    """
+    lost = None
+    try:
+        await ses.apply_for_production(
+            website=application.website,
+            mail_type=application.mail_type,
+            language=application.language,
+            contacts=application.contacts,
+            use_case=application.use_case,
+        )
+    except SesError as error:
+        if error.kind is ErrorKind.CONFLICT:
+            raise BotError(ConnectionCode.CONFLICT) from error
+        if error.kind is not ErrorKind.UNAVAILABLE:
+            raise explain(error) from error
+        lost = error
+    facts = await _read_if_it_can_be(ses)
+    if lost and (facts is None or production_of(False, facts.review_status) is not Production.IN_REVIEW):
+        raise explain(lost) from lost
+    return facts
 
 
 async def _read_if_it_can_be(ses: Ses) -> AccountFacts | None:

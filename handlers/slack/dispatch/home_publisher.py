@@ -13,12 +13,27 @@ from handlers.slack.views.blocks import error_message, home
 
 Show = Callable[[Interaction, AsyncWebClient, bool], Awaitable[View]]
 """Told whether the viewer is an owner or admin of the workspace."""
+Told = Callable[[str], Awaitable[bool]]
 
 
 class Publisher:
-    def __init__(self, authorizer: Authorizer, show: Show) -> None:
+    """Args: `first_time` tells a delivery of Slack's from a repeated one, `is_gone` a workspace that left."""
+
+    def __init__(self, authorizer: Authorizer, show: Show, first_time: Told, is_gone: Told) -> None:
         self._authorizer = authorizer
         self._show = show
+        self._first_time = first_time
+        self._is_gone = is_gone
+
+    async def once(self, at: Interaction, client: AsyncWebClient) -> None:
+        """Publish, where Slack does not tell of it again; raises as `publish`."""
+        try:
+            wanted = await self._first_time(at.key) and not await self._is_gone(at.workspace)
+        except Exception as error:  # noqa: BLE001 - as in `_view`
+            await client.views_publish(user_id=at.user_id, view=home(unexpected(error).blocks))
+        else:
+            if wanted:
+                await self.publish(at, client)
 
     async def publish(self, at: Interaction, client: AsyncWebClient) -> None:
         """Decide what this person may see, and show it; raises whatever the Slack client raises."""

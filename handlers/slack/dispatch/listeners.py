@@ -147,19 +147,15 @@ class Listeners:
     def home(self, show: Show) -> Publisher:
         """Register the App Home, its opening, its pages and whose teams it shows; return what publishes it again."""
         self.registered.append(Registered("event", "app_home_opened", Permission.SEE))
-        publisher = Publisher(self._authorizer, show)
-
-        async def once(at: Interaction, client: AsyncWebClient) -> None:
-            if await self._first_time(at.key) and not await self._teams.is_gone(at.workspace):
-                await publisher.publish(at, client)
+        publisher = Publisher(self._authorizer, show, self._first_time, self._teams.is_gone)
 
         async def opened(body: Body, client: AsyncWebClient) -> None:
             if body["event"].get("tab") == "home":
-                self._start(once(from_opening(body), client))
+                self._start(publisher.once(from_opening(body), client))
 
         async def turned(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
             await ack()
-            self._start(once(from_click(body), client))
+            self._start(publisher.once(from_click(body), client))
 
         self._app.event("app_home_opened")(opened)
         for turn in (ids.Button.PREVIOUS, ids.Button.NEXT, ids.Button.MINE, ids.Button.ALL):
