@@ -33,9 +33,15 @@ from handlers.slack.live_check import SlackLive
 from handlers.slack.live_samples import samples
 from handlers.slack.manifest import bot_scopes, manifest, manifest_at
 from handlers.slack.oauth.live_installation import LiveInstallation
-from handlers.slack.token_checks import check_app_token, check_bot_token, check_installations, check_ops_channel
+from handlers.slack.token_checks import (
+    check_app_token,
+    check_bot_token,
+    check_clock,
+    check_installations,
+    check_ops_channel,
+)
 from handlers.slack.web_client import web_client
-from storage.database import Database, StorageError
+from storage.database import Database, StorageError, utc_now
 from storage.key_rotation import check_keys, rotate
 from storage.sealing import KeyRing, load_keys
 
@@ -213,6 +219,7 @@ async def examine(settings: Settings) -> list[CheckResult]:
         slack_checks["Socket Mode"] = partial(
             check_app_token, web_client(settings, settings.slack_bot_token), settings.slack_app_token.reveal()
         )
+    slack_checks["clock"] = partial(check_clock, web_client(settings, settings.slack_bot_token), utc_now)
     try:
         return await Doctor(settings, db, clients, slack_checks).examine()
     finally:

@@ -80,3 +80,4 @@ class SlackCode(Code):
     SCOPES = "SCOPES"
     TOKEN = "TOKEN"  # noqa: S105 - a code
     APP_TOKEN = "APP_TOKEN"  # noqa: S105 - a code
+    CLOCK = "CLOCK"

@@ -1,6 +1,9 @@
-"""Whether Slack takes the tokens, and whether the app was installed with all the scopes that the manifest names."""
+"""Whether Slack takes the tokens, has given the scopes that the manifest names, and has the time that we have."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -8,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import BotError
 from bot.settings import Settings
 from bot.teams.installations import Installations
-from bot.wording import count
+from bot.wording import count, duration
 from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
 from handlers.slack.manifest import OPTIONAL_SCOPES
@@ -16,6 +19,10 @@ from handlers.slack.ops_channel import refuse_shared
 from handlers.slack.web_client import web_client
 from storage.database import Database
 from storage.sealing import load_keys
+
+CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""Beyond five minutes nothing that is signed is taken any more: by us of Slack
+(https://docs.slack.dev/authentication/verifying-requests-from-slack), by AWS of us."""
 
 
 async def check_bot_token(client: AsyncWebClient, scopes: Collection[str], whose: str = "SLACK_BOT_TOKEN") -> str:
@@ -126,3 +133,27 @@ async def check_app_token(client: AsyncWebClient, token: str) -> str:
             "Make one with the scope connections:write under Basic Information, and switch Socket Mode on.",
         ) from error
     return "Socket Mode can be connected"
+
+
+async def check_clock(client: AsyncWebClient, now: Callable[[], datetime]) -> str:
+    """Return that this machine's clock is right, by the Date of an answer of Slack's (RFC 9110, section 6.6.1).
+
+    Raises:
+        BotError: it is more than a minute off.
+    """
+    try:
+        answer: Any = await client.auth_test()
+    except SlackApiError as error:
+        answer = error.response
+    said = {name.lower(): value for name, value in (answer.headers or {}).items()}.get("date")
+    if not said:
+        return "Slack's answer has no date to hold it against"
+    ahead = now() - parsedate_to_datetime(said)
+    if abs(ahead) > CLOCKS_DIFFER:
+        raise BotError(
+            SlackCode.CLOCK,
+            f"This machine's clock is {duration(abs(ahead).total_seconds())} "
+            f"{'ahead of' if ahead > timedelta() else 'behind'} Slack's.",
+            "Have it set by NTP: five minutes off, Slack's clicks and calls to AWS are refused.",
+        )
+    return "right to a minute, by Slack's"

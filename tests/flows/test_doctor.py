@@ -17,7 +17,7 @@ from tests.playground.aws import AwsPlayground
 from tests.playground.aws.faults import How
 from tests.playground.slack import SlackPlayground
 
-NAMES = ["settings", "policy", "database", "sealing keys", "Slack", "Socket Mode", "AWS", "mailers", "restore"]
+NAMES = ["settings", "policy", "database", "sealing keys", "Slack", "Socket Mode", "clock", "AWS", "mailers", "restore"]
 
 
 async def looked(settings: Settings, **changes: Any) -> dict[str, str]:

@@ -41,6 +41,7 @@ SAME_VALUE = {
     "AUDIENCE_EMPTY",  # the file, or the choice of one
     "AUDIENCE_NO_RECIPIENTS",  # before and after the suppression list
     "CHANGED",  # a form is older than what it shows
+    "CLOCK",  # of this machine, whoever finds that it is off
     "DENIED",  # production: no mail to strangers, and no second application
     "IN_REVIEW",
     "NOT_FOUND",
