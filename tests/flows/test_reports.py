@@ -222,7 +222,7 @@ async def test_a_list_that_a_dead_process_had_begun_is_made_by_the_next(world: W
     await world.bot.tasks.idle()
     await world.bot.slack.uploader.tick()
     await world.slack.settled(lambda: len(world.slack.calls_of("files.getUploadURLExternal")) == 2)  # the chart's, too
-    await world.bot.slack.uploader.stop(0)  # nothing of it is recorded
+    await world.bot.slack.uploader._working.finish(0)  # as by a kill: nothing of it is recorded
 
     await world.passes(15 * 60)
 
