@@ -15,7 +15,7 @@ PATIENCE = 60  # seconds
 
 async def test_what_came_before_the_close_is_acknowledged() -> None:
     began, go_on = asyncio.Event(), asyncio.Event()
-    async with SlackPlayground(ack_seconds=PATIENCE) as slack, asyncio.timeout(PATIENCE):
+    async with SlackPlayground(ack_seconds=PATIENCE / 4) as slack, asyncio.timeout(PATIENCE):
         bolt = AsyncApp(client=AsyncWebClient(slack.bot_token, base_url=slack.api_url))
 
         @bolt.command("/slow")
