@@ -65,7 +65,8 @@ async def _fleet(db: Database) -> list[dict[str, Any]]:
         incidents = defaultdict(list)
         for incident in await session.exec(wrong):
             incidents[incident.team_id].append(str(incident.kind))
-    return [_state(team, mailers.get(team.id), incidents[team.id]) for team in teams]
+    shown = [team for team in teams if team.id in mailers or not team.ops]
+    return [_state(team, mailers.get(team.id), incidents[team.id]) for team in shown]
 
 
 def _state(team: Team, mailer: Mailer | None, incidents: list[str]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ async def test_an_operator_sees_every_mailer_and_who_did_what_and_no_private_nam
         secret = Team(
             slack_team_id="T9", channel_id="C9", name="layoffs", private=True, created_by="U1", created_at=before
         )
-        session.add(secret)
+        ops = Team(slack_team_id="T9", channel_id="C8", name="ops", ops=True, created_by="U1", created_at=before)
+        session.add_all([secret, ops])
     said: list[str] = []
 
     await tell_fleet(settings, said.append, as_json=False)
