@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Any
 
 import aiohttp
@@ -31,7 +31,8 @@ from tests.databases import Databases
 from tests.playground.slack.delivery import Kind, encoded, signed_headers
 from tests.playground.stage import ROOT, Bot
 
-RATE, SECONDS = 100, 30  # interactions a second
+RATE, SECONDS = 100, 10  # interactions a second, in each run
+RUNS = 5
 MAILERS = 1_000
 SENDING = 500  # recipients a second
 LEAD = 10  # seconds that the broadcast has to do beyond the load
@@ -43,7 +44,7 @@ async def ack_p99(scale: float) -> Sequence[Measured]:
     with Databases() as databases, started(rate=SENDING) as ses, running("tests.benchmarks.slack") as slack:
         url = await databases.create("sqlite")
         async with rig(url, ses) as made:
-            broadcast = await _busy(made, seconds)
+            broadcast = await _busy(made, RUNS * seconds)
         environment = bot_environment(
             SLACK_API_URL=f"{slack}/api/",
             DATABASE_URL=url,
@@ -52,10 +53,10 @@ async def ack_p99(scale: float) -> Sequence[Measured]:
         )
         load = _Load(environment, slack, broadcast, seconds)
         with _empty(environment):
-            floor = await load.p99()
+            floor = await load.median_p99()
         bot = Bot(environment, databases.directory / "bot.log")
         await bot.start()
-        value = await load.p99()
+        value = await load.median_p99()
         sent, answers = tally(ses)["accepted"], tally(slack)["answers"]
         await bot.stop()
         async with rig(url, ses, made.keys) as left:
@@ -91,6 +92,9 @@ class _Load:
     slack: str
     broadcast: Broadcast
     seconds: float
+
+    async def median_p99(self) -> float:
+        return median([await self.p99() for _ in range(RUNS)])
 
     async def p99(self) -> float:
         """Return how many ms it took until all but one of a hundred were acknowledged."""

@@ -366,7 +366,18 @@ async def test_a_record_of_another_team_is_not_there(world: World) -> None:
 
 @OVER_HTTP
 async def test_bolt_holds_no_listener_that_was_not_registered_with_a_permission(world: World) -> None:
-    ours = [listener.ack_function.__qualname__ for listener in world.bot.slack.bolt._async_listeners]
+    bolt, listeners = world.bot.slack.bolt, world.bot.slack.listeners
+    at_bolt = [listener.ack_function.__qualname__ for listener in bolt._async_listeners]
+    by_id = [listen.__qualname__ for listen in (*listeners._actions.values(), *listeners._forms.values())]
 
-    assert ours
-    assert [name for name in ours if not name.startswith("Listeners.")] == []
+    assert at_bolt
+    assert by_id
+    assert at_bolt.count("routed.<locals>.listen") == 2  # of the buttons and of the forms, which are in `by_id`
+    assert {name.partition(".")[0] for name in (*at_bolt, *by_id)} == {"Listeners", "routed"}
+    assert {name.partition(".")[0] for name in by_id} == {"Listeners"}
+
+
+@OVER_HTTP
+async def test_bolt_has_few_listeners_to_ask(world: World) -> None:
+    assert len(world.bot.slack.listeners.registered) > 100
+    assert len(world.bot.slack.bolt._async_listeners) < 30

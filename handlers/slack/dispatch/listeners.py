@@ -41,6 +41,7 @@ from handlers.slack.dispatch.registration import (
     Subcommand,
 )
 from handlers.slack.dispatch.responder import ProgressView, Responder, unexpected, whisper
+from handlers.slack.dispatch.routing import action_id, form_id, routed
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Message, Modal, Reply, error_message, text_message, waiting_page
 from storage import leases
@@ -64,6 +65,7 @@ class Listeners:
         patience: AckTimeouts = AS_LONG_AS_SLACK_WAITS,
     ) -> None:
         self._app = app
+        self._actions, self._forms = routed(app.block_action, action_id), routed(app.view_submission, form_id)
         self._authorizer = authorizer
         self._teams = teams
         self._tasks = tasks
@@ -114,7 +116,7 @@ class Listeners:
             await ack()
             self._start(self._clicked(body, client, permission, handler, opens, waiting))
 
-        self._app.action(str(action))(listen)
+        self._actions[str(action)] = listen
 
     def form(self, form: Form) -> None:
         """Register the submission of a modal."""
@@ -123,7 +125,7 @@ class Listeners:
         async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
             await self._submitted(ack, body, client, form)
 
-        self._app.view(str(form.id))(listen)
+        self._forms[str(form.id)] = listen
 
     def event(self, name: str, handler: EventHandler) -> None:
         """Register what Slack tells of a channel or of the app."""
@@ -160,7 +162,7 @@ class Listeners:
         self._app.event("app_home_opened")(opened)
         for turn in (ids.Button.PREVIOUS, ids.Button.NEXT, ids.Button.MINE, ids.Button.ALL):
             self.registered.append(Registered("button", turn, Permission.SEE))
-            self._app.action(str(turn))(turned)
+            self._actions[str(turn)] = turned
         return publisher
 
     def _start(self, work: Any) -> None:
@@ -200,16 +202,14 @@ class Listeners:
         if task.done():
             await answers.open(task.result())
             return
-        view_id = await answers.open(Modal(waiting_page(opens, "One moment…")))
-        if view_id:
+        if view_id := await answers.open(Modal(waiting_page(opens, "One moment…"))):
             shown.at(view_id)
         reply = await task
         if view_id:  # else they were asked to press once more
             await answers.update(reply, view_id=view_id, title=opens)
 
     async def _submitted(self, ack: AsyncAck, body: Body, client: AsyncWebClient, form: Form) -> None:
-        at = from_submission(body)
-        title = str(body["view"]["title"]["text"])
+        at, title = from_submission(body), str(body["view"]["title"]["text"])
         shown = ProgressView(client, at.view_id, title)
         task = self._tasks.start(self._attempt(at, client, form.permission, form.submit, shown), "submission")
         await asyncio.wait({task}, timeout=self._patience.slow if form.slow else self._patience.submission)
