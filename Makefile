@@ -6,7 +6,7 @@ ifeq ($(ORDER),random)
 RANDOM_ORDER = --random-order --random-order-seed=$(or $(SEED),$(shell date +%s))
 endif
 
-.PHONY: demo play test test-long coverage mutants check chaos soak test-versions bench run format
+.PHONY: demo play test test-long coverage mutants faults interleavings check chaos soak test-versions bench run format
 
 demo: .venv  ## the main job, played through without any account
 	@$(BIN)/python -m tests.playground.tour
@@ -25,6 +25,12 @@ coverage: .venv .venv-ministack  ## which lines and branches of the product no t
 
 mutants: .venv  ## take the guards of docs/security.md out one by one, and see their tests go red; MUTANTS=fifth for a part
 	@$(BIN)/python -m tests.mutants
+
+faults: .venv  ## an error, a hang, a lost reply wherever database, Slack, AWS, DNS or HTTP is waited for; SITES= for a part
+	@$(BIN)/python -m tests.faults
+
+interleavings: .venv  ## each writing transaction held before each statement while others run, on PostgreSQL; MOST= for a part
+	@$(BIN)/python -m tests.interleavings
 
 check: .venv  ## formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .
