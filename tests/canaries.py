@@ -136,8 +136,9 @@ class Canaries:
     def _to_slack(self) -> Iterator[tuple[str, str]]:
         world = self.slack.world
         for call in self.slack.calls:
-            channel = world.channels.get(str(call.params.get("channel") or call.params.get("channel_id")))
-            of_one = call.method in {"chat.postEphemeral", "response_url"} or (channel and channel.direct)
+            to = str(call.params.get("channel") or call.params.get("channel_id"))
+            of_one = call.method in {"chat.postEphemeral", "response_url"} or to in world.users
+            of_one = of_one or (to in world.channels and world.channels[to].direct)
             form = call.method.startswith("views.")
             yield "a form" if form else "a message to one person" if of_one else "the channel", str(call.params)
         yield from (("a form", str(each.ack)) for each in self.slack.deliveries if each.ack)

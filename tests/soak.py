@@ -84,7 +84,7 @@ MEASURES: Mapping[str, Measure] = {
     "threads": Measure("threads", 1.0, 5),
     "tasks": Measure("tasks", 1.5, 10),
     "rows": Measure("rows of work in progress", 1.5, 300),
-    "clicks": Measure("a command is acknowledged after, ms", 1.5, 100),
+    "clicks": Measure("commands acknowledged after, ms", 1.5, 100),
     "answers": Measure("the API answers after, ms", 1.5, 100),
 }
 
