@@ -16,7 +16,7 @@ _NAMED = re.compile(r"([^<>]*)<([^<>]+)>")  # Mila Okafor <mila@example.com>
 _EXPLAINED = re.compile(r"([^\s@]+@[^\s@]+)\s+\([^()]*\)")  # mila@example.com (Mila)
 _BETWEEN = re.compile(r"[\s<>\"(),;:|/\[\]]")
 _LOCAL: Final = 64  # characters before the @ at most (RFC 5321, 4.5.3.1)
-_BEFORE = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]+\Z")
+_BEFORE = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]+")  # read from its end
 _AFTER = re.compile(r"(?:[^\W_]|-)+(?:\.(?:[^\W_]|-)+)*")
 _STARTS = re.compile(r"(?:^|[=/|])['`*{.]*")  # of an address within what may all stand before an @
 
@@ -85,10 +85,11 @@ def _replaced(text: str, by: Callable[[str], str]) -> str:
 
 def _starts(text: str) -> Iterator[int]:
     """Yield where the part before the @ of an address may start, which ends with this text."""
-    found = _BEFORE.search(text[-_LOCAL - 1 :])
+    found = _BEFORE.match(text[-_LOCAL - 1 :][::-1])
     if found is None:
         return
-    of_all = len(text) - len(found[0])
-    if len(found[0]) <= _LOCAL:
+    before = found[0][::-1]
+    of_all = len(text) - len(before)
+    if len(before) <= _LOCAL:
         yield of_all
-    yield from (of_all + start.end() for start in _STARTS.finditer(found[0]) if 0 < start.end() < len(found[0]))
+    yield from (of_all + start.end() for start in _STARTS.finditer(before) if 0 < start.end() < len(before))
