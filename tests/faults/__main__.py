@@ -61,7 +61,9 @@ async def play_part(part: int, parts: int) -> None:
                     played = await plays.play(reached[site], plan)
                 except Exception as error:  # noqa: BLE001 - one that breaks the play is wrong, and the others go on
                     played = Played(met=plan.met > 0, wrong=[f"{type(error).__name__}: {error}"])
-                say({"site": str(site), "how": how, "met": played.met, "in": reached[site].name, "wrong": played.wrong})
+                borne = bool(played.wrong or not played.met) and is_listed(site, listed("borne"))
+                came = {"met": played.met, "borne": borne, "wrong": [] if borne else played.wrong}
+                say({"site": str(site), "how": how, "in": reached[site].name, **came})
 
 
 def _open(reached: dict[Site, Scenario]) -> list[str]:
@@ -98,7 +100,7 @@ async def play_all() -> int:
     first = next((line for line in heard if "reached" in line), {"reached": [], "wrong": ["no part began"], "open": []})
     plays = [line for line in heard if "site" in line]
     effect = Counter(line["how"] for line in plays if line["met"])
-    missed = [f"{line['site']}: {line['how']} had no effect" for line in plays if not line["met"]]
+    missed = [f"{line['site']}: {line['how']} had no effect" for line in plays if not (line["met"] or line["borne"])]
     wrong = [*first["wrong"], *first["open"], *missed]
     print(
         f"faults: sites {len(listed_sites())}, reached {len(first['reached'])}, "
