@@ -103,7 +103,7 @@ class Clicks:
 
     @property
     def doubled(self) -> int:
-        return (self.answers - self.made).total()
+        return sum(max(0, self.answers[who] - times) for who, times in self.made.items())
 
 
 @dataclass(frozen=True)

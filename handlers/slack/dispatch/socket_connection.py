@@ -45,8 +45,10 @@ class _Handler(AsyncSocketModeHandler):
         quiet = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ACK_SECONDS):
-                while quiet < 2:  # the SDK takes what came from its queue before it begins with it
+                while True:
                     quiet = 0 if self._unanswered or not self.client.message_queue.empty() else quiet + 1
+                    if quiet == 2:  # the SDK takes what came from its queue before it begins with it
+                        return
                     await asyncio.sleep(_BETWEEN_LOOKS)
 
 
