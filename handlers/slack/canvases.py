@@ -18,7 +18,7 @@ from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.api_errors import code_of
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.registration import Call
+from handlers.slack.dispatch.registration import Request
 from handlers.slack.file_transfer import Files, channels_of
 from handlers.slack.mentions import LOOKED_UP, names_of
 
@@ -53,7 +53,7 @@ class SlackCanvases:
         self._canvases = canvases
         self._files = files
 
-    async def page(self, call: Call, link: str) -> Page:
+    async def page(self, request: Request, link: str) -> Page:
         """Return the body of a mail that says what the canvas says now, with its images.
 
         Raises:
@@ -63,10 +63,10 @@ class SlackCanvases:
         found = _ID.search(link.strip())
         if found is None:
             raise _not_shared("This is no link to a canvas.")
-        canvas_id, client, own = found[1], call.client, call.team.channel_id
+        canvas_id, client, own = found[1], request.client, request.team.channel_id
         try:
             file: Mapping[str, Any] = (await client.files_info(file=canvas_id))["file"]
-            if not await self._is_here(call, file):
+            if not await self._is_here(request, file):
                 raise _not_shared()
             content = str((await client.canvases_getContent(canvas_id=canvas_id))["content"])
         except SlackApiError as error:
@@ -78,7 +78,7 @@ class SlackCanvases:
                 field=ids.Input.CANVAS,
             )
         names = await names_of(client, mentioned(content)[:LOOKED_UP], own)
-        pictures, missing = await self._pictures(call, pictured(content))
+        pictures, missing = await self._pictures(request, pictured(content))
         page = await asyncio.to_thread(canvas_page, content, names, {**dict.fromkeys(missing), **pictures})
         if not page.html:
             raise BotError(SlackCode.CANVAS_EMPTY, field=ids.Input.CANVAS)
@@ -86,7 +86,9 @@ class SlackCanvases:
         became = {"changed": dict(page.changed), "removed": dict(page.removed), "missing": missing}
         return Page({**body, "canvas": link.strip(), **became}, [*pictures.values()])
 
-    async def _pictures(self, call: Call, file_ids: Sequence[str]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    async def _pictures(
+        self, request: Request, file_ids: Sequence[str]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
         """Return the images that a canvas shows, by their files, and of those that cannot be had why."""
         if len(file_ids) > MOST:
             raise BotError(
@@ -99,7 +101,7 @@ class SlackCanvases:
         missing: dict[str, str] = {}
         for file_id in file_ids:
             try:
-                file = await self._files.in_canvas(call.client, file_id, call.team.channel_id)
+                file = await self._files.in_canvas(request.client, file_id, request.team.channel_id)
                 if file is None:
                     continue
                 with closing(file.content):
@@ -111,29 +113,29 @@ class SlackCanvases:
             pictures[file_id] = {**image, "name": name, FROM_BODY: True}
         return pictures, missing
 
-    async def create(self, call: Call) -> str:
+    async def create(self, request: Request) -> str:
         """Make a canvas for the channel, and return the link to it.
 
         Raises:
             BotError: CANVAS_PLAN, SLACK_SCOPE_MISSING.
         """
-        client, channel = call.client, call.team.channel_id
+        client, channel = request.client, request.team.channel_id
         content = {"type": "markdown", "markdown": STARTER}
         try:
             made = await client.canvases_create(title=_TITLE, document_content=content, channel_id=channel)
             canvas_id = str(made["canvas_id"])
-            await self._canvases.keep(call.team, canvas_id, call.at.user_id)
+            await self._canvases.keep(request.team, canvas_id, request.at.user_id)
             await client.canvases_access_set(canvas_id=canvas_id, access_level="write", channel_ids=[channel])
             return str((await client.files_info(file=canvas_id))["file"]["permalink"])
         except SlackApiError as error:
             raise _refused(error) from error
 
-    async def _is_here(self, call: Call, file: Mapping[str, Any]) -> bool:
+    async def _is_here(self, request: Request, file: Mapping[str, Any]) -> bool:
         """Whether it is shared in this channel, stands in its tab, or was made for it."""
-        channel = call.team.channel_id
-        if channel in channels_of(file) or await self._canvases.is_made_for(call.team, str(file["id"])):
+        channel = request.team.channel_id
+        if channel in channels_of(file) or await self._canvases.is_made_for(request.team, str(file["id"])):
             return True
-        shown = (await call.client.conversations_info(channel=channel))["channel"]
+        shown = (await request.client.conversations_info(channel=channel))["channel"]
         tab = (shown.get("properties") or {}).get("canvas") or {}
         return bool(tab.get("file_id") == file["id"])
 

@@ -1,6 +1,6 @@
 """How everything a person does reaches a handler: acknowledged in time, seen once, authorised, answered.
 
-A handler gets a `Call`, asks `bot/` for one thing and returns what to show. When the answer is to appear in a modal
+A handler gets a `Request`, asks `bot/` for one thing and returns what to show. When the answer is to appear in a modal
 and takes longer than Slack waits, the modal opens (or turns) to a waiting view and is updated afterwards. Work runs in
 supervised tasks, since an exception right after an `ack()` would swallow that ack (seen with slack-bolt 1.30).
 """
@@ -34,10 +34,10 @@ from handlers.slack.dispatch.registration import (
     AS_LONG_AS_SLACK_WAITS,
     WITHOUT_FORM,
     AckTimeouts,
-    Call,
     Form,
     Handler,
     Registered,
+    Request,
     Subcommand,
 )
 from handlers.slack.dispatch.responder import ProgressView, Responder, unexpected, whisper
@@ -254,7 +254,7 @@ class Listeners:
             return None
         team = await self._teams.get(at.ref.team_id, at.workspace)
         try:
-            return await form.redraw(Call(at, team, client, ProgressView(client)), error.text)
+            return await form.redraw(Request(at, team, client, ProgressView(client)), error.text)
         except BotError:  # what the form was about is gone
             return None
 
@@ -293,4 +293,4 @@ class Listeners:
             team = await self._teams.create(await channel_join.join_channel(client, at), created_by=at.user_id)
         elif at.kind == "command" and not (team.reachable and team.private == at.private):
             team = await self._teams.entered(team, await channel_join.join_channel(client, at))
-        return await handler(Call(at, team, client, shown, is_admin=admin))
+        return await handler(Request(at, team, client, shown, is_admin=admin))

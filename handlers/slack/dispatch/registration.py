@@ -36,7 +36,7 @@ AS_LONG_AS_SLACK_WAITS = AckTimeouts()
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Request:
     """One authorised interaction. Long work tells `waiting` how far it is."""
 
     at: Interaction
@@ -46,7 +46,7 @@ class Call:
     is_admin: bool = False
 
 
-Handler = Callable[[Call], Awaitable[Reply]]
+Handler = Callable[[Request], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Form:
     permission: Permission
     submit: Handler
     waiting: str
-    redraw: Callable[[Call, str], Awaitable[View]] | None = None
+    redraw: Callable[[Request, str], Awaitable[View]] | None = None
     slow: bool = False
 
 

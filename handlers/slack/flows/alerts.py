@@ -8,7 +8,7 @@ from bot.mailer.readiness.overview import Overviews
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call
+from handlers.slack.dispatch.registration import Request
 from handlers.slack.views.alerts import checking_events_page
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer.status_card import check_result_page
@@ -34,14 +34,14 @@ class AlertFlow:
         listeners.button(ids.Button.CHECK_EVENTS, Permission.SEE, self.check_events, opens="Check now")
         listeners.button(ids.Button.LOOK, Permission.SEE, self.look, opens="Check now")
 
-    async def acknowledge(self, call: Call) -> Reply:
-        await self._incidents.acknowledge(call.team, call.at.ref.record_id, call.at.user_id)
+    async def acknowledge(self, request: Request) -> Reply:
+        await self._incidents.acknowledge(request.team, request.at.ref.record_id, request.at.user_id)
         return None  # the alert itself says so
 
-    async def check_events(self, call: Call) -> Reply:
-        await self._feedback_check.check(call.team, call.at.user_id)
+    async def check_events(self, request: Request) -> Reply:
+        await self._feedback_check.check(request.team, request.at.user_id)
         return Modal(checking_events_page())
 
-    async def look(self, call: Call) -> Reply:
-        await self._monitor.refresh(await self._mailers.require(call.team))
-        return Modal(check_result_page(await self._overviews.get(call.team)))
+    async def look(self, request: Request) -> Reply:
+        await self._monitor.refresh(await self._mailers.require(request.team))
+        return Modal(check_result_page(await self._overviews.get(request.team)))

@@ -6,7 +6,7 @@ from bot.api.tokens import ApiTokens, TokenInput
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.dispatch.registration import Form, Request, Subcommand
 from handlers.slack.views import api_tokens as views
 from handlers.slack.views.blocks import Modal, Reply
 from storage.sealing import Secret
@@ -28,31 +28,31 @@ class ApiTokenFlow:
         listeners.form(Form(ids.Form.CREATE_TOKEN, admin, self.create, "Making it…", self.redraw_form))
         listeners.button(ids.Button.REVOKE_TOKEN, admin, self.revoke, opens=views.TITLE)
 
-    async def open(self, call: Call) -> Reply:
-        return await self._page(call, otherwise="")
+    async def open(self, request: Request) -> Reply:
+        return await self._page(request, otherwise="")
 
-    async def open_form(self, call: Call) -> Reply:
-        return Modal(views.token_form(call.at.ref, views.NOTHING_TYPED))
+    async def open_form(self, request: Request) -> Reply:
+        return Modal(views.token_form(request.at.ref, views.NOTHING_TYPED))
 
-    async def redraw_form(self, call: Call, notice: str) -> View:
-        return views.token_form(call.at.ref, _typed(call), notice=notice)
+    async def redraw_form(self, request: Request, notice: str) -> View:
+        return views.token_form(request.at.ref, _typed(request), notice=notice)
 
-    async def create(self, call: Call) -> Reply:
-        token = await self._tokens.create(call.team, _typed(call), call.at.ref.record_id, call.at.user_id)
+    async def create(self, request: Request) -> Reply:
+        token = await self._tokens.create(request.team, _typed(request), request.at.ref.record_id, request.at.user_id)
         unseen = "A token was made, but the form was closed before it was shown: revoke it with `/mailer api`."
-        return await self._page(call, token, otherwise=unseen)
+        return await self._page(request, token, otherwise=unseen)
 
-    async def revoke(self, call: Call) -> Reply:
-        await self._tokens.revoke(call.team, call.at.ref.record_id, call.at.user_id)
-        return await self._page(call, otherwise="The token was revoked.")
+    async def revoke(self, request: Request) -> Reply:
+        await self._tokens.revoke(request.team, request.at.ref.record_id, request.at.user_id)
+        return await self._page(request, otherwise="The token was revoked.")
 
-    async def _page(self, call: Call, made: Secret | None = None, *, otherwise: str) -> Modal:
+    async def _page(self, request: Request, made: Secret | None = None, *, otherwise: str) -> Modal:
         """`made` is shown this once."""
-        tokens = await self._tokens.of(call.team)
-        view = views.tokens_page(call.team, tokens, made, public_url=self._public_url.rstrip("/"))
+        tokens = await self._tokens.of(request.team)
+        view = views.tokens_page(request.team, tokens, made, public_url=self._public_url.rstrip("/"))
         return Modal(view, otherwise)
 
 
-def _typed(call: Call) -> TokenInput:
-    values = call.at.values
+def _typed(request: Request) -> TokenInput:
+    values = request.at.values
     return TokenInput(values.text(ids.Input.NAME), values.ticks(ids.Input.SCOPES), values.day(ids.Input.ENDS))

@@ -16,7 +16,7 @@ from handlers.slack.approvers import Approvers
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.dispatch.registration import Form, Request
 from handlers.slack.flows.broadcasts import BroadcastFlow
 from handlers.slack.flows.confirmations import all_shown, check_ticked
 from handlers.slack.views.approval import requests as views
@@ -53,88 +53,93 @@ class ApprovalFlow:
         listeners.form(Form(ids.Form.APPROVE, see, self.approve, "One moment…"))
         listeners.form(Form(ids.Form.REQUEST_CHANGES, see, self.send_back, "One moment…"))
 
-    async def ask(self, call: Call) -> Reply:
+    async def ask(self, request: Request) -> Reply:
         """Ask for approval of a draft, once all that is to be ticked is."""
-        prepared = await self._composing.checked(call)
+        prepared = await self._composing.checked(request)
         draft, confirmations = prepared.broadcast, prepared.readiness.confirmations
-        if not prepared.needs_approval or not all_shown(call.at.values, confirmations):
-            return await self._composing.confirmation(call, prepared)
-        check_ticked(call.at.values, confirmations)
-        can_approve = await self._approvers.of(call.client, call.team)
-        request = await self._requests.ask(
-            call.team,
+        if not prepared.needs_approval or not all_shown(request.at.values, confirmations):
+            return await self._composing.confirmation(request, prepared)
+        check_ticked(request.at.values, confirmations)
+        can_approve = await self._approvers.of(request.client, request.team)
+        asked = await self._requests.ask(
+            request.team,
             draft.id,
             draft.version,
-            call.at.user_id,
+            request.at.user_id,
             agreed=confirmations,
             asked_of=can_approve,
         )
-        await self._follow_up.judge(call.team, request.id, can_approve)
-        seconds = (ends_at(request) - self._clock()).total_seconds()
-        return Modal(views.asked_page(request, seconds), otherwise="The channel has the request.")
+        await self._follow_up.judge(request.team, asked.id, can_approve)
+        seconds = (ends_at(asked) - self._clock()).total_seconds()
+        return Modal(views.asked_page(asked, seconds), otherwise="The channel has the request.")
 
-    async def review(self, call: Call) -> Reply:
+    async def review(self, request: Request) -> Reply:
         try:
-            await self._check(call)
+            await self._check(request)
             approves = True
         except BotError as error:
             if error.code not in _NOT_THEIRS:
                 raise
             approves = False
-        return await self._review(call, approves=approves)
+        return await self._review(request, approves=approves)
 
-    async def approve(self, call: Call) -> Reply:
+    async def approve(self, request: Request) -> Reply:
         """Approve it, unless something is true now that nobody has agreed to: then it is shown, with its tick."""
-        await self._check(call)
-        ref, values = call.at.ref, call.at.values
-        prepared = await self._requests.review(call.team, ref.record_id, ref.version)
+        await self._check(request)
+        ref, values = request.at.ref, request.at.values
+        prepared = await self._requests.review(request.team, ref.record_id, ref.version)
         unticked = _unticked(prepared)
         if not all_shown(values, unticked):
-            return await self._review(call, approves=True)
+            return await self._review(request, approves=True)
         check_ticked(values, unticked)
         approved = await self._requests.approve(
-            call.team, ref.record_id, ref.version, call.at.user_id, workspace_admin=await self._is_admin(call)
+            request.team, ref.record_id, ref.version, request.at.user_id, workspace_admin=await self._is_admin(request)
         )
         return Modal(views.approved_page(approved), otherwise="Approved.")
 
-    async def open_note(self, call: Call) -> Reply:
-        await self._check(call)
-        return Modal(views.request_changes_form(call.at.ref))
+    async def open_note(self, request: Request) -> Reply:
+        await self._check(request)
+        return Modal(views.request_changes_form(request.at.ref))
 
-    async def send_back(self, call: Call) -> Reply:
-        ref, note = call.at.ref, call.at.values.text(ids.Input.NOTE)
-        await self._check(call)
+    async def send_back(self, request: Request) -> Reply:
+        ref, note = request.at.ref, request.at.values.text(ids.Input.NOTE)
+        await self._check(request)
         await self._requests.send_back(
-            call.team, ref.record_id, ref.version, call.at.user_id, note, workspace_admin=await self._is_admin(call)
+            request.team,
+            ref.record_id,
+            ref.version,
+            request.at.user_id,
+            note,
+            workspace_admin=await self._is_admin(request),
         )
         return Modal(views.sent_back_page(), otherwise="It is a draft again.")
 
-    async def withdraw(self, call: Call) -> Reply:
-        ref = call.at.ref
+    async def withdraw(self, request: Request) -> Reply:
+        ref = request.at.ref
         await self._requests.withdraw(
-            call.team, ref.record_id, ref.version, call.at.user_id, workspace_admin=await self._is_admin(call)
+            request.team, ref.record_id, ref.version, request.at.user_id, workspace_admin=await self._is_admin(request)
         )
         return None
 
-    async def _check(self, call: Call) -> None:
+    async def _check(self, request: Request) -> None:
         """Let through who may approve, and is in the channel.
 
         Raises:
             BotError: NOT_FOUND, ALREADY, OWN_BROADCAST, NOT_APPROVER or NOT_ALLOWED.
         """
-        ref, user = call.at.ref, call.at.user_id
-        await self._follow_up.judge(call.team, ref.record_id, await self._approvers.of(call.client, call.team))
-        admin = await self._is_admin(call)
-        await self._requests.check(call.team, ref.record_id, ref.version, user, workspace_admin=admin)
-        if not await self._approvers.present(call.client, call.team, [user]):
+        ref, user = request.at.ref, request.at.user_id
+        await self._follow_up.judge(request.team, ref.record_id, await self._approvers.of(request.client, request.team))
+        admin = await self._is_admin(request)
+        await self._requests.check(request.team, ref.record_id, ref.version, user, workspace_admin=admin)
+        if not await self._approvers.present(request.client, request.team, [user]):
             raise BotError(SlackCode.NOT_ALLOWED, "Approvers must be in the channel.", "Join it and try again.")
 
-    async def _is_admin(self, call: Call) -> bool:
-        return await self._approvers.is_workspace_admin(call.client, call.team, call.at.user_id)
+    async def _is_admin(self, request: Request) -> bool:
+        return await self._approvers.is_workspace_admin(request.client, request.team, request.at.user_id)
 
-    async def _review(self, call: Call, *, approves: bool) -> Modal:
-        ref = call.at.ref
-        prepared = await self._requests.review(call.team, ref.record_id, ref.version)
+    async def _review(self, request: Request, *, approves: bool) -> Modal:
+        ref = request.at.ref
+        prepared = await self._requests.review(request.team, ref.record_id, ref.version)
         before = await self._requests.asked_before(prepared.broadcast)
         changes = await self._drafts.changes_since(prepared.broadcast, before) if before else []
         return Modal(views.review_view(prepared, ref, changes, approves=approves, unticked=_unticked(prepared)))

@@ -22,7 +22,7 @@ from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Handler, Subcommand
+from handlers.slack.dispatch.registration import Form, Handler, Request, Subcommand
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.flows.compose import READING, upload_of
 from handlers.slack.outbound.direct_file import send_file
@@ -69,33 +69,33 @@ class AudienceFlow:
         listeners.button(ids.Button.UNDO_AUDIENCE, send, self.undo, opens=views.TITLE)
         listeners.button(ids.Button.REMOVE_AUDIENCE, send, self.remove)
 
-    async def open(self, call: Call) -> Reply:
-        return Modal(await self._page(call))
+    async def open(self, request: Request) -> Reply:
+        return Modal(await self._page(request))
 
-    async def remove(self, call: Call) -> Reply:
-        await self._audiences.remove(call.team, call.at.ref.record_id, call.at.user_id)
-        return await self.open(call)
+    async def remove(self, request: Request) -> Reply:
+        await self._audiences.remove(request.team, request.at.ref.record_id, request.at.user_id)
+        return await self.open(request)
 
-    async def undo(self, call: Call) -> Reply:
-        current = await self._current(call)
-        back = await self._revisions.undo(call.team, current.id, call.at.user_id)
+    async def undo(self, request: Request) -> Reply:
+        current = await self._current(request)
+        back = await self._revisions.undo(request.team, current.id, request.at.user_id)
         done = f":leftwards_arrow_with_hook: *{esc(back.name)}* is again as it was before."
-        return Modal(await self._page(call, f"{done} {count(back.size, 'address', 'addresses')}."))
+        return Modal(await self._page(request, f"{done} {count(back.size, 'address', 'addresses')}."))
 
-    async def show(self, call: Call) -> Reply:
+    async def show(self, request: Request) -> Reply:
         """Show changes that were read while nobody looked."""
-        proposal = await self._revisions.proposal(call.team, call.at.ref.record_id)
-        return Modal(views.keep_changes_form(call.at.ref, await self._name(call, proposal), proposal.counts))
+        proposal = await self._revisions.proposal(request.team, request.at.ref.record_id)
+        return Modal(views.keep_changes_form(request.at.ref, await self._name(request, proposal), proposal.counts))
 
-    async def keep(self, call: Call) -> Reply:
-        proposal = await self._revisions.proposal(call.team, call.at.ref.record_id)
-        kept = await self._revisions.keep(call.team, proposal.audience.id, call.at.user_id)
+    async def keep(self, request: Request) -> Reply:
+        proposal = await self._revisions.proposal(request.team, request.at.ref.record_id)
+        kept = await self._revisions.keep(request.team, proposal.audience.id, request.at.user_id)
         size = count(kept.size, "address", "addresses")
         done = f":white_check_mark: *{esc(kept.name)}* has {size} now: {views.in_numbers(proposal.counts)}."
-        return Modal(await self._page(call, done), otherwise=done)
+        return Modal(await self._page(request, done), otherwise=done)
 
-    async def get_list(self, call: Call) -> Reply:
-        audience = await self._current(call)
+    async def get_list(self, request: Request) -> Reply:
+        audience = await self._current(request)
         with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as spooled:
             file = cast("BinaryIO", spooled)
             try:
@@ -109,35 +109,35 @@ class AudienceFlow:
             )
             file.seek(0)
             upload = OutgoingFile("audience.csv", clean(audience.name, 100), file)
-            sent = await send_file(self._files, call, what, upload)
-        return Modal(views.audience_sent_page(sent=sent), above=bool(call.at.view_id))
+            sent = await send_file(self._files, request, what, upload)
+        return Modal(views.audience_sent_page(sent=sent), above=bool(request.at.view_id))
 
     def _asking(self, how: How) -> Handler:
-        async def ask(call: Call) -> Reply:
-            return Modal(views.change_audience_form(how, call.at.ref, await self._current(call)))
+        async def ask(request: Request) -> Reply:
+            return Modal(views.change_audience_form(how, request.at.ref, await self._current(request)))
 
         return ask
 
-    def _asking_again(self, how: How) -> Callable[[Call, str], Awaitable[View]]:
-        async def ask_again(call: Call, notice: str) -> View:
+    def _asking_again(self, how: How) -> Callable[[Request, str], Awaitable[View]]:
+        async def ask_again(request: Request, notice: str) -> View:
             notice = f"{notice} Choose the file again: Slack does not keep it."
-            return views.change_audience_form(how, call.at.ref, await self._current(call), notice=notice)
+            return views.change_audience_form(how, request.at.ref, await self._current(request), notice=notice)
 
         return ask_again
 
     def _reading(self, how: How) -> Handler:
-        async def read(call: Call) -> Reply:
-            current = await self._current(call)
-            files = call.at.values.files(ids.Input.AUDIENCE)
+        async def read(request: Request) -> Reply:
+            current = await self._current(request)
+            files = request.at.values.files(ids.Input.AUDIENCE)
             if not files:
                 raise BotError(SlackCode.FILE_UNREADABLE, "Choose a file.", field=ids.Input.AUDIENCE)
-            file = await self._files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
-            with closing(upload_of(call, file)) as upload:
-                return await self._propose(call, current, how, upload)
+            file = await self._files.uploaded(request.client, str(files[0]["id"]), request.at.user_id)
+            with closing(upload_of(request, file)) as upload:
+                return await self._propose(request, current, how, upload)
 
         return read
 
-    async def _propose(self, call: Call, current: Audience, how: How, upload: Upload) -> Reply:
+    async def _propose(self, request: Request, current: Audience, how: How, upload: Upload) -> Reply:
         """Show what a file comes to; nothing is changed."""
         rows, sheets = list[str](), list[CsvAudience]()
 
@@ -151,38 +151,38 @@ class AudienceFlow:
             return sheets[0]
 
         source = RevisionSource(header, upload.name, upload.file_id, upload.progress, reject)
-        proposal = await self._revisions.propose(call.team, current, how, source, call.at.user_id)
+        proposal = await self._revisions.propose(request.team, current, how, source, request.at.user_id)
         if more := upload.rejects.count - len(rows):
-            has_list = await send_rejects(self._files, call, upload.rejects)
+            has_list = await send_rejects(self._files, request, upload.rejects)
             rows.append(f"and {count(more, 'more row')}" + (": you have them all in a direct message" * has_list))
         read = views.Reading(_said(ImportSummary.of(sheets[0])), rows)
         if not proposal.counts:
-            await self._revisions.discard(call.team, proposal.audience.id)
+            await self._revisions.discard(request.team, proposal.audience.id)
             return Modal(views.nothing_changes_page(current.name, read))
-        ref = ids.Ref(call.team.id, proposal.audience.id)
+        ref = ids.Ref(request.team.id, proposal.audience.id)
         closed = views.changes_read_message(ref, current.name, proposal.counts)
         return Modal(views.keep_changes_form(ref, current.name, proposal.counts, read), otherwise=closed)
 
-    async def _page(self, call: Call, notice: str = "") -> View:
-        saved = await self._audiences.saved(call.team)
-        return views.saved_audiences_page(call.team.id, saved, self._clock(), notice=notice)
+    async def _page(self, request: Request, notice: str = "") -> View:
+        saved = await self._audiences.saved(request.team)
+        return views.saved_audiences_page(request.team.id, saved, self._clock(), notice=notice)
 
-    async def _current(self, call: Call) -> Audience:
+    async def _current(self, request: Request) -> Audience:
         """Return the audience that was shown, if it still has its name.
 
         Raises:
             BotError: ALREADY: another has it by now, or none.
         """
         try:
-            return await self._audiences.get(call.team, call.at.ref.record_id)
+            return await self._audiences.get(request.team, request.at.ref.record_id)
         except BotError as error:
             if error.code != AudienceCode.NOT_FOUND:
                 raise
             raise changed_meanwhile() from None
 
-    async def _name(self, call: Call, proposal: Proposal) -> str:
+    async def _name(self, request: Request, proposal: Proposal) -> str:
         base = proposal.audience.change["base"]
-        return next((each.name for each in await self._audiences.saved(call.team) if each.id == base), "")
+        return next((each.name for each in await self._audiences.saved(request.team) if each.id == base), "")
 
 
 def _said(summary: ImportSummary) -> list[str]:

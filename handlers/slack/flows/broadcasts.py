@@ -22,7 +22,7 @@ from handlers.slack.codes import SlackCode
 from handlers.slack.content.message_content import content_of
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Handler, Subcommand
+from handlers.slack.dispatch.registration import Form, Handler, Request, Subcommand
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import (
     READING,
@@ -92,156 +92,159 @@ class BroadcastFlow:
         listeners.button(ids.Button.GO_ON, Permission.ADMINISTER, self._changing(go_on))
         listeners.button(ids.Button.CANCEL, send, self._changing(broadcasts.cancel))
 
-    async def open(self, call: Call) -> Reply:
+    async def open(self, request: Request) -> Reply:
         """Open the form; from the menu of a message with what that says."""
-        overview = await self._composer.fresh_overview(call)
+        overview = await self._composer.fresh_overview(request)
         if not overview.answer.allowed:
             return not_ready_message(overview)
-        said = content_of(call.at.message)
-        draft = await to_begin_with(call, replace(await self._composer.starting_point(call), body=said.body))
+        said = content_of(request.at.message)
+        draft = await to_begin_with(request, replace(await self._composer.starting_point(request), body=said.body))
         became = {"mention": mentions_in(said.body) - mentions_in(draft.body)}
         notice = f"In the message {changes_in_words(became)}. " if became["mention"] else ""
         if said.left_out:
             notice += f"A mail cannot have all of this message. Left out: {said.left_out}."
-        view = await self._composer.form(call, draft, views.Recipients(images=said.images), notice=notice)
-        if number := await self._drafts.count(call.team, call.at.user_id):
+        view = await self._composer.form(request, draft, views.Recipients(images=said.images), notice=notice)
+        if number := await self._drafts.count(request.team, request.at.user_id):
             view.blocks = [drafts_hint(number), *(view.blocks or [])]
         return Modal(view)
 
-    async def write_to(self, call: Call) -> Reply:
+    async def write_to(self, request: Request) -> Reply:
         """Open the form for an audience, where the person closed the waiting view while it was read."""
-        overview = await self._composer.fresh_overview(call)
+        overview = await self._composer.fresh_overview(request)
         if not overview.answer.allowed:
             return not_ready_message(overview)
-        draft, held = await self._composer.starting_point(call), await self._held(call)
+        draft, held = await self._composer.starting_point(request), await self._held(request)
         return Modal(
             await self._composer.form(
-                call, draft, views.Recipients(held=held), notice="" if held else BotError(SlackCode.AUDIENCE_GONE).text
+                request,
+                draft,
+                views.Recipients(held=held),
+                notice="" if held else BotError(SlackCode.AUDIENCE_GONE).text,
             )
         )
 
-    async def choose_another(self, call: Call) -> Reply:
+    async def choose_another(self, request: Request) -> Reply:
         """Draw the form without the audience that it holds; what is typed stays."""
-        return Modal(await self._composer.form(call, typed(call.at.values), chosen_in(call)))
+        return Modal(await self._composer.form(request, typed(request.at.values), chosen_in(request)))
 
-    async def redraw(self, call: Call, notice: str) -> View:
-        return await self.form(call, f"{notice}{lost_files(call.at.values)}")
+    async def redraw(self, request: Request, notice: str) -> View:
+        return await self.form(request, f"{notice}{lost_files(request.at.values)}")
 
-    async def form(self, call: Call, notice: str = "", content: Draft | None = None) -> View:
+    async def form(self, request: Request, notice: str = "", content: Draft | None = None) -> View:
         """Draw the form again, with what is typed, or another content."""
-        chosen = replace(chosen_in(call), held=await self._held(call))
-        return await self._composer.form(call, content or typed(call.at.values), chosen, notice=notice)
+        chosen = replace(chosen_in(request), held=await self._held(request))
+        return await self._composer.form(request, content or typed(request.at.values), chosen, notice=notice)
 
-    async def _again(self, call: Call, held: Audience, notice: str) -> View:
+    async def _again(self, request: Request, held: Audience, notice: str) -> View:
         """Draw the form again with the file that was chosen in it, which Slack does not keep."""
         return await self._composer.form(
-            call, typed(call.at.values), replace(chosen_in(call), held=held), notice=notice
+            request, typed(request.at.values), replace(chosen_in(request), held=held), notice=notice
         )
 
-    async def _held(self, call: Call) -> Audience | None:
-        return await self._audiences.held(call.team, call.at.ref.record_id, call.at.user_id)
+    async def _held(self, request: Request) -> Audience | None:
+        return await self._audiences.held(request.team, request.at.ref.record_id, request.at.user_id)
 
-    async def prepare(self, call: Call) -> Reply:
-        if call.at.ref.record_id:
-            held = await self._held(call)
+    async def prepare(self, request: Request) -> Reply:
+        if request.at.ref.record_id:
+            held = await self._held(request)
             if held is None:
                 raise BotError(SlackCode.AUDIENCE_GONE)
-            return await self._ask(call, held)
-        return await self.next(call)
+            return await self._ask(request, held)
+        return await self.next(request)
 
-    async def next(self, call: Call, edited: Edited | None = None, *, kept: Audience | None = None) -> Reply:
+    async def next(self, request: Request, edited: Edited | None = None, *, kept: Audience | None = None) -> Reply:
         """Have what was typed prepared, and show it to be confirmed; `kept` is the audience where none is chosen."""
-        values = call.at.values
+        values = request.at.values
         files, saved_id = values.files(ids.Input.AUDIENCE), values.choice(ids.Input.SAVED_AUDIENCE)
         if files and saved_id:
             raise BotError(SlackCode.TWO_AUDIENCES, field=ids.Input.SAVED_AUDIENCE)
         if saved_id:
-            return await self._ask(call, await self._audiences.chosen(call.team, saved_id), edited)
+            return await self._ask(request, await self._audiences.chosen(request.team, saved_id), edited)
         if files:
-            csv = await self._files.uploaded(call.client, str(files[0]["id"]), call.at.user_id)
-            with closing(upload_of(call, csv)) as upload:
-                return await self._ask(call, upload, edited)
-        return await self._ask(call, kept, edited) if kept else await self._save(call, edited)
+            csv = await self._files.uploaded(request.client, str(files[0]["id"]), request.at.user_id)
+            with closing(upload_of(request, csv)) as upload:
+                return await self._ask(request, upload, edited)
+        return await self._ask(request, kept, edited) if kept else await self._save(request, edited)
 
-    async def _save(self, call: Call, edited: Edited | None) -> Reply:
+    async def _save(self, request: Request, edited: Edited | None) -> Reply:
         """Keep it as a draft that lacks an audience."""
-        draft, by = await self._typed(call, edited), call.at.user_id
-        saved = await self._broadcasts.save(call.team, by, draft, _start_at(call), edited)
+        draft, by = await self._typed(request, edited), request.at.user_id
+        saved = await self._broadcasts.save(request.team, by, draft, _start_at(request), edited)
         return Modal(without_audience(saved))
 
-    async def _typed(self, call: Call, edited: Edited | None) -> Draft:
+    async def _typed(self, request: Request, edited: Edited | None) -> Draft:
         if edited is None:
-            draft, before = await self._composer.to_send(call), NOTHING_SELECTED
+            draft, before = await self._composer.to_send(request), NOTHING_SELECTED
         else:
-            broadcast = await self._broadcasts.get(call.team, edited.id)
-            draft = await self._composer.to_send(call, broadcast.images)
+            broadcast = await self._broadcasts.get(request.team, edited.id)
+            draft = await self._composer.to_send(request, broadcast.images)
             before = Selection.from_json(broadcast.selection)
-        return replace(draft, selection=await self._composer.selections.chosen(call, before))
+        return replace(draft, selection=await self._composer.selections.chosen(request, before))
 
-    async def _ask(self, call: Call, source: Upload | Audience, edited: Edited | None = None) -> Reply:
+    async def _ask(self, request: Request, source: Upload | Audience, edited: Edited | None = None) -> Reply:
         """Have it prepared, and show it to be confirmed."""
-        draft = await self._typed(call, edited)
-        by, save_as = call.at.user_id, call.at.values.text(ids.Input.SAVE_AS)
-        if call.at.values.choice(ids.Input.SAVED_AUDIENCE):
+        draft = await self._typed(request, edited)
+        by, save_as = request.at.user_id, request.at.values.text(ids.Input.SAVE_AS)
+        if request.at.values.choice(ids.Input.SAVED_AUDIENCE):
             save_as = ""  # it has a name
         held: Audience | None = None
         if isinstance(source, Upload) and draft.selection.where and edited is None:
-            held = await self._broadcasts.hold(call.team, by, source, draft)  # should the filter not fit its columns
+            held = await self._broadcasts.hold(request.team, by, source, draft)  # should the filter not fit its columns
         try:
             prepared = await self._broadcasts.prepare(
-                call.team, by, draft, held or source, _start_at(call), save_as=save_as, edited=edited
+                request.team, by, draft, held or source, _start_at(request), save_as=save_as, edited=edited
             )
         except BotError as error:
             if held is None or not error.field.startswith("where"):
                 raise
-            return Modal(await self._again(call, held, error.text))
-        return await self.confirmation(call, prepared, source if isinstance(source, Upload) else None)
+            return Modal(await self._again(request, held, error.text))
+        return await self.confirmation(request, prepared, source if isinstance(source, Upload) else None)
 
-    async def read_again(self, call: Call) -> Reply:
+    async def read_again(self, request: Request) -> Reply:
         """Read the file of a draft with another choice; where that fails it says why, and the draft stays."""
-        ref, broadcasts = call.at.ref, self._broadcasts
-        check_editor(call, await broadcasts.get(call.team, ref.record_id))
+        ref, broadcasts = request.at.ref, self._broadcasts
+        check_editor(request, await broadcasts.get(request.team, ref.record_id))
         try:
             edited = Edited(ref.record_id, ref.version)
-            audience, _ = await broadcasts.source_of(call.team, edited)
-            wanted = _wanted(call, ImportSummary.from_json(audience.import_summary))
-            by, channel = audience.created_by, call.team.channel_id
-            file = await self._files.again(call.client, audience.file_id, by, channel)
-            with closing(upload_of(call, file, wanted)) as upload:
-                prepared = await broadcasts.read_again(call.team, call.at.user_id, edited, upload)
-                return await self.confirmation(call, prepared, upload)
+            audience, _ = await broadcasts.source_of(request.team, edited)
+            wanted = _wanted(request, ImportSummary.from_json(audience.import_summary))
+            by, channel = audience.created_by, request.team.channel_id
+            file = await self._files.again(request.client, audience.file_id, by, channel)
+            with closing(upload_of(request, file, wanted)) as upload:
+                prepared = await broadcasts.read_again(request.team, request.at.user_id, edited, upload)
+                return await self.confirmation(request, prepared, upload)
         except BotError as error:
-            broadcast = await broadcasts.get(call.team, ref.record_id)
+            broadcast = await broadcasts.get(request.team, ref.record_id)
             return Modal(confirmations.not_read_again_page(broadcast, error), otherwise=error.text)
 
-    async def confirmation(self, call: Call, prepared: Prepared, upload: Upload | None = None) -> Modal:
+    async def confirmation(self, request: Request, prepared: Prepared, upload: Upload | None = None) -> Modal:
         """Show a draft to be confirmed; the rows of its upload that do not fit in come in a direct message."""
         sent = False
         if upload and upload.rejects.count > confirmations.REJECTED_SHOWN:
-            sent = await send_rejects(self._files, call, upload.rejects)
-        ref = ids.Ref(call.team.id, prepared.broadcast.id, prepared.broadcast.version)
+            sent = await send_rejects(self._files, request, upload.rejects)
+        ref = ids.Ref(request.team.id, prepared.broadcast.id, prepared.broadcast.version)
         view = confirmations.confirmation_form(prepared, ref, one_click=self._one_click, list_sent=sent)
         return Modal(view, otherwise=confirmations.draft_waits_message(prepared, ref))
 
-    async def confirm(self, call: Call) -> Reply:
-        ref, prepared = call.at.ref, await self.checked(call)
-        if prepared.needs_approval or not all_shown(call.at.values, prepared.readiness.confirmations):
-            return await self.confirmation(call, prepared)
-        check_ticked(call.at.values, prepared.readiness.confirmations)
-        broadcast = await self._broadcasts.confirm(call.team, ref.record_id, ref.version, call.at.user_id)
+    async def confirm(self, request: Request) -> Reply:
+        ref, prepared = request.at.ref, await self.checked(request)
+        if prepared.needs_approval or not all_shown(request.at.values, prepared.readiness.confirmations):
+            return await self.confirmation(request, prepared)
+        check_ticked(request.at.values, prepared.readiness.confirmations)
+        broadcast = await self._broadcasts.confirm(request.team, ref.record_id, ref.version, request.at.user_id)
         seconds = (broadcast.start_at - self._clock()).total_seconds() if broadcast.start_at else 0.0
         scheduled = seconds > self._undo_seconds
         return Modal(
             confirmations.confirmed_page(seconds, scheduled=scheduled), otherwise="The broadcast is on its way."
         )
 
-    async def checked(self, call: Call) -> Prepared:
+    async def checked(self, request: Request) -> Prepared:
         """Return a draft with its numbers as they are now, for somebody who has seen how its file was read."""
-        ref = call.at.ref
-        check_editor(call, await self._broadcasts.get(call.team, ref.record_id))
-        prepared = await self._broadcasts.prepared(call.team, ref.record_id, ref.version)
+        ref = request.at.ref
+        check_editor(request, await self._broadcasts.get(request.team, ref.record_id))
+        prepared = await self._broadcasts.prepared(request.team, ref.record_id, ref.version)
         summary = prepared.summary
-        if _wanted(call, summary) != Choice(summary.choice, summary.marked.kept, can_ask=True):
+        if _wanted(request, summary) != Choice(summary.choice, summary.marked.kept, can_ask=True):
             raise BotError(
                 SlackCode.STILL_READING,
                 field=ids.Input.ADDRESS_COLUMN if summary.candidates else ids.Input.LEAVE_OUT,
@@ -251,22 +254,22 @@ class BroadcastFlow:
     def _changing(self, change: Change) -> Handler:
         """Return a handler that changes the broadcast; its live message shows the effect."""
 
-        async def handler(call: Call) -> Reply:
-            await change(call.team, call.at.ref.record_id, call.at.ref.version, call.at.user_id)
+        async def handler(request: Request) -> Reply:
+            await change(request.team, request.at.ref.record_id, request.at.ref.version, request.at.user_id)
             return None
 
         return handler
 
 
-def _wanted(call: Call, summary: ImportSummary) -> Choice:
+def _wanted(request: Request, summary: ImportSummary) -> Choice:
     """Return how a file is to be read, by what is chosen in *Check and send*, where it was read like this."""
-    values = call.at.values
+    values = request.at.values
     column = values.choice(ids.Input.ADDRESS_COLUMN) or summary.choice
     asked = ids.Input.LEAVE_OUT in values
     keep_marked = not values.ticked(ids.Input.LEAVE_OUT) if asked else summary.marked.kept
     return Choice(column, keep_marked, can_ask=True)
 
 
-def _start_at(call: Call) -> datetime | None:
-    at = call.at.values.time(ids.Input.SEND_AT)
+def _start_at(request: Request) -> datetime | None:
+    at = request.at.values.time(ids.Input.SEND_AT)
     return datetime.fromtimestamp(at, UTC) if at else None

@@ -27,7 +27,7 @@ from handlers.slack.canvases import SlackCanvases
 from handlers.slack.codes import SlackCode
 from handlers.slack.content.emoji import with_emoji
 from handlers.slack.dispatch.interaction import Values
-from handlers.slack.dispatch.registration import Call
+from handlers.slack.dispatch.registration import Request
 from handlers.slack.file_transfer import HTML, IMAGES, Download, Files
 from handlers.slack.flows.selection.chosen import ChosenSelections, lost_names, picked
 from handlers.slack.mentions import with_known_names, with_names
@@ -66,22 +66,22 @@ class Composer:
         self._fetch_image = fetch_image
         self.selections = selections
 
-    async def fresh_overview(self, call: Call) -> Overview:
+    async def fresh_overview(self, request: Request) -> Overview:
         """Return how the team stands, read again from AWS where the facts are too old to send on."""
-        overview = await self._overviews.get(call.team)
+        overview = await self._overviews.get(request.team)
         if overview.mailer is not None and Blocker.FACTS_STALE in overview.answer.blockers:
             await self._monitor.refresh(overview.mailer)
-            overview = await self._overviews.get(call.team)
+            overview = await self._overviews.get(request.team)
         return overview
 
-    async def starting_point(self, call: Call) -> Draft:
+    async def starting_point(self, request: Request) -> Draft:
         """Return an empty draft, from the address used last."""
-        sender, reply_to = await self._broadcasts.last_sender(call.team)
-        return Draft(from_address=sender, reply_to=reply_to or call.team.reply_to, subject="", preheader="", body={})
+        sender, reply_to = await self._broadcasts.last_sender(request.team)
+        return Draft(from_address=sender, reply_to=reply_to or request.team.reply_to, subject="", preheader="", body={})
 
     async def form(
         self,
-        call: Call,
+        request: Request,
         draft: Draft,
         chosen: views.Recipients = NOTHING_CHOSEN,
         *,
@@ -89,35 +89,35 @@ class Composer:
         edits: ids.Ref | None = None,
     ) -> View:
         """Draw the form in which a broadcast is written, or a draft is edited; AWS is not asked."""
-        ref = edits or ids.Ref(call.team.id, chosen.held.id if chosen.held else "")
-        saved, chosen = await self._audiences.saved(call.team), await self.selections.renewed(call, chosen)
+        ref = edits or ids.Ref(request.team.id, chosen.held.id if chosen.held else "")
+        saved, chosen = await self._audiences.saved(request.team), await self.selections.renewed(request, chosen)
         return views.write_broadcast_form(
-            replace(ref, form_id=call.at.ref.form_id or new_id()),
-            await to_begin_with(call, draft),
-            hint=hint(await self._overviews.get(call.team)),
+            replace(ref, form_id=request.at.ref.form_id or new_id()),
+            await to_begin_with(request, draft),
+            hint=hint(await self._overviews.get(request.team)),
             saved=saved,
             chosen=chosen,
-            selection=await self.selections.choices(call, chosen, draft.selection, saved),
+            selection=await self.selections.choices(request, chosen, draft.selection, saved),
             notice=notice,
             edits=edits is not None,
         )
 
-    async def lost(self, call: Call, selection: Selection) -> str:
+    async def lost(self, request: Request, selection: Selection) -> str:
         """Say what a draft selects by that is not there any more."""
         if not selection:
             return ""
-        sent = await self.selections.open_forms.broadcasts(call.team, selection.leaves_out_got)
-        return lost_names(selection, await self._audiences.saved(call.team), sent)
+        sent = await self.selections.open_forms.broadcasts(request.team, selection.leaves_out_got)
+        return lost_names(selection, await self._audiences.saved(request.team), sent)
 
-    async def new_canvas(self, call: Call) -> str:
+    async def new_canvas(self, request: Request) -> str:
         """Make a canvas for the channel, and return the link to it.
 
         Raises:
             BotError: as `SlackCanvases.create`.
         """
-        return await self._canvases.create(call)
+        return await self._canvases.create(request)
 
-    async def to_send(self, call: Call, has: Sequence[Image] = ()) -> Draft:
+    async def to_send(self, request: Request, has: Sequence[Image] = ()) -> Draft:
         """Return what was typed, what the canvas says now, or the HTML file that was chosen.
 
         With its images: new ones, and those kept that it `has`.
@@ -125,34 +125,34 @@ class Composer:
         Raises:
             BotError: about the canvas, a file, or a mention.
         """
-        draft = await named(call)
-        page = await self._page(call, draft.body, has)
+        draft = await named(request)
+        page = await self._page(request, draft.body, has)
         came = {image["name"] for image in page.images}
-        picked = joined(kept_images(call, has), await self._added(call))
+        picked = joined(kept_images(request, has), await self._added(request))
         images = [*(image for image in picked if image["name"] not in came), *page.images]
         return replace(draft, body=page.body, images=images)
 
-    async def _page(self, call: Call, body: Mapping[str, Any], has: Sequence[Image]) -> Page:
+    async def _page(self, request: Request, body: Mapping[str, Any], has: Sequence[Image]) -> Page:
         """Return the body with the images that come with it."""
         if "canvas" in body:
-            return await self._canvases.page(call, body["canvas"])
-        if given := call.at.values.files(ids.Input.HTML):
-            file = await self._files.uploaded(call.client, str(given[0]["id"]), call.at.user_id, HTML)
+            return await self._canvases.page(request, body["canvas"])
+        if given := request.at.values.files(ids.Input.HTML):
+            file = await self._files.uploaded(request.client, str(given[0]["id"]), request.at.user_id, HTML)
             with closing(file.content):
                 return await import_page(file.content.read(), file.name, self._fetch_image)
         if is_html(body):
             return Page(dict(body), [dict(image) for image in images_of_body(has)])
-        return Page(*await with_emoji(call.client, body, has, self._fetch_image))
+        return Page(*await with_emoji(request.client, body, has, self._fetch_image))
 
-    async def _added(self, call: Call) -> list[dict[str, Any]]:
+    async def _added(self, request: Request) -> list[dict[str, Any]]:
         """Return the images that were chosen in the form, and those of the message whose menu it was opened from."""
-        by, channel, values = call.at.user_id, call.team.channel_id, call.at.values
+        by, channel, values = request.at.user_id, request.team.channel_id, request.at.values
         added: list[dict[str, Any]] = []
         for file_id in values.ticks(ids.Input.MESSAGE_IMAGES):
-            file = await self._files.again(call.client, file_id, by, channel, IMAGES)
+            file = await self._files.again(request.client, file_id, by, channel, IMAGES)
             added.append(await _image_of(file, added))
         for given in values.files(ids.Input.IMAGES):
-            file = await self._files.uploaded(call.client, str(given["id"]), by, IMAGES)
+            file = await self._files.uploaded(request.client, str(given["id"]), by, IMAGES)
             added.append(await _image_of(file, added))
         return added
 
@@ -172,9 +172,9 @@ def hint(overview: Overview) -> str:
     return f"Verified: {', '.join(shown)}" if shown else "Nothing is verified."
 
 
-def chosen_in(call: Call) -> views.Recipients:
+def chosen_in(request: Request) -> views.Recipients:
     """Return what is chosen in the form beside the text."""
-    values = call.at.values
+    values = request.at.values
     chosen = views.Recipients(
         saved_id=values.choice(ids.Input.SAVED_AUDIENCE),
         written=values.rich_text(ids.Input.MESSAGE),
@@ -182,7 +182,7 @@ def chosen_in(call: Call) -> views.Recipients:
         send_at=values.time(ids.Input.SEND_AT),
         images=images_picked(values),
     )
-    return picked(call, chosen)
+    return picked(request, chosen)
 
 
 def images_picked(values: Values) -> dict[str, str]:
@@ -191,11 +191,11 @@ def images_picked(values: Values) -> dict[str, str]:
     return dict([*(values.labels(ids.Input.MESSAGE_IMAGES) | given).items()][:MOST])
 
 
-def upload_of(call: Call, file: Download, choice: Choice = FIRST) -> Upload:
+def upload_of(request: Request, file: Download, choice: Choice = FIRST) -> Upload:
     """Return a file as an audience to read; the person who waits sees the progress."""
 
     async def tell(rows: int) -> None:
-        await call.waiting.tell(f"{READING} {count(rows, 'row')} so far.")
+        await request.waiting.tell(f"{READING} {count(rows, 'row')} so far.")
 
     return Upload(file.content, file.name, file.id, choice, tell)
 
@@ -227,30 +227,32 @@ def lost_files(values: Values) -> str:
     return " Choose your files again: Slack does not keep them."
 
 
-def kept_images(call: Call, has: Sequence[Image]) -> list[Image]:
+def kept_images(request: Request, has: Sequence[Image]) -> list[Image]:
     """Return those chosen for a draft that stay ticked in the form; a form without the field keeps all."""
-    names = call.at.values.ticks(ids.Input.KEPT_IMAGES)
+    names = request.at.values.ticks(ids.Input.KEPT_IMAGES)
     return [
-        image for image in chosen_images(has) if ids.Input.KEPT_IMAGES not in call.at.values or image["name"] in names
+        image
+        for image in chosen_images(has)
+        if ids.Input.KEPT_IMAGES not in request.at.values or image["name"] in names
     ]
 
 
-async def named(call: Call) -> Draft:
+async def named(request: Request) -> Draft:
     """Return what was typed, with the names of the people it mentions: mail has no ids."""
-    draft = typed(call.at.values)
+    draft = typed(request.at.values)
     if is_html(draft.body):
         return draft
-    return replace(draft, body=await with_names(call.client, draft.body, call.team.channel_id))
+    return replace(draft, body=await with_names(request.client, draft.body, request.team.channel_id))
 
 
-async def to_begin_with(call: Call, draft: Draft) -> Draft:
+async def to_begin_with(request: Request, draft: Draft) -> Draft:
     """Return a draft for a form to begin with."""
-    return replace(draft, body=await with_known_names(call.client, draft.body, call.team.channel_id))
+    return replace(draft, body=await with_known_names(request.client, draft.body, request.team.channel_id))
 
 
-def check_editor(call: Call, draft: Broadcast) -> None:
+def check_editor(request: Request, draft: Broadcast) -> None:
     """Raise BotError NOT_ALLOWED where it is somebody else's draft, of which the channel knows nothing."""
-    if draft.state is BroadcastState.DRAFT and not is_editor(draft, call.at.user_id):
+    if draft.state is BroadcastState.DRAFT and not is_editor(draft, request.at.user_id):
         raise BotError(
             SlackCode.NOT_ALLOWED, "This draft is somebody else's.", "Ask them to send it, or to let you have the text."
         )

@@ -17,7 +17,7 @@ from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.dispatch.registration import Form, Request, Subcommand
 from handlers.slack.flows.broadcasts import BroadcastFlow
 from handlers.slack.flows.compose import (
     READING,
@@ -69,116 +69,118 @@ class DraftFlow:
         listeners.button(ids.Button.NEW_CANVAS, send, self.new_canvas)
         listeners.form(Form(ids.Form.EDIT_BROADCAST, send, self.save, READING, self.redraw))
 
-    async def page(self, call: Call) -> Reply:
+    async def page(self, request: Request) -> Reply:
         drafts = self._drafts
-        found = await drafts.of(call.team, call.at.user_id, views.SHOWN)
+        found = await drafts.of(request.team, request.at.user_id, views.SHOWN)
         names = await drafts.tokens_of(draft for draft, _ in found)
-        return views.drafts_message(found, await drafts.count(call.team, call.at.user_id), names)
+        return views.drafts_message(found, await drafts.count(request.team, request.at.user_id), names)
 
-    async def edit(self, call: Call) -> Reply:
+    async def edit(self, request: Request) -> Reply:
         """Open the form with a draft as it is now; a scheduled broadcast becomes a draft first."""
-        ref = call.at.ref
-        broadcast = await self._broadcasts.get(call.team, ref.record_id)
+        ref = request.at.ref
+        broadcast = await self._broadcasts.get(request.team, ref.record_id)
         if broadcast.state is not BroadcastState.DRAFT:
             broadcast = await self._broadcasts.undo(
-                call.team, ref.record_id, ref.version, call.at.user_id, action="broadcast.edit"
+                request.team, ref.record_id, ref.version, request.at.user_id, action="broadcast.edit"
             )
-        check_editor(call, broadcast)
-        return Modal(await self._form(call, broadcast))
+        check_editor(request, broadcast)
+        return Modal(await self._form(request, broadcast))
 
-    async def change_audience(self, call: Call) -> Reply:
+    async def change_audience(self, request: Request) -> Reply:
         """Draw the form so that another audience can be chosen; what is typed stays."""
-        draft = await self._draft(call)
-        return Modal(await self._form(call, draft, typed(call.at.values), chosen_in(call), ref=call.at.ref))
+        draft = await self._draft(request)
+        return Modal(await self._form(request, draft, typed(request.at.values), chosen_in(request), ref=request.at.ref))
 
-    async def choose_content(self, call: Call) -> Reply:
+    async def choose_content(self, request: Request) -> Reply:
         """Draw the form, of a new broadcast or of a draft, with the field of another content; what is typed stays."""
-        return Modal(await self._with_content(call, typed(call.at.values)))
+        return Modal(await self._with_content(request, typed(request.at.values)))
 
-    async def new_canvas(self, call: Call) -> Reply:
+    async def new_canvas(self, request: Request) -> Reply:
         """Make a canvas, and draw the form with the link to it."""
-        content = typed(call.at.values)
-        body = {**content.body, "canvas": await self._composer.new_canvas(call)}
-        return Modal(await self._with_content(call, replace(content, body=body)))
+        content = typed(request.at.values)
+        body = {**content.body, "canvas": await self._composer.new_canvas(request)}
+        return Modal(await self._with_content(request, replace(content, body=body)))
 
-    async def _with_content(self, call: Call, content: Draft) -> View:
-        if not call.at.ref.version:
-            return await self._composing.form(call, content=content)
-        return await self._again(call, await self._draft(call), content=content)
+    async def _with_content(self, request: Request, content: Draft) -> View:
+        if not request.at.ref.version:
+            return await self._composing.form(request, content=content)
+        return await self._again(request, await self._draft(request), content=content)
 
-    async def save(self, call: Call) -> Reply:
+    async def save(self, request: Request) -> Reply:
         """Save over the draft, unless somebody has changed it since the form was opened."""
-        ref = call.at.ref
-        draft = await self._draft(call)
+        ref = request.at.ref
+        draft = await self._draft(request)
         if draft.version != ref.version:
-            return Modal(await self._changed(call, draft))
+            return Modal(await self._changed(request, draft))
         edited = Edited(draft.id, draft.version)
-        return await self._composing.next(call, edited, kept=await self._drafts.audience(call.team, draft))
+        return await self._composing.next(request, edited, kept=await self._drafts.audience(request.team, draft))
 
-    async def redraw(self, call: Call, notice: str) -> View:
-        draft = await self._draft(call)
-        return await self._again(call, draft, f"{notice}{lost_files(call.at.values)}")
+    async def redraw(self, request: Request, notice: str) -> View:
+        draft = await self._draft(request)
+        return await self._again(request, draft, f"{notice}{lost_files(request.at.values)}")
 
-    async def _again(self, call: Call, draft: Broadcast, notice: str = "", content: Draft | None = None) -> View:
+    async def _again(self, request: Request, draft: Broadcast, notice: str = "", content: Draft | None = None) -> View:
         """Draw the form of a draft again, with what is typed."""
-        chosen = await self._chosen(call, draft)
-        return await self._form(call, draft, content or typed(call.at.values), chosen, notice=notice, ref=call.at.ref)
+        chosen = await self._chosen(request, draft)
+        return await self._form(
+            request, draft, content or typed(request.at.values), chosen, notice=notice, ref=request.at.ref
+        )
 
-    async def check(self, call: Call) -> Reply:
+    async def check(self, request: Request) -> Reply:
         """Show a draft to be confirmed."""
-        ref = call.at.ref
-        draft = await self._draft(call)
-        require_version(draft, call.team, ref.version, {BroadcastState.DRAFT})
+        ref = request.at.ref
+        draft = await self._draft(request)
+        require_version(draft, request.team, ref.version, {BroadcastState.DRAFT})
         if draft.audience_id is None:
             return Modal(views.draft_saved_page(draft))
         edited = Edited(draft.id, draft.version)
         try:
-            prepared = await self._broadcasts.check(call.team, call.at.user_id, edited)
+            prepared = await self._broadcasts.check(request.team, request.at.user_id, edited)
         except BotError as error:
             if error.code not in SELECTION_CODES or not draft.selection:
                 raise
             return Modal(views.nobody_selected_page(draft, error), otherwise=error.text)
-        return await self._composing.confirmation(call, prepared)
+        return await self._composing.confirmation(request, prepared)
 
-    async def discard(self, call: Call) -> Reply:
-        ref = call.at.ref
-        if not call.is_admin:
-            check_editor(call, await self._broadcasts.get(call.team, ref.record_id))
-        draft = await self._broadcasts.discard(call.team, ref.record_id, ref.version, call.at.user_id)
+    async def discard(self, request: Request) -> Reply:
+        ref = request.at.ref
+        if not request.is_admin:
+            check_editor(request, await self._broadcasts.get(request.team, ref.record_id))
+        draft = await self._broadcasts.discard(request.team, ref.record_id, ref.version, request.at.user_id)
         return views.discarded_message(draft)
 
-    async def use_again(self, call: Call) -> Reply:
-        copied = await self._drafts.copy(call.team, call.at.ref.record_id, call.at.user_id)
-        return Modal(await self._form(call, copied.draft, notice=views.used_again_notice(copied)))
+    async def use_again(self, request: Request) -> Reply:
+        copied = await self._drafts.copy(request.team, request.at.ref.record_id, request.at.user_id)
+        return Modal(await self._form(request, copied.draft, notice=views.used_again_notice(copied)))
 
-    async def _draft(self, call: Call) -> Broadcast:
+    async def _draft(self, request: Request) -> Broadcast:
         """Return the draft that a form or a button is about, for a person who may change it.
 
         Raises:
             BotError: NOT_FOUND, ALREADY, or NOT_ALLOWED.
         """
-        draft = await self._broadcasts.get(call.team, call.at.ref.record_id)
-        require_version(draft, call.team, draft.version, {BroadcastState.DRAFT})
-        check_editor(call, draft)
+        draft = await self._broadcasts.get(request.team, request.at.ref.record_id)
+        require_version(draft, request.team, draft.version, {BroadcastState.DRAFT})
+        check_editor(request, draft)
         return draft
 
-    async def _changed(self, call: Call, draft: Broadcast) -> View:
+    async def _changed(self, request: Request, draft: Broadcast) -> View:
         """Draw the form again, as it was filled, with what the other one changed: sent again, it is saved over that."""
-        changes = await self._drafts.changes_since(draft, call.at.ref.version)
-        ref = ids.Ref(call.team.id, draft.id, draft.version)
-        chosen, notice = await self._chosen(call, draft), lost_files(call.at.values).strip()
-        view = await self._form(call, draft, await named(call), chosen, notice=notice)
+        changes = await self._drafts.changes_since(draft, request.at.ref.version)
+        ref = ids.Ref(request.team.id, draft.id, draft.version)
+        chosen, notice = await self._chosen(request, draft), lost_files(request.at.values).strip()
+        view = await self._form(request, draft, await named(request), chosen, notice=notice)
         view.blocks = [*views.changed_meanwhile_blocks(draft, changes, ref), *(view.blocks or [])]
         return view
 
-    async def _chosen(self, call: Call, draft: Broadcast) -> Recipients:
+    async def _chosen(self, request: Request, draft: Broadcast) -> Recipients:
         """Return what is chosen in the form, with the audience of the draft where nobody is choosing another."""
-        choosing = ids.Input.AUDIENCE in call.at.values
-        return replace(chosen_in(call), held=None if choosing else await self._drafts.audience(call.team, draft))
+        choosing = ids.Input.AUDIENCE in request.at.values
+        return replace(chosen_in(request), held=None if choosing else await self._drafts.audience(request.team, draft))
 
     async def _form(
         self,
-        call: Call,
+        request: Request,
         draft: Broadcast,
         content: Draft | None = None,
         chosen: Recipients | None = None,
@@ -187,17 +189,17 @@ class DraftFlow:
         ref: ids.Ref | None = None,
     ) -> View:
         if chosen is None:
-            audience = await self._drafts.audience(call.team, draft)
+            audience = await self._drafts.audience(request.team, draft)
             past = draft.start_at is not None and draft.start_at <= self._clock()
             at = int(draft.start_at.timestamp()) if draft.start_at and not past else None
             chosen = Recipients(held=audience, send_at=at)
             late = "The time chosen for it is past: choose another, or none to send now. " if past else ""
-            lost = await self._composer.lost(call, Selection.from_json(draft.selection))
+            lost = await self._composer.lost(request, Selection.from_json(draft.selection))
             notice = notice or f"{late}{lost}".strip()
-        ref = ref or ids.Ref(call.team.id, draft.id, draft.version)
+        ref = ref or ids.Ref(request.team.id, draft.id, draft.version)
         content = content or Draft.of(draft)
         if content.body == SAME_PAGE and is_html(draft.body):
             content = replace(content, body=draft.body)
         selection = Selection.from_json(draft.selection)
-        content = replace(content, images=kept_images(call, draft.images), selection=selection)
-        return await self._composer.form(call, content, chosen, notice=notice, edits=ref)
+        content = replace(content, images=kept_images(request, draft.images), selection=selection)
+        return await self._composer.form(request, content, chosen, notice=notice, edits=ref)

@@ -7,7 +7,7 @@ from bot.email_addresses import parse_addresses
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.dispatch.registration import Form, Request
 from handlers.slack.views import mail_me_one as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.compose import test_sent_page
@@ -21,27 +21,27 @@ class MailMeOneFlow:
         listeners.button(ids.Button.MAIL_ME_ONE, Permission.SEND, self.open)
         listeners.form(Form(ids.Form.MAIL_ME_ONE, Permission.SEND, self.send, "Handing it over…"))
 
-    async def open(self, call: Call) -> Reply:
-        ref = call.at.ref
-        offered = await self._mails.offers(call.team, ref.record_id, ref.version)
-        form = views.mail_me_one_form(ref, offered, send_to=await _preset(call))
-        return Modal(form, above=bool(call.at.view_id))
+    async def open(self, request: Request) -> Reply:
+        ref = request.at.ref
+        offered = await self._mails.offers(request.team, ref.record_id, ref.version)
+        form = views.mail_me_one_form(ref, offered, send_to=await _preset(request))
+        return Modal(form, above=bool(request.at.view_id))
 
-    async def send(self, call: Call) -> Reply:
-        ref, values = call.at.ref, call.at.values
-        draft = call.team, ref.record_id, ref.version
+    async def send(self, request: Request) -> Reply:
+        ref, values = request.at.ref, request.at.values
+        draft = request.team, ref.record_id, ref.version
         addresses = parse_addresses(values.text(ids.Input.SEND_TO), field=ids.Input.SEND_TO)
         line = values.text(ids.Input.LINE).strip()
         chosen = values.choice(ids.Input.RECIPIENT)
         seq = await self._mails.seq_of_line(*draft, line) if line else int(chosen) if chosen.isdecimal() else 0
-        await self._mails.send(*draft, call.at.user_id, seq, addresses)
+        await self._mails.send(*draft, request.at.user_id, seq, addresses)
         return Modal(test_sent_page(len(addresses)), otherwise="The test is on its way.")
 
 
-async def _preset(call: Call) -> str:
+async def _preset(request: Request) -> str:
     """Return the person's own address where Slack lets the app see it, else where the team's tests go."""
     try:
-        user = (await call.client.users_info(user=call.at.user_id))["user"]
+        user = (await request.client.users_info(user=request.at.user_id))["user"]
     except SlackApiError:
         user = {}
-    return str((user.get("profile") or {}).get("email") or "") or ", ".join(call.team.tests_go_to)
+    return str((user.get("profile") or {}).get("email") or "") or ", ".join(request.team.tests_go_to)

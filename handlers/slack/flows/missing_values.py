@@ -8,7 +8,7 @@ from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call
+from handlers.slack.dispatch.registration import Request
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.views.blocks import Modal, Reply, text_message
@@ -23,17 +23,17 @@ class MissingValuesFlow:
     def register(self, listeners: Listeners) -> None:
         listeners.button(ids.Button.SHOW_MISSING, Permission.SEND, self.show)
 
-    async def show(self, call: Call) -> Reply:
-        ref = call.at.ref
+    async def show(self, request: Request) -> Reply:
+        ref = request.at.ref
         with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as spooled:
             file = cast("BinaryIO", spooled)
-            written = await self._missing.write(call.team, ref.record_id, ref.version, file)
+            written = await self._missing.write(request.team, ref.record_id, ref.version, file)
             what = text_message(
                 f":inbox_tray: {count(written, 'recipient')} of your audience without a value that the message uses; "
                 "the file names each line. It holds personal data: delete it when you are done."
             )
             file.seek(0)
             sent = await send_file(
-                self._files, call, what, OutgoingFile("missing.csv", "Recipients without a value", file)
+                self._files, request, what, OutgoingFile("missing.csv", "Recipients without a value", file)
             )
-        return Modal(list_sent_page(sent=sent), above=bool(call.at.view_id))
+        return Modal(list_sent_page(sent=sent), above=bool(request.at.view_id))

@@ -8,7 +8,7 @@ from bot.broadcast.preview import LINK_LIVES, Previews
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call
+from handlers.slack.dispatch.registration import Request
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
@@ -27,17 +27,19 @@ class PreviewFlow:
     def register(self, listeners: Listeners) -> None:
         listeners.button(ids.Button.SEE_IT, Permission.SEND, self.see)
 
-    async def see(self, call: Call) -> Reply:
-        ref = call.at.ref
-        broadcast = await self._broadcasts.get(call.team, ref.record_id)
-        require_version(broadcast, call.team, ref.version, UNSENT)
+    async def see(self, request: Request) -> Reply:
+        ref = request.at.ref
+        broadcast = await self._broadcasts.get(request.team, ref.record_id)
+        require_version(broadcast, request.team, ref.version, UNSENT)
         if link := self._previews.link(broadcast):
-            return Modal(views.preview_link_page(link, LINK_LIVES), above=bool(call.at.view_id))
-        return Modal(views.preview_sent_page(sent=await self._send_file(call, broadcast)), above=bool(call.at.view_id))
+            return Modal(views.preview_link_page(link, LINK_LIVES), above=bool(request.at.view_id))
+        return Modal(
+            views.preview_sent_page(sent=await self._send_file(request, broadcast)), above=bool(request.at.view_id)
+        )
 
-    async def _send_file(self, call: Call, broadcast: Broadcast) -> bool:
+    async def _send_file(self, request: Request, broadcast: Broadcast) -> bool:
         """Return whether the person has it."""
         preview = await self._previews.of(broadcast)
         upload = OutgoingFile("mail.html", "How the mail looks", BytesIO(preview.mail.html.encode()))
         what = text_message(f":eyes: How “{esc(preview.mail.subject, 200)}” looks to {esc(preview.address)}.")
-        return await send_file(self._files, call, what, upload)
+        return await send_file(self._files, request, what, upload)

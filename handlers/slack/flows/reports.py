@@ -7,7 +7,7 @@ from bot.broadcast.resend import Resends, What
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Handler, Subcommand
+from handlers.slack.dispatch.registration import Form, Handler, Request, Subcommand
 from handlers.slack.views import reports as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.broadcast_message import progress_message
@@ -38,37 +38,37 @@ class ReportFlow:
         for turn in (ids.Button.NEWER, ids.Button.OLDER):
             listeners.button(turn, Permission.SEE, self.page)
 
-    async def leave(self, call: Call) -> Reply:
-        ref = call.at.ref
-        await self._resends.leave(call.team, ref.record_id, ref.version, call.at.user_id)
+    async def leave(self, request: Request) -> Reply:
+        ref = request.at.ref
+        await self._resends.leave(request.team, ref.record_id, ref.version, request.at.user_id)
         return None
 
-    async def ask_about_doubts(self, call: Call) -> Reply:
-        ref = call.at.ref
-        resend = await self._resends.look(call.team, ref.record_id, ref.version, _IN_DOUBT)
+    async def ask_about_doubts(self, request: Request) -> Reply:
+        ref = request.at.ref
+        resend = await self._resends.look(request.team, ref.record_id, ref.version, _IN_DOUBT)
         return Modal(views.send_again_form(ref, resend))
 
-    async def ask_about_failed(self, call: Call) -> Reply:
-        ref = call.at.ref
-        resend = await self._resends.look(call.team, ref.record_id, ref.version, _FAILED)
+    async def ask_about_failed(self, request: Request) -> Reply:
+        ref = request.at.ref
+        resend = await self._resends.look(request.team, ref.record_id, ref.version, _FAILED)
         return Modal(views.resend_form(ref, resend))
 
     def _sending(self, what: What, title: str) -> Handler:
-        async def handler(call: Call) -> Reply:
-            ref = call.at.ref
-            await self._resends.send(call.team, ref.record_id, ref.version, what, call.at.user_id)
+        async def handler(request: Request) -> Reply:
+            ref = request.at.ref
+            await self._resends.send(request.team, ref.record_id, ref.version, what, request.at.user_id)
             return Modal(views.resending_page(title), otherwise="It goes on: the channel shows how it goes.")
 
         return handler
 
-    async def get_list(self, call: Call) -> Reply:
-        await self._reports.ask_for_list(call.team, call.at.ref.record_id, call.at.user_id)
+    async def get_list(self, request: Request) -> Reply:
+        await self._reports.ask_for_list(request.team, request.at.ref.record_id, request.at.user_id)
         return views.export_requested_message()
 
-    async def show(self, call: Call) -> Reply:
-        return progress_message(await self._reports.one(call.team, call.at.ref.record_id))
+    async def show(self, request: Request) -> Reply:
+        return progress_message(await self._reports.one(request.team, request.at.ref.record_id))
 
-    async def page(self, call: Call) -> Reply:
+    async def page(self, request: Request) -> Reply:
         """Answer the command with the newest, and a click with the page it asks for, in the place of the one before."""
-        shown = await self._reports.page(call.team, call.at.ref.version)
-        return views.broadcasts_message(call.team.id, shown, replaces=call.at.kind == "click")
+        shown = await self._reports.page(request.team, request.at.ref.version)
+        return views.broadcasts_message(request.team.id, shown, replaces=request.at.kind == "click")

@@ -13,7 +13,7 @@ from bot.mailer.readiness.rules import Blocker
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.dispatch.registration import Form, Request, Subcommand
 from handlers.slack.flows.compose import (
     Composer,
     check_editor,
@@ -45,38 +45,38 @@ class SendTestFlow:
         listeners.button(ids.Button.SEND_TEST, Permission.SEND, self.open, opens=views.TEST_TITLE)
         listeners.form(Form(ids.Form.SEND_TEST, Permission.SEND, self.send, "Handing it over…", self.redraw))
 
-    async def open(self, call: Call) -> Reply:
+    async def open(self, request: Request) -> Reply:
         """Open the form; from the one in which a broadcast is written, above it and with what is typed there."""
-        if ids.Input.MESSAGE in call.at.values:
-            ref = call.at.ref if call.at.ref.version else ids.Ref(call.team.id)
-            return Modal(await self._form(call, ref, to=""), above=True)
-        overview = await self._composer.fresh_overview(call)
+        if ids.Input.MESSAGE in request.at.values:
+            ref = request.at.ref if request.at.ref.version else ids.Ref(request.team.id)
+            return Modal(await self._form(request, ref, to=""), above=True)
+        overview = await self._composer.fresh_overview(request)
         if set(overview.answer.blockers) - _ONLY_BROADCASTS:
             return not_ready_message(overview, "tests")
-        draft = await self._composer.starting_point(call)
-        return Modal(views.write_test_form(ids.Ref(call.team.id), draft, to="", hint=hint(overview)))
+        draft = await self._composer.starting_point(request)
+        return Modal(views.write_test_form(ids.Ref(request.team.id), draft, to="", hint=hint(overview)))
 
-    async def redraw(self, call: Call, notice: str) -> View:
-        return await self._form(call, call.at.ref, to=call.at.values.text(ids.Input.TO), notice=notice)
+    async def redraw(self, request: Request, notice: str) -> View:
+        return await self._form(request, request.at.ref, to=request.at.values.text(ids.Input.TO), notice=notice)
 
-    async def _form(self, call: Call, ref: ids.Ref, *, to: str, notice: str = "") -> View:
+    async def _form(self, request: Request, ref: ids.Ref, *, to: str, notice: str = "") -> View:
         """Draw the form with what is typed; AWS is not asked."""
-        overview = await self._overviews.get(call.team)
-        draft = await to_begin_with(call, typed(call.at.values))
-        draft = replace(draft, images=kept_images(call, await self._images(call, ref)))
-        images = images_picked(call.at.values)
+        overview = await self._overviews.get(request.team)
+        draft = await to_begin_with(request, typed(request.at.values))
+        draft = replace(draft, images=kept_images(request, await self._images(request, ref)))
+        images = images_picked(request.at.values)
         return views.write_test_form(ref, draft, to=to, hint=hint(overview), images=images, notice=notice)
 
-    async def _images(self, call: Call, ref: ids.Ref) -> Sequence[Image]:
+    async def _images(self, request: Request, ref: ids.Ref) -> Sequence[Image]:
         """Return the images of the draft that the test is of; none where it is of no draft yet."""
         if not ref.version:
             return ()
-        draft = await self._broadcasts.get(call.team, ref.record_id)
-        check_editor(call, draft)
+        draft = await self._broadcasts.get(request.team, ref.record_id)
+        check_editor(request, draft)
         return draft.images
 
-    async def send(self, call: Call) -> Reply:
-        addresses = parse_addresses(call.at.values.text(ids.Input.TO), field=ids.Input.TO)
-        draft = await self._composer.to_send(call, await self._images(call, call.at.ref))
-        await self._broadcasts.prepare_test(call.team, call.at.user_id, draft, addresses)
+    async def send(self, request: Request) -> Reply:
+        addresses = parse_addresses(request.at.values.text(ids.Input.TO), field=ids.Input.TO)
+        draft = await self._composer.to_send(request, await self._images(request, request.at.ref))
+        await self._broadcasts.prepare_test(request.team, request.at.user_id, draft, addresses)
         return Modal(views.test_sent_page(len(addresses)), otherwise="The test is on its way.")

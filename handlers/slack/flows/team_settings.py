@@ -15,7 +15,7 @@ from handlers.slack.approvers import Approvers
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.dispatch.registration import Form, Request, Subcommand
 from handlers.slack.views import team_settings as views
 from handlers.slack.views.audit_log import history_message
 from handlers.slack.views.blocks import Modal, Reply
@@ -50,65 +50,65 @@ class TeamSettingsFlow:
         listeners.form(Form(ids.Form.ADMINS, admin, self.appoint, "Saving…", self.redraw_admins))
         listeners.form(Form(ids.Form.SETTINGS, admin, self.save, "Saving…", self.redraw_settings))
 
-    async def open_admins(self, call: Call) -> Reply:
-        return Modal(await self._admins(call))
+    async def open_admins(self, request: Request) -> Reply:
+        return Modal(await self._admins(request))
 
-    async def redraw_admins(self, call: Call, notice: str) -> View:
-        return views.admins_form(call.at.ref, call.at.values.people(ids.Input.ADMINS), notice=notice)
+    async def redraw_admins(self, request: Request, notice: str) -> View:
+        return views.admins_form(request.at.ref, request.at.values.people(ids.Input.ADMINS), notice=notice)
 
-    async def appoint(self, call: Call) -> Reply:
-        users = call.at.values.people(ids.Input.ADMINS)
-        await self._refuse_unfit(call, set(users) - set(await self._rules.admins(call.team)), ids.Input.ADMINS)
+    async def appoint(self, request: Request) -> Reply:
+        users = request.at.values.people(ids.Input.ADMINS)
+        await self._refuse_unfit(request, set(users) - set(await self._rules.admins(request.team)), ids.Input.ADMINS)
         try:
-            new, gone = await self._rules.appoint(call.team, users, call.at.ref.version, call.at.user_id)
+            new, gone = await self._rules.appoint(request.team, users, request.at.ref.version, request.at.user_id)
         except ChangedMeanwhileError as error:
-            return Modal(await self._admins(call, notice=error.text))
+            return Modal(await self._admins(request, notice=error.text))
         return Modal(views.admins_saved_page(new, gone), otherwise="The team admins were saved.")
 
-    async def open_settings(self, call: Call) -> Reply:
-        return Modal(await self._as_it_is(call))
+    async def open_settings(self, request: Request) -> Reply:
+        return Modal(await self._as_it_is(request))
 
-    async def redraw_settings(self, call: Call, notice: str) -> View:
-        return await self._settings(call, call.at.ref, _typed(call), notice)
+    async def redraw_settings(self, request: Request, notice: str) -> View:
+        return await self._settings(request, request.at.ref, _typed(request), notice)
 
-    async def save(self, call: Call) -> Reply:
-        typed, now = _typed(call), TeamSettings.of(call.team)
-        await self._refuse_unfit(call, set(typed.senders) - set(now.senders), ids.Input.SENDERS)
-        await self._check_approvers(call, typed, new=set(typed.approvers) - set(now.approvers))
+    async def save(self, request: Request) -> Reply:
+        typed, now = _typed(request), TeamSettings.of(request.team)
+        await self._refuse_unfit(request, set(typed.senders) - set(now.senders), ids.Input.SENDERS)
+        await self._check_approvers(request, typed, new=set(typed.approvers) - set(now.approvers))
         try:
-            team = await self._rules.save(call.team, typed, call.at.ref.version, call.at.user_id)
+            team = await self._rules.save(request.team, typed, request.at.ref.version, request.at.user_id)
         except ChangedMeanwhileError as error:
-            return Modal(await self._as_it_is(call, error.text))
+            return Modal(await self._as_it_is(request, error.text))
         rule = typed.under(self._rules.policy)
         few = rule.approval is not ApprovalRule.NEVER and not rule.approvers
-        few = few and len(await self._approvers.of(call.client, team)) <= rule.approvals
+        few = few and len(await self._approvers.of(request.client, team)) <= rule.approvals
         return Modal(views.settings_saved_page(few_admins=few), otherwise="The settings were saved.")
 
-    async def audit(self, call: Call) -> Reply:
-        return history_message(await self._rules.history(call.team, SHOWN))
+    async def audit(self, request: Request) -> Reply:
+        return history_message(await self._rules.history(request.team, SHOWN))
 
-    async def _as_it_is(self, call: Call, notice: str = "") -> View:
-        settings = TeamSettings.of(call.team)
-        return await self._settings(call, ids.Ref(call.team.id, version=settings.mark), settings, notice)
+    async def _as_it_is(self, request: Request, notice: str = "") -> View:
+        settings = TeamSettings.of(request.team)
+        return await self._settings(request, ids.Ref(request.team.id, version=settings.mark), settings, notice)
 
-    async def _settings(self, call: Call, ref: ids.Ref, settings: TeamSettings, notice: str) -> View:
-        look, webhook = await self._looks.of(call.team), await self._webhooks.of(call.team)
+    async def _settings(self, request: Request, ref: ids.Ref, settings: TeamSettings, notice: str) -> View:
+        look, webhook = await self._looks.of(request.team), await self._webhooks.of(request.team)
         return views.settings_form(ref, settings, look, webhook, policy=self._rules.policy, notice=notice)
 
-    async def _admins(self, call: Call, notice: str = "") -> View:
-        appointed = await self._rules.admins(call.team)
-        return views.admins_form(ids.Ref(call.team.id, version=etag(repr(appointed))), appointed, notice=notice)
+    async def _admins(self, request: Request, notice: str = "") -> View:
+        appointed = await self._rules.admins(request.team)
+        return views.admins_form(ids.Ref(request.team.id, version=etag(repr(appointed))), appointed, notice=notice)
 
-    async def _refuse_unfit(self, call: Call, users: Iterable[str], field: ids.Input) -> None:
+    async def _refuse_unfit(self, request: Request, users: Iterable[str], field: ids.Input) -> None:
         """Refuse people whom the authorizer would refuse anyway, so that none is shown as allowed."""
         for user in users:
-            if not await self._approvers.is_full_member(call.client, call.team, user):
+            if not await self._approvers.is_full_member(request.client, request.team, user):
                 raise BotError(SlackCode.UNFIT, field=field)
 
-    async def _check_approvers(self, call: Call, typed: TeamSettings, new: set[str]) -> None:
+    async def _check_approvers(self, request: Request, typed: TeamSettings, new: set[str]) -> None:
         """Refuse people who could not approve, and too few to approve what any one of them asks for."""
-        await self._refuse_unfit(call, new, ids.Input.APPROVERS)
-        present = await self._approvers.present(call.client, call.team, typed.approvers)
+        await self._refuse_unfit(request, new, ids.Input.APPROVERS)
+        present = await self._approvers.present(request.client, request.team, typed.approvers)
         if new - set(present):
             raise BotError(SlackCode.NOT_OF_CHANNEL, field=ids.Input.APPROVERS)
         rule = typed.under(self._rules.policy)
@@ -121,9 +121,9 @@ class TeamSettingsFlow:
             )
 
 
-def _typed(call: Call) -> TeamSettings:
+def _typed(request: Request) -> TeamSettings:
     """Return what the form holds; what an older form does not ask for stays as it is."""
-    values, now = call.at.values, TeamSettings.of(call.team)
+    values, now = request.at.values, TeamSettings.of(request.team)
     typed = replace(
         now,
         from_name=values.text(ids.Input.FROM_NAME),

@@ -15,7 +15,7 @@ from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Body
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.dispatch.registration import Form, Request
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import READING, Composer, upload_of
 from handlers.slack.outbound.rejected_rows import send_rejects
@@ -40,38 +40,38 @@ class UseAsAudienceFlow:
         listeners.shortcut(ids.Shortcut.USE_AS_AUDIENCE, send, self.use, opens=title)
         listeners.form(Form(ids.Form.CHOOSE_FILE, send, self.chosen, READING))
 
-    async def use(self, call: Call) -> Reply:
+    async def use(self, request: Request) -> Reply:
         """Read the file of the message, or ask which."""
-        overview = await self._composer.fresh_overview(call)
+        overview = await self._composer.fresh_overview(request)
         if not overview.answer.allowed:
             return not_ready_message(overview)
-        names = _names(call.at.message)
+        names = _names(request.at.message)
         if not names:
             raise BotError(SlackCode.NO_AUDIENCE_FILE)
         if len(names) > 1:
-            return Modal(audiences.choose_file_form(ids.Ref(call.team.id), names))
-        return await self._read(call, next(iter(names)))
+            return Modal(audiences.choose_file_form(ids.Ref(request.team.id), names))
+        return await self._read(request, next(iter(names)))
 
-    async def chosen(self, call: Call) -> Reply:
-        file_id = call.at.values.choice(ids.Input.FILE)
+    async def chosen(self, request: Request) -> Reply:
+        file_id = request.at.values.choice(ids.Input.FILE)
         if not file_id:
             raise BotError(SlackCode.NO_AUDIENCE_FILE)
-        return await self._read(call, file_id)
+        return await self._read(request, file_id)
 
-    async def _read(self, call: Call, file_id: str) -> Reply:
-        file = await self._files.shared(call.client, file_id, call.team.channel_id)
-        with closing(upload_of(call, file)) as upload:
-            held = await self._broadcasts.hold(call.team, call.at.user_id, upload)
+    async def _read(self, request: Request, file_id: str) -> Reply:
+        file = await self._files.shared(request.client, file_id, request.team.channel_id)
+        with closing(upload_of(request, file)) as upload:
+            held = await self._broadcasts.hold(request.team, request.at.user_id, upload)
             if upload.rejects.count > REJECTED_SHOWN:
-                await send_rejects(self._files, call, upload.rejects)
+                await send_rejects(self._files, request, upload.rejects)
         return Modal(
-            await self._form(call, held),
-            otherwise=audiences.audience_read_message(ids.Ref(call.team.id, held.id), held),
+            await self._form(request, held),
+            otherwise=audiences.audience_read_message(ids.Ref(request.team.id, held.id), held),
         )
 
-    async def _form(self, call: Call, held: Audience) -> View:
-        draft = await self._composer.starting_point(call)
-        return await self._composer.form(call, draft, views.Recipients(held=held))
+    async def _form(self, request: Request, held: Audience) -> View:
+        draft = await self._composer.starting_point(request)
+        return await self._composer.form(request, draft, views.Recipients(held=held))
 
 
 def _names(message: Body) -> dict[str, str]:

@@ -9,7 +9,7 @@ from bot.webhooks.webhooks import Webhooks
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.dispatch.registration import Form, Request
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.webhook import form as views
 
@@ -29,50 +29,52 @@ class WebhookFlow:
         listeners.button(ids.Button.RETRY_WEBHOOK, admin, self.retry, opens=views.TITLE)
         listeners.button(ids.Button.DROP_WEBHOOK, admin, self.switch_off, opens=views.TITLE)
 
-    async def open(self, call: Call) -> Reply:
-        return Modal(await self._form(call), above=True)
+    async def open(self, request: Request) -> Reply:
+        return Modal(await self._form(request), above=True)
 
-    async def redraw(self, call: Call, notice: str) -> View:
-        webhook, values = await self._webhooks.of(call.team), call.at.values
+    async def redraw(self, request: Request, notice: str) -> View:
+        webhook, values = await self._webhooks.of(request.team), request.at.values
         address, topics = values.text(ids.Input.WEBHOOK_ADDRESS), values.ticks(ids.Input.EVENTS)
-        return views.webhook_form(call.at.ref, webhook, address, topics, notice=notice)
+        return views.webhook_form(request.at.ref, webhook, address, topics, notice=notice)
 
-    async def save(self, call: Call) -> Reply:
-        address = call.at.values.text(ids.Input.WEBHOOK_ADDRESS)
-        topics = [Topic(each) for each in call.at.values.ticks(ids.Input.EVENTS)]
+    async def save(self, request: Request) -> Reply:
+        address = request.at.values.text(ids.Input.WEBHOOK_ADDRESS)
+        topics = [Topic(each) for each in request.at.values.ticks(ids.Input.EVENTS)]
         try:
-            _, secret = await self._webhooks.save(call.team, address, topics, call.at.ref.version, call.at.user_id)
+            _, secret = await self._webhooks.save(
+                request.team, address, topics, request.at.ref.version, request.at.user_id
+            )
         except BotError as error:
             if error.code is WebhookCode.CHANGED:
-                return Modal(await self._form(call, notice=error.text), otherwise=error.text)
+                return Modal(await self._form(request, notice=error.text), otherwise=error.text)
             raise
         unseen = "The webhook was saved, but the form was closed before its secret was shown: make a new one."
         return Modal(views.saved_page(secret), otherwise=unseen if secret else "The webhook was saved.")
 
-    async def _form(self, call: Call, *, notice: str = "") -> View:
+    async def _form(self, request: Request, *, notice: str = "") -> View:
         """Return the form as the webhook is now."""
-        webhook = await self._webhooks.of(call.team)
+        webhook = await self._webhooks.of(request.team)
         if webhook is None:
-            return views.webhook_form(ids.Ref(call.team.id), None, "", list(Topic), notice=notice)
-        ref = ids.Ref(call.team.id, webhook.id, webhook.version)
+            return views.webhook_form(ids.Ref(request.team.id), None, "", list(Topic), notice=notice)
+        ref = ids.Ref(request.team.id, webhook.id, webhook.version)
         return views.webhook_form(ref, webhook, webhook.address, webhook.topics, notice=notice)
 
-    async def try_out(self, call: Call) -> Reply:
-        answer = await self._webhooks.try_out(call.team)
+    async def try_out(self, request: Request) -> Reply:
+        answer = await self._webhooks.try_out(request.team)
         return Modal(views.tried_page(answer), otherwise="The test was posted: its answer is under Attempts.")
 
-    async def attempts(self, call: Call) -> Reply:
-        return Modal(views.attempts_page(await self._webhooks.require(call.team)), above=True)
+    async def attempts(self, request: Request) -> Reply:
+        return Modal(views.attempts_page(await self._webhooks.require(request.team)), above=True)
 
-    async def renew_secret(self, call: Call) -> Reply:
-        ref = call.at.ref
-        secret = await self._webhooks.renew_secret(call.team, ref.record_id, ref.version, call.at.user_id)
+    async def renew_secret(self, request: Request) -> Reply:
+        ref = request.at.ref
+        secret = await self._webhooks.renew_secret(request.team, ref.record_id, ref.version, request.at.user_id)
         return Modal(views.new_secret_page(secret), above=True)
 
-    async def switch_off(self, call: Call) -> Reply:
-        await self._webhooks.switch_off(call.team, call.at.ref.record_id, call.at.user_id)
+    async def switch_off(self, request: Request) -> Reply:
+        await self._webhooks.switch_off(request.team, request.at.ref.record_id, request.at.user_id)
         return Modal(views.switched_off_page(), otherwise="The webhook was switched off.")
 
-    async def retry(self, call: Call) -> Reply:
-        await self._webhooks.retry(call.team, call.at.ref.record_id, call.at.user_id)
+    async def retry(self, request: Request) -> Reply:
+        await self._webhooks.retry(request.team, request.at.ref.record_id, request.at.user_id)
         return Modal(views.retried_page())

@@ -12,7 +12,7 @@ from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.dispatch.registration import Form, Request
 from handlers.slack.file_transfer import LOGO, Files
 from handlers.slack.views.appearance import look as views
 from handlers.slack.views.blocks import Modal, Reply
@@ -29,27 +29,29 @@ class LookFlow:
         listeners.button(ids.Button.EDIT_LOOK, admin, self.open)
         listeners.form(Form(ids.Form.LOOK, admin, self.save, "Saving…", self.redraw))
 
-    async def open(self, call: Call) -> Reply:
+    async def open(self, request: Request) -> Reply:
         """Open the form above the settings, where what is typed stays."""
-        return Modal(views.look_form(call.team.id, await self._looks.of(call.team)), above=bool(call.at.view_id))
+        return Modal(
+            views.look_form(request.team.id, await self._looks.of(request.team)), above=bool(request.at.view_id)
+        )
 
-    async def redraw(self, call: Call, notice: str) -> View:
-        again = " Choose the file again: Slack does not keep it." if call.at.values.files(ids.Input.LOGO) else ""
-        now = await self._looks.of(call.team)
-        return views.look_form(call.team.id, now, _typed(call.at.values, now), notice=notice + again)
+    async def redraw(self, request: Request, notice: str) -> View:
+        again = " Choose the file again: Slack does not keep it." if request.at.values.files(ids.Input.LOGO) else ""
+        now = await self._looks.of(request.team)
+        return views.look_form(request.team.id, now, _typed(request.at.values, now), notice=notice + again)
 
-    async def save(self, call: Call) -> Reply:
-        now = await self._looks.of(call.team)
-        look = _typed(call.at.values, now)
-        for given in call.at.values.files(ids.Input.LOGO):
-            file = await self._files.uploaded(call.client, str(given["id"]), call.at.user_id, LOGO)
+    async def save(self, request: Request) -> Reply:
+        now = await self._looks.of(request.team)
+        look = _typed(request.at.values, now)
+        for given in request.at.values.files(ids.Input.LOGO):
+            file = await self._files.uploaded(request.client, str(given["id"]), request.at.user_id, LOGO)
             with closing(file.content):
-                alt = call.team.from_name or file.alt_text or "Logo"
+                alt = request.team.from_name or file.alt_text or "Logo"
                 look = replace(look, logo=await import_logo(file.content.read(), file.name, alt))
         try:
-            saved = await self._looks.save(call.team, look, call.at.ref.version, call.at.user_id)
+            saved = await self._looks.save(request.team, look, request.at.ref.version, request.at.user_id)
         except ChangedMeanwhileError as error:
-            return Modal(views.look_form(call.team.id, await self._looks.of(call.team), notice=error.text))
+            return Modal(views.look_form(request.team.id, await self._looks.of(request.team), notice=error.text))
         return Modal(views.look_saved_page(saved), otherwise="The look was saved.")
 
 

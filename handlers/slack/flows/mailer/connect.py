@@ -19,7 +19,7 @@ from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.dispatch.registration import Form, Request, Subcommand
 from handlers.slack.dispatch.responder import ProgressView
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply
@@ -73,86 +73,86 @@ class ConnectFlow:
         listeners.form(Form(ids.Form.RECONNECT, admin, self.reconnect, views.CHECKING, self.redraw, slow=True))
         listeners.form(Form(ids.Form.DELETE_MAILER, admin, self.delete, "Deleting…"))
 
-    async def open(self, call: Call) -> Reply:
-        mailer = await self._mailers.get(call.team)
+    async def open(self, request: Request) -> Reply:
+        mailer = await self._mailers.get(request.team)
         if mailer is not None:
-            return views.already_connected_message(mailer, ids.Ref(call.team.id, mailer.id, mailer.version))
-        return Modal(_form(ids.Ref(call.team.id), await self._kept(call, "")))
+            return views.already_connected_message(mailer, ids.Ref(request.team.id, mailer.id, mailer.version))
+        return Modal(_form(ids.Ref(request.team.id), await self._kept(request, "")))
 
-    async def reopen(self, call: Call) -> Reply:
-        mailer = await self._mailers.require(call.team)
-        draft = await self._kept(call, mailer.id, mailer.region, mailer.sign_in)
-        return Modal(_form(ids.Ref(call.team.id, mailer.id, mailer.version), draft))
+    async def reopen(self, request: Request) -> Reply:
+        mailer = await self._mailers.require(request.team)
+        draft = await self._kept(request, mailer.id, mailer.region, mailer.sign_in)
+        return Modal(_form(ids.Ref(request.team.id, mailer.id, mailer.version), draft))
 
-    async def leave(self, call: Call) -> Reply:  # noqa: ARG002 - a link opens by itself, and Slack wants to be answered
+    async def leave(self, request: Request) -> Reply:  # noqa: ARG002 - a link opens by itself, and Slack wants to be answered
         return None
 
-    async def choose(self, call: Call) -> Reply:
-        draft = await self._draft(call)
-        await self._keep(call, draft)
-        return Modal(_form(call.at.ref, draft))
+    async def choose(self, request: Request) -> Reply:
+        draft = await self._draft(request)
+        await self._keep(request, draft)
+        return Modal(_form(request.at.ref, draft))
 
-    async def redraw(self, call: Call, notice: str) -> View:
-        return _form(call.at.ref, await self._draft(call), notice=notice)
+    async def redraw(self, request: Request, notice: str) -> View:
+        return _form(request.at.ref, await self._draft(request), notice=notice)
 
-    async def connect(self, call: Call) -> Reply:
-        return await self._check(call, self._connections.connect)
+    async def connect(self, request: Request) -> Reply:
+        return await self._check(request, self._connections.connect)
 
-    async def reconnect(self, call: Call) -> Reply:
-        await self._seen(call)
-        return await self._check(call, self._connections.reconnect)
+    async def reconnect(self, request: Request) -> Reply:
+        await self._seen(request)
+        return await self._check(request, self._connections.reconnect)
 
-    async def _check(self, call: Call, run: Run) -> Reply:
-        await self._keep(call, await self._draft(call))
-        typed, title = await self._typed(call), _title(call.at.ref)
+    async def _check(self, request: Request, run: Run) -> Reply:
+        await self._keep(request, await self._draft(request))
+        typed, title = await self._typed(request), _title(request.at.ref)
         steps: list[ActionCheck] = []
-        drawing = asyncio.create_task(_draw_ticks(call.waiting, title, steps))
+        drawing = asyncio.create_task(_draw_ticks(request.waiting, title, steps))
         try:
-            mailer, report = await run(call.team, typed, call.at.user_id, steps.append)
+            mailer, report = await run(request.team, typed, request.at.user_id, steps.append)
         except AlreadyConnectedError as error:
             return views.already_connected_message(
-                error.mailer, ids.Ref(call.team.id, error.mailer.id, error.mailer.version)
+                error.mailer, ids.Ref(request.team.id, error.mailer.id, error.mailer.version)
             )
         except AccessRefusedError as error:
-            view = _form(call.at.ref, await self._draft(call), report=error.report)
+            view = _form(request.at.ref, await self._draft(request), report=error.report)
             return Modal(view, otherwise=esc(error.text))
         finally:
             drawing.cancel()
             await asyncio.gather(drawing, return_exceptions=True)
-        await self._connect_drafts.drop(call.team.id, call.at.user_id)
+        await self._connect_drafts.drop(request.team.id, request.at.user_id)
         done = f"Connected to AWS account {views.place(mailer)}."
-        return Modal(views.connected_page(title, mailer, report, ids.Ref(call.team.id, mailer.id)), otherwise=done)
+        return Modal(views.connected_page(title, mailer, report, ids.Ref(request.team.id, mailer.id)), otherwise=done)
 
-    async def _seen(self, call: Call) -> Mailer:
-        return await self._mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
+    async def _seen(self, request: Request) -> Mailer:
+        return await self._mailers.require_version(request.team, request.at.ref.record_id, request.at.ref.version)
 
-    async def _typed(self, call: Call) -> CredentialInput:
-        values = call.at.values
+    async def _typed(self, request: Request) -> CredentialInput:
+        values = request.at.values
         region = values.choice(ids.Input.REGION)
         if values.choice(ids.Input.SIGN_IN) == SignIn.ROLE:
-            offer = await self._role_offers.require(call.team)
+            offer = await self._role_offers.require(request.team)
             return CredentialInput.role(region, values.text(ids.Input.ROLE_ARN), offer.external_id)
         return CredentialInput.key(
             region, values.text(ids.Input.ACCESS_KEY_ID), values.secret(ids.Input.SECRET_ACCESS_KEY)
         )
 
-    async def _draft(self, call: Call) -> FormState:
+    async def _draft(self, request: Request) -> FormState:
         """What stands in the form that is open; the secret is left out."""
-        values = call.at.values
+        values = request.at.values
         return FormState(
-            await self._role_offers.offer(call.team),
+            await self._role_offers.offer(request.team),
             values.choice(ids.Input.REGION),
             values.choice(ids.Input.SIGN_IN),
             role_arn(values.text(ids.Input.ROLE_ARN)),
             key_id(values.text(ids.Input.ACCESS_KEY_ID)),
         )
 
-    async def _keep(self, call: Call, draft: FormState) -> None:
+    async def _keep(self, request: Request, draft: FormState) -> None:
         """Keep for this person what stands in the form, whatever becomes of it."""
         kept = ConnectDraft(
-            team_id=call.team.id,
-            user_id=call.at.user_id,
-            mailer_id=call.at.ref.record_id,
+            team_id=request.team.id,
+            user_id=request.at.user_id,
+            mailer_id=request.at.ref.record_id,
             region=draft.region,
             sign_in=draft.chosen,
             role_arn=draft.role_arn,
@@ -160,35 +160,35 @@ class ConnectFlow:
         )
         await self._connect_drafts.save(kept)
 
-    async def _kept(self, call: Call, mailer_id: str, region: str = "", sign_in: str = "") -> FormState:
+    async def _kept(self, request: Request, mailer_id: str, region: str = "", sign_in: str = "") -> FormState:
         """What this person typed last; else the form as it is for everybody."""
-        offer = await self._role_offers.offer(call.team)
-        kept = await self._connect_drafts.get(call.team.id, call.at.user_id, mailer_id)
+        offer = await self._role_offers.offer(request.team)
+        kept = await self._connect_drafts.get(request.team.id, request.at.user_id, mailer_id)
         if kept is None:
             return FormState(offer, region, sign_in)
         return FormState(offer, kept.region, kept.sign_in, kept.role_arn, kept.access_key_id)
 
-    async def ask_delete(self, call: Call) -> Reply:
-        mailer = await self._mailers.require(call.team)
+    async def ask_delete(self, request: Request) -> Reply:
+        mailer = await self._mailers.require(request.team)
         identities = [row for row in await self._mailers.identities(mailer) if row.managed]
-        open_broadcasts = await self._broadcasts.unfinished(call.team)
-        ref = ids.Ref(call.team.id, mailer.id, mailer.version)
-        return Modal(views.delete_form(ref, call.team, mailer, identities, open_broadcasts))
+        open_broadcasts = await self._broadcasts.unfinished(request.team)
+        ref = ids.Ref(request.team.id, mailer.id, mailer.version)
+        return Modal(views.delete_form(ref, request.team, mailer, identities, open_broadcasts))
 
-    async def delete(self, call: Call) -> Reply:
-        typed = call.at.values.text(ids.Input.CHANNEL_NAME).removeprefix("#").strip()
-        if typed != call.team.name:
+    async def delete(self, request: Request) -> Reply:
+        typed = request.at.values.text(ids.Input.CHANNEL_NAME).removeprefix("#").strip()
+        if typed != request.team.name:
             raise BotError(
                 SlackCode.CHANNEL_NAME,
-                f"This is not the name of this channel, which is {call.team.name}.",
+                f"This is not the name of this channel, which is {request.team.name}.",
                 "Type it to delete the mailer.",
                 field=ids.Input.CHANNEL_NAME,
             )
-        mailer = await self._seen(call)
-        await self._broadcasts.cancel_all(call.team, call.at.user_id)
-        await self._approval_requests.withdraw_all(call.team, call.at.user_id)
+        mailer = await self._seen(request)
+        await self._broadcasts.cancel_all(request.team, request.at.user_id)
+        await self._approval_requests.withdraw_all(request.team, request.at.user_id)
         left = await self._removal.delete(
-            call.team, mailer, call.at.user_id, at_aws=call.at.values.ticked(ids.Input.DELETE_AT_AWS)
+            request.team, mailer, request.at.user_id, at_aws=request.at.values.ticked(ids.Input.DELETE_AT_AWS)
         )
         return Modal(views.deleted_page(left), otherwise="The mailer was deleted.")
 

@@ -9,7 +9,7 @@ from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.dispatch.registration import Form, Request, Subcommand
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply, page, section, text_message
 from handlers.slack.views.mailer import identities as views
@@ -40,17 +40,17 @@ class IdentityFlow:
             Form(ids.Form.ADD_IDENTITY, Permission.ADMINISTER, self.add, "Asking AWS to add it…", self.redraw)
         )
 
-    async def open(self, call: Call) -> Reply:
-        mailer = await self._mailers.require_access(call.team)
-        return Modal(views.add_form(ids.Ref(call.team.id, mailer.id, mailer.version)))
+    async def open(self, request: Request) -> Reply:
+        mailer = await self._mailers.require_access(request.team)
+        return Modal(views.add_form(ids.Ref(request.team.id, mailer.id, mailer.version)))
 
-    async def redraw(self, call: Call, notice: str) -> View:
-        return views.add_form(call.at.ref, typed=call.at.values.text(ids.Input.IDENTITY), notice=notice)
+    async def redraw(self, request: Request, notice: str) -> View:
+        return views.add_form(request.at.ref, typed=request.at.values.text(ids.Input.IDENTITY), notice=notice)
 
-    async def add(self, call: Call) -> Reply:
-        await self._mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
-        row = await self._identities.add(call.team, call.at.values.text(ids.Input.IDENTITY), call.at.user_id)
-        mailer = await self._mailers.require_access(call.team)
+    async def add(self, request: Request) -> Reply:
+        await self._mailers.require_version(request.team, request.at.ref.record_id, request.at.ref.version)
+        row = await self._identities.add(request.team, request.at.values.text(ids.Input.IDENTITY), request.at.user_id)
+        mailer = await self._mailers.require_access(request.team)
         records = records_of(row, mailer.region)
         message = views.identity_message(row, records)
         return Modal(
@@ -60,12 +60,12 @@ class IdentityFlow:
             otherwise=f"Added {esc(row.name)}.",
         )
 
-    async def check(self, call: Call) -> Reply:
-        checked = await self._identities.check(call.team, call.at.ref.record_id)
+    async def check(self, request: Request) -> Reply:
+        checked = await self._identities.check(request.team, request.at.ref.record_id)
         return Modal(views.check_result_page(checked.identity, checked.findings))
 
-    async def disable_forwarding(self, call: Call) -> Reply:
-        row = await self._forwarding.consent(call.team, call.at.ref.record_id, call.at.user_id)
+    async def disable_forwarding(self, request: Request) -> Reply:
+        row = await self._forwarding.consent(request.team, request.at.ref.record_id, request.at.user_id)
         return text_message(
             f":no_bell: AWS's mails about bounces and complaints of *{esc(row.name)}* are being switched off."
         )

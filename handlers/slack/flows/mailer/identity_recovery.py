@@ -9,7 +9,7 @@ from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.dispatch.registration import Form, Request
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer import identity_recovery as views
@@ -27,27 +27,27 @@ class IdentityRecoveryFlow:
         listeners.button(ids.Button.REPLACE, admin, self.open, opens=views.REPLACE_TITLE)
         listeners.form(Form(ids.Form.REPLACE_IDENTITY, admin, self.replace, "Asking AWS to add it…", self.redraw))
 
-    async def retry(self, call: Call) -> Reply:
-        ref = call.at.ref
+    async def retry(self, request: Request) -> Reply:
+        ref = request.at.ref
         try:
-            result = await self._identity_recovery.retry(call.team, ref.record_id, ref.version, call.at.user_id)
+            result = await self._identity_recovery.retry(request.team, ref.record_id, ref.version, request.at.user_id)
         except StaleActionError as error:
             return views.too_late_message(error)
         return views.retried_message(result)
 
-    async def open(self, call: Call) -> Reply:
-        ref = call.at.ref
+    async def open(self, request: Request) -> Reply:
+        ref = request.at.ref
         try:
-            old = await self._identity_recovery.replaceable(call.team, ref.record_id, ref.version)
+            old = await self._identity_recovery.replaceable(request.team, ref.record_id, ref.version)
         except StaleActionError as error:
             return views.too_late_message(error)
         return Modal(views.replace_form(ref, old.identity, moves=old.waiting > 0, asks=old.asks))
 
-    async def redraw(self, call: Call, notice: str) -> View:
-        old = await self._identities.get(call.team, call.at.ref.record_id)
-        values = call.at.values
+    async def redraw(self, request: Request, notice: str) -> View:
+        old = await self._identities.get(request.team, request.at.ref.record_id)
+        values = request.at.values
         return views.replace_form(
-            call.at.ref,
+            request.at.ref,
             old,
             moves=ids.Input.MOVE_BROADCASTS in values,
             asks=ids.Input.REMOVE_OLD in values,
@@ -55,21 +55,21 @@ class IdentityRecoveryFlow:
             notice=notice,
         )
 
-    async def replace(self, call: Call) -> Reply:
-        ref, values = call.at.ref, call.at.values
+    async def replace(self, request: Request) -> Reply:
+        ref, values = request.at.ref, request.at.values
         try:
-            old = await self._identities.get(call.team, ref.record_id)
+            old = await self._identities.get(request.team, ref.record_id)
             new = await self._identity_recovery.replace(
-                call.team,
+                request.team,
                 ref.record_id,
                 ref.version,
                 values.text(ids.Input.IDENTITY),
-                call.at.user_id,
+                request.at.user_id,
                 move=values.ticked(ids.Input.MOVE_BROADCASTS),
                 remove=values.ticked(ids.Input.REMOVE_OLD) if ids.Input.REMOVE_OLD in values else None,
             )
         except StaleActionError as error:
             return views.too_late_message(error)
-        mailer = await self._mailers.require(call.team)
+        mailer = await self._mailers.require(request.team)
         otherwise = f"{esc(new.name)} takes the place of {esc(old.name)}."
         return Modal(views.replaced_page(old.name, new, mailer), otherwise=otherwise)

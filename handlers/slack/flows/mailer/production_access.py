@@ -8,7 +8,7 @@ from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.dispatch.registration import Form, Request, Subcommand
 from handlers.slack.views.blocks import Modal, Reply, page, section
 from handlers.slack.views.mailer import production_access as views
 
@@ -33,14 +33,14 @@ class ProductionAccessFlow:
         listeners.button(ids.Button.APPLY, Permission.ADMINISTER, self.open, opens=views.TITLE)
         listeners.form(Form(ids.Form.PRODUCTION, Permission.ADMINISTER, self.apply, "Sending it to AWS…", self.redraw))
 
-    async def open(self, call: Call) -> Reply:
-        mailer = await self._production.may_apply(call.team)
-        return Modal(views.production_form(ids.Ref(call.team.id, mailer.id, mailer.version)))
+    async def open(self, request: Request) -> Reply:
+        mailer = await self._production.may_apply(request.team)
+        return Modal(views.production_form(ids.Ref(request.team.id, mailer.id, mailer.version)))
 
-    async def redraw(self, call: Call, notice: str) -> View:
-        values = call.at.values
+    async def redraw(self, request: Request, notice: str) -> View:
+        values = request.at.values
         return views.production_form(
-            call.at.ref,
+            request.at.ref,
             website=values.text(ids.Input.WEBSITE),
             mail_type=values.choice(ids.Input.MAIL_TYPE),
             language=values.choice(ids.Input.LANGUAGE),
@@ -49,9 +49,9 @@ class ProductionAccessFlow:
             notice=notice,
         )
 
-    async def apply(self, call: Call) -> Reply:
-        await self._mailers.require_version(call.team, call.at.ref.record_id, call.at.ref.version)
-        values = call.at.values
+    async def apply(self, request: Request) -> Reply:
+        await self._mailers.require_version(request.team, request.at.ref.record_id, request.at.ref.version)
+        values = request.at.values
         application = Application(
             website=values.text(ids.Input.WEBSITE),
             mail_type=values.choice(ids.Input.MAIL_TYPE),
@@ -59,6 +59,6 @@ class ProductionAccessFlow:
             contacts=parse_addresses(values.text(ids.Input.CONTACTS), field=ids.Input.CONTACTS, limit=CONTACTS_LIMIT),
             use_case=values.text(ids.Input.USE_CASE),
         )
-        await self._production.apply(call.team, application, call.at.user_id)
+        await self._production.apply(request.team, application, request.at.user_id)
         said = "Your application is with AWS, which usually answers within a day. The channel will be told."
         return Modal(page(views.TITLE, [section(f":white_check_mark: {said}")]), otherwise=said)

@@ -4,7 +4,7 @@ from bot.mailer.identities.sender_rules import SenderRules
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call
+from handlers.slack.dispatch.registration import Request
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer import sender_rules as views
 
@@ -18,10 +18,10 @@ class SenderRulesFlow:
         listeners.button(ids.Button.CHECK_RULES, Permission.SEE, self.show)
         listeners.button(ids.Button.SET_UP, Permission.SEE, self.show_above)
 
-    async def show_above(self, call: Call) -> Reply:
+    async def show_above(self, request: Request) -> Reply:
         """Show it on top of a form, whose ticks stay."""
-        return await self.show(call, above=bool(call.at.view_id))
+        return await self.show(request, above=bool(request.at.view_id))
 
-    async def show(self, call: Call, *, above: bool = False) -> Reply:
-        report = await self._sender_rules.look(call.team, views.IDENTITIES_SHOWN)
-        return Modal(views.sender_rules_page(report, ids.Ref(call.team.id)), above=above)
+    async def show(self, request: Request, *, above: bool = False) -> Reply:
+        report = await self._sender_rules.look(request.team, views.IDENTITIES_SHOWN)
+        return Modal(views.sender_rules_page(report, ids.Ref(request.team.id)), above=above)

@@ -2,7 +2,7 @@
 
 from bot.mailer.readiness.overview import Overviews
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Call, Subcommand
+from handlers.slack.dispatch.registration import Request, Subcommand
 from handlers.slack.views.blocks import Reply
 from handlers.slack.views.mailer.status_card import help_message, status_message
 
@@ -15,8 +15,8 @@ class StatusFlow:
     def words(self) -> list[Subcommand]:
         return [Subcommand("", "how things stand, and the next step", Permission.SEE, self.show)]
 
-    async def show(self, call: Call) -> Reply:
-        overview = await self._overviews.get(call.team)
+    async def show(self, request: Request) -> Reply:
+        overview = await self._overviews.get(request.team)
         return status_message(overview, one_click=bool(self._public_url))
 
 
@@ -24,8 +24,8 @@ def help_word(command: str, words: list[Subcommand]) -> Subcommand:
     """Return the word that lists all words; it also answers to one that is none of them."""
     listed = [*((word.word, word.help) for word in words), ("help", "this list")]
 
-    async def handler(call: Call) -> Reply:
-        first = call.at.words[0] if call.at.words else ""
+    async def handler(request: Request) -> Reply:
+        first = request.at.words[0] if request.at.words else ""
         return help_message(command, listed, unknown="" if first.lower() in {"", "help"} else first)
 
     return Subcommand("help", "this list", Permission.SEE, handler)

@@ -4,7 +4,7 @@ from bot.broadcast.restored.restorations import Restorations
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call
+from handlers.slack.dispatch.registration import Request
 from handlers.slack.views.blocks import Reply
 from handlers.slack.views.operation import restored as views
 
@@ -16,6 +16,6 @@ class RestoredFlow:
     def register(self, listeners: Listeners) -> None:
         listeners.button(ids.Button.GO_ON_RESTORED, Permission.SEND, self.go_on)
 
-    async def go_on(self, call: Call) -> Reply:
-        refused = await self._restorations.go_on(call.team, call.at.user_id)
+    async def go_on(self, request: Request) -> Reply:
+        refused = await self._restorations.go_on(request.team, request.at.user_id)
         return views.went_on_message(refused) if refused else None

@@ -10,7 +10,7 @@ from bot.people.person import PersonLookup
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.dispatch.registration import Form, Request, Subcommand
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
@@ -41,39 +41,39 @@ class PersonFlow:
         listeners.button(ids.Button.ERASE_PERSON, admin, self.ask_to_erase, opens=views.ERASE_TITLE)
         listeners.form(Form(ids.Form.ERASE_PERSON, admin, self.erase, "One moment…"))
 
-    async def open(self, call: Call) -> Reply:
-        return await self._shown(call, parse_address(" ".join(call.at.words[1:])))
+    async def open(self, request: Request) -> Reply:
+        return await self._shown(request, parse_address(" ".join(request.at.words[1:])))
 
-    async def look_up(self, call: Call) -> Reply:
-        return await self._shown(call, _typed(call))
+    async def look_up(self, request: Request) -> Reply:
+        return await self._shown(request, _typed(request))
 
-    async def _shown(self, call: Call, address: str) -> Reply:
-        person = await self._people.find(call.team, address)
-        return Modal(views.person_form(call.team, person, self._people.mark(call.team, address)))
+    async def _shown(self, request: Request, address: str) -> Reply:
+        person = await self._people.find(request.team, address)
+        return Modal(views.person_form(request.team, person, self._people.mark(request.team, address)))
 
-    async def export(self, call: Call) -> Reply:
-        person = await self._people.exported(call.team, _typed(call), call.at.user_id)
+    async def export(self, request: Request) -> Reply:
+        person = await self._people.exported(request.team, _typed(request), request.at.user_id)
         content = io.BytesIO(json.dumps(person.to_json(), indent=2, ensure_ascii=False).encode())
         what = text_message(
-            f":inbox_tray: All that #{esc(call.team.name)} knows of {esc(person.address, 320)}. The file holds "
+            f":inbox_tray: All that #{esc(request.team.name)} knows of {esc(person.address, 320)}. The file holds "
             "personal data: delete it when you are done."
         )
-        sent = await send_file(self._files, call, what, OutgoingFile("person.json", "Person", content))
-        return Modal(views.exported_page(sent=sent), above=bool(call.at.view_id))
+        sent = await send_file(self._files, request, what, OutgoingFile("person.json", "Person", content))
+        return Modal(views.exported_page(sent=sent), above=bool(request.at.view_id))
 
-    async def ask_to_erase(self, call: Call) -> Reply:
-        address = _typed(call)
-        await self._people.find(call.team, address)
-        ref = ids.Ref(call.team.id, self._people.mark(call.team, address))
-        return Modal(views.erase_form(ref, address), above=bool(call.at.view_id))
+    async def ask_to_erase(self, request: Request) -> Reply:
+        address = _typed(request)
+        await self._people.find(request.team, address)
+        ref = ids.Ref(request.team.id, self._people.mark(request.team, address))
+        return Modal(views.erase_form(ref, address), above=bool(request.at.view_id))
 
-    async def erase(self, call: Call) -> Reply:
-        address = _typed(call)
-        if self._people.mark(call.team, address) != call.at.ref.record_id:
+    async def erase(self, request: Request) -> Reply:
+        address = _typed(request)
+        if self._people.mark(request.team, address) != request.at.ref.record_id:
             raise BotError(PersonCode.OTHER_ADDRESS, field=ids.Input.ADDRESS)
-        person = await self._people.erase(call.team, address, call.at.user_id)
+        person = await self._people.erase(request.team, address, request.at.user_id)
         return Modal(views.erasing_page(person), otherwise=f"{esc(address)} is being erased.")
 
 
-def _typed(call: Call) -> str:
-    return parse_address(call.at.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)
+def _typed(request: Request) -> str:
+    return parse_address(request.at.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)

@@ -6,7 +6,7 @@ from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.dispatch.registration import Form, Request
 from handlers.slack.file_transfer import Files
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply
@@ -26,32 +26,32 @@ class SuppressionImportFlow:
         listeners.form(Form(ids.Form.READ_SUPPRESSIONS, admin, self.read, READING, slow=True))
         listeners.form(Form(ids.Form.IMPORT_SUPPRESSIONS, admin, self.run, "Importing…", slow=True))
 
-    async def open(self, call: Call) -> Reply:
-        return Modal(views.choose_import_form(ids.Ref(call.team.id)), above=bool(call.at.view_id))
+    async def open(self, request: Request) -> Reply:
+        return Modal(views.choose_import_form(ids.Ref(request.team.id)), above=bool(request.at.view_id))
 
-    async def read(self, call: Call) -> Reply:
+    async def read(self, request: Request) -> Reply:
         """Say what the file comes to; it is read again when it is imported."""
-        files = call.at.values.files(ids.Input.AUDIENCE)
+        files = request.at.values.files(ids.Input.AUDIENCE)
         if not files:
             raise BotError(SlackCode.FILE_UNREADABLE, "Choose a CSV.", field=ids.Input.AUDIENCE)
         file_id = str(files[0]["id"])
-        with (await self._files.uploaded(call.client, file_id, call.at.user_id)).content as content:
-            counts = await self._lists.preview(call.team, content, _progress(call))
+        with (await self._files.uploaded(request.client, file_id, request.at.user_id)).content as content:
+            counts = await self._lists.preview(request.team, content, _progress(request))
         if not counts.new + counts.known:
             return Modal(views.nothing_to_import_page(counts))
-        return Modal(views.import_form(ids.Ref(call.team.id, file_id), counts), otherwise=_closed(counts))
+        return Modal(views.import_form(ids.Ref(request.team.id, file_id), counts), otherwise=_closed(counts))
 
-    async def run(self, call: Call) -> Reply:
-        file = await self._files.uploaded(call.client, call.at.ref.record_id, call.at.user_id)
+    async def run(self, request: Request) -> Reply:
+        file = await self._files.uploaded(request.client, request.at.ref.record_id, request.at.user_id)
         with file.content as content:
-            counts = await self._lists.run(call.team, content, file.name, call.at.user_id, _progress(call))
+            counts = await self._lists.run(request.team, content, file.name, request.at.user_id, _progress(request))
         done = f":white_check_mark: {esc(file.name, 100)} is imported: {counts.new:,} new, {counts.known:,} known."
         return Modal(views.imported_page(counts), otherwise=done)
 
 
-def _progress(call: Call) -> Progress:
+def _progress(request: Request) -> Progress:
     async def progress(rows: int) -> None:
-        await call.waiting.tell(f"{rows:,} rows so far…")
+        await request.waiting.tell(f"{rows:,} rows so far…")
 
     return progress
 

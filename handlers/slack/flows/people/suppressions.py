@@ -16,7 +16,7 @@ from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form, Subcommand
+from handlers.slack.dispatch.registration import Form, Request, Subcommand
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
@@ -58,52 +58,52 @@ class SuppressionFlow:
         listeners.button(ids.Button.LIFT, admin, self.ask_to_lift, opens=views.LIFT_TITLE)
         listeners.form(Form(ids.Form.LIFT, admin, self.lift, "Asking AWS…", self.ask_again))
 
-    async def suppress(self, call: Call) -> Reply:
-        address = parse_address(" ".join(call.at.words[1:]))
-        new = await self._suppressions.add(call.team, address, call.at.user_id)
+    async def suppress(self, request: Request) -> Reply:
+        address = parse_address(" ".join(request.at.words[1:]))
+        new = await self._suppressions.add(request.team, address, request.at.user_id)
         if not new:
             return text_message(f":information_source: {esc(address)} was suppressed already.")
         return text_message(f":white_check_mark: {esc(address)} is never mailed again from this channel.")
 
-    async def open(self, call: Call) -> Reply:
-        return Modal(views.suppressions_form(call.team, await self._lookup.counts(call.team)))
+    async def open(self, request: Request) -> Reply:
+        return Modal(views.suppressions_form(request.team, await self._lookup.counts(request.team)))
 
-    async def look_up(self, call: Call) -> Reply:
-        address = parse_address(call.at.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)
-        found = await self._lookup.find(call.team, address)
-        return Modal(views.suppressions_form(call.team, await self._lookup.counts(call.team), found))
+    async def look_up(self, request: Request) -> Reply:
+        address = parse_address(request.at.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)
+        found = await self._lookup.find(request.team, address)
+        return Modal(views.suppressions_form(request.team, await self._lookup.counts(request.team), found))
 
-    async def get_list(self, call: Call) -> Reply:
+    async def get_list(self, request: Request) -> Reply:
         with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as spooled:
             file = cast("BinaryIO", spooled)
-            written = await self._lists.write(call.team, file)
+            written = await self._lists.write(request.team, file)
             what = text_message(
                 f":inbox_tray: {count(written, 'address is', 'addresses are')} never mailed from "
-                f"#{esc(call.team.name)}. The file holds personal data: delete it when you are done."
+                f"#{esc(request.team.name)}. The file holds personal data: delete it when you are done."
             )
             file.seek(0)
-            sent = await send_file(self._files, call, what, OutgoingFile("suppressions.csv", "Suppressions", file))
-        return Modal(views.list_sent_page(sent=sent), above=bool(call.at.view_id))
+            sent = await send_file(self._files, request, what, OutgoingFile("suppressions.csv", "Suppressions", file))
+        return Modal(views.list_sent_page(sent=sent), above=bool(request.at.view_id))
 
-    async def ask_to_lift(self, call: Call) -> Reply:
-        return Modal(views.lift_form(call.at.ref, await self._row(call)), above=bool(call.at.view_id))
+    async def ask_to_lift(self, request: Request) -> Reply:
+        return Modal(views.lift_form(request.at.ref, await self._row(request)), above=bool(request.at.view_id))
 
-    async def lift(self, call: Call) -> Reply:
-        row, consent = await self._row(call), _consent(call)
-        at_aws = await self._suppressions.lift(call.team, row.address, call.at.user_id, consent)
+    async def lift(self, request: Request) -> Reply:
+        row, consent = await self._row(request), _consent(request)
+        at_aws = await self._suppressions.lift(request.team, row.address, request.at.user_id, consent)
         return Modal(views.lifted_page(row.address, at_aws), otherwise=f"{esc(row.address)} may be mailed again.")
 
-    async def ask_again(self, call: Call, notice: str) -> View:
-        consent = _consent(call)
-        return views.lift_form(call.at.ref, await self._row(call), how=consent.how, at=consent.at, notice=notice)
+    async def ask_again(self, request: Request, notice: str) -> View:
+        consent = _consent(request)
+        return views.lift_form(request.at.ref, await self._row(request), how=consent.how, at=consent.at, notice=notice)
 
-    async def _row(self, call: Call) -> Suppression:
-        row = await self._lookup.get(call.team, call.at.ref.record_id)
+    async def _row(self, request: Request) -> Suppression:
+        row = await self._lookup.get(request.team, request.at.ref.record_id)
         if row is None:
             raise BotError(SuppressionCode.NOT_FOUND)
         return row
 
 
-def _consent(call: Call) -> Consent:
-    at = call.at.values.time(ids.Input.CONSENT_AT) or 0
-    return Consent(datetime.fromtimestamp(at, UTC), call.at.values.text(ids.Input.CONSENT_HOW))
+def _consent(request: Request) -> Consent:
+    at = request.at.values.time(ids.Input.CONSENT_AT) or 0
+    return Consent(datetime.fromtimestamp(at, UTC), request.at.values.text(ids.Input.CONSENT_HOW))

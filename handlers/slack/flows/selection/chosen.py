@@ -11,7 +11,7 @@ from bot.broadcast.audience.selection.selection import NOTHING_SELECTED, Selecti
 from bot.errors import BotError
 from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.dispatch.registration import Call
+from handlers.slack.dispatch.registration import Request
 from handlers.slack.views.compose import Recipients
 from handlers.slack.views.selection.fields import SelectionChoices
 from storage.models import Audience, Broadcast
@@ -22,21 +22,21 @@ class ChosenSelections:
         self._audiences = audiences
         self.open_forms = open_forms
 
-    async def where(self, call: Call, before: Filter | None) -> Filter | None:
+    async def where(self, request: Request, before: Filter | None) -> Filter | None:
         """Return the filter of the form, which is the draft's until another is applied."""
-        form_id = call.at.ref.form_id
-        row = await self.open_forms.get(call.team, call.at.user_id, form_id) if form_id else None
+        form_id = request.at.ref.form_id
+        row = await self.open_forms.get(request.team, request.at.user_id, form_id) if form_id else None
         if row is None:
             return before
         return Filter.from_json(row.chosen) if row.chosen else None
 
-    async def renewed(self, call: Call, chosen: Recipients) -> Recipients:
+    async def renewed(self, request: Request, chosen: Recipients) -> Recipients:
         """Return what is chosen in a form with the saved audiences as they are now: its menus offer no others."""
 
         async def now(picked: Sequence[str] | None) -> list[str] | None:
             if picked is None:
                 return None
-            found = [await self._audiences.renewed(call.team, each) for each in picked]
+            found = [await self._audiences.renewed(request.team, each) for each in picked]
             return [audience.id for audience in found if audience]
 
         saved = await now([chosen.saved_id] if chosen.saved_id else [])
@@ -48,7 +48,7 @@ class ChosenSelections:
         )
 
     async def choices(
-        self, call: Call, chosen: Recipients, selection: Selection, saved: Sequence[Audience]
+        self, request: Request, chosen: Recipients, selection: Selection, saved: Sequence[Audience]
     ) -> SelectionChoices:
         """Return what a form shows: what is chosen in it, or else what the draft has."""
 
@@ -60,33 +60,33 @@ class ChosenSelections:
         got = chosen.leaves_out_got
         got = selection.leaves_out_got if got is None else got
         return SelectionChoices(
-            where=await self.where(call, selection.where),
+            where=await self.where(request, selection.where),
             also=ids_of(chosen.also, selection.also),
             leaves_out=ids_of(chosen.leaves_out, selection.leaves_out),
             leaves_out_got=got,
             saved=saved,
-            sent=await self.open_forms.broadcasts(call.team, got),
+            sent=await self.open_forms.broadcasts(request.team, got),
         )
 
-    async def chosen(self, call: Call, before: Selection = NOTHING_SELECTED) -> Selection:
+    async def chosen(self, request: Request, before: Selection = NOTHING_SELECTED) -> Selection:
         """Return what is chosen in a form; `before` is what its draft has, for fields that are not in it.
 
         Raises:
             BotError: AUDIENCE_UNKNOWN, for the field `also` or `except`.
         """
-        values = call.at.values
+        values = request.at.values
         got = values.ticks(ids.Input.EXCEPT_GOT) if ids.Input.EXCEPT_GOT in values else before.leaves_out_got
         return Selection(
-            where=await self.where(call, before.where),
-            also=await self._names(call, ids.Input.ALSO, before.also),
-            leaves_out=await self._names(call, ids.Input.EXCEPT, before.leaves_out),
+            where=await self.where(request, before.where),
+            also=await self._names(request, ids.Input.ALSO, before.also),
+            leaves_out=await self._names(request, ids.Input.EXCEPT, before.leaves_out),
             leaves_out_got=tuple(got),
         )
 
-    async def _names(self, call: Call, name: ids.Input, before: Sequence[str]) -> tuple[str, ...]:
-        if name not in call.at.values:  # there is no saved audience, so that none of these is one any more
+    async def _names(self, request: Request, name: ids.Input, before: Sequence[str]) -> tuple[str, ...]:
+        if name not in request.at.values:  # there is no saved audience, so that none of these is one any more
             return ()
-        found = [await self._audiences.renewed(call.team, each) for each in call.at.values.ticks(name)]
+        found = [await self._audiences.renewed(request.team, each) for each in request.at.values.ticks(name)]
         names = [audience.name for audience in found if audience is not None]
         if len(names) < len(found):
             raise BotError(
@@ -107,9 +107,9 @@ def lost_names(selection: Selection, saved: Sequence[Audience], sent: Sequence[B
     return " ".join(said)
 
 
-def picked(call: Call, chosen: Recipients) -> Recipients:
+def picked(request: Request, chosen: Recipients) -> Recipients:
     """Add what is chosen in the menus of a form to what is chosen beside its text."""
-    values = call.at.values
+    values = request.at.values
 
     def ticks(name: ids.Input) -> list[str] | None:
         return values.ticks(name) if name in values else None

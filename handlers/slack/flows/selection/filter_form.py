@@ -19,7 +19,7 @@ from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Values
 from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Call, Form
+from handlers.slack.dispatch.registration import Form, Request
 from handlers.slack.flows.compose import check_editor
 from handlers.slack.flows.selection.chosen import ChosenSelections
 from handlers.slack.views.blocks import Modal, Reply
@@ -51,53 +51,53 @@ class FilterFlow:
         listeners.button(ids.Button.ONLY_WHERE, Permission.SEND, self.open, opens=FILTER_TITLE)
         listeners.form(Form(ids.Form.FILTER, Permission.SEND, self.apply, "One moment…"))
 
-    async def open(self, call: Call) -> Reply:
+    async def open(self, request: Request) -> Reply:
         """Open the form with the filter as it is, and a menu of the columns where they are known."""
-        if not call.at.ref.form_id:
+        if not request.at.ref.form_id:
             raise BotError(SlackCode.FORM_GONE)
-        draft = await self._draft(call)
+        draft = await self._draft(request)
         before = Selection.from_json(draft.selection).where if draft else None
-        where = await self._selections.where(call, before)
-        audience = await self._audience(call, draft)
+        where = await self._selections.where(request, before)
+        audience = await self._audience(request, draft)
         columns = audience.columns if audience else ()
         await self._open_forms.begin(
-            call.team, call.at.user_id, call.at.ref.form_id, where=where, columns=columns, view=call.at.view
+            request.team, request.at.user_id, request.at.ref.form_id, where=where, columns=columns, view=request.at.view
         )
-        return Modal(filter_form(call.at.ref, where, columns), above=True)
+        return Modal(filter_form(request.at.ref, where, columns), above=True)
 
-    async def apply(self, call: Call) -> Reply:
+    async def apply(self, request: Request) -> Reply:
         """Keep the filter for the form below, and show it there; what is typed there stays."""
-        team, by, form_id = call.team, call.at.user_id, call.at.ref.form_id
+        team, by, form_id = request.team, request.at.user_id, request.at.ref.form_id
         form = await self._open_forms.get(team, by, form_id)
         if form is None:
             raise BotError(SlackCode.FORM_GONE)
-        where = filter_in(call.at.values, form.columns)
+        where = filter_in(request.at.values, form.columns)
         await self._open_forms.choose(team, by, form_id, where)
-        below = with_filter(form.view, call.at.ref, where)
+        below = with_filter(form.view, request.at.ref, where)
         with contextlib.suppress(*FAILURES):  # closed meanwhile
-            await call.client.views_update(view_id=str(call.at.view.get("previous_view_id") or ""), view=below)
+            await request.client.views_update(view_id=str(request.at.view.get("previous_view_id") or ""), view=below)
         return None
 
-    async def _draft(self, call: Call) -> Broadcast | None:
+    async def _draft(self, request: Request) -> Broadcast | None:
         """Return the draft that the form below edits; None: it writes a new one."""
-        if not call.at.ref.version:
+        if not request.at.ref.version:
             return None
-        draft = await self._broadcasts.get(call.team, call.at.ref.record_id)
-        check_editor(call, draft)
+        draft = await self._broadcasts.get(request.team, request.at.ref.record_id)
+        check_editor(request, draft)
         return draft
 
-    async def _audience(self, call: Call, draft: Broadcast | None) -> Audience | None:
+    async def _audience(self, request: Request, draft: Broadcast | None) -> Audience | None:
         """Return the audience that is chosen in the form below; None: none is, or it is a file that is not read yet."""
-        values, ref = call.at.values, call.at.ref
+        values, ref = request.at.values, request.at.ref
         if values.files(ids.Input.AUDIENCE):
             return None
         if saved_id := values.choice(ids.Input.SAVED_AUDIENCE):
-            return await self._audiences.renewed(call.team, saved_id)
+            return await self._audiences.renewed(request.team, saved_id)
         if ids.Input.AUDIENCE in values:
             return None
         if draft is not None:
-            return await self._drafts.audience(call.team, draft)
-        return await self._audiences.held(call.team, ref.record_id, call.at.user_id) if ref.record_id else None
+            return await self._drafts.audience(request.team, draft)
+        return await self._audiences.held(request.team, ref.record_id, request.at.user_id) if ref.record_id else None
 
 
 def filter_in(values: Values, columns: Sequence[str] = ()) -> Filter | None:
