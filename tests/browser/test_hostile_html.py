@@ -107,6 +107,7 @@ async def test_what_is_left_of_a_hostile_document_asks_for_nothing(
         assert [(documents[number].document, left[number]) for number in sorted(sink.asked)] == []
 
 
+@pytest.mark.long
 async def test_as_it_is_each_document_asks_for_something_or_is_listed_as_one_that_waits(
     browser: Browser, pytestconfig: pytest.Config
 ) -> None:

@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from storage.models import Broadcast, Identity, Incident, Mailer, Outbox
 from storage.states import Access, BroadcastState, IdentityState
-from tests.flows.world import AUDIENCE, BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import AUDIENCE, BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World, long_case
 from tests.playground.aws.faults import How
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.world import Message
@@ -61,7 +61,13 @@ async def test_a_dead_key_is_one_alert_with_what_mends_it_within_two_intervals(w
 
 @OVER_HTTP
 @pytest.mark.parametrize(
-    "how", ["UnrecognizedClientException", "AccessDeniedException", How.THROTTLE, How.UNAVAILABLE, How.REFUSE]
+    "how",
+    [
+        "UnrecognizedClientException",
+        long_case("AccessDeniedException"),
+        How.THROTTLE,
+        *map(long_case, (How.UNAVAILABLE, How.REFUSE)),
+    ],
 )
 async def test_a_blip_raises_no_alarm(world: World, how: str) -> None:
     await world.is_connected()

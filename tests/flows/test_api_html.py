@@ -6,7 +6,7 @@ import pytest
 
 from tests.flows.program import PROBLEM, Program
 from tests.flows.test_api_sending import create
-from tests.flows.world import OVER_HTTP, UNDO_SECONDS, World
+from tests.flows.world import OVER_HTTP, UNDO_SECONDS, World, long_case
 
 PAGE = """<!DOCTYPE html>
 <style>p { color: #333 } @media (max-width: 600px) { p { color: #000 } }</style>
@@ -59,8 +59,8 @@ async def test_it_is_kept_when_somebody_edits_what_stands_around_it(world: World
     ("given", "code", "says"),
     [
         ({"html": "<p>Hello</p>"}, "INVALID", "Give exactly one of text, message, markdown, html."),
-        ({"message": None}, "INVALID", "Give exactly one of text, message, markdown, html."),
-        ({"message": None, "html": "<script>x()</script>"}, "BODY_EMPTY", "Nothing in the HTML file"),
+        long_case({"message": None}, "INVALID", "Give exactly one of text, message, markdown, html."),
+        long_case({"message": None, "html": "<script>x()</script>"}, "BODY_EMPTY", "Nothing in the HTML file"),
         ({"message": None, "html": "<p>{{last_name}}</p>"}, "UNKNOWN_FIELD", "{{last_name}}"),
         ({"message": None, "html": "<p>" + "x" * 600_000}, "HTML_TOO_LARGE", "500 KB"),
     ],

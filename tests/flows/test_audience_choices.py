@@ -10,7 +10,7 @@ from handlers.slack.dispatch.registration import AckTimeouts
 from tests.databases import Clock
 from tests.flows.program import Program
 from tests.flows.test_api_sending import create
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World, open_world
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World, long_case, open_world
 from tests.playground.aws import AwsPlayground
 from tests.playground.slack.surfaces import Modal
 
@@ -57,7 +57,7 @@ async def test_the_column_that_was_taken_is_named_and_another_is_read_and_mailed
 
 
 @OVER_HTTP
-@pytest.mark.parametrize(("header", "shown"), [(b"", "Column 2"), (b"work,private,name\n", "private")])
+@pytest.mark.parametrize(("header", "shown"), [(b"", "Column 2"), long_case(b"work,private,name\n", "private")])
 async def test_where_nothing_tells_columns_apart_the_person_is_asked_and_may_change_their_mind(
     world: World, header: bytes, shown: str
 ) -> None:

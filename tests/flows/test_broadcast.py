@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from storage.models import Audit, Broadcast, Mailer
 from storage.states import BroadcastState
-from tests.flows.world import BOTH_DATABASES, UNDO_SECONDS, World
+from tests.flows.world import BOTH_DATABASES, UNDO_SECONDS, World, long_case
 from tests.playground.slack.driver import Seen
 
 DAY = 24 * 3600
@@ -130,7 +130,7 @@ async def test_cancel_asks_once_more_and_then_nobody_else_is_mailed(world: World
     assert len(world.aws.mails) == 5
 
 
-@pytest.mark.parametrize("size", [12, 51])  # a small one, and a larger
+@pytest.mark.parametrize("size", [12, long_case(51)])  # a small one, and a larger
 async def test_over_the_quota_it_is_confirmed_pauses_by_itself_and_goes_on_as_the_quota_frees(
     world: World, size: int
 ) -> None:

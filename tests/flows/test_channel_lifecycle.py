@@ -13,7 +13,7 @@ from bot.errors import BotError
 from bot.teams import reachability
 from handlers.slack.dispatch.event import Event
 from storage.models import Audit, Broadcast, Installation, Mailer, Outbox, Team
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World, long_case
 from tests.playground.slack.delivery import Kind
 
 Act = Callable[[World], Awaitable[None]]
@@ -42,7 +42,7 @@ async def something_to_tell(world: World) -> None:
     await world.passes(60)
 
 
-@pytest.fixture(params=[False, True], ids=["public", "private"])
+@pytest.fixture(params=[pytest.param(False, id="public"), pytest.param(True, id="private", marks=pytest.mark.long)])
 def private(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
@@ -119,7 +119,7 @@ async def test_an_event_that_comes_late_is_not_believed(world: World) -> None:
 
 
 @OVER_HTTP
-@pytest.mark.parametrize("code", ["not_in_channel", "is_archived", "channel_not_found"])
+@pytest.mark.parametrize("code", ["not_in_channel", long_case("is_archived"), long_case("channel_not_found")])
 async def test_a_channel_that_is_gone_without_an_event_is_learnt_from_the_refusal(world: World, code: str) -> None:
     await world.is_connected()
     await world.adds("acme.test")
@@ -383,7 +383,7 @@ async def test_after_the_app_is_removed_nothing_more_is_sent_to_slack(world: Wor
         assert (await session.exec(select(Outbox).where(Outbox.kind == Notice.SHARED))).one().shown == 0
 
 
-@pytest.mark.parametrize("removal", REMOVALS)
+@pytest.mark.parametrize("removal", ["uninstalled", long_case("token revoked")])
 async def test_after_the_app_is_removed_no_mail_goes_and_aws_is_not_asked_until_somebody_resumes(
     world: World, removal: str
 ) -> None:
@@ -426,7 +426,7 @@ async def test_after_the_app_is_removed_no_mail_goes_and_aws_is_not_asked_until_
 
 
 @OVER_SOCKET_MODE
-@pytest.mark.parametrize("code", ["account_inactive", "token_revoked", "invalid_auth"])
+@pytest.mark.parametrize("code", [long_case("account_inactive"), "token_revoked", long_case("invalid_auth")])
 async def test_a_token_that_no_longer_works_is_learnt_from_the_refusal(world: World, code: str) -> None:
     await world.is_connected()
     await world.adds("acme.test")

@@ -19,7 +19,7 @@ from bot import unknown_answers
 from storage.models import ProcessedRequest
 from tests.databases import Databases
 from tests.flows.program import counted, make_token
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.delivery import Kind, encoded, signed_headers
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
@@ -61,7 +61,6 @@ async def test_alive_and_ready(http: aiohttp.ClientSession) -> None:
             assert answer.headers["Cache-Control"] == "no-store"
 
 
-@BOTH_DATABASES
 async def test_prometheus_reads_how_mailroom_itself_is_doing(world: World, http: aiohttp.ClientSession) -> None:
     await world.is_open()
     await world.sends()

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import col, select
 
 from storage.models import Audit, Broadcast, Identity
-from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, REGION, World
+from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, REGION, World, long_case
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.playground import utc_now
 from tests.playground.forked import ForkedBot
@@ -208,7 +208,7 @@ async def test_a_member_may_not_retry(world: World) -> None:
 
 
 @OVER_SOCKET_MODE
-@pytest.mark.parametrize("how", ["refuse", "close_after", "TooManyRequestsException"])
+@pytest.mark.parametrize("how", [long_case("refuse"), "close_after", long_case("TooManyRequestsException")])
 async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(world: World, how: str) -> None:
     await world.is_connected()
     await world.adds("acme.test")
@@ -520,7 +520,7 @@ async def test_a_replacement_submitted_twice_at_once_has_one_effect(world: World
 
 @OVER_SOCKET_MODE
 @pytest.mark.parametrize("operation", ["ses:CreateEmailIdentity", "ses:DeleteEmailIdentity"])
-@pytest.mark.parametrize("how", ["refuse", "close_after"])
+@pytest.mark.parametrize("how", [long_case("refuse"), "close_after"])
 async def test_a_replacement_that_aws_interrupts_is_finished(world: World, operation: str, how: str) -> None:
     await world.is_connected()
     await world.adds("acme.test")

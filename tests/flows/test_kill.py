@@ -13,7 +13,6 @@ from storage.database import Database, utc_now
 from storage.models import Broadcast, Delivery, Outbox, Poll, SendingAccount
 from storage.sealing import KeyRing
 from tests.flows.test_broadcast import numbers
-from tests.flows.world import BOTH_DATABASES
 from tests.playground.aws.principals import Key
 from tests.playground.forked import ForkedBot
 from tests.playground.slack.driver import Person, Seen
@@ -127,7 +126,6 @@ async def play(database_url: str) -> AsyncIterator[Play]:
         await on.bot.kill()
 
 
-@BOTH_DATABASES
 async def test_the_main_job_survives_kill_9_at_its_worst_moments(play: Play) -> None:
     on, key = play.on, play.on.aws.create_key(ACCOUNT)
 

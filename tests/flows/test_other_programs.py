@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from tests.flows.test_identity_recovery import alert, fails
-from tests.flows.world import ACCOUNT, OVER_HTTP, OVER_SOCKET_MODE, REGION, World
+from tests.flows.world import ACCOUNT, OVER_HTTP, OVER_SOCKET_MODE, REGION, World, long_case
 
 SHOP = "shop@acme.test"
 
@@ -107,7 +107,7 @@ async def test_a_default_of_a_mailer_that_is_gone_is_taken_off_when_its_identity
 
 
 @OVER_SOCKET_MODE
-@pytest.mark.parametrize(("default", "kept"), [("mailroom-gone", None), ("gone", None), ("others", "others")])
+@pytest.mark.parametrize(("default", "kept"), [long_case("mailroom-gone", None), ("gone", None), ("others", "others")])
 async def test_a_retry_keeps_the_default_of_others_and_is_not_trapped_by_a_dead_one(
     world: World, shop: Any, default: str, kept: str | None
 ) -> None:

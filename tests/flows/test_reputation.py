@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from storage.models import Broadcast, Delivery, Mailer, Suppression
 from storage.states import BroadcastState, DeliveryState
-from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
+from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World, long_case
 
 
 def csv(good: int, bad: int) -> bytes:
@@ -70,7 +70,7 @@ async def test_simulator_mail_does_not_count(world: World) -> None:
 
 @OVER_SOCKET_MODE
 @pytest.mark.parametrize(
-    ("count", "reason", "label"), [(13, "BOUNCE", "bounced"), (3, "COMPLAINT", "complained")], ids=str
+    ("count", "reason", "label"), [(13, "BOUNCE", "bounced"), long_case(3, "COMPLAINT", "complained")], ids=str
 )
 async def test_what_aws_kept_to_itself_is_shown_as_suppressed_and_stops_nothing(
     world: World, count: int, reason: str, label: str
@@ -97,7 +97,7 @@ async def test_what_aws_kept_to_itself_is_shown_as_suppressed_and_stops_nothing(
 
 
 @OVER_SOCKET_MODE
-@pytest.mark.parametrize("outcome", ["NOT_SPAM", "OUT_OF_OFFICE"])
+@pytest.mark.parametrize("outcome", ["NOT_SPAM", long_case("OUT_OF_OFFICE")])
 async def test_not_spam_and_out_of_office_answers_are_deliveries(world: World, outcome: str) -> None:
     await world.is_ready(quota=250)
     bad(world, 13, outcome)

@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from storage.models import Mailer, Team
 from tests.databases import Clock
-from tests.flows.world import ACCOUNT, OVER_HTTP, OVER_SOCKET_MODE, REGION, World, open_world
+from tests.flows.world import ACCOUNT, OVER_HTTP, OVER_SOCKET_MODE, REGION, World, long_case, open_world
 from tests.playground.aws import AwsPlayground, Key, Role
 from tests.playground.slack.driver import Person
 from tests.playground.slack.surfaces import Modal
@@ -174,7 +174,9 @@ async def own_external_id(world: World) -> str | None:
 
 
 @OVER_SOCKET_MODE
-@pytest.mark.parametrize("arn", ["mailroom", "arn:aws:iam::111122223333:user/mailroom", "arn:aws-cn:iam::1:role/x"])
+@pytest.mark.parametrize(
+    "arn", ["mailroom", long_case("arn:aws:iam::111122223333:user/mailroom"), "arn:aws-cn:iam::1:role/x"]
+)
 async def test_what_cannot_be_a_role_of_this_region_is_refused_before_aws_is_asked(world: World, arn: str) -> None:
     modal = await opens(world)
     before = len(world.aws.calls)
@@ -203,7 +205,7 @@ async def test_a_role_without_a_needed_permission_is_refused_with_the_policy_for
 
 
 @OVER_SOCKET_MODE
-@pytest.mark.parametrize("change", ["trust", "gone"])
+@pytest.mark.parametrize("change", ["trust", long_case("gone")])
 async def test_a_role_that_no_longer_lets_mailroom_in_is_access_loss_in_its_own_words(
     world: World, change: str
 ) -> None:

@@ -9,7 +9,7 @@ from storage.states import DmarcState
 from tests.flows.program import Program
 from tests.flows.test_api_sending import create
 from tests.flows.test_broadcast import people
-from tests.flows.world import UNDO_SECONDS, World
+from tests.flows.world import UNDO_SECONDS, World, long_case
 from tests.playground.dns import Failure
 from tests.playground.slack.surfaces import Modal
 
@@ -185,9 +185,9 @@ async def test_a_program_says_what_it_accepts_and_hears_the_warnings(world: Worl
 @pytest.mark.parametrize(
     ("plan", "says"),
     [
-        ("NONE", "About $0.51 at Amazon SES"),
+        long_case("NONE", "About $0.51 at Amazon SES"),
         ("ESSENTIALS", "About $0.82 at Amazon SES"),
-        ("", "What this costs at Amazon SES is not known"),
+        long_case("", "What this costs at Amazon SES is not known"),
         ("SOMETHING_NEW", "What this costs at Amazon SES is not known"),
     ],
 )

@@ -58,6 +58,12 @@ OVER_SOCKET_MODE = pytest.mark.parametrize("database_kind", ["postgresql"])
 # Where it makes one: clicks, requests and leases that meet, pages, and rows in bulk.
 BOTH_DATABASES = pytest.mark.both_databases
 
+
+def long_case(*values: Any) -> Any:
+    """A case of `make test-long` only: it goes the way of another one of its test."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 _reached: dict[tuple[str, str], Connected] = {}  # by what was reached, and what the world began with
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def words_of(command: str) -> list[str]:
     return quoted(row[1])
 
 
+@cache
 def texts() -> set[str]:
     """Every text that stands in what Slack shows."""
     trees = (ast.parse(path.read_text()) for path in (ROOT / "handlers" / "slack").rglob("*.py"))

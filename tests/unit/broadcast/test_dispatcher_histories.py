@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +13,6 @@ from storage.models import Broadcast
 from storage.states import BroadcastState, DeliveryState, SuppressionReason
 from tests.playground.aws import How
 from tests.unit.broadcast.fixtures import BULK, Station
-
-pytestmark = pytest.mark.both_databases
 
 SIZE = 50
 FAULTS = [How.CLOSE_AFTER, How.REFUSE, How.UNAVAILABLE, How.THROTTLE, "UnrecognizedClientException"]
