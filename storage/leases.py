@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import case, literal, tuple_
+from sqlalchemy import case, literal
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import col, delete, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -43,9 +43,10 @@ async def claim_due(
         .with_for_update(skip_locked=True)
     )
     claims = [Claim(row[0], row[1], fence=row[2] + 1) for row in await session.exec(due)]
-    if claims:
-        claimed = tuple_(col(Poll.kind), col(Poll.subject_id)).in_([(one.kind, one.subject_id) for one in claims])
-        await _change(session, update(Poll).where(claimed).values(due_at=now + lease, fence=Poll.fence + 1))
+    for kind in {claim.kind for claim in claims}:  # for pairs of kind and subject SQLite would read every poll
+        claimed = [claim.subject_id for claim in claims if claim.kind == kind]
+        of_kind = update(Poll).where(col(Poll.kind) == kind, col(Poll.subject_id).in_(claimed))
+        await _change(session, of_kind.values(due_at=now + lease, fence=Poll.fence + 1))
     return claims
 
 

@@ -398,9 +398,11 @@ class SendingAccount(SQLModel, table=True):
 class Poll(SQLModel, table=True):
     """A thing that is looked at again and again. Its due time is its lease."""
 
+    __table_args__ = (Index("ix_poll_kind_due_at", "kind", "due_at"),)
+
     kind: PollKind = _state(PollKind, "kind", key=True)
     subject_id: str = Field(primary_key=True)
-    due_at: datetime = _time(index=True)
+    due_at: datetime = _time()
     fence: int = 0
 
 

@@ -97,7 +97,8 @@ async def _each(monitor: Monitor, db: Database, looks: int) -> tuple[float, floa
 
 async def _is_one_due(db: Database) -> bool:
     async with db.read() as session:
-        due = await session.exec(select(Poll.subject_id).where(col(Poll.due_at) <= db.now()).limit(1))
+        is_due = (Poll.kind == PollKind.ACCOUNT, col(Poll.due_at) <= db.now())
+        due = await session.exec(select(Poll.subject_id).where(*is_due).limit(1))
         return due.first() is not None
 
 

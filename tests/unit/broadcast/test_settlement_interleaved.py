@@ -74,8 +74,8 @@ async def test_a_quota_that_is_used_up_and_a_judgement_wait_for_each_other_in_no
             await interleaved.steps(partial(settles, await answered([second, first]))),
             await interleaved.steps(judges),
         ]
-        each = 1 if pytestconfig.getoption("--long") else EACH
-        for order in islice(orders(*steps), 0, None, each):
+        step = 1 if pytestconfig.getoption("--long") else EACH
+        for order in islice(orders(*steps), 0, None, step):
             came_back = await answered([second, first])
             await interleaved.run(partial(settles, came_back), judges, order=order)
             for each in (first, second):

@@ -1,7 +1,9 @@
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, event
 from sqlmodel import select
 
 from storage import leases
@@ -45,6 +47,30 @@ async def test_only_what_is_due_is_claimed_the_longest_overdue_first(db: Databas
     assert [claim.subject_id for claim in await _claim(db, limit=2)] == ["late", "later"]
     assert [claim.subject_id for claim in await _claim(db)] == ["now"]
     assert await _claim(db) == []
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+async def test_what_is_due_is_claimed_without_reading_all_that_is_looked_at(db: Database) -> None:
+    for subject_id in ("a", "b"):
+        await _schedule(db, subject_id, 0)
+    sent: list[tuple[str, Any]] = []
+
+    def keep(_: Connection, __: object, statement: str, parameters: Any, *___: object) -> None:
+        if " poll" in statement:
+            sent.append((statement, parameters))
+
+    def plans(connection: Connection) -> list[str]:
+        return [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {what}", how).all()) for what, how in sent]
+
+    event.listen(Engine, "before_cursor_execute", keep)
+    try:
+        async with db.write() as session:
+            claims = await leases.claim_due(session, [ACCOUNT, FEEDBACK], now=db.now(), lease=LEASE, limit=10)
+    finally:
+        event.remove(Engine, "before_cursor_execute", keep)
+
+    assert (len(claims), len(sent)) == (2, 2)
+    assert [plan for plan in await db.run(plans) if "SCAN poll" in plan] == []
 
 
 async def test_a_claim_that_is_not_finished_comes_back_when_its_lease_ends(db: Database, clock: Clock) -> None:
