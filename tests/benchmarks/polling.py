@@ -35,7 +35,7 @@ DOMAIN = "acme.test"  # verified, in every account
 _TABLES: tuple[type[SQLModel], ...] = (Team, Mailer, Identity, Poll)
 # What either AWS says of an account, so that a look finds all as it was: as nearly every look does.
 _LOCAL = {"max_24_hour_send": -1, "max_send_rate": 100_000}
-_PLAYED = {"max_24_hour_send": 1_000, "max_send_rate": 14, "review_status": "GRANTED"}
+_PLAYED = {"max_24_hour_send": 1_000, "max_send_rate": 14, "review_status": "GRANTED", "pricing_plan": "NONE"}
 _Row = dict[str, Any]
 _TOGETHER = 2_000  # mailers that are stored in one transaction
 

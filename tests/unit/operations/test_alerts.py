@@ -152,7 +152,7 @@ async def scraped_twice(session: aiohttp.ClientSession) -> None:
     while True:
         try:
             found = await ask(session, "count_over_time(mailroom_build_info[1m]) >= 2")
-        except aiohttp.ClientConnectionError:
+        except (aiohttp.ClientConnectionError, aiohttp.ContentTypeError):  # not there, or 503 while it begins
             found = []
         if found:
             return
