@@ -100,7 +100,7 @@ class Copy:
         sys.dont_write_bytecode = job.mutant is not None
         outcome = Outcome(self._outcome, is_out=job.mutant is not None)
         quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # of plugins that were imported before
-        pytest.main(["-q", "-p", "no:cacheprovider", "--long", *quiet, *job.tests], plugins=[outcome])
+        pytest.main(["-q", "-p", "no:cacheprovider", *quiet, *job.tests], plugins=[outcome])
         sys.stdout.flush()
 
 
