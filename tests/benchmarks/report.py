@@ -124,7 +124,7 @@ def picture(rows: Sequence[Row]) -> str:
     size = f'width="{len(_AXES) * _WIDTH}" height="{_HEIGHT + 30}"'
     style = (
         "<style>text{font:11px sans-serif;fill:#777} .c{fill:none;stroke:#36c} .d{fill:#36c} "
-        ".m{fill:none;stroke:#c63}</style>"
+        ".m{fill:none;stroke:#c63} .n{fill:#b63;text-anchor:end}</style>"
     )
     legend = (
         f'<text x="{_EDGE}" y="{_HEIGHT + 22}">blue: µs CPU a recipient; orange: MiB at the peak; each from 0</text>'
@@ -154,7 +154,7 @@ def _panel(panel: int, title: str, points: Sequence[tuple[int, float, float]]) -
             f'<circle class="d" cx="{x:.0f}" cy="{y_cpu:.0f}" r="3"/>',
             f'<text x="{x + 5:.0f}" y="{y_cpu - 5:.0f}">{cpu:,.0f}</text>',
             f'<circle class="m" cx="{x:.0f}" cy="{y_memory:.0f}" r="4"/>',
-            f'<text x="{x + 5:.0f}" y="{y_memory + 14:.0f}">{memory:,.0f}</text>',
+            f'<text class="n" x="{x - 7:.0f}" y="{y_memory + 4:.0f}">{memory:,.0f}</text>',
         ]
         drawn.append(f'<text x="{x - 8:.0f}" y="{_HEIGHT - 4}">{x_value:,}</text>')
     return "".join([*drawn, f'<polyline class="c" points="{" ".join(places)}"/>'])
