@@ -324,7 +324,7 @@ async def resends(t: Tour) -> None:
     modal = await t.bob.modal("Resend failed")
     await modal.shows("1 recipient whose mail failed will get “Autumn news” once more")
     await modal.submit()
-    await t.on.slack.settled(lambda: "2 delivered" in message.text)
+    await t.on.slack.settled(lambda: "2 delivered" in message.text, timeout=30)
     assert [mail.to[0] for mail in t.on.aws.mails if mail.subject == "Autumn news"][2:] == [REFUSED]
 
 
