@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+from urllib.parse import unquote
 
 _LONGEST = 1_000  # characters; what is longer is no address, whatever stands around it
 # Soft hyphens, spaces without width, byte order marks, direction marks; joiners only where no letter needs them.
@@ -18,7 +19,10 @@ _BETWEEN = re.compile(r"[\s<>\"(),;:|/\[\]]")
 _LOCAL: Final = 64  # characters before the @ at most (RFC 5321, 4.5.3.1)
 _BEFORE = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]+")  # read from its end
 _AFTER = re.compile(r"(?:[^\W_]|-)+(?:\.(?:[^\W_]|-)+)*")
-_STARTS = re.compile(r"(?:^|[=/|])['`*{.]*")  # of an address within what may all stand before an @
+# Where an address starts within what may all stand before an @: there, after a separator, after an encoded one.
+_STARTS = re.compile(r"(?:^|[=/|]|%(?:0[9AD]|2[0289CF]|3[A-E]|5[BD]|7C))['`*{.]*", re.IGNORECASE)
+_AT = re.compile("(@|%40)")
+_FILE_TYPES = frozenset({"csv", "tsv", "txt", "xlsx", "ods", "json", "ndjson", "gz"})  # none is a top-level domain
 
 
 def bare(text: str) -> str:
@@ -53,11 +57,12 @@ def addresses_in(text: str) -> int:
 def replace_addresses(value: Any, by: Callable[[str], str]) -> Any:
     """Return a text, or a value of JSON, with each address in it replaced by what `by` makes of it.
 
-    An address is found as it is written, in a sentence, a list or a link; encoded (`%40`) it is not. One that is only
-    the end of a longer one is none: `ann@example.com` does not stand in `joann@example.com`.
+    An address is found in a sentence, a list or a link, also encoded as in a link (`%40`, RFC 3986, 2.1), and before
+    the type of a file (`ann@example.com.csv`). One that is only the end of a longer one is none: `ann@example.com`
+    does not stand in `joann@example.com`.
     """
     match value:
-        case str() if "@" in value:
+        case str() if may_hold_address(value):
             return _replaced(value, by)
         case dict():
             return {replace_addresses(name, by): replace_addresses(each, by) for name, each in value.items()}
@@ -66,21 +71,34 @@ def replace_addresses(value: Any, by: Callable[[str], str]) -> Any:
     return value
 
 
+def may_hold_address(text: str) -> bool:
+    return "@" in text or "%40" in text
+
+
 def _replaced(text: str, by: Callable[[str], str]) -> str:
-    before, *parts = text.split("@")
+    before, *rest = _AT.split(text)
     pieces: list[str] = []
-    for part in parts:
-        domain = found[0] if (found := _AFTER.match(part)) else ""
+    for at, part in zip(rest[::2], rest[1::2], strict=True):
+        domain = _domain(part)
         for start in _starts(before) if domain else ():
-            address = f"{before[start:]}@{domain}"
+            written = f"{before[start:]}{at}{domain}"
+            address = written if at == "@" else unquote(written)
             if (shown := by(address)) != address:
-                pieces += [before[:start], shown]
+                pieces += [before[:start], shown.replace("@", at)]
                 before = part[len(domain) :]
                 break
         else:
-            pieces += [before, "@"]
+            pieces += [before, at]
             before = part
     return "".join([*pieces, before])
+
+
+def _domain(text: str) -> str:
+    """Return the domain that a text begins with, without the type of a file at its end; "" for none."""
+    domain = found[0] if (found := _AFTER.match(text)) else ""
+    while (split := domain.rpartition("."))[2].lower() in _FILE_TYPES:
+        domain = split[0]
+    return domain
 
 
 def _starts(text: str) -> Iterator[int]:

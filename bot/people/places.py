@@ -5,8 +5,9 @@ Every column that may hold one is listed; a test knows those that may not, so th
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
-from sqlalchemy import Column, ColumnElement, Table, Text, cast, collate, func, select
+from sqlalchemy import Column, ColumnElement, Table, Text, cast, collate, func, or_, select
 from sqlmodel import SQLModel
 
 from bot.email_addresses import address_key
@@ -17,7 +18,7 @@ SWEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "audience": ("name", "name_key", "rejected", "import_summary", "file_name"),
     "audience_block": ("addresses", "fields"),
     "audit": ("subject", "before", "after"),
-    "broadcast": ("error", "selection"),
+    "broadcast": ("audience_name", "error", "selection"),
     "chunk": ("error",),
     "delivery": ("address", "address_key", "error"),
     "incident": ("detail",),
@@ -51,10 +52,15 @@ def of_team(table: Table, team_id: str) -> ColumnElement[bool]:
 
 
 def mentions(dialect: str, column: Column[Any], key: str) -> ColumnElement[bool]:
-    """Return the condition that the text of a column may hold the address with this key; `standing_for` is sure."""
+    """Return the condition that the text of a column may hold the address with this key; `standing_for` is sure.
+
+    A link may have it encoded in full, or its @ alone.
+    """
     plain: ColumnElement[str] = cast(column, Text)
     folded = func.lower(collate(plain, "C")) if dialect == "postgresql" else func.lower(plain)
-    return folded.contains(key, autoescape=True)
+    encoded = () if column.name in WHOLE else (key.replace("@", "%40"), quote(key, safe="").lower())
+    forms = dict.fromkeys((key, *encoded))
+    return or_(*(folded.contains(form, autoescape=True) for form in forms))
 
 
 def standing_for(address: str, by: str) -> Callable[[str], str]:

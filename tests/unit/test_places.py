@@ -13,7 +13,7 @@ NEVER = {
     "audience": "id team_id columns empty_values file_id previous_id change created_by",
     "audience_block": "audience_id lines",
     "audit": "team_id actor action",
-    "broadcast": "id team_id mailer_id audience_id audience_name source_id pause_reasons created_by edited_by asked_by "
+    "broadcast": "id team_id mailer_id audience_id source_id pause_reasons created_by edited_by asked_by "
     "asked_of agreed approved_by confirmed_by",
     "chunk": "id broadcast_id sending_account_id",
     "connect_draft": "team_id user_id mailer_id region sign_in role_arn access_key_id",
@@ -86,12 +86,30 @@ def test_every_column_that_holds_text_is_looked_through_or_cannot_hold_an_addres
         ("ANN@ELSE.TEST, ann@else.test", "X, X"),
         ("@ ann@ @else.test", "@ ann@ @else.test"),
         ("mailto:ann@else.test?subject=Hi", "mailto:X?subject=Hi"),
+        ("https://x.test/off?mail=ann%40else.test&n=1", "https://x.test/off?mail=X&n=1"),
+        ("https://x.test/?to=mailto%3AAnn%40else.test%3Fn%3d1", "https://x.test/?to=mailto%3AX%3Fn%3d1"),
+        ("https://x.test/?to=%3cann%40else.test%3e", "https://x.test/?to=%3cX%3e"),
+        ("https://x.test/?to=%20ann@else.test", "https://x.test/?to=%20X"),
+        ("https://x.test/joann%40else.test", "https://x.test/joann%40else.test"),
+        ("ann%40else.test.example", "ann%40else.test.example"),
+        ("ann%2540else.test", "ann%2540else.test"),
+        ("ann@else.test.csv", "X.csv"),
+        ("list of ann@else.test.CSV.gz", "list of X.CSV.gz"),
+        ("ann%40else.test.xlsx", "X.xlsx"),
+        ("ann@else.test.csv.example", "ann@else.test.csv.example"),
+        ("ann@csv", "ann@csv"),
     ],
 )
 def test_an_address_is_found_in_a_text_and_no_part_of_a_longer_one(text: str, left: str) -> None:
     by = standing_for("ann@else.test", "X")
     assert replace_addresses(text, by) == left
     assert replace_addresses({text: [text, 1, None]}, by) == {left: [left, 1, None]}
+
+
+def test_in_a_link_what_takes_the_place_of_an_address_is_encoded_too() -> None:
+    text = "https://x.test/?mail=ann%2Bnews%40else.test&of=ann+news@else.test"
+    by = standing_for("ann+news@else.test", "erased-1@erased.invalid")
+    assert replace_addresses(text, by) == "https://x.test/?mail=erased-1%40erased.invalid&of=erased-1@erased.invalid"
 
 
 def test_an_address_is_found_however_its_domain_is_written() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice, zip_longest
 from typing import Any
 
+from bot.address_extraction import may_hold_address
 from bot.broadcast.audience.csv_reader import CsvRecipient, Rejected, RejectReason
 from bot.email_addresses import count_toward_quota
 from bot.suppression.hidden import HiddenAddresses, is_hashed
@@ -65,7 +66,9 @@ class BlockBuilder:
         if shown != row.address:
             return CsvRecipient(row.line, shown, [""] * len(row.fields))
         within, address = self.hidden.within, row.address
-        return row._replace(fields=[within(cell) if "@" in cell and cell != address else cell for cell in row.fields])
+        return row._replace(
+            fields=[within(cell) if may_hold_address(cell) and cell != address else cell for cell in row.fields]
+        )
 
     def _reject(self, row: Rejected) -> None:
         audience = self.audience

@@ -148,3 +148,22 @@ async def test_what_a_webhook_was_to_be_told_of_them_has_no_id_of_theirs_either(
     async with db.read() as session:
         event = (await session.exec(select(WebhookEvent).where(WebhookEvent.id == "msg_1"))).one()
     assert event.data["items"] == [{"address": hashed, "external_id": None}, items[1]]
+
+
+async def test_an_erase_reaches_links_the_name_of_a_file_and_that_of_an_audience(connected: Station) -> None:
+    db, team, clock = connected.db, connected.team, connected.clock
+    rows = b"email,link\nbob@x.test,https://x.test/?of=Eve%40else.test&n=1\n"
+    with closing(Upload(io.BytesIO(rows), f"{EVE}.csv")) as upload:
+        await connected.broadcasts.prepare(team, "U1", draft("Hi"), upload, None, save_as=f"From {EVE}")
+    async with db.write() as session:
+        await suppress_all(session, team.id, [Entry(EVE, SuppressionReason.BY_HAND)], source="U1", now=clock())
+    await PersonLookup(db, clock).erase(team, EVE, "U1")
+    erasures = Erasures(db, clock)
+    await erasures.tick()
+    await erasures.idle()
+
+    hashed = hash_of(db.people_key, team.id, EVE)
+    kept = await everything_kept(db)
+    assert "else.test" not in kept.lower()
+    for left in (f"https://x.test/?of={hashed.replace('@', '%40')}&n=1", f"{hashed}.csv", f"From {hashed}"):
+        assert left in kept
