@@ -28,7 +28,7 @@ _IF_MATCH = {
     "in": "header",
     "required": True,
     "description": "The `ETag` of what is to be changed, as it was seen (RFC 9110); `*` is whichever it has.",
-    "schema": {"type": "string", "maxLength": 1000},
+    **_TEXT,
 }
 _MAY_MATCH = {
     **_IF_MATCH,
@@ -40,7 +40,7 @@ _IF_NONE = {
     "in": "header",
     "required": False,
     "description": "`*`: only where there is none of this name yet.",
-    "schema": {"type": "string", "maxLength": 1000},
+    **_TEXT,
 }
 _ETAG = {"description": "Names this version of it, for `If-Match`.", "schema": {"type": "string"}}
 
