@@ -30,8 +30,13 @@ class SettingsError(Exception):
     """One sentence for the person who starts Mailroom: which setting, and how to mend it."""
 
 
+_UNFILLED = {"xoxb-", "xapp-"}  # as .env.example has the tokens
+
+
 def _secret(value: object) -> object:
-    return Secret(value.strip()) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return Secret("" if value.strip() in _UNFILLED else value.strip())
 
 
 _WORKSPACE = re.compile(r"[TE][A-Z0-9]+")

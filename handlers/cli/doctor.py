@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlmodel import select
 
@@ -14,6 +13,7 @@ from handlers.cli.codes import CliCode
 from handlers.cli.connectivity import check_reach
 from storage.database import Database, StorageError
 from storage.key_rotation import fit
+from storage.migrations import revisions
 from storage.models import Mailer
 from storage.sealing import load_keys
 from storage.states import Access
@@ -85,8 +85,8 @@ class Doctor:
         return fixed or "none, so each team decides by itself (MAILROOM_POLICY_FILE)"
 
     async def _check_database(self) -> str:
-        if self._is_new:
-            return "there is none yet; the first start makes it"
+        if await self._is_new():
+            return f"{self._db.dialect}, with nothing in it yet; the first start makes its tables"
         if steps := await self._db.pending():
             several = count(len(steps), "step")
             return (
@@ -100,12 +100,13 @@ class Doctor:
         return f"with {size(held)} it may take up to {duration(upgrade_seconds(steps, held))}"
 
     async def _check_keys(self) -> str:
-        if not self._settings.mailroom_keys and not _exists(self._db.path, ".keys"):
-            if self._is_new:
+        file = self._db.path  # None of PostgreSQL, for which the keys are set
+        if not self._settings.mailroom_keys and file and not file.with_name(f"{file.name}.keys").exists():
+            if await self._is_new():
                 return "there are none yet; the first start makes them"
             raise BotError(CliCode.KEYS)
         keys = load_keys(self._settings.mailroom_keys, self._db.path)
-        if self._is_new or await fit(self._db, keys):
+        if await self._is_new() or await fit(self._db, keys):
             return f"the newest is {keys.newest}"
         return f"the newest is {keys.newest}, which the next start begins to use"
 
@@ -136,22 +137,18 @@ class Doctor:
         return "brings back from the journal who unsubscribed, complained or was erased since the copy was made"
 
     async def _mailers(self) -> list[tuple[str, Access]]:
-        if self._is_new:
+        if await self._is_new():
             return []
         standing = select(Mailer.region, Mailer.access)
         async with self._db.read() as session:
             return [(region, Access(access)) for region, access in await session.exec(standing)]
 
-    @property
-    def _is_new(self) -> bool:
-        return not _exists(self._db.path)
+    async def _is_new(self) -> bool:
+        """Tell whether the first start is still to come: no step of the schema has been taken."""
+        path = self._db.path
+        return not path.exists() if path else len(await self._db.pending()) == len(revisions())
 
 
 def upgrade_seconds(steps: int, held: int) -> float:
     """Return how long a start may take at most: a step may write all that is held anew, on SQLite above all."""
     return steps * held / _BYTES_A_SECOND
-
-
-def _exists(path: Path | None, more: str = "") -> bool:
-    """Whether a file is there, beside the SQLite database or itself; of PostgreSQL there is none to look for."""
-    return path is None or path.with_name(path.name + more).exists()

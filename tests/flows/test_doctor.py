@@ -75,7 +75,10 @@ async def test_each_thing_that_is_wrong_is_named_with_what_mends_it(world: World
     assert key.secret_access_key not in str(found)
 
 
-async def test_before_the_first_start_nothing_is_made(tmp_path: Path, aws: AwsPlayground, clock: Clock) -> None:
+@OVER_SOCKET_MODE
+async def test_before_the_first_start_nothing_is_made(
+    tmp_path: Path, aws: AwsPlayground, clock: Clock, empty_database_url: str
+) -> None:
     del aws
     async with SlackPlayground(clock, manifest=manifest()) as slack:
         settings = Settings(
@@ -90,6 +93,10 @@ async def test_before_the_first_start_nothing_is_made(tmp_path: Path, aws: AwsPl
         assert all(said.startswith("ok ") for said in found.values()), found
         assert "the first start makes" in found["database"] + found["sealing keys"]
         assert os.listdir(tmp_path) == []  # noqa: PTH208 - made by nobody but us
+        keys = KeyRing.generate().export()
+        on_a_server = await looked(settings, database_url=empty_database_url, mailroom_keys=keys)
+        assert all(said.startswith("ok ") for said in on_a_server.values()), on_a_server
+        assert "with nothing in it yet" in on_a_server["database"]
         (tmp_path / "mailroom.db").touch()
         assert "Put its copy back" in (await looked(settings))["sealing keys"]
 

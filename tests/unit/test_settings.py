@@ -57,6 +57,8 @@ def start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     ("settings", "names", "mend"),
     [
         ({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN is missing", "OAuth & Permissions"),
+        ({"SLACK_BOT_TOKEN": "xoxb-"}, "SLACK_BOT_TOKEN is missing", "OAuth & Permissions"),
+        ({"SLACK_APP_TOKEN": "xapp-"}, "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both missing", "Socket Mode"),
         ({"SLACK_BOT_TOKEN": "xoxp-h1dden"}, "SLACK_BOT_TOKEN is not a bot token", "begin with xoxb-"),
         ({"SLACK_APP_TOKEN": "xoxb-h1dden"}, "SLACK_APP_TOKEN is not an app-level token", "begin with xapp-"),
         ({"SLACK_APP_TOKEN": ""}, "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both missing", "Socket Mode"),
