@@ -55,6 +55,7 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+SQLModel.model_config["defer_build"] = True  # a table's class validates nothing, so pydantic's part is not built
 
 
 def new_id() -> str:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import yaml
-
 from bot.ses.assume_role import SESSION_SECONDS
 from bot.ses.iam_policy import policy
 from bot.ses.regions import find_region
@@ -74,6 +72,8 @@ class RoleOffer:
 
 def template() -> str:
     """Write the template, in YAML."""
+    import yaml  # noqa: PLC0415 - not needed for a start
+
     return yaml.safe_dump(_template(), sort_keys=False, default_flow_style=None, width=1000)
 
 

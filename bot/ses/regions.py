@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import botocore.session
+from botocore.loaders import create_loader
 
 MAX_REGIONS = 100  # a Slack select holds no more options
+_SES = "email"  # as its hosts are named: https://docs.aws.amazon.com/general/latest/gr/ses.html
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,12 @@ def dns_suffix(partition: str) -> str:
 @cache
 def _read() -> tuple[tuple[Region, ...], dict[str, str]]:
     """Return the regions, and the DNS suffixes by partition; the rest of the file, 10 MB in memory, is let go again."""
-    session = botocore.session.Session()
-    partitions: list[dict[str, Any]] = session.get_component("data_loader").load_data("endpoints")["partitions"]
+    partitions: list[dict[str, Any]] = create_loader().load_data("endpoints")["partitions"]
     found = [
         Region(code, f"{code} ({_name(partition['regions'][code]['description'])})", partition["partition"])
         for partition in partitions
-        for code in sorted(session.get_available_regions("sesv2", partition["partition"]))
+        for code in sorted(partition["services"].get(_SES, {"endpoints": {}})["endpoints"])
+        if code in partition["regions"]
     ]
     return tuple(found[:MAX_REGIONS]), {each["partition"]: str(each["dnsSuffix"]) for each in partitions}
 

@@ -13,10 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cachetools import LRUCache
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -24,6 +23,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from bot.ses.client import AwsSession
 from bot.ses.regions import dns_suffix
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 OLDEST: Final = timedelta(hours=1)  # for so long SNS tries again
 AHEAD: Final = timedelta(minutes=15)  # as far as AWS's own signatures bear with clocks
@@ -99,7 +101,7 @@ class Certificates:
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
-        self._kept = LRUCache[str, x509.Certificate](CERTIFICATES_KEPT)
+        self._kept = LRUCache[str, "Certificate"](CERTIFICATES_KEPT)
         self._failed = LRUCache[str, datetime](FAILURES_KEPT)  # until when
         self._fetching = ""  # the address that is being asked
         self._turn = asyncio.Lock()
@@ -131,7 +133,7 @@ class Certificates:
         except InvalidSignature:
             raise RefusedError("a wrong signature") from None
 
-    async def _certificate(self, url: str, now: datetime) -> x509.Certificate:
+    async def _certificate(self, url: str, now: datetime) -> "Certificate":
         """Return a certificate; one is fetched at a time, and a caller that needs another must retry."""
         if url not in self._kept:
             if self._fetching not in {"", url}:
@@ -144,9 +146,11 @@ class Certificates:
     async def _get(self, url: str, now: datetime) -> None:
         if url in self._failed and now < self._failed[url]:
             raise OSError("a certificate that could not be had just now")
+        from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415 - not needed for a start
+
         self._fetching = url
         try:
-            self._kept[url] = x509.load_pem_x509_certificate(await self._fetch(url))
+            self._kept[url] = load_pem_x509_certificate(await self._fetch(url))
         except (OSError, ValueError) as error:
             self._failed[url] = now + FAILED_FOR
             raise error if isinstance(error, OSError) else RefusedError("no certificate") from None

@@ -12,7 +12,9 @@ PAGE_LIMIT = 100
 class Input(BaseModel):
     """Parameters; one that is not known is refused, so that a slip of the pen does not go unnoticed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+    model_config = ConfigDict(
+        defer_build=True, frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
+    )
 
     MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
     """Parameters of a query that are there also where they are empty."""

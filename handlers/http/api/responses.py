@@ -26,7 +26,7 @@ Item = TypeVar("Item")
 
 
 class ResponseModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", populate_by_name=True)
 
 
 class Page(ResponseModel, Generic[Item]):
