@@ -63,7 +63,7 @@ async def store_upload(
         created_at=now,
     )
     await store_audience(
-        db, audience, sheet, upload.rejects.add, upload.progress, lambda: ImportSummary.of(sheet).to_json()
+        db, audience, sheet.rows, upload.rejects.add, upload.progress, lambda: ImportSummary.of(sheet).to_json()
     )
     return audience
 

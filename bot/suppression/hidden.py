@@ -45,6 +45,11 @@ def is_hashed(address: str) -> bool:
     return address.endswith("@erased.invalid") and _FORM.fullmatch(address) is not None
 
 
+def any_hashed(addresses: Collection[str]) -> bool:
+    """Whether one of these does; a look at all of them at once says, as a rule, that none can."""
+    return "@erased.invalid" in "\n".join(addresses) and any(map(is_hashed, addresses))
+
+
 def hidden_among(connection: Connection, key: bytes, team_id: str, addresses: Collection[str]) -> set[str]:
     """Return those of these addresses that are suppressed by their hash, or are none any more."""
     hidden = {address for address in addresses if is_hashed(address)}

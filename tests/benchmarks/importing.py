@@ -38,7 +38,7 @@ async def _import(made: Rig, file: Path, size: int) -> tuple[float, float]:
     with file.open("rb") as upload, spending() as spent:
         sheet = read_csv(upload)
         audience = Audience(team_id=team.id, columns=list(sheet.columns), created_by="U1", created_at=now)
-        await store_audience(made.db, audience, sheet)
+        await store_audience(made.db, audience, sheet.rows)
     with file.open(newline="") as upload, spending() as bare:
         for _ in csv.reader(upload):
             pass

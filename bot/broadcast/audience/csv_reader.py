@@ -4,71 +4,49 @@ A million rows stream through: apart from one block of the file, only what finds
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from itertools import chain, islice
-from typing import BinaryIO, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count, islice
+from typing import BinaryIO
 
 from bot.broadcast.audience.address_column import Certainty, Record, is_address
 from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.csv_dialect import not_csv, separator, strange_separator
 from bot.broadcast.audience.csv_records import (
+    CsvRecords,
+    Part,
     first_lines,
     first_records,
     is_pasted_list,
     one_cell_a_row,
-    records_of,
+    pad,
     size_of,
     unclosed_quote,
 )
+from bot.broadcast.audience.csv_rows import LIMITS, CsvRecipient, CsvRecipients, Limits, Rejected, RejectReason, Row
 from bot.broadcast.audience.deduplication import AddressDeduplicator, NoDeduplicator
 from bot.broadcast.audience.header_detection import ANY, Candidate, Choice, Table, ambiguous, no_addresses, table_of
+from bot.broadcast.audience.plain_rows import PlainRows, plain_rows
 from bot.broadcast.audience.status_column import Marks
-from bot.broadcast.audience.text_decoding import text_lines, upload_error
+from bot.broadcast.audience.text_decoding import Lines, text_blocks, upload_error
 from bot.email_addresses import LOCAL_LIMIT, InvalidNameError, address_in, is_plain_address, shown
+from bot.errors import BotError
 
-__all__ = ["Candidate", "Choice", "CsvAudience", "CsvRecipient", "Limits", "RejectReason", "Rejected", "read_csv"]
+__all__ = [
+    "Candidate",
+    "Choice",
+    "CsvAudience",
+    "CsvRecipient",
+    "CsvRecipients",
+    "Limits",
+    "RejectReason",
+    "Rejected",
+    "Row",
+    "read_csv",
+]
 
 _SHOWN = 100  # characters of a rejected value
 _LINES = 1_000  # of one record that are looked at
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an upload may hold: bytes, also once unpacked, rows, columns, characters of a value and of a row.
-
-    `kept` is how many columns stay: all that hold a value, where they are no more.
-    """
-
-    bytes: int = 200 * 1024**2
-    unpacked: int = 100 * 1024**2
-    rows: int = 2_000_000
-    columns: int = 16_384  # as many as a sheet of Excel’s has
-    kept: int = 300
-    value: int = 2_000
-    row: int = 20_000
-
-
-class RejectReason(StrEnum):
-    DUPLICATE = "duplicate"
-    INVALID = "invalid"
-    MARKED = "marked"  # says of itself that it must not be mailed
-
-
-class CsvRecipient(NamedTuple):
-    """A recipient: the line the row starts on, and the values in the order of the columns."""
-
-    line: int
-    address: str
-    fields: list[str]
-
-
-class Rejected(NamedTuple):
-    line: int
-    value: str
-    why: str
-    reason: RejectReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +60,7 @@ class CsvAudience:
         header: which line was taken for the header, where nothing in it says so.
         sheet: of a spreadsheet, which of its sheets was read, where there are others.
         marks: knows, once all is read, how many rows are marked as not to be mailed.
+        rows: as they are read, many at once where they are plain.
     """
 
     columns: tuple[str, ...]
@@ -92,13 +71,18 @@ class CsvAudience:
     header: str
     sheet: str
     marks: Marks
-    rows: Iterator[CsvRecipient | Rejected]
+    rows: Iterator[Row]
 
     def __iter__(self) -> Iterator[CsvRecipient | Rejected]:
-        return self.rows
+        """Read them one by one."""
+        for row in self.rows:
+            if isinstance(row, CsvRecipients):
+                yield from row.each()
+            else:
+                yield row
 
 
-def read_csv(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) -> CsvAudience:
+def read_csv(file: BinaryIO, limits: Limits = LIMITS, choice: Choice = ANY) -> CsvAudience:
     """Read the header of a CSV and return its rows as an iterator.
 
     Raises:
@@ -107,25 +91,32 @@ def read_csv(file: BinaryIO, limits: Limits = Limits(), choice: Choice = ANY) ->
             while the rows are read AUDIENCE_ENCODING, _QUOTE, _TOO_LARGE, _TOO_MANY_ROWS.
     """
     size = size_of(file)
-    lines = text_lines(file, limits.bytes, limits.unpacked)
+    lines = Lines(text_blocks(file, limits.bytes, limits.unpacked))
     start = list(first_lines(lines))
     expected = min(limits.rows, size * len(start) // (sum(map(len, start)) or 1))
     delimiter = separator(start)
-    records = records_of(chain(start, lines), delimiter)
+    lines.put_back(start)
+    csv_records = CsvRecords(lines, delimiter)
+    records = iter(csv_records)
     sample = list(first_records(records))
     if not sample:
         raise upload_error(AudienceCode.AUDIENCE_EMPTY)
-    if is_pasted_list(sample):
+    is_pasted = is_pasted_list(sample)
+    if is_pasted:
         records = one_cell_a_row(chain(sample, records))
         sample = list(first_records(records))
 
     def everything() -> Iterator[Record]:
         file.seek(0)
-        fresh = islice(text_lines(file, limits.bytes, limits.unpacked), len(start), None)
-        yield from records_of(chain(start, fresh), delimiter)
+        fresh = Lines(text_blocks(file, limits.bytes, limits.unpacked))
+        for _ in islice(fresh, len(start)):
+            pass
+        fresh.put_back(start)
+        yield from CsvRecords(fresh, delimiter)
 
     again = everything if file.seekable() else None
-    return audience_of(Records(sample, records, again, expected, start, delimiter), limits, choice)
+    parts = None if is_pasted else csv_records.parts
+    return audience_of(Records(sample, records, again, expected, start, delimiter, parts=parts), limits, choice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +131,7 @@ class Records:
         start: the first lines of a text.
         delimiter: between the values of a text.
         sheet: of a spreadsheet, which of its sheets this is, where there are others.
+        parts: yields `rest` with many plain rows at once, where it can be read so.
     """
 
     sample: Sequence[Record]
@@ -149,19 +141,19 @@ class Records:
     start: Sequence[str] = ()
     delimiter: str = ""
     sheet: str = ""
+    parts: Callable[[Callable[[str], PlainRows]], Iterator[Part]] | None = None
 
 
 def audience_of(records: Records, limits: Limits, choice: Choice) -> CsvAudience:
     """Find header and addresses in rows of which there is one at least. Raises as `read_csv`."""
     table = table_of(records.sample, limits.columns, choice)
     _check(table, choice, records.start)
-    ahead = list(islice(records.rest, 1))
-    rest: Iterator[Record] = chain(ahead, records.rest)
-    if ahead and table.has_empty_columns and records.again:
+    if table.has_empty_columns and records.again and next(records.rest, None):
         table.look_for_values(records.again())
         rest = islice(records.again(), len(records.sample), None)
+        records = replace(records, rest=rest, parts=None)
     seen = NoDeduplicator() if choice.keep_repeats else AddressDeduplicator(records.expected)
-    return _audience(table, rest, records, limits, choice, seen)
+    return _audience(table, records, limits, choice, seen)
 
 
 def _check(table: Table, choice: Choice, start: Sequence[str]) -> None:
@@ -173,9 +165,7 @@ def _check(table: Table, choice: Choice, start: Sequence[str]) -> None:
         raise ambiguous(table)
 
 
-def _audience(
-    table: Table, rest: Iterator[Record], records: Records, limits: Limits, choice: Choice, seen: AddressDeduplicator
-) -> CsvAudience:
+def _audience(table: Table, records: Records, limits: Limits, choice: Choice, seen: AddressDeduplicator) -> CsvAudience:
     keep, left_out = table.kept(choice.needs, limits.kept)
     marks = Marks(table.titles, table.at, table.rows, keep=choice.keep_marked)
     reading = _Reading(len(table.titles), table.at, keep, records.delimiter, limits, seen, marks)
@@ -192,7 +182,7 @@ def _audience(
         header=table.header,
         sheet=records.sheet,
         marks=marks,
-        rows=chain(above, _rows(chain(table.rows, rest), reading)),
+        rows=chain(above, _rows(table.rows, reading), _rest(records, reading)),
     )
 
 
@@ -207,19 +197,41 @@ class _Reading:
     limits: Limits
     seen: AddressDeduplicator
     marks: Marks
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))  # of rows
 
 
-def _rows(records: Iterator[Record], reading: _Reading) -> Iterator[CsvRecipient | Rejected]:
+def _rest(records: Records, reading: _Reading) -> Iterator[Row]:
+    """Read the rows after the sample."""
+    if records.parts is None or reading.marks or len(reading.keep) < reading.width:
+        yield from _rows(records.rest, reading)
+        return
+    plain = plain_rows(reading.width, reading.at, reading.delimiter, reading.limits.value)
+    for part in records.parts(plain):
+        yield from _plain(*part, reading) if isinstance(part, tuple) else _rows(part, reading)
+
+
+def _plain(line: int, rows: PlainRows, reading: _Reading) -> Iterator[Row]:
+    if next(islice(reading.numbers, len(rows.addresses) - 1, None)) > reading.limits.rows:
+        raise _too_many(reading.limits)
+    lines = range(line, line + len(rows.addresses))
+    repeats = reading.seen.repeats([*map(str.lower, rows.addresses)], lines)
+    recipients = CsvRecipients(lines, rows.addresses, rows.values, rows.empty)
+    if not repeats:
+        yield recipients
+        return
+    for row in recipients.each():
+        yield _repeated(row.line, row.address, repeats[row.line]) if row.line in repeats else row
+
+
+def _rows(records: Iterable[Record], reading: _Reading) -> Iterator[CsvRecipient | Rejected]:
     limits, width, at, marks = reading.limits, reading.width, reading.at, reading.marks
     first_line, make = reading.seen.first_line, tuple.__new__  # this loop runs a million times
     keep = reading.keep if len(reading.keep) < width else None
-    for count, (line, cells) in enumerate(records, start=1):
-        if count > limits.rows:
-            raise upload_error(
-                AudienceCode.AUDIENCE_TOO_MANY_ROWS, f"The file has over {limits.rows:,} rows: split it."
-            )
+    for (line, cells), number in zip(records, reading.numbers, strict=False):
+        if number > limits.rows:
+            raise _too_many(limits)
         if len(cells) != width:
-            _pad(cells, width)
+            pad(cells, width)
         text = "".join(cells)
         is_odd = len(cells) > width or len(text) > limits.value or not text.isprintable()
         if is_odd and (why := _row_error(line, cells, text, reading)):
@@ -235,9 +247,17 @@ def _rows(records: Iterator[Record], reading: _Reading) -> Iterator[CsvRecipient
             yield Rejected(line, shown(address, _SHOWN), f"is marked “{shown(mark, 40)}”", RejectReason.MARKED)
             continue
         if first := first_line(address.lower(), line):
-            yield Rejected(line, shown(address, _SHOWN), f"is the same as line {first}", RejectReason.DUPLICATE)
+            yield _repeated(line, address, first)
             continue
         yield make(CsvRecipient, (line, address, cells if keep is None else [cells[position] for position in keep]))
+
+
+def _repeated(line: int, address: str, first: int) -> Rejected:
+    return Rejected(line, shown(address, _SHOWN), f"is the same as line {first}", RejectReason.DUPLICATE)
+
+
+def _too_many(limits: Limits) -> BotError:
+    return upload_error(AudienceCode.AUDIENCE_TOO_MANY_ROWS, f"The file has over {limits.rows:,} rows: split it.")
 
 
 def _take_address(cells: list[str], at: int) -> str:
@@ -249,13 +269,6 @@ def _take_address(cells: list[str], at: int) -> str:
     except InvalidNameError as error:
         return error.why.partition(":")[0].replace("addresses in it", "addresses in one cell")
     return ""
-
-
-def _pad(cells: list[str], width: int) -> None:
-    """Give a short row its empty values back, and take them from a long one: programs leave out or add some."""
-    while len(cells) > width and not cells[-1]:
-        cells.pop()
-    cells += [""] * (width - len(cells))
 
 
 def _refuse_swallowed(line: int, cells: list[str], reading: _Reading) -> None:

@@ -1,6 +1,6 @@
 """A memory for a million addresses in 50 MB, where a dictionary of them takes 150."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from mmap import mmap
 
 _FIRST_SLOTS = 1 << 12  # a power of two, as are all later sizes
@@ -42,6 +42,25 @@ class AddressDeduplicator:
             self._grow()
         return 0
 
+    def repeats(self, keys: Sequence[str], lines: Sequence[int]) -> dict[int, int]:
+        """Return, by the lines of those that were seen before, the first line of each; and remember the others."""
+        while self._count + len(keys) > self._limit:
+            self._grow()
+        hashes, first_lines, mask = self._hashes, self._lines, self._mask
+        found = dict[int, int]()
+        for wanted, line in zip(map(hash, keys), lines, strict=True):
+            slot = (wanted or 1) & mask
+            while there := hashes[slot]:
+                if there == (wanted or 1):
+                    found[line] = first_lines[slot]
+                    break
+                slot = (slot + 1) & mask
+            else:
+                hashes[slot] = wanted or 1
+                first_lines[slot] = line
+        self._count += len(keys) - len(found)
+        return found
+
     def find(self, key: str) -> int:
         """Return the line that is remembered for a key, or 0; nothing is remembered."""
         return next(self.find_all([key]))
@@ -82,3 +101,6 @@ class NoDeduplicator(AddressDeduplicator):
 
     def first_line(self, _key: str, _line: int) -> int:
         return 0
+
+    def repeats(self, _keys: Sequence[str], _lines: Sequence[int]) -> dict[int, int]:
+        return {}

@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.block_builder import BlockBuilder, Reject
 from bot.broadcast.audience.codes import AudienceCode
-from bot.broadcast.audience.csv_reader import CsvRecipient, Rejected
+from bot.broadcast.audience.csv_reader import Rejected, Row
 from bot.errors import BotError
 from bot.suppression.hidden import hidden_addresses
 from storage.audience_blocks import fields_of
@@ -53,7 +53,7 @@ def ignore_rejected(_row: Rejected) -> None:
 async def store_audience(
     db: Database,
     audience: Audience,
-    rows: Iterable[CsvRecipient | Rejected],
+    rows: Iterable[Row],
     reject: Reject = ignore_rejected,
     progress: Progress = no_progress,
     summary: Callable[[], dict[str, Any]] = dict,

@@ -4,13 +4,14 @@ import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol, cast
 
 from bot.broadcast.audience.codes import AudienceCode
 from bot.errors import BotError
 
 _BLOCK = 64 * 1024
+_SOME = 8 * 1024  # characters that are looked at together
 _LINE_LIMIT = 1024 * 1024  # characters; what has no line end by then is no CSV
 _MARKS = (  # the longer mark first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF32_LE, ""),
@@ -50,8 +51,41 @@ def upload_error(code: AudienceCode, sentence: str = "", *, line: int | None = N
     return error
 
 
-def text_lines(file: Readable, byte_limit: int, unpacked_limit: int) -> Iterator[str]:
-    """Yield the lines of a file with their ends (LF, CR LF or CR), holding one block at a time.
+class Lines:
+    """Lines with their ends (LF, CR LF or CR), of blocks of whole lines: one by one, or some at once."""
+
+    def __init__(self, blocks: Iterator[str]) -> None:
+        self._blocks = blocks
+        self._block = io.StringIO()
+
+    def __iter__(self) -> Iterator[str]:
+        while True:
+            for line in self._block:  # noqa: UP028 - `yield from` would close it with the generator
+                yield line
+            if not self._go_on():
+                return
+
+    def some(self) -> str:
+        """Return about 8,000 characters or one line; nothing at the end."""
+        text = self._block.read(_SOME) or (self._go_on() and self._block.read(_SOME)) or ""
+        return text + self._block.readline()
+
+    def back(self, characters: int) -> None:
+        """Have the last characters of `some` read again."""
+        self._block.seek(self._block.tell() - characters)
+
+    def put_back(self, lines: Sequence[str]) -> None:
+        """Have these read next."""
+        self._block = io.StringIO("".join([*lines, self._block.read()]), newline="")
+
+    def _go_on(self) -> bool:
+        text = next(self._blocks, "")
+        self._block = io.StringIO(text, newline="")
+        return bool(text)
+
+
+def text_blocks(file: Readable, byte_limit: int, unpacked_limit: int) -> Iterator[str]:
+    """Yield the text of a file in blocks of whole lines, holding one at a time.
 
     UTF-16 and UTF-8 with a byte order mark are read as such; anything else must be UTF-8. What is compressed with gzip
     is unpacked.
@@ -72,12 +106,13 @@ def text_lines(file: Readable, byte_limit: int, unpacked_limit: int) -> Iterator
             text = rest + decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
             good = error.object[: error.start].decode(encoding)
-            raise _not_utf8(line + sum(1 for _ in _split(rest + good + "x")) - 1) from None
-        lines = list(_split(text))
+            raise _not_utf8(line + _ends(rest + good + "x")) from None
         # The last line may go on in the next block, and a "\r" may turn out to be half of a "\r\n".
-        rest = lines.pop() if block and lines and not lines[-1].endswith("\n") else ""
-        yield from lines
-        line += len(lines)
+        cut = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1 if block else len(text)
+        lines, rest = text[:cut], text[cut:]
+        if lines:
+            yield lines
+        line += _ends(lines)
         if len(rest) > _LINE_LIMIT:
             raise upload_error(
                 AudienceCode.AUDIENCE_NOT_CSV, f"Line {line} does not end: save the file as CSV and upload that."
@@ -144,8 +179,9 @@ def _encoding(head: bytes) -> tuple[str, bytes]:
     raise _not_utf8(1)
 
 
-def _split(text: str) -> Iterator[str]:
-    return iter(io.StringIO(text, newline=""))
+def _ends(text: str) -> int:
+    """Return how many lines end in this text."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _not_utf8(line: int) -> BotError:

@@ -128,7 +128,7 @@ class Proposals:
     ) -> Proposal:
         audience = self._new(team.id, list(sheet.columns), source, by)
         await store_audience(
-            self._db, audience, sheet, source.reject, source.progress, lambda: ImportSummary.of(sheet).to_json()
+            self._db, audience, sheet.rows, source.reject, source.progress, lambda: ImportSummary.of(sheet).to_json()
         )
         try:
             counts = await compare(self._db, base, audience) if base else Counts(added=audience.size)

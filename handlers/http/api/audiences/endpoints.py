@@ -11,10 +11,10 @@ from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.csv_reader import (
     Choice,
     CsvAudience,
-    CsvRecipient,
     Limits,
     Rejected,
     RejectReason,
+    Row,
     read_csv,
 )
 from bot.broadcast.audience.revisions.columns import ADDRESS, shown_columns
@@ -210,7 +210,7 @@ def _sheet(file: BinaryIO, kind: str, given: requests.AudienceInput) -> CsvAudie
     return replace(sheet, rows=_refusing(sheet.rows)) if given.invalid == "refuse" else sheet
 
 
-def _refusing(lines: Iterator[CsvRecipient | Rejected]) -> Iterator[CsvRecipient | Rejected]:
+def _refusing(lines: Iterator[Row]) -> Iterator[Row]:
     for line in lines:
         if isinstance(line, Rejected) and line.reason is RejectReason.INVALID:
             raise Refusal(422, ProblemCode.LINE_INVALID, f"Line {line.line} {line.why}.", line=line.line)
