@@ -1,4 +1,4 @@
-"""A rolling restart: replicas on one PostgreSQL get SIGTERM in turn, while people click and a broadcast goes out."""
+"""A rolling restart: replicas, on one PostgreSQL, get SIGTERM in turn while people click and a broadcast goes out."""
 
 import asyncio
 import contextlib
@@ -144,11 +144,13 @@ class Result:
 
 
 class Rolling:
+    """Args: replicas are `python app.py`, on the real time; `last` goes on when they have ended, on `clock`."""
+
     def __init__(
-        self, name: str, on: Stage, bots: list[Bot], books: Books, channels: Channels, clock: SharedClock
+        self, name: str, on: Stage, bots: list[Bot], last: Bot, books: Books, channels: Channels, clock: SharedClock
     ) -> None:
         self._name, self._on, self._bots, self._books, self._channels = name, on, bots, books, channels
-        self._clock = clock
+        self._last, self._clock = last, clock
         people = [on.slack.person(f"Person {number}") for number in range(PEOPLE)]
         on.news.members.update(person.id for person in people)
         self._clicks = Clicks(on, people)
@@ -162,7 +164,6 @@ class Rolling:
         await asyncio.gather(self._sender.connects(), self._alarmed.connects())
         self._sender.ses.set_quota(rate=RATE)
         self._sender.ses.refused_share = 0
-        self._clock.advance(60)
         self._clicks.made[self._on.ada.id] += 1
         await self._on.ada.types(self._on.news, "/mailer")  # so that the channel has a team
         await self._on.ada.sees(self._on.news, "Not connected yet")
@@ -185,6 +186,8 @@ class Rolling:
         for why, times in self._clicks.why.items():
             print(f"  {self._name}: {times} refused: {why}", flush=True)
         self._sender.ses.set_quota(rate=1000)
+        await asyncio.gather(*(bot.stop() for bot in self._bots))
+        await self._last.start()
         total = await comes_to_rest(self._books, self._clock, self._tell)
         said = await self._channels.check()
         by_socket = not self._on.slack.request_url
@@ -252,23 +255,26 @@ async def prepared(
     url = await databases.create("postgresql")
     clock = SharedClock(databases.directory / f"clock-{way}")
     keys = KeyRing.generate().export().reveal()
-    own = {"MAILROOM_KEYS": keys, "CHAOS_CLOCK": str(clock.file), **_SETTINGS}
+    own = {"MAILROOM_KEYS": keys, **_SETTINGS}
     if program:
         own |= {"SLACK_APP_TOKEN": "", "MAILROOM_DRAIN_SECONDS": "5", "MAILROOM_PROXIES": "1"}
     with AwsPlayground(clock) as aws:
         aws.faults.random.seed(random.random())
         async with AsyncExitStack() as stack:
-            on = await stack.enter_async_context(stage(url, started_aws=aws, bot_class=ForkedBot, **own))
+            on = await stack.enter_async_context(stage(url, started_aws=aws, bot_class=Bot, **own))
             on.slack.patience = on.slack.delivery.ack_seconds = PATIENCE
             bots = [on.bot]
             for number in range(2, replicas + 1):
                 other = on.bot.environment | {"PORT": str(free_port())}
-                bots.append(ForkedBot(other, on.bot.log_file.with_name(f"{number}.log")))
+                bots.append(Bot(other, on.bot.log_file.with_name(f"{number}.log")))
                 stack.push_async_callback(bots[-1].kill)
                 await bots[-1].start()
             if program:
                 ports = [int(bot.environment["PORT"]) for bot in bots]
                 run = balancer(program, on.bot.log_file.parent, free_port(), ports)
                 on.slack.request_url = f"{await stack.enter_async_context(run)}/slack/events"
+            last = ForkedBot(on.bot.environment | {"CHAOS_CLOCK": str(clock.file)}, on.bot.log_file)
+            stack.push_async_callback(last.kill)
             channels = Channels(on.slack, on.bot.environment, clock)
-            yield Rolling(f"{way}, {program}" if program else way, on, bots, Books(url, aws), channels, clock), bots
+            name = f"{way}, {program}" if program else way
+            yield Rolling(name, on, bots, last, Books(url, aws), channels, clock), bots
