@@ -62,6 +62,7 @@ run: .venv  ## the bot for a real workspace, from .env
 	@$(PYTHON) -c 'import sys; sys.exit("Mailroom needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	@began=$$(date +%s); $(PYTHON) -m venv --clear .venv && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt && \
+	$(BIN)/python -m compileall -q -j 0 .venv/lib && \
 	echo "set up in $$(($$(date +%s) - began)) s"
 	@touch .venv
 

@@ -214,6 +214,7 @@ async def test_what_cannot_be_taken_back_is_asked_first(page: Page) -> None:
     await expect(newest(page, "“Later news” to 2 recipients was cancelled.")).to_be_visible()
 
 
+@pytest.mark.long
 async def test_a_revoked_key_raises_the_alarm_and_a_role_takes_its_place(page: Page) -> None:
     await presses(page, "Revoke the access key")
     await presses(newest(page, "What it stops"), "Reconnect")
@@ -230,6 +231,7 @@ async def test_a_revoked_key_raises_the_alarm_and_a_role_takes_its_place(page: P
     await expect(newest(page, "Over since")).to_be_visible()
 
 
+@pytest.mark.long
 async def test_reconnecting_in_the_middle_of_a_paused_broadcast_and_resuming_mails_everybody_once(page: Page) -> None:
     await paces(page, 2)
     message = await sends(page, "Slow news", people=9)
@@ -277,6 +279,7 @@ async def test_nothing_is_cut_off(page: Page) -> None:
     await expect(page.get_by_label("Message or command")).to_be_focused()
 
 
+@pytest.mark.long
 async def test_deleting_the_mailer_cancels_what_runs_and_what_is_scheduled(page: Page) -> None:
     await paces(page, 1)
     scheduled = await sends(page, "Scheduled news", people=2, on=tomorrow())

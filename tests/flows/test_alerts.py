@@ -83,6 +83,7 @@ async def test_a_blip_raises_no_alarm(world: World, how: str) -> None:
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_recovery_is_said_under_the_alert_for_the_whole_channel(world: World) -> None:
     key = await world.is_connected()
     world.aws.revoke(key)
@@ -98,6 +99,7 @@ async def test_recovery_is_said_under_the_alert_for_the_whole_channel(world: Wor
     assert alert.buttons == []
 
 
+@pytest.mark.long
 async def test_each_episode_is_an_alert_and_a_recovery(world: World) -> None:
     key = await world.is_connected()
     for _ in range(3):
@@ -111,6 +113,7 @@ async def test_each_episode_is_an_alert_and_a_recovery(world: World) -> None:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_reminder_comes_after_a_day_and_every_day_until_somebody_acknowledges(world: World) -> None:
     key = await world.is_connected()
     world.aws.revoke(key)
@@ -172,6 +175,7 @@ def the_key(world: World) -> str:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_one_revoked_action_is_found_by_the_daily_check_and_named(world: World) -> None:
     key = await world.is_connected()
     world.aws.set_permissions(key, deny=["ses:SendBulkEmail"])
@@ -244,6 +248,7 @@ async def test_an_identity_that_is_lost_is_an_alert_with_retry_and_replace(world
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_an_alert_that_somebody_mends_ends_without_another_word(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test", verified=True)
@@ -424,6 +429,7 @@ async def test_a_broadcast_pauses_when_access_is_lost_and_resumes_after_a_reconn
     assert world.aws.mail_count == 40
 
 
+@pytest.mark.long
 async def test_a_broadcast_goes_on_by_itself_when_a_suspicion_is_cleared(world: World) -> None:
     await world.is_ready()
     world.aws.fail("ses:SendBulkEmail", "UnrecognizedClientException", times=1)

@@ -7,6 +7,7 @@ import io
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlmodel import select
 
 from storage.models import Broadcast, Team
@@ -37,6 +38,7 @@ async def approval_is_needed(world: World, *approvers: str) -> None:
         session.add(team)
 
 
+@pytest.mark.long
 async def test_a_draft_is_a_live_message_with_the_tokens_name_that_people_edit_and_send(
     world: World, program: Program
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlmodel import select
 
 from storage.models import ApiToken, Audit, Team
@@ -38,6 +39,7 @@ async def test_a_token_is_shown_once_and_only_its_hash_is_kept(world: World, any
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_a_revoked_token_is_worthless_at_once(world: World, program: Program) -> None:
     assert (await program.get("/mailer")).status == 200
     modal = await tokens_modal(world)

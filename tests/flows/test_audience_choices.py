@@ -126,6 +126,7 @@ async def test_a_file_that_is_gone_stays_as_it_was_read_and_can_be_sent(world: W
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_file_of_a_message_is_read_again_though_another_posted_it(world: World) -> None:
     await world.is_open()
     await world.bob.uses_shortcut("Use as audience", world.ada.says(world.news, "", files=[("june.csv", OPEN)]))

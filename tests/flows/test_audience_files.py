@@ -95,6 +95,7 @@ async def test_a_file_too_large_for_the_form_has_its_way_by_a_message(world: Wor
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_a_compressed_file_is_taken_by_a_message_and_by_the_form(world: World) -> None:
     await world.is_open()
     packed = gzip.compress(JUNE)
@@ -247,6 +248,7 @@ async def hasty(aws: AwsPlayground, database_url: str, clock: Clock) -> AsyncIte
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_while_a_long_file_is_read_one_sees_how_far_it_is_and_may_close_the_view(hasty: World) -> None:
     rows = "".join(f"r{number}@elsewhere.test\n" for number in range(60_000))
     said = hasty.bob.says(hasty.news, "", files=[("long.csv", f"email\n{rows}".encode())])

@@ -321,6 +321,7 @@ async def test_a_scheduled_broadcast_waits_for_the_channel_and_goes_on_by_resume
         assert (await session.exec(select(Broadcast.state))).one() == "done"
 
 
+@pytest.mark.long
 async def test_a_running_broadcast_is_finished_while_the_channel_is_out_of_reach(world: World) -> None:
     await world.is_open()
     audience = b"email\n" + b"".join(b"p%d@elsewhere.test\n" % number for number in range(120))
@@ -441,6 +442,7 @@ async def test_a_token_that_no_longer_works_is_learnt_from_the_refusal(world: Wo
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_an_app_that_is_installed_again_tells_what_waited(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test")

@@ -131,6 +131,7 @@ async def test_each_answer_that_is_another_one_is_named(tried: Tried, name: str)
     assert {*different(lines)} == {name}
 
 
+@pytest.mark.long
 async def test_events_that_say_something_else_are_named(tried: Tried) -> None:
     tried.ses.outcome("complaint@simulator.amazonses.com", "BOUNCE")
     tried.ses.suppress("success@simulator.amazonses.com", "BOUNCE")
@@ -174,6 +175,7 @@ def test_wrong_use_is_said_with_the_usage(arguments: list[str], capsys: pytest.C
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_stopped_in_the_middle_it_takes_away_what_it_has_made(world: World, tmp_path: Path) -> None:
     """As a program, with the stored mailer of a channel, and SIGTERM while it waits for AWS."""
     await world.is_connected()

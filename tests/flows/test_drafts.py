@@ -88,6 +88,7 @@ async def hasty(aws: AwsPlayground, database_url: str, clock: Clock) -> AsyncIte
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_while_a_long_file_is_read_the_person_sees_how_far_it_is(hasty: World) -> None:
     rows = "".join(f"r{number}@elsewhere.test\n" for number in range(120_000))
     modal = await hasty.composes(f"email\n{rows}".encode())
@@ -126,6 +127,7 @@ async def test_where_the_direct_message_fails_the_confirmation_promises_none(wor
 # A test of what is typed
 
 
+@pytest.mark.long
 async def test_a_test_goes_out_from_the_composer_as_it_would_read_and_nothing_typed_is_lost(world: World) -> None:
     await world.is_open()
     composer = await world.opens(world.bob, "/broadcast", "New broadcast")

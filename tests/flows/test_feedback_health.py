@@ -37,6 +37,7 @@ def deafen(world: World) -> None:
         each.destinations.clear()
 
 
+@pytest.mark.long
 async def test_the_simulator_is_mailed_once_an_identity_is_verified_and_the_card_shows_that_events_come(
     world: World,
 ) -> None:
@@ -182,6 +183,7 @@ async def test_a_queue_that_is_not_ready_is_tried_again_within_minutes(world: Wo
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_the_first_self_test_waits_until_the_queue_takes_what_sns_brings(world: World) -> None:
     world.ses.verify("acme.test")
     await world.connects()
@@ -230,6 +232,7 @@ async def test_what_aws_suppresses_is_taken_over_page_by_page_once_production_is
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_policy_without_the_list_is_no_trouble(world: World) -> None:
     world.ses.grant_production()
     await world.connects(world.aws.create_key(deny=["ses:ListSuppressedDestinations"]))

@@ -1,5 +1,6 @@
 """The App Home: the dashboard over all teams whose channel the viewer is in."""
 
+import pytest
 from sqlmodel import select
 
 from handlers.slack import ids
@@ -51,6 +52,7 @@ async def test_whoever_is_in_no_team_is_told_where_to_start(world: World) -> Non
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_a_channel_the_viewer_is_not_in_is_not_shown_not_even_to_an_admin(world: World) -> None:
     hidden = world.slack.channel("hidden", people=[world.bob])
     await world.bob.types(hidden, "/mailer")
@@ -204,6 +206,7 @@ async def test_an_identity_that_still_sends_and_may_soon_not_is_a_warning_and_no
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_the_last_broadcast_is_on_the_card(world: World) -> None:
     await world.is_open()
     await world.sends()
@@ -214,6 +217,7 @@ async def test_the_last_broadcast_is_on_the_card(world: World) -> None:
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_twelve_teams_are_shown_a_page_at_a_time(world: World) -> None:
     made = await channels(world, 12)
 

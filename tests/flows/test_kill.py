@@ -126,6 +126,7 @@ async def play(database_url: str) -> AsyncIterator[Play]:
         await on.bot.kill()
 
 
+@pytest.mark.long  # `make chaos` does it many times over
 async def test_the_main_job_survives_kill_9_at_its_worst_moments(play: Play) -> None:
     on, key = play.on, play.on.aws.create_key(ACCOUNT)
 

@@ -36,6 +36,7 @@ async def aws_answers_late(world: World, operation: str) -> AsyncIterator[None]:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(world: World) -> None:
     await world.is_open()
     cyd = world.slack.person("Cyd")
@@ -84,6 +85,7 @@ async def test_a_form_that_is_answered_late_is_drawn_again_with_what_was_typed(w
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_who_closes_the_form_while_the_audience_is_read_is_led_back_to_the_confirmation(world: World) -> None:
     await world.is_open()
     modal = await world.opens(world.bob, "/broadcast", "New broadcast")

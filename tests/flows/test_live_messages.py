@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -34,6 +35,7 @@ async def want(world: World, row: Outbox) -> None:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_message_that_says_so_already_is_not_edited(world: World) -> None:
     await world.is_open()
     await world.sends()
@@ -68,6 +70,7 @@ async def test_notices_go_out_one_each_tick_of_a_second_that_comes_a_little_earl
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_edits_of_progress_leave_room_for_alerts(world: World) -> None:
     await world.is_open()
     async with world.bot.db.read() as session:

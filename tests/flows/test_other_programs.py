@@ -46,6 +46,7 @@ async def deletes_the_mailer(world: World) -> str:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_an_identity_is_given_no_default_configuration_set(world: World, shop: Any) -> None:
     await world.is_connected()
     await world.adds("acme.test", verified=True)

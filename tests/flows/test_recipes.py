@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.flows.program import make_token
@@ -46,6 +47,7 @@ def address(world: World) -> str:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_the_job_of_github_actions_writes_one_draft(world: World) -> None:
     await world.is_open()
     await saves_audience(world, "Customers")
@@ -97,6 +99,7 @@ async def test_the_line_for_cron_sends_the_digest(world: World, tmp_path: Path) 
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_the_program_with_httpx_asks_and_says_what_became_of_it(world: World, tmp_path: Path) -> None:
     await world.is_open()
     await approval_is_needed(world, world.bob.id, world.ada.id)

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 
+import pytest
 from PIL import Image
 from sqlmodel import select
 
@@ -243,6 +244,7 @@ async def test_an_app_that_may_not_upload_says_what_mends_it(world: World) -> No
     assert not files_in(world, world.bob)
 
 
+@pytest.mark.long
 async def test_the_report_has_a_chart_with_its_words_once_all_is_known(world: World) -> None:
     await world.is_open()
     world.ses.outcome("gone@elsewhere.test", "BOUNCE")
@@ -261,6 +263,7 @@ async def test_the_report_has_a_chart_with_its_words_once_all_is_known(world: Wo
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_the_chart_waits_ten_minutes_at_most_for_what_is_not_told(world: World) -> None:
     await world.is_open()
     world.ses.outcome("slow@elsewhere.test", "DELIVERY_DELAY")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sqlmodel import select
 
 from storage.models import Audit, Team, TeamAdmin
@@ -120,6 +121,7 @@ async def test_saving_what_is_there_already_is_no_effect(world: World) -> None:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_settings_are_checked_stored_and_used_by_the_next_broadcast(world: World) -> None:
     await world.is_open("acme.test")
     typed = {"From name": "Acme News", "Reply-to": "answers@", "Postal address": "Acme\n1 Spring Lane"}

@@ -78,6 +78,7 @@ async def test_events_come_by_sns_where_the_policy_has_no_queue(world: World) ->
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_queue_comes_first_where_the_policy_has_one(world: World) -> None:
     await world.is_open()
     await world.does_its_chores(60)

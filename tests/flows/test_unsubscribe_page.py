@@ -107,6 +107,7 @@ async def test_after_thirty_days_or_a_complaint_the_page_brings_nobody_back(worl
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_who_bounced_can_still_unsubscribe(world: World) -> None:
     link = await ann_has_a_link(world)
     await world.asks(world.ada, f"/mailer suppress {ANN}", "never mailed again")

@@ -19,7 +19,7 @@ from storage.states import BroadcastState, ChunkState, DeliveryState, PauseReaso
 from tests.interleaving import interleaving, orders
 from tests.unit.broadcast.fixtures import Station
 
-EACH = 3  # of the orders, but for `make test-long`
+EACH = 6  # of the orders, but for `make test-long`
 
 
 @pytest.fixture
