@@ -32,5 +32,10 @@ def _is_fit_to_print(record: logging.LogRecord) -> bool:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Leave out that Bolt sees SLACK_BOT_TOKEN beside the client that already has it."""
+    """Leave out that Bolt sees SLACK_BOT_TOKEN beside the client that already has it.
+
+    Of a connection that fails, which is tried every ten seconds, the line says why; the traceback shows the SDK only.
+    """
+    if record.exc_info and record.getMessage().startswith("Failed to connect"):
+        record.msg, record.exc_info = f"{record.msg} ({type(record.exc_info[1]).__name__})", None
     return "`token` will be unused" not in record.getMessage()
