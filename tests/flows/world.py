@@ -30,6 +30,7 @@ from tests.playground.slack import SlackPlayground
 from tests.playground.slack.driver import Person, Seen
 from tests.playground.slack.surfaces import Modal
 from tests.playground.slack.world import Channel
+from tests.team_filter import TeamFilter
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
@@ -311,6 +312,7 @@ async def open_world(
         )
 
         canaries = Canaries(slack, of_bot.mailroom_keys.reveal())
+        team_filter = TeamFilter()
 
         async def start_bot() -> Mailroom:
             bot = Mailroom(
@@ -323,6 +325,7 @@ async def open_world(
                 patience=patience,
             )
             canaries.watch(bot)
+            team_filter.watch(bot)
             for listener in bot.slack.bolt._async_listeners:
                 listener.ack_timeout = int(patience.submission) + 3  # Bolt's own patience, which is 3 s
             await bot.start()
@@ -337,5 +340,6 @@ async def open_world(
         try:
             yield world
             await canaries.check(world.bot.db)
+            team_filter.check()
         finally:
             await world.bot.stop()
