@@ -1,6 +1,6 @@
 """A memory for a million addresses in 50 MB, where a dictionary of them takes 150."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from mmap import mmap
 
 _FIRST_SLOTS = 1 << 12  # a power of two, as are all later sizes
@@ -63,16 +63,18 @@ class AddressDeduplicator:
 
     def find(self, key: str) -> int:
         """Return the line that is remembered for a key, or 0; nothing is remembered."""
-        return next(self.find_all([key]))
+        return self.find_all([key])[0]
 
-    def find_all(self, keys: Iterable[str]) -> Iterator[int]:
+    def find_all(self, keys: Iterable[str]) -> list[int]:
         """The same for many keys, in order."""
         hashes, lines, mask = self._hashes, self._lines, self._mask
+        found = list[int]()
         for wanted in map(hash, keys):
             slot = (wanted or 1) & mask
-            while (found := hashes[slot]) and found != (wanted or 1):
+            while (there := hashes[slot]) and there != (wanted or 1):
                 slot = (slot + 1) & mask
-            yield lines[slot] if found else 0
+            found.append(lines[slot] if there else 0)
+        return found
 
     def replace(self, key: str, line: int) -> None:
         """Remember another line for a key that is remembered."""

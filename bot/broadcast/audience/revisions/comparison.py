@@ -125,7 +125,7 @@ def _meet(table: AddressDeduplicator, blocks: Sequence[StoredBlock], digests: Di
     count = known = same = 0
     for block in blocks:
         keys, numbers = digests(block)
-        found = list(table.find_all(keys))
+        found = table.find_all(keys)
         count += len(keys)
         known += len(found) - found.count(0)
         same += sum(map(eq, found, numbers))

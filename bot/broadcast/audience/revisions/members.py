@@ -9,6 +9,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Text, cast
@@ -24,7 +25,8 @@ from storage.models import Audience
 
 T = TypeVar("T")
 
-_BATCH = 50 * BLOCK  # members
+_FIRST, _MOST = 10, 200  # blocks
+_CHARACTERS = 2_000_000  # about as many as are read at once
 _blocks = SQLModel.metadata.tables["audience_block"]
 _TEXTS = [cast(_blocks.c[name], Text) for name in ("lines", "addresses", "fields")]
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -62,16 +64,19 @@ async def members_of(db: Database, audience: Audience) -> AsyncIterator[list[Sto
 
 async def blocks_of(db: Database, audience: Audience) -> AsyncIterator[Sequence[StoredBlock]]:
     """Yield the blocks, some at a time. Raises MembersGoneError as `members_of`."""
-    for after in range(0, audience.size, _BATCH):
-        first = _blocks.c.first_seq
+    first, after, batch = _blocks.c.first_seq, 0, _FIRST * BLOCK
+    while after < audience.size:
         found = select_rows(*_TEXTS).where(
-            _blocks.c.audience_id == audience.id, first.between(after + 1, after + _BATCH)
+            _blocks.c.audience_id == audience.id, first.between(after + 1, after + batch)
         )
         async with db.read() as session:
             rows = (await (await session.connection()).execute(found.order_by(first))).all()
-        if len(rows) * BLOCK < min(_BATCH, audience.size - after):
+        if len(rows) * BLOCK < min(batch, audience.size - after):
             raise MembersGoneError(audience.id)
         yield [StoredBlock._make(row) for row in rows]
+        after += batch
+        of_a_block = sum(map(len, chain.from_iterable(rows))) // len(rows)
+        batch = min(max(_CHARACTERS // of_a_block, 1), _MOST) * BLOCK
 
 
 def _unpacked(blocks: Sequence[StoredBlock]) -> list[StoredMember]:
