@@ -1,6 +1,7 @@
 """Changes of a saved audience: what they come to, kept as the next revision, and taken back for a day."""
 
 import asyncio
+import csv
 import io
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -8,6 +9,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm.attributes import flag_modified
 from sqlmodel import col, select
 
 from bot.broadcast.audience.csv_reader import read_csv
@@ -239,11 +241,15 @@ async def test_who_was_erased_is_handed_on_to_no_revision_and_handed_out_to_nobo
 # Against a plain implementation
 
 _ADDRESS = st.sampled_from([f"p{number}@x.test" for number in range(8)])
-_ROWS = st.dictionaries(_ADDRESS, st.tuples(st.sampled_from(["", "1", "2"]), st.sampled_from(["", "a"])), min_size=1)
+_ROWS = st.dictionaries(
+    _ADDRESS, st.tuples(st.sampled_from(["", "1", '","', "],["]), st.sampled_from(["", '"', "\\"])), min_size=1
+)
 
 
 def _file(rows: Mapping[str, tuple[str, str]]) -> str:
-    return "email,n,v\n" + "".join(f"{address},{n},{v}\n" for address, (n, v) in rows.items())
+    text = io.StringIO()
+    csv.writer(text).writerows([("email", "n", "v"), *((address, n, v) for address, (n, v) in rows.items())])
+    return text.getvalue()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -273,6 +279,25 @@ async def test_what_is_counted_and_what_comes_out_is_what_two_dictionaries_say(
         (each.address, *((dict(zip(columns, each.values, strict=True)).get(name, "")) for name in "nv"))
         for each in found
     ] == [(key, *left[key]) for key in left]
+
+
+async def test_rows_are_held_beside_those_of_the_same_place_however_they_are_written(
+    connected: Station, revisions: Revisions
+) -> None:
+    odd = ["plain", '","', "],[", "\\", ", ", '"], ["', ""]
+    old = {f"p{number}@x.test": (str(number), odd[number % 7]) for number in range(360)}
+    new = {key: ("other", v) if int(n) % 9 == 0 else (n, v) for key, (n, v) in old.items() if n != "230"}
+    new["last@x.test"] = ("", "")
+    base, other = await _made(connected, revisions, old), await _made(connected, revisions, new)
+    expected = Counts(added=1, changed=40, removed=1, unchanged=319)
+    assert await compare(connected.db, base, other) == expected
+    async with connected.db.write() as session:
+        of_base = select(AudienceBlock).where(AudienceBlock.audience_id == base.id).with_for_update()
+        for block in await session.exec(of_base):
+            flag_modified(block, "fields")  # written again, with spaces
+            session.add(block)
+    assert await compare(connected.db, base, other) == expected
+    assert await compare(connected.db, other, base) == Counts(added=1, changed=40, removed=1, unchanged=319)
 
 
 async def _made(station: Station, revisions: Revisions, rows: Mapping[str, tuple[str, str]]) -> Audience:

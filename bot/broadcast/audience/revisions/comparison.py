@@ -43,17 +43,22 @@ class Counts:
 async def compare(db: Database, old: Audience, new: Audience) -> Counts:
     """Count what is in one, in the other, and in both.
 
-    Of the smaller one a table is kept, 12 bytes for each and as much again that is free; a member in four thousand
-    million that was changed is taken for one that was not.
+    Where a block of both has the same addresses, rows are held beside rows. Of the rest of the smaller one a table is
+    kept, 12 bytes for each and as much again that is free; a member in four thousand million that was changed is taken
+    for one that was not.
     """
     small, large = sorted((old, new), key=lambda audience: audience.size)
     names = () if columns_of(old) == columns_of(new) else sorted({*columns_of(old), *columns_of(new)} - {ADDRESS})
     of_small, of_large = (_digests(audience, names) for audience in (small, large))
-    table, kept, others, met = AddressDeduplicator(small.size), 0, 0, Counts()
-    async for blocks in blocks_of(db, small):
-        kept += await asyncio.to_thread(_remember, table, blocks, of_small)
-    async for blocks in blocks_of(db, large):
-        others += await asyncio.to_thread(_meet, table, blocks, of_large, met)
+    table, kept, met = AddressDeduplicator(small.size), 0, Counts()
+    async for blocks in blocks_of(db, small, None if names else large):
+        await asyncio.to_thread(_hold_beside, [block for block in blocks if _is_beside(block)], met)
+        kept += await asyncio.to_thread(_remember, table, _rest(blocks), of_small)
+    beside = met.changed + met.unchanged
+    kept, others = kept + beside, beside
+    if beside < large.size:
+        async for blocks in blocks_of(db, large, None if names else small):
+            others += await asyncio.to_thread(_meet, table, _rest(blocks), of_large, met)
     both = met.changed + met.unchanged
     met.removed, met.added = (kept - both, others - both) if small is old else (others - both, kept - both)
     return met
@@ -108,6 +113,24 @@ def _present(block: StoredBlock) -> tuple[list[str], list[list[str]]]:
     members = zip(json.loads(block.addresses), json.loads(block.values), strict=True)
     left = [(address, values) for address, values in members if not is_hashed(address)]
     return [address for address, _ in left], [values for _, values in left]
+
+
+def _is_beside(block: StoredBlock) -> bool:
+    return block.beside is not None and _ERASED not in block.addresses
+
+
+def _rest(blocks: Sequence[StoredBlock]) -> list[StoredBlock]:
+    return [block for block in blocks if not _is_beside(block)]
+
+
+def _hold_beside(blocks: Sequence[StoredBlock], met: Counts) -> None:
+    """Count members of blocks that have the same addresses."""
+    for block in blocks:
+        count = len(json.loads(block.addresses))
+        rows, others = (_rows(values, count) for values in (block.values, block.beside or ""))
+        same = sum(map(eq, rows, others))
+        met.unchanged += same
+        met.changed += count - same
 
 
 def _remember(table: AddressDeduplicator, blocks: Sequence[StoredBlock], digests: Digests) -> int:

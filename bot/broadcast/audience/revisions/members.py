@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Text, cast
+from sqlalchemy import Text, and_, cast
 from sqlalchemy import select as select_rows
 from sqlmodel import SQLModel
 
@@ -28,7 +28,9 @@ T = TypeVar("T")
 _FIRST, _MOST = 10, 200  # blocks
 _CHARACTERS = 2_000_000  # about as many as are read at once
 _blocks = SQLModel.metadata.tables["audience_block"]
+_other = _blocks.alias()
 _TEXTS = [cast(_blocks.c[name], Text) for name in ("lines", "addresses", "fields")]
+_SAME = cast(_other.c.addresses, Text) == cast(_blocks.c.addresses, Text)
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -41,11 +43,12 @@ class StoredMember(NamedTuple):
 
 
 class StoredBlock(NamedTuple):
-    """Some members: a list of each, in JSON."""
+    """Some members: a list of each, in JSON; and the values that another audience has of the same addresses there."""
 
     lines: str
     addresses: str
     values: str
+    beside: str | None
 
 
 class MembersGoneError(Exception):
@@ -62,26 +65,28 @@ async def members_of(db: Database, audience: Audience) -> AsyncIterator[list[Sto
         yield await asyncio.to_thread(_unpacked, blocks)
 
 
-async def blocks_of(db: Database, audience: Audience) -> AsyncIterator[Sequence[StoredBlock]]:
-    """Yield the blocks, some at a time. Raises MembersGoneError as `members_of`."""
+async def blocks_of(
+    db: Database, audience: Audience, other: Audience | None = None
+) -> AsyncIterator[Sequence[StoredBlock]]:
+    """Yield the blocks, some at a time, each beside that of the other at its place. Raises as `members_of`."""
     first, after, batch = _blocks.c.first_seq, 0, _FIRST * BLOCK
+    there = and_(_other.c.audience_id == (other.id if other else ""), _other.c.first_seq == first, _SAME)
+    blocks = select_rows(*_TEXTS, cast(_other.c.fields, Text)).outerjoin(_other, there).order_by(first)
     while after < audience.size:
-        found = select_rows(*_TEXTS).where(
-            _blocks.c.audience_id == audience.id, first.between(after + 1, after + batch)
-        )
+        found = blocks.where(_blocks.c.audience_id == audience.id, first.between(after + 1, after + batch))
         async with db.read() as session:
-            rows = (await (await session.connection()).execute(found.order_by(first))).all()
+            rows = (await (await session.connection()).execute(found)).all()
         if len(rows) * BLOCK < min(batch, audience.size - after):
             raise MembersGoneError(audience.id)
         yield [StoredBlock._make(row) for row in rows]
         after += batch
-        of_a_block = sum(map(len, chain.from_iterable(rows))) // len(rows)
+        of_a_block = sum(len(text or "") for text in chain.from_iterable(rows)) // len(rows)
         batch = min(max(_CHARACTERS // of_a_block, 1), _MOST) * BLOCK
 
 
 def _unpacked(blocks: Sequence[StoredBlock]) -> list[StoredMember]:
     """Return the members of these blocks."""
-    unpacked = ([json.loads(text) for text in block] for block in blocks)
+    unpacked = ([json.loads(text) for text in block[:3]] for block in blocks)
     members = [StoredMember._make(each) for block in unpacked for each in zip(*block, strict=True)]
     return [each for each in members if not is_hashed(each.address)]
 
