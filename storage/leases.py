@@ -106,17 +106,24 @@ async def claim_messages(
 
 
 async def finish_message(
-    session: AsyncSession, message: Outbox, *, now: datetime, retry_at: datetime | None = None, **values: Any
+    session: AsyncSession,
+    message: Outbox,
+    *,
+    now: datetime,
+    again_at: datetime | None = None,
+    retry_at: datetime | None = None,
+    **values: Any,
 ) -> bool:
     """Record that the message is shown as it was wanted when it was claimed, or is to be tried again at `retry_at`.
 
-    Where it was wanted again meanwhile, it is due at once. `values` are further columns (`ts`, `last_error`, …).
-    False: the claim was lost, and nothing is recorded.
+    Where it was wanted again meanwhile, it is due at `again_at` or at once. `values` are further columns (`ts`,
+    `last_error`, …). False: the claim was lost, and nothing is recorded.
     """
     values["claims"] = 0
     if retry_at is None:
         values["shown"] = message.wanted
-        values["due_at"] = case((col(Outbox.wanted) > message.wanted, literal(now, UtcDateTime)), else_=None)
+        again = literal(again_at or now, UtcDateTime)
+        values["due_at"] = case((col(Outbox.wanted) > message.wanted, again), else_=None)
         values["behind_since"] = values["due_at"]
     else:
         values["due_at"] = retry_at

@@ -7,7 +7,7 @@ than they are.
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import case, literal
 from sqlmodel import col, func, update
@@ -54,6 +54,12 @@ class Notice(StrEnum):
 
 
 FILES = frozenset({Notice.ZONE, Notice.CHART, Notice.LIST})
+BETWEEN_DRAWINGS: Final = {
+    Notice.BROADCAST: timedelta(seconds=3),
+    Notice.TOKEN_SUPPRESSIONS: timedelta(seconds=10),
+    Notice.TOKEN_AUDIENCE: timedelta(seconds=10),
+}
+"""Between two drawings of a message that changes all the time: Slack takes few edits a minute from a workspace."""
 
 
 def key_of(kind: Notice, record_id: str, episode: str = "") -> str:
@@ -69,7 +75,7 @@ async def announce(
     *,
     now: datetime,
     episode: str = "",
-    not_within: float = 0,
+    spaced: bool = False,
     reply_to: str = "",
 ) -> None:
     """Post to the channel, or redraw the message if it was posted before.
@@ -81,7 +87,7 @@ async def announce(
         record_id: what it is about.
         now: the time.
         episode: tells apart messages of one kind about one record, when it may happen again.
-        not_within: seconds that lie at least between two drawings of a live message.
+        spaced: draw a live message again after BETWEEN_DRAWINGS, not at once.
         reply_to: key of the message under which this one is said, for the whole channel to see.
     """
     wake_after_commit(session, "outbox")
@@ -98,7 +104,7 @@ async def announce(
             behind_since=now,
             created_at=now,
         ),
-        again_at=now + timedelta(seconds=not_within),
+        again_at=now + BETWEEN_DRAWINGS[kind] if spaced else now,
     )
 
 

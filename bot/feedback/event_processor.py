@@ -17,7 +17,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.delivery.account_lease import end_doubts
-from bot.broadcast.delivery.settlement import TOLD_EVERY
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.email_addresses import address_key, is_simulator
 from bot.feedback.ses_events import PERMANENT, EventKind, SesEvent
@@ -115,7 +114,7 @@ async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[
     ]
     await suppress_all(session, broadcast.team_id, never, source=broadcast.id, now=now)
     if moved:
-        await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now, not_within=TOLD_EVERY)
+        await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now, spaced=True)
 
 
 async def _move(

@@ -9,8 +9,6 @@ from bot.alerts.outbox import Notice, announce
 from storage.audit import API_TOKEN
 from storage.models import ApiToken, LiftedSuppression, Suppression
 
-BETWEEN_EDITS = 10.0  # seconds
-
 
 async def tell_of_token(session: AsyncSession, team_id: str, actor: str, now: datetime) -> None:
     """Have the channel see it, where a program did something; each day has a message of its own."""
@@ -23,7 +21,7 @@ async def tell_of_token(session: AsyncSession, team_id: str, actor: str, now: da
             token_id,
             now=now,
             episode=day,
-            not_within=BETWEEN_EDITS,
+            spaced=True,
         )
 
 

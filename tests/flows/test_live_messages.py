@@ -3,15 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.alerts.outbox import Notice, announce, redraw
+from bot.alerts.outbox import BETWEEN_DRAWINGS, Notice, announce, redraw
 from handlers.slack.outbound.notifier import EDITS, LEASE, PROGRESS_EDITS, UNDER_WAY, Notifier
 from handlers.slack.views.blocks import Message, text_message
-from storage.models import Outbox, Team
+from storage.models import Broadcast, Outbox, Team
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.faults import Fault
 
@@ -70,7 +71,6 @@ async def test_notices_go_out_one_each_tick_of_a_second_that_comes_a_little_earl
 
 
 @OVER_HTTP
-@pytest.mark.long
 async def test_edits_of_progress_leave_room_for_alerts(world: World) -> None:
     await world.is_open()
     async with world.bot.db.read() as session:
@@ -104,6 +104,36 @@ async def test_edits_of_progress_leave_room_for_alerts(world: World) -> None:
     await notifier.tick()
     shown = [world.slack.text_of(message) for message in world.slack.messages(world.news)][-2:]
     assert shown == [f"{kind} {said_now[kind]}" for kind in (Notice.BROADCAST, Notice.ALERT)]
+
+
+@OVER_HTTP
+async def test_progress_that_goes_on_while_it_is_drawn_is_not_drawn_again_at_once(world: World) -> None:
+    await world.is_open()
+    message = await world.sends()
+    edits = len(world.slack.calls_of("chat.update"))
+    on_its_way = world.slack.delay("chat.update")
+    numbers = count()
+    notifier = notifier_of(world, lambda _row: f"{next(numbers)} delivered")
+
+    async def goes_on() -> None:
+        async with world.bot.db.write() as session:
+            broadcast = (await session.exec(select(Broadcast))).one()
+            await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=world.clock(), spaced=True)
+
+    await goes_on()
+    world.clock.advance(BETWEEN_DRAWINGS[Notice.BROADCAST].total_seconds())
+    drawing = asyncio.create_task(notifier.tick())
+    await on_its_way.held.wait()
+    await goes_on()
+    on_its_way.arrive.set()
+    await drawing
+
+    await notifier.tick()
+    assert len(world.slack.calls_of("chat.update")) == edits + 1
+    world.clock.advance(BETWEEN_DRAWINGS[Notice.BROADCAST].total_seconds())
+    await notifier.tick()
+    assert len(world.slack.calls_of("chat.update")) == edits + 2
+    assert message.text == "1 delivered"
 
 
 def newest(world: World) -> str:

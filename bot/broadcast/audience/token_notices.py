@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -12,7 +11,6 @@ from bot.alerts.outbox import Notice, announce
 from storage.audit import API_TOKEN
 from storage.models import ApiToken, Audit
 
-BETWEEN_EDITS: Final = 10.0  # seconds
 _COUNTED = ("added", "changed", "removed")
 
 
@@ -39,7 +37,7 @@ async def tell_of_audience(session: AsyncSession, team_id: str, actor: str, name
             token_id,
             now=now,
             episode=episode,
-            not_within=BETWEEN_EDITS,
+            spaced=True,
         )
 
 

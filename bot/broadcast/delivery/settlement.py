@@ -27,8 +27,6 @@ from storage import leases
 from storage.models import Broadcast, Mailer, SendingAccount
 from storage.states import Access, BroadcastState, ChunkState, DeliveryState, PauseReason, PollKind
 
-TOLD_EVERY = 3.0  # seconds that lie at least between two drawings of the progress
-
 _RUNNING = frozenset({BroadcastState.SENDING, BroadcastState.PAUSED})
 _STATE_OF = {
     EntryOutcome.SENT: DeliveryState.SENT,
@@ -104,7 +102,7 @@ async def record_result(
     for each in in_order:
         await _record(session, each.call, each.answer, broadcasts, now)
         if (told := each.call.broadcast_id) in tell:
-            await announce(session, each.call.team_id, Notice.BROADCAST, told, now=now, not_within=TOLD_EVERY)
+            await announce(session, each.call.team_id, Notice.BROADCAST, told, now=now, spaced=True)
 
 
 async def _lock(session: AsyncSession, answered: Iterable[AnsweredChunk]) -> Mapping[str, Broadcast]:

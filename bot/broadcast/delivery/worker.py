@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from bot.alerts.outbox import BETWEEN_DRAWINGS, Notice
 from bot.broadcast.content.message import PersonalizerCache
 from bot.broadcast.delivery.account_lease import AccountLease, release
 from bot.broadcast.delivery.chunk import Blocked, Claimed, ClaimedChunk, Drained, FactsStale, Idle, Step, Wait
@@ -19,7 +20,7 @@ from bot.broadcast.delivery.completion import complete_broadcast, pause_blocked
 from bot.broadcast.delivery.fault_isolation import FaultIsolator
 from bot.broadcast.delivery.in_flight import Concurrency, InFlight, backoff_seconds
 from bot.broadcast.delivery.send_result import AnsweredChunk, SendResult, send_chunk
-from bot.broadcast.delivery.settlement import TOLD_EVERY, record_result, settle_plain
+from bot.broadcast.delivery.settlement import record_result, settle_plain
 from bot.broadcast.pauses import RECHECK_EVERY, resume_cleared
 from bot.errors import BotError
 from bot.mailer.mailers import Mailers
@@ -32,7 +33,7 @@ from storage.models import Mailer
 log = logging.getLogger(__name__)
 
 _RENEW_WITHIN = timedelta(seconds=10)  # the lease is renewed by a claim
-_ANNOUNCE_EVERY = timedelta(seconds=TOLD_EVERY)  # a session and a transaction of its own, beside plain statements
+_ANNOUNCE_EVERY = BETWEEN_DRAWINGS[Notice.BROADCAST]  # a session and a transaction of its own, beside plain statements
 # seconds: a transaction of their own costs as much as the call, and what is not stored is in doubt after a kill
 _RESULTS_WAIT = 0.15
 

@@ -23,8 +23,8 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import tell_in_person
-from bot.alerts.outbox import Notice
-from bot.pacing import backoff
+from bot.alerts.outbox import BETWEEN_DRAWINGS, Notice
+from bot.pacing import NO_TIME, backoff
 from bot.teams import reachability
 from bot.teams.slack_codes import CHANNEL_GONE, WORKSPACE_GONE
 from handlers.slack.api_errors import RATE_LIMITED, code_of, retry_after
@@ -181,7 +181,9 @@ class Notifier:
 
     async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
         async with self._db.write() as session:
-            ours = await leases.finish_message(session, row, now=self._clock(), retry_at=retry_at, **values)
+            now = self._clock()
+            again_at = now + BETWEEN_DRAWINGS.get(Notice(row.kind), NO_TIME)
+            ours = await leases.finish_message(session, row, now=now, again_at=again_at, retry_at=retry_at, **values)
             if not ours and row.ts:
                 await leases.doubt_message(session, row, look_at=self._clock() + UNDER_WAY)
 

@@ -47,7 +47,7 @@ Act = Callable[[AsyncSession, Team, Outbox], Awaitable[Did]]
 
 
 async def announces(session: AsyncSession, team: Team, held: Outbox) -> Did:
-    await announce(session, team.id, Notice.ALERT, RECORD, now=held.created_at, not_within=3)
+    await announce(session, team.id, Notice.ALERT, RECORD, now=held.created_at)
     return Did(wanted=1)
 
 
