@@ -171,6 +171,7 @@ async def test_a_member_sends_a_broadcast_to_an_uploaded_csv(page: Page) -> None
     await expect(page.locator("#aws-mails")).to_contain_text("Spring news to ben@elsewhere.test")
 
 
+@pytest.mark.long
 async def test_a_csv_that_is_posted_becomes_the_audience_by_the_menu_of_its_message(page: Page) -> None:
     await page.get_by_label("You are").select_option("bob")
     audience = b"email\nann@elsewhere.test\nben@elsewhere.test\n"

@@ -207,6 +207,7 @@ async def test_a_preview_is_the_mail_of_a_row(world: World, program: Program) ->
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_taken_back_and_copied(world: World, program: Program) -> None:
     await world.is_open()
     made = await create(program, send_at=(world.clock() + timedelta(days=1)).isoformat())
@@ -228,6 +229,7 @@ async def test_taken_back_and_copied(world: World, program: Program) -> None:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_markdown_rows_and_images_make_a_mail(world: World, program: Program) -> None:
     await world.is_open()
     rows = [{"email": "ann@elsewhere.test", "name": "Ann", "age": 41}, {"email": "ben@elsewhere.test"}]

@@ -49,6 +49,7 @@ async def test_an_address_is_suppressed_once_and_may_be_let_go_again(world: Worl
         assert [row.action for row in done] == ["suppression.add", "suppression.remove"]
 
 
+@pytest.mark.long
 async def test_what_is_lifted_here_is_lifted_at_aws_too(world: World, program: Program) -> None:
     await world.is_ready()
     await suppress(program, "ann@elsewhere.test")

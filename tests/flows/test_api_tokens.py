@@ -75,6 +75,7 @@ async def test_a_double_click_makes_one_token(world: World) -> None:
         assert len((await session.exec(select(ApiToken))).all()) == 1
 
 
+@pytest.mark.long
 async def test_a_channel_has_at_most_twenty_tokens(world: World) -> None:
     modal = await tokens_modal(world)
     for number in range(20):

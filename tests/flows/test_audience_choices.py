@@ -143,6 +143,7 @@ async def test_a_file_of_a_message_is_read_again_though_another_posted_it(world:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_draft_that_somebody_sent_meanwhile_is_not_read_again(world: World) -> None:
     await world.is_open()
     message = await world.confirms(await world.composes(OPEN))
@@ -170,6 +171,7 @@ async def hasty(aws: AwsPlayground, database_url: str, clock: Clock) -> AsyncIte
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_while_a_long_file_is_read_again_one_sees_how_far_it_is_and_cannot_send(hasty: World) -> None:
     rows = b"".join(b"r%d@work.test,r%d@home.test\n" % (number, number) for number in range(60_000))
     modal = await hasty.composes(b"work,private\n" + rows)

@@ -67,6 +67,7 @@ def test_what_is_listed_as_not_reached_is_there() -> None:
     assert [each.place for each in listed() if not any(map(each.covers, listed_sites()))] == []
 
 
+@pytest.mark.long
 async def test_a_click_is_told_of_what_fails_and_has_one_effect(plays: Plays) -> None:
     recorded = await plays.record(SAID)
     assert (recorded.wrong, recorded.unknown) == ([], [])

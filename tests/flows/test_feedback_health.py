@@ -60,6 +60,7 @@ async def test_the_simulator_is_mailed_once_an_identity_is_verified_and_the_card
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_reconnect_tests_anew_and_a_deleted_mailer_is_left_alone(world: World) -> None:
     world.ses.verify("hello@acme.test")
     await world.is_connected()
@@ -144,6 +145,7 @@ async def test_a_broadcast_of_which_nothing_comes_back_is_an_alert(world: World)
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_a_queue_that_was_taken_away_is_noticed(world: World) -> None:
     key = await world.is_connected()
     await world.adds("acme.test", verified=True)

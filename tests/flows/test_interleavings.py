@@ -25,6 +25,7 @@ def test_a_statement_tells_whose_rows_it_changes_or_locks(statement: str, tables
     assert tables_of(statement) == tables
 
 
+@pytest.mark.long
 async def test_a_cancel_that_is_held_meets_a_replica_and_somebody_who_takes_it_back(
     databases: Databases, aws: AwsPlayground
 ) -> None:

@@ -92,6 +92,7 @@ async def test_a_set_by_which_others_may_still_send_stays_and_is_named(world: Wo
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_default_of_a_mailer_that_is_gone_is_taken_off_when_its_identity_is_adopted(
     world: World, shop: Any
 ) -> None:

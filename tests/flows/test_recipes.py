@@ -78,6 +78,7 @@ async def test_the_job_of_github_actions_writes_one_draft(world: World) -> None:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_the_line_for_cron_sends_the_digest(world: World, tmp_path: Path) -> None:
     await world.is_open()
     world.ses.verify("acme.test")
