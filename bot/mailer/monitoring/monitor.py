@@ -4,6 +4,7 @@ Access loss is confirmed before it counts: the first failure makes a mailer susp
 Throttling, the network and outages are never loss.
 """
 
+import asyncio
 import contextlib
 import logging
 import random
@@ -169,7 +170,7 @@ class Monitor(LeasedPoller[_Due]):
         return result
 
     async def _look(self, ses: Ses, managed: Sequence[Identity]) -> _Seen:
-        account, listed = await ses.account(), await ses.identities()
+        account, listed = await asyncio.gather(ses.account(), ses.identities())
         states = {entry.name: entry.verification_status for entry in listed}
         changing = [
             row.name
