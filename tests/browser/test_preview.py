@@ -1,5 +1,6 @@
 """The preview page in a real browser: the mail is seen in its frame, and nothing in it runs or leads anywhere."""
 
+import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import PUBLIC_URL
@@ -8,6 +9,7 @@ from tests.flows.test_mail_me_one import PEOPLE
 from tests.flows.world import World
 
 
+@pytest.mark.long
 async def test_the_mail_is_seen_in_its_frame_and_the_page_leads_from_view_to_view(
     public: tuple[World, Browser],
 ) -> None:

@@ -25,7 +25,7 @@ FILES = {"application/x-ndjson", "text/csv"}
 for kind in FILES:
     schemathesis.serializer(kind)(lambda _context, value: str(value).encode())
 
-CASES, MANY_CASES = 150, 5_000  # requests in all, in `make test` and in `make test-long`
+CASES, MANY_CASES = 500, 5_000  # requests in all, in `make test` and in `make test-long`
 LONGEST = 500  # characters of an address: one of over 8 KB is refused by the parser, before it is a request
 REFILL = 1  # second, in which the buckets of a token and of an address gain more than the requests of a case take
 SEED = int(os.environ.get("SEED", "0"))

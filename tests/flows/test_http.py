@@ -61,6 +61,7 @@ async def test_alive_and_ready(http: aiohttp.ClientSession) -> None:
             assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.long
 async def test_prometheus_reads_how_mailroom_itself_is_doing(world: World, http: aiohttp.ClientSession) -> None:
     await world.is_open()
     await world.sends()

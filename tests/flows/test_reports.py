@@ -62,6 +62,7 @@ def charts(world: World, message: Seen) -> list[File]:
     return [file for reply in replies for file in reply.files]
 
 
+@pytest.mark.long
 async def test_what_is_in_doubt_is_left_as_it_is_unless_somebody_says_otherwise(world: World) -> None:
     message = await with_doubts(world, people(12))
     assert "5 in doubt: AWS did not say; never sent again by itself" in message.text
@@ -85,6 +86,7 @@ async def test_what_is_in_doubt_is_left_as_it_is_unless_somebody_says_otherwise(
 
 
 @BOTH_DATABASES
+@pytest.mark.long
 async def test_sending_again_says_how_many_might_get_it_twice_and_happens_once(world: World) -> None:
     message = await with_doubts(world, people(12))
     await saves(world, "/mailer settings", "Settings", {"Approval": "Always"})  # what was sent is not asked for again
