@@ -163,7 +163,7 @@ async def test_whoever_has_lost_the_account_claims_nothing_more(connected: Stati
     until = connected.clock.advance(LEASE.total_seconds()) + LEASE
     await connected.change(await connected.account(), fence=2, owner="another", lease_until=until)
     fault.release()
-    await engine.idle()
+    await asyncio.wait([asyncio.create_task(engine.idle())], timeout=10)  # it would go on for ever with the account
     assert await check_truth(connected, broadcast) == {SENT: 14, PENDING: SIZE - 14}
     account = await connected.account()
     assert (account.owner, account.lease_until) == ("another", until)
