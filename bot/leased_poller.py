@@ -2,8 +2,8 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from bot.tasks import Tasks
@@ -19,17 +19,13 @@ class LeasedPoller(ABC, Generic[T]):
 
     Args:
         db: what is due is there.
-        clock: the time.
         at_once: so many pieces are worked on at most.
         patience: seconds that a tick waits for what it started, so that a slow piece does not hold up those that are
             due later; None: as long as it takes.
     """
 
-    def __init__(
-        self, db: Database, clock: Callable[[], datetime], *, at_once: int, patience: float | None = None
-    ) -> None:
+    def __init__(self, db: Database, *, at_once: int, patience: float | None = None) -> None:
         self._db = db
-        self._clock = clock
         self._at_once = at_once
         self._patience = patience
         self._working = Tasks()
@@ -62,4 +58,4 @@ class LeasedPoller(ABC, Generic[T]):
         self, kinds: Collection[PollKind], limit: int, lease: timedelta = leases.LONGEST_POLL
     ) -> list[leases.Claim]:
         async with self._db.write() as session:
-            return await leases.claim_due(session, kinds, now=self._clock(), lease=lease, limit=limit)
+            return await leases.claim_due(session, kinds, now=self._db.now(), lease=lease, limit=limit)

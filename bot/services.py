@@ -101,7 +101,7 @@ class Services:
         sleep: Sleep = asyncio.sleep,
         event_wait: int = WAIT_SECONDS,
     ) -> None:
-        self.db, self.clock = db, db.now
+        self.db = db
         self.public_url, self.undo_seconds = settings.public_url, settings.mailroom_undo_seconds
         self.fetch_image = fetch_image
         self.workspace_urls: dict[str, str] = {}  # Slack's, by workspace, as soon as Slack has said so
@@ -111,29 +111,29 @@ class Services:
         self._build_mailer(settings, keys, sleep)
         self._build_broadcast(settings, sleep)
         self._build_feedback(keys, fetch, event_wait)
-        self.incidents = Incidents(db, db.now)
-        self.teams = Teams(db, db.now)
-        self.installations = Installations(db, db.now, keys)
-        self.team_rules = TeamRules(db, db.now, settings.policy)
-        self.looks = TeamLooks(db, db.now)
-        self.tokens = ApiTokens(db, db.now)
-        self.idempotency = IdempotencyKeys(db, db.now)
+        self.incidents = Incidents(db)
+        self.teams = Teams(db)
+        self.installations = Installations(db, keys)
+        self.team_rules = TeamRules(db, settings.policy)
+        self.looks = TeamLooks(db)
+        self.tokens = ApiTokens(db)
+        self.idempotency = IdempotencyKeys(db)
         self.queries = ApiQueries(db)
         secrets = WebhookSecrets(keys)
-        self.webhooks = Webhooks(db, db.now, secrets, receiver)
-        self.webhook_delivery = WebhookDelivery(db, db.now, secrets, receiver)
+        self.webhooks = Webhooks(db, secrets, receiver)
+        self.webhook_delivery = WebhookDelivery(db, secrets, receiver)
         self.dashboard = Dashboard(db, self.overviews)
 
     def _build_mailer(self, settings: Settings, keys: KeyRing, sleep: Sleep) -> None:
-        db, now = self.db, self.clock
+        db = self.db
         credential_store = CredentialStore(keys, self.clients)
         pending, healthy = settings.mailroom_poll_pending_seconds, settings.mailroom_poll_healthy_seconds
         self.mailers = Mailers(
-            db, now, credential_store, pending_seconds=pending, public_url=settings.public_url, sleep=sleep
+            db, credential_store, pending_seconds=pending, public_url=settings.public_url, sleep=sleep
         )
         self.overviews = Overviews(
             self.mailers,
-            now,
+            db.now,
             small_limit=settings.mailroom_small_broadcast_limit,
             healthy_seconds=healthy,
             one_click=bool(settings.public_url),
@@ -143,20 +143,19 @@ class Services:
             in_review=timedelta(seconds=settings.mailroom_poll_review_seconds),
             healthy=timedelta(seconds=healthy),
         )
-        self.monitor = Monitor(db, now, self.mailers, intervals)
+        self.monitor = Monitor(db, self.mailers, intervals)
         self.connections = Connections(
-            db, now, self.mailers, credential_store, self.clients, self._forget_credentials, sleep
+            db, self.mailers, credential_store, self.clients, self._forget_credentials, sleep
         )
-        self.connect_drafts = ConnectDrafts(db, now)
+        self.connect_drafts = ConnectDrafts(db)
         self.role_offers = RoleOffers(db, self.clients, settings.mailroom_role_template_url)
-        self.removal = Removal(db, now, self.mailers, self._forget_credentials)
-        self.production = ProductionAccess(db, now, self.mailers)
+        self.removal = Removal(db, self.mailers, self._forget_credentials)
+        self.production = ProductionAccess(db, self.mailers)
         resolver = Resolver(settings.mailroom_dns_server)
-        self.identities = Identities(db, now, self.mailers, resolver)
-        self.sender_rules = SenderRules(db, now, self.mailers, resolver, one_click=bool(settings.public_url))
+        self.identities = Identities(db, self.mailers, resolver)
+        self.sender_rules = SenderRules(db, self.mailers, resolver, one_click=bool(settings.public_url))
         self.identity_recovery = IdentityRecovery(
             db,
-            now,
             self.mailers,
             IdentityDependents(
                 undo_seconds=settings.mailroom_undo_seconds,
@@ -164,31 +163,29 @@ class Services:
                 policy=settings.policy,
             ),
         )
-        self.forwarding = FeedbackForwarding(db, now, self.mailers, sleep)
-        self.feedback_check = FeedbackCheck(db, now, self.mailers)
-        self.suppressions = Suppressions(db, now, self.mailers, self.link_keys)
+        self.forwarding = FeedbackForwarding(db, self.mailers, sleep)
+        self.feedback_check = FeedbackCheck(db, self.mailers)
+        self.suppressions = Suppressions(db, self.mailers, self.link_keys)
         self.suppression_lookup = SuppressionLookup(db)
-        self.suppression_csv = SuppressionCsv(db, now)
-        self.people = PersonLookup(db, now)
-        self.erasures = Erasures(db, now)
-        self.retention = Retention(db, now)
+        self.suppression_csv = SuppressionCsv(db)
+        self.people = PersonLookup(db)
+        self.erasures = Erasures(db)
+        self.retention = Retention(db)
         self.periodic_jobs = PeriodicJobs(
             db,
-            now,
             {
-                PollKind.SELF_TEST: FeedbackProbe(db, now, self.mailers),
-                PollKind.SUPPRESSIONS: AccountListSync(db, now, self.mailers, sleep),
+                PollKind.SELF_TEST: FeedbackProbe(db, self.mailers),
+                PollKind.SUPPRESSIONS: AccountListSync(db, self.mailers, sleep),
                 PollKind.FORWARDING: self.forwarding,
                 PollKind.SENDER_RULES: self.sender_rules,
             },
         )
 
     def _build_broadcast(self, settings: Settings, sleep: Sleep) -> None:
-        db, now = self.db, self.clock
+        db = self.db
         preflight = Preflight(self.mailers, self.monitor, self.overviews, self.sender_rules, settings.policy)
         self.broadcasts = Broadcasts(
             db,
-            now,
             preflight,
             undo_seconds=settings.mailroom_undo_seconds,
             test_limit=settings.mailroom_test_limit,
@@ -196,23 +193,22 @@ class Services:
             call_bytes=settings.mailroom_call_bytes,
         )
         self.approval_requests = ApprovalRequests(
-            db, now, preflight, self.broadcasts, undo_seconds=settings.mailroom_undo_seconds
+            db, preflight, self.broadcasts, undo_seconds=settings.mailroom_undo_seconds
         )
-        self.approval_follow_up = ApprovalFollowUp(db, now, settings.policy)
-        self.mail_me_one = MailMeOne(db, now, self.broadcasts)
+        self.approval_follow_up = ApprovalFollowUp(db, settings.policy)
+        self.mail_me_one = MailMeOne(db, self.broadcasts)
         self.missing_values = MissingValues(db, self.broadcasts)
-        self.canvases = Canvases(db, now)
-        self.previews = Previews(db, now, self.link_keys, self.public_url)
-        self.audiences = Audiences(db, now)
-        self.open_forms = OpenForms(db, now)
-        self.revisions = Revisions(db, now, self.broadcasts.imports)
-        self.drafts = Drafts(db, now)
-        self.resends = Resends(db, now, preflight)
-        self.restorations = Restorations(db, now, self.broadcasts)
-        self.reports = Reports(db, now)
+        self.canvases = Canvases(db)
+        self.previews = Previews(db, self.link_keys, self.public_url)
+        self.audiences = Audiences(db)
+        self.open_forms = OpenForms(db)
+        self.revisions = Revisions(db, self.broadcasts.imports)
+        self.drafts = Drafts(db)
+        self.resends = Resends(db, preflight)
+        self.restorations = Restorations(db, self.broadcasts)
+        self.reports = Reports(db)
         self.dispatcher = Dispatcher(
             db,
-            now,
             self.mailers,
             self.monitor,
             self.overviews,
@@ -222,10 +218,10 @@ class Services:
         )
 
     def _build_feedback(self, keys: KeyRing, fetch: Fetch, event_wait: int) -> None:
-        db, now = self.db, self.clock
+        db = self.db
         credential_store = CredentialStore(keys, self.polling_clients)
-        self.event_collector = EventCollector(db, now, credential_store, wait_seconds=event_wait)
-        self.sns_webhook = SnsWebhook(db, now, self.mailers, self.event_collector, Certificates(fetch))
+        self.event_collector = EventCollector(db, credential_store, wait_seconds=event_wait)
+        self.sns_webhook = SnsWebhook(db, self.mailers, self.event_collector, Certificates(fetch))
 
     def close(self) -> None:
         """Close the connections to AWS."""
@@ -234,7 +230,7 @@ class Services:
 
     def seconds(self) -> float:
         """The time, in seconds since the epoch."""
-        return self.clock().timestamp()
+        return self.db.now().timestamp()
 
     def _forget_credentials(self, mailer_id: str) -> None:
         for clients in (self.clients, self.polling_clients):

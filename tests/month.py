@@ -59,7 +59,7 @@ class Eventful(Monitor):
     """The monitor, which passes over looks that are going to find all as it was."""
 
     def __init__(self, db: Database, world: World, until: datetime) -> None:
-        super().__init__(db, world.clock, PlayedMailers(db, world), INTERVALS)
+        super().__init__(db, PlayedMailers(db, world), INTERVALS)
         self._world = world
         self._until = until
 

@@ -5,7 +5,7 @@ who saw it first, nor how often anybody looks.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -173,9 +173,8 @@ async def tell_in_person(session: AsyncSession, team: Team, now: datetime) -> No
 class Incidents:
     """What people do about them."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def acknowledge(self, team: Team, incident_id: str, by: str) -> Incident:
         """Mark it as taken care of: no more reminders, and its message names the person.
@@ -183,7 +182,7 @@ class Incidents:
         Raises:
             BotError: NOT_FOUND; ALREADY where it is over, or somebody was faster.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             incident = await session.get(Incident, incident_id, with_for_update=True)
             if incident is None or incident.team_id != team.id:

@@ -7,7 +7,6 @@ come at the same moment the second one waits for the first.
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -33,9 +32,8 @@ Act = Callable[[AsyncSession], Awaitable[StoredResponse]]
 class IdempotencyKeys:
     """Remembers replies for as long as `leases.forget_seen` leaves them: a day at least."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def run_once(self, team: Team, key: str, request: bytes, act: Act) -> StoredResponse:
         """Act, or return the reply from when this key was first used by the team. Without a key always act.
@@ -46,7 +44,7 @@ class IdempotencyKeys:
         async with self._db.write() as session:
             if not key:
                 return await act(session)
-            is_new = await leases.mark_processed(session, _name(team, key), self._clock())
+            is_new = await leases.mark_processed(session, _name(team, key), self._db.now())
             seen = await session.get_one(ProcessedRequest, _name(team, key), with_for_update=True)
             if is_new:
                 _fill(seen, request, await act(session))
@@ -72,7 +70,7 @@ class IdempotencyKeys:
         """
         if not key:
             return
-        if not await leases.mark_processed(session, _name(team, key), self._clock()):
+        if not await leases.mark_processed(session, _name(team, key), self._db.now()):
             raise BotError(ApiCode.ANSWERED)
         seen = await session.get_one(ProcessedRequest, _name(team, key), with_for_update=True)
         _fill(seen, request, reply)

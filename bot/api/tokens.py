@@ -7,7 +7,7 @@ to time, since what differs is not the token.
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -82,9 +82,8 @@ class TokenInput:
 
 
 class ApiTokens:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def of(self, team: Team) -> list[ApiToken]:
         """Return the team's tokens, the newest first; those that have ended too."""
@@ -100,7 +99,7 @@ class ApiTokens:
             BotError: ALREADY or TOO_MANY_TOKENS, or a field holds what cannot be used.
         """
         token = _PREFIX + secrets.token_urlsafe(32)
-        now = self._clock()
+        now = self._db.now()
         wanted = wanted.checked(now)
         async with self._db.write() as session:
             await session.get(Team, team.id, with_for_update=True)  # of two clicks one comes second
@@ -128,7 +127,7 @@ class ApiTokens:
 
     async def revoke(self, team: Team, token_id: str, by: str) -> None:
         """Make the token worthless at once. Revoking it again changes nothing."""
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             row = await session.get(ApiToken, token_id, with_for_update=True)
             if row is None or row.team_id != team.id or row.revoked_at:
@@ -142,7 +141,7 @@ class ApiTokens:
         """Return the team that a token acts for; None for any text that is not a valid token."""
         if not _FORM.fullmatch(token):
             return None
-        now = self._clock()
+        now = self._db.now()
         found = select(ApiToken, Team).join(Team).where(ApiToken.token_hash == _hash(token), _is_live, _lasts(now))
         async with self._db.read() as session:
             row = (await session.exec(found)).first()
@@ -153,13 +152,13 @@ class ApiTokens:
 
     async def working(self) -> list[tuple[ApiToken, Team]]:
         """Return every token that works, with its team."""
-        found = select(ApiToken, Team).join(Team).where(_is_live, _lasts(self._clock())).order_by(ApiToken.id)
+        found = select(ApiToken, Team).join(Team).where(_is_live, _lasts(self._db.now())).order_by(ApiToken.id)
         async with self._db.read() as session:
             return [(token, team) for token, team in await session.exec(found)]
 
     async def tell_of_ends(self) -> None:
         """Say once in the channel of each token that it ends within a week."""
-        now = self._clock()
+        now = self._db.now()
         told = select(Outbox.id).where(Outbox.kind == Notice.TOKEN_ENDS, Outbox.record_id == ApiToken.id)
         ending = _is_live, _lasts(now), col(ApiToken.ends_at) <= now + END_NOTICE, ~told.exists()
         async with self._db.write() as session:
@@ -169,7 +168,7 @@ class ApiTokens:
 
     async def maker_is_gone(self, token: ApiToken, admins: Sequence[str]) -> None:
         """Tell the team's admins once that who made a token left, or is no admin any more; without any, the channel."""
-        now, notice = self._clock(), Notice.TOKEN_MAKER_GONE
+        now, notice = self._db.now(), Notice.TOKEN_MAKER_GONE
         async with self._db.write() as session:
             row = await session.get(ApiToken, token.id, with_for_update=True)
             told = select(Outbox.id).where(Outbox.kind == notice, Outbox.record_id == token.id)

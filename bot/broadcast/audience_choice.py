@@ -69,14 +69,11 @@ async def store_upload(
 
 
 class AudienceChoices:
-    def __init__(
-        self, db: Database, clock: Callable[[], datetime], imports: ImportLimits, compile_for: Compile
-    ) -> None:
+    def __init__(self, db: Database, imports: ImportLimits, compile_for: Compile) -> None:
         self._db = db
-        self._clock = clock
         self._imports = imports
         self._compile_for = compile_for
-        self._selections = Selections(db, clock)
+        self._selections = Selections(db)
 
     @asynccontextmanager
     async def source(
@@ -98,7 +95,7 @@ class AudienceChoices:
             resolved, message = await self._resolved(
                 team, draft, sheet.columns, sheet.address_column, has_text=has_text
             )
-            audience = await store_upload(self._db, team, owner, source, sheet, self._clock())
+            audience = await store_upload(self._db, team, owner, source, sheet, self._db.now())
         try:
             yield ChosenAudience(audience, resolved, message, source.progress)
         except BaseException:

@@ -1,7 +1,6 @@
 """From what a person composed to a broadcast that is scheduled; whether the person may is the caller's question."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -34,7 +33,6 @@ class Broadcasts(Preparation):
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         preflight: Preflight,
         *,
         undo_seconds: float,
@@ -43,7 +41,7 @@ class Broadcasts(Preparation):
         call_bytes: int = CALL_BYTES,
     ) -> None:
         """Recipients of a test are at most `test_limit`."""
-        super().__init__(db, clock, preflight, undo_seconds=undo_seconds, public_url=public_url, call_bytes=call_bytes)
+        super().__init__(db, preflight, undo_seconds=undo_seconds, public_url=public_url, call_bytes=call_bytes)
         self._test_limit = test_limit
 
     async def prepare_test(self, team: Team, by: str, draft: Draft, typed: Sequence[str]) -> Broadcast:
@@ -55,8 +53,8 @@ class Broadcasts(Preparation):
         addresses = Addresses.of(draft)
         mailer, recipients = await self.test_recipients(team, addresses.sender, typed)
         fixed = await self._fix(team, draft, addresses, SendKind.TEST, None)
-        audience = Audience(team_id=team.id, created_by=by, created_at=self._clock())
-        test = new_draft(mailer, draft, addresses, by, self._clock(), SendKind.TEST)
+        audience = Audience(team_id=team.id, created_by=by, created_at=self._db.now())
+        test = new_draft(mailer, draft, addresses, by, self._db.now(), SendKind.TEST)
         test.audience_id, test.template = audience.id, fixed.to_json()
         return await self.send_test(team, test, audience, recipients)
 
@@ -87,7 +85,7 @@ class Broadcasts(Preparation):
         """Send a test to these addresses, at once; `values` of the audience's columns are the same for all of them."""
         members = [CsvRecipient(line, each, list(values)) for line, each in enumerate(recipients, start=1)]
         await store_audience(self._db, audience, members)
-        now, by = self._clock(), broadcast.created_by
+        now, by = self._db.now(), broadcast.created_by
         broadcast.size, broadcast.confirmed_by, broadcast.start_at, broadcast.shared = audience.size, by, now, True
         async with self._db.write() as session:
             await lock_team(session, team)
@@ -109,14 +107,14 @@ class Broadcasts(Preparation):
         """
         await self.check_room(team)
         draft = await self.get(team, broadcast_id)
-        check_start(draft.start_at, self._clock())
+        check_start(draft.start_at, self._db.now())
         await self._preflight.check(team, draft.from_address, draft.kind, draft.size)
         while not await self._deliveries_are_made(team, broadcast_id, version):
             pass
         async with self._db.write() as session:
             row = await lock_team(session, team)
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
-            now = self._clock()
+            now = self._db.now()
             await check_not_needed(session, self._preflight.policy, row, broadcast, now)
             check_one_click(self._preflight.policy, broadcast)
             await check_decided(session, team)
@@ -142,7 +140,7 @@ class Broadcasts(Preparation):
 
     async def progress(self, session: AsyncSession, broadcast_id: str) -> Progress | None:
         """Return how far it is; None where there is none. Whose it is, is the caller's question."""
-        return await progress_of(session, broadcast_id, self._clock())
+        return await progress_of(session, broadcast_id, self._db.now())
 
     async def last_sender(self, team: Team) -> tuple[str, str]:
         """Return From and Reply-to as they were used last; empty at first."""
@@ -155,7 +153,7 @@ class Broadcasts(Preparation):
         """Make the next deliveries of a draft; two who confirm it at the same moment share the work."""
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
-            now = self._clock()
+            now = self._db.now()
             row = await session.get_one(Team, team.id)
             await check_not_needed(session, self._preflight.policy, row, broadcast, now)
             return await create_deliveries(session, broadcast, now)

@@ -1,8 +1,5 @@
 """The canvases that Mailroom made for a team: they are the team's, wherever Slack shows them."""
 
-from collections.abc import Callable
-from datetime import datetime
-
 from sqlmodel import select
 
 from storage import audit
@@ -11,13 +8,12 @@ from storage.models import Audit, Team
 
 
 class Canvases:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def keep(self, team: Team, canvas_id: str, by: str) -> None:
         async with self._db.write() as session:
-            audit.record(session, team.id, by, "canvas.create", self._clock(), canvas_id)
+            audit.record(session, team.id, by, "canvas.create", self._db.now(), canvas_id)
 
     async def is_made_for(self, team: Team, canvas_id: str) -> bool:
         made = select(Audit.id).where(

@@ -6,7 +6,7 @@ effect. Whether the person may is the caller's question.
 
 import contextlib
 from collections.abc import Awaitable, Callable, Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -44,11 +44,8 @@ async def no_op(_session: AsyncSession, _changed: object) -> None:
 
 
 class BroadcastControls:
-    def __init__(
-        self, db: Database, clock: Callable[[], datetime], preflight: Preflight, *, undo_seconds: float
-    ) -> None:
+    def __init__(self, db: Database, preflight: Preflight, *, undo_seconds: float) -> None:
         self._db = db
-        self._clock = clock
         self._preflight = preflight
         self._undo = timedelta(seconds=undo_seconds)
 
@@ -77,7 +74,7 @@ class BroadcastControls:
         Raises:
             BotError: NOT_FOUND or ALREADY.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             broadcast = await session.get(Broadcast, broadcast_id, with_for_update=True)
             _check_not_begun(broadcast, team)
@@ -128,7 +125,7 @@ class BroadcastControls:
                 BroadcastState.PAUSED,
                 by=by,
                 action="broadcast.pause",
-                now=self._clock(),
+                now=self._db.now(),
                 reasons=reasons,
             )
             await also(session, broadcast)
@@ -150,7 +147,7 @@ class BroadcastControls:
             size = await count_pending(session, broadcast_id)
         quota = PauseReason.QUOTA in paused.pause_reasons
         mailer, answer = await self._preflight.check(team, paused.from_address, paused.kind, size, again=quota)
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             await schedule_sending(session, mailer.account_id, mailer.region, now)
             broadcast = await lock(
@@ -189,7 +186,7 @@ class BroadcastControls:
         states: Collection[BroadcastState],
         also: AfterChange = no_op,
     ) -> Broadcast:
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, states)
             await cancel_pending(session, broadcast, now)

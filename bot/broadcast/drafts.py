@@ -1,6 +1,6 @@
 """The drafts of a team: whose they are, what was changed in one, another one made of a broadcast, and their end."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,9 +55,8 @@ def is_editor(broadcast: Broadcast, user_id: str) -> bool:
 
 
 class Drafts:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def of(self, team: Team, user_id: str, limit: int) -> list[tuple[Broadcast, Audience | None]]:
         """Return a person's drafts and those of programs, the last changed first, with the audience chosen for each."""
@@ -104,7 +103,7 @@ class Drafts:
         Raises:
             BotError: NOT_FOUND or TOO_MANY_BROADCASTS.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             await lock_team(session, team)
             await check_drafts(session, team)
@@ -134,7 +133,7 @@ class Drafts:
 
     async def tidy(self) -> None:
         """Say of drafts that nobody changes any more that they end, end them, and forget those that were discarded."""
-        now = self._clock()
+        now = self._db.now()
         told = select(Outbox.id).where(
             Outbox.kind == Notice.DRAFT_ENDS,
             Outbox.record_id == Broadcast.id,

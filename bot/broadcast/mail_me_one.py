@@ -5,9 +5,8 @@ of the unsubscribe link and the message tags, so that no tester unsubscribes or 
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -49,9 +48,8 @@ class Offered:
 
 
 class MailMeOne:
-    def __init__(self, db: Database, clock: Callable[[], datetime], broadcasts: Broadcasts) -> None:
+    def __init__(self, db: Database, broadcasts: Broadcasts) -> None:
         self._db = db
-        self._clock = clock
         self._broadcasts = broadcasts
 
     async def offers(self, team: Team, broadcast_id: str, version: int) -> list[Offered]:
@@ -126,7 +124,7 @@ class MailMeOne:
         mailer, recipients = await self._broadcasts.test_recipients(
             team, draft.from_address, typed, field="send_to", limit=MOST_ADDRESSES
         )
-        now = self._clock()
+        now = self._db.now()
         audience = Audience(team_id=team.id, columns=source.columns, created_by=by, created_at=now)
         test = Broadcast(
             **draft.model_dump(include=_SAME),

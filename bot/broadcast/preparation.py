@@ -36,7 +36,6 @@ class Preparation(BroadcastControls):
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         preflight: Preflight,
         *,
         undo_seconds: float,
@@ -44,12 +43,12 @@ class Preparation(BroadcastControls):
         call_bytes: int,
     ) -> None:
         """Without a `public_url` unsubscribing goes by mail; `call_bytes` is what a call to SES may hold."""
-        super().__init__(db, clock, preflight, undo_seconds=undo_seconds)
+        super().__init__(db, preflight, undo_seconds=undo_seconds)
         self._public_url = public_url
         self._call_bytes = call_bytes
         self.imports = ImportLimits()
-        self._numbers = Numbers(db, clock, preflight)
-        self._choices = AudienceChoices(db, clock, self.imports, self._fix)
+        self._numbers = Numbers(db, preflight)
+        self._choices = AudienceChoices(db, self.imports, self._fix)
 
     async def hold(self, team: Team, by: str, upload: Upload, draft: Draft | None = None) -> Audience:
         """Read an audience and hold it, for a day, for the broadcast that this person is going to write to it.
@@ -61,7 +60,7 @@ class Preparation(BroadcastControls):
         """
         async with self.imports.turn(team.id, waits=upload.waits):
             sheet = await asyncio.to_thread(upload.read, draft)
-            now = self._clock()
+            now = self._db.now()
             return await store_upload(self._db, team, by, upload, sheet, now, held_until=now + HELD)
 
     async def prepare(
@@ -208,14 +207,14 @@ class Preparation(BroadcastControls):
     ) -> tuple[Broadcast, Addresses]:
         """Check what takes no long file to check, and return a draft without its audience."""
         addresses = Addresses.of(draft)
-        start_at = check_start(start_at, self._clock())
+        start_at = check_start(start_at, self._db.now())
         if edited:
             require_version(await self.get(team, edited.id), team, edited.version, edited.states)
         else:
             async with self._db.read() as session:
                 await check_drafts(session, team)
         mailer, _ = await self._preflight.check(team, addresses.sender, SendKind.BROADCAST, 1)
-        broadcast = new_draft(mailer, draft, addresses, by, self._clock())
+        broadcast = new_draft(mailer, draft, addresses, by, self._db.now())
         broadcast.start_at = start_at
         return broadcast, addresses
 
@@ -255,9 +254,9 @@ class Preparation(BroadcastControls):
             async with self._db.write() as session:
                 await lock_team(session, team)
                 if name and name != source.name:
-                    await save_as(session, team, source, name, source.created_by, self._clock())
+                    await save_as(session, team, source, name, source.created_by, self._db.now())
                 broadcast.audience_name, broadcast.audience_revision = source.name, source.revision
-                kept = await put_draft(session, team, broadcast, by, edited, self._clock())
+                kept = await put_draft(session, team, broadcast, by, edited, self._db.now())
                 prepared = replace(prepared, broadcast=kept)
                 await also(session, prepared)
         return prepared
@@ -266,4 +265,4 @@ class Preparation(BroadcastControls):
         self, team: Team, broadcast: Broadcast, by: str, edited: Edited | None, also: AfterChange
     ) -> Broadcast:
         async with self._db.write() as session:
-            return await put_draft(session, team, broadcast, by, edited, self._clock(), also)
+            return await put_draft(session, team, broadcast, by, edited, self._db.now(), also)

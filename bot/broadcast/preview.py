@@ -1,6 +1,6 @@
 """How a broadcast looks in a browser: a signed link, good for an hour, and each recipient's mail behind it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -51,9 +51,8 @@ class RecipientMail:
 class Previews:
     """Args: `keys` sign the links, the newest first; without a `public_url` there is none."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime], keys: Sequence[Key], public_url: str) -> None:
+    def __init__(self, db: Database, keys: Sequence[Key], public_url: str) -> None:
         self._db = db
-        self._clock = clock
         self._keys = keys
         self._public_url = public_url
 
@@ -61,7 +60,7 @@ class Previews:
         """Return an address that shows it from now on, for an hour; empty where this installation has none."""
         if not self._public_url:
             return ""
-        ends = int((self._clock() + LINK_LIVES).timestamp())
+        ends = int((self._db.now() + LINK_LIVES).timestamp())
         ids = bytes.fromhex(broadcast.team_id) + bytes.fromhex(broadcast.id)
         return f"{self._public_url.rstrip('/')}/p/{sign(self._keys, _PURPOSE, ids + ends.to_bytes(_TIME_BYTES))}"
 
@@ -75,7 +74,7 @@ class Previews:
         if claim is None:
             raise BotError(BroadcastCode.NOT_FOUND)
         team, broadcast_id, ends = claim[:_ID_BYTES], claim[_ID_BYTES : 2 * _ID_BYTES], claim[2 * _ID_BYTES :]
-        if self._clock() >= datetime.fromtimestamp(int.from_bytes(ends), UTC):
+        if self._db.now() >= datetime.fromtimestamp(int.from_bytes(ends), UTC):
             raise BotError(BroadcastCode.LINK_EXPIRED)
         async with self._db.read() as session:
             broadcast = await session.get(Broadcast, broadcast_id.hex())

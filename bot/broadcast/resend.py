@@ -5,7 +5,7 @@ Nothing is sent again by itself. The person who confirms has seen how many there
 that the person saw is compared, so that it happens once, however many people click.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -62,9 +62,8 @@ class Resend:
 
 
 class Resends:
-    def __init__(self, db: Database, clock: Callable[[], datetime], preflight: Preflight) -> None:
+    def __init__(self, db: Database, preflight: Preflight) -> None:
         self._db = db
-        self._clock = clock
         self._preflight = preflight
 
     async def look(self, team: Team, broadcast_id: str, version: int, what: What) -> Resend:
@@ -83,7 +82,7 @@ class Resends:
             BotError: NOT_FOUND, ALREADY, POLICY, or NotReadyError.
         """
         _, mailer = await self._look(team, broadcast_id, version, what)
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             await schedule_sending(session, mailer.account_id, mailer.region, now)
             broadcast = await lock(session, team, broadcast_id, version, _DONE)
@@ -108,7 +107,7 @@ class Resends:
         Raises:
             BotError: NOT_FOUND or ALREADY.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, _DONE)
             left = await count_undecided(session, broadcast)

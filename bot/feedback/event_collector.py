@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -59,12 +59,11 @@ class EventCollector(LeasedPoller[leases.Claim]):
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         credential_store: CredentialStore,
         *,
         wait_seconds: int = WAIT_SECONDS,
     ) -> None:
-        super().__init__(db, clock, at_once=AT_ONCE)
+        super().__init__(db, at_once=AT_ONCE)
         self._wait_seconds = wait_seconds
         self._credential_store = credential_store
 
@@ -103,13 +102,13 @@ class EventCollector(LeasedPoller[leases.Claim]):
     async def _note(self, mailer: Mailer, what: str, body: str) -> None:
         digest = hashlib.sha256(body.encode(errors="replace")).hexdigest()
         async with self._db.write() as session:
-            await leases.mark_processed(session, f"{what}:{mailer.id}:{digest}", self._clock())
+            await leases.mark_processed(session, f"{what}:{mailer.id}:{digest}", self._db.now())
 
     async def _take_in(self, mailer: Mailer, bodies: Iterable[str]) -> None:
         events = [event for body in bodies if (event := parse(body, mailer.topic_arn))]
         if not events:
             return
-        now = self._clock()
+        now = self._db.now()
         hurts = any(event.kind in _HURTS for event in events)
         async with self._db.write() as session:
             await process_events(session, mailer, events, now)
@@ -123,12 +122,12 @@ class EventCollector(LeasedPoller[leases.Claim]):
     async def _collect(self, claim: leases.Claim) -> None:
         async with self._db.read() as session:
             mailer = await session.get(Mailer, claim.subject_id)
-            last = await _last_sent(session, mailer, self._clock()) if mailer else None
+            last = await _last_sent(session, mailer, self._db.now()) if mailer else None
         if mailer is None or last is None or (route_of(mailer) is FeedbackRoute.NONE and not mailer.last_event_at):
             async with self._db.write() as session:
                 await leases.end(session, claim)
             return
-        pause = _SOON if mailer.queue_url and self._clock() - last < _HOT else _LATER
+        pause = _SOON if mailer.queue_url and self._db.now() - last < _HOT else _LATER
         refused = None
         try:
             if mailer.queue_url:
@@ -138,10 +137,10 @@ class EventCollector(LeasedPoller[leases.Claim]):
             refused, pause = error, _LATER
         async with self._db.write() as session:
             if refused is None:
-                await detect_missing_events(session, mailer.id, self._clock())
+                await detect_missing_events(session, mailer.id, self._db.now())
             elif refused.kind is ErrorKind.MISSING_ACTION:
-                await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, self._clock())
-            await leases.finish(session, claim, self._clock() + pause)
+                await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, self._db.now())
+            await leases.finish(session, claim, self._db.now() + pause)
 
     async def _empty(self, mailer: Mailer, queue_url: str) -> None:
         session = self._credential_store.open_session(mailer)
@@ -158,7 +157,7 @@ class EventCollector(LeasedPoller[leases.Claim]):
             at_once, wait = (min(2 * at_once, CALLS_AT_ONCE), 0) if there_is_more else (1, self._wait_seconds)
 
     async def _judge(self, claim: leases.Claim) -> None:
-        await enforce(self._db, claim.subject_id, self._clock())
+        await enforce(self._db, claim.subject_id, self._db.now())
         async with self._db.write() as session:
             await leases.end(session, claim)
 

@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
-from datetime import datetime
 
 from sqlmodel import select
 
@@ -23,13 +21,11 @@ class SnsWebhook:
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         mailers: Mailers,
         feedback: EventCollector,
         certificates: Certificates,
     ) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
         self._feedback = feedback
         self._certificates = certificates
@@ -47,7 +43,7 @@ class SnsWebhook:
             mailer = (await session.exec(select(Mailer).where(Mailer.connection == connection))).first()
         if mailer is None:
             raise RefusedError("an unknown connection")
-        await self._certificates.verify(message, mailer.topic_arn, self._clock())
+        await self._certificates.verify(message, mailer.topic_arn, self._db.now())
         match message.kind:
             case Kind.NOTIFICATION:
                 await self._feedback.ingest(mailer, [body.decode()])
@@ -65,5 +61,5 @@ class SnsWebhook:
                 return
         await confirm(self._mailers.open_session(mailer), mailer.topic_arn, token)
         async with self._db.write() as session:
-            await leases.mark_processed(session, key, self._clock())
-            await schedule_probe(session, await self._mailers.lock(session, mailer.id), self._clock())
+            await leases.mark_processed(session, key, self._db.now())
+            await schedule_probe(session, await self._mailers.lock(session, mailer.id), self._db.now())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -27,7 +27,6 @@ class Mailers:
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         credential_store: CredentialStore,
         *,
         pending_seconds: float,
@@ -37,7 +36,6 @@ class Mailers:
         self._sleep = sleep
         self._public_url = public_url.rstrip("/")
         self._db = db
-        self._clock = clock
         self._credential_store = credential_store
         self.pending_interval = timedelta(seconds=pending_seconds)
 

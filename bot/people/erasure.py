@@ -32,8 +32,8 @@ _tables = SQLModel.metadata.tables
 
 
 class Erasures(LeasedPoller[leases.Claim]):
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
-        super().__init__(db, clock, at_once=_AT_ONCE, patience=_PATIENCE)
+    def __init__(self, db: Database) -> None:
+        super().__init__(db, at_once=_AT_ONCE, patience=_PATIENCE)
 
     async def _claim(self, limit: int) -> list[leases.Claim]:
         return await self._claim_polls([PollKind.ERASE], limit, leases.LONGEST_POLL * 5)
@@ -55,7 +55,7 @@ class Erasures(LeasedPoller[leases.Claim]):
 
     async def _again(self, claimed: leases.Claim) -> None:
         async with self._db.write() as session:
-            await leases.finish(session, claimed, self._clock() + _AGAIN)
+            await leases.finish(session, claimed, self._db.now() + _AGAIN)
 
     async def _is_swept(self, row: Suppression) -> bool:
         """Replace the address until it stands nowhere; False: it goes on coming back."""
@@ -96,7 +96,7 @@ class Erasures(LeasedPoller[leases.Claim]):
         connection, by, count = await session.connection(), standing_for(row.address, hashed), 0
         these = tuple_(*table.primary_key).in_([tuple(key) for key in keys])
         for found in (await connection.execute(table.select().where(these).with_for_update())).mappings().all():
-            values = _values(found, table.name, columns, by, self._clock())
+            values = _values(found, table.name, columns, by, self._db.now())
             if any(values[name] != found[name] for name in values):
                 this = and_(*(column == found[column.name] for column in table.primary_key))
                 await connection.execute(table.update().where(this).values(values))

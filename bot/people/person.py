@@ -1,8 +1,7 @@
 """What a team's data holds about one address, and the request to erase it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlmodel import SQLModel, col, or_, select
@@ -92,9 +91,8 @@ def _suppression(row: Suppression | None, lifted: LiftedSuppression | None) -> d
 
 
 class PersonLookup:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     def mark(self, team: Team, address: str) -> str:
         """Return what names a person in a form, which must not hold an address."""
@@ -150,7 +148,7 @@ class PersonLookup:
         """
         person = await self.find(team, address)
         async with self._db.write() as session:
-            audit.record(session, team.id, by, "person.export", self._clock(), address)
+            audit.record(session, team.id, by, "person.export", self._db.now(), address)
         return person
 
     async def erase(self, team: Team, address: str, by: str) -> Person:
@@ -159,7 +157,7 @@ class PersonLookup:
         Raises:
             BotError: NOT_FOUND.
         """
-        person, now = await self.find(team, address), self._clock()
+        person, now = await self.find(team, address), self._db.now()
         if person.is_being_erased:
             return person
         async with self._db.write() as session:

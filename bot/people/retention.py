@@ -4,8 +4,8 @@ States, times and counts stay, and so do unsubscribe links: what is suppressed b
 with the address meets. What is forgotten for a broadcast cannot be sent again.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, or_
@@ -32,9 +32,8 @@ _FORGET = (
 
 
 class Retention:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def run(self) -> bool:
         """Forget the recipients of what ended too long ago; say whether there were any.
@@ -49,7 +48,7 @@ class Retention:
 
     async def _over(self) -> Sequence[str]:
         """Return what ended too long ago, and whose recipients are still there, or some of them."""
-        now = self._clock()
+        now = self._db.now()
         too_long = or_(
             *(
                 and_(col(Team.keep_recipients) == kept, col(Broadcast.finished_at) <= now - of)
@@ -69,7 +68,7 @@ class Retention:
             if broadcast is None or broadcast.state not in ENDED:
                 return False
             if broadcast.recipients_gone_at is None:
-                broadcast.recipients_gone_at = now = self._clock()
+                broadcast.recipients_gone_at = now = self._db.now()
                 session.add(broadcast)
                 after = {"recipients": broadcast.size}
                 audit.record(

@@ -47,9 +47,8 @@ class ImportCounts:
 
 
 class SuppressionCsv:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def preview(self, team: Team, file: BinaryIO, progress: Progress) -> ImportCounts:
         """Say what an import would come to; nothing is changed.
@@ -81,13 +80,13 @@ class SuppressionCsv:
         while batch := await asyncio.to_thread(list, islice(rows, AT_ONCE)):
             async with self._db.write() as session:
                 hidden = await hidden_addresses(session, self._db.people_key, team.id)
-                found = await suppress_all(session, team.id, hidden.entries(batch), source=by, now=self._clock())
+                found = await suppress_all(session, team.id, hidden.entries(batch), source=by, now=self._db.now())
             _count(counts, len(batch), found.values())
             done += len(batch)
             await progress(done)
         async with self._db.write() as session:
             after = {"new": counts.new, "known": counts.known, "invalid": counts.invalid}
-            audit.record(session, team.id, by, "suppression.import", self._clock(), name, after=after)
+            audit.record(session, team.id, by, "suppression.import", self._db.now(), name, after=after)
         return counts
 
     async def write(self, team: Team, file: BinaryIO) -> int:

@@ -5,7 +5,7 @@ mail to it would be kept back and suppress it again.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -72,9 +72,8 @@ def _of(team_id: str, address: str) -> SelectOfScalar[Suppression]:
 class Suppressions:
     """Args: `keys` sign unsubscribe links, the newest first."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, keys: Sequence[Key]) -> None:
+    def __init__(self, db: Database, mailers: Mailers, keys: Sequence[Key]) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
         self._keys = keys
 
@@ -96,7 +95,7 @@ class Suppressions:
             if delivery is not None:  # else the broadcast was erased, and there is nothing left to mail
                 hashed = is_hashed(delivery.address)
                 entry = Entry(delivery.address, SuppressionReason.UNSUBSCRIBED, hashed=hashed)
-                source, now = recipient.broadcast_id, self._clock()
+                source, now = recipient.broadcast_id, self._db.now()
                 await suppress_all(session, recipient.team_id, [entry], source=source, now=now)
 
     async def subscribe_again(self, recipient: LinkSubject) -> bool:
@@ -111,7 +110,7 @@ class Suppressions:
             row = (await session.exec(found)).first() if found is not None else None
             if row is None or self._standing(row) is not Standing.MAY_COME_BACK:
                 return False
-            now, why = self._clock(), {"reason": row.reason}
+            now, why = self._db.now(), {"reason": row.reason}
             await _lift(session, row, change, RECIPIENT, now)
             after = {"by": RECIPIENT}
             audit.record(session, row.team_id, audit.MAILROOM, "suppression.lift", now, row.address, why, after)
@@ -120,7 +119,7 @@ class Suppressions:
     def _standing(self, row: Suppression | None) -> Standing:
         if row is None or row.reason not in OF_THE_RECIPIENT | {SuppressionReason.ERASED}:
             return Standing.MAILED
-        lately = self._clock() - row.created_at <= BACK_WITHIN
+        lately = self._db.now() - row.created_at <= BACK_WITHIN
         left = row.reason is SuppressionReason.UNSUBSCRIBED
         return Standing.MAY_COME_BACK if left and lately else Standing.SUPPRESSED
 
@@ -131,7 +130,7 @@ class Suppressions:
 
     async def record(self, session: AsyncSession, team: Team, address: str, by: str) -> tuple[Suppression, bool]:
         """As `add`, in the caller's transaction; return the row, and whether it is new."""
-        now, hidden = self._clock(), await hidden_addresses(session, self._db.people_key, team.id)
+        now, hidden = self._db.now(), await hidden_addresses(session, self._db.people_key, team.id)
         address = hidden.shown(address)
         entry = Entry(address, SuppressionReason.BY_HAND, hashed=is_hashed(address))
         done = await suppress_all(session, team.id, [entry], source=by, now=now)
@@ -149,7 +148,7 @@ class Suppressions:
         Raises:
             BotError: NOT_FOUND, SUPPRESSION_STAYS, CONSENT_TOO_OLD, CONSENT_IN_FUTURE.
         """
-        if consent is not None and consent.at > self._clock():
+        if consent is not None and consent.at > self._db.now():
             raise BotError(SuppressionCode.CONSENT_IN_FUTURE, field="consent_at")
         async with self._db.read() as session:
             row = await _liftable(session, team, address, consent)
@@ -157,7 +156,7 @@ class Suppressions:
         async with self._db.write() as session:
             change = await next_change(session, team.id)
             row = await _liftable(session, team, address, consent, lock=True)
-            now, before, after = self._clock(), {"reason": row.reason}, {"at_aws": str(at_aws)}
+            now, before, after = self._db.now(), {"reason": row.reason}, {"at_aws": str(at_aws)}
             await _lift(session, row, change, by, now)
             if consent is None:
                 audit.record(session, team.id, by, "suppression.remove", now, row.address, before, after)

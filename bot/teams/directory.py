@@ -1,6 +1,5 @@
 """Teams: one channel of one workspace, known by a key of our own."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,13 +45,12 @@ async def sharing(session: AsyncSession, channel_id: str) -> list[Team]:
 
 
 class Teams:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def find(self, workspace: str, channel_id: str) -> Team | None:
         async with self._db.read() as session:
-            return await team_at(session, workspace, channel_id, self._clock())
+            return await team_at(session, workspace, channel_id, self._db.now())
 
     async def of_workspace(self, workspace: str) -> list[Team]:
         """Return every team of a workspace, by the names of their channels."""
@@ -82,7 +80,7 @@ class Teams:
             private=channel.private,
             shared=channel.shared,
             created_by=created_by,
-            created_at=self._clock(),
+            created_at=self._db.now(),
         )
         try:
             async with self._db.write() as session:
@@ -97,7 +95,7 @@ class Teams:
 
     async def entered(self, team: Team, channel: Channel) -> Team:
         """Take over how the channel is, of a team where the bot is now known to be."""
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             row = await session.get_one(Team, team.id, with_for_update=True)
             await reachability.workspace_back(session, row.slack_team_id, now=now)

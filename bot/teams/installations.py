@@ -4,7 +4,7 @@ A token is sealed for its row, and opened here alone. One installation is of a w
 (Enterprise Grid), which then adds the app to workspaces one by one (https://docs.slack.dev/enterprise/organization-ready-apps).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,9 +64,8 @@ class Access:
 
 
 class Installations:
-    def __init__(self, db: Database, clock: Callable[[], datetime], keys: KeyRing) -> None:
+    def __init__(self, db: Database, keys: KeyRing) -> None:
         self._db = db
-        self._clock = clock
         self._keys = keys
 
     async def save(self, grant: Grant) -> None:
@@ -108,17 +107,17 @@ class Installations:
     async def keep_workspaces(self, organization: Access, workspaces: Collection[str]) -> None:
         """Take over where an organization has added the app, as Slack lists it now."""
         async with self._db.write() as session:
-            await add_workspaces(session, organization.installation_id, workspaces, self._clock())
+            await add_workspaces(session, organization.installation_id, workspaces, self._db.now())
             gone = select(OrgWorkspace.slack_team_id).where(
                 OrgWorkspace.installation_id == organization.installation_id,
                 col(OrgWorkspace.slack_team_id).not_in(workspaces),
             )
             for workspace in sorted(await session.exec(gone)):
-                await take_out(session, organization.installation_id, workspace, self._clock())
+                await take_out(session, organization.installation_id, workspace, self._db.now())
 
     async def claim_renewal(self, access: Access) -> bool:
         """Tell whether this process is the one to renew a token: for so long no other is."""
-        now = self._clock()
+        now = self._db.now()
         claim = (
             update(Installation)
             .where(
@@ -153,10 +152,11 @@ class Installations:
     async def ended(self, access: Access, why: str) -> None:
         """Forget an installation whose tokens Slack does not take any more."""
         async with self._db.write() as session:
-            await removed(session, Removal(access.workspace, access.enterprise, why, self._clock()), now=self._clock())
+            now = self._db.now()
+            await removed(session, Removal(access.workspace, access.enterprise, why, now), now=now)
 
     async def _save(self, grant: Grant) -> None:
-        now = self._clock()
+        now = self._db.now()
         own = col(Installation.slack_team_id) == grant.workspace
         which = own if grant.workspace else of_organization(grant.enterprise)
         async with self._db.write() as session:

@@ -1,9 +1,7 @@
 """How a team's mails look, as its admins decide. What waits for approval, or is confirmed, keeps the look it has."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -25,9 +23,8 @@ _COLOUR: Final = re.compile(r"#[0-9a-f]{6}")
 
 
 class TeamLooks:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def of(self, team: Team) -> Look:
         async with self._db.read() as session:
@@ -61,7 +58,7 @@ class TeamLooks:
                     team.id,
                     by,
                     "team.settings",
-                    self._clock(),
+                    self._db.now(),
                     before={name: old[name] for name in changed},
                     after={name: new[name] for name in changed},
                 )

@@ -5,9 +5,8 @@ they did is not undone by accident.
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -148,9 +147,8 @@ class History:
 
 
 class TeamRules:
-    def __init__(self, db: Database, clock: Callable[[], datetime], policy: Policy = NO_POLICY) -> None:
+    def __init__(self, db: Database, policy: Policy = NO_POLICY) -> None:
         self._db = db
-        self._clock = clock
         self.policy = policy
 
     async def admins(self, team: Team) -> list[str]:
@@ -171,7 +169,7 @@ class TeamRules:
         Raises:
             ChangedMeanwhileError: `seen` is not the mark of those who are.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             await session.get_one(Team, team.id, with_for_update=True)
             before = await appointed(session, team)
@@ -211,7 +209,7 @@ class TeamRules:
             row.approvers, row.approvals = list(after.approvers), after.approvals
             row.keep_recipients = after.keep_recipients
             session.add(row)
-            old, new, now = asdict(before), asdict(after), self._clock()
+            old, new, now = asdict(before), asdict(after), self._db.now()
             changed = [name for name in old if old[name] != new[name]]
             entry = audit.record(
                 session,

@@ -7,7 +7,6 @@ those behind it wait until it is taken or given up, and other lanes go on meanwh
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -67,15 +66,13 @@ class Posting:
 
 
 class WebhookDelivery(LeasedPoller[WebhookLease]):
-    def __init__(
-        self, db: Database, clock: Callable[[], datetime], secrets: WebhookSecrets, receiver: Receiver
-    ) -> None:
-        super().__init__(db, clock, at_once=AT_ONCE, patience=PATIENCE)
+    def __init__(self, db: Database, secrets: WebhookSecrets, receiver: Receiver) -> None:
+        super().__init__(db, at_once=AT_ONCE, patience=PATIENCE)
         self._secrets = secrets
         self._receiver = receiver
 
     async def _claim(self, limit: int) -> list[WebhookLease]:
-        now = self._clock()
+        now = self._db.now()
         free = or_(col(Webhook.lease_until).is_(None), col(Webhook.lease_until) <= now)
         due = exists().where(col(WebhookEvent.team_id) == Webhook.team_id, *_is_next(now))
         wanted = select(Webhook).where(*_is_wanted(), free, due).limit(limit)
@@ -90,13 +87,13 @@ class WebhookDelivery(LeasedPoller[WebhookLease]):
 
     async def _work(self, claimed: WebhookLease) -> None:
         while (posting := await self._begin(claimed)) is not None:
-            headers = signed_headers(posting.event_id, posting.body, posting.signing, self._clock())
+            headers = signed_headers(posting.event_id, posting.body, posting.signing, self._db.now())
             answer = await self._receiver.post(posting.address, posting.body.encode(), headers)
             await self._record(claimed, posting, answer)
 
     async def _begin(self, lease: WebhookLease) -> Posting | None:
         """Choose what is posted next and write that down; None: nothing is due, or the lease was lost."""
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             webhook = await _held(session, lease)
             if webhook is None:
@@ -113,7 +110,7 @@ class WebhookDelivery(LeasedPoller[WebhookLease]):
 
     async def _record(self, lease: WebhookLease, posting: Posting, answer: Answer) -> None:
         """Write down what was answered. Where the lease was lost, another process posts the event again."""
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             webhook = await _held(session, lease)
             event = await session.get(WebhookEvent, posting.seq, with_for_update=True) if webhook else None

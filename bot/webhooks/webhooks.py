@@ -1,6 +1,6 @@
 """A team's webhook, as its admins have it: where it leads, what it is told, its secret, and a trial."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,11 +24,8 @@ OLD_SECRET_SIGNS_FOR: Final = timedelta(hours=24)
 
 
 class Webhooks:
-    def __init__(
-        self, db: Database, clock: Callable[[], datetime], secrets: WebhookSecrets, receiver: Receiver
-    ) -> None:
+    def __init__(self, db: Database, secrets: WebhookSecrets, receiver: Receiver) -> None:
         self._db = db
-        self._clock = clock
         self._secrets = secrets
         self._receiver = receiver
 
@@ -63,7 +60,7 @@ class Webhooks:
             BotError: WEBHOOK_ADDRESS; CHANGED.
         """
         await self._receiver.check(address)
-        now, secret = self._clock(), None
+        now, secret = self._db.now(), None
         async with self._db.write() as session:
             webhook = await _locked(session, team)
             if (webhook.version if webhook else 0) != seen:
@@ -85,7 +82,7 @@ class Webhooks:
         Raises:
             BotError: NO_WEBHOOK; CHANGED.
         """
-        now, secret = self._clock(), new_secret()
+        now, secret = self._db.now(), new_secret()
         async with self._db.write() as session:
             webhook = await _this(session, team, webhook_id)
             if webhook.version != seen:
@@ -102,7 +99,7 @@ class Webhooks:
         Raises:
             BotError: NO_WEBHOOK.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             webhook = await _this(session, team, webhook_id)
             await session.exec(delete(WebhookEvent).where(col(WebhookEvent.team_id) == team.id))
@@ -116,7 +113,7 @@ class Webhooks:
         Raises:
             BotError: NO_WEBHOOK.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             webhook = await _this(session, team, webhook_id)
             await _start_again(session, webhook, now)
@@ -128,7 +125,7 @@ class Webhooks:
         Raises:
             BotError: NO_WEBHOOK.
         """
-        webhook, now, id_ = await self.require(team), self._clock(), event_id()
+        webhook, now, id_ = await self.require(team), self._db.now(), event_id()
         body = json_body(TEST, now, {})
         headers = signed_headers(id_, body, self._secrets.of(webhook, now), now)
         answer = await self._receiver.post(webhook.address, body.encode(), headers)
@@ -145,7 +142,7 @@ class Webhooks:
 
     async def tidy(self) -> None:
         """Give up what waits for a webhook that is off for as long as any other would be tried."""
-        now = self._clock()
+        now = self._db.now()
         off = select(Webhook).where(col(Webhook.gone_at).is_not(None)).order_by(Webhook.id)
         async with self._db.write() as session:
             for webhook in await session.exec(off.with_for_update()):

@@ -248,7 +248,7 @@ async def examine_live(settings: Settings, asked: Wanted, page: Page, ask: Ask) 
     async def try_slack(channel_id: str) -> None:
         client = web_client(settings, settings.slack_bot_token)
         if settings.by_oauth:
-            installations = Installations(db, db.now, load_keys(settings.mailroom_keys, db.path))
+            installations = Installations(db, load_keys(settings.mailroom_keys, db.path))
             client = await LiveInstallation(settings, installations, db.now, asked.workspace).client(page.say)
         live = SlackLive(
             client,

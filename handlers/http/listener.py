@@ -88,8 +88,8 @@ class HttpListener:
             await self._runner.cleanup()
 
     def _application(self) -> web.Application:
-        services, now = self._services, self._services.clock
-        health = Health(self._checks, {"database": self._check_database}, self._seconds)
+        services, now = self._services, self._services.db.now
+        health = Health(self._checks, {"database": self._check_database}, services.seconds)
         return application(
             connections=self.connections,
             per_address=PerAddress(Rate(now, per_second=100, burst=1_000), self._settings.mailroom_proxies),
@@ -99,7 +99,7 @@ class HttpListener:
                 health=health,
                 loop_lag=self._loop_lag,
                 version=self._version,
-                clock=self._seconds,
+                clock=services.seconds,
             ),
             pages=(
                 UnsubscribePages(services.suppressions, services.looks.sender),
@@ -111,9 +111,8 @@ class HttpListener:
         )
 
     def _api(self) -> web.Application:
-        services, now = self._services, self._services.clock
+        services, now = self._services, self._services.db.now
         api = Api(
-            clock=now,
             broadcasts=services.broadcasts,
             drafts=services.drafts,
             approval_requests=services.approval_requests,
@@ -139,8 +138,5 @@ class HttpListener:
 
     async def _check_database(self) -> str:
         async with self._services.db.write() as session:
-            await leases.mark_processed(session, "readyz", self._services.clock())
+            await leases.mark_processed(session, "readyz", self._services.db.now())
         return ""
-
-    def _seconds(self) -> float:
-        return self._services.clock().timestamp()

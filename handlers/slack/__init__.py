@@ -75,7 +75,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         drafts=services.drafts,
         audiences=services.audiences,
         files=files,
-        clock=services.clock,
+        clock=services.db.now,
         undo_seconds=services.undo_seconds,
         one_click=bool(public_url),
     )
@@ -85,14 +85,14 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         follow_up=services.approval_follow_up,
         approvers=approvers,
         drafts=services.drafts,
-        clock=services.clock,
+        clock=services.db.now,
     )
     drafts = DraftFlow(
         composer=composer,
         composing=broadcasts,
         broadcasts=services.broadcasts,
         drafts=services.drafts,
-        clock=services.clock,
+        clock=services.db.now,
     )
     tests = SendTestFlow(composer=composer, overviews=overviews, broadcasts=services.broadcasts)
     reports = ReportFlow(reports=services.reports, resends=services.resends)
@@ -103,7 +103,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         broadcasts=services.broadcasts,
         drafts=services.drafts,
     )
-    audiences = AudienceFlow(services.audiences, services.revisions, files, services.clock)
+    audiences = AudienceFlow(services.audiences, services.revisions, files, services.db.now)
     for flow in (
         connect,
         identities,

@@ -63,14 +63,14 @@ class SlackApp:
             one_click=bool(settings.public_url),
         )
         self.home.register(self.listeners)
-        self.channel_life = ChannelLife(db, db.now, people, workspaces, services.approval_follow_up)
+        self.channel_life = ChannelLife(db, people, workspaces, services.approval_follow_up)
         self.channel_life.register(self.listeners)
         approvers = Approvers(services.team_rules, people)
         self.approver_watch = ApproverWatch(services.approval_follow_up, approvers, workspaces.client)
         self.token_watch = TokenWatch(services.tokens, approvers, workspaces.client)
-        self.ops_channel = OpsChannelWatch(db, db.now, services.teams, workspaces, settings.ops_channel)
-        self.notifier = Notifier(db, db.now, workspaces.client, MessageRenderer(services.broadcasts))
-        self.uploader = Uploader(db, db.now, workspaces.client, files, FileRenderer(db, db.now))
+        self.ops_channel = OpsChannelWatch(db, services.teams, workspaces, settings.ops_channel)
+        self.notifier = Notifier(db, workspaces.client, MessageRenderer(services.broadcasts))
+        self.uploader = Uploader(db, workspaces.client, files, FileRenderer(db))
         self.inbound = None if settings.socket_mode else HttpReceiver(self.bolt)
         self.socket = SocketConnection(self.bolt, settings.slack_app_token, db.now) if settings.socket_mode else None
 

@@ -1,8 +1,6 @@
 """Keeps the operator's channel, MAILROOM_OPS_CHANNEL: known to be ours alone before anything is said there."""
 
 import logging
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from bot.alerts.ops_channel import make_ops_channel, say_once_a_day
@@ -25,13 +23,11 @@ class OpsChannelWatch:
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         teams: Teams,
         workspaces: Workspaces,
         place: OpsChannel | None,
     ) -> None:
         self._db = db
-        self._clock = clock
         self._teams = teams
         self._workspaces = workspaces
         self._place = place
@@ -52,7 +48,7 @@ class OpsChannelWatch:
         self._wrong = wrong
         if team is None and self._forgotten:
             return
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             if team is None or not team.ops:
                 await make_ops_channel(session, team, now)

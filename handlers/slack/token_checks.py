@@ -61,7 +61,7 @@ async def check_installations(settings: Settings, db: Database, scopes: Collecti
     if (db.path and not db.path.exists()) or not await db.is_current():
         return "installations can be looked at once the database is there and up to date"
     keys = load_keys(settings.mailroom_keys, db.path)
-    live = await Installations(db, db.now, keys).live()
+    live = await Installations(db, keys).live()
     wrong: list[str] = []
     for access in (one for one in live if one.expires_at is None or one.expires_at > db.now()):
         try:
@@ -90,7 +90,7 @@ async def check_ops_channel(settings: Settings, db: Database) -> str:
         return "none"
     if settings.by_oauth and (not db.path or db.path.exists()) and await db.is_current():
         keys = load_keys(settings.mailroom_keys, db.path)
-        access = await Installations(db, db.now, keys).find(place.workspace)
+        access = await Installations(db, keys).find(place.workspace)
         token = access.token if access else token
     try:
         client = web_client(settings, token)

@@ -106,7 +106,7 @@ async def _is_one_due(db: Database) -> bool:
 
 def _beside_a_played_aws(db: Database) -> Monitor:
     aws = World(cast("Clock", db.now), random.Random(1), faults=0)  # noqa: S311 - hides nothing
-    return Monitor(db, db.now, PlayedMailers(db, aws), PollIntervals())
+    return Monitor(db, PlayedMailers(db, aws), PollIntervals())
 
 
 async def store_mailers(made: Rig, size: int) -> None:

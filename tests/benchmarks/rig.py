@@ -85,20 +85,19 @@ class Rig:
         self.clients = SesClients()
         self.keys = keys
         self.credential_store = CredentialStore(self.keys, self.clients)
-        self.mailers = Mailers(db, db.now, self.credential_store, pending_seconds=60)
-        self.monitor = Monitor(db, db.now, self.mailers, PollIntervals())
+        self.mailers = Mailers(db, self.credential_store, pending_seconds=60)
+        self.monitor = Monitor(db, self.mailers, PollIntervals())
         self.overviews = Overviews(self.mailers, db.now, small_limit=50, healthy_seconds=600, one_click=True)
         preflight = Preflight(
-            self.mailers, self.monitor, self.overviews, SenderRules(db, db.now, self.mailers, has_dmarc, one_click=True)
+            self.mailers, self.monitor, self.overviews, SenderRules(db, self.mailers, has_dmarc, one_click=True)
         )
-        self.broadcasts = Broadcasts(db, db.now, preflight, undo_seconds=0, test_limit=50, public_url=PUBLIC_URL)
+        self.broadcasts = Broadcasts(db, preflight, undo_seconds=0, test_limit=50, public_url=PUBLIC_URL)
 
     def engine(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Dispatcher:
         gc.freeze()  # as `commands.serve` does once all is built
         personalizers = PersonalizerCache(self.keys.derive("unsubscribe"))
         return Dispatcher(
             self.db,
-            self.db.now,
             self.mailers,
             self.monitor,
             self.overviews,

@@ -32,7 +32,7 @@ async def upload(scale: float) -> Sequence[Measured]:
             async with made.db.write() as session:
                 session.add(team)
             given = TokenInput("bench", [TokenScope.AUDIENCES])
-            token = await ApiTokens(made.db, made.db.now).create(team, given, "", "U1")
+            token = await ApiTokens(made.db).create(team, given, "", "U1")
             keys = made.keys.export().reveal()
         environment = bot_environment(DATABASE_URL=url, MAILROOM_KEYS=keys)
         bot = Bot(environment, databases.directory / "bot.log")

@@ -21,7 +21,7 @@ def notifier_of(world: World, text: Callable[[Outbox], str]) -> Notifier:
     async def draw(_session: AsyncSession, row: Outbox) -> Message:
         return text_message(text(row))
 
-    return Notifier(world.bot.db, world.clock, world.bot.slack.workspaces.client, draw)
+    return Notifier(world.bot.db, world.bot.slack.workspaces.client, draw)
 
 
 async def outbox(world: World) -> list[Outbox]:

@@ -23,7 +23,7 @@ class Ops:
         place = OpsChannel(world.slack.workspace.id, self.channel.id)
         self.settings: dict[str, Any] = {"mailroom_ops_channel": "/".join(place)}
         slack, services = world.bot.slack, world.bot.services
-        self.watch = OpsChannelWatch(world.bot.db, world.clock, services.teams, slack.workspaces, place)
+        self.watch = OpsChannelWatch(world.bot.db, services.teams, slack.workspaces, place)
 
     async def looks(self) -> None:
         await self.watch.tick()
@@ -138,7 +138,7 @@ async def test_without_the_setting_no_channel_hears_of_others_any_more(world: Wo
     key = await world.is_connected()
     await ops.looks()
     heard = len(ops.texts())
-    without = OpsChannelWatch(world.bot.db, world.clock, world.bot.services.teams, world.bot.slack.workspaces, None)
+    without = OpsChannelWatch(world.bot.db, world.bot.services.teams, world.bot.slack.workspaces, None)
 
     await without.tick()
     world.aws.revoke(key)

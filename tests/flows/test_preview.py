@@ -103,7 +103,7 @@ async def test_a_link_of_another_team_or_one_that_nobody_signed_shows_nothing(pu
     draft = await the_broadcast(public)
     services = public.bot.services
     foreign = draft.model_copy(update={"team_id": new_id()})
-    other_keys = Previews(services.db, services.clock, [("xx", b"k" * 32)], PUBLIC_URL)
+    other_keys = Previews(services.db, [("xx", b"k" * 32)], PUBLIC_URL)
     base = link.rpartition("/p/")[0]
     for url in (services.previews.link(foreign), other_keys.link(draft), f"{PUBLIC_URL}/p/x", f"{link[:-2]}AA"):
         status, page, _ = await get(url.replace(PUBLIC_URL, base))

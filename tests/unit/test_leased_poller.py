@@ -20,8 +20,8 @@ ROOM = 2
 class Poller(LeasedPoller[leases.Claim]):
     """Works on a poll until it may go on; the poll `bad` fails."""
 
-    def __init__(self, db: Database, clock: Clock, patience: float | None) -> None:
-        super().__init__(db, clock, at_once=ROOM, patience=patience)
+    def __init__(self, db: Database, patience: float | None) -> None:
+        super().__init__(db, at_once=ROOM, patience=patience)
         self.go_on = asyncio.Event()
         self.done = Counter[str]()
 
@@ -45,7 +45,7 @@ async def _due(db: Database, clock: Clock, *subjects: str) -> None:
 
 async def test_no_more_is_under_way_than_there_is_room_for(db: Database, clock: Clock) -> None:
     await _due(db, clock, "one", "two", "three")
-    poller = Poller(db, clock, patience=0)
+    poller = Poller(db, patience=0)
     await poller.tick()
     await poller.tick()  # no room: nothing is claimed
     poller.go_on.set()
@@ -60,7 +60,7 @@ async def test_what_fails_leaves_the_rest_alone_and_is_due_again_when_its_lease_
     db: Database, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     await _due(db, clock, "bad", "good")
-    poller = Poller(db, clock, patience=None)
+    poller = Poller(db, patience=None)
     poller.go_on.set()
     await poller.tick()
     assert poller.done == {"good": 1}
@@ -75,7 +75,7 @@ async def test_what_fails_leaves_the_rest_alone_and_is_due_again_when_its_lease_
 
 async def test_what_is_given_up_is_due_again(db: Database, clock: Clock) -> None:
     await _due(db, clock, "slow")
-    poller = Poller(db, clock, patience=0)
+    poller = Poller(db, patience=0)
     await poller.tick()
     await poller.stop(0)
     assert not poller.done
@@ -85,7 +85,7 @@ async def test_what_is_given_up_is_due_again(db: Database, clock: Clock) -> None
     await poller.idle()
     assert not poller.done  # one that was stopped begins nothing
 
-    another = Poller(db, clock, patience=0)
+    another = Poller(db, patience=0)
     another.go_on.set()
     await another.tick()
     await another.idle()

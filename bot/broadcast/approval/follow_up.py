@@ -1,6 +1,6 @@
 """What becomes of a request for approval while it waits: reminded of, over, or with too few left who could give it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlmodel import col, select
@@ -21,9 +21,8 @@ APPROVERS_TICK = "approvers"
 
 
 class ApprovalFollowUp:
-    def __init__(self, db: Database, clock: Callable[[], datetime], policy: Policy = NO_POLICY) -> None:
+    def __init__(self, db: Database, policy: Policy = NO_POLICY) -> None:
         self._db = db
-        self._clock = clock
         self._policy = policy
 
     async def waiting(self) -> list[tuple[Broadcast, Team]]:
@@ -37,7 +36,7 @@ class ApprovalFollowUp:
 
         The clock of a request stands while it cannot be answered.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.read() as session:
             held = await rules.out_of_reach(session)
         for request, _ in await self.waiting():
@@ -57,7 +56,7 @@ class ApprovalFollowUp:
             if request is None or (request.team_id, request.state) != (team.id, BroadcastState.AWAITING_APPROVAL):
                 return
             who = set(can_approve) - await rules.authors(session, request)
-            needed = await rules.is_needed(session, self._policy, team, request, self._clock())
+            needed = await rules.is_needed(session, self._policy, team, request, self._db.now())
         if needed and len(who | set(request.approved_by)) < rules.approvals_needed(self._policy, team):
             await self._announce_once(request, Notice.APPROVERS_MISSING)
 
@@ -90,7 +89,7 @@ class ApprovalFollowUp:
                 await _announce(session, request, Notice.APPROVAL_GOES_ON, now, episode=now.isoformat())
 
     async def _announce_once(self, seen: Broadcast, notice: Notice) -> None:
-        episode, now = str(seen.version), self._clock()
+        episode, now = str(seen.version), self._db.now()
         key = key_of(notice, seen.id, episode)
         async with self._db.write() as session:
             if (request := await _lock_unchanged(session, seen)) is None:

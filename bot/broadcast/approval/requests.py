@@ -4,7 +4,7 @@ A request is bound to the version of its broadcast: nothing of it can be changed
 draft of it again forgets the approvals it has.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import col, select
@@ -35,14 +35,12 @@ class ApprovalRequests:
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         preflight: Preflight,
         broadcasts: Broadcasts,
         *,
         undo_seconds: float,
     ) -> None:
         self._db = db
-        self._clock = clock
         self._preflight = preflight
         self._broadcasts = broadcasts
         self._undo = timedelta(seconds=undo_seconds)
@@ -66,9 +64,9 @@ class ApprovalRequests:
             BotError: NOT_FOUND, ALREADY, or NotReadyError.
         """
         draft = await self._broadcasts.get(team, broadcast_id)
-        check_start(draft.start_at, self._clock())
+        check_start(draft.start_at, self._db.now())
         await self._preflight.check(team, draft.from_address, draft.kind, draft.size)
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             await lock_team(session, team)
             request = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
@@ -92,7 +90,7 @@ class ApprovalRequests:
             BotError: NOT_FOUND, ALREADY, OWN_BROADCAST or NOT_APPROVER.
         """
         request = require_version(await self._broadcasts.get(team, broadcast_id), team, version, _WAITING)
-        now = self._clock()
+        now = self._db.now()
         _check_open(request, now)
         async with self._db.read() as session:
             row = await session.get_one(Team, team.id)
@@ -122,7 +120,7 @@ class ApprovalRequests:
         Raises:
             BotError: NOT_FOUND, ALREADY, OWN_BROADCAST or NOT_APPROVER.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             row = await lock_team(session, team)
             request = await lock(session, team, broadcast_id, version, _WAITING)
@@ -146,7 +144,7 @@ class ApprovalRequests:
                 raise BotError(
                     BroadcastCode.NOT_APPROVER, "Only who asked for approval, and team admins, can withdraw this."
                 )
-            await back_to_draft(session, request, by, "broadcast.withdraw", self._clock())
+            await back_to_draft(session, request, by, "broadcast.withdraw", self._db.now())
         return request
 
     async def withdraw_all(self, team: Team, by: str) -> None:
@@ -154,7 +152,7 @@ class ApprovalRequests:
         waiting = select(Broadcast).where(Broadcast.team_id == team.id, _is_waiting)
         async with self._db.write() as session:
             for request in await session.exec(waiting.order_by(Broadcast.id).with_for_update()):
-                await back_to_draft(session, request, by, "broadcast.withdraw", self._clock())
+                await back_to_draft(session, request, by, "broadcast.withdraw", self._db.now())
 
     async def asked_before(self, request: Broadcast) -> int | None:
         """Return the version for which approval was asked the last time before; None: this is the first time."""
@@ -169,7 +167,7 @@ class ApprovalRequests:
         self, team: Team, broadcast_id: str, version: int, by: str, workspace_admin: bool
     ) -> Broadcast | None:
         """Approve it; None: not yet, since its deliveries are not all made."""
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             row = await lock_team(session, team)
             request = await lock(session, team, broadcast_id, version, _WAITING)

@@ -5,7 +5,6 @@ broadcast keeps the one it was confirmed with.
 """
 
 import unicodedata
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,9 +34,8 @@ _without_broadcast = and_(
 
 
 class Audiences:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def saved(self, team: Team) -> list[Audience]:
         """Return the team's saved audiences by name."""
@@ -104,7 +102,7 @@ class Audiences:
             audience = await session.get(Audience, audience_id, with_for_update=True)
             if audience is None or audience.team_id != team.id or not audience.name_key:
                 raise _not_found()
-            now = self._clock()
+            now = self._db.now()
             audit.record(session, team.id, by, "audience.remove", now, audience.name)
             await tell_of_audience(session, team.id, by, audience.name, now)
             await take_name(session, audience, now)
@@ -115,7 +113,7 @@ class Audiences:
 
         `alone`: no other process uses the database, so that whatever is being read just now was left by a crash.
         """
-        now = self._clock()
+        now = self._db.now()
         unused = select(Audience.id).where(
             ~_saved,
             col(Audience.created_at) <= (now if alone else now - _READING_TAKES),

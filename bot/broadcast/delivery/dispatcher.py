@@ -33,7 +33,7 @@ class Dispatcher:
     """Every replica has one; a lease decides which of them sends for an account.
 
     Args:
-        db, clock, mailers, monitor, overviews: as everywhere.
+        db, mailers, monitor, overviews: as everywhere.
         personalizers: fills broadcasts for their recipients.
         small_limit: `MAILROOM_SMALL_BROADCAST_LIMIT`.
         sleep: how to wait for the next call that fits the pace.
@@ -42,7 +42,6 @@ class Dispatcher:
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         mailers: Mailers,
         monitor: Monitor,
         overviews: Overviews,
@@ -52,8 +51,7 @@ class Dispatcher:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._db = db
-        self._clock = clock
-        self._deps = WorkerDeps(db, clock, mailers, monitor, overviews, personalizers, small_limit, sleep)
+        self._deps = WorkerDeps(db, mailers, monitor, overviews, personalizers, small_limit, sleep)
         self._owner = secrets.token_hex(8)
         self._stopping = asyncio.Event()
         self._tasks = Tasks()
@@ -63,7 +61,7 @@ class Dispatcher:
         """Start what is due, and a worker for each account that has work and none."""
         if self._stopping.is_set():
             return
-        now = self._clock()
+        now = self._db.now()
         async with self._db.read() as session:
             due = select(Broadcast.id, Mailer.account_id, Mailer.region).where(*_is_due(now))
             due = due.outerjoin(Mailer, col(Mailer.id) == Broadcast.mailer_id)
@@ -90,7 +88,7 @@ class Dispatcher:
         await self._tasks.finish(STOP_SECONDS)
 
     async def _start(self, broadcast_id: str, account_id: str | None, region: str | None) -> None:
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             if account_id and region:
                 await schedule_sending(session, account_id, region, now)
@@ -122,7 +120,7 @@ class Dispatcher:
     async def _send(self, account: SendingAccount) -> None:
         try:
             async with self._db.write() as session:
-                held = await acquire(session, account, self._owner, self._clock())
+                held = await acquire(session, account, self._owner, self._db.now())
             if held is not None:
                 await DeliveryWorker(self._deps, held, self._stopping).work()
         finally:

@@ -43,7 +43,6 @@ class WorkerDeps:
     """What every worker works with."""
 
     db: Database
-    clock: Callable[[], datetime]
     mailers: Mailers
     monitor: Monitor
     overviews: Overviews
@@ -71,7 +70,7 @@ class DeliveryWorker:
         self._concurrency = Concurrency()
         self._failed_writes = 0  # in a row
         self._stale: Mailer | None = None  # its facts must be read before the next claim
-        self._claim_at = self._recheck_at = deps.clock()
+        self._claim_at = self._recheck_at = deps.db.now()
         self._announced: dict[str, datetime] = {}  # when the progress of a broadcast was
 
     async def work(self) -> None:
@@ -86,7 +85,7 @@ class DeliveryWorker:
         finally:
             self._in_flight.cancel()  # nothing is left, unless this task was cancelled
             async with self._deps.db.write() as session:
-                await release(session, self._lease, self._deps.overviews, self._deps.clock())
+                await release(session, self._lease, self._deps.overviews, self._deps.db.now())
 
     async def _run_once(self) -> bool:
         """Do the next thing. False: there is nothing left to do, or the lease is lost."""
@@ -106,7 +105,7 @@ class DeliveryWorker:
         return True
 
     def _until_claim(self) -> float:
-        return (self._claim_at - self._deps.clock()).total_seconds()
+        return (self._claim_at - self._deps.db.now()).total_seconds()
 
     async def _let_results_wait(self) -> None:
         """Wait where the next claim is near, whose transaction stores the results too.
@@ -136,7 +135,7 @@ class DeliveryWorker:
 
     async def _transaction(self, answered: Sequence[AnsweredChunk], *, claims: bool) -> Step:
         """Do the frequent case in plain statements, and the rare ones in a session."""
-        now = self._deps.clock()
+        now = self._deps.db.now()
         announce = {each.call.broadcast_id for each in answered} - {
             broadcast for broadcast, at in self._announced.items() if now - at < _ANNOUNCE_EVERY
         }
@@ -161,7 +160,7 @@ class DeliveryWorker:
 
     async def _follow(self, step: Step) -> bool:
         """Do what the claim found. False: that was the end."""
-        now = self._deps.clock()
+        now = self._deps.db.now()
         match step:
             case Claimed():
                 self._claim_at = min(step.next_at, now + _RENEW_WITHIN)

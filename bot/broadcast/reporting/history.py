@@ -1,8 +1,7 @@
 """Broadcasts as a team looks back on them: the last ones, page by page, one of them, the list of its recipients."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from sqlmodel import col, func, select
@@ -30,9 +29,8 @@ class ReportPage:
 
 
 class Reports:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def page(self, team: Team, number: int) -> ReportPage:
         """Return the page with this number, or the last one where there are fewer; drafts and tests are in none."""
@@ -44,13 +42,13 @@ class Reports:
             number = min(max(number, 0), pages - 1)
             page = select(Broadcast.id).where(*ours).order_by(*newest_first).limit(PAGE).offset(number * PAGE)
             ids = (await session.exec(page)).all()
-            items = [await progress_of(session, each, self._clock()) for each in ids]
+            items = [await progress_of(session, each, self._db.now()) for each in ids]
         return ReportPage([item for item in items if item], number, pages)
 
     async def one(self, team: Team, broadcast_id: str) -> Progress:
         """Raises BotError NOT_FOUND, the same for one that is missing and one of another team."""
         async with self._db.read() as session:
-            found = await progress_of(session, broadcast_id, self._clock())
+            found = await progress_of(session, broadcast_id, self._db.now())
         if found is None or found.broadcast.team_id != team.id:
             raise BotError(BroadcastCode.NOT_FOUND)
         return found
@@ -62,7 +60,7 @@ class Reports:
             BotError: NOT_FOUND.
         """
         broadcast = (await self.one(team, broadcast_id)).broadcast
-        now = self._clock()
+        now = self._db.now()
         key = key_of(Notice.LIST, broadcast.id, by)
         async with self._db.write() as session:
             await session.get(Broadcast, broadcast.id, with_for_update=True)  # of two clicks one comes second

@@ -1,7 +1,6 @@
 """The numbers of a broadcast before it goes out: whom it reaches, how it reads, what it costs, what to know of it."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Final
 
 from bot.broadcast.approval import rules as approval
@@ -28,9 +27,8 @@ SAMPLES: Final = 3  # of how it reads
 
 
 class Numbers:
-    def __init__(self, db: Database, clock: Callable[[], datetime], preflight: Preflight) -> None:
+    def __init__(self, db: Database, preflight: Preflight) -> None:
         self._db = db
-        self._clock = clock
         self._preflight = preflight
 
     async def of(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
@@ -41,8 +39,8 @@ class Numbers:
             suppressed = await count_suppressed(session, audience)
             fixed = CompiledMessage.from_json(broadcast.template)
             first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
-            sent = await sent_ago(session, broadcast, audience, self._clock())
-            needs = await approval.is_needed(session, self._preflight.policy, team, broadcast, self._clock())
+            sent = await sent_ago(session, broadcast, audience, self._db.now())
+            needs = await approval.is_needed(session, self._preflight.policy, team, broadcast, self._db.now())
         size = max(1, audience.toward_quota - suppressed)
         image_bytes = fixed.image_bytes(broadcast.images)
         mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size, image_bytes)

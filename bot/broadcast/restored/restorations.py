@@ -1,7 +1,6 @@
 """What somebody says to the question after a restore."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,9 +18,8 @@ from storage.states import BroadcastState, PauseReason
 
 
 class Restorations:
-    def __init__(self, db: Database, clock: Callable[[], datetime], broadcasts: Broadcasts) -> None:
+    def __init__(self, db: Database, broadcasts: Broadcasts) -> None:
         self._db = db
-        self._clock = clock
         self._broadcasts = broadcasts
 
     async def go_on(self, team: Team, by: str) -> Sequence[tuple[Broadcast, BotError]]:
@@ -30,7 +28,7 @@ class Restorations:
         Raises:
             BotError: ALREADY.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             asked = await unanswered(session, team.id, lock=True)
             if asked is None:

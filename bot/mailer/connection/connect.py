@@ -63,7 +63,6 @@ class Connections:
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         mailers: Mailers,
         credential_store: CredentialStore,
         clients: SesClients,
@@ -71,7 +70,6 @@ class Connections:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
         self._credential_store = credential_store
         self._clients = clients
@@ -156,7 +154,7 @@ class Connections:
             checked = await self._check(session, typed, run, on_action, account_id=mailer.account_id)
         finally:
             self._forget(trial)
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as writing:
             row = await self._mailers.lock(writing, mailer.id)
             row.version += 1
@@ -179,7 +177,7 @@ class Connections:
         return row, checked.report
 
     def _seconds(self) -> float:
-        return self._clock().timestamp()
+        return self._db.now().timestamp()
 
     async def _check(
         self, session: AwsSession, typed: CredentialInput, run: Check, on_action: OnAction, account_id: str = ""
@@ -207,7 +205,7 @@ class Connections:
         return (step,)
 
     def _new(self, team: Team, mailer_id: str, connection: str, checked: _Checked, by: str) -> Mailer:
-        now = self._clock()
+        now = self._db.now()
         return Mailer(
             id=mailer_id,
             team_id=team.id,

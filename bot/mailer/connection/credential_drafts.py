@@ -4,8 +4,7 @@ Of what was typed into the fields of a key ID and a role only that is kept which
 been typed there by mistake.
 """
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlmodel import col, delete
 
@@ -17,13 +16,12 @@ KEPT = timedelta(days=1)
 
 
 class ConnectDrafts:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def save(self, draft: ConnectDraft) -> None:
         """Keep it in place of what this person typed before."""
-        draft.at = self._clock()
+        draft.at = self._db.now()
         columns = draft.model_dump()
         async with self._db.write() as session:
             row = insert_into(session, ConnectDraft).values(columns)
@@ -33,7 +31,7 @@ class ConnectDrafts:
         """Return what this person typed for this mailer (empty: for one that is not connected yet)."""
         async with self._db.read() as session:
             draft = await session.get(ConnectDraft, (team_id, user_id))
-        if draft is None or draft.mailer_id != mailer_id or draft.at < self._clock() - KEPT:
+        if draft is None or draft.mailer_id != mailer_id or draft.at < self._db.now() - KEPT:
             return None
         return draft
 
@@ -46,7 +44,7 @@ class ConnectDrafts:
     async def forget(self) -> None:
         """Forget what is older than a day."""
         async with self._db.write() as session:
-            await session.exec(delete(ConnectDraft).where(col(ConnectDraft.at) < self._clock() - KEPT))
+            await session.exec(delete(ConnectDraft).where(col(ConnectDraft.at) < self._db.now() - KEPT))
 
 
 def key_id(typed: str) -> str:

@@ -1,7 +1,6 @@
 """Deleting a mailer: what Mailroom set up at AWS, as far as the key still allows, and then what is stored."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from bot.alerts.incidents import close_all
 from bot.alerts.outbox import Notice, announce
@@ -17,11 +16,8 @@ from storage.states import Access, PollKind
 class Removal:
     """Args: `forget` drops a mailer's credentials from memory."""
 
-    def __init__(
-        self, db: Database, clock: Callable[[], datetime], mailers: Mailers, forget: Callable[[str], None]
-    ) -> None:
+    def __init__(self, db: Database, mailers: Mailers, forget: Callable[[str], None]) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
         self._forget = forget
 
@@ -40,7 +36,7 @@ class Removal:
         if mailer.access is Access.OK:
             identities = await self._mailers.identities(mailer)
             left = await leave_aws(self._mailers.open_session(mailer), mailer, identities, with_identities=at_aws)
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
             for kind in set(PollKind) - {PollKind.CHANNEL}:

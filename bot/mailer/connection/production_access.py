@@ -1,9 +1,7 @@
 """Applying for production access: the form AWS asks for, sent once, followed by the monitor until AWS decides."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from bot.alerts.outbox import Notice, announce
@@ -82,9 +80,8 @@ class Application:
 
 
 class ProductionAccess:
-    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers) -> None:
+    def __init__(self, db: Database, mailers: Mailers) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
 
     async def may_apply(self, team: Team) -> Mailer:
@@ -107,7 +104,7 @@ class ProductionAccess:
         application.check()
         mailer = await self.may_apply(team)
         facts = await _send(self._mailers.ses(mailer), application)
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             before = mailer.production

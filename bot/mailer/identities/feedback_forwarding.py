@@ -7,7 +7,7 @@ was adopted, so it takes a person's yes. What was on before is on again when the
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from bot.errors import BotError
@@ -64,12 +64,10 @@ class FeedbackForwarding:
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         mailers: Mailers,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
         self._sleep = sleep
 
@@ -80,7 +78,7 @@ class FeedbackForwarding:
             BotError: NO_MAILER or ACCESS_LOST; NOTHING_TO_DECIDE.
         """
         mailer = await self._mailers.require_access(team)
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             row = await session.get(Identity, identity_id, with_for_update=True)
@@ -113,7 +111,7 @@ class FeedbackForwarding:
             if again is None:  # the walk through every permission has it done again, in a day
                 await leases.end(session, claim)
             else:
-                await leases.finish(session, claim, self._clock() + again)
+                await leases.finish(session, claim, self._db.now() + again)
 
     async def _bring_all_in_line(self, claim: leases.Claim, mailer: Mailer) -> None:
         ses = self._mailers.ses(mailer)
@@ -151,7 +149,7 @@ class FeedbackForwarding:
     async def _store(
         self, claim: leases.Claim, seen: Identity, *, enabled: bool, by_us: bool, done: bool = False
     ) -> None:
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             mailer = await session.get(Mailer, seen.mailer_id, with_for_update=True)
             row = await session.get(Identity, seen.id, with_for_update=True)

@@ -1,9 +1,8 @@
 """Sender identities: added or adopted, looked up in DNS and at AWS, listed."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -39,9 +38,8 @@ class Checked:
 
 
 class Identities:
-    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, lookup: Lookup) -> None:
+    def __init__(self, db: Database, mailers: Mailers, lookup: Lookup) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
         self._lookup = lookup
 
@@ -60,7 +58,7 @@ class Identities:
             facts, created = await establish(ses, name)
         except SesError as error:
             raise explain(error, field="identity") from error
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)  # a look at AWS may be storing the same name
             row = await _unmanaged(session, mailer, name, lock=True) or new_identity(mailer, name, now)
@@ -83,7 +81,7 @@ class Identities:
         async with self._db.write() as session:
             await self._mailers.lock(session, mailer.id)
             row = await session.get_one(Identity, row.id, with_for_update=True)
-            await record_identity(session, row, facts, self._clock())
+            await record_identity(session, row, facts, self._db.now())
         return Checked(row, mailer, findings)
 
     async def get(self, team: Team, identity_id: str) -> Identity:

@@ -5,9 +5,9 @@ again; what a process that died has left is carried out by `tick`, of whichever 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlmodel import col, select
@@ -45,11 +45,11 @@ class RetryOutcome:
 
 
 class IdentityRecovery(LeasedPoller[tuple[Identity, Mailer]]):
-    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, dependents: Dependents) -> None:
-        super().__init__(db, clock, at_once=AT_ONCE)
+    def __init__(self, db: Database, mailers: Mailers, dependents: Dependents) -> None:
+        super().__init__(db, at_once=AT_ONCE)
         self._mailers = mailers
         self._dependents = dependents
-        self._steps = RecoverySteps(db, clock, mailers, dependents)
+        self._steps = RecoverySteps(db, mailers, dependents)
 
     async def retry(self, team: Team, identity_id: str, version: int, by: str) -> RetryOutcome:
         """Delete the identity at AWS and create it again with its settings, unless it has recovered meanwhile.
@@ -126,7 +126,7 @@ class IdentityRecovery(LeasedPoller[tuple[Identity, Mailer]]):
 
     async def _claim(self, limit: int) -> Sequence[tuple[Identity, Mailer]]:
         """Claim what was begun and left: by a process that died, or because AWS did not answer."""
-        now = self._clock()
+        now = self._db.now()
         due = (
             select(Identity, Mailer)
             .join(Mailer)
@@ -158,14 +158,14 @@ class IdentityRecovery(LeasedPoller[tuple[Identity, Mailer]]):
             await self._mailers.lock(session, mailer.id)
             kept = await session.get(Identity, row.id, with_for_update=True)
             kept = await as_seen(session, team, kept, row.version)
-            await record_identity(session, kept, facts, self._clock())
+            await record_identity(session, kept, facts, self._db.now())
         return kept
 
     async def _begin(
         self, team: Team, mailer: Mailer, seen: Identity, intent: Intent, detail: dict[str, Any]
     ) -> Identity:
         """Store what is going to be done, if the identity is still as the person saw it, and hold it."""
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             found = await session.get(Identity, seen.id, with_for_update=True)

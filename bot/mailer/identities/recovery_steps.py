@@ -3,7 +3,7 @@
 Every step looks first, so that it can be done again.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Protocol
@@ -57,9 +57,8 @@ class Dependents(Protocol):
 
 
 class RecoverySteps:
-    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, dependents: Dependents) -> None:
+    def __init__(self, db: Database, mailers: Mailers, dependents: Dependents) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
         self._dependents = dependents
 
@@ -82,7 +81,7 @@ class RecoverySteps:
             facts, _ = await establish(
                 ses, held.name, default, settings["mail_from"], forwarding=settings.get("forwarding", True)
             )
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             row = await _still_held(session, held)
@@ -103,7 +102,7 @@ class RecoverySteps:
         if wanted["remove"]:
             async with self._step(held):
                 await _delete(ses, held.name)
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             waiting = await self._dependents.of(session, held)  # broadcasts are locked before mailers
             mailer = await self._mailers.lock(session, mailer.id)
@@ -143,7 +142,7 @@ class RecoverySteps:
             ) from error
 
     async def _put_off(self, held: Identity, *, give_up: bool) -> None:
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, held.mailer_id)
             row = await _still_held(session, held)

@@ -5,7 +5,7 @@ DMARC and one-click unsubscribe of those who mail more than 5,000 of their users
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -62,12 +62,9 @@ class SenderRulesReport:
 class SenderRules:
     """Looks when somebody wants to know; as a job (periodic_jobs.py) once a day, and when an identity is verified."""
 
-    def __init__(
-        self, db: Database, clock: Callable[[], datetime], mailers: Mailers, lookup: Lookup, *, one_click: bool
-    ) -> None:
+    def __init__(self, db: Database, mailers: Mailers, lookup: Lookup, *, one_click: bool) -> None:
         """`one_click`: recipients can unsubscribe by a link."""
         self._db = db
-        self._clock = clock
         self._mailers = mailers
         self._lookup = lookup
         self._one_click = one_click
@@ -89,7 +86,7 @@ class SenderRules:
             (row, (spf_rule(row, findings), dkim_rule(row, findings), dmarc_rule(row, dmarc)))
             for row, (dmarc, findings) in zip(rows, found, strict=False)
         ]
-        of_mailer = one_click_rule(one_click=self._one_click), complaint_rule(rates_of(mailer, self._clock()))
+        of_mailer = one_click_rule(one_click=self._one_click), complaint_rule(rates_of(mailer, self._db.now()))
         return SenderRulesReport(of_identities, of_mailer, max(0, len(rows) - most))
 
     async def refresh(self, mailer: Mailer, name: str) -> None:
@@ -111,7 +108,7 @@ class SenderRules:
         await self._keep(mailer, found)
         async with self._db.write() as session:
             if None in found.values():
-                await leases.finish(session, claim, self._clock() + _ASK_AGAIN)
+                await leases.finish(session, claim, self._db.now() + _ASK_AGAIN)
             else:  # the walk through every permission has it done again, in a day
                 await leases.end(session, claim)
 
@@ -124,7 +121,7 @@ class SenderRules:
 
     async def _keep(self, mailer: Mailer, found: dict[str, Dmarc | None]) -> None:
         """Write down what each identity has, by its id; None: its name servers did not answer."""
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             looked_at = select(Identity).where(col(Identity.id).in_(found)).order_by(Identity.id).with_for_update()

@@ -1,6 +1,5 @@
 """Whether SES events arrive: recorded when one does, when none does, and on *Check now*."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -53,9 +52,8 @@ async def schedule_probe(session: AsyncSession, row: Mailer, at: datetime) -> No
 class FeedbackCheck:
     """What people do about it."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers) -> None:
+    def __init__(self, db: Database, mailers: Mailers) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
 
     async def check(self, team: Team, by: str) -> None:
@@ -65,7 +63,7 @@ class FeedbackCheck:
             BotError: NO_MAILER or ACCESS_LOST.
         """
         mailer = await self._mailers.require_access(team)
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
             await leases.schedule(session, PollKind.ACCESS_CHECK, row.id, now)

@@ -4,7 +4,6 @@ Such a mail counts neither toward the quota nor toward reputation (SES developer
 """
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,13 +34,12 @@ _MAY_SEND = frozenset({Sending.ENABLED, Sending.PROBATION})
 class FeedbackProbe:
     """A job (periodic_jobs.py), from the moment a mailer is connected until an event has come, or none does."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers) -> None:
+    def __init__(self, db: Database, mailers: Mailers) -> None:
         self._db = db
-        self._clock = clock
         self._mailers = mailers
 
     async def __call__(self, claim: leases.Claim, mailer: Mailer) -> None:
-        now = self._clock()
+        now = self._db.now()
         probed_at = mailer.probed_at
         if route_of(mailer) is FeedbackRoute.NONE or (probed_at and heard_since(mailer, probed_at)):
             async with self._db.write() as session:
@@ -67,7 +65,7 @@ class FeedbackProbe:
         return names[0] if "@" in names[0] else f"mailroom@{names[0]}"
 
     async def _mail(self, claim: leases.Claim, mailer: Mailer, sender: str) -> None:
-        now = self._clock()
+        now = self._db.now()
         session = self._mailers.open_session(mailer)
         try:
             if route_of(mailer) is FeedbackRoute.ENDPOINT:  # which SNS asks to confirm, unless it has

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -75,8 +75,8 @@ class _OvertakenError(Exception):
 
 
 class Monitor(LeasedPoller[_Due]):
-    def __init__(self, db: Database, clock: Callable[[], datetime], mailers: Mailers, intervals: PollIntervals) -> None:
-        super().__init__(db, clock, at_once=AT_ONCE, patience=PATIENCE)
+    def __init__(self, db: Database, mailers: Mailers, intervals: PollIntervals) -> None:
+        super().__init__(db, at_once=AT_ONCE, patience=PATIENCE)
         self._mailers = mailers
         self._intervals = intervals
         self._regions = RegionBreaker()
@@ -96,7 +96,7 @@ class Monitor(LeasedPoller[_Due]):
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
             managed = await self._record(session, row, seen)
-            await reconcile_incidents(session, row, managed, self._clock())
+            await reconcile_incidents(session, row, managed, self._db.now())
 
     async def _claim(self, limit: int) -> Sequence[_Due]:
         """Claim mailers that are due; where more may be due, tick again at once."""
@@ -115,7 +115,7 @@ class Monitor(LeasedPoller[_Due]):
             async with self._db.write() as session:
                 await leases.drop(session, claim.kind, claim.subject_id)
             return
-        result, now = await self._ask(claim.kind, known.mailer, known.managed), self._clock()
+        result, now = await self._ask(claim.kind, known.mailer, known.managed), self._db.now()
         if isinstance(result, _Seen) and is_unchanged(known, result.account, result.listed, now):
             due_at = now + self._pause(known.mailer, known.managed, None)
             await self._db.run(partial(touch, claim=claim, known=known, now=now, due_at=due_at))
@@ -129,9 +129,9 @@ class Monitor(LeasedPoller[_Due]):
             if row is None or row.version != mailer.version:  # reconnected or deleted meanwhile: this was the old key
                 return
             managed = await self._take(session, claim.kind, row, result)
-            await reconcile_incidents(session, row, managed, self._clock())
+            await reconcile_incidents(session, row, managed, self._db.now())
             passed = result.set_up if isinstance(result, AccessReport) and result.passed else None
-            if not await leases.finish(session, claim, self._clock() + self._pause(row, managed, passed)):
+            if not await leases.finish(session, claim, self._db.now() + self._pause(row, managed, passed)):
                 raise _OvertakenError  # and nothing of this look is kept
 
     def _pause(self, mailer: Mailer, managed: Sequence[Identity], passed: Provisioned | None) -> timedelta:
@@ -149,7 +149,7 @@ class Monitor(LeasedPoller[_Due]):
         return self._intervals.after(mailer.production, [row.state for row in managed])
 
     async def _ask(self, kind: PollKind, mailer: Mailer, managed: Sequence[Identity]) -> _Result:
-        now = self._clock()
+        now = self._db.now()
         if not self._regions.allows(mailer.region, now):
             return SesError(ErrorKind.UNAVAILABLE, "SilentRegion", "")
         result: _Result
@@ -184,7 +184,7 @@ class Monitor(LeasedPoller[_Due]):
         if isinstance(result, _Seen):
             return await self._record(session, mailer, result)
         managed = await managed_of(session, mailer.id)
-        now = self._clock()
+        now = self._db.now()
         if isinstance(result, SesError) and result.kind in _SILENCE:
             mailer.unanswered_since = mailer.unanswered_since or now
         else:
@@ -206,19 +206,19 @@ class Monitor(LeasedPoller[_Due]):
             await self._refused(session, kind, mailer, managed, error)
         elif report.set_up is not None and report.passed:
             if mailer.access is not Access.OK:  # a waiting caller needs facts that are newer than the refusal
-                await leases.schedule(session, PollKind.ACCOUNT, mailer.id, self._clock())
+                await leases.schedule(session, PollKind.ACCOUNT, mailer.id, self._db.now())
             before = route_of(mailer)
-            apply_report(mailer, report, report.set_up, self._clock(), self._mailers.endpoint_of(mailer.connection))
+            apply_report(mailer, report, report.set_up, self._db.now(), self._mailers.endpoint_of(mailer.connection))
             if mailer.missing_events or route_of(mailer) is not before:
-                await schedule_probe(session, mailer, self._clock() + QUEUE_SETTLES)
+                await schedule_probe(session, mailer, self._db.now() + QUEUE_SETTLES)
             for job in (PollKind.FORWARDING, PollKind.SENDER_RULES):
-                await leases.schedule(session, job, mailer.id, self._clock())
+                await leases.schedule(session, job, mailer.id, self._db.now())
 
     async def _refused(
         self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError
     ) -> None:
         """Handle a refusal: the first one, the second one, or one too early to count."""
-        now = self._clock()
+        now = self._db.now()
         wait = min(self._interval(mailer, managed), CONFIRM_AFTER)
         if mailer.access is Access.OK:
             confirms = apply_refusal(mailer, Access.SUSPECT, error, now)
@@ -230,7 +230,7 @@ class Monitor(LeasedPoller[_Due]):
             apply_refusal(mailer, Access.LOST, error, now)
 
     async def _record(self, session: AsyncSession, mailer: Mailer, seen: _Seen) -> Sequence[Identity]:
-        now = self._clock()
+        now = self._db.now()
         mailer.unanswered_since = None
         if not lacks_action(mailer):
             apply_access(mailer, Access.OK, now)

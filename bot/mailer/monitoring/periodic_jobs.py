@@ -1,7 +1,6 @@
 """Runs the periodic jobs of a mailer, one function for each kind, when their rows are due."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from typing import Final
 
 from bot.leased_poller import LeasedPoller
@@ -18,8 +17,8 @@ Job = Callable[[leases.Claim, Mailer], Awaitable[None]]
 
 
 class PeriodicJobs(LeasedPoller[leases.Claim]):
-    def __init__(self, db: Database, clock: Callable[[], datetime], jobs: Mapping[PollKind, Job]) -> None:
-        super().__init__(db, clock, at_once=AT_ONCE, patience=PATIENCE)
+    def __init__(self, db: Database, jobs: Mapping[PollKind, Job]) -> None:
+        super().__init__(db, at_once=AT_ONCE, patience=PATIENCE)
         self._jobs = jobs
 
     async def _claim(self, limit: int) -> list[leases.Claim]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -46,7 +45,6 @@ class BroadcastEndpoints:
     """What these routes may call. `workspace_urls` are Slack's own, by workspace."""
 
     db: Database
-    clock: Callable[[], datetime]
     broadcasts: Broadcasts
     drafts: Drafts
     approval_requests: ApprovalRequests
@@ -86,7 +84,7 @@ class BroadcastEndpoints:
     async def broadcast(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         row = await self.broadcast_of(asked)
         async with self.db.read() as session:
-            facts = await facts_of(session, self.team_rules.policy, row.id, self.clock())
+            facts = await facts_of(session, self.team_rules.policy, row.id, self.db.now())
         if facts is None:
             raise Refusal.not_found()
         return self.shown(facts)
@@ -158,7 +156,7 @@ class BroadcastEndpoints:
         """Have the channel see a draft, in the transaction that makes it."""
 
         async def shared(session: AsyncSession, draft: rows.Broadcast) -> None:
-            await share(session, draft, self.clock())
+            await share(session, draft, self.db.now())
             await also(session, draft)
 
         return shared
@@ -187,7 +185,7 @@ class BroadcastEndpoints:
 
         async def answer(session: AsyncSession, broadcast: rows.Broadcast) -> None:
             await session.flush()
-            facts = await facts_of(session, self.team_rules.policy, broadcast.id, self.clock())
+            facts = await facts_of(session, self.team_rules.policy, broadcast.id, self.db.now())
             if facts is not None:
                 replies.append(self.shown(facts, status, show))
                 await self.idempotency.keep(session, asked.bearer.team, asked.key, asked.raw, replies[-1])

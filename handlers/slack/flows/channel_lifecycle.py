@@ -6,8 +6,7 @@ became which, and that the app is gone.
 """
 
 import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -42,12 +41,11 @@ class ChannelLife(LeasedPoller[leases.Claim]):
     def __init__(
         self,
         db: Database,
-        clock: Callable[[], datetime],
         people: UserDirectory,
         workspaces: Workspaces,
         approvals: ApprovalFollowUp,
     ) -> None:
-        super().__init__(db, clock, at_once=AT_ONCE)
+        super().__init__(db, at_once=AT_ONCE)
         self._people = people
         self._workspaces = workspaces
         self._approvals = approvals
@@ -75,13 +73,13 @@ class ChannelLife(LeasedPoller[leases.Claim]):
             return
         async with self._db.write() as session:
             for workspace in working:
-                await reachability.workspace_back(session, workspace, now=self._clock())
+                await reachability.workspace_back(session, workspace, now=self._db.now())
 
     async def _claim(self, limit: int) -> list[leases.Claim]:
         return await self._claim_polls([PollKind.CHANNEL], limit, LEASE)
 
     async def _changed(self, session: AsyncSession, event: Event) -> None:
-        now = self._clock()
+        now = self._db.now()
         team = await team_at(session, event.workspace, event.channel_id, now)
         # Of workspaces that share a channel Slack tells one (https://docs.slack.dev/apis/events-api#authorizations).
         others = await sharing(session, event.channel_id) if event.shared else []
@@ -106,9 +104,9 @@ class ChannelLife(LeasedPoller[leases.Claim]):
 
     async def _renumbered(self, session: AsyncSession, event: Event) -> None:
         old, new = str(event.body["old_channel_id"]), str(event.body["new_channel_id"])
-        team = await reachability.change_channel_id(session, event.workspace, old, new, now=self._clock())
+        team = await reachability.change_channel_id(session, event.workspace, old, new, now=self._db.now())
         if team is not None:
-            await reachability.schedule_check(session, team, now=self._clock())
+            await reachability.schedule_check(session, team, now=self._db.now())
 
     async def _revoked(self, session: AsyncSession, event: Event) -> None:
         if event.body.get("tokens", {}).get("bot"):  # others are people's, which Mailroom has none of
@@ -121,13 +119,13 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         place = event.enterprise if event.org_wide else event.workspace
         log.warning("Mailroom was removed from %s (%s): nothing more is sent there", place, why)
         workspace = "" if event.org_wide else event.workspace
-        await removed(session, Removal(workspace, event.enterprise, why, event.at), now=self._clock())
+        await removed(session, Removal(workspace, event.enterprise, why, event.at), now=self._db.now())
 
     async def _added(self, session: AsyncSession, event: Event) -> None:
-        await workspaces_added(session, event.enterprise, event.body["team_ids"], self._clock())
+        await workspaces_added(session, event.enterprise, event.body["team_ids"], self._db.now())
 
     async def _taken(self, session: AsyncSession, event: Event) -> None:
-        await workspaces_taken(session, event.enterprise, event.body["team_ids"], self._clock())
+        await workspaces_taken(session, event.enterprise, event.body["team_ids"], self._db.now())
 
     async def _work(self, claimed: leases.Claim) -> None:
         async with self._db.read() as session:
@@ -146,13 +144,13 @@ class ChannelLife(LeasedPoller[leases.Claim]):
             return
         async with self._db.write() as session:
             if why in WORKSPACE_GONE:
-                await reachability.mark_unreachable(session, team, why, now=self._clock())
+                await reachability.mark_unreachable(session, team, why, now=self._db.now())
             else:
                 log.info("Slack did not say how a channel is: %s", why)
-                await leases.finish(session, claim, self._clock() + UNANSWERED)
+                await leases.finish(session, claim, self._db.now() + UNANSWERED)
 
     async def _keep(self, claim: leases.Claim, seen: Team, why: str, channel: Body | None = None) -> None:
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             team = await session.get_one(Team, seen.id, with_for_update=True)
             pause = reachability.LOOK_AGAIN if why else reachability.LOOK_DAILY

@@ -3,8 +3,7 @@
 import asyncio
 import io
 import tempfile
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import BinaryIO, cast
 
 from bot.alerts.outbox import Notice
@@ -25,9 +24,8 @@ LOOK_EVERY = timedelta(seconds=30)
 
 
 class FileRenderer:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def __call__(self, row: Outbox) -> OutgoingFile | None:
         """Return the file as the facts are now; None where there is nothing to show.
@@ -53,7 +51,7 @@ class FileRenderer:
         return OutgoingFile(f"{identity.name}.zone.txt", f"DNS records of {identity.name} as a zone file", content)
 
     async def _list(self, broadcast: Broadcast) -> OutgoingFile:
-        now = self._clock()
+        now = self._db.now()
         content = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - the uploader closes it
         try:
             rows = await write_list(self._db, broadcast, content)
@@ -69,7 +67,7 @@ class FileRenderer:
 
     async def _chart(self, broadcast: Broadcast) -> OutgoingFile | None:
         async with self._db.read() as session:
-            if not await is_settled(session, broadcast, self._clock()):
+            if not await is_settled(session, broadcast, self._db.now()):
                 raise NotReady(LOOK_EVERY)
             line = await timeline_of(session, broadcast)
         if line is None:

@@ -49,27 +49,27 @@ Make = Callable[[Outbox], Awaitable[OutgoingFile | None]]
 class Uploader(LeasedPoller[Outbox]):
     """Args: `make` makes the file of a row (None: there is nothing to show), or raises NotReady."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime], clients: Clients, files: Files, make: Make) -> None:
-        super().__init__(db, clock, at_once=AT_ONCE, patience=0)
+    def __init__(self, db: Database, clients: Clients, files: Files, make: Make) -> None:
+        super().__init__(db, at_once=AT_ONCE, patience=0)
         self._clients = clients
         self._files = files
         self._make = make
 
     async def _claim(self, limit: int) -> list[Outbox]:
         async with self._db.write() as session:
-            return await leases.claim_messages(session, now=self._clock(), lease=LEASE, limit=limit, files=True)
+            return await leases.claim_messages(session, now=self._db.now(), lease=LEASE, limit=limit, files=True)
 
     async def _work(self, claimed: Outbox) -> None:
         try:
             async with self._db.read() as session:
                 team = await session.get_one(Team, claimed.team_id)
-            until = reachability.wait_until(team, self._clock(), direct=bool(claimed.user_id))
+            until = reachability.wait_until(team, self._db.now(), direct=bool(claimed.user_id))
             if until is not None:
                 await self._finish(claimed, retry_at=until)
                 return
             await self._bring(claimed, team)
         except NotReady as early:
-            await self._finish(claimed, retry_at=self._clock() + early.wait)
+            await self._finish(claimed, retry_at=self._db.now() + early.wait)
         except (ClientError, TimeoutError, OSError) as error:
             await self._fail(claimed, code_of(error))
 
@@ -109,7 +109,7 @@ class Uploader(LeasedPoller[Outbox]):
             wait = retry_after(error) if code == RATE_LIMITED else 0
             await self._fail(row, code, wait=wait)
         elif code in WORKSPACE_GONE or (row.reply_to and code in CHANNEL_GONE):
-            await self._finish(row, retry_at=self._clock() + reachability.LOOK_AGAIN, last_error=code)
+            await self._finish(row, retry_at=self._db.now() + reachability.LOOK_AGAIN, last_error=code)
         else:
             log.warning("Slack does not take the file %s: %s", row.key, code)
             await self._finish(row, last_error=code)
@@ -130,9 +130,9 @@ class Uploader(LeasedPoller[Outbox]):
         log.info("the file %s is tried again: %s", row.key, why)
         wait = max(wait, backoff(row.attempts + 1, *BACKOFF))
         await self._finish(
-            row, retry_at=self._clock() + timedelta(seconds=wait), attempts=row.attempts + 1, last_error=why
+            row, retry_at=self._db.now() + timedelta(seconds=wait), attempts=row.attempts + 1, last_error=why
         )
 
     async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
         async with self._db.write() as session:
-            await leases.finish_message(session, row, now=self._clock(), retry_at=retry_at, **values)
+            await leases.finish_message(session, row, now=self._db.now(), retry_at=retry_at, **values)

@@ -56,9 +56,8 @@ _PERSON_GONE = frozenset({"channel_not_found", "user_not_found", "user_disabled"
 
 
 class Notifier:
-    def __init__(self, db: Database, clock: Callable[[], datetime], clients: Clients, draw: Draw) -> None:
+    def __init__(self, db: Database, clients: Clients, draw: Draw) -> None:
         self._db = db
-        self._clock = clock
         self._clients = clients
         self._draw = draw
         self._posted = LRUCache[Place, datetime](REMEMBERED)  # when it was last posted to
@@ -68,7 +67,7 @@ class Notifier:
     async def tick(self) -> None:
         """Bring every due message to its channel: channels side by side, the messages of one in order."""
         async with self._db.write() as session:
-            due = await leases.claim_messages(session, now=self._clock(), lease=LEASE, limit=AT_ONCE)
+            due = await leases.claim_messages(session, now=self._db.now(), lease=LEASE, limit=AT_ONCE)
         by_team = groupby(sorted(due, key=lambda row: row.team_id), key=lambda row: row.team_id)
         work = [self._deliver_all(team_id, list(rows)) for team_id, rows in by_team]
         for outcome in await asyncio.gather(*work, return_exceptions=True):
@@ -86,7 +85,7 @@ class Notifier:
         if message is None:  # what it was about is gone
             await self._finish(row)
             return
-        if (until := reachability.wait_until(team, self._clock(), direct=bool(row.user_id))) is not None:
+        if (until := reachability.wait_until(team, self._db.now(), direct=bool(row.user_id))) is not None:
             await self._defer(team, row, until)
             return
         drawn = _digest(message)
@@ -97,7 +96,7 @@ class Notifier:
         if (wait_until := self._wait(method, team, row)) is not None:
             await self._finish(row, retry_at=wait_until)
             return
-        if row.due_at is None or row.due_at <= self._clock():  # stalled: it is for somebody else to say by now
+        if row.due_at is None or row.due_at <= self._db.now():  # stalled: it is for somebody else to say by now
             return
         try:
             posted = await self._send(team, row, message)
@@ -108,18 +107,18 @@ class Notifier:
         else:
             done = {**posted, "attempts": 0, "last_error": ""}
             if row.ts and row.claims > 1:
-                await self._finish(row, retry_at=self._clock() + UNDER_WAY, drawn="", **done)
+                await self._finish(row, retry_at=self._db.now() + UNDER_WAY, drawn="", **done)
             else:
                 await self._finish(row, drawn=drawn, **done)
 
     async def _send(self, team: Team, row: Outbox, message: Message) -> dict[str, Any]:
         client = await self._clients(team.slack_team_id)
         if row.ts:
-            self._edits.setdefault(team.slack_team_id, deque()).append(self._clock())
+            self._edits.setdefault(team.slack_team_id, deque()).append(self._db.now())
             await client.chat_update(channel=row.channel_id, ts=row.ts, **message.payload())
             return {}
         to = row.user_id or team.channel_id
-        self._posted[team.slack_team_id, to] = self._clock()
+        self._posted[team.slack_team_id, to] = self._db.now()
         answer = await client.chat_postMessage(
             channel=to,
             thread_ts=await self._ts_of(row.reply_to) if row.reply_to else None,
@@ -137,13 +136,13 @@ class Notifier:
     async def _refused(self, team: Team, row: Outbox, method: str, error: SlackApiError) -> None:
         code = code_of(error)
         if code == RATE_LIMITED:
-            until = self._clock() + timedelta(seconds=retry_after(error))
+            until = self._db.now() + timedelta(seconds=retry_after(error))
             self._held[team.slack_team_id, method] = until
             await self._finish(row, retry_at=until, last_error=code)
         elif code == "message_not_found" and row.ts:  # somebody deleted it: say it again
-            await self._finish(row, retry_at=self._clock(), ts="", last_error=code)
+            await self._finish(row, retry_at=self._db.now(), ts="", last_error=code)
         elif code == "thread_not_found" and row.reply_to:  # so it stands by itself
-            await self._finish(row, retry_at=self._clock(), reply_to="", last_error=code)
+            await self._finish(row, retry_at=self._db.now(), reply_to="", last_error=code)
         elif row.user_id and code in _PERSON_GONE:
             log.warning("the message %s reaches nobody: %s", row.key, code)
             await self._finish(row, last_error=code)
@@ -158,7 +157,7 @@ class Notifier:
 
     async def _lost(self, team: Team, row: Outbox, why: str) -> None:
         """Have the message wait until the channel is back, in one transaction with the fact that it is gone."""
-        now = self._clock()
+        now = self._db.now()
         log.warning("the message %s waits: %s", row.key, why)
         async with self._db.write() as session:
             await reachability.mark_unreachable(session, team, why, now=now)
@@ -170,22 +169,22 @@ class Notifier:
         """Have a message wait until the channel is in reach; that an alert waits a person is told."""
         async with self._db.write() as session:
             if row.kind == Notice.ALERT and team.unreachable_why in CHANNEL_GONE:
-                await tell_in_person(session, team, self._clock())
-            await leases.finish_message(session, row, now=self._clock(), retry_at=until)
+                await tell_in_person(session, team, self._db.now())
+            await leases.finish_message(session, row, now=self._db.now(), retry_at=until)
 
     async def _fail(self, row: Outbox, why: str) -> None:
         wait = backoff(row.attempts + 1, *BACKOFF)
         await self._finish(
-            row, retry_at=self._clock() + timedelta(seconds=wait), attempts=row.attempts + 1, last_error=why
+            row, retry_at=self._db.now() + timedelta(seconds=wait), attempts=row.attempts + 1, last_error=why
         )
 
     async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
         async with self._db.write() as session:
-            now = self._clock()
+            now = self._db.now()
             again_at = now + BETWEEN_DRAWINGS.get(Notice(row.kind), NO_TIME)
             ours = await leases.finish_message(session, row, now=now, again_at=again_at, retry_at=retry_at, **values)
             if not ours and row.ts:
-                await leases.doubt_message(session, row, look_at=self._clock() + UNDER_WAY)
+                await leases.doubt_message(session, row, look_at=self._db.now() + UNDER_WAY)
 
     def _wait(self, method: str, team: Team, row: Outbox) -> datetime | None:
         """Return until when this call has to wait, or None where it need not."""
@@ -194,14 +193,14 @@ class Notifier:
             waits.append(self._no_room_until(team, row))
         elif (to := (team.slack_team_id, row.user_id or team.channel_id)) in self._posted:
             waits.append(self._posted[to] + BETWEEN_POSTS)
-        return max((wait for wait in waits if wait and wait > self._clock()), default=None)
+        return max((wait for wait in waits if wait and wait > self._db.now()), default=None)
 
     def _no_room_until(self, team: Team, row: Outbox) -> datetime | None:
         """Return when this edit fits into what Slack takes from us; progress leaves room for alerts."""
         edits = self._edits.get(team.slack_team_id)
         if edits is None:
             return None
-        while edits and edits[0] <= self._clock() - A_MINUTE:
+        while edits and edits[0] <= self._db.now() - A_MINUTE:
             edits.popleft()
         room = PROGRESS_EDITS if row.kind == Notice.BROADCAST else EDITS
         return edits[-room] + A_MINUTE if len(edits) >= room else None

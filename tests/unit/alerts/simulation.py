@@ -104,7 +104,7 @@ class PlayedMailers(Mailers):
     """Leads to the played AWS instead of the real one."""
 
     def __init__(self, db: Database, world: World) -> None:
-        super().__init__(db, world.clock, cast("CredentialStore", None), pending_seconds=60)
+        super().__init__(db, cast("CredentialStore", None), pending_seconds=60)
         self._world = world
 
     def ses(self, mailer: Mailer, *, renewed: bool = False) -> Ses:  # noqa: ARG002 - as in the real one

@@ -33,7 +33,7 @@ async def mailer(db: Database, clock: Clock) -> Mailer:
 
 @pytest.fixture
 def look(db: Database, clock: Clock, world: World, mailer: Mailer) -> Look:
-    monitor = Monitor(db, clock, PlayedMailers(db, world), PollIntervals())
+    monitor = Monitor(db, PlayedMailers(db, world), PollIntervals())
 
     async def look_after(kind: PollKind, seconds: float) -> Mailer:
         """Look once, after so many seconds, and return the mailer."""
@@ -72,7 +72,7 @@ async def test_a_refusal_is_confirmed_after_30_seconds_or_one_interval_where_tha
         await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, clock())
         await leases.schedule(session, PollKind.ACCOUNT, mailer.id, clock() + YEAR, postpone=True)
 
-    await Monitor(db, clock, PlayedMailers(db, world), PollIntervals(healthy=interval)).tick()
+    await Monitor(db, PlayedMailers(db, world), PollIntervals(healthy=interval)).tick()
 
     async with db.read() as session:
         assert (await session.get_one(Mailer, mailer.id)).access is Access.SUSPECT

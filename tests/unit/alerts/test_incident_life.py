@@ -81,7 +81,7 @@ class IncidentLife(DatabaseMachine):
     @rule(data=st.data())
     def acknowledge(self, data: st.DataObject) -> None:
         incident = data.draw(st.sampled_from(self.run(self.watched.open())))
-        acknowledging = Incidents(self.db, self.clock).acknowledge(self.watched.team, incident.id, "U1")
+        acknowledging = Incidents(self.db).acknowledge(self.watched.team, incident.id, "U1")
         if incident.state is IncidentState.OPEN:
             assert self.run(acknowledging).acknowledged_by == "U1"
         else:

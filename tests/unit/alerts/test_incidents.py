@@ -241,7 +241,7 @@ async def test_reminders_come_daily_until_somebody_acknowledges(watched: Watched
     assert [reminders[hours - 1] for hours in (23, 24, 47, 48, 72)] == [0, 1, 1, 2, 3]
 
     (incident,) = await watched.open()
-    await Incidents(watched.db, clock).acknowledge(watched.team, incident.id, "U7")
+    await Incidents(watched.db).acknowledge(watched.team, incident.id, "U7")
     for _ in range(3):
         await watched.follow(clock.advance(86_400))
     assert len(await watched.told("alert_reminder")) == 3
@@ -252,7 +252,7 @@ async def test_reminders_come_daily_until_somebody_acknowledges(watched: Watched
 async def test_of_twenty_who_acknowledge_at_once_one_does(watched: Watched, clock: Clock) -> None:
     await watched.follow(clock(), access=Access.LOST)
     (incident,) = await watched.open()
-    incidents = Incidents(watched.db, clock)
+    incidents = Incidents(watched.db)
 
     clicks = [incidents.acknowledge(watched.team, incident.id, f"U{number}") for number in range(20)]
     results = await asyncio.gather(*clicks, return_exceptions=True)
@@ -266,7 +266,7 @@ async def test_of_twenty_who_acknowledge_at_once_one_does(watched: Watched, cloc
 async def test_what_is_over_or_another_teams_cannot_be_acknowledged(watched: Watched, clock: Clock) -> None:
     await watched.follow(clock(), access=Access.LOST)
     (incident,) = await watched.open()
-    incidents = Incidents(watched.db, clock)
+    incidents = Incidents(watched.db)
 
     with pytest.raises(BotError) as stranger:
         await incidents.acknowledge(team_row("C2", NOW), incident.id, "U1")

@@ -20,9 +20,9 @@ def database_kind() -> str:
     return "postgresql"  # SQLite has one writer at a time
 
 
-async def _acknowledged(watched: Watched, incident: Incident, clock: Clock) -> bool:
+async def _acknowledged(watched: Watched, incident: Incident) -> bool:
     try:
-        await Incidents(watched.db, clock).acknowledge(watched.team, incident.id, "U2")
+        await Incidents(watched.db).acknowledge(watched.team, incident.id, "U2")
     except BotError as error:
         assert error.code == "ALREADY"
         return False
@@ -48,12 +48,12 @@ async def test_an_acknowledgement_and_a_change_are_both_kept_in_every_order(
 
     async with interleaving(db) as interleaved:
         steps = [
-            await interleaved.steps(partial(_acknowledged, watched, await open_anew(), clock)),
+            await interleaved.steps(partial(_acknowledged, watched, await open_anew())),
             await interleaved.steps(changes),
         ]
         for order in orders(*steps):
             before = await open_anew()
-            acknowledging = partial(_acknowledged, watched, before, clock)
+            acknowledging = partial(_acknowledged, watched, before)
             acknowledged, _ = await interleaved.run(acknowledging, changes, order=order)
             async with db.read() as session:
                 after = await session.get_one(Incident, before.id)

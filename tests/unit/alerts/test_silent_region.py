@@ -43,7 +43,7 @@ def test_of_a_silent_region_one_look_in_a_while_tries_whether_it_is_back() -> No
 async def test_an_outage_is_one_alert_a_team_costs_few_calls_and_delays_nobody_else(db: Database, clock: Clock) -> None:
     world = World(clock, random.Random(1), faults=0)  # noqa: S311 - the same in every run
     await stored(db, clock(), ["us-east-1"] * 12 + ["eu-west-1"] * 3)
-    monitor = Monitor(db, clock, PlayedMailers(db, world), PollIntervals())
+    monitor = Monitor(db, PlayedMailers(db, world), PollIntervals())
     await live_through(db, world, monitor, clock() + timedelta(minutes=1))
     start = clock()
     world.outage = ("us-east-1", start, start + timedelta(days=1))
@@ -66,7 +66,7 @@ async def test_where_more_are_due_than_are_looked_at_together_the_monitor_goes_o
 ) -> None:
     world = World(clock, random.Random(1), faults=0)  # noqa: S311 - the same in every run
     await stored(db, clock(), ["eu-west-1"] * (AT_ONCE + 1))
-    monitor = Monitor(db, clock, PlayedMailers(db, world), PollIntervals())
+    monitor = Monitor(db, PlayedMailers(db, world), PollIntervals())
     woken: list[str] = []
     db.wake = woken.append
 

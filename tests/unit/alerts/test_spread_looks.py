@@ -18,7 +18,7 @@ from tests.unit.alerts.simulation import PlayedMailers, World, stored
 async def test_many_that_are_due_together_are_due_apart_after_that(db: Database, clock: Clock) -> None:
     mailers = await stored(db, clock(), ["eu-west-1"] * 3 * AT_ONCE)
     world = World(clock, random.Random(1), faults=0)  # noqa: S311 - nothing fails by chance
-    monitor = Monitor(db, clock, PlayedMailers(db, world), PollIntervals())
+    monitor = Monitor(db, PlayedMailers(db, world), PollIntervals())
     now = clock.advance(1)
     async with db.write() as session:
         for mailer in mailers:

@@ -82,13 +82,13 @@ class Station:
         self.ses = aws.ses(ACCOUNT, REGION)
         self.ses.configuration_sets[SET] = ConfigurationSet(SET)
         self.key = aws.create_key(ACCOUNT)
-        self.mailers = Mailers(db, clock, self.credential_store, pending_seconds=60)
-        self.monitor = Monitor(db, clock, self.mailers, PollIntervals())
+        self.mailers = Mailers(db, self.credential_store, pending_seconds=60)
+        self.monitor = Monitor(db, self.mailers, PollIntervals())
         self.overviews = Overviews(self.mailers, clock, small_limit=50, healthy_seconds=600, one_click=True)
         self.preflight = Preflight(
-            self.mailers, self.monitor, self.overviews, SenderRules(db, clock, self.mailers, has_dmarc, one_click=True)
+            self.mailers, self.monitor, self.overviews, SenderRules(db, self.mailers, has_dmarc, one_click=True)
         )
-        self.broadcasts = Broadcasts(db, clock, self.preflight, undo_seconds=30, test_limit=50, public_url=PUBLIC_URL)
+        self.broadcasts = Broadcasts(db, self.preflight, undo_seconds=30, test_limit=50, public_url=PUBLIC_URL)
         self.team = self.new_team("C1")
         self.between_calls: Hook | None = None  # run whenever the engine rests
         self.patient = True  # AWS answers before any time passes
@@ -119,11 +119,11 @@ class Station:
     def engine(self, db: Database | None = None) -> Dispatcher:
         """Another process, on the same database unless one is given."""
         db = db or self.db
-        mailers = Mailers(db, self.clock, self.credential_store, pending_seconds=60)
-        monitor = Monitor(db, self.clock, mailers, PollIntervals())
+        mailers = Mailers(db, self.credential_store, pending_seconds=60)
+        monitor = Monitor(db, mailers, PollIntervals())
         overviews = Overviews(mailers, self.clock, small_limit=50, healthy_seconds=600, one_click=True)
         personalizers = PersonalizerCache(self.keys.derive("unsubscribe"))
-        return Dispatcher(db, self.clock, mailers, monitor, overviews, personalizers, small_limit=50, sleep=self.sleep)
+        return Dispatcher(db, mailers, monitor, overviews, personalizers, small_limit=50, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         """Let AWS answer, then let the time pass at once."""

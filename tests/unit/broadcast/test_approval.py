@@ -35,12 +35,12 @@ ANN, BOB, CLEO, DAN = "UANN", "UBOB", "UCLEO", "UDAN"
 
 def requests_of(station: Station, db: Database | None = None) -> ApprovalRequests:
     db = db or station.db
-    broadcasts = Broadcasts(db, station.clock, station.preflight, undo_seconds=30, test_limit=50, public_url=PUBLIC_URL)
-    return ApprovalRequests(db, station.clock, station.preflight, broadcasts, undo_seconds=30)
+    broadcasts = Broadcasts(db, station.preflight, undo_seconds=30, test_limit=50, public_url=PUBLIC_URL)
+    return ApprovalRequests(db, station.preflight, broadcasts, undo_seconds=30)
 
 
 def follow_up_of(station: Station) -> ApprovalFollowUp:
-    return ApprovalFollowUp(station.db, station.clock)
+    return ApprovalFollowUp(station.db)
 
 
 async def rule(station: Station, **values: Any) -> None:
@@ -143,7 +143,7 @@ async def test_who_made_the_token_is_an_author_of_what_it_wrote(connected: Stati
 
     assert await code_of(partial(approve, connected, request, BOB)) == "OWN_BROADCAST"
     assert await code_of(partial(approve, connected, request, f"token:{token.id}")) == "OWN_BROADCAST"
-    await ApiTokens(connected.db, connected.clock).revoke(connected.team, token.id, BOB)
+    await ApiTokens(connected.db).revoke(connected.team, token.id, BOB)
     assert await code_of(partial(approve, connected, request, BOB)) == "OWN_BROADCAST"
     assert (await approve(connected, request, CLEO)).state is SCHEDULED
 

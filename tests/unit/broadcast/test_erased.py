@@ -39,7 +39,7 @@ Comes = Callable[[Station, Revisions], Awaitable[Audience]]
 
 @pytest.fixture
 def revisions(connected: Station) -> Revisions:
-    return Revisions(connected.db, connected.clock, connected.broadcasts.imports)
+    return Revisions(connected.db, connected.broadcasts.imports)
 
 
 async def is_erased(station: Station, address: str = EVE) -> str:
@@ -139,8 +139,8 @@ async def test_what_a_webhook_was_to_be_told_of_them_has_no_id_of_theirs_either(
             due_at=clock(),
         )
         session.add(event)
-    await PersonLookup(db, clock).erase(team, EVE, "U1")
-    erasures = Erasures(db, clock)
+    await PersonLookup(db).erase(team, EVE, "U1")
+    erasures = Erasures(db)
     await erasures.tick()
     await erasures.idle()
 
@@ -157,8 +157,8 @@ async def test_an_erase_reaches_links_the_name_of_a_file_and_that_of_an_audience
         await connected.broadcasts.prepare(team, "U1", draft("Hi"), upload, None, save_as=f"From {EVE}")
     async with db.write() as session:
         await suppress_all(session, team.id, [Entry(EVE, SuppressionReason.BY_HAND)], source="U1", now=clock())
-    await PersonLookup(db, clock).erase(team, EVE, "U1")
-    erasures = Erasures(db, clock)
+    await PersonLookup(db).erase(team, EVE, "U1")
+    erasures = Erasures(db)
     await erasures.tick()
     await erasures.idle()
 

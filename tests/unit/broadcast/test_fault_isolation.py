@@ -86,7 +86,7 @@ async def test_a_lasting_transient_failure_fails_after_a_few_tries_whatever_rest
     assert (await connected.account()).share == 1
     connected.ses.refused.clear()
     connected.ses.refuse("r5@*", TRANSIENT, times=1)
-    resends = Resends(connected.db, connected.clock, connected.preflight)
+    resends = Resends(connected.db, connected.preflight)
     await connected.monitor.refresh(await mailer_of(connected))
     version = (await connected.broadcast(broadcast.id)).version
     await resends.send(connected.team, broadcast.id, version, DeliveryState.FAILED, "U1")

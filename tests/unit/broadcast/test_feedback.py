@@ -192,7 +192,7 @@ async def test_what_a_mail_server_says_is_kept_as_one_short_visible_line(sent: S
     said = "550 <!channel> \0\r\n\u202e\ud800" + "x" * 6_000
     event["bounce"]["bouncedRecipients"] = [{"diagnosticCode": said}]
     envelope["Message"] = json.dumps(event)
-    feedback = EventCollector(sent.db, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
+    feedback = EventCollector(sent.db, CredentialStore(KeyRing.generate(), SesClients()))
     await feedback.ingest(await sent.mailer(), [json.dumps(envelope)])
     async with sent.db.read() as session:
         error = (await session.get_one(Delivery, (sent.broadcast_id, 0))).error
@@ -273,7 +273,7 @@ async def test_a_message_that_cannot_be_written_down_keeps_no_other_back(
     sent: Sent, caplog: pytest.LogCaptureFixture
 ) -> None:
     await sent.store(10, S.SENT, topic_arn="t")
-    feedback = EventCollector(sent.db, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
+    feedback = EventCollector(sent.db, CredentialStore(KeyRing.generate(), SesClients()))
     await feedback.ingest(await sent.mailer(), bounces_of(sent, 10))
     assert set(await suppressed(sent.db)) == {f"r{seq}@else.test" for seq in range(10) if seq != 3}
     assert [record.getMessage() for record in caplog.records] == [
@@ -285,12 +285,12 @@ async def test_where_the_database_is_away_no_message_is_passed_over(sent: Sent, 
     await sent.store(1, S.SENT, topic_arn="t")
     gone = MortalDatabase(database_url, sent.clock, dies_at=1)
     try:
-        feedback = EventCollector(gone, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
+        feedback = EventCollector(gone, CredentialStore(KeyRing.generate(), SesClients()))
         with pytest.raises(OperationalError):
             await feedback.ingest(await sent.mailer(), bounces_of(sent, 1))
     finally:
         await gone.stop()
-    await EventCollector(sent.db, sent.clock, CredentialStore(KeyRing.generate(), SesClients())).ingest(
+    await EventCollector(sent.db, CredentialStore(KeyRing.generate(), SesClients())).ingest(
         await sent.mailer(), bounces_of(sent, 1)
     )
     assert await suppressed(sent.db) == {"r0@else.test": "bounce"}
@@ -300,7 +300,7 @@ async def test_a_database_that_is_back_a_moment_later_costs_no_message(sent: Sen
     await sent.store(1, S.SENT, topic_arn="t")
     away = MortalDatabase(database_url, sent.clock, dies_at=1, revives=2)  # for the batch, and for the message alone
     try:
-        feedback = EventCollector(away, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
+        feedback = EventCollector(away, CredentialStore(KeyRing.generate(), SesClients()))
         await feedback.ingest(await sent.mailer(), bounces_of(sent, 1))
     finally:
         await away.stop()
@@ -313,13 +313,13 @@ async def test_bounces_are_judged_by_the_next_process_where_one_died_before_it_d
     await sent.store(1, S.SENT, topic_arn="t")
     dying = MortalDatabase(database_url, sent.clock, dies_at=2)  # when the event is written down
     try:
-        feedback = EventCollector(dying, sent.clock, CredentialStore(KeyRing.generate(), SesClients()))
+        feedback = EventCollector(dying, CredentialStore(KeyRing.generate(), SesClients()))
         with pytest.raises(OperationalError):
             await feedback.ingest(await sent.mailer(), bounces_of(sent, 1))
     finally:
         await dying.stop()
     assert await suppressed(sent.db) == {"r0@else.test": "bounce"}
-    await EventCollector(sent.db, sent.clock, CredentialStore(KeyRing.generate(), SesClients())).tick()
+    await EventCollector(sent.db, CredentialStore(KeyRing.generate(), SesClients())).tick()
     assert (await sent.mailer()).bounced_lately == 1
 
 

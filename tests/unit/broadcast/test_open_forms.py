@@ -23,7 +23,7 @@ async def team(db: Database) -> Team:
 
 
 async def test_what_is_chosen_is_there_for_who_chose_it_for_a_day(db: Database, clock: Clock, team: Team) -> None:
-    forms, other = OpenForms(db, clock), Station.new_team("C2")
+    forms, other = OpenForms(db), Station.new_team("C2")
     assert await forms.get(team, "U1", "f1") is None
     await forms.begin(team, "U1", "f1", where=None, columns=["plan"], view={"blocks": []})
 
@@ -68,6 +68,6 @@ async def test_the_last_broadcasts_are_offered_and_those_that_are_chosen(
             )
             session.add(sent)
 
-    offered = await OpenForms(db, clock).broadcasts(team, [f"{1:032}", f"{2:032}"])
+    offered = await OpenForms(db).broadcasts(team, [f"{1:032}", f"{2:032}"])
 
     assert [int(each.id) for each in offered] == [LAST + 4, *range(LAST + 2, 3, -1), 1]

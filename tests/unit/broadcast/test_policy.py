@@ -45,8 +45,8 @@ def test_the_stricter_of_policy_and_setting_counts(
 
 def under(station: Station, policy: Policy, public_url: str = PUBLIC_URL) -> tuple[Broadcasts, ApprovalRequests]:
     preflight = Preflight(station.mailers, station.monitor, station.overviews, station.preflight._sender_rules, policy)
-    broadcasts = Broadcasts(station.db, station.clock, preflight, undo_seconds=30, test_limit=50, public_url=public_url)
-    return broadcasts, ApprovalRequests(station.db, station.clock, preflight, broadcasts, undo_seconds=30)
+    broadcasts = Broadcasts(station.db, preflight, undo_seconds=30, test_limit=50, public_url=public_url)
+    return broadcasts, ApprovalRequests(station.db, preflight, broadcasts, undo_seconds=30)
 
 
 async def code_of_confirming(broadcasts: Broadcasts, station: Station, made: Broadcast) -> str:
@@ -83,7 +83,7 @@ async def test_as_many_must_approve_as_the_policy_wants(connected: Station) -> N
         await approve(ANN)
     assert await approve(BOB) is BroadcastState.AWAITING_APPROVAL
     for of, said in ((NO_POLICY, 0), (policy, 1)):  # of those who can, only Bob is left
-        await ApprovalFollowUp(connected.db, connected.clock, of).judge(connected.team, request.id, [BOB])
+        await ApprovalFollowUp(connected.db, of).judge(connected.team, request.id, [BOB])
         assert await notices(connected, "approvers_missing") == said
     assert await approve(CLEO) is BroadcastState.SCHEDULED
 
@@ -108,7 +108,7 @@ async def test_a_broadcast_without_one_click_is_neither_prepared_confirmed_appro
     await connected.run()
     await becomes(connected, sent, [1], state=DeliveryState.FAILED)
     sent = await connected.broadcast(sent.id)
-    again = Resends(connected.db, connected.clock, broadcasts._preflight)
+    again = Resends(connected.db, broadcasts._preflight)
     look = partial(again.look, connected.team, sent.id, sent.version, DeliveryState.FAILED)
     assert await code_of(look) == "POLICY"
 
@@ -135,7 +135,7 @@ async def test_settings_are_saved_as_strict_as_the_policy_or_stricter(
 ) -> None:
     """`field`: where it is refused; empty: saved; None: what the policy fixes is left as it was stored."""
     policy = Policy(approval_from=500, approvals=2)
-    rules = TeamRules(connected.db, connected.clock, policy)
+    rules = TeamRules(connected.db, policy)
     stored = TeamSettings.of(connected.team)
     form = replace(TeamSettings(approval=FROM, approval_from=500, approvals=2), **typed)
 

@@ -55,7 +55,7 @@ async def suppressed(station: Station, address: str) -> None:
 
 
 def resends(station: Station) -> Resends:
-    return Resends(station.db, station.clock, station.preflight)
+    return Resends(station.db, station.preflight)
 
 
 async def again(station: Station, broadcast: Broadcast, what: Any, by: str = "U1") -> Broadcast:

@@ -102,11 +102,11 @@ async def test_nothing_new_goes_out_until_somebody_has_decided(connected: Statio
         await session.run_sync(
             lambda sync: sync.connection().exec_driver_sql("UPDATE delivery SET state = 'failed' WHERE state = 'sent'")
         )
-    resends = Resends(station.db, station.clock, station.preflight)
+    resends = Resends(station.db, station.preflight)
     version = (await station.broadcast(done.id)).version
     await is_refused(resends.send(team, done.id, version, DeliveryState.FAILED, "U1"))
 
-    restorations = Restorations(station.db, station.clock, station.broadcasts)
+    restorations = Restorations(station.db, station.broadcasts)
     assert await restorations.go_on(team, "U2") == []
     with pytest.raises(BotError, match="Somebody has let it go on already"):
         await restorations.go_on(team, "U3")

@@ -33,8 +33,8 @@ async def keeps(station: Station, period: KeepRecipients) -> None:
 
 async def forget(station: Station) -> bool:
     """What housekeeping does every hour."""
-    forgotten = await Retention(station.db, station.clock).run()
-    await Audiences(station.db, station.clock).tidy()
+    forgotten = await Retention(station.db).run()
+    await Audiences(station.db).tidy()
     await station.db.checkpoint()
     return forgotten
 
@@ -96,11 +96,11 @@ async def test_nothing_of_it_is_sent_again_and_the_reason_is_said(connected: Sta
     await keeps(station, KeepRecipients.YEAR)
     station.clock.advance(366 * DAY)
     await forget(station)
-    resends = Resends(station.db, station.clock, station.preflight)
+    resends = Resends(station.db, station.preflight)
 
     selects = Selection(leaves_out_got=(broadcast.id,))
     with pytest.raises(BotError, match="BROADCAST_UNKNOWN"):
-        await Selections(station.db, station.clock).resolve(station.team, selects, [], "")
+        await Selections(station.db).resolve(station.team, selects, [], "")
     for what in (DeliveryState.FAILED, DeliveryState.IN_DOUBT):
         with pytest.raises(BotError, match="RECIPIENTS_GONE") as refused:
             await resends.look(station.team, broadcast.id, broadcast.version, what)
@@ -118,7 +118,7 @@ async def test_an_unsubscribe_link_goes_on_working_and_a_later_file_does_not_bri
     await keeps(station, KeepRecipients.DAYS_90)
     station.clock.advance(91 * DAY)
     await forget(station)
-    links = Suppressions(station.db, station.clock, station.mailers, [])
+    links = Suppressions(station.db, station.mailers, [])
 
     await links.unsubscribe(LinkSubject(station.team.id, broadcast.id, second.seq))
 
@@ -157,7 +157,7 @@ async def test_a_saved_audience_stays_and_so_does_what_has_not_ended(connected: 
 
     assert await forget(station)
 
-    saved = await Audiences(station.db, station.clock).named(station.team, "June")
+    saved = await Audiences(station.db).named(station.team, "June")
     assert saved.size == SIZE
     assert all(is_hashed(row.address) for row in await station.deliveries(prepared.broadcast.id))
 
@@ -168,7 +168,7 @@ async def test_what_a_kill_leaves_half_done_goes_on(connected: Station, monkeypa
     await keeps(station, KeepRecipients.DAYS_90)
     station.clock.advance(91 * DAY)
     monkeypatch.setattr(retention, "_ROWS", 7)
-    dying, writes = Retention(station.db, station.clock), 0
+    dying, writes = Retention(station.db), 0
     replace = dying._replace
 
     async def until_the_second(*given: Any) -> None:

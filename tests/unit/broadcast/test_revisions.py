@@ -32,12 +32,12 @@ Rows = Sequence[Mapping[str, str]]
 
 @pytest.fixture
 def revisions(connected: Station) -> Revisions:
-    return Revisions(connected.db, connected.clock, connected.broadcasts.imports)
+    return Revisions(connected.db, connected.broadcasts.imports)
 
 
 @pytest.fixture
 def audiences(connected: Station) -> Audiences:
-    return Audiences(connected.db, connected.clock)
+    return Audiences(connected.db)
 
 
 def source(text: str) -> RevisionSource:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.both_databases
 
 @pytest.fixture
 def audiences(connected: Station) -> Audiences:
-    return Audiences(connected.db, connected.clock)
+    return Audiences(connected.db)
 
 
 async def saves(station: Station, name: str, size: int = 3, *, domain: str = "one.example") -> Prepared:
@@ -317,9 +317,9 @@ async def test_what_a_crash_in_the_middle_of_an_import_leaves_is_gone_after_the_
         assert left.size == 0
         assert (await session.exec(select(AudienceBlock))).first() is not None
 
-    await Audiences(connected.db, connected.clock).tidy()  # somebody else may be reading it
+    await Audiences(connected.db).tidy()  # somebody else may be reading it
     assert await stored(connected) == {audience.id}
-    await Audiences(connected.db, connected.clock).tidy(alone=True)
+    await Audiences(connected.db).tidy(alone=True)
 
     assert await stored(connected) == set()
     async with connected.db.read() as session:
@@ -329,7 +329,7 @@ async def test_what_a_crash_in_the_middle_of_an_import_leaves_is_gone_after_the_
 async def test_a_draft_that_nobody_changes_ends_after_thirty_days_and_its_recipients_go(
     connected: Station, audiences: Audiences
 ) -> None:
-    drafts = Drafts(connected.db, connected.clock)
+    drafts = Drafts(connected.db)
     prepared = await connected.broadcasts.prepare(connected.team, "U1", draft(), csv(3), None)
 
     async def after(days: float) -> BroadcastState:

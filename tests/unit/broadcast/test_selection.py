@@ -103,7 +103,7 @@ async def test_others_are_added_with_their_values_and_left_out_by_their_addresse
     counts = prepared.selected
     assert counts
     assert (counts.of, counts.matched, counts.added, counts.left_out, counts.own) == (3, 2, 2, 1, 1)
-    mail_me_one = MailMeOne(connected.db, connected.clock, connected.broadcasts)
+    mail_me_one = MailMeOne(connected.db, connected.broadcasts)
     this = connected.team, prepared.broadcast.id, prepared.broadcast.version
     assert await mail_me_one.seq_of_line(*this, "4") == 1
     with pytest.raises(BotError, match="NO_SUCH_LINE"):
@@ -152,7 +152,7 @@ async def test_check_and_send_looks_again_and_changes_nothing_where_nothing_has_
 
 async def test_a_saved_audience_that_the_draft_is_for_is_taken_as_it_is_when_it_is_checked(connected: Station) -> None:
     await saves(connected, "People", PEOPLE)
-    (saved,) = await Audiences(connected.db, connected.clock).saved(connected.team)
+    (saved,) = await Audiences(connected.db).saved(connected.team)
     prepared = await prepare(connected, saved, Selection(PRO))
 
     await saves(connected, "People", PEOPLE + b"una@a.test,Una,pro,\n")
@@ -169,7 +169,7 @@ async def test_a_saved_audience_that_the_draft_is_for_is_taken_as_it_is_when_it_
 async def test_what_is_not_there_any_more_is_named_and_the_draft_stays(connected: Station) -> None:
     await saves(connected, "Staff", STAFF)
     prepared = await prepare(connected, PEOPLE, Selection(leaves_out=("Staff",)))
-    audiences = Audiences(connected.db, connected.clock)
+    audiences = Audiences(connected.db)
     (staff,) = await audiences.saved(connected.team)
     await audiences.remove(connected.team, staff.id, "U1")
 
@@ -209,10 +209,10 @@ async def test_nobody_left_is_refused_with_what_left_nobody_and_nothing_is_kept(
 
 async def test_a_copy_keeps_the_selection_and_what_is_selected_stays_while_a_draft_has_it(connected: Station) -> None:
     prepared = await prepare(connected, PEOPLE, Selection(PRO))
-    copied = (await Drafts(connected.db, connected.clock).copy(connected.team, prepared.broadcast.id, "U2")).draft
+    copied = (await Drafts(connected.db).copy(connected.team, prepared.broadcast.id, "U2")).draft
     assert (copied.size, copied.selection) == (2, {"where": PRO.to_json()})
     connected.clock.advance(2 * 60 * 60)
-    await Audiences(connected.db, connected.clock).tidy()
+    await Audiences(connected.db).tidy()
 
     again = await connected.broadcasts.check(connected.team, "U2", Edited(copied.id, copied.version))
 
@@ -244,8 +244,8 @@ async def test_where_recipients_are_forgotten_what_they_were_selected_from_goes_
         await session.exec(update(Team).values(keep_recipients=KeepRecipients.DAYS_90))
     connected.clock.advance(91 * 24 * 60 * 60)
 
-    await Retention(connected.db, connected.clock).run()
-    await Audiences(connected.db, connected.clock).tidy()
+    await Retention(connected.db).run()
+    await Audiences(connected.db).tidy()
 
     async with connected.db.read() as session:
         assert (await session.exec(select(Audience))).all() == []

@@ -159,8 +159,8 @@ class MailerLife(DatabaseMachine):
     def reborn(self) -> None:
         """Another process takes over; all that the last one knew is in the database."""
         mailers = LivingMailers(self.db, self.clock, self.aws)
-        self.monitor = Monitor(self.db, self.clock, mailers, PollIntervals())
-        self.mending = IdentityRecovery(self.db, self.clock, mailers, IdentityDependents(undo_seconds=30))
+        self.monitor = Monitor(self.db, mailers, PollIntervals())
+        self.mending = IdentityRecovery(self.db, mailers, IdentityDependents(undo_seconds=30))
 
     async def stored(self) -> tuple[Mailer, dict[str, Identity]]:
         async with self.db.read() as session:

@@ -46,7 +46,7 @@ def watched(db: Database, clock: Clock, meanwhile: Callable[[], Awaitable[object
             return cast("Ses", Meanwhile(self._world, mailer))
 
     world = World(clock, random.Random(1), faults=0)  # noqa: S311 - the same in every run
-    return Monitor(db, clock, Mailers(db, world), PollIntervals(healthy=INTERVAL))
+    return Monitor(db, Mailers(db, world), PollIntervals(healthy=INTERVAL))
 
 
 async def rows(db: Database) -> tuple[Mailer, Identity, Poll]:

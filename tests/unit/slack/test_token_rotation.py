@@ -62,7 +62,7 @@ async def station(db: Database, clock: Clock) -> AsyncIterator[Station]:
             slack_client_id=slack.oauth.client_id,
             slack_client_secret=Secret(slack.oauth.client_secret),
         )
-        installations = Installations(db, clock, KeyRing({"old": OLD}))
+        installations = Installations(db, KeyRing({"old": OLD}))
         owner = slack.person("Ada", role="owner")
         given = slack.oauth.access(
             {
@@ -167,5 +167,5 @@ async def test_new_tokens_are_kept_where_the_sealing_key_is_changed_meanwhile(st
     held.arrive.set()
     await renewing
 
-    station.installations = Installations(station.db, station.clock, keys)
+    station.installations = Installations(station.db, keys)
     assert (await station.now()).token.reveal() == station.slack.bot_token

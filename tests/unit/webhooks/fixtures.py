@@ -85,7 +85,7 @@ async def hooked(db: Database, clock: Clock) -> AsyncIterator[Hooked]:
     team, secrets, receiver = team_row(clock), WebhookSecrets(KEYS), WebhookReceiver(LOOPBACK)
     async with db.write() as session:
         session.add(team)
-    service, delivery = Webhooks(db, clock, secrets, receiver), WebhookDelivery(db, clock, secrets, receiver)
+    service, delivery = Webhooks(db, secrets, receiver), WebhookDelivery(db, secrets, receiver)
     async with WebhookPlayground() as hooks:
         _, secret = await service.save(team, hooks.address, list(Topic), 0, "U1")
         assert secret is not None

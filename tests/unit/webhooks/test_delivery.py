@@ -141,7 +141,7 @@ async def test_an_answer_after_the_lease_was_lost_changes_nothing(hook: Hooked) 
 
 
 async def test_two_processes_post_each_event_once_and_in_order(hook: Hooked) -> None:
-    other = WebhookDelivery(hook.db, hook.clock, WebhookSecrets(KEYS), WebhookReceiver(LOOPBACK))
+    other = WebhookDelivery(hook.db, WebhookSecrets(KEYS), WebhookReceiver(LOOPBACK))
     await begins(hook, 1)
     await moves(hook, 1, *STEPS)
     await asyncio.gather(hook.delivery.tick(), other.tick())

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -79,9 +79,8 @@ class Proposal:
 
 
 class Proposals:
-    def __init__(self, db: Database, clock: Callable[[], datetime], imports: ImportLimits) -> None:
+    def __init__(self, db: Database, imports: ImportLimits) -> None:
         self._db = db
-        self._clock = clock
         self._imports = imports
 
     async def propose(self, team: Team, base: Audience | None, how: How, source: RevisionSource, by: str) -> Proposal:
@@ -155,7 +154,7 @@ class Proposals:
         return await self._counted(audience, base, merging.counts)
 
     def _new(self, team_id: str, columns: list[str], source: RevisionSource, by: str) -> Audience:
-        now = self._clock()
+        now = self._db.now()
         return Audience(
             team_id=team_id,
             columns=columns,

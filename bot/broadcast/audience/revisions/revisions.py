@@ -41,7 +41,7 @@ class Revisions(Proposals):
             BotError: NOT_FOUND; ALREADY where it was kept, or where the name has another audience by now than the
                 proposal was made from; AUDIENCES_FULL.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             await session.get_one(Team, team.id, with_for_update=True)
             proposal = Proposal.of(await session.get(Audience, audience_id, with_for_update=True), team)
@@ -62,7 +62,7 @@ class Revisions(Proposals):
         Raises:
             BotError: NOT_FOUND where the audience has no name any more; ALREADY where nothing can be taken back.
         """
-        now = self._clock()
+        now = self._db.now()
         async with self._db.write() as session:
             await session.get_one(Team, team.id, with_for_update=True)
             current = await session.get(Audience, audience_id, with_for_update=True)

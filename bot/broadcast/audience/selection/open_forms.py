@@ -4,8 +4,8 @@
 *Next*. So it is kept here, for a day, under an id that the form below carries.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import inspect
@@ -23,9 +23,8 @@ _WITHOUT_CONTENT = [defer(inspect(Broadcast).attrs[name].class_attribute) for na
 
 
 class OpenForms:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def get(self, team: Team, user_id: str, form_id: str) -> OpenForm | None:
         """Return what this person has chosen in this form; None: nothing yet."""
@@ -53,7 +52,7 @@ class OpenForms:
             chosen=where.to_json() if where else {},
             columns=list(columns),
             view=dict(view),
-            at=self._clock(),
+            at=self._db.now(),
         )
         values, mine = row.model_dump(), and_(col(OpenForm.team_id) == team.id, col(OpenForm.user_id) == user_id)
         async with self._db.write() as session:
@@ -73,7 +72,7 @@ class OpenForms:
     async def forget(self) -> None:
         """Forget what is older than a day."""
         async with self._db.write() as session:
-            await session.exec(delete(OpenForm).where(col(OpenForm.at) < self._clock() - KEPT))
+            await session.exec(delete(OpenForm).where(col(OpenForm.at) < self._db.now() - KEPT))
 
     async def broadcasts(self, team: Team, chosen: Sequence[str]) -> list[Broadcast]:
         """Return the last broadcasts that were sent, and those that are chosen, the newest first.

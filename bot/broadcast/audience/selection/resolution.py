@@ -5,10 +5,9 @@ any more. Millions stream by, in a thread: in memory is a table of those who are
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from sqlmodel import col, func, select
@@ -73,9 +72,8 @@ class Resolved:
 
 
 class Selections:
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     async def resolve(self, team: Team, selection: Selection, columns: Sequence[str], addresses: str) -> Resolved:
         """Look up what a selection names, for an audience with these columns, of which one has the addresses.
@@ -121,7 +119,7 @@ class Selections:
             team_id=source.team_id,
             columns=resolved.columns(source.columns),
             created_by=by,
-            created_at=self._clock(),
+            created_at=self._db.now(),
         )
         picking = _Picking(self._db, source, resolved, asyncio.get_running_loop())
         summary = picking.counts

@@ -160,7 +160,7 @@ class SuppressionEndpoints(DraftEndpoints):
 
     async def _record(self, session: AsyncSession, bearer: Bearer, entries: Sequence[Entry]) -> dict[str, Recorded]:
         """Return what became of each, by the key of its address."""
-        now, results = self.clock(), dict[str, Recorded]()
+        now, results = self.db.now(), dict[str, Recorded]()
         for start in range(0, len(entries), AT_ONCE):
             some = entries[start : start + AT_ONCE]
             found = await suppress_all(session, bearer.team.id, some, source=bearer.actor, now=now)
