@@ -131,7 +131,8 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         PreviewFlow(broadcasts=services.broadcasts, previews=services.previews, files=files),
         UseAsAudienceFlow(composer=composer, broadcasts=services.broadcasts, files=files),
     ):
-        flow.register(listeners)
+        for listener in flow.listeners():
+            listeners.add(listener)
     mailer = [*status.words(), *connect.words(), *identities.words(), *production.words(), *suppressions.words()]
     mailer += [*person.words()]
     mailer += [*team.words(), *api.words()]

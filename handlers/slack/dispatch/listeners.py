@@ -35,7 +35,7 @@ from handlers.slack.dispatch.registration import (
     WITHOUT_FORM,
     AckTimeouts,
     Form,
-    Handler,
+    Listener,
     Registered,
     Request,
     Subcommand,
@@ -49,6 +49,10 @@ from storage.database import Database
 from storage.models import Team
 
 log = logging.getLogger(__name__)
+
+_KINDS = {ids.Button: "button", ids.Input: "choice", ids.Shortcut: "shortcut", ids.Form: "form"}
+
+AnyListener = Listener | Form | Subcommand
 
 
 class Listeners:
@@ -83,49 +87,31 @@ class Listeners:
             await ack()
             at = from_command(body)
             word = by_word.get(at.words[0].lower() if at.words else "", unknown)
-            self._start(self._open(at, client, word.permission, word.handler, word.opens))
+            self._start(self._open(at, client, word))
 
         self._app.command(name)(listen)
 
-    def button(
-        self, button: ids.Button, permission: Permission, handler: Handler, *, opens: str = "", waiting: str = ""
-    ) -> None:
-        """Register a button. `opens` is the title of the modal it opens, if any; `waiting` as for a choice."""
-        self._action("button", button, permission, handler, opens, waiting)
-
-    def shortcut(self, shortcut: ids.Shortcut, permission: Permission, handler: Handler, *, opens: str) -> None:
-        """Register an entry in the menu of a message. `opens` is the title of the modal it opens."""
-        self.registered.append(Registered("shortcut", shortcut, permission))
+    def add(self, listener: Listener | Form) -> None:
+        """Register a button, an input that redraws its modal, an entry in the menu of a message, or a form."""
+        self.registered.append(Registered(_KINDS[type(listener.id)], listener.id, listener.permission))
 
         async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
+            if isinstance(listener, Form):
+                await self._submitted(ack, body, client, listener)
+                return
             await ack()
-            self._start(self._open(from_shortcut(body), client, permission, handler, opens))
+            if isinstance(listener.id, ids.Shortcut):
+                self._start(self._open(from_shortcut(body), client, listener))
+            else:
+                self._start(self._clicked(body, client, listener))
 
-        self._app.shortcut(str(shortcut))(listen)
-
-    def choice(self, name: ids.Input, permission: Permission, handler: Handler, *, waiting: str = "") -> None:
-        """Register an input that redraws its modal; `waiting` is what stands in its place where that takes a while."""
-        self._action("choice", name, permission, handler, waiting=waiting)
-
-    def _action(
-        self, kind: str, action: str, permission: Permission, handler: Handler, opens: str = "", waiting: str = ""
-    ) -> None:
-        self.registered.append(Registered(kind, action, permission))
-
-        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
-            await ack()
-            self._start(self._clicked(body, client, permission, handler, opens, waiting))
-
-        self._actions[str(action)] = listen
-
-    def form(self, form: Form) -> None:
-        """Register the submission of a modal."""
-        self.registered.append(Registered("form", form.id, form.permission))
-
-        async def listen(ack: AsyncAck, body: Body, client: AsyncWebClient) -> None:
-            await self._submitted(ack, body, client, form)
-
-        self._forms[str(form.id)] = listen
+        match listener.id:
+            case ids.Form():
+                self._forms[str(listener.id)] = listen
+            case ids.Shortcut():
+                self._app.shortcut(str(listener.id))(listen)
+            case _:
+                self._actions[str(listener.id)] = listen
 
     def event(self, name: str, handler: EventHandler) -> None:
         """Register what Slack tells of a channel or of the app."""
@@ -168,9 +154,7 @@ class Listeners:
     def _start(self, work: Any) -> None:
         self._tasks.start(work, "interaction")
 
-    async def _clicked(
-        self, body: Body, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str, what: str
-    ) -> None:
+    async def _clicked(self, body: Body, client: AsyncWebClient, listener: Listener) -> None:
         try:
             at = from_click(body)
         except BotError as error:
@@ -179,39 +163,37 @@ class Listeners:
                 await whisper(str(response_url), error_message(error))
             return
         if not at.view_id or (body.get("view") or {}).get("type") != "modal":
-            await self._open(at, client, permission, handler, opens)
+            await self._open(at, client, listener)
             return
         answers, title = Responder(client, at, self._teams), str(body["view"]["title"]["text"])
         shown = ProgressView(client, title=title)
-        task = self._tasks.start(self._answer(at, client, permission, handler, shown), "answer")
-        await asyncio.wait({task}, timeout=self._patience.opening if what else None)
+        task = self._tasks.start(self._answer(at, client, listener, shown), "answer")
+        await asyncio.wait({task}, timeout=self._patience.opening if listener.waiting else None)
         if task.done():
             await answers.click(task.result(), body["view"])
             return
         shown.at(at.view_id)
-        await shown.draw(waiting_page(title, what))
+        await shown.draw(waiting_page(title, listener.waiting))
         await answers.update(await task, view_id=at.view_id, title=title)
 
-    async def _open(
-        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, opens: str
-    ) -> None:
+    async def _open(self, at: Interaction, client: AsyncWebClient, asked: Listener | Subcommand) -> None:
         """Answer with a message only that person sees, or in a modal that opens within the trigger's three seconds."""
-        answers, shown = Responder(client, at, self._teams), ProgressView(client, title=opens)
-        task = self._tasks.start(self._answer(at, client, permission, handler, shown), "answer")
-        await asyncio.wait({task}, timeout=self._patience.opening if opens else None)
+        answers, shown = Responder(client, at, self._teams), ProgressView(client, title=asked.opens)
+        task = self._tasks.start(self._answer(at, client, asked, shown), "answer")
+        await asyncio.wait({task}, timeout=self._patience.opening if asked.opens else None)
         if task.done():
             await answers.open(task.result())
             return
-        if view_id := await answers.open(Modal(waiting_page(opens, "One moment…"))):
+        if view_id := await answers.open(Modal(waiting_page(asked.opens, "One moment…"))):
             shown.at(view_id)
         reply = await task
         if view_id:  # else they were asked to press once more
-            await answers.update(reply, view_id=view_id, title=opens)
+            await answers.update(reply, view_id=view_id, title=asked.opens)
 
     async def _submitted(self, ack: AsyncAck, body: Body, client: AsyncWebClient, form: Form) -> None:
         at, title = from_submission(body), str(body["view"]["title"]["text"])
         shown = ProgressView(client, at.view_id, title)
-        task = self._tasks.start(self._attempt(at, client, form.permission, form.submit, shown), "submission")
+        task = self._tasks.start(self._attempt(at, client, form, shown), "submission")
         await asyncio.wait({task}, timeout=self._patience.slow if form.slow else self._patience.submission)
         result = task.result() if task.done() else None
         if isinstance(result, BotError) and result.field in at.values:
@@ -258,17 +240,15 @@ class Listeners:
         except BotError:  # what the form was about is gone
             return None
 
-    async def _answer(
-        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: ProgressView
-    ) -> Reply:
-        result = await self._attempt(at, client, permission, handler, shown)
+    async def _answer(self, at: Interaction, client: AsyncWebClient, asked: AnyListener, shown: ProgressView) -> Reply:
+        result = await self._attempt(at, client, asked, shown)
         return error_message(result) if isinstance(result, BotError) else result
 
     async def _attempt(
-        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: ProgressView
+        self, at: Interaction, client: AsyncWebClient, asked: AnyListener, shown: ProgressView
     ) -> Reply | BotError:
         try:
-            return await self._handle(at, client, permission, handler, shown)
+            return await self._handle(at, client, asked, shown)
         except BotError as error:
             return error
         except Exception as error:  # noqa: BLE001 - a person gets a reference, the log the trace
@@ -278,9 +258,7 @@ class Listeners:
         async with self._db.write() as session:
             return await leases.mark_processed(session, key, self._db.now())
 
-    async def _handle(
-        self, at: Interaction, client: AsyncWebClient, permission: Permission, handler: Handler, shown: ProgressView
-    ) -> Reply:
+    async def _handle(self, at: Interaction, client: AsyncWebClient, asked: AnyListener, shown: ProgressView) -> Reply:
         if not await self._first_time(at.key):
             return None
         at = await self._authorizer.admit(at)
@@ -288,9 +266,9 @@ class Listeners:
             team: Team | None = await self._teams.get(at.ref.team_id, at.workspace)
         else:
             team = await self._teams.find(at.workspace, at.channel_id)
-        admin = await self._authorizer.authorize(client, at, team, permission)
+        admin = await self._authorizer.authorize(client, at, team, asked.permission)
         if team is None:
             team = await self._teams.create(await channel_join.join_channel(client, at), created_by=at.user_id)
         elif at.kind == "command" and not (team.reachable and team.private == at.private):
             team = await self._teams.entered(team, await channel_join.join_channel(client, at))
-        return await handler(Request(at, team, client, shown, is_admin=admin))
+        return await asked.handler(Request(at, team, client, shown, is_admin=admin))

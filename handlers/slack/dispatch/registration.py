@@ -61,6 +61,20 @@ class Subcommand:
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """What answers to a button, to an input that redraws its modal, or to an entry in the menu of a message.
+
+    `opens` is the title of the modal it opens, if any; `waiting` stands in an open one where the answer takes a while.
+    """
+
+    id: ids.Button | ids.Input | ids.Shortcut
+    permission: Permission
+    handler: Handler
+    opens: str = ""
+    waiting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """A modal that is submitted. `redraw` makes it again, with what was typed, when an error comes too late.
 
@@ -70,7 +84,7 @@ class Form:
 
     id: ids.Form
     permission: Permission
-    submit: Handler
+    handler: Handler
     waiting: str
     redraw: Callable[[Request, str], Awaitable[View]] | None = None
     slow: bool = False

@@ -7,8 +7,7 @@ from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.views.alerts import checking_events_page
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer.status_card import check_result_page
@@ -29,10 +28,12 @@ class AlertFlow:
         self._mailers = mailers
         self._overviews = overviews
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.ACKNOWLEDGE, Permission.SEE, self.acknowledge)
-        listeners.button(ids.Button.CHECK_EVENTS, Permission.SEE, self.check_events, opens="Check now")
-        listeners.button(ids.Button.LOOK, Permission.SEE, self.look, opens="Check now")
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.ACKNOWLEDGE, Permission.SEE, self.acknowledge),
+            Listener(ids.Button.CHECK_EVENTS, Permission.SEE, self.check_events, opens="Check now"),
+            Listener(ids.Button.LOOK, Permission.SEE, self.look, opens="Check now"),
+        ]
 
     async def acknowledge(self, request: Request) -> Reply:
         await self._incidents.acknowledge(request.team, request.at.ref.record_id, request.at.user_id)

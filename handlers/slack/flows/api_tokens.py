@@ -5,8 +5,7 @@ from slack_sdk.models.views import View
 from bot.api.tokens import ApiTokens, TokenInput
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
 from handlers.slack.views import api_tokens as views
 from handlers.slack.views.blocks import Modal, Reply
 from storage.sealing import Secret
@@ -22,11 +21,13 @@ class ApiTokenFlow:
             Subcommand("api", "tokens for programs of yours", Permission.ADMINISTER, self.open, opens=views.TITLE),
         ]
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         admin = Permission.ADMINISTER
-        listeners.button(ids.Button.CREATE_TOKEN, admin, self.open_form)
-        listeners.form(Form(ids.Form.CREATE_TOKEN, admin, self.create, "Making it…", self.redraw_form))
-        listeners.button(ids.Button.REVOKE_TOKEN, admin, self.revoke, opens=views.TITLE)
+        return [
+            Listener(ids.Button.CREATE_TOKEN, admin, self.open_form),
+            Form(ids.Form.CREATE_TOKEN, admin, self.create, "Making it…", self.redraw_form),
+            Listener(ids.Button.REVOKE_TOKEN, admin, self.revoke, opens=views.TITLE),
+        ]
 
     async def open(self, request: Request) -> Reply:
         return await self._page(request, otherwise="")

@@ -15,8 +15,7 @@ from handlers.slack import ids
 from handlers.slack.approvers import Approvers
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.flows.broadcasts import BroadcastFlow
 from handlers.slack.flows.confirmations import all_shown, check_ticked
 from handlers.slack.views.approval import requests as views
@@ -43,15 +42,17 @@ class ApprovalFlow:
         self._drafts = drafts
         self._clock = clock
 
-    def register(self, listeners: Listeners) -> None:
-        see = Permission.SEE  # who may is decided by the team's settings, not by who may send
-        listeners.button(ids.Button.REVIEW, see, self.review, opens=views.REVIEW_TITLE)
-        listeners.button(ids.Button.APPROVE, see, self.approve, opens=views.APPROVE_TITLE)
-        listeners.button(ids.Button.REQUEST_CHANGES, see, self.open_note, opens=views.CHANGES_TITLE)
-        listeners.button(ids.Button.WITHDRAW, see, self.withdraw)
-        listeners.form(Form(ids.Form.ASK_FOR_APPROVAL, Permission.SEND, self.ask, "One moment…"))
-        listeners.form(Form(ids.Form.APPROVE, see, self.approve, "One moment…"))
-        listeners.form(Form(ids.Form.REQUEST_CHANGES, see, self.send_back, "One moment…"))
+    def listeners(self) -> list[Listener | Form]:
+        see = Permission.SEE
+        return [
+            Listener(ids.Button.REVIEW, see, self.review, opens=views.REVIEW_TITLE),
+            Listener(ids.Button.APPROVE, see, self.approve, opens=views.APPROVE_TITLE),
+            Listener(ids.Button.REQUEST_CHANGES, see, self.open_note, opens=views.CHANGES_TITLE),
+            Listener(ids.Button.WITHDRAW, see, self.withdraw),
+            Form(ids.Form.ASK_FOR_APPROVAL, Permission.SEND, self.ask, "One moment…"),
+            Form(ids.Form.APPROVE, see, self.approve, "One moment…"),
+            Form(ids.Form.REQUEST_CHANGES, see, self.send_back, "One moment…"),
+        ]
 
     async def ask(self, request: Request) -> Reply:
         """Ask for approval of a draft, once all that is to be ticked is."""

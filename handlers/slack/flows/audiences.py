@@ -21,8 +21,7 @@ from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Handler, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Handler, Listener, Request, Subcommand
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.flows.compose import READING, upload_of
 from handlers.slack.outbound.direct_file import send_file
@@ -58,16 +57,20 @@ class AudienceFlow:
             )
         ]
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         send = Permission.SEND
-        for how, (pressed, submitted) in _WAYS.items():
-            listeners.button(pressed, send, self._asking(how), opens=views.TITLE)
-            listeners.form(Form(submitted, send, self._reading(how), READING, self._asking_again(how), slow=True))
-        listeners.button(ids.Button.SHOW_CHANGES, send, self.show, opens=views.TITLE)
-        listeners.form(Form(ids.Form.KEEP_CHANGES, send, self.keep, "Keeping them…"))
-        listeners.button(ids.Button.GET_AUDIENCE, send, self.get_list, opens=views.TITLE)
-        listeners.button(ids.Button.UNDO_AUDIENCE, send, self.undo, opens=views.TITLE)
-        listeners.button(ids.Button.REMOVE_AUDIENCE, send, self.remove)
+        return [
+            *(Listener(pressed, send, self._asking(how), opens=views.TITLE) for how, (pressed, _) in _WAYS.items()),
+            *(
+                Form(submitted, send, self._reading(how), READING, self._asking_again(how), slow=True)
+                for how, (_, submitted) in _WAYS.items()
+            ),
+            Listener(ids.Button.SHOW_CHANGES, send, self.show, opens=views.TITLE),
+            Form(ids.Form.KEEP_CHANGES, send, self.keep, "Keeping them…"),
+            Listener(ids.Button.GET_AUDIENCE, send, self.get_list, opens=views.TITLE),
+            Listener(ids.Button.UNDO_AUDIENCE, send, self.undo, opens=views.TITLE),
+            Listener(ids.Button.REMOVE_AUDIENCE, send, self.remove),
+        ]
 
     async def open(self, request: Request) -> Reply:
         return Modal(await self._page(request))

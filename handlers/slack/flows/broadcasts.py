@@ -21,8 +21,7 @@ from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.content.message_content import content_of
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Handler, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Handler, Listener, Request, Subcommand
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import (
     READING,
@@ -74,23 +73,25 @@ class BroadcastFlow:
     def words(self) -> list[Subcommand]:
         return [Subcommand("", "write to an audience", Permission.SEND, self.open, opens=views.BROADCAST_TITLE)]
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         send = Permission.SEND
         broadcasts = self._broadcasts
-        listeners.button(ids.Button.NEW_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE)
-        listeners.shortcut(ids.Shortcut.WRITE_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE)
-        listeners.button(ids.Button.WRITE_TO_AUDIENCE, send, self.write_to, opens=views.BROADCAST_TITLE)
-        listeners.button(ids.Button.CHOOSE_ANOTHER, send, self.choose_another)
-        listeners.form(Form(ids.Form.NEW_BROADCAST, send, self.prepare, READING, self.redraw))
-        for choice in (ids.Input.ADDRESS_COLUMN, ids.Input.LEAVE_OUT):
-            listeners.choice(choice, send, self.read_again, waiting=READING)
-        listeners.form(Form(ids.Form.CONFIRM_BROADCAST, send, self.confirm, "One moment…"))
-        listeners.button(ids.Button.UNDO, send, self._changing(broadcasts.undo))
-        listeners.button(ids.Button.PAUSE, send, self._changing(broadcasts.pause))
-        listeners.button(ids.Button.RESUME, send, self._changing(broadcasts.resume))
         go_on = partial(broadcasts.resume, admin=True)
-        listeners.button(ids.Button.GO_ON, Permission.ADMINISTER, self._changing(go_on))
-        listeners.button(ids.Button.CANCEL, send, self._changing(broadcasts.cancel))
+        return [
+            Listener(ids.Button.NEW_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE),
+            Listener(ids.Shortcut.WRITE_BROADCAST, send, self.open, opens=views.BROADCAST_TITLE),
+            Listener(ids.Button.WRITE_TO_AUDIENCE, send, self.write_to, opens=views.BROADCAST_TITLE),
+            Listener(ids.Button.CHOOSE_ANOTHER, send, self.choose_another),
+            Form(ids.Form.NEW_BROADCAST, send, self.prepare, READING, self.redraw),
+            Listener(ids.Input.ADDRESS_COLUMN, send, self.read_again, waiting=READING),
+            Listener(ids.Input.LEAVE_OUT, send, self.read_again, waiting=READING),
+            Form(ids.Form.CONFIRM_BROADCAST, send, self.confirm, "One moment…"),
+            Listener(ids.Button.UNDO, send, self._changing(broadcasts.undo)),
+            Listener(ids.Button.PAUSE, send, self._changing(broadcasts.pause)),
+            Listener(ids.Button.RESUME, send, self._changing(broadcasts.resume)),
+            Listener(ids.Button.GO_ON, Permission.ADMINISTER, self._changing(go_on)),
+            Listener(ids.Button.CANCEL, send, self._changing(broadcasts.cancel)),
+        ]
 
     async def open(self, request: Request) -> Reply:
         """Open the form; from the menu of a message with what that says."""

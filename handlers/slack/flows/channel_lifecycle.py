@@ -17,7 +17,7 @@ from bot.teams.directory import sharing, team_at
 from bot.teams.org_workspaces import Removal, removed, workspaces_added, workspaces_taken
 from bot.teams.slack_codes import CHANNEL_GONE, WORKSPACE_GONE
 from handlers.slack.api_errors import FAILURES, code_of
-from handlers.slack.dispatch.event import Event
+from handlers.slack.dispatch.event import Event, EventHandler
 from handlers.slack.dispatch.interaction import Body
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.user_directory import UserDirectory
@@ -51,16 +51,20 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         self._approvals = approvals
 
     def register(self, listeners: Listeners) -> None:
-        for name in (*(f"channel_{what}" for what in _OF_A_CHANNEL), *(f"group_{what}" for what in _OF_A_GROUP)):
-            listeners.event(name, self._changed)
-        for name in ("member_joined_channel", "member_left_channel"):
-            listeners.event(name, self._member)
-        listeners.event("user_change", self._person)
-        listeners.event("channel_id_changed", self._renumbered)
-        listeners.event("tokens_revoked", self._revoked)
-        listeners.event("app_uninstalled", self._uninstalled)
-        listeners.event("team_access_granted", self._added)
-        listeners.event("team_access_revoked", self._taken)
+        handlers: dict[str, EventHandler] = {
+            **{f"channel_{what}": self._changed for what in _OF_A_CHANNEL},
+            **{f"group_{what}": self._changed for what in _OF_A_GROUP},
+            "member_joined_channel": self._member,
+            "member_left_channel": self._member,
+            "user_change": self._person,
+            "channel_id_changed": self._renumbered,
+            "tokens_revoked": self._revoked,
+            "app_uninstalled": self._uninstalled,
+            "team_access_granted": self._added,
+            "team_access_revoked": self._taken,
+        }
+        for name, handler in handlers.items():
+            listeners.event(name, handler)
 
     async def start(self) -> None:
         """Learn which workspaces the app is in; one that was gone, and has a token that works again, is looked at."""

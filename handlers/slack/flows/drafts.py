@@ -16,8 +16,7 @@ from bot.broadcast.drafts import Drafts
 from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
 from handlers.slack.flows.broadcasts import BroadcastFlow
 from handlers.slack.flows.compose import (
     READING,
@@ -56,18 +55,20 @@ class DraftFlow:
     def words(self) -> list[Subcommand]:
         return [Subcommand("drafts", "what you have written and not sent", Permission.SEND, self.page)]
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         send = Permission.SEND
-        for back in (ids.Button.EDIT, ids.Button.BACK):
-            listeners.button(back, send, self.edit, opens=BROADCAST_TITLE)
-        listeners.button(ids.Button.CHECK_DRAFT, send, self.check, opens=CHECK_TITLE)
-        listeners.button(ids.Button.DISCARD, send, self.discard)
-        listeners.button(ids.Button.CHANGE_AUDIENCE, send, self.change_audience)
-        listeners.button(ids.Button.TAKE_THEIRS, send, self.check)
-        listeners.button(ids.Button.USE_AGAIN, send, self.use_again, opens=BROADCAST_TITLE)
-        listeners.choice(ids.Input.CONTENT, send, self.choose_content)
-        listeners.button(ids.Button.NEW_CANVAS, send, self.new_canvas)
-        listeners.form(Form(ids.Form.EDIT_BROADCAST, send, self.save, READING, self.redraw))
+        return [
+            Listener(ids.Button.EDIT, send, self.edit, opens=BROADCAST_TITLE),
+            Listener(ids.Button.BACK, send, self.edit, opens=BROADCAST_TITLE),
+            Listener(ids.Button.CHECK_DRAFT, send, self.check, opens=CHECK_TITLE),
+            Listener(ids.Button.DISCARD, send, self.discard),
+            Listener(ids.Button.CHANGE_AUDIENCE, send, self.change_audience),
+            Listener(ids.Button.TAKE_THEIRS, send, self.check),
+            Listener(ids.Button.USE_AGAIN, send, self.use_again, opens=BROADCAST_TITLE),
+            Listener(ids.Input.CONTENT, send, self.choose_content),
+            Listener(ids.Button.NEW_CANVAS, send, self.new_canvas),
+            Form(ids.Form.EDIT_BROADCAST, send, self.save, READING, self.redraw),
+        ]
 
     async def page(self, request: Request) -> Reply:
         drafts = self._drafts

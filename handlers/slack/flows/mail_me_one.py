@@ -6,8 +6,7 @@ from bot.broadcast.mail_me_one import MailMeOne
 from bot.email_addresses import parse_addresses
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.views import mail_me_one as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.compose import test_sent_page
@@ -17,9 +16,11 @@ class MailMeOneFlow:
     def __init__(self, mail_me_one: MailMeOne) -> None:
         self._mails = mail_me_one
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.MAIL_ME_ONE, Permission.SEND, self.open)
-        listeners.form(Form(ids.Form.MAIL_ME_ONE, Permission.SEND, self.send, "Handing it over…"))
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.MAIL_ME_ONE, Permission.SEND, self.open),
+            Form(ids.Form.MAIL_ME_ONE, Permission.SEND, self.send, "Handing it over…"),
+        ]
 
     async def open(self, request: Request) -> Reply:
         ref = request.at.ref

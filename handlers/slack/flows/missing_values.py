@@ -7,8 +7,7 @@ from bot.broadcast.reporting.missing_values import MissingValues
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.views.blocks import Modal, Reply, text_message
@@ -20,8 +19,10 @@ class MissingValuesFlow:
         self._missing = missing
         self._files = files
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.SHOW_MISSING, Permission.SEND, self.show)
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.SHOW_MISSING, Permission.SEND, self.show),
+        ]
 
     async def show(self, request: Request) -> Reply:
         ref = request.at.ref

@@ -7,8 +7,7 @@ from bot.broadcast.controls import require_version
 from bot.broadcast.preview import LINK_LIVES, Previews
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
@@ -24,8 +23,10 @@ class PreviewFlow:
         self._previews = previews
         self._files = files
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.SEE_IT, Permission.SEND, self.see)
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.SEE_IT, Permission.SEND, self.see),
+        ]
 
     async def see(self, request: Request) -> Reply:
         ref = request.at.ref

@@ -6,8 +6,7 @@ from bot.broadcast.reporting.history import Reports
 from bot.broadcast.resend import Resends, What
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Handler, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Handler, Listener, Request, Subcommand
 from handlers.slack.views import reports as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.broadcast_message import progress_message
@@ -25,18 +24,20 @@ class ReportFlow:
     def words(self) -> list[Subcommand]:
         return [Subcommand("list", "the last broadcasts, and what can be done about them", Permission.SEE, self.page)]
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         send = Permission.SEND
-        listeners.button(ids.Button.LEAVE, send, self.leave)
-        listeners.button(ids.Button.SEND_AGAIN, send, self.ask_about_doubts, opens=views.AGAIN_TITLE)
-        listeners.button(ids.Button.RESEND_FAILED, send, self.ask_about_failed, opens=views.RESEND_TITLE)
         again, failed = self._sending(_IN_DOUBT, views.AGAIN_TITLE), self._sending(_FAILED, views.RESEND_TITLE)
-        listeners.form(Form(ids.Form.SEND_AGAIN, send, again, "One moment…"))
-        listeners.form(Form(ids.Form.RESEND_FAILED, send, failed, "One moment…"))
-        listeners.button(ids.Button.GET_LIST, send, self.get_list)
-        listeners.button(ids.Button.SHOW, Permission.SEE, self.show)
-        for turn in (ids.Button.NEWER, ids.Button.OLDER):
-            listeners.button(turn, Permission.SEE, self.page)
+        return [
+            Listener(ids.Button.LEAVE, send, self.leave),
+            Listener(ids.Button.SEND_AGAIN, send, self.ask_about_doubts, opens=views.AGAIN_TITLE),
+            Listener(ids.Button.RESEND_FAILED, send, self.ask_about_failed, opens=views.RESEND_TITLE),
+            Form(ids.Form.SEND_AGAIN, send, again, "One moment…"),
+            Form(ids.Form.RESEND_FAILED, send, failed, "One moment…"),
+            Listener(ids.Button.GET_LIST, send, self.get_list),
+            Listener(ids.Button.SHOW, Permission.SEE, self.show),
+            Listener(ids.Button.NEWER, Permission.SEE, self.page),
+            Listener(ids.Button.OLDER, Permission.SEE, self.page),
+        ]
 
     async def leave(self, request: Request) -> Reply:
         ref = request.at.ref

@@ -12,8 +12,7 @@ from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
 from handlers.slack.flows.compose import (
     Composer,
     check_editor,
@@ -41,9 +40,11 @@ class SendTestFlow:
             Subcommand("test", "send a test to a few addresses", Permission.SEND, self.open, opens=views.TEST_TITLE),
         ]
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.SEND_TEST, Permission.SEND, self.open, opens=views.TEST_TITLE)
-        listeners.form(Form(ids.Form.SEND_TEST, Permission.SEND, self.send, "Handing it over…", self.redraw))
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.SEND_TEST, Permission.SEND, self.open, opens=views.TEST_TITLE),
+            Form(ids.Form.SEND_TEST, Permission.SEND, self.send, "Handing it over…", self.redraw),
+        ]
 
     async def open(self, request: Request) -> Reply:
         """Open the form; from the one in which a broadcast is written, above it and with what is typed there."""

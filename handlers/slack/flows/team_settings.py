@@ -14,8 +14,7 @@ from handlers.slack import ids
 from handlers.slack.approvers import Approvers
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
 from handlers.slack.views import team_settings as views
 from handlers.slack.views.audit_log import history_message
 from handlers.slack.views.blocks import Modal, Reply
@@ -45,10 +44,12 @@ class TeamSettingsFlow:
             Subcommand("audit", "what was done last, and by whom", admin, self.audit),
         ]
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         admin = Permission.ADMINISTER
-        listeners.form(Form(ids.Form.ADMINS, admin, self.appoint, "Saving…", self.redraw_admins))
-        listeners.form(Form(ids.Form.SETTINGS, admin, self.save, "Saving…", self.redraw_settings))
+        return [
+            Form(ids.Form.ADMINS, admin, self.appoint, "Saving…", self.redraw_admins),
+            Form(ids.Form.SETTINGS, admin, self.save, "Saving…", self.redraw_settings),
+        ]
 
     async def open_admins(self, request: Request) -> Reply:
         return Modal(await self._admins(request))

@@ -14,8 +14,7 @@ from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Body
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import READING, Composer, upload_of
 from handlers.slack.outbound.rejected_rows import send_rejects
@@ -35,10 +34,12 @@ class UseAsAudienceFlow:
         self._broadcasts = broadcasts
         self._files = files
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         send, title = Permission.SEND, views.BROADCAST_TITLE
-        listeners.shortcut(ids.Shortcut.USE_AS_AUDIENCE, send, self.use, opens=title)
-        listeners.form(Form(ids.Form.CHOOSE_FILE, send, self.chosen, READING))
+        return [
+            Listener(ids.Shortcut.USE_AS_AUDIENCE, send, self.use, opens=title),
+            Form(ids.Form.CHOOSE_FILE, send, self.chosen, READING),
+        ]
 
     async def use(self, request: Request) -> Reply:
         """Read the file of the message, or ask which."""

@@ -8,8 +8,7 @@ from bot.webhooks.events import Topic
 from bot.webhooks.webhooks import Webhooks
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.webhook import form as views
 
@@ -18,16 +17,18 @@ class WebhookFlow:
     def __init__(self, webhooks: Webhooks) -> None:
         self._webhooks = webhooks
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         admin = Permission.ADMINISTER
-        listeners.button(ids.Button.WEBHOOK, admin, self.open)
-        listeners.form(Form(ids.Form.WEBHOOK, admin, self.save, "Looking the address up…", self.redraw))
-        listeners.button(ids.Button.TRY_WEBHOOK, admin, self.try_out, waiting="Posting to the receiver…")
-        listeners.button(ids.Button.WEBHOOK_ATTEMPTS, admin, self.attempts)
-        listeners.button(ids.Button.NEW_SECRET, admin, self.renew_secret)
-        listeners.button(ids.Button.WEBHOOK_OFF, admin, self.switch_off)
-        listeners.button(ids.Button.RETRY_WEBHOOK, admin, self.retry, opens=views.TITLE)
-        listeners.button(ids.Button.DROP_WEBHOOK, admin, self.switch_off, opens=views.TITLE)
+        return [
+            Listener(ids.Button.WEBHOOK, admin, self.open),
+            Form(ids.Form.WEBHOOK, admin, self.save, "Looking the address up…", self.redraw),
+            Listener(ids.Button.TRY_WEBHOOK, admin, self.try_out, waiting="Posting to the receiver…"),
+            Listener(ids.Button.WEBHOOK_ATTEMPTS, admin, self.attempts),
+            Listener(ids.Button.NEW_SECRET, admin, self.renew_secret),
+            Listener(ids.Button.WEBHOOK_OFF, admin, self.switch_off),
+            Listener(ids.Button.RETRY_WEBHOOK, admin, self.retry, opens=views.TITLE),
+            Listener(ids.Button.DROP_WEBHOOK, admin, self.switch_off, opens=views.TITLE),
+        ]
 
     async def open(self, request: Request) -> Reply:
         return Modal(await self._form(request), above=True)

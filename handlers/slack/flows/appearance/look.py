@@ -11,8 +11,7 @@ from bot.teams.settings import ChangedMeanwhileError
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Values
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.file_transfer import LOGO, Files
 from handlers.slack.views.appearance import look as views
 from handlers.slack.views.blocks import Modal, Reply
@@ -24,10 +23,12 @@ class LookFlow:
         self._looks = looks
         self._files = files
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         admin = Permission.ADMINISTER
-        listeners.button(ids.Button.EDIT_LOOK, admin, self.open)
-        listeners.form(Form(ids.Form.LOOK, admin, self.save, "Saving…", self.redraw))
+        return [
+            Listener(ids.Button.EDIT_LOOK, admin, self.open),
+            Form(ids.Form.LOOK, admin, self.save, "Saving…", self.redraw),
+        ]
 
     async def open(self, request: Request) -> Reply:
         """Open the form above the settings, where what is typed stays."""

@@ -18,8 +18,7 @@ from bot.ses.permission_check import AccessReport, ActionCheck, OnAction
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
 from handlers.slack.dispatch.responder import ProgressView
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply
@@ -62,16 +61,18 @@ class ConnectFlow:
             Subcommand("delete", "delete the mailer of this channel", admin, self.ask_delete, opens=views.DELETE_TITLE),
         ]
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         admin = Permission.ADMINISTER
-        listeners.button(ids.Button.CONNECT, admin, self.open, opens=views.CONNECT_TITLE)
-        listeners.button(ids.Button.RECONNECT, admin, self.reopen, opens=views.RECONNECT_TITLE)
-        listeners.button(ids.Button.CREATE_ROLE, admin, self.leave)
-        listeners.button(ids.Button.DELETE_MAILER, admin, self.ask_delete, opens=views.DELETE_TITLE)
-        listeners.choice(ids.Input.SIGN_IN, admin, self.choose)
-        listeners.form(Form(ids.Form.CONNECT, admin, self.connect, views.CHECKING, self.redraw, slow=True))
-        listeners.form(Form(ids.Form.RECONNECT, admin, self.reconnect, views.CHECKING, self.redraw, slow=True))
-        listeners.form(Form(ids.Form.DELETE_MAILER, admin, self.delete, "Deleting…"))
+        return [
+            Listener(ids.Button.CONNECT, admin, self.open, opens=views.CONNECT_TITLE),
+            Listener(ids.Button.RECONNECT, admin, self.reopen, opens=views.RECONNECT_TITLE),
+            Listener(ids.Button.CREATE_ROLE, admin, self.leave),
+            Listener(ids.Button.DELETE_MAILER, admin, self.ask_delete, opens=views.DELETE_TITLE),
+            Listener(ids.Input.SIGN_IN, admin, self.choose),
+            Form(ids.Form.CONNECT, admin, self.connect, views.CHECKING, self.redraw, slow=True),
+            Form(ids.Form.RECONNECT, admin, self.reconnect, views.CHECKING, self.redraw, slow=True),
+            Form(ids.Form.DELETE_MAILER, admin, self.delete, "Deleting…"),
+        ]
 
     async def open(self, request: Request) -> Reply:
         mailer = await self._mailers.get(request.team)

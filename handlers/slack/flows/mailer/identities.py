@@ -8,8 +8,7 @@ from bot.mailer.identity_records import records_of
 from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply, page, section, text_message
 from handlers.slack.views.mailer import identities as views
@@ -32,13 +31,13 @@ class IdentityFlow:
             )
         ]
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.ADD_IDENTITY, Permission.ADMINISTER, self.open, opens=views.ADD_TITLE)
-        listeners.button(ids.Button.CHECK_NOW, Permission.SEE, self.check, opens="Check now")
-        listeners.button(ids.Button.DISABLE_FORWARDING, Permission.ADMINISTER, self.disable_forwarding)
-        listeners.form(
-            Form(ids.Form.ADD_IDENTITY, Permission.ADMINISTER, self.add, "Asking AWS to add it…", self.redraw)
-        )
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.ADD_IDENTITY, Permission.ADMINISTER, self.open, opens=views.ADD_TITLE),
+            Listener(ids.Button.CHECK_NOW, Permission.SEE, self.check, opens="Check now"),
+            Listener(ids.Button.DISABLE_FORWARDING, Permission.ADMINISTER, self.disable_forwarding),
+            Form(ids.Form.ADD_IDENTITY, Permission.ADMINISTER, self.add, "Asking AWS to add it…", self.redraw),
+        ]
 
     async def open(self, request: Request) -> Reply:
         mailer = await self._mailers.require_access(request.team)

@@ -8,8 +8,7 @@ from bot.mailer.identities.recovery_state import StaleActionError
 from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer import identity_recovery as views
@@ -21,11 +20,13 @@ class IdentityRecoveryFlow:
         self._identities = identities
         self._mailers = mailers
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         admin = Permission.ADMINISTER
-        listeners.button(ids.Button.RETRY, admin, self.retry)
-        listeners.button(ids.Button.REPLACE, admin, self.open, opens=views.REPLACE_TITLE)
-        listeners.form(Form(ids.Form.REPLACE_IDENTITY, admin, self.replace, "Asking AWS to add it…", self.redraw))
+        return [
+            Listener(ids.Button.RETRY, admin, self.retry),
+            Listener(ids.Button.REPLACE, admin, self.open, opens=views.REPLACE_TITLE),
+            Form(ids.Form.REPLACE_IDENTITY, admin, self.replace, "Asking AWS to add it…", self.redraw),
+        ]
 
     async def retry(self, request: Request) -> Reply:
         ref = request.at.ref

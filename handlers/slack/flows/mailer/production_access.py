@@ -7,8 +7,7 @@ from bot.mailer.connection.production_access import CONTACTS_LIMIT, Application,
 from bot.mailer.mailers import Mailers
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
 from handlers.slack.views.blocks import Modal, Reply, page, section
 from handlers.slack.views.mailer import production_access as views
 
@@ -29,9 +28,11 @@ class ProductionAccessFlow:
             )
         ]
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.APPLY, Permission.ADMINISTER, self.open, opens=views.TITLE)
-        listeners.form(Form(ids.Form.PRODUCTION, Permission.ADMINISTER, self.apply, "Sending it to AWS…", self.redraw))
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.APPLY, Permission.ADMINISTER, self.open, opens=views.TITLE),
+            Form(ids.Form.PRODUCTION, Permission.ADMINISTER, self.apply, "Sending it to AWS…", self.redraw),
+        ]
 
     async def open(self, request: Request) -> Reply:
         mailer = await self._production.may_apply(request.team)

@@ -3,8 +3,7 @@
 from bot.mailer.identities.sender_rules import SenderRules
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer import sender_rules as views
 
@@ -13,10 +12,12 @@ class SenderRulesFlow:
     def __init__(self, sender_rules: SenderRules) -> None:
         self._sender_rules = sender_rules
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.SENDER_RULES, Permission.SEE, self.show, opens=views.TITLE)
-        listeners.button(ids.Button.CHECK_RULES, Permission.SEE, self.show)
-        listeners.button(ids.Button.SET_UP, Permission.SEE, self.show_above)
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.SENDER_RULES, Permission.SEE, self.show, opens=views.TITLE),
+            Listener(ids.Button.CHECK_RULES, Permission.SEE, self.show),
+            Listener(ids.Button.SET_UP, Permission.SEE, self.show_above),
+        ]
 
     async def show_above(self, request: Request) -> Reply:
         """Show it on top of a form, whose ticks stay."""

@@ -3,8 +3,7 @@
 from bot.broadcast.restored.restorations import Restorations
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.views.blocks import Reply
 from handlers.slack.views.operation import restored as views
 
@@ -13,8 +12,10 @@ class RestoredFlow:
     def __init__(self, restorations: Restorations) -> None:
         self._restorations = restorations
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.GO_ON_RESTORED, Permission.SEND, self.go_on)
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.GO_ON_RESTORED, Permission.SEND, self.go_on),
+        ]
 
     async def go_on(self, request: Request) -> Reply:
         refused = await self._restorations.go_on(request.team, request.at.user_id)

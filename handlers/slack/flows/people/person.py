@@ -9,8 +9,7 @@ from bot.people.codes import PersonCode
 from bot.people.person import PersonLookup
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
@@ -34,12 +33,14 @@ class PersonFlow:
             )
         ]
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         admin = Permission.ADMINISTER
-        listeners.form(Form(ids.Form.LOOK_UP_PERSON, admin, self.look_up, "One moment…"))
-        listeners.button(ids.Button.EXPORT_PERSON, admin, self.export, opens=views.TITLE)
-        listeners.button(ids.Button.ERASE_PERSON, admin, self.ask_to_erase, opens=views.ERASE_TITLE)
-        listeners.form(Form(ids.Form.ERASE_PERSON, admin, self.erase, "One moment…"))
+        return [
+            Form(ids.Form.LOOK_UP_PERSON, admin, self.look_up, "One moment…"),
+            Listener(ids.Button.EXPORT_PERSON, admin, self.export, opens=views.TITLE),
+            Listener(ids.Button.ERASE_PERSON, admin, self.ask_to_erase, opens=views.ERASE_TITLE),
+            Form(ids.Form.ERASE_PERSON, admin, self.erase, "One moment…"),
+        ]
 
     async def open(self, request: Request) -> Reply:
         return await self._shown(request, parse_address(" ".join(request.at.words[1:])))

@@ -5,8 +5,7 @@ from bot.people.suppression_csv import ImportCounts, Progress, SuppressionCsv
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.file_transfer import Files
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply
@@ -20,11 +19,13 @@ class SuppressionImportFlow:
         self._lists = lists
         self._files = files
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         admin = Permission.ADMINISTER
-        listeners.button(ids.Button.IMPORT_SUPPRESSIONS, admin, self.open, opens=views.IMPORT_TITLE)
-        listeners.form(Form(ids.Form.READ_SUPPRESSIONS, admin, self.read, READING, slow=True))
-        listeners.form(Form(ids.Form.IMPORT_SUPPRESSIONS, admin, self.run, "Importing…", slow=True))
+        return [
+            Listener(ids.Button.IMPORT_SUPPRESSIONS, admin, self.open, opens=views.IMPORT_TITLE),
+            Form(ids.Form.READ_SUPPRESSIONS, admin, self.read, READING, slow=True),
+            Form(ids.Form.IMPORT_SUPPRESSIONS, admin, self.run, "Importing…", slow=True),
+        ]
 
     async def open(self, request: Request) -> Reply:
         return Modal(views.choose_import_form(ids.Ref(request.team.id)), above=bool(request.at.view_id))

@@ -15,8 +15,7 @@ from bot.suppression.suppression_list import Consent, Suppressions
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
@@ -51,12 +50,14 @@ class SuppressionFlow:
             ),
         ]
 
-    def register(self, listeners: Listeners) -> None:
+    def listeners(self) -> list[Listener | Form]:
         admin = Permission.ADMINISTER
-        listeners.form(Form(ids.Form.LOOK_UP_SUPPRESSION, admin, self.look_up, "One moment…"))
-        listeners.button(ids.Button.GET_SUPPRESSIONS, admin, self.get_list, opens=views.TITLE)
-        listeners.button(ids.Button.LIFT, admin, self.ask_to_lift, opens=views.LIFT_TITLE)
-        listeners.form(Form(ids.Form.LIFT, admin, self.lift, "Asking AWS…", self.ask_again))
+        return [
+            Form(ids.Form.LOOK_UP_SUPPRESSION, admin, self.look_up, "One moment…"),
+            Listener(ids.Button.GET_SUPPRESSIONS, admin, self.get_list, opens=views.TITLE),
+            Listener(ids.Button.LIFT, admin, self.ask_to_lift, opens=views.LIFT_TITLE),
+            Form(ids.Form.LIFT, admin, self.lift, "Asking AWS…", self.ask_again),
+        ]
 
     async def suppress(self, request: Request) -> Reply:
         address = parse_address(" ".join(request.at.words[1:]))

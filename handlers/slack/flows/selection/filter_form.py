@@ -18,8 +18,7 @@ from handlers.slack.api_errors import FAILURES
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Values
-from handlers.slack.dispatch.listeners import Listeners
-from handlers.slack.dispatch.registration import Form, Request
+from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.flows.compose import check_editor
 from handlers.slack.flows.selection.chosen import ChosenSelections
 from handlers.slack.views.blocks import Modal, Reply
@@ -47,9 +46,11 @@ class FilterFlow:
         self._broadcasts = broadcasts
         self._drafts = drafts
 
-    def register(self, listeners: Listeners) -> None:
-        listeners.button(ids.Button.ONLY_WHERE, Permission.SEND, self.open, opens=FILTER_TITLE)
-        listeners.form(Form(ids.Form.FILTER, Permission.SEND, self.apply, "One moment…"))
+    def listeners(self) -> list[Listener | Form]:
+        return [
+            Listener(ids.Button.ONLY_WHERE, Permission.SEND, self.open, opens=FILTER_TITLE),
+            Form(ids.Form.FILTER, Permission.SEND, self.apply, "One moment…"),
+        ]
 
     async def open(self, request: Request) -> Reply:
         """Open the form with the filter as it is, and a menu of the columns where they are known."""
