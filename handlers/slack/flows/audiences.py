@@ -28,7 +28,7 @@ from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.outbound.rejected_rows import send_rejects
 from handlers.slack.text import clean, esc
 from handlers.slack.views import audiences as views
-from handlers.slack.views.blocks import Modal, Reply, text_message
+from handlers.slack.views.blocks import Modal, Reply, file_page, text_message
 from handlers.slack.views.confirmations import REJECTED_SHOWN, rejected_row
 from storage.models import Audience
 
@@ -113,7 +113,7 @@ class AudienceFlow:
             file.seek(0)
             upload = OutgoingFile("audience.csv", clean(audience.name, 100), file)
             sent = await send_file(self._files, request, what, upload)
-        return Modal(views.audience_sent_page(sent=sent), above=bool(request.at.view_id))
+        return Modal(file_page(views.TITLE, "the list as a CSV", sent=sent), above=bool(request.at.view_id))
 
     def _asking(self, how: How) -> Handler:
         async def ask(request: Request) -> Reply:

@@ -10,8 +10,7 @@ from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.registration import Form, Listener, Request
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
-from handlers.slack.views.blocks import Modal, Reply, text_message
-from handlers.slack.views.missing_values import list_sent_page
+from handlers.slack.views.blocks import Modal, Reply, file_page, text_message
 
 
 class MissingValuesFlow:
@@ -20,9 +19,7 @@ class MissingValuesFlow:
         self._files = files
 
     def listeners(self) -> list[Listener | Form]:
-        return [
-            Listener(ids.Button.SHOW_MISSING, Permission.SEND, self.show),
-        ]
+        return [Listener(ids.Button.SHOW_MISSING, Permission.SEND, self.show)]
 
     async def show(self, request: Request) -> Reply:
         ref = request.at.ref
@@ -37,4 +34,4 @@ class MissingValuesFlow:
             sent = await send_file(
                 self._files, request, what, OutgoingFile("missing.csv", "Recipients without a value", file)
             )
-        return Modal(list_sent_page(sent=sent), above=bool(request.at.view_id))
+        return Modal(file_page("Show them", "them as a CSV", sent=sent), above=bool(request.at.view_id))

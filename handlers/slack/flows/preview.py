@@ -12,7 +12,7 @@ from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
 from handlers.slack.views import preview as views
-from handlers.slack.views.blocks import Modal, Reply, text_message
+from handlers.slack.views.blocks import Modal, Reply, file_page, text_message
 from storage.models import Broadcast
 from storage.states import UNSENT
 
@@ -24,9 +24,7 @@ class PreviewFlow:
         self._files = files
 
     def listeners(self) -> list[Listener | Form]:
-        return [
-            Listener(ids.Button.SEE_IT, Permission.SEND, self.see),
-        ]
+        return [Listener(ids.Button.SEE_IT, Permission.SEND, self.see)]
 
     async def see(self, request: Request) -> Reply:
         ref = request.at.ref
@@ -34,9 +32,9 @@ class PreviewFlow:
         require_version(broadcast, request.team, ref.version, UNSENT)
         if link := self._previews.link(broadcast):
             return Modal(views.preview_link_page(link, LINK_LIVES), above=bool(request.at.view_id))
-        return Modal(
-            views.preview_sent_page(sent=await self._send_file(request, broadcast)), above=bool(request.at.view_id)
-        )
+        sent, what = await self._send_file(request, broadcast), "the first recipient's mail as a file"
+        view = file_page(views.TITLE, what, sent=sent, more=": open it in a browser.")
+        return Modal(view, above=bool(request.at.view_id))
 
     async def _send_file(self, request: Request, broadcast: Broadcast) -> bool:
         """Return whether the person has it."""

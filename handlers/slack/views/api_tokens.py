@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from slack_sdk.models.blocks import Block, ButtonElement, CheckboxesElement, DatePickerElement, Option, PlainTextObject
+from slack_sdk.models.blocks import Block, ButtonElement, DatePickerElement
 from slack_sdk.models.views import View
 
 from bot.api.tokens import NAME_LIMIT, TokenInput
@@ -15,6 +15,7 @@ from handlers.slack import ids
 from handlers.slack.text import clean, code, esc, mention, when
 from handlers.slack.views.blocks import (
     Message,
+    boxes,
     button,
     buttons,
     confirm,
@@ -63,14 +64,6 @@ def tokens_page(team: Team, tokens: Sequence[ApiToken], made: Secret | None, *, 
 
 
 def token_form(ref: ids.Ref, typed: TokenInput, *, notice: str = "") -> View:
-    options = {
-        scope: Option(value=scope, text=PlainTextObject(text=scope), description=PlainTextObject(text=opens))
-        for scope, opens in _OPENS.items()
-    }
-    ticked = [option for scope, option in options.items() if scope in typed.scopes]
-    boxes = CheckboxesElement(
-        action_id=ids.Input.SCOPES, options=list(options.values()), initial_options=ticked or None
-    )
     ends = typed.last_day.isoformat() if typed.last_day else None
     return form(
         ids.Form.CREATE_TOKEN,
@@ -84,7 +77,7 @@ def token_form(ref: ids.Ref, typed: TokenInput, *, notice: str = "") -> View:
                 placeholder="Deploy script",
                 max_length=NAME_LIMIT,
             ),
-            labelled(ids.Input.SCOPES, "Scopes", boxes),
+            boxes(ids.Input.SCOPES, "Scopes", {scope: scope for scope in _OPENS}, typed.scopes, about=_OPENS),
             labelled(
                 ids.Input.ENDS,
                 "Ends",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from slack_sdk.models.blocks import Block, Option, PlainTextObject, StaticSelectElement
+from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import FileInputElement
 from slack_sdk.models.views import View
 
@@ -14,7 +14,7 @@ from bot.broadcast.audience.revisions.revisions import can_undo
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.text import actor, clean, esc, when
+from handlers.slack.text import actor, esc, when
 from handlers.slack.views.blocks import (
     Message,
     button,
@@ -23,6 +23,7 @@ from handlers.slack.views.blocks import (
     context,
     form,
     labelled,
+    menu,
     page,
     section,
     verbatim,
@@ -102,24 +103,13 @@ def changes_read_message(ref: ids.Ref, name: str, counts: Counts) -> Message:
     return Message(what, [section(what), buttons(button(ids.Button.SHOW_CHANGES, "Show them", ref, style="primary"))])
 
 
-def audience_sent_page(*, sent: bool) -> View:
-    says = (
-        ":inbox_tray: You have the list as a CSV, in a direct message."
-        if sent
-        else ":warning: Slack did not take the file: try again in a minute."
-    )
-    return page(TITLE, [section(says)])
-
-
 def in_numbers(counts: Counts) -> str:
     return f"+{counts.added:,} new, {counts.changed:,} changed, {counts.removed:,} gone"
 
 
 def choose_file_form(ref: ids.Ref, names: Mapping[str, str]) -> View:
     """Ask which file of a message is meant; `names` are by Slack's id."""
-    options = [Option(value=key, text=PlainTextObject(text=clean(name, 75))) for key, name in names.items()]
-    element = StaticSelectElement(action_id=ids.Input.FILE, options=options, initial_option=options[0])
-    blocks = [labelled(ids.Input.FILE, "File", element)]
+    blocks = [menu(ids.Input.FILE, "File", names, next(iter(names)))]
     return form(ids.Form.CHOOSE_FILE, FILE_TITLE, blocks, submit="Next", ref=ref)
 
 

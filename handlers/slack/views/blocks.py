@@ -1,6 +1,6 @@
 """The pieces that every view is made of. Builders are pure: facts in, slack_sdk models out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
     ButtonElement,
+    CheckboxesElement,
     ConfirmObject,
     ContextBlock,
     HeaderBlock,
@@ -18,6 +19,7 @@ from slack_sdk.models.blocks import (
     PlainTextObject,
     RadioButtonsElement,
     SectionBlock,
+    StaticSelectElement,
     UserMultiSelectElement,
 )
 from slack_sdk.models.views import View
@@ -28,6 +30,8 @@ from handlers.slack.text import clean, esc
 
 MOST_PEOPLE = 50
 TITLE_LIMIT = 24
+OPTION_LIMIT = 75
+NONE: Mapping[Any, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +150,62 @@ def labelled(
     )
 
 
-def radio(name: ids.Input, label: str, choices: Mapping[Any, str], chosen: str, *, hint: str) -> Block:
-    """Ask for one of these; each value with its text."""
-    options = {value: Option(value=value, text=PlainTextObject(text=text)) for value, text in choices.items()}
-    element = RadioButtonsElement(action_id=name, options=list(options.values()), initial_option=options[chosen])
-    return labelled(name, label, element, hint=hint)
+def options_of(choices: Mapping[Any, str], about: Mapping[Any, str] = NONE) -> dict[Any, Option]:
+    """Options by value, each with its text and what is said below it, cut where Slack takes no more."""
+    return {
+        value: Option(
+            value=value,
+            text=PlainTextObject(text=clean(text, OPTION_LIMIT)),
+            description=PlainTextObject(text=about[value]) if value in about else None,
+        )
+        for value, text in choices.items()
+    }
 
 
-def people(name: ids.Input, label: str, chosen: Sequence[str], *, hint: str = "") -> Block:
+def radio(
+    name: ids.Input, label: str, choices: Mapping[Any, str], chosen: str, *, hint: str = "", at_once: bool = False
+) -> InputBlock:
+    """Ask for one of a few; each value with its text."""
+    options = options_of(choices)
+    element = RadioButtonsElement(action_id=name, options=list(options.values()), initial_option=options.get(chosen))
+    return labelled(name, label, element, hint=hint, at_once=at_once)
+
+
+def menu(
+    name: ids.Input,
+    label: str,
+    choices: Mapping[Any, str],
+    chosen: str | None = None,
+    *,
+    hint: str = "",
+    optional: bool = False,
+    at_once: bool = False,
+) -> InputBlock:
+    """Ask for one of many; a menu without options is none that Slack would take."""
+    options = options_of(choices)
+    element = StaticSelectElement(action_id=name, options=list(options.values()), initial_option=options.get(chosen))
+    return labelled(name, label, element, hint=hint, optional=optional, at_once=at_once)
+
+
+def boxes(
+    name: ids.Input,
+    label: str,
+    choices: Mapping[Any, str],
+    ticked: Collection[str] = (),
+    *,
+    about: Mapping[Any, str] = NONE,
+    hint: str = "",
+    optional: bool = False,
+    at_once: bool = False,
+) -> InputBlock:
+    """Ask for any of these, or for none; boxes without options are none that Slack would take."""
+    options = options_of(choices, about)
+    initial = [option for value, option in options.items() if value in ticked]
+    element = CheckboxesElement(action_id=name, options=list(options.values()), initial_options=initial or None)
+    return labelled(name, label, element, hint=hint, optional=optional, at_once=at_once)
+
+
+def people(name: ids.Input, label: str, chosen: Sequence[str], *, hint: str = "") -> InputBlock:
     element = UserMultiSelectElement(action_id=name, initial_users=list(chosen) or None, max_selected_items=MOST_PEOPLE)
     return labelled(name, label, element, hint=hint, optional=True)
 
@@ -193,6 +245,12 @@ def page(title: str, blocks: Sequence[Block]) -> View:
 def home(blocks: Sequence[Block]) -> View:
     """The App Home, as one person has it."""
     return View(type="home", blocks=list(blocks))
+
+
+def file_page(title: str, what: str, *, sent: bool, more: str = ".") -> View:
+    """Say that the person has a file, in a direct message; or that Slack did not take it."""
+    has = f":inbox_tray: You have {what}, in a direct message{more}"
+    return page(title, [section(has if sent else ":warning: Slack did not take the file: try again in a minute.")])
 
 
 def waiting_page(title: str, what: str) -> View:

@@ -8,11 +8,7 @@ from typing import Any
 from slack_sdk.models.blocks import (
     Block,
     DateTimePickerElement,
-    Option,
-    PlainTextObject,
-    RadioButtonsElement,
     RichTextInputElement,
-    StaticSelectElement,
 )
 from slack_sdk.models.blocks.block_elements import FileInputElement
 from slack_sdk.models.views import View
@@ -24,13 +20,16 @@ from handlers.slack import ids
 from handlers.slack.text import clean
 from handlers.slack.views.audiences import list_file
 from handlers.slack.views.blocks import (
+    NONE,
     button,
     buttons,
     context,
     field,
     form,
     labelled,
+    menu,
     page,
+    radio,
     section,
     verbatim,
 )
@@ -42,7 +41,6 @@ from storage.models import Audience
 TEST_TITLE = "Send a test"
 BROADCAST_TITLE = "New broadcast"
 SUBJECT_LIMIT = 300
-NONE: Mapping[str, str] = {}
 _AUDIENCE_HINT = (
     "A CSV, .xlsx or .ods with a column of addresses; every other column can be used as {{column}} in the text. 10 MB "
     "at most; a larger file: post it here and use its menu, Use as audience."
@@ -181,12 +179,7 @@ def _letter(draft: Draft) -> list[Block]:
 
 def _content(draft: Draft) -> Block:
     """Ask where the message comes from; the form is drawn again for each choice."""
-    options = {choice: Option(value=choice, text=PlainTextObject(text=label)) for choice, label in CONTENTS.items()}
-    chosen = content_of(draft.body)
-    element = RadioButtonsElement(
-        action_id=ids.Input.CONTENT, options=list(options.values()), initial_option=options[chosen]
-    )
-    return labelled(ids.Input.CONTENT, "Content", element, at_once=True)
+    return radio(ids.Input.CONTENT, "Content", CONTENTS, content_of(draft.body), at_once=True)
 
 
 def _message_of(draft: Draft, written: Mapping[str, Any] | None, ref: ids.Ref) -> list[Block]:
@@ -250,19 +243,11 @@ def _page(draft: Draft) -> list[Block]:
 
 def _saved_audiences(saved: Sequence[Audience], chosen: str) -> list[Block]:
     """Offer them; a menu without options is none that Slack would take."""
-    options = {
-        audience.id: Option(
-            value=audience.id, text=PlainTextObject(text=f"{clean(audience.name, NAME_LIMIT)} ({audience.size:,})")
-        )
-        for audience in saved
-    }
+    options = {audience.id: f"{clean(audience.name, NAME_LIMIT)} ({audience.size:,})" for audience in saved}
     if not options:
         return []
-    element = StaticSelectElement(
-        action_id=ids.Input.SAVED_AUDIENCE, options=list(options.values()), initial_option=options.get(chosen)
-    )
     hint = "Instead of a CSV; /broadcast audiences removes one."
-    return [labelled(ids.Input.SAVED_AUDIENCE, "Saved audience", element, hint=hint, optional=True)]
+    return [menu(ids.Input.SAVED_AUDIENCE, "Saved audience", options, chosen, hint=hint, optional=True)]
 
 
 def test_sent_page(addresses: int) -> View:

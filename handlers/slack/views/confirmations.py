@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject, StaticSelectElement
+from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.broadcast.audience.header_detection import Candidate
@@ -17,7 +17,7 @@ from bot.ses.prices import PRICES_OF
 from bot.wording import count, duration, size
 from handlers.slack import ids
 from handlers.slack.text import chosen, clean, esc
-from handlers.slack.views.blocks import Message, button, buttons, context, form, labelled, page, section, verbatim
+from handlers.slack.views.blocks import Message, boxes, button, buttons, context, form, menu, page, section, verbatim
 from handlers.slack.views.selection.counts import selected_lines
 from storage.models import Broadcast
 from storage.states import BroadcastState
@@ -137,9 +137,7 @@ def ticks_blocks(answer: Readiness, ref: ids.Ref, codes: Sequence[Confirmation])
     blocks: list[Block] = []
     for code, each in zip(codes, said, strict=True):
         label, agree = _TICKS[code]
-        tick = Option(value="yes", text=PlainTextObject(text=agree))
-        boxes = CheckboxesElement(action_id=INPUTS[code], options=[tick])
-        blocks += [section(f":warning: {esc(each.sentence)}"), labelled(INPUTS[code], label, boxes)]
+        blocks += [section(f":warning: {esc(each.sentence)}"), boxes(INPUTS[code], label, {"yes": agree})]
     if any(each.step is NextStep.SENDER_RULES for each in said):
         blocks.append(buttons(button(ids.Button.SET_UP, "Set it up", ref)))
     return blocks
@@ -173,24 +171,19 @@ def _choices(prepared: Prepared) -> list[Block]:
         return blocks
     options = {each.choice: _column(each) for each in summary.candidates if len(each.choice) <= OPTION_VALUE}
     if options:
-        menu = StaticSelectElement(
-            action_id=ids.Input.ADDRESS_COLUMN,
-            options=list(options.values()),
-            initial_option=options.get(summary.choice),
-        )
         hint = "Another choice reads the file again."
-        blocks.append(labelled(ids.Input.ADDRESS_COLUMN, "Address column", menu, hint=hint, at_once=True))
+        blocks.append(
+            menu(ids.Input.ADDRESS_COLUMN, "Address column", options, summary.choice, hint=hint, at_once=True)
+        )
     if summary.marked.rows:
-        tick = Option(value="yes", text=PlainTextObject(text=LEAVE_OUT))
-        ticked = None if summary.marked.kept else [tick]
-        boxes = CheckboxesElement(action_id=ids.Input.LEAVE_OUT, options=[tick], initial_options=ticked)
-        blocks.append(labelled(ids.Input.LEAVE_OUT, "Marked rows", boxes, optional=True, at_once=True))
+        ticked = () if summary.marked.kept else ("yes",)
+        tick = {"yes": LEAVE_OUT}
+        blocks.append(boxes(ids.Input.LEAVE_OUT, "Marked rows", tick, ticked, optional=True, at_once=True))
     return blocks
 
 
-def _column(candidate: Candidate) -> Option:
-    example = f" ({candidate.example})" if candidate.example else ""
-    return Option(value=candidate.choice, text=PlainTextObject(text=clean(f"{candidate.title}{example}", 75)))
+def _column(candidate: Candidate) -> str:
+    return f"{candidate.title} ({candidate.example})" if candidate.example else candidate.title
 
 
 def _remark(remark: Remark, ref: ids.Ref) -> Block:

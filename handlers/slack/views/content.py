@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject
+from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import FileInputElement
 
 from bot.broadcast.broadcasts import Draft
 from bot.broadcast.content.html_body import is_html
 from bot.broadcast.content.images import MOST, chosen_images
 from handlers.slack import ids
-from handlers.slack.text import clean
-from handlers.slack.views.blocks import labelled
+from handlers.slack.views.blocks import boxes, labelled
 
 
 class ContentChoice(StrEnum):
@@ -62,6 +61,4 @@ def _boxes(name: ids.Input, label: str, given: Mapping[str, str]) -> list[Block]
     """Return a box for each, ticked; a field without any is none that Slack would take."""
     if not given:
         return []
-    options = [Option(value=value, text=PlainTextObject(text=clean(text, 75))) for value, text in given.items()]
-    boxes = CheckboxesElement(action_id=name, options=options, initial_options=options)
-    return [labelled(name, label, boxes, optional=True)]
+    return [boxes(name, label, given, given, optional=True)]

@@ -2,28 +2,23 @@
 
 from collections.abc import Sequence
 
-from slack_sdk.models.blocks import Option, PlainTextObject, StaticSelectElement
 from slack_sdk.models.views import View
 
 from bot.broadcast.mail_me_one import MOST_ADDRESSES, Offered
 from handlers.slack import ids
-from handlers.slack.text import clean
-from handlers.slack.views.blocks import field, form, labelled
+from handlers.slack.views.blocks import field, form, menu
 
 TITLE = "Mail me one"
 
 
 def mail_me_one_form(ref: ids.Ref, offered: Sequence[Offered], *, send_to: str) -> View:
-    options = [
-        Option(value=str(each.seq), text=PlainTextObject(text=clean(f"{each.why}: {each.address}", 75)))
-        for each in offered
-    ]
-    menu = StaticSelectElement(action_id=ids.Input.RECIPIENT, options=options, initial_option=options[0])
+    recipients = {str(each.seq): f"{each.why}: {each.address}" for each in offered}
+    hint = "The very mail that this recipient would get."
     return form(
         ids.Form.MAIL_ME_ONE,
         TITLE,
         [
-            labelled(ids.Input.RECIPIENT, "Recipient", menu, hint="The very mail that this recipient would get."),
+            menu(ids.Input.RECIPIENT, "Recipient", recipients, str(offered[0].seq), hint=hint),
             field(
                 ids.Input.LINE,
                 "Line of the file",

@@ -21,12 +21,3 @@ def preview_link_page(url: str, lives: timedelta) -> View:
             ),
         ],
     )
-
-
-def preview_sent_page(*, sent: bool) -> View:
-    says = (
-        ":inbox_tray: You have the first recipient's mail as a file, in a direct message: open it in a browser."
-        if sent
-        else ":warning: Slack did not take the file: try again in a minute."
-    )
-    return page(TITLE, [section(says)])

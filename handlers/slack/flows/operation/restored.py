@@ -13,9 +13,7 @@ class RestoredFlow:
         self._restorations = restorations
 
     def listeners(self) -> list[Listener | Form]:
-        return [
-            Listener(ids.Button.GO_ON_RESTORED, Permission.SEND, self.go_on),
-        ]
+        return [Listener(ids.Button.GO_ON_RESTORED, Permission.SEND, self.go_on)]
 
     async def go_on(self, request: Request) -> Reply:
         refused = await self._restorations.go_on(request.team, request.at.user_id)

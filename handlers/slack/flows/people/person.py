@@ -13,7 +13,7 @@ from handlers.slack.dispatch.registration import Form, Listener, Request, Subcom
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
-from handlers.slack.views.blocks import Modal, Reply, text_message
+from handlers.slack.views.blocks import Modal, Reply, file_page, text_message
 from handlers.slack.views.people import person as views
 
 
@@ -60,7 +60,7 @@ class PersonFlow:
             "personal data: delete it when you are done."
         )
         sent = await send_file(self._files, request, what, OutgoingFile("person.json", "Person", content))
-        return Modal(views.exported_page(sent=sent), above=bool(request.at.view_id))
+        return Modal(file_page(views.TITLE, "it as a file", sent=sent), above=bool(request.at.view_id))
 
     async def ask_to_erase(self, request: Request) -> Reply:
         address = _typed(request)

@@ -19,7 +19,7 @@ from handlers.slack.dispatch.registration import Form, Listener, Request, Subcom
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
-from handlers.slack.views.blocks import Modal, Reply, text_message
+from handlers.slack.views.blocks import Modal, Reply, file_page, text_message
 from handlers.slack.views.people import suppressions as views
 from storage.models import Suppression
 
@@ -84,7 +84,7 @@ class SuppressionFlow:
             )
             file.seek(0)
             sent = await send_file(self._files, request, what, OutgoingFile("suppressions.csv", "Suppressions", file))
-        return Modal(views.list_sent_page(sent=sent), above=bool(request.at.view_id))
+        return Modal(file_page(views.TITLE, "the list as a CSV", sent=sent), above=bool(request.at.view_id))
 
     async def ask_to_lift(self, request: Request) -> Reply:
         return Modal(views.lift_form(request.at.ref, await self._row(request)), above=bool(request.at.view_id))

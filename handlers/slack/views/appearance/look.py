@@ -1,14 +1,14 @@
 """How a team's mails look: a line of the settings, and the form behind its button."""
 
-from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject, RadioButtonsElement
+from slack_sdk.models.blocks import Block
 from slack_sdk.models.blocks.block_elements import FileInputElement
 from slack_sdk.models.views import View
 
 from bot.broadcast.content.look import Look
 from bot.teams.looks import FOOTER_WORDS_LIMIT, mark_of
 from handlers.slack import ids
-from handlers.slack.text import clean, esc
-from handlers.slack.views.blocks import field, form, labelled, page, section
+from handlers.slack.text import esc
+from handlers.slack.views.blocks import boxes, field, form, labelled, page, radio, section
 from storage.states import HeadingFont
 
 LOOK_TITLE = "Look"
@@ -29,7 +29,6 @@ def look_in_words(look: Look) -> str:
 def look_form(team_id: str, now: Look, typed: Look | None = None, *, notice: str = "") -> View:
     """Ask for it; `typed` is what somebody typed before, whatever is stored `now`."""
     shown = typed or now
-    fonts = {font: Option(value=font, text=PlainTextObject(text=label)) for font, label in _FONTS.items()}
     return form(
         ids.Form.LOOK,
         LOOK_TITLE,
@@ -51,14 +50,11 @@ def look_form(team_id: str, now: Look, typed: Look | None = None, *, notice: str
                 optional=True,
                 max_length=50,
             ),
-            labelled(
+            radio(
                 ids.Input.HEADING_FONT,
                 "Heading font",
-                RadioButtonsElement(
-                    action_id=ids.Input.HEADING_FONT,
-                    options=list(fonts.values()),
-                    initial_option=fonts[shown.heading_font],
-                ),
+                _FONTS,
+                shown.heading_font,
                 hint="For the headings of a canvas.",
             ),
             field(
@@ -93,6 +89,6 @@ def look_saved_page(look: Look) -> View:
 def _kept(now: Look) -> list[Block]:
     if now.logo is None:
         return []
-    option = Option(value="keep", text=PlainTextObject(text=clean(f"Keep {now.logo['name']}", 75)))
-    boxes = CheckboxesElement(action_id=ids.Input.KEEP_LOGO, options=[option], initial_options=[option])
-    return [labelled(ids.Input.KEEP_LOGO, "Logo now", boxes, hint="A file below takes its place.", optional=True)]
+    keep = {"keep": f"Keep {now.logo['name']}"}
+    hint = "A file below takes its place."
+    return [boxes(ids.Input.KEEP_LOGO, "Logo now", keep, keep, hint=hint, optional=True)]

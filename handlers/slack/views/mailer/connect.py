@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject
+from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.ses.permission_check import AccessReport, ActionCheck
@@ -10,7 +10,7 @@ from bot.ses.regions import regions
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import esc
-from handlers.slack.views.blocks import Message, button, buttons, field, form, labelled, page, section
+from handlers.slack.views.blocks import Message, boxes, button, buttons, field, form, page, section
 from handlers.slack.views.mailer.connect_form import ticks
 from storage.models import Broadcast, Identity, Mailer, Team
 
@@ -72,7 +72,6 @@ def delete_form(
     goes += [f"• the {row.state} broadcast “{esc(row.subject, 80)}” is cancelled" for row in broadcasts[:5]]
     if len(broadcasts) > 5:
         goes.append(f"• {count(len(broadcasts) - 5, 'more broadcast is', 'more broadcasts are')} cancelled")
-    tick = Option(value="yes", text=PlainTextObject(text="Delete them at AWS too, for every use of the account"))
     return form(
         ids.Form.DELETE_MAILER,
         DELETE_TITLE,
@@ -80,10 +79,10 @@ def delete_form(
             section(":warning: *This cannot be taken back. It removes:*\n" + "\n".join(goes)),
             section("Unsubscribes and complaints stay with the team for ever, and so does the history of broadcasts."),
             field(ids.Input.CHANNEL_NAME, "Type the channel name", placeholder=team.name, max_length=90),
-            labelled(
+            boxes(
                 ids.Input.DELETE_AT_AWS,
                 "Also delete the identities at AWS",
-                CheckboxesElement(action_id=ids.Input.DELETE_AT_AWS, options=[tick]),
+                {"yes": "Delete them at AWS too, for every use of the account"},
                 optional=True,
             ),
         ],

@@ -7,10 +7,7 @@ from slack_sdk.models.blocks import (
     Block,
     ButtonElement,
     InputBlock,
-    Option,
     PlainTextObject,
-    RadioButtonsElement,
-    StaticSelectElement,
 )
 from slack_sdk.models.views import View
 
@@ -21,7 +18,7 @@ from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from bot.ses.regions import regions
 from handlers.slack import ids
 from handlers.slack.text import code, esc, in_code
-from handlers.slack.views.blocks import buttons, field, form, labelled, section
+from handlers.slack.views.blocks import buttons, field, form, menu, radio, section
 from storage.states import SignIn
 
 DEFAULT_REGION = "us-east-1"
@@ -87,15 +84,11 @@ def credentials_form(
 
 
 def _region(chosen: str) -> InputBlock:
-    options = [Option(value=known.code, text=PlainTextObject(text=known.label[:75])) for known in regions()]
-    return labelled(
+    return menu(
         ids.Input.REGION,
         "AWS region",
-        StaticSelectElement(
-            action_id=ids.Input.REGION,
-            options=options,
-            initial_option=next((option for option in options if option.value == chosen), None),
-        ),
+        {known.code: known.label for known in regions()},
+        chosen,
         hint="Where your SES identities live. Sandbox, quota and identities are separate in each region.",
     )
 
@@ -103,15 +96,11 @@ def _region(chosen: str) -> InputBlock:
 def _choice(draft: FormState) -> InputBlock:
     """Slack cannot grey an option out, so a role is not among them where it cannot be used."""
     ways = _WAYS if draft.offer else {SignIn.ACCESS_KEY: _WAYS[SignIn.ACCESS_KEY]}
-    options = {way: Option(value=way, text=PlainTextObject(text=label)) for way, label in ways.items()}
-    return labelled(
+    return radio(
         ids.Input.SIGN_IN,
         "Sign in with",
-        RadioButtonsElement(
-            action_id=ids.Input.SIGN_IN,
-            options=list(options.values()),
-            initial_option=options[SignIn.ROLE if draft.role else SignIn.ACCESS_KEY],
-        ),
+        ways,
+        SignIn.ROLE if draft.role else SignIn.ACCESS_KEY,
         hint="IAM role is recommended." if draft.offer else _NO_ROLES,
         at_once=True,
     )

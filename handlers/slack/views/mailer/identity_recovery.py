@@ -1,6 +1,6 @@
 """Retrying and replacing an identity that failed: the form, and what came of it."""
 
-from slack_sdk.models.blocks import Block, CheckboxesElement, Option, PlainTextObject
+from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.mailer.identities.recovery import RetryOutcome
@@ -8,7 +8,7 @@ from bot.mailer.identities.recovery_state import StaleActionError
 from bot.mailer.identity_records import records_of
 from handlers.slack import ids
 from handlers.slack.text import esc, mention
-from handlers.slack.views.blocks import Message, field, form, labelled, page, section, text_message
+from handlers.slack.views.blocks import Message, boxes, field, form, page, section, text_message
 from handlers.slack.views.mailer.identities import identity_message, state_label
 from storage.models import Identity, Mailer
 
@@ -21,10 +21,12 @@ def replace_form(ref: ids.Ref, old: Identity, *, moves: bool, asks: bool, typed:
     """The form; with `moves` broadcasts wait to be sent from the old one, with `asks` others may use it."""
     ticks: list[Block] = []
     if moves:
-        ticks.append(_tick(ids.Input.MOVE_BROADCASTS, MOVE, "Otherwise they are paused."))
+        ticks.append(
+            boxes(ids.Input.MOVE_BROADCASTS, MOVE, {"yes": MOVE}, hint="Otherwise they are paused.", optional=True)
+        )
     if asks:
         hint = "It was in the AWS account before Mailroom, or another channel uses it. Otherwise it is left there."
-        ticks.append(_tick(ids.Input.REMOVE_OLD, REMOVE, hint))
+        ticks.append(boxes(ids.Input.REMOVE_OLD, REMOVE, {"yes": REMOVE}, hint=hint, optional=True))
     return form(
         ids.Form.REPLACE_IDENTITY,
         REPLACE_TITLE,
@@ -64,8 +66,3 @@ def too_late_message(error: StaleActionError) -> Message:
     """Somebody was faster, or the button is older than what happened since."""
     who = f" ({mention(error.by)} did it.)" if error.by else ""
     return text_message(f":information_source: {esc(error.text)}{who}")
-
-
-def _tick(name: ids.Input, label: str, hint: str) -> Block:
-    option = Option(value="yes", text=PlainTextObject(text=label))
-    return labelled(name, label, CheckboxesElement(action_id=name, options=[option]), hint=hint, optional=True)

@@ -1,10 +1,9 @@
 """The application for production access, as AWS asks for it."""
 
-from slack_sdk.models.blocks import Option, PlainTextObject, RadioButtonsElement
 from slack_sdk.models.views import View
 
 from handlers.slack import ids
-from handlers.slack.views.blocks import field, form, labelled, section
+from handlers.slack.views.blocks import field, form, radio, section
 
 TITLE = "Production access"
 MAIL_TYPES = {"MARKETING": "Marketing", "TRANSACTIONAL": "Transactional"}
@@ -37,10 +36,8 @@ def production_form(
                 placeholder="https://example.com",
                 max_length=1000,
             ),
-            labelled(
-                ids.Input.MAIL_TYPE, "Mail type", _radio(ids.Input.MAIL_TYPE, MAIL_TYPES, mail_type or "MARKETING")
-            ),
-            labelled(ids.Input.LANGUAGE, "Contact language", _radio(ids.Input.LANGUAGE, LANGUAGES, language or "EN")),
+            radio(ids.Input.MAIL_TYPE, "Mail type", MAIL_TYPES, mail_type or "MARKETING"),
+            radio(ids.Input.LANGUAGE, "Contact language", LANGUAGES, language or "EN"),
             field(
                 ids.Input.CONTACTS,
                 "Contact addresses",
@@ -61,9 +58,3 @@ def production_form(
         ref=ref,
         notice=notice,
     )
-
-
-def _radio(name: ids.Input, choices: dict[str, str], chosen: str) -> RadioButtonsElement:
-    options = [Option(value=value, text=PlainTextObject(text=text)) for value, text in choices.items()]
-    initial = next((option for option in options if option.value == chosen), None)
-    return RadioButtonsElement(action_id=name, options=options, initial_option=initial)

@@ -93,12 +93,3 @@ def erasing_page(person: Person) -> View:
             ),
         ],
     )
-
-
-def exported_page(*, sent: bool) -> View:
-    says = (
-        ":inbox_tray: You have it as a file, in a direct message."
-        if sent
-        else ":warning: Slack did not take the file: try again in a minute."
-    )
-    return page(TITLE, [section(says)])

@@ -147,15 +147,6 @@ def _notes(counts: ImportCounts) -> list[Block]:
     return [context(" ".join(notes))] if notes else []
 
 
-def list_sent_page(*, sent: bool) -> View:
-    says = (
-        ":inbox_tray: You have the list as a CSV, in a direct message."
-        if sent
-        else ":warning: Slack did not take the file: try again in a minute."
-    )
-    return page(TITLE, [section(says)])
-
-
 def lift_form(ref: ids.Ref, row: Suppression, *, how: str = "", at: datetime | None = None, notice: str = "") -> View:
     picker = DateTimePickerElement(
         action_id=ids.Input.CONSENT_AT, initial_date_time=int(at.timestamp()) if at else None

@@ -4,17 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from slack_sdk.models.blocks import Block, Option, PlainTextObject, StaticMultiSelectElement
+from slack_sdk.models.blocks import Block, StaticMultiSelectElement
 
 from bot.broadcast.audience.saved import NAME_LIMIT
 from bot.broadcast.audience.selection.filter import Filter
 from handlers.slack import ids
 from handlers.slack.text import clean
-from handlers.slack.views.blocks import button, labelled, verbatim
+from handlers.slack.views.blocks import button, labelled, options_of, verbatim
 from storage.models import Audience, Broadcast
 
 FILTER_BLOCK: Final = "only_where"
-_OPTION = 75  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def with_filter(view: Mapping[str, Any], ref: ids.Ref, where: Filter | None) -> 
 
 
 def _menu(name: ids.Input, label: str, given: Mapping[str, str], chosen: Iterable[str], hint: str) -> list[Block]:
-    options = {key: Option(value=key, text=PlainTextObject(text=clean(text, _OPTION))) for key, text in given.items()}
+    options = options_of(given)
     if not options:
         return []
     ticked = [options[key] for key in chosen if key in options]

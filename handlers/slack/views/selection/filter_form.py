@@ -7,18 +7,15 @@ from slack_sdk.models.blocks import (
     Block,
     DividerBlock,
     InputBlock,
-    Option,
     OptionGroup,
     PlainTextObject,
-    RadioButtonsElement,
     StaticSelectElement,
 )
 from slack_sdk.models.views import View
 
 from bot.broadcast.audience.selection.filter import MOST_LINES, VALUE_LIMIT, Condition, Filter, Match, Operator
 from handlers.slack import ids
-from handlers.slack.text import clean
-from handlers.slack.views.blocks import context, field, form, labelled
+from handlers.slack.views.blocks import context, field, form, labelled, menu, options_of, radio
 
 FILTER_TITLE: Final = "Only those where"
 _GROUP = 100  # options
@@ -36,15 +33,9 @@ _MATCHES = {Match.ALL: "All", Match.ANY: "Any"}
 def filter_form(ref: ids.Ref, where: Filter | None, columns: Sequence[str]) -> View:
     """`columns` are those of the audience; none: they are not known yet."""
     lines = where.lines if where else ()
-    match = {each: Option(value=each, text=PlainTextObject(text=label)) for each, label in _MATCHES.items()}
-    radio = RadioButtonsElement(
-        action_id=ids.Input.MATCH,
-        options=list(match.values()),
-        initial_option=match[where.match if where else Match.ALL],
-    )
-    blocks: list[Block] = [
-        labelled(ids.Input.MATCH, "Match", radio, hint="Whether a row must meet all lines below, or any of them.")
-    ]
+    match = where.match if where else Match.ALL
+    hint = "Whether a row must meet all lines below, or any of them."
+    blocks: list[Block] = [radio(ids.Input.MATCH, "Match", _MATCHES, match, hint=hint)]
     for number in range(1, MOST_LINES + 1):
         blocks += _line(number, lines[number - 1] if number <= len(lines) else None, columns)
     blocks.append(context("Lines that stay empty count for nothing. With none, everybody in the audience is meant."))
@@ -52,19 +43,13 @@ def filter_form(ref: ids.Ref, where: Filter | None, columns: Sequence[str]) -> V
 
 
 def _line(number: int, line: Condition | None, columns: Sequence[str]) -> list[Block]:
-    operators = {op: Option(value=op, text=PlainTextObject(text=op.words)) for op in Operator}
-    name = ids.Input(f"operator_{number}")
+    operators = {op: op.words for op in Operator}
     column_label, operator_label, value_label = _LABELS[number - 1]
-    menu = StaticSelectElement(
-        action_id=name,
-        options=list(operators.values()),
-        initial_option=operators[line.op] if line else None,
-    )
     hint = "A date like 2026-06-01, a number like 12.5, or text; “is empty” takes none." if number == 1 else ""
     return [
         DividerBlock(),
         _column(number, column_label, line.column if line else "", columns),
-        labelled(name, operator_label, menu, optional=True),
+        menu(ids.Input(f"operator_{number}"), operator_label, operators, line.op if line else None, optional=True),
         field(
             ids.Input(f"value_{number}"),
             value_label,
@@ -83,7 +68,7 @@ def _column(number: int, label: str, chosen: str, columns: Sequence[str]) -> Inp
     if not columns or (chosen and chosen not in offered):
         hint = "Its title in the file. With an audience chosen before, there is a menu." if number == 1 else ""
         return field(name, label, initial=chosen, hint=hint, optional=True, max_length=1000)
-    options = {column: Option(value=column, text=PlainTextObject(text=clean(column, 75))) for column in offered}
+    options = options_of({column: column for column in offered})
     groups = [
         OptionGroup(
             label=PlainTextObject(text=f"Columns {start + 1} to {min(start + _GROUP, len(offered))}"),
@@ -91,10 +76,10 @@ def _column(number: int, label: str, chosen: str, columns: Sequence[str]) -> Inp
         )
         for start in range(0, len(offered), _GROUP)
     ]
-    menu = StaticSelectElement(
+    element = StaticSelectElement(
         action_id=name,
         options=groups[0].options if len(groups) == 1 else None,
         option_groups=groups if len(groups) > 1 else None,
         initial_option=options.get(chosen),
     )
-    return labelled(name, label, menu, optional=True)
+    return labelled(name, label, element, optional=True)

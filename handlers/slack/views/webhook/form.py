@@ -4,24 +4,24 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from slack_sdk.models.blocks import Block, ButtonElement, CheckboxesElement, Option, PlainTextObject
+from slack_sdk.models.blocks import Block, ButtonElement
 from slack_sdk.models.views import View
 
 from bot.webhooks.events import Topic
 from bot.webhooks.receiver import ADDRESS_LIMIT, Answer
 from handlers.slack import ids
 from handlers.slack.text import code, esc, when
-from handlers.slack.views.blocks import button, buttons, confirm, context, field, form, labelled, page, section
+from handlers.slack.views.blocks import boxes, button, buttons, confirm, context, field, form, page, section
 from storage.models import Webhook
 from storage.sealing import Secret
 
 TITLE: Final = "Webhook"
 _TOPICS: Final = {
-    Topic.BROADCASTS: ("Broadcasts", "each state that one comes into"),
-    Topic.BOUNCES: ("Bounces", "recipients whose mail came back"),
-    Topic.COMPLAINTS: ("Complaints", "recipients who called it spam"),
-    Topic.SUPPRESSIONS: ("Suppressions", "addresses that are no longer mailed, or may be again"),
-    Topic.MAILER: ("Mailer", "access lost and restored, identities that failed"),
+    Topic.BROADCASTS: "each state that one comes into",
+    Topic.BOUNCES: "recipients whose mail came back",
+    Topic.COMPLAINTS: "recipients who called it spam",
+    Topic.SUPPRESSIONS: "addresses that are no longer mailed, or may be again",
+    Topic.MAILER: "access lost and restored, identities that failed",
 }
 
 
@@ -29,12 +29,6 @@ def webhook_form(
     ref: ids.Ref, webhook: Webhook | None, address: str, topics: Collection[str], *, notice: str = ""
 ) -> View:
     """`address` and `topics` as they were typed, or as they are."""
-    options = [
-        Option(value=topic, text=PlainTextObject(text=label), description=PlainTextObject(text=about))
-        for topic, (label, about) in _TOPICS.items()
-    ]
-    ticked = [option for option in options if option.value in topics]
-    boxes = CheckboxesElement(action_id=ids.Input.EVENTS, options=options, initial_options=ticked or None)
     blocks: list[Block] = [
         field(
             ids.Input.WEBHOOK_ADDRESS,
@@ -44,7 +38,7 @@ def webhook_form(
             placeholder="https://example.com/mailroom",
             max_length=ADDRESS_LIMIT,
         ),
-        labelled(ids.Input.EVENTS, "Events", boxes),
+        boxes(ids.Input.EVENTS, "Events", {topic: topic.capitalize() for topic in _TOPICS}, topics, about=_TOPICS),
     ]
     if webhook is None:
         blocks.append(
