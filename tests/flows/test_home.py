@@ -4,8 +4,7 @@ import pytest
 from sqlmodel import select
 
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Registered
+from handlers.slack.dispatch.registration import Permission, Registered
 from handlers.slack.views.home import ALL_TEAMS
 from storage.models import Team
 from tests.flows.test_permissions import button

@@ -11,8 +11,7 @@ from sqlmodel import SQLModel, select
 
 from bot.suppression.recording import suppress
 from bot.webhooks.signing import WebhookSecrets, new_secret
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Registered
+from handlers.slack.dispatch.registration import Permission, Registered
 from handlers.slack.ids import Ref
 from storage.models import (
     ApiToken,

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import replace
-from enum import StrEnum
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -11,19 +10,12 @@ from bot.teams.directory import Teams
 from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.event import Event
 from handlers.slack.dispatch.interaction import Interaction
+from handlers.slack.dispatch.registration import Permission
 from handlers.slack.dispatch.user_directory import Person, UserDirectory
 from handlers.slack.workspaces import Workspaces
 from storage.models import Team
 
 log = logging.getLogger(__name__)
-
-
-class Permission(StrEnum):
-    """What a listener asks for when it is registered."""
-
-    SEE = "see"  # status, help, check now: members
-    SEND = "send"  # compose, test, send, pause, resume, cancel: members whom the settings do not leave out
-    ADMINISTER = "administer"  # everything else: team admins
 
 
 class Authorizer:

@@ -6,8 +6,9 @@ from slack_sdk.models.views import View
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
-from handlers.slack.dispatch.authorization import Authorizer, Permission
+from handlers.slack.dispatch.authorization import Authorizer
 from handlers.slack.dispatch.interaction import Interaction
+from handlers.slack.dispatch.registration import Permission
 from handlers.slack.dispatch.responder import unexpected
 from handlers.slack.views.blocks import error_message, home
 

@@ -19,7 +19,7 @@ from bot.tasks import Tasks
 from bot.teams.directory import Teams
 from handlers.slack import ids
 from handlers.slack.dispatch import channel_join
-from handlers.slack.dispatch.authorization import Authorizer, Permission
+from handlers.slack.dispatch.authorization import Authorizer
 from handlers.slack.dispatch.event import EventHandler, from_event, from_opening
 from handlers.slack.dispatch.home_publisher import Publisher, Show
 from handlers.slack.dispatch.interaction import (
@@ -36,6 +36,7 @@ from handlers.slack.dispatch.registration import (
     AckTimeouts,
     Form,
     Listener,
+    Permission,
     Registered,
     Request,
     Subcommand,

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from slack_sdk.models.views import View
@@ -11,7 +12,6 @@ from bot.mailer.codes import MailerCode
 from bot.teams.codes import TeamCode
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import (
     Interaction,
 )
@@ -21,6 +21,14 @@ from storage.models import Team
 
 WITHOUT_FORM: Final = {SlackCode.NOT_ALLOWED, TeamCode.NOT_FOUND, MailerCode.NO_MAILER, MailerCode.CHANGED}
 """Errors after which a form is not shown again: what it was about is gone, or not theirs."""
+
+
+class Permission(StrEnum):
+    """What a listener asks for when it is registered."""
+
+    SEE = "see"  # status, help, check now: members
+    SEND = "send"  # compose, test, send, pause, resume, cancel: members whom the settings do not leave out
+    ADMINISTER = "administer"  # everything else: team admins
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from bot.mailer.monitoring.feedback_health import FeedbackCheck
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.views.alerts import checking_events_page
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer.status_card import check_result_page

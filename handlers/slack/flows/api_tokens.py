@@ -4,8 +4,7 @@ from slack_sdk.models.views import View
 
 from bot.api.tokens import ApiTokens, TokenInput
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.views import api_tokens as views
 from handlers.slack.views.blocks import Modal, Reply
 from storage.sealing import Secret

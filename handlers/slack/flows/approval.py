@@ -14,8 +14,7 @@ from bot.mailer.readiness.rules import Confirmation
 from handlers.slack import ids
 from handlers.slack.approvers import Approvers
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.flows.broadcasts import BroadcastFlow
 from handlers.slack.flows.confirmations import all_shown, check_ticked
 from handlers.slack.views.approval import requests as views

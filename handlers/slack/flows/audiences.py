@@ -20,8 +20,7 @@ from bot.errors import BotError
 from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Handler, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Handler, Listener, Permission, Request, Subcommand
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.flows.compose import READING, upload_of
 from handlers.slack.outbound.direct_file import send_file

@@ -20,8 +20,7 @@ from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.content.message_content import content_of
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Handler, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Handler, Listener, Permission, Request, Subcommand
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import (
     READING,

@@ -15,8 +15,7 @@ from bot.broadcast.draft import Edited
 from bot.broadcast.drafts import Drafts
 from bot.errors import BotError
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.flows.broadcasts import BroadcastFlow
 from handlers.slack.flows.compose import (
     READING,

@@ -5,8 +5,7 @@ from slack_sdk.errors import SlackApiError
 from bot.broadcast.mail_me_one import MailMeOne
 from bot.email_addresses import parse_addresses
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.views import mail_me_one as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.compose import test_sent_page

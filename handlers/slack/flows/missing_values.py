@@ -6,8 +6,7 @@ from typing import BinaryIO, cast
 from bot.broadcast.reporting.missing_values import MissingValues
 from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.views.blocks import Modal, Reply, file_page, text_message

@@ -6,8 +6,7 @@ from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.controls import require_version
 from bot.broadcast.preview import LINK_LIVES, Previews
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc

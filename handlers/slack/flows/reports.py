@@ -5,8 +5,7 @@ from typing import Final
 from bot.broadcast.reporting.history import Reports
 from bot.broadcast.resend import Resends, What
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Handler, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Handler, Listener, Permission, Request, Subcommand
 from handlers.slack.views import reports as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.broadcast_message import progress_message

@@ -11,8 +11,7 @@ from bot.email_addresses import parse_addresses
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.flows.compose import (
     Composer,
     check_editor,

@@ -13,8 +13,7 @@ from bot.webhooks.webhooks import Webhooks
 from handlers.slack import ids
 from handlers.slack.approvers import Approvers
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.views import team_settings as views
 from handlers.slack.views.audit_log import history_message
 from handlers.slack.views.blocks import Modal, Reply

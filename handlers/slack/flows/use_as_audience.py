@@ -12,9 +12,8 @@ from bot.broadcast.broadcasts import Broadcasts
 from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Body
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.file_transfer import Files
 from handlers.slack.flows.compose import READING, Composer, upload_of
 from handlers.slack.outbound.rejected_rows import send_rejects

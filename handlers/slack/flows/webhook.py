@@ -7,8 +7,7 @@ from bot.webhooks.codes import WebhookCode
 from bot.webhooks.events import Topic
 from bot.webhooks.webhooks import Webhooks
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.webhook import form as views
 

@@ -9,9 +9,8 @@ from bot.broadcast.content.look import Look
 from bot.teams.looks import TeamLooks, import_logo
 from bot.teams.settings import ChangedMeanwhileError
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Values
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.file_transfer import LOGO, Files
 from handlers.slack.views.appearance import look as views
 from handlers.slack.views.blocks import Modal, Reply

@@ -17,8 +17,7 @@ from bot.mailer.mailers import Mailers
 from bot.ses.permission_check import AccessReport, ActionCheck, OnAction
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.dispatch.responder import ProgressView
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply

@@ -7,8 +7,7 @@ from bot.mailer.identities.management import Identities
 from bot.mailer.identity_records import records_of
 from bot.mailer.mailers import Mailers
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply, page, section, text_message
 from handlers.slack.views.mailer import identities as views

@@ -7,8 +7,7 @@ from bot.mailer.identities.recovery import IdentityRecovery
 from bot.mailer.identities.recovery_state import StaleActionError
 from bot.mailer.mailers import Mailers
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer import identity_recovery as views

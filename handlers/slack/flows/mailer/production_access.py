@@ -6,8 +6,7 @@ from bot.email_addresses import parse_addresses
 from bot.mailer.connection.production_access import CONTACTS_LIMIT, Application, ProductionAccess
 from bot.mailer.mailers import Mailers
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.views.blocks import Modal, Reply, page, section
 from handlers.slack.views.mailer import production_access as views
 

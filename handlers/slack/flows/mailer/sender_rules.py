@@ -2,8 +2,7 @@
 
 from bot.mailer.identities.sender_rules import SenderRules
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer import sender_rules as views
 

@@ -1,8 +1,7 @@
 """`/mailer`: the status card, and help."""
 
 from bot.mailer.readiness.overview import Overviews
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Request, Subcommand
+from handlers.slack.dispatch.registration import Permission, Request, Subcommand
 from handlers.slack.views.blocks import Reply
 from handlers.slack.views.mailer.status_card import help_message, status_message
 

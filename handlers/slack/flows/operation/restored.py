@@ -2,8 +2,7 @@
 
 from bot.broadcast.restored.restorations import Restorations
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.views.blocks import Reply
 from handlers.slack.views.operation import restored as views
 

@@ -8,8 +8,7 @@ from bot.errors import BotError
 from bot.people.codes import PersonCode
 from bot.people.person import PersonLookup
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc

@@ -4,8 +4,7 @@ from bot.errors import BotError
 from bot.people.suppression_csv import ImportCounts, Progress, SuppressionCsv
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.file_transfer import Files
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply

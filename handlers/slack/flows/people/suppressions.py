@@ -14,8 +14,7 @@ from bot.suppression.lookup import SuppressionLookup
 from bot.suppression.suppression_list import Consent, Suppressions
 from bot.wording import count
 from handlers.slack import ids
-from handlers.slack.dispatch.authorization import Permission
-from handlers.slack.dispatch.registration import Form, Listener, Request, Subcommand
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.file_transfer import IN_MEMORY_BYTES, Files, OutgoingFile
 from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc

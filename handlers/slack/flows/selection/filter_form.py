@@ -16,9 +16,8 @@ from bot.errors import BotError
 from handlers.slack import ids
 from handlers.slack.api_errors import FAILURES
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.authorization import Permission
 from handlers.slack.dispatch.interaction import Values
-from handlers.slack.dispatch.registration import Form, Listener, Request
+from handlers.slack.dispatch.registration import Form, Listener, Permission, Request
 from handlers.slack.flows.compose import check_editor
 from handlers.slack.flows.selection.chosen import ChosenSelections
 from handlers.slack.views.blocks import Modal, Reply
