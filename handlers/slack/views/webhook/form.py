@@ -17,6 +17,13 @@ from storage.sealing import Secret
 
 TITLE: Final = "Webhook"
 _TOPICS: Final = {
+    Topic.BROADCASTS: "Broadcasts",
+    Topic.BOUNCES: "Bounces",
+    Topic.COMPLAINTS: "Complaints",
+    Topic.SUPPRESSIONS: "Suppressions",
+    Topic.MAILER: "Mailer",
+}
+_ABOUT: Final = {
     Topic.BROADCASTS: "each state that one comes into",
     Topic.BOUNCES: "recipients whose mail came back",
     Topic.COMPLAINTS: "recipients who called it spam",
@@ -38,7 +45,7 @@ def webhook_form(
             placeholder="https://example.com/mailroom",
             max_length=ADDRESS_LIMIT,
         ),
-        boxes(ids.Input.EVENTS, "Events", {topic: topic.capitalize() for topic in _TOPICS}, topics, about=_TOPICS),
+        boxes(ids.Input.EVENTS, "Events", _TOPICS, topics, about=_ABOUT),
     ]
     if webhook is None:
         blocks.append(
