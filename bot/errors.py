@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Self
+from typing import Self, TypeVar
+
+Found = TypeVar("Found")
 
 
 class Code(StrEnum):
@@ -49,3 +51,10 @@ class BotError(Exception):
     def text(self) -> str:
         """The sentence and the next step, as one text."""
         return f"{self.sentence} {self.next_step}".strip()
+
+
+def require(found: Found | None, code: Code, sentence: str = "", next_step: str = "", *, field: str = "") -> Found:
+    """Return what was looked for; raise BotError with this code, as that takes the rest, where it is not there."""
+    if found is None:
+        raise BotError(code, sentence, next_step, field=field)
+    return found

@@ -20,9 +20,8 @@ from bot.mailer.readiness.rules import Readiness
 from storage.audit import API_TOKEN, Action
 from storage.database import Database
 from storage.models import Broadcast, Delivery, Team
-from storage.states import BroadcastState, PauseReason
+from storage.states import OPEN_STATES, BroadcastState, PauseReason
 
-_LIVE = (BroadcastState.SCHEDULED, BroadcastState.SENDING, BroadcastState.PAUSED)
 _TO_TAKE_BACK = {BroadcastState.SCHEDULED, BroadcastState.PAUSED}
 _ALREADY = {
     BroadcastState.DRAFT: "is a draft already",
@@ -54,7 +53,7 @@ class BroadcastControls:
         async with self._db.read() as session:
             broadcast = await session.get(Broadcast, broadcast_id)
         if broadcast is None or broadcast.team_id != team.id:
-            raise _not_found()
+            raise BotError(BroadcastCode.NOT_FOUND)
         return broadcast
 
     async def undo(
@@ -166,7 +165,7 @@ class BroadcastControls:
 
     async def unfinished(self, team: Team) -> list[Broadcast]:
         """Return what is scheduled, being sent or paused, the soonest first."""
-        live = select(Broadcast).where(Broadcast.team_id == team.id, col(Broadcast.state).in_(_LIVE))
+        live = select(Broadcast).where(Broadcast.team_id == team.id, col(Broadcast.state).in_(OPEN_STATES))
         async with self._db.read() as session:
             return list(await session.exec(live.order_by(col(Broadcast.start_at))))
 
@@ -217,7 +216,7 @@ def require_version(
         BotError: NOT_FOUND or ALREADY.
     """
     if broadcast is None or broadcast.team_id != team.id:
-        raise _not_found()
+        raise BotError(BroadcastCode.NOT_FOUND)
     if broadcast.state not in states:
         raise BotError(
             BroadcastCode.STATE_CHANGED, f"This broadcast {_ALREADY[broadcast.state]}, so nothing was changed."
@@ -233,7 +232,7 @@ def require_version(
 
 def _check_not_begun(broadcast: Broadcast | None, team: Team) -> None:
     ours = broadcast is not None and broadcast.team_id == team.id
-    if broadcast is not None and ours and broadcast.started_at and broadcast.state in _LIVE:
+    if broadcast is not None and ours and broadcast.started_at and broadcast.state in OPEN_STATES:
         raise BotError(
             BroadcastCode.STATE_CHANGED,
             "This broadcast has begun, so it cannot be taken back.",
@@ -265,7 +264,3 @@ def _left_to_wait_for(broadcast: Broadcast, team: Team, answer: Readiness, by: s
             BroadcastCode.WAITING, "The daily quota is used up: this broadcast goes on by itself as it frees."
         )
     return left
-
-
-def _not_found() -> BotError:
-    return BotError(BroadcastCode.NOT_FOUND)

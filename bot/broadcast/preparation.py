@@ -21,7 +21,7 @@ from bot.broadcast.draft_store import lock_team, new_draft, put_draft, source_no
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.numbers import Numbers
-from bot.errors import BotError
+from bot.errors import BotError, require
 from storage.database import Database
 from storage.models import Audience, Broadcast, Team
 from storage.states import BroadcastState, SendKind
@@ -136,10 +136,9 @@ class Preparation(BroadcastControls):
             BotError: NOT_FOUND, ALREADY, or AUDIENCE_MISSING.
         """
         broadcast = require_version(await self.get(team, broadcast_id), team, version, states)
-        if broadcast.audience_id is None:
-            raise BotError(BroadcastCode.AUDIENCE_MISSING)
+        audience_id = require(broadcast.audience_id, BroadcastCode.AUDIENCE_MISSING)
         async with self._db.read() as session:
-            return await session.get_one(Audience, broadcast.audience_id)
+            return await session.get_one(Audience, audience_id)
 
     async def read_again(self, team: Team, by: str, edited: Edited, upload: Upload) -> Prepared:
         """Read the file of a draft again with another choice; the draft gets the new audience.
@@ -183,10 +182,7 @@ class Preparation(BroadcastControls):
         await self.audience_of(team, edited.id, edited.version)
         broadcast = await self.get(team, edited.id)
         async with self._db.read() as session:
-            source = await source_now(session, team, broadcast)
-        if source is None:
-            raise BotError(BroadcastCode.AUDIENCE_MISSING)
-        return source, broadcast
+            return require(await source_now(session, team, broadcast), BroadcastCode.AUDIENCE_MISSING), broadcast
 
     async def _whole(self, team: Team, draft: Draft, edited: Edited | None) -> Draft:
         """Return a draft with its HTML page, where that is to stay."""

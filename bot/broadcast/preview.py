@@ -13,7 +13,7 @@ from bot.broadcast.content.ses_template import Rendered
 from bot.broadcast.content.warnings import Remark
 from bot.broadcast.draft import Sample
 from bot.broadcast.reporting.numbers import worth_knowing
-from bot.errors import BotError
+from bot.errors import BotError, require
 from bot.signed_tokens import Key, sign, verify
 from bot.suppression.unsubscribe_links import unsubscribe_headers, unsubscribe_url
 from storage.audience_blocks import BLOCK
@@ -70,9 +70,7 @@ class Previews:
         Raises:
             BotError: LINK_EXPIRED; NOT_FOUND for a link that is none of ours, and for a broadcast that is gone.
         """
-        claim = verify(self._keys, _PURPOSE, token, 2 * _ID_BYTES + _TIME_BYTES)
-        if claim is None:
-            raise BotError(BroadcastCode.NOT_FOUND)
+        claim = require(verify(self._keys, _PURPOSE, token, 2 * _ID_BYTES + _TIME_BYTES), BroadcastCode.NOT_FOUND)
         team, broadcast_id, ends = claim[:_ID_BYTES], claim[_ID_BYTES : 2 * _ID_BYTES], claim[2 * _ID_BYTES :]
         if self._db.now() >= datetime.fromtimestamp(int.from_bytes(ends), UTC):
             raise BotError(BroadcastCode.LINK_EXPIRED)
@@ -89,9 +87,8 @@ class Previews:
             BotError: AUDIENCE_EMPTY; BODY_EMPTY; NO_SUCH_RECIPIENT, for the field `recipient`.
         """
         async with self._db.read() as session:
-            audience = await session.get(Audience, broadcast.audience_id) if broadcast.audience_id else None
-            if audience is None:
-                raise BotError(BroadcastCode.AUDIENCE_MISSING)
+            found = await session.get(Audience, broadcast.audience_id) if broadcast.audience_id else None
+            audience = require(found, BroadcastCode.AUDIENCE_MISSING)
             if not 1 <= row <= audience.size:
                 raise BotError(BroadcastCode.NO_SUCH_RECIPIENT, field="recipient")
             shown = await _mail(session, broadcast, audience, row)

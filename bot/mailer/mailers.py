@@ -8,7 +8,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import open_incidents
-from bot.errors import BotError
+from bot.errors import BotError, require
 from bot.mailer.aws_errors import access_lost
 from bot.mailer.codes import MailerCode
 from bot.mailer.credential_store import CredentialStore
@@ -60,12 +60,12 @@ class Mailers:
         Raises:
             BotError: NO_MAILER.
         """
-        mailer = await self.get(team)
-        if mailer is None:
-            raise BotError(
-                MailerCode.NO_MAILER, "This channel has no Amazon SES account connected.", "Start with /mailer connect."
-            )
-        return mailer
+        return require(
+            await self.get(team),
+            MailerCode.NO_MAILER,
+            "This channel has no Amazon SES account connected.",
+            "Start with /mailer connect.",
+        )
 
     async def require_version(self, team: Team, mailer_id: str, version: int) -> Mailer:
         """Return the mailer that a form was opened for.
@@ -98,9 +98,7 @@ class Mailers:
             BotError: NO_MAILER where it was deleted meanwhile.
         """
         mailer = await session.get(Mailer, mailer_id, with_for_update=True)
-        if mailer is None:
-            raise BotError(MailerCode.NO_MAILER, "The mailer was deleted meanwhile, so nothing was done.")
-        return mailer
+        return require(mailer, MailerCode.NO_MAILER, "The mailer was deleted meanwhile, so nothing was done.")
 
     def open_session(self, mailer: Mailer) -> AwsSession:
         return self._credential_store.open_session(mailer)

@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.email_addresses import address_key
-from bot.errors import BotError
+from bot.errors import BotError, require
 from bot.mailer.mailers import Mailers
 from bot.ses.errors import ErrorKind, SesError
 from bot.signed_tokens import Key
@@ -186,9 +186,7 @@ async def _liftable(
     session: AsyncSession, team: Team, address: str, consent: Consent | None, *, lock: bool = False
 ) -> Suppression:
     found = _of(team.id, address)
-    row = (await session.exec(found.with_for_update() if lock else found)).first()
-    if row is None:
-        raise BotError(SuppressionCode.NOT_FOUND)
+    row = require((await session.exec(found.with_for_update() if lock else found)).first(), SuppressionCode.NOT_FOUND)
     if row.reason in STAYS or (row.reason is SuppressionReason.UNSUBSCRIBED and consent is None):
         raise BotError(SuppressionCode.SUPPRESSION_STAYS)
     if row.reason is SuppressionReason.UNSUBSCRIBED and consent is not None and consent.at <= row.created_at:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.errors import BotError
+from bot.errors import require
 from bot.teams import reachability
 from bot.teams.codes import TeamCode
 from storage import leases
@@ -65,10 +65,7 @@ class Teams:
         """
         async with self._db.read() as session:
             found = await session.exec(select(Team).where(Team.id == team_id, Team.slack_team_id == workspace))
-            team = found.first()
-        if team is None:
-            raise BotError(TeamCode.NOT_FOUND)
-        return team
+            return require(found.first(), TeamCode.NOT_FOUND)
 
     async def create(self, channel: Channel, created_by: str) -> Team:
         """Make the channel a team; the one that is there already where two people come first."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.errors import BotError
+from bot.errors import BotError, require
 from bot.webhooks.codes import WebhookCode
 from bot.webhooks.delivery import json_body, note_attempt
 from bot.webhooks.events import TEST, TICK, Topic, event_id
@@ -39,10 +39,7 @@ class Webhooks:
         Raises:
             BotError: NO_WEBHOOK.
         """
-        webhook = await self.of(team)
-        if webhook is None:
-            raise BotError(WebhookCode.NO_WEBHOOK)
-        return webhook
+        return require(await self.of(team), WebhookCode.NO_WEBHOOK)
 
     async def save(
         self, team: Team, address: str, topics: Collection[Topic], seen: int, by: str

@@ -18,8 +18,9 @@ from bot.ses.errors import ErrorKind, SesError
 from handlers.http.api.problems import _STATUSES
 
 ROOT = Path(__file__).parents[2]
-RAISING = {"BotError": 0, "upload_error": 0, "Refusal": 1}  # where the code stands among the arguments
+RAISING = {"BotError": 0, "upload_error": 0, "require": 1, "Refusal": 1}  # where the code stands among the arguments
 CODES_FROM_ELSEWHERE = {
+    "bot/errors.py": "code",  # require's own
     "bot/broadcast/audience/text_decoding.py": "code",  # upload_error's own
     "bot/broadcast/preflight.py": "code",  # a Blocker
     "bot/mailer/aws_errors.py": "code",  # an AwsCode

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.store import forget_audience
 from bot.broadcast.audience.token_notices import tell_of_audience
-from bot.errors import BotError
+from bot.errors import BotError, require
 from storage import audit
 from storage.database import Database
 from storage.models import Audience, Broadcast, Team
@@ -52,7 +52,7 @@ class Audiences:
         async with self._db.read() as session:
             audience = await session.get(Audience, audience_id)
         if audience is None or audience.team_id != team.id or not audience.name_key:
-            raise _not_found()
+            raise BotError(AudienceCode.NOT_FOUND, field="saved_audience")
         return audience
 
     async def renewed(self, team: Team, audience_id: str) -> Audience | None:
@@ -70,9 +70,7 @@ class Audiences:
         Raises:
             BotError: NOT_FOUND, for the field `saved_audience`.
         """
-        if (audience := await self.renewed(team, audience_id)) is None:
-            raise _not_found()
-        return audience
+        return require(await self.renewed(team, audience_id), AudienceCode.NOT_FOUND, field="saved_audience")
 
     async def held(self, team: Team, audience_id: str, by: str) -> Audience | None:
         """Return an audience that this person has read and is writing to; None where it is gone or another person's."""
@@ -87,10 +85,7 @@ class Audiences:
             BotError: NOT_FOUND, for the field `saved_audience`.
         """
         async with self._db.read() as session:
-            audience = await saved_under(session, team, name)
-        if audience is None:
-            raise _not_found()
-        return audience
+            return require(await saved_under(session, team, name), AudienceCode.NOT_FOUND, field="saved_audience")
 
     async def remove(self, team: Team, audience_id: str, by: str) -> None:
         """Forget the name. The recipients go with it as soon as no broadcast needs them any more.
@@ -101,7 +96,7 @@ class Audiences:
         async with self._db.write() as session:
             audience = await session.get(Audience, audience_id, with_for_update=True)
             if audience is None or audience.team_id != team.id or not audience.name_key:
-                raise _not_found()
+                raise BotError(AudienceCode.NOT_FOUND, field="saved_audience")
             now = self._db.now()
             audit.record(session, team.id, by, "audience.remove", now, audience.name)
             await tell_of_audience(session, team.id, by, audience.name, now)
@@ -223,7 +218,3 @@ def _counts(audience: Audience) -> dict[str, Any]:
 
 def _key(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def _not_found() -> BotError:
-    return BotError(AudienceCode.NOT_FOUND, field="saved_audience")

@@ -10,7 +10,7 @@ from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.restored.question import unanswered
 from bot.broadcast.transitions import WITHOUT_CONTENT
-from bot.errors import BotError
+from bot.errors import BotError, require
 from storage import audit
 from storage.database import Database
 from storage.models import Broadcast, Team
@@ -30,11 +30,11 @@ class Restorations:
         """
         now = self._db.now()
         async with self._db.write() as session:
-            asked = await unanswered(session, team.id, lock=True)
-            if asked is None:
-                raise BotError(
-                    BroadcastCode.STATE_CHANGED, "Somebody has let it go on already, so nothing was changed."
-                )
+            asked = require(
+                await unanswered(session, team.id, lock=True),
+                BroadcastCode.STATE_CHANGED,
+                "Somebody has let it go on already, so nothing was changed.",
+            )
             asked.answered_by, asked.answered_at = by, now
             audit.record(session, team.id, by, "team.go_on", now)
             await redraw(session, [team.id], [Notice.RESTORED], now)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from bot.errors import BotError
+from bot.errors import BotError, require
 from bot.mailer.aws_errors import explain
 from bot.mailer.connection.codes import ConnectionCode
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
@@ -100,11 +100,13 @@ class CredentialInput:
 
 
 def _partition(region: str) -> str:
-    known = find_region(region)
-    if known is None:
-        raise BotError(
-            ConnectionCode.REGION, "Amazon SES is not in this region.", "Choose one from the list.", field="region"
-        )
+    known = require(
+        find_region(region),
+        ConnectionCode.REGION,
+        "Amazon SES is not in this region.",
+        "Choose one from the list.",
+        field="region",
+    )
     return known.partition
 
 

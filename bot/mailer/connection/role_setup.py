@@ -1,6 +1,6 @@
 """What a team is offered for signing in by a role: Mailroom's account, and an ExternalId that is the team's alone."""
 
-from bot.errors import BotError
+from bot.errors import require
 from bot.mailer.connection.codes import ConnectionCode
 from bot.ses.assume_role import new_external_id
 from bot.ses.client import SesClients
@@ -31,12 +31,7 @@ class RoleOffers:
         Raises:
             BotError: NO_PRINCIPAL.
         """
-        offer = await self.offer(team)
-        if offer is None:
-            raise BotError(
-                ConnectionCode.NO_PRINCIPAL,
-            )
-        return offer
+        return require(await self.offer(team), ConnectionCode.NO_PRINCIPAL)
 
     async def _external_id(self, team_id: str) -> str:
         async with self._db.write() as session:

@@ -8,7 +8,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import parse_identity
-from bot.errors import BotError
+from bot.errors import BotError, require
 from bot.mailer.aws_errors import explain
 from bot.mailer.identities.codes import IdentityCode
 from bot.mailer.identities.dns_lookup import Lookup
@@ -92,10 +92,7 @@ class Identities:
         """
         async with self._db.read() as session:
             found = await session.exec(select(Identity).where(Identity.id == identity_id, Identity.team_id == team.id))
-            row = found.first()
-        if row is None:
-            raise BotError(IdentityCode.NOT_FOUND)
-        return row
+            return require(found.first(), IdentityCode.NOT_FOUND)
 
     async def _read(self, mailer: Mailer, name: str) -> IdentityFacts | None:
         try:

@@ -16,7 +16,7 @@ from bot.broadcast.broadcasts import Broadcasts, Draft, Prepared, Upload
 from bot.broadcast.content.warnings import changes_in_words
 from bot.broadcast.draft import Edited
 from bot.broadcast.drafts import Drafts
-from bot.errors import BotError
+from bot.errors import BotError, require
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
 from handlers.slack.content.message_content import content_of
@@ -146,10 +146,7 @@ class BroadcastFlow:
 
     async def prepare(self, request: Request) -> Reply:
         if request.at.ref.record_id:
-            held = await self._held(request)
-            if held is None:
-                raise BotError(SlackCode.AUDIENCE_GONE)
-            return await self._ask(request, held)
+            return await self._ask(request, require(await self._held(request), SlackCode.AUDIENCE_GONE))
         return await self.next(request)
 
     async def next(self, request: Request, edited: Edited | None = None, *, kept: Audience | None = None) -> Reply:

@@ -22,7 +22,7 @@ from bot.broadcast.audience.saved import saved_under
 from bot.broadcast.audience.selection.selection import Selected, Selection
 from bot.broadcast.audience.store import Progress, forget_audience, no_progress, store_audience
 from bot.email_addresses import address_key, shown
-from bot.errors import BotError
+from bot.errors import BotError, require
 from bot.suppression.hidden import hash_of, is_hashed
 from bot.wording import count
 from storage.database import Database
@@ -229,15 +229,13 @@ def address_column(audience: Audience) -> str:
 
 
 async def _saved(session: AsyncSession, team: Team, name: str, field: str) -> Audience:
-    audience = await saved_under(session, team, name)
-    if audience is None:
-        raise BotError(
-            AudienceCode.AUDIENCE_UNKNOWN,
-            f"The saved audience “{shown(name)}”, which “{field.capitalize()}” names, is no longer there.",
-            "Take it out, or choose another.",
-            field=field,
-        )
-    return audience
+    return require(
+        await saved_under(session, team, name),
+        AudienceCode.AUDIENCE_UNKNOWN,
+        f"The saved audience “{shown(name)}”, which “{field.capitalize()}” names, is no longer there.",
+        "Take it out, or choose another.",
+        field=field,
+    )
 
 
 async def _count_got(session: AsyncSession, team: Team, broadcast_id: str) -> list[int]:

@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 from slack_sdk.models.views import View
 
 from bot.email_addresses import parse_address
-from bot.errors import BotError
+from bot.errors import require
 from bot.people.suppression_csv import SuppressionCsv
 from bot.suppression.codes import SuppressionCode
 from bot.suppression.lookup import SuppressionLookup
@@ -98,10 +98,7 @@ class SuppressionFlow:
         return views.lift_form(request.at.ref, await self._row(request), how=consent.how, at=consent.at, notice=notice)
 
     async def _row(self, request: Request) -> Suppression:
-        row = await self._lookup.get(request.team, request.at.ref.record_id)
-        if row is None:
-            raise BotError(SuppressionCode.NOT_FOUND)
-        return row
+        return require(await self._lookup.get(request.team, request.at.ref.record_id), SuppressionCode.NOT_FOUND)
 
 
 def _consent(request: Request) -> Consent:

@@ -12,7 +12,7 @@ from bot.broadcast.audience.selection.open_forms import OpenForms
 from bot.broadcast.audience.selection.selection import Selection
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.drafts import Drafts
-from bot.errors import BotError
+from bot.errors import BotError, require
 from handlers.slack import ids
 from handlers.slack.api_errors import FAILURES
 from handlers.slack.codes import SlackCode
@@ -68,9 +68,7 @@ class FilterFlow:
     async def apply(self, request: Request) -> Reply:
         """Keep the filter for the form below, and show it there; what is typed there stays."""
         team, by, form_id = request.team, request.at.user_id, request.at.ref.form_id
-        form = await self._open_forms.get(team, by, form_id)
-        if form is None:
-            raise BotError(SlackCode.FORM_GONE)
+        form = require(await self._open_forms.get(team, by, form_id), SlackCode.FORM_GONE)
         where = filter_in(request.at.values, form.columns)
         await self._open_forms.choose(team, by, form_id, where)
         below = with_filter(form.view, request.at.ref, where)
