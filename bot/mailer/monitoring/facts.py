@@ -5,6 +5,7 @@ change is announced once.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlmodel import col, select
@@ -27,21 +28,24 @@ CONFIRM_AFTER = timedelta(seconds=30)
 ACCESS_CHECK_EVERY = timedelta(days=1)
 """Between two walks through every permission, while nothing is refused."""
 
+_KEPT_AS_SENT = (
+    "verification_status",
+    "error_type",
+    "dkim_status",
+    "dkim_zone",
+    "mail_from_domain",
+    "mail_from_status",
+    "feedback_forwarding",
+)
+"""What of `IdentityFacts` stands in the row under the same name."""
+
 SET_UP_AGAIN = timedelta(minutes=3)
 """After a walk that could not bring up the queue, though nothing forbids it."""
 
 
 def apply_account(mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
     """Copy the facts of `GetAccount` and derive the states."""
-    mailer.production_access = facts.production_access
-    mailer.review_status = facts.review_status
-    mailer.review_case_id = facts.review_case_id
-    mailer.sending_enabled = facts.sending_enabled
-    mailer.enforcement_status = facts.enforcement_status
-    mailer.pricing_plan = facts.pricing_plan
-    mailer.max_24_hour_send = facts.max_24_hour_send
-    mailer.max_send_rate = facts.max_send_rate
-    mailer.sent_last_24_hours = facts.sent_last_24_hours
+    mailer.sqlmodel_update(asdict(facts))
     mailer.production = production_of(facts.production_access, facts.review_status)
     mailer.sending = sending_of(facts.sending_enabled, facts.enforcement_status)
     mailer.checked_at = now
@@ -142,14 +146,8 @@ async def record_identity(session: AsyncSession, row: Identity, facts: IdentityF
     """
     state = IdentityState.GONE
     if facts is not None:
-        row.verification_status = facts.verification_status
-        row.error_type = facts.error_type
-        row.dkim_status = facts.dkim_status
+        row.sqlmodel_update({name: getattr(facts, name) for name in _KEPT_AS_SENT})
         row.dkim_tokens = list(facts.dkim_tokens)
-        row.dkim_zone = facts.dkim_zone
-        row.mail_from_domain = facts.mail_from_domain
-        row.mail_from_status = facts.mail_from_status
-        row.feedback_forwarding = facts.feedback_forwarding
         state = identity_state_of(facts.verification_status, facts.verified_for_sending)
     if await _set_state(session, row, state, now, sends=facts is not None and facts.verified_for_sending):
         await _redraw_added(session, [row], now)
