@@ -18,8 +18,8 @@ from bot.alerts.ops_channel import show_in_ops_channel
 from bot.alerts.outbox import Notice, announce, key_of, tell
 from bot.errors import BotError
 from storage import audit
-from storage.database import Database
 from storage.models import Incident, Mailer, Outbox, Team, TeamAdmin
+from storage.repository import Repository
 from storage.states import IncidentKind, IncidentState
 
 REMIND_EVERY: Final = timedelta(hours=24)
@@ -170,11 +170,8 @@ async def tell_in_person(session: AsyncSession, team: Team, now: datetime) -> No
         await tell(session, team.id, user, Notice.CHANNEL_GONE, team.id, now=now, episode=f"{now:%Y-%m-%d}")
 
 
-class Incidents:
+class Incidents(Repository):
     """What people do about them."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
 
     async def acknowledge(self, team: Team, incident_id: str, by: str) -> Incident:
         """Mark it as taken care of: no more reminders, and its message names the person.

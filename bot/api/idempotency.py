@@ -13,8 +13,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.api.codes import ApiCode
 from bot.errors import BotError
 from storage import leases
-from storage.database import Database
 from storage.models import ProcessedRequest, Team
+from storage.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,8 @@ class StoredResponse:
 Act = Callable[[AsyncSession], Awaitable[StoredResponse]]
 
 
-class IdempotencyKeys:
+class IdempotencyKeys(Repository):
     """Remembers replies for as long as `leases.forget_seen` leaves them: a day at least."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
 
     async def run_once(self, team: Team, key: str, request: bytes, act: Act) -> StoredResponse:
         """Act, or return the reply from when this key was first used by the team. Without a key always act.

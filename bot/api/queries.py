@@ -4,16 +4,13 @@ from datetime import datetime
 
 from sqlmodel import and_, col, or_, select
 
-from storage.database import Database
 from storage.models import Broadcast, Delivery, Identity, Mailer, Suppression, Team
+from storage.repository import Repository
 from storage.states import DeliveryState, SuppressionReason
 
 
-class ApiQueries:
+class ApiQueries(Repository):
     """Every page is at most `limit` rows."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
 
     async def identities(self, mailer: Mailer, *, after: str, limit: int) -> list[Identity]:
         """Return identities by name, managed or not; `after` is a name or ""."""

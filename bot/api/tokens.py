@@ -19,8 +19,8 @@ from bot.alerts.outbox import Notice, announce, redraw, tell
 from bot.api.codes import ApiCode
 from bot.errors import BotError
 from storage import audit
-from storage.database import Database
 from storage.models import ApiToken, Outbox, Team
+from storage.repository import Repository
 from storage.sealing import Secret
 from storage.states import TokenScope
 
@@ -81,10 +81,7 @@ class TokenInput:
         return datetime.combine(self.last_day, time(), UTC) + _A_DAY if self.last_day else None
 
 
-class ApiTokens:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class ApiTokens(Repository):
     async def of(self, team: Team) -> list[ApiToken]:
         """Return the team's tokens, the newest first; those that have ended too."""
         async with self._db.read() as session:

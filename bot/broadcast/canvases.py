@@ -3,14 +3,11 @@
 from sqlmodel import select
 
 from storage import audit
-from storage.database import Database
 from storage.models import Audit, Team
+from storage.repository import Repository
 
 
-class Canvases:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class Canvases(Repository):
     async def keep(self, team: Team, canvas_id: str, by: str) -> None:
         async with self._db.write() as session:
             audit.record(session, team.id, by, "canvas.create", self._db.now(), canvas_id)

@@ -18,8 +18,8 @@ from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.errors import BotError
 from bot.teams.token_names import token_names
 from storage import audit
-from storage.database import Database
 from storage.models import Audience, Audit, Broadcast, Outbox, Team
+from storage.repository import Repository
 from storage.states import BroadcastState, SendKind
 
 LIVES = timedelta(days=30)  # from its last change; once discarded, as long again
@@ -54,10 +54,7 @@ def is_editor(broadcast: Broadcast, user_id: str) -> bool:
     return broadcast.shared or by_token or broadcast.created_by == user_id
 
 
-class Drafts:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class Drafts(Repository):
     async def of(self, team: Team, user_id: str, limit: int) -> list[tuple[Broadcast, Audience | None]]:
         """Return a person's drafts and those of programs, the last changed first, with the audience chosen for each."""
         found = (

@@ -15,8 +15,8 @@ from bot.people.places import mentions, standing_for
 from bot.suppression.hidden import hash_of, is_hashed
 from bot.suppression.recording import Entry, suppress_all
 from storage import audit, leases
-from storage.database import Database
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery, LiftedSuppression, Suppression, Team
+from storage.repository import Repository
 from storage.states import PollKind, SuppressionReason
 
 _tables = SQLModel.metadata.tables
@@ -90,10 +90,7 @@ def _suppression(row: Suppression | None, lifted: LiftedSuppression | None) -> d
     return told | {"lifted_at": lifted.lifted_at.isoformat() if lifted and not row else None}
 
 
-class PersonLookup:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class PersonLookup(Repository):
     def mark(self, team: Team, address: str) -> str:
         """Return what names a person in a form, which must not hold an address."""
         return hash_of(self._db.people_key, team.id, address).partition("@")[0].removeprefix("erased-")

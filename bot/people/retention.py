@@ -17,8 +17,8 @@ from bot.broadcast.transitions import ENDED, WITHOUT_CONTENT
 from bot.people.places import standing_for
 from bot.suppression.hidden import hash_of, is_hashed
 from storage import audit
-from storage.database import Database
 from storage.models import Broadcast, Chunk, Delivery, Team
+from storage.repository import Repository
 from storage.states import KeepRecipients
 
 PERIODS: Final = {KeepRecipients.DAYS_90: timedelta(days=90), KeepRecipients.YEAR: timedelta(days=365)}
@@ -31,10 +31,7 @@ _FORGET = (
 )
 
 
-class Retention:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class Retention(Repository):
     async def run(self) -> bool:
         """Forget the recipients of what ended too long ago; say whether there were any.
 

@@ -21,8 +21,8 @@ from bot.suppression.hidden import hidden_addresses
 from bot.suppression.reasons import kept_word, reason_of
 from bot.suppression.recording import AT_ONCE, Entry, Recorded, compare, suppress_all
 from storage import audit
-from storage.database import Database
 from storage.models import Suppression, Team
+from storage.repository import Repository
 
 COLUMNS = ("email", "reason", "word", "date", "source")
 _REASONS = ("reason", "suppression_reason", "grund", "motif", "motivo", "status", "type", "cause")
@@ -46,10 +46,7 @@ class ImportCounts:
     undated: int = 0
 
 
-class SuppressionCsv:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class SuppressionCsv(Repository):
     async def preview(self, team: Team, file: BinaryIO, progress: Progress) -> ImportCounts:
         """Say what an import would come to; nothing is changed.
 

@@ -10,8 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
 from bot.suppression.hidden import hash_of
-from storage.database import Database
 from storage.models import ApiToken, Broadcast, LiftedSuppression, Suppression, Team
+from storage.repository import Repository
 from storage.states import SuppressionReason
 
 
@@ -32,10 +32,7 @@ class LookedUp:
 Row = TypeVar("Row", Suppression, LiftedSuppression)
 
 
-class SuppressionLookup:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class SuppressionLookup(Repository):
     async def counts(self, team: Team) -> Mapping[SuppressionReason, int]:
         """Return how many addresses are on the list for each reason."""
         counted = select(Suppression.reason, func.count()).where(Suppression.team_id == team.id)

@@ -11,8 +11,9 @@ from bot.errors import require
 from bot.teams import reachability
 from bot.teams.codes import TeamCode
 from storage import leases
-from storage.database import Database, is_unique_violation
+from storage.database import is_unique_violation
 from storage.models import Team, TeamAdmin
+from storage.repository import Repository
 from storage.states import PollKind
 
 
@@ -44,10 +45,7 @@ async def sharing(session: AsyncSession, channel_id: str) -> list[Team]:
     return list(await session.exec(select(Team).where(Team.channel_id == channel_id)))
 
 
-class Teams:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class Teams(Repository):
     async def find(self, workspace: str, channel_id: str) -> Team | None:
         async with self._db.read() as session:
             return await team_at(session, workspace, channel_id, self._db.now())

@@ -13,8 +13,8 @@ from bot.errors import BotError
 from bot.teams.codes import TeamCode
 from bot.teams.settings import ChangedMeanwhileError, etag
 from storage import audit
-from storage.database import Database
 from storage.models import Team, TeamLook
+from storage.repository import Repository
 
 FOOTER_WORDS_LIMIT: Final = 500  # characters
 LOGO_LIMIT: Final = 100_000  # bytes: each mail carries it
@@ -22,10 +22,7 @@ LOGO_FIELD: Final = "logo"
 _COLOUR: Final = re.compile(r"#[0-9a-f]{6}")
 
 
-class TeamLooks:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class TeamLooks(Repository):
     async def of(self, team: Team) -> Look:
         async with self._db.read() as session:
             return await look_of(session, team.id)

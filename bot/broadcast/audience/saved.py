@@ -19,6 +19,7 @@ from bot.errors import BotError, require
 from storage import audit
 from storage.database import Database
 from storage.models import Audience, Broadcast, Team
+from storage.repository import Repository
 
 SAVED_LIMIT = 50  # a team; Slack shows at most 100 in a menu, and 100 blocks in a modal
 NAME_LIMIT = 60  # characters, with which its size and date still fit into Slack's 75 of an option
@@ -33,10 +34,7 @@ _without_broadcast = and_(
 )
 
 
-class Audiences:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class Audiences(Repository):
     async def saved(self, team: Team) -> list[Audience]:
         """Return the team's saved audiences by name."""
         found = select(Audience).where(Audience.team_id == team.id, _saved).order_by(col(Audience.name_key))

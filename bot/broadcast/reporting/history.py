@@ -12,8 +12,8 @@ from bot.broadcast.drafts import is_discarded, is_draft
 from bot.broadcast.reporting.progress import Progress, progress_of
 from bot.errors import BotError
 from storage import audit
-from storage.database import Database
 from storage.models import Broadcast, Outbox, Team
+from storage.repository import Repository
 from storage.states import SendKind
 
 PAGE: Final = 5
@@ -28,10 +28,7 @@ class ReportPage:
     pages: int
 
 
-class Reports:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class Reports(Repository):
     async def page(self, team: Team, number: int) -> ReportPage:
         """Return the page with this number, or the last one where there are fewer; drafts and tests are in none."""
         ours = (Broadcast.team_id == team.id, Broadcast.kind == SendKind.BROADCAST, ~is_draft, ~is_discarded)

@@ -9,16 +9,14 @@ from datetime import timedelta
 from sqlmodel import col, delete
 
 from bot.mailer.connection.credential_input import KEY_ID, ROLE_ARN
-from storage.database import Database, insert_into
+from storage.database import insert_into
 from storage.models import ConnectDraft
+from storage.repository import Repository
 
 KEPT = timedelta(days=1)
 
 
-class ConnectDrafts:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class ConnectDrafts(Repository):
     async def save(self, draft: ConnectDraft) -> None:
         """Keep it in place of what this person typed before."""
         draft.at = self._db.now()

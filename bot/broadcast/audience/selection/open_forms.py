@@ -13,8 +13,9 @@ from sqlalchemy.orm import defer
 from sqlmodel import and_, col, delete, select
 
 from bot.broadcast.audience.selection.filter import Filter
-from storage.database import Database, insert_into
+from storage.database import insert_into
 from storage.models import Broadcast, OpenForm, Team
+from storage.repository import Repository
 from storage.states import SendKind
 
 KEPT: Final = timedelta(days=1)
@@ -22,10 +23,7 @@ LAST: Final = 20  # broadcasts that are offered
 _WITHOUT_CONTENT = [defer(inspect(Broadcast).attrs[name].class_attribute) for name in ("body", "template", "images")]
 
 
-class OpenForms:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class OpenForms(Repository):
     async def get(self, team: Team, user_id: str, form_id: str) -> OpenForm | None:
         """Return what this person has chosen in this form; None: nothing yet."""
         async with self._db.read() as session:

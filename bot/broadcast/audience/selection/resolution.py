@@ -27,6 +27,7 @@ from bot.suppression.hidden import hash_of, is_hashed
 from bot.wording import count
 from storage.database import Database
 from storage.models import Audience, Broadcast, Delivery, Team
+from storage.repository import Repository
 from storage.states import DeliveryState, SendKind
 
 GOT: Final = (
@@ -71,10 +72,7 @@ class Resolved:
         }
 
 
-class Selections:
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
+class Selections(Repository):
     async def resolve(self, team: Team, selection: Selection, columns: Sequence[str], addresses: str) -> Resolved:
         """Look up what a selection names, for an audience with these columns, of which one has the addresses.
 
