@@ -124,7 +124,7 @@ class SlackCanvases:
         try:
             made = await client.canvases_create(title=_TITLE, document_content=content, channel_id=channel)
             canvas_id = str(made["canvas_id"])
-            await self._canvases.keep(request.team, canvas_id, request.at.user_id)
+            await self._canvases.keep(request.team, canvas_id, request.user_id)
             await client.canvases_access_set(canvas_id=canvas_id, access_level="write", channel_ids=[channel])
             return str((await client.files_info(file=canvas_id))["file"]["permalink"])
         except SlackApiError as error:

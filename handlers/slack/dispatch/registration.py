@@ -12,9 +12,7 @@ from bot.mailer.codes import MailerCode
 from bot.teams.codes import TeamCode
 from handlers.slack import ids
 from handlers.slack.codes import SlackCode
-from handlers.slack.dispatch.interaction import (
-    Interaction,
-)
+from handlers.slack.dispatch.interaction import Interaction, Values
 from handlers.slack.dispatch.responder import ProgressView
 from handlers.slack.views.blocks import Reply
 from storage.models import Team
@@ -52,6 +50,20 @@ class Request:
     client: AsyncWebClient
     waiting: ProgressView
     is_admin: bool = False
+
+    @property
+    def user_id(self) -> str:
+        return self.at.user_id
+
+    @property
+    def ref(self) -> ids.Ref:
+        """What the button or the form is about."""
+        return self.at.ref
+
+    @property
+    def values(self) -> Values:
+        """What is typed and chosen in the form."""
+        return self.at.values
 
 
 Handler = Callable[[Request], Awaitable[Reply]]

@@ -35,11 +35,11 @@ class AlertFlow:
         ]
 
     async def acknowledge(self, request: Request) -> Reply:
-        await self._incidents.acknowledge(request.team, request.at.ref.record_id, request.at.user_id)
+        await self._incidents.acknowledge(request.team, request.ref.record_id, request.user_id)
         return None  # the alert itself says so
 
     async def check_events(self, request: Request) -> Reply:
-        await self._feedback_check.check(request.team, request.at.user_id)
+        await self._feedback_check.check(request.team, request.user_id)
         return Modal(checking_events_page())
 
     async def look(self, request: Request) -> Reply:

@@ -32,18 +32,18 @@ class ApiTokenFlow:
         return await self._page(request, otherwise="")
 
     async def open_form(self, request: Request) -> Reply:
-        return Modal(views.token_form(request.at.ref, views.NOTHING_TYPED))
+        return Modal(views.token_form(request.ref, views.NOTHING_TYPED))
 
     async def redraw_form(self, request: Request, notice: str) -> View:
-        return views.token_form(request.at.ref, _typed(request), notice=notice)
+        return views.token_form(request.ref, _typed(request), notice=notice)
 
     async def create(self, request: Request) -> Reply:
-        token = await self._tokens.create(request.team, _typed(request), request.at.ref.record_id, request.at.user_id)
+        token = await self._tokens.create(request.team, _typed(request), request.ref.record_id, request.user_id)
         unseen = "A token was made, but the form was closed before it was shown: revoke it with `/mailer api`."
         return await self._page(request, token, otherwise=unseen)
 
     async def revoke(self, request: Request) -> Reply:
-        await self._tokens.revoke(request.team, request.at.ref.record_id, request.at.user_id)
+        await self._tokens.revoke(request.team, request.ref.record_id, request.user_id)
         return await self._page(request, otherwise="The token was revoked.")
 
     async def _page(self, request: Request, made: Secret | None = None, *, otherwise: str) -> Modal:
@@ -54,5 +54,6 @@ class ApiTokenFlow:
 
 
 def _typed(request: Request) -> TokenInput:
-    values = request.at.values
-    return TokenInput(values.text(ids.Input.NAME), values.ticks(ids.Input.SCOPES), values.day(ids.Input.ENDS))
+    return TokenInput(
+        request.values.text(ids.Input.NAME), request.values.ticks(ids.Input.SCOPES), request.values.day(ids.Input.ENDS)
+    )

@@ -57,15 +57,15 @@ class ApprovalFlow:
         """Ask for approval of a draft, once all that is to be ticked is."""
         prepared = await self._composing.checked(request)
         draft, confirmations = prepared.broadcast, prepared.readiness.confirmations
-        if not prepared.needs_approval or not all_shown(request.at.values, confirmations):
+        if not prepared.needs_approval or not all_shown(request.values, confirmations):
             return await self._composing.confirmation(request, prepared)
-        check_ticked(request.at.values, confirmations)
+        check_ticked(request.values, confirmations)
         can_approve = await self._approvers.of(request.client, request.team)
         asked = await self._requests.ask(
             request.team,
             draft.id,
             draft.version,
-            request.at.user_id,
+            request.user_id,
             agreed=confirmations,
             asked_of=can_approve,
         )
@@ -86,38 +86,41 @@ class ApprovalFlow:
     async def approve(self, request: Request) -> Reply:
         """Approve it, unless something is true now that nobody has agreed to: then it is shown, with its tick."""
         await self._check(request)
-        ref, values = request.at.ref, request.at.values
+        ref, values = request.ref, request.values
         prepared = await self._requests.review(request.team, ref.record_id, ref.version)
         unticked = _unticked(prepared)
         if not all_shown(values, unticked):
             return await self._review(request, approves=True)
         check_ticked(values, unticked)
         approved = await self._requests.approve(
-            request.team, ref.record_id, ref.version, request.at.user_id, workspace_admin=await self._is_admin(request)
+            request.team, ref.record_id, ref.version, request.user_id, workspace_admin=await self._is_admin(request)
         )
         return Modal(views.approved_page(approved), otherwise="Approved.")
 
     async def open_note(self, request: Request) -> Reply:
         await self._check(request)
-        return Modal(views.request_changes_form(request.at.ref))
+        return Modal(views.request_changes_form(request.ref))
 
     async def send_back(self, request: Request) -> Reply:
-        ref, note = request.at.ref, request.at.values.text(ids.Input.NOTE)
+        ref, note = request.ref, request.values.text(ids.Input.NOTE)
         await self._check(request)
         await self._requests.send_back(
             request.team,
             ref.record_id,
             ref.version,
-            request.at.user_id,
+            request.user_id,
             note,
             workspace_admin=await self._is_admin(request),
         )
         return Modal(views.sent_back_page(), otherwise="It is a draft again.")
 
     async def withdraw(self, request: Request) -> Reply:
-        ref = request.at.ref
         await self._requests.withdraw(
-            request.team, ref.record_id, ref.version, request.at.user_id, workspace_admin=await self._is_admin(request)
+            request.team,
+            request.ref.record_id,
+            request.ref.version,
+            request.user_id,
+            workspace_admin=await self._is_admin(request),
         )
         return None
 
@@ -127,7 +130,7 @@ class ApprovalFlow:
         Raises:
             BotError: NOT_FOUND, ALREADY, OWN_BROADCAST, NOT_APPROVER or NOT_ALLOWED.
         """
-        ref, user = request.at.ref, request.at.user_id
+        ref, user = request.ref, request.user_id
         await self._follow_up.judge(request.team, ref.record_id, await self._approvers.of(request.client, request.team))
         admin = await self._is_admin(request)
         await self._requests.check(request.team, ref.record_id, ref.version, user, workspace_admin=admin)
@@ -135,14 +138,13 @@ class ApprovalFlow:
             raise BotError(SlackCode.NOT_ALLOWED, "Approvers must be in the channel.", "Join it and try again.")
 
     async def _is_admin(self, request: Request) -> bool:
-        return await self._approvers.is_workspace_admin(request.client, request.team, request.at.user_id)
+        return await self._approvers.is_workspace_admin(request.client, request.team, request.user_id)
 
     async def _review(self, request: Request, *, approves: bool) -> Modal:
-        ref = request.at.ref
-        prepared = await self._requests.review(request.team, ref.record_id, ref.version)
+        prepared = await self._requests.review(request.team, request.ref.record_id, request.ref.version)
         before = await self._requests.asked_before(prepared.broadcast)
         changes = await self._drafts.changes_since(prepared.broadcast, before) if before else []
-        return Modal(views.review_view(prepared, ref, changes, approves=approves, unticked=_unticked(prepared)))
+        return Modal(views.review_view(prepared, request.ref, changes, approves=approves, unticked=_unticked(prepared)))
 
 
 def _unticked(prepared: Prepared) -> list[Confirmation]:

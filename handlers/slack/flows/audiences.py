@@ -75,23 +75,23 @@ class AudienceFlow:
         return Modal(await self._page(request))
 
     async def remove(self, request: Request) -> Reply:
-        await self._audiences.remove(request.team, request.at.ref.record_id, request.at.user_id)
+        await self._audiences.remove(request.team, request.ref.record_id, request.user_id)
         return await self.open(request)
 
     async def undo(self, request: Request) -> Reply:
         current = await self._current(request)
-        back = await self._revisions.undo(request.team, current.id, request.at.user_id)
+        back = await self._revisions.undo(request.team, current.id, request.user_id)
         done = f":leftwards_arrow_with_hook: *{esc(back.name)}* is again as it was before."
         return Modal(await self._page(request, f"{done} {count(back.size, 'address', 'addresses')}."))
 
     async def show(self, request: Request) -> Reply:
         """Show changes that were read while nobody looked."""
-        proposal = await self._revisions.proposal(request.team, request.at.ref.record_id)
-        return Modal(views.keep_changes_form(request.at.ref, await self._name(request, proposal), proposal.counts))
+        proposal = await self._revisions.proposal(request.team, request.ref.record_id)
+        return Modal(views.keep_changes_form(request.ref, await self._name(request, proposal), proposal.counts))
 
     async def keep(self, request: Request) -> Reply:
-        proposal = await self._revisions.proposal(request.team, request.at.ref.record_id)
-        kept = await self._revisions.keep(request.team, proposal.audience.id, request.at.user_id)
+        proposal = await self._revisions.proposal(request.team, request.ref.record_id)
+        kept = await self._revisions.keep(request.team, proposal.audience.id, request.user_id)
         size = count(kept.size, "address", "addresses")
         done = f":white_check_mark: *{esc(kept.name)}* has {size} now: {views.in_numbers(proposal.counts)}."
         return Modal(await self._page(request, done), otherwise=done)
@@ -116,24 +116,24 @@ class AudienceFlow:
 
     def _asking(self, how: How) -> Handler:
         async def ask(request: Request) -> Reply:
-            return Modal(views.change_audience_form(how, request.at.ref, await self._current(request)))
+            return Modal(views.change_audience_form(how, request.ref, await self._current(request)))
 
         return ask
 
     def _asking_again(self, how: How) -> Callable[[Request, str], Awaitable[View]]:
         async def ask_again(request: Request, notice: str) -> View:
             notice = f"{notice} Choose the file again: Slack does not keep it."
-            return views.change_audience_form(how, request.at.ref, await self._current(request), notice=notice)
+            return views.change_audience_form(how, request.ref, await self._current(request), notice=notice)
 
         return ask_again
 
     def _reading(self, how: How) -> Handler:
         async def read(request: Request) -> Reply:
             current = await self._current(request)
-            files = request.at.values.files(ids.Input.AUDIENCE)
+            files = request.values.files(ids.Input.AUDIENCE)
             if not files:
                 raise BotError(SlackCode.FILE_UNREADABLE, "Choose a file.", field=ids.Input.AUDIENCE)
-            file = await self._files.uploaded(request.client, str(files[0]["id"]), request.at.user_id)
+            file = await self._files.uploaded(request.client, str(files[0]["id"]), request.user_id)
             with closing(upload_of(request, file)) as upload:
                 return await self._propose(request, current, how, upload)
 
@@ -153,7 +153,7 @@ class AudienceFlow:
             return sheets[0]
 
         source = RevisionSource(header, upload.name, upload.file_id, upload.progress, reject)
-        proposal = await self._revisions.propose(request.team, current, how, source, request.at.user_id)
+        proposal = await self._revisions.propose(request.team, current, how, source, request.user_id)
         if more := upload.rejects.count - len(rows):
             has_list = await send_rejects(self._files, request, upload.rejects)
             rows.append(f"and {count(more, 'more row')}" + (": you have them all in a direct message" * has_list))
@@ -176,7 +176,7 @@ class AudienceFlow:
             BotError: ALREADY: another has it by now, or none.
         """
         try:
-            return await self._audiences.get(request.team, request.at.ref.record_id)
+            return await self._audiences.get(request.team, request.ref.record_id)
         except BotError as error:
             if error.code != AudienceCode.NOT_FOUND:
                 raise

@@ -104,7 +104,7 @@ class BroadcastFlow:
         if said.left_out:
             notice += f"A mail cannot have all of this message. Left out: {said.left_out}."
         view = await self._composer.form(request, draft, views.Recipients(images=said.images), notice=notice)
-        if number := await self._drafts.count(request.team, request.at.user_id):
+        if number := await self._drafts.count(request.team, request.user_id):
             view.blocks = [drafts_hint(number), *(view.blocks or [])]
         return Modal(view)
 
@@ -125,47 +125,46 @@ class BroadcastFlow:
 
     async def choose_another(self, request: Request) -> Reply:
         """Draw the form without the audience that it holds; what is typed stays."""
-        return Modal(await self._composer.form(request, typed(request.at.values), chosen_in(request)))
+        return Modal(await self._composer.form(request, typed(request.values), chosen_in(request)))
 
     async def redraw(self, request: Request, notice: str) -> View:
-        return await self.form(request, f"{notice}{lost_files(request.at.values)}")
+        return await self.form(request, f"{notice}{lost_files(request.values)}")
 
     async def form(self, request: Request, notice: str = "", content: Draft | None = None) -> View:
         """Draw the form again, with what is typed, or another content."""
         chosen = replace(chosen_in(request), held=await self._held(request))
-        return await self._composer.form(request, content or typed(request.at.values), chosen, notice=notice)
+        return await self._composer.form(request, content or typed(request.values), chosen, notice=notice)
 
     async def _again(self, request: Request, held: Audience, notice: str) -> View:
         """Draw the form again with the file that was chosen in it, which Slack does not keep."""
         return await self._composer.form(
-            request, typed(request.at.values), replace(chosen_in(request), held=held), notice=notice
+            request, typed(request.values), replace(chosen_in(request), held=held), notice=notice
         )
 
     async def _held(self, request: Request) -> Audience | None:
-        return await self._audiences.held(request.team, request.at.ref.record_id, request.at.user_id)
+        return await self._audiences.held(request.team, request.ref.record_id, request.user_id)
 
     async def prepare(self, request: Request) -> Reply:
-        if request.at.ref.record_id:
+        if request.ref.record_id:
             return await self._ask(request, require(await self._held(request), SlackCode.AUDIENCE_GONE))
         return await self.next(request)
 
     async def next(self, request: Request, edited: Edited | None = None, *, kept: Audience | None = None) -> Reply:
         """Have what was typed prepared, and show it to be confirmed; `kept` is the audience where none is chosen."""
-        values = request.at.values
-        files, saved_id = values.files(ids.Input.AUDIENCE), values.choice(ids.Input.SAVED_AUDIENCE)
+        files, saved_id = request.values.files(ids.Input.AUDIENCE), request.values.choice(ids.Input.SAVED_AUDIENCE)
         if files and saved_id:
             raise BotError(SlackCode.TWO_AUDIENCES, field=ids.Input.SAVED_AUDIENCE)
         if saved_id:
             return await self._ask(request, await self._audiences.chosen(request.team, saved_id), edited)
         if files:
-            csv = await self._files.uploaded(request.client, str(files[0]["id"]), request.at.user_id)
+            csv = await self._files.uploaded(request.client, str(files[0]["id"]), request.user_id)
             with closing(upload_of(request, csv)) as upload:
                 return await self._ask(request, upload, edited)
         return await self._ask(request, kept, edited) if kept else await self._save(request, edited)
 
     async def _save(self, request: Request, edited: Edited | None) -> Reply:
         """Keep it as a draft that lacks an audience."""
-        draft, by = await self._typed(request, edited), request.at.user_id
+        draft, by = await self._typed(request, edited), request.user_id
         saved = await self._broadcasts.save(request.team, by, draft, _start_at(request), edited)
         return Modal(without_audience(saved))
 
@@ -181,8 +180,8 @@ class BroadcastFlow:
     async def _ask(self, request: Request, source: Upload | Audience, edited: Edited | None = None) -> Reply:
         """Have it prepared, and show it to be confirmed."""
         draft = await self._typed(request, edited)
-        by, save_as = request.at.user_id, request.at.values.text(ids.Input.SAVE_AS)
-        if request.at.values.choice(ids.Input.SAVED_AUDIENCE):
+        by, save_as = request.user_id, request.values.text(ids.Input.SAVE_AS)
+        if request.values.choice(ids.Input.SAVED_AUDIENCE):
             save_as = ""  # it has a name
         held: Audience | None = None
         if isinstance(source, Upload) and draft.selection.where and edited is None:
@@ -199,7 +198,7 @@ class BroadcastFlow:
 
     async def read_again(self, request: Request) -> Reply:
         """Read the file of a draft with another choice; where that fails it says why, and the draft stays."""
-        ref, broadcasts = request.at.ref, self._broadcasts
+        ref, broadcasts = request.ref, self._broadcasts
         check_editor(request, await broadcasts.get(request.team, ref.record_id))
         try:
             edited = Edited(ref.record_id, ref.version)
@@ -208,7 +207,7 @@ class BroadcastFlow:
             by, channel = audience.created_by, request.team.channel_id
             file = await self._files.again(request.client, audience.file_id, by, channel)
             with closing(upload_of(request, file, wanted)) as upload:
-                prepared = await broadcasts.read_again(request.team, request.at.user_id, edited, upload)
+                prepared = await broadcasts.read_again(request.team, request.user_id, edited, upload)
                 return await self.confirmation(request, prepared, upload)
         except BotError as error:
             broadcast = await broadcasts.get(request.team, ref.record_id)
@@ -224,11 +223,11 @@ class BroadcastFlow:
         return Modal(view, otherwise=confirmations.draft_waits_message(prepared, ref))
 
     async def confirm(self, request: Request) -> Reply:
-        ref, prepared = request.at.ref, await self.checked(request)
-        if prepared.needs_approval or not all_shown(request.at.values, prepared.readiness.confirmations):
+        ref, prepared = request.ref, await self.checked(request)
+        if prepared.needs_approval or not all_shown(request.values, prepared.readiness.confirmations):
             return await self.confirmation(request, prepared)
-        check_ticked(request.at.values, prepared.readiness.confirmations)
-        broadcast = await self._broadcasts.confirm(request.team, ref.record_id, ref.version, request.at.user_id)
+        check_ticked(request.values, prepared.readiness.confirmations)
+        broadcast = await self._broadcasts.confirm(request.team, ref.record_id, ref.version, request.user_id)
         seconds = (broadcast.start_at - self._clock()).total_seconds() if broadcast.start_at else 0.0
         scheduled = seconds > self._undo_seconds
         return Modal(
@@ -237,9 +236,8 @@ class BroadcastFlow:
 
     async def checked(self, request: Request) -> Prepared:
         """Return a draft with its numbers as they are now, for somebody who has seen how its file was read."""
-        ref = request.at.ref
-        check_editor(request, await self._broadcasts.get(request.team, ref.record_id))
-        prepared = await self._broadcasts.prepared(request.team, ref.record_id, ref.version)
+        check_editor(request, await self._broadcasts.get(request.team, request.ref.record_id))
+        prepared = await self._broadcasts.prepared(request.team, request.ref.record_id, request.ref.version)
         summary = prepared.summary
         if _wanted(request, summary) != Choice(summary.choice, summary.marked.kept, can_ask=True):
             raise BotError(
@@ -252,7 +250,7 @@ class BroadcastFlow:
         """Return a handler that changes the broadcast; its live message shows the effect."""
 
         async def handler(request: Request) -> Reply:
-            await change(request.team, request.at.ref.record_id, request.at.ref.version, request.at.user_id)
+            await change(request.team, request.ref.record_id, request.ref.version, request.user_id)
             return None
 
         return handler
@@ -260,13 +258,12 @@ class BroadcastFlow:
 
 def _wanted(request: Request, summary: ImportSummary) -> Choice:
     """Return how a file is to be read, by what is chosen in *Check and send*, where it was read like this."""
-    values = request.at.values
-    column = values.choice(ids.Input.ADDRESS_COLUMN) or summary.choice
-    asked = ids.Input.LEAVE_OUT in values
-    keep_marked = not values.ticked(ids.Input.LEAVE_OUT) if asked else summary.marked.kept
+    column = request.values.choice(ids.Input.ADDRESS_COLUMN) or summary.choice
+    asked = ids.Input.LEAVE_OUT in request.values
+    keep_marked = not request.values.ticked(ids.Input.LEAVE_OUT) if asked else summary.marked.kept
     return Choice(column, keep_marked, can_ask=True)
 
 
 def _start_at(request: Request) -> datetime | None:
-    at = request.at.values.time(ids.Input.SEND_AT)
+    at = request.values.time(ids.Input.SEND_AT)
     return datetime.fromtimestamp(at, UTC) if at else None

@@ -92,7 +92,7 @@ class Composer:
         ref = edits or ids.Ref(request.team.id, chosen.held.id if chosen.held else "")
         saved, chosen = await self._audiences.saved(request.team), await self.selections.renewed(request, chosen)
         return views.write_broadcast_form(
-            replace(ref, form_id=request.at.ref.form_id or new_id()),
+            replace(ref, form_id=request.ref.form_id or new_id()),
             await to_begin_with(request, draft),
             hint=hint(await self._overviews.get(request.team)),
             saved=saved,
@@ -136,8 +136,8 @@ class Composer:
         """Return the body with the images that come with it."""
         if "canvas" in body:
             return await self._canvases.page(request, body["canvas"])
-        if given := request.at.values.files(ids.Input.HTML):
-            file = await self._files.uploaded(request.client, str(given[0]["id"]), request.at.user_id, HTML)
+        if given := request.values.files(ids.Input.HTML):
+            file = await self._files.uploaded(request.client, str(given[0]["id"]), request.user_id, HTML)
             with closing(file.content):
                 return await import_page(file.content.read(), file.name, self._fetch_image)
         if is_html(body):
@@ -146,7 +146,7 @@ class Composer:
 
     async def _added(self, request: Request) -> list[dict[str, Any]]:
         """Return the images that were chosen in the form, and those of the message whose menu it was opened from."""
-        by, channel, values = request.at.user_id, request.team.channel_id, request.at.values
+        by, channel, values = request.user_id, request.team.channel_id, request.values
         added: list[dict[str, Any]] = []
         for file_id in values.ticks(ids.Input.MESSAGE_IMAGES):
             file = await self._files.again(request.client, file_id, by, channel, IMAGES)
@@ -174,13 +174,12 @@ def hint(overview: Overview) -> str:
 
 def chosen_in(request: Request) -> views.Recipients:
     """Return what is chosen in the form beside the text."""
-    values = request.at.values
     chosen = views.Recipients(
-        saved_id=values.choice(ids.Input.SAVED_AUDIENCE),
-        written=values.rich_text(ids.Input.MESSAGE),
-        save_as=values.text(ids.Input.SAVE_AS),
-        send_at=values.time(ids.Input.SEND_AT),
-        images=images_picked(values),
+        saved_id=request.values.choice(ids.Input.SAVED_AUDIENCE),
+        written=request.values.rich_text(ids.Input.MESSAGE),
+        save_as=request.values.text(ids.Input.SAVE_AS),
+        send_at=request.values.time(ids.Input.SEND_AT),
+        images=images_picked(request.values),
     )
     return picked(request, chosen)
 
@@ -229,17 +228,15 @@ def lost_files(values: Values) -> str:
 
 def kept_images(request: Request, has: Sequence[Image]) -> list[Image]:
     """Return those chosen for a draft that stay ticked in the form; a form without the field keeps all."""
-    names = request.at.values.ticks(ids.Input.KEPT_IMAGES)
+    names = request.values.ticks(ids.Input.KEPT_IMAGES)
     return [
-        image
-        for image in chosen_images(has)
-        if ids.Input.KEPT_IMAGES not in request.at.values or image["name"] in names
+        image for image in chosen_images(has) if ids.Input.KEPT_IMAGES not in request.values or image["name"] in names
     ]
 
 
 async def named(request: Request) -> Draft:
     """Return what was typed, with the names of the people it mentions: mail has no ids."""
-    draft = typed(request.at.values)
+    draft = typed(request.values)
     if is_html(draft.body):
         return draft
     return replace(draft, body=await with_names(request.client, draft.body, request.team.channel_id))
@@ -252,7 +249,7 @@ async def to_begin_with(request: Request, draft: Draft) -> Draft:
 
 def check_editor(request: Request, draft: Broadcast) -> None:
     """Raise BotError NOT_ALLOWED where it is somebody else's draft, of which the channel knows nothing."""
-    if draft.state is BroadcastState.DRAFT and not is_editor(draft, request.at.user_id):
+    if draft.state is BroadcastState.DRAFT and not is_editor(draft, request.user_id):
         raise BotError(
             SlackCode.NOT_ALLOWED, "This draft is somebody else's.", "Ask them to send it, or to let you have the text."
         )

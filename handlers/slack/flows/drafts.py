@@ -71,17 +71,16 @@ class DraftFlow:
 
     async def page(self, request: Request) -> Reply:
         drafts = self._drafts
-        found = await drafts.of(request.team, request.at.user_id, views.SHOWN)
+        found = await drafts.of(request.team, request.user_id, views.SHOWN)
         names = await drafts.tokens_of(draft for draft, _ in found)
-        return views.drafts_message(found, await drafts.count(request.team, request.at.user_id), names)
+        return views.drafts_message(found, await drafts.count(request.team, request.user_id), names)
 
     async def edit(self, request: Request) -> Reply:
         """Open the form with a draft as it is now; a scheduled broadcast becomes a draft first."""
-        ref = request.at.ref
-        broadcast = await self._broadcasts.get(request.team, ref.record_id)
+        broadcast = await self._broadcasts.get(request.team, request.ref.record_id)
         if broadcast.state is not BroadcastState.DRAFT:
             broadcast = await self._broadcasts.undo(
-                request.team, ref.record_id, ref.version, request.at.user_id, action="broadcast.edit"
+                request.team, request.ref.record_id, request.ref.version, request.user_id, action="broadcast.edit"
             )
         check_editor(request, broadcast)
         return Modal(await self._form(request, broadcast))
@@ -89,53 +88,51 @@ class DraftFlow:
     async def change_audience(self, request: Request) -> Reply:
         """Draw the form so that another audience can be chosen; what is typed stays."""
         draft = await self._draft(request)
-        return Modal(await self._form(request, draft, typed(request.at.values), chosen_in(request), ref=request.at.ref))
+        return Modal(await self._form(request, draft, typed(request.values), chosen_in(request), ref=request.ref))
 
     async def choose_content(self, request: Request) -> Reply:
         """Draw the form, of a new broadcast or of a draft, with the field of another content; what is typed stays."""
-        return Modal(await self._with_content(request, typed(request.at.values)))
+        return Modal(await self._with_content(request, typed(request.values)))
 
     async def new_canvas(self, request: Request) -> Reply:
         """Make a canvas, and draw the form with the link to it."""
-        content = typed(request.at.values)
+        content = typed(request.values)
         body = {**content.body, "canvas": await self._composer.new_canvas(request)}
         return Modal(await self._with_content(request, replace(content, body=body)))
 
     async def _with_content(self, request: Request, content: Draft) -> View:
-        if not request.at.ref.version:
+        if not request.ref.version:
             return await self._composing.form(request, content=content)
         return await self._again(request, await self._draft(request), content=content)
 
     async def save(self, request: Request) -> Reply:
         """Save over the draft, unless somebody has changed it since the form was opened."""
-        ref = request.at.ref
         draft = await self._draft(request)
-        if draft.version != ref.version:
+        if draft.version != request.ref.version:
             return Modal(await self._changed(request, draft))
         edited = Edited(draft.id, draft.version)
         return await self._composing.next(request, edited, kept=await self._drafts.audience(request.team, draft))
 
     async def redraw(self, request: Request, notice: str) -> View:
         draft = await self._draft(request)
-        return await self._again(request, draft, f"{notice}{lost_files(request.at.values)}")
+        return await self._again(request, draft, f"{notice}{lost_files(request.values)}")
 
     async def _again(self, request: Request, draft: Broadcast, notice: str = "", content: Draft | None = None) -> View:
         """Draw the form of a draft again, with what is typed."""
         chosen = await self._chosen(request, draft)
         return await self._form(
-            request, draft, content or typed(request.at.values), chosen, notice=notice, ref=request.at.ref
+            request, draft, content or typed(request.values), chosen, notice=notice, ref=request.ref
         )
 
     async def check(self, request: Request) -> Reply:
         """Show a draft to be confirmed."""
-        ref = request.at.ref
         draft = await self._draft(request)
-        require_version(draft, request.team, ref.version, {BroadcastState.DRAFT})
+        require_version(draft, request.team, request.ref.version, {BroadcastState.DRAFT})
         if draft.audience_id is None:
             return Modal(views.draft_saved_page(draft))
         edited = Edited(draft.id, draft.version)
         try:
-            prepared = await self._broadcasts.check(request.team, request.at.user_id, edited)
+            prepared = await self._broadcasts.check(request.team, request.user_id, edited)
         except BotError as error:
             if error.code not in SELECTION_CODES or not draft.selection:
                 raise
@@ -143,14 +140,15 @@ class DraftFlow:
         return await self._composing.confirmation(request, prepared)
 
     async def discard(self, request: Request) -> Reply:
-        ref = request.at.ref
         if not request.is_admin:
-            check_editor(request, await self._broadcasts.get(request.team, ref.record_id))
-        draft = await self._broadcasts.discard(request.team, ref.record_id, ref.version, request.at.user_id)
+            check_editor(request, await self._broadcasts.get(request.team, request.ref.record_id))
+        draft = await self._broadcasts.discard(
+            request.team, request.ref.record_id, request.ref.version, request.user_id
+        )
         return views.discarded_message(draft)
 
     async def use_again(self, request: Request) -> Reply:
-        copied = await self._drafts.copy(request.team, request.at.ref.record_id, request.at.user_id)
+        copied = await self._drafts.copy(request.team, request.ref.record_id, request.user_id)
         return Modal(await self._form(request, copied.draft, notice=views.used_again_notice(copied)))
 
     async def _draft(self, request: Request) -> Broadcast:
@@ -159,23 +157,23 @@ class DraftFlow:
         Raises:
             BotError: NOT_FOUND, ALREADY, or NOT_ALLOWED.
         """
-        draft = await self._broadcasts.get(request.team, request.at.ref.record_id)
+        draft = await self._broadcasts.get(request.team, request.ref.record_id)
         require_version(draft, request.team, draft.version, {BroadcastState.DRAFT})
         check_editor(request, draft)
         return draft
 
     async def _changed(self, request: Request, draft: Broadcast) -> View:
         """Draw the form again, as it was filled, with what the other one changed: sent again, it is saved over that."""
-        changes = await self._drafts.changes_since(draft, request.at.ref.version)
+        changes = await self._drafts.changes_since(draft, request.ref.version)
         ref = ids.Ref(request.team.id, draft.id, draft.version)
-        chosen, notice = await self._chosen(request, draft), lost_files(request.at.values).strip()
+        chosen, notice = await self._chosen(request, draft), lost_files(request.values).strip()
         view = await self._form(request, draft, await named(request), chosen, notice=notice)
         view.blocks = [*views.changed_meanwhile_blocks(draft, changes, ref), *(view.blocks or [])]
         return view
 
     async def _chosen(self, request: Request, draft: Broadcast) -> Recipients:
         """Return what is chosen in the form, with the audience of the draft where nobody is choosing another."""
-        choosing = ids.Input.AUDIENCE in request.at.values
+        choosing = ids.Input.AUDIENCE in request.values
         return replace(chosen_in(request), held=None if choosing else await self._drafts.audience(request.team, draft))
 
     async def _form(

@@ -22,26 +22,25 @@ class MailMeOneFlow:
         ]
 
     async def open(self, request: Request) -> Reply:
-        ref = request.at.ref
-        offered = await self._mails.offers(request.team, ref.record_id, ref.version)
-        form = views.mail_me_one_form(ref, offered, send_to=await _preset(request))
+        offered = await self._mails.offers(request.team, request.ref.record_id, request.ref.version)
+        form = views.mail_me_one_form(request.ref, offered, send_to=await _preset(request))
         return Modal(form, above=bool(request.at.view_id))
 
     async def send(self, request: Request) -> Reply:
-        ref, values = request.at.ref, request.at.values
+        ref, values = request.ref, request.values
         draft = request.team, ref.record_id, ref.version
         addresses = parse_addresses(values.text(ids.Input.SEND_TO), field=ids.Input.SEND_TO)
         line = values.text(ids.Input.LINE).strip()
         chosen = values.choice(ids.Input.RECIPIENT)
         seq = await self._mails.seq_of_line(*draft, line) if line else int(chosen) if chosen.isdecimal() else 0
-        await self._mails.send(*draft, request.at.user_id, seq, addresses)
+        await self._mails.send(*draft, request.user_id, seq, addresses)
         return Modal(test_sent_page(len(addresses)), otherwise="The test is on its way.")
 
 
 async def _preset(request: Request) -> str:
     """Return the person's own address where Slack lets the app see it, else where the team's tests go."""
     try:
-        user = (await request.client.users_info(user=request.at.user_id))["user"]
+        user = (await request.client.users_info(user=request.user_id))["user"]
     except SlackApiError:
         user = {}
     return str((user.get("profile") or {}).get("email") or "") or ", ".join(request.team.tests_go_to)

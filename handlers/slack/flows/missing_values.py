@@ -21,10 +21,9 @@ class MissingValuesFlow:
         return [Listener(ids.Button.SHOW_MISSING, Permission.SEND, self.show)]
 
     async def show(self, request: Request) -> Reply:
-        ref = request.at.ref
         with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as spooled:
             file = cast("BinaryIO", spooled)
-            written = await self._missing.write(request.team, ref.record_id, ref.version, file)
+            written = await self._missing.write(request.team, request.ref.record_id, request.ref.version, file)
             what = text_message(
                 f":inbox_tray: {count(written, 'recipient')} of your audience without a value that the message uses; "
                 "the file names each line. It holds personal data: delete it when you are done."

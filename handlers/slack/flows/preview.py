@@ -26,9 +26,8 @@ class PreviewFlow:
         return [Listener(ids.Button.SEE_IT, Permission.SEND, self.see)]
 
     async def see(self, request: Request) -> Reply:
-        ref = request.at.ref
-        broadcast = await self._broadcasts.get(request.team, ref.record_id)
-        require_version(broadcast, request.team, ref.version, UNSENT)
+        broadcast = await self._broadcasts.get(request.team, request.ref.record_id)
+        require_version(broadcast, request.team, request.ref.version, UNSENT)
         if link := self._previews.link(broadcast):
             return Modal(views.preview_link_page(link, LINK_LIVES), above=bool(request.at.view_id))
         sent, what = await self._send_file(request, broadcast), "the first recipient's mail as a file"

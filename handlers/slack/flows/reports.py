@@ -39,36 +39,32 @@ class ReportFlow:
         ]
 
     async def leave(self, request: Request) -> Reply:
-        ref = request.at.ref
-        await self._resends.leave(request.team, ref.record_id, ref.version, request.at.user_id)
+        await self._resends.leave(request.team, request.ref.record_id, request.ref.version, request.user_id)
         return None
 
     async def ask_about_doubts(self, request: Request) -> Reply:
-        ref = request.at.ref
-        resend = await self._resends.look(request.team, ref.record_id, ref.version, _IN_DOUBT)
-        return Modal(views.send_again_form(ref, resend))
+        resend = await self._resends.look(request.team, request.ref.record_id, request.ref.version, _IN_DOUBT)
+        return Modal(views.send_again_form(request.ref, resend))
 
     async def ask_about_failed(self, request: Request) -> Reply:
-        ref = request.at.ref
-        resend = await self._resends.look(request.team, ref.record_id, ref.version, _FAILED)
-        return Modal(views.resend_form(ref, resend))
+        resend = await self._resends.look(request.team, request.ref.record_id, request.ref.version, _FAILED)
+        return Modal(views.resend_form(request.ref, resend))
 
     def _sending(self, what: What, title: str) -> Handler:
         async def handler(request: Request) -> Reply:
-            ref = request.at.ref
-            await self._resends.send(request.team, ref.record_id, ref.version, what, request.at.user_id)
+            await self._resends.send(request.team, request.ref.record_id, request.ref.version, what, request.user_id)
             return Modal(views.resending_page(title), otherwise="It goes on: the channel shows how it goes.")
 
         return handler
 
     async def get_list(self, request: Request) -> Reply:
-        await self._reports.ask_for_list(request.team, request.at.ref.record_id, request.at.user_id)
+        await self._reports.ask_for_list(request.team, request.ref.record_id, request.user_id)
         return views.export_requested_message()
 
     async def show(self, request: Request) -> Reply:
-        return progress_message(await self._reports.one(request.team, request.at.ref.record_id))
+        return progress_message(await self._reports.one(request.team, request.ref.record_id))
 
     async def page(self, request: Request) -> Reply:
         """Answer the command with the newest, and a click with the page it asks for, in the place of the one before."""
-        shown = await self._reports.page(request.team, request.at.ref.version)
+        shown = await self._reports.page(request.team, request.ref.version)
         return views.broadcasts_message(request.team.id, shown, replaces=request.at.kind == "click")

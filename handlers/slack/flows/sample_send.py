@@ -47,8 +47,8 @@ class SendTestFlow:
 
     async def open(self, request: Request) -> Reply:
         """Open the form; from the one in which a broadcast is written, above it and with what is typed there."""
-        if ids.Input.MESSAGE in request.at.values:
-            ref = request.at.ref if request.at.ref.version else ids.Ref(request.team.id)
+        if ids.Input.MESSAGE in request.values:
+            ref = request.ref if request.ref.version else ids.Ref(request.team.id)
             return Modal(await self._form(request, ref, to=""), above=True)
         overview = await self._composer.fresh_overview(request)
         if set(overview.answer.blockers) - _ONLY_BROADCASTS:
@@ -57,14 +57,14 @@ class SendTestFlow:
         return Modal(views.write_test_form(ids.Ref(request.team.id), draft, to="", hint=hint(overview)))
 
     async def redraw(self, request: Request, notice: str) -> View:
-        return await self._form(request, request.at.ref, to=request.at.values.text(ids.Input.TO), notice=notice)
+        return await self._form(request, request.ref, to=request.values.text(ids.Input.TO), notice=notice)
 
     async def _form(self, request: Request, ref: ids.Ref, *, to: str, notice: str = "") -> View:
         """Draw the form with what is typed; AWS is not asked."""
         overview = await self._overviews.get(request.team)
-        draft = await to_begin_with(request, typed(request.at.values))
+        draft = await to_begin_with(request, typed(request.values))
         draft = replace(draft, images=kept_images(request, await self._images(request, ref)))
-        images = images_picked(request.at.values)
+        images = images_picked(request.values)
         return views.write_test_form(ref, draft, to=to, hint=hint(overview), images=images, notice=notice)
 
     async def _images(self, request: Request, ref: ids.Ref) -> Sequence[Image]:
@@ -76,7 +76,7 @@ class SendTestFlow:
         return draft.images
 
     async def send(self, request: Request) -> Reply:
-        addresses = parse_addresses(request.at.values.text(ids.Input.TO), field=ids.Input.TO)
-        draft = await self._composer.to_send(request, await self._images(request, request.at.ref))
-        await self._broadcasts.prepare_test(request.team, request.at.user_id, draft, addresses)
+        addresses = parse_addresses(request.values.text(ids.Input.TO), field=ids.Input.TO)
+        draft = await self._composer.to_send(request, await self._images(request, request.ref))
+        await self._broadcasts.prepare_test(request.team, request.user_id, draft, addresses)
         return Modal(views.test_sent_page(len(addresses)), otherwise="The test is on its way.")

@@ -54,13 +54,13 @@ class TeamSettingsFlow:
         return Modal(await self._admins(request))
 
     async def redraw_admins(self, request: Request, notice: str) -> View:
-        return views.admins_form(request.at.ref, request.at.values.people(ids.Input.ADMINS), notice=notice)
+        return views.admins_form(request.ref, request.values.people(ids.Input.ADMINS), notice=notice)
 
     async def appoint(self, request: Request) -> Reply:
-        users = request.at.values.people(ids.Input.ADMINS)
+        users = request.values.people(ids.Input.ADMINS)
         await self._refuse_unfit(request, set(users) - set(await self._rules.admins(request.team)), ids.Input.ADMINS)
         try:
-            new, gone = await self._rules.appoint(request.team, users, request.at.ref.version, request.at.user_id)
+            new, gone = await self._rules.appoint(request.team, users, request.ref.version, request.user_id)
         except ChangedMeanwhileError as error:
             return Modal(await self._admins(request, notice=error.text))
         return Modal(views.admins_saved_page(new, gone), otherwise="The team admins were saved.")
@@ -69,14 +69,14 @@ class TeamSettingsFlow:
         return Modal(await self._as_it_is(request))
 
     async def redraw_settings(self, request: Request, notice: str) -> View:
-        return await self._settings(request, request.at.ref, _typed(request), notice)
+        return await self._settings(request, request.ref, _typed(request), notice)
 
     async def save(self, request: Request) -> Reply:
         typed, now = _typed(request), TeamSettings.of(request.team)
         await self._refuse_unfit(request, set(typed.senders) - set(now.senders), ids.Input.SENDERS)
         await self._check_approvers(request, typed, new=set(typed.approvers) - set(now.approvers))
         try:
-            team = await self._rules.save(request.team, typed, request.at.ref.version, request.at.user_id)
+            team = await self._rules.save(request.team, typed, request.ref.version, request.user_id)
         except ChangedMeanwhileError as error:
             return Modal(await self._as_it_is(request, error.text))
         rule = typed.under(self._rules.policy)
@@ -123,7 +123,7 @@ class TeamSettingsFlow:
 
 def _typed(request: Request) -> TeamSettings:
     """Return what the form holds; what an older form does not ask for stays as it is."""
-    values, now = request.at.values, TeamSettings.of(request.team)
+    values, now = request.values, TeamSettings.of(request.team)
     typed = replace(
         now,
         from_name=values.text(ids.Input.FROM_NAME),

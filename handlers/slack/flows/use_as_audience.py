@@ -53,7 +53,7 @@ class UseAsAudienceFlow:
         return await self._read(request, next(iter(names)))
 
     async def chosen(self, request: Request) -> Reply:
-        file_id = request.at.values.choice(ids.Input.FILE)
+        file_id = request.values.choice(ids.Input.FILE)
         if not file_id:
             raise BotError(SlackCode.NO_AUDIENCE_FILE)
         return await self._read(request, file_id)
@@ -61,7 +61,7 @@ class UseAsAudienceFlow:
     async def _read(self, request: Request, file_id: str) -> Reply:
         file = await self._files.shared(request.client, file_id, request.team.channel_id)
         with closing(upload_of(request, file)) as upload:
-            held = await self._broadcasts.hold(request.team, request.at.user_id, upload)
+            held = await self._broadcasts.hold(request.team, request.user_id, upload)
             if upload.rejects.count > REJECTED_SHOWN:
                 await send_rejects(self._files, request, upload.rejects)
         return Modal(

@@ -33,17 +33,15 @@ class WebhookFlow:
         return Modal(await self._form(request), above=True)
 
     async def redraw(self, request: Request, notice: str) -> View:
-        webhook, values = await self._webhooks.of(request.team), request.at.values
+        webhook, values = await self._webhooks.of(request.team), request.values
         address, topics = values.text(ids.Input.WEBHOOK_ADDRESS), values.ticks(ids.Input.EVENTS)
-        return views.webhook_form(request.at.ref, webhook, address, topics, notice=notice)
+        return views.webhook_form(request.ref, webhook, address, topics, notice=notice)
 
     async def save(self, request: Request) -> Reply:
-        address = request.at.values.text(ids.Input.WEBHOOK_ADDRESS)
-        topics = [Topic(each) for each in request.at.values.ticks(ids.Input.EVENTS)]
+        address = request.values.text(ids.Input.WEBHOOK_ADDRESS)
+        topics = [Topic(each) for each in request.values.ticks(ids.Input.EVENTS)]
         try:
-            _, secret = await self._webhooks.save(
-                request.team, address, topics, request.at.ref.version, request.at.user_id
-            )
+            _, secret = await self._webhooks.save(request.team, address, topics, request.ref.version, request.user_id)
         except BotError as error:
             if error.code is WebhookCode.CHANGED:
                 return Modal(await self._form(request, notice=error.text), otherwise=error.text)
@@ -67,14 +65,15 @@ class WebhookFlow:
         return Modal(views.attempts_page(await self._webhooks.require(request.team)), above=True)
 
     async def renew_secret(self, request: Request) -> Reply:
-        ref = request.at.ref
-        secret = await self._webhooks.renew_secret(request.team, ref.record_id, ref.version, request.at.user_id)
+        secret = await self._webhooks.renew_secret(
+            request.team, request.ref.record_id, request.ref.version, request.user_id
+        )
         return Modal(views.new_secret_page(secret), above=True)
 
     async def switch_off(self, request: Request) -> Reply:
-        await self._webhooks.switch_off(request.team, request.at.ref.record_id, request.at.user_id)
+        await self._webhooks.switch_off(request.team, request.ref.record_id, request.user_id)
         return Modal(views.switched_off_page(), otherwise="The webhook was switched off.")
 
     async def retry(self, request: Request) -> Reply:
-        await self._webhooks.retry(request.team, request.at.ref.record_id, request.at.user_id)
+        await self._webhooks.retry(request.team, request.ref.record_id, request.user_id)
         return Modal(views.retried_page())

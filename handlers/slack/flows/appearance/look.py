@@ -36,20 +36,20 @@ class LookFlow:
         )
 
     async def redraw(self, request: Request, notice: str) -> View:
-        again = " Choose the file again: Slack does not keep it." if request.at.values.files(ids.Input.LOGO) else ""
+        again = " Choose the file again: Slack does not keep it." if request.values.files(ids.Input.LOGO) else ""
         now = await self._looks.of(request.team)
-        return views.look_form(request.team.id, now, _typed(request.at.values, now), notice=notice + again)
+        return views.look_form(request.team.id, now, _typed(request.values, now), notice=notice + again)
 
     async def save(self, request: Request) -> Reply:
         now = await self._looks.of(request.team)
-        look = _typed(request.at.values, now)
-        for given in request.at.values.files(ids.Input.LOGO):
-            file = await self._files.uploaded(request.client, str(given["id"]), request.at.user_id, LOGO)
+        look = _typed(request.values, now)
+        for given in request.values.files(ids.Input.LOGO):
+            file = await self._files.uploaded(request.client, str(given["id"]), request.user_id, LOGO)
             with closing(file.content):
                 alt = request.team.from_name or file.alt_text or "Logo"
                 look = replace(look, logo=await import_logo(file.content.read(), file.name, alt))
         try:
-            saved = await self._looks.save(request.team, look, request.at.ref.version, request.at.user_id)
+            saved = await self._looks.save(request.team, look, request.ref.version, request.user_id)
         except ChangedMeanwhileError as error:
             return Modal(views.look_form(request.team.id, await self._looks.of(request.team), notice=error.text))
         return Modal(views.look_saved_page(saved), otherwise="The look was saved.")

@@ -90,10 +90,10 @@ class ConnectFlow:
     async def choose(self, request: Request) -> Reply:
         draft = await self._draft(request)
         await self._keep(request, draft)
-        return Modal(_form(request.at.ref, draft))
+        return Modal(_form(request.ref, draft))
 
     async def redraw(self, request: Request, notice: str) -> View:
-        return _form(request.at.ref, await self._draft(request), notice=notice)
+        return _form(request.ref, await self._draft(request), notice=notice)
 
     async def connect(self, request: Request) -> Reply:
         return await self._check(request, self._connections.connect)
@@ -104,55 +104,53 @@ class ConnectFlow:
 
     async def _check(self, request: Request, run: Run) -> Reply:
         await self._keep(request, await self._draft(request))
-        typed, title = await self._typed(request), _title(request.at.ref)
+        typed, title = await self._typed(request), _title(request.ref)
         steps: list[ActionCheck] = []
         drawing = asyncio.create_task(_draw_ticks(request.waiting, title, steps))
         try:
-            mailer, report = await run(request.team, typed, request.at.user_id, steps.append)
+            mailer, report = await run(request.team, typed, request.user_id, steps.append)
         except AlreadyConnectedError as error:
             return views.already_connected_message(
                 error.mailer, ids.Ref(request.team.id, error.mailer.id, error.mailer.version)
             )
         except AccessRefusedError as error:
-            view = _form(request.at.ref, await self._draft(request), report=error.report)
+            view = _form(request.ref, await self._draft(request), report=error.report)
             return Modal(view, otherwise=esc(error.text))
         finally:
             drawing.cancel()
             await asyncio.gather(drawing, return_exceptions=True)
-        await self._connect_drafts.drop(request.team.id, request.at.user_id)
+        await self._connect_drafts.drop(request.team.id, request.user_id)
         done = f"Connected to AWS account {views.place(mailer)}."
         return Modal(views.connected_page(title, mailer, report, ids.Ref(request.team.id, mailer.id)), otherwise=done)
 
     async def _seen(self, request: Request) -> Mailer:
-        return await self._mailers.require_version(request.team, request.at.ref.record_id, request.at.ref.version)
+        return await self._mailers.require_version(request.team, request.ref.record_id, request.ref.version)
 
     async def _typed(self, request: Request) -> CredentialInput:
-        values = request.at.values
-        region = values.choice(ids.Input.REGION)
-        if values.choice(ids.Input.SIGN_IN) == SignIn.ROLE:
+        region = request.values.choice(ids.Input.REGION)
+        if request.values.choice(ids.Input.SIGN_IN) == SignIn.ROLE:
             offer = await self._role_offers.require(request.team)
-            return CredentialInput.role(region, values.text(ids.Input.ROLE_ARN), offer.external_id)
+            return CredentialInput.role(region, request.values.text(ids.Input.ROLE_ARN), offer.external_id)
         return CredentialInput.key(
-            region, values.text(ids.Input.ACCESS_KEY_ID), values.secret(ids.Input.SECRET_ACCESS_KEY)
+            region, request.values.text(ids.Input.ACCESS_KEY_ID), request.values.secret(ids.Input.SECRET_ACCESS_KEY)
         )
 
     async def _draft(self, request: Request) -> FormState:
         """What stands in the form that is open; the secret is left out."""
-        values = request.at.values
         return FormState(
             await self._role_offers.offer(request.team),
-            values.choice(ids.Input.REGION),
-            values.choice(ids.Input.SIGN_IN),
-            role_arn(values.text(ids.Input.ROLE_ARN)),
-            key_id(values.text(ids.Input.ACCESS_KEY_ID)),
+            request.values.choice(ids.Input.REGION),
+            request.values.choice(ids.Input.SIGN_IN),
+            role_arn(request.values.text(ids.Input.ROLE_ARN)),
+            key_id(request.values.text(ids.Input.ACCESS_KEY_ID)),
         )
 
     async def _keep(self, request: Request, draft: FormState) -> None:
         """Keep for this person what stands in the form, whatever becomes of it."""
         kept = ConnectDraft(
             team_id=request.team.id,
-            user_id=request.at.user_id,
-            mailer_id=request.at.ref.record_id,
+            user_id=request.user_id,
+            mailer_id=request.ref.record_id,
             region=draft.region,
             sign_in=draft.chosen,
             role_arn=draft.role_arn,
@@ -163,7 +161,7 @@ class ConnectFlow:
     async def _kept(self, request: Request, mailer_id: str, region: str = "", sign_in: str = "") -> FormState:
         """What this person typed last; else the form as it is for everybody."""
         offer = await self._role_offers.offer(request.team)
-        kept = await self._connect_drafts.get(request.team.id, request.at.user_id, mailer_id)
+        kept = await self._connect_drafts.get(request.team.id, request.user_id, mailer_id)
         if kept is None:
             return FormState(offer, region, sign_in)
         return FormState(offer, kept.region, kept.sign_in, kept.role_arn, kept.access_key_id)
@@ -176,7 +174,7 @@ class ConnectFlow:
         return Modal(views.delete_form(ref, request.team, mailer, identities, open_broadcasts))
 
     async def delete(self, request: Request) -> Reply:
-        typed = request.at.values.text(ids.Input.CHANNEL_NAME).removeprefix("#").strip()
+        typed = request.values.text(ids.Input.CHANNEL_NAME).removeprefix("#").strip()
         if typed != request.team.name:
             raise BotError(
                 SlackCode.CHANNEL_NAME,
@@ -185,10 +183,10 @@ class ConnectFlow:
                 field=ids.Input.CHANNEL_NAME,
             )
         mailer = await self._seen(request)
-        await self._broadcasts.cancel_all(request.team, request.at.user_id)
-        await self._approval_requests.withdraw_all(request.team, request.at.user_id)
+        await self._broadcasts.cancel_all(request.team, request.user_id)
+        await self._approval_requests.withdraw_all(request.team, request.user_id)
         left = await self._removal.delete(
-            request.team, mailer, request.at.user_id, at_aws=request.at.values.ticked(ids.Input.DELETE_AT_AWS)
+            request.team, mailer, request.user_id, at_aws=request.values.ticked(ids.Input.DELETE_AT_AWS)
         )
         return Modal(views.deleted_page(left), otherwise="The mailer was deleted.")
 

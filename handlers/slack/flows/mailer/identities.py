@@ -43,11 +43,11 @@ class IdentityFlow:
         return Modal(views.add_form(ids.Ref(request.team.id, mailer.id, mailer.version)))
 
     async def redraw(self, request: Request, notice: str) -> View:
-        return views.add_form(request.at.ref, typed=request.at.values.text(ids.Input.IDENTITY), notice=notice)
+        return views.add_form(request.ref, typed=request.values.text(ids.Input.IDENTITY), notice=notice)
 
     async def add(self, request: Request) -> Reply:
-        await self._mailers.require_version(request.team, request.at.ref.record_id, request.at.ref.version)
-        row = await self._identities.add(request.team, request.at.values.text(ids.Input.IDENTITY), request.at.user_id)
+        await self._mailers.require_version(request.team, request.ref.record_id, request.ref.version)
+        row = await self._identities.add(request.team, request.values.text(ids.Input.IDENTITY), request.user_id)
         mailer = await self._mailers.require_access(request.team)
         records = records_of(row, mailer.region)
         message = views.identity_message(row, records)
@@ -59,11 +59,11 @@ class IdentityFlow:
         )
 
     async def check(self, request: Request) -> Reply:
-        checked = await self._identities.check(request.team, request.at.ref.record_id)
+        checked = await self._identities.check(request.team, request.ref.record_id)
         return Modal(views.check_result_page(checked.identity, checked.findings))
 
     async def disable_forwarding(self, request: Request) -> Reply:
-        row = await self._forwarding.consent(request.team, request.at.ref.record_id, request.at.user_id)
+        row = await self._forwarding.consent(request.team, request.ref.record_id, request.user_id)
         return text_message(
             f":no_bell: AWS's mails about bounces and complaints of *{esc(row.name)}* are being switched off."
         )

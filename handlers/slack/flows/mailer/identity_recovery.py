@@ -28,35 +28,34 @@ class IdentityRecoveryFlow:
         ]
 
     async def retry(self, request: Request) -> Reply:
-        ref = request.at.ref
         try:
-            result = await self._identity_recovery.retry(request.team, ref.record_id, ref.version, request.at.user_id)
+            result = await self._identity_recovery.retry(
+                request.team, request.ref.record_id, request.ref.version, request.user_id
+            )
         except StaleActionError as error:
             return views.too_late_message(error)
         return views.retried_message(result)
 
     async def open(self, request: Request) -> Reply:
-        ref = request.at.ref
         try:
-            old = await self._identity_recovery.replaceable(request.team, ref.record_id, ref.version)
+            old = await self._identity_recovery.replaceable(request.team, request.ref.record_id, request.ref.version)
         except StaleActionError as error:
             return views.too_late_message(error)
-        return Modal(views.replace_form(ref, old.identity, moves=old.waiting > 0, asks=old.asks))
+        return Modal(views.replace_form(request.ref, old.identity, moves=old.waiting > 0, asks=old.asks))
 
     async def redraw(self, request: Request, notice: str) -> View:
-        old = await self._identities.get(request.team, request.at.ref.record_id)
-        values = request.at.values
+        old = await self._identities.get(request.team, request.ref.record_id)
         return views.replace_form(
-            request.at.ref,
+            request.ref,
             old,
-            moves=ids.Input.MOVE_BROADCASTS in values,
-            asks=ids.Input.REMOVE_OLD in values,
-            typed=values.text(ids.Input.IDENTITY),
+            moves=ids.Input.MOVE_BROADCASTS in request.values,
+            asks=ids.Input.REMOVE_OLD in request.values,
+            typed=request.values.text(ids.Input.IDENTITY),
             notice=notice,
         )
 
     async def replace(self, request: Request) -> Reply:
-        ref, values = request.at.ref, request.at.values
+        ref, values = request.ref, request.values
         try:
             old = await self._identities.get(request.team, ref.record_id)
             new = await self._identity_recovery.replace(
@@ -64,7 +63,7 @@ class IdentityRecoveryFlow:
                 ref.record_id,
                 ref.version,
                 values.text(ids.Input.IDENTITY),
-                request.at.user_id,
+                request.user_id,
                 move=values.ticked(ids.Input.MOVE_BROADCASTS),
                 remove=values.ticked(ids.Input.REMOVE_OLD) if ids.Input.REMOVE_OLD in values else None,
             )

@@ -38,27 +38,27 @@ class ProductionAccessFlow:
         return Modal(views.production_form(ids.Ref(request.team.id, mailer.id, mailer.version)))
 
     async def redraw(self, request: Request, notice: str) -> View:
-        values = request.at.values
         return views.production_form(
-            request.at.ref,
-            website=values.text(ids.Input.WEBSITE),
-            mail_type=values.choice(ids.Input.MAIL_TYPE),
-            language=values.choice(ids.Input.LANGUAGE),
-            contacts=values.text(ids.Input.CONTACTS),
-            use_case=values.text(ids.Input.USE_CASE),
+            request.ref,
+            website=request.values.text(ids.Input.WEBSITE),
+            mail_type=request.values.choice(ids.Input.MAIL_TYPE),
+            language=request.values.choice(ids.Input.LANGUAGE),
+            contacts=request.values.text(ids.Input.CONTACTS),
+            use_case=request.values.text(ids.Input.USE_CASE),
             notice=notice,
         )
 
     async def apply(self, request: Request) -> Reply:
-        await self._mailers.require_version(request.team, request.at.ref.record_id, request.at.ref.version)
-        values = request.at.values
+        await self._mailers.require_version(request.team, request.ref.record_id, request.ref.version)
         application = Application(
-            website=values.text(ids.Input.WEBSITE),
-            mail_type=values.choice(ids.Input.MAIL_TYPE),
-            language=values.choice(ids.Input.LANGUAGE),
-            contacts=parse_addresses(values.text(ids.Input.CONTACTS), field=ids.Input.CONTACTS, limit=CONTACTS_LIMIT),
-            use_case=values.text(ids.Input.USE_CASE),
+            website=request.values.text(ids.Input.WEBSITE),
+            mail_type=request.values.choice(ids.Input.MAIL_TYPE),
+            language=request.values.choice(ids.Input.LANGUAGE),
+            contacts=parse_addresses(
+                request.values.text(ids.Input.CONTACTS), field=ids.Input.CONTACTS, limit=CONTACTS_LIMIT
+            ),
+            use_case=request.values.text(ids.Input.USE_CASE),
         )
-        await self._production.apply(request.team, application, request.at.user_id)
+        await self._production.apply(request.team, application, request.user_id)
         said = "Your application is with AWS, which usually answers within a day. The channel will be told."
         return Modal(page(views.TITLE, [section(f":white_check_mark: {said}")]), otherwise=said)

@@ -15,5 +15,5 @@ class RestoredFlow:
         return [Listener(ids.Button.GO_ON_RESTORED, Permission.SEND, self.go_on)]
 
     async def go_on(self, request: Request) -> Reply:
-        refused = await self._restorations.go_on(request.team, request.at.user_id)
+        refused = await self._restorations.go_on(request.team, request.user_id)
         return views.went_on_message(refused) if refused else None

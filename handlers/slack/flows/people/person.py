@@ -52,7 +52,7 @@ class PersonFlow:
         return Modal(views.person_form(request.team, person, self._people.mark(request.team, address)))
 
     async def export(self, request: Request) -> Reply:
-        person = await self._people.exported(request.team, _typed(request), request.at.user_id)
+        person = await self._people.exported(request.team, _typed(request), request.user_id)
         content = io.BytesIO(json.dumps(person.to_json(), indent=2, ensure_ascii=False).encode())
         what = text_message(
             f":inbox_tray: All that #{esc(request.team.name)} knows of {esc(person.address, 320)}. The file holds "
@@ -69,11 +69,11 @@ class PersonFlow:
 
     async def erase(self, request: Request) -> Reply:
         address = _typed(request)
-        if self._people.mark(request.team, address) != request.at.ref.record_id:
+        if self._people.mark(request.team, address) != request.ref.record_id:
             raise BotError(PersonCode.OTHER_ADDRESS, field=ids.Input.ADDRESS)
-        person = await self._people.erase(request.team, address, request.at.user_id)
+        person = await self._people.erase(request.team, address, request.user_id)
         return Modal(views.erasing_page(person), otherwise=f"{esc(address)} is being erased.")
 
 
 def _typed(request: Request) -> str:
-    return parse_address(request.at.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)
+    return parse_address(request.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)

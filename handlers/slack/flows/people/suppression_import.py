@@ -31,20 +31,20 @@ class SuppressionImportFlow:
 
     async def read(self, request: Request) -> Reply:
         """Say what the file comes to; it is read again when it is imported."""
-        files = request.at.values.files(ids.Input.AUDIENCE)
+        files = request.values.files(ids.Input.AUDIENCE)
         if not files:
             raise BotError(SlackCode.FILE_UNREADABLE, "Choose a CSV.", field=ids.Input.AUDIENCE)
         file_id = str(files[0]["id"])
-        with (await self._files.uploaded(request.client, file_id, request.at.user_id)).content as content:
+        with (await self._files.uploaded(request.client, file_id, request.user_id)).content as content:
             counts = await self._lists.preview(request.team, content, _progress(request))
         if not counts.new + counts.known:
             return Modal(views.nothing_to_import_page(counts))
         return Modal(views.import_form(ids.Ref(request.team.id, file_id), counts), otherwise=_closed(counts))
 
     async def run(self, request: Request) -> Reply:
-        file = await self._files.uploaded(request.client, request.at.ref.record_id, request.at.user_id)
+        file = await self._files.uploaded(request.client, request.ref.record_id, request.user_id)
         with file.content as content:
-            counts = await self._lists.run(request.team, content, file.name, request.at.user_id, _progress(request))
+            counts = await self._lists.run(request.team, content, file.name, request.user_id, _progress(request))
         done = f":white_check_mark: {esc(file.name, 100)} is imported: {counts.new:,} new, {counts.known:,} known."
         return Modal(views.imported_page(counts), otherwise=done)
 

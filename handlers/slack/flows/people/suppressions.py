@@ -60,7 +60,7 @@ class SuppressionFlow:
 
     async def suppress(self, request: Request) -> Reply:
         address = parse_address(" ".join(request.at.words[1:]))
-        new = await self._suppressions.add(request.team, address, request.at.user_id)
+        new = await self._suppressions.add(request.team, address, request.user_id)
         if not new:
             return text_message(f":information_source: {esc(address)} was suppressed already.")
         return text_message(f":white_check_mark: {esc(address)} is never mailed again from this channel.")
@@ -69,7 +69,7 @@ class SuppressionFlow:
         return Modal(views.suppressions_form(request.team, await self._lookup.counts(request.team)))
 
     async def look_up(self, request: Request) -> Reply:
-        address = parse_address(request.at.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)
+        address = parse_address(request.values.text(ids.Input.ADDRESS), field=ids.Input.ADDRESS)
         found = await self._lookup.find(request.team, address)
         return Modal(views.suppressions_form(request.team, await self._lookup.counts(request.team), found))
 
@@ -86,21 +86,21 @@ class SuppressionFlow:
         return Modal(file_page(views.TITLE, "the list as a CSV", sent=sent), above=bool(request.at.view_id))
 
     async def ask_to_lift(self, request: Request) -> Reply:
-        return Modal(views.lift_form(request.at.ref, await self._row(request)), above=bool(request.at.view_id))
+        return Modal(views.lift_form(request.ref, await self._row(request)), above=bool(request.at.view_id))
 
     async def lift(self, request: Request) -> Reply:
         row, consent = await self._row(request), _consent(request)
-        at_aws = await self._suppressions.lift(request.team, row.address, request.at.user_id, consent)
+        at_aws = await self._suppressions.lift(request.team, row.address, request.user_id, consent)
         return Modal(views.lifted_page(row.address, at_aws), otherwise=f"{esc(row.address)} may be mailed again.")
 
     async def ask_again(self, request: Request, notice: str) -> View:
         consent = _consent(request)
-        return views.lift_form(request.at.ref, await self._row(request), how=consent.how, at=consent.at, notice=notice)
+        return views.lift_form(request.ref, await self._row(request), how=consent.how, at=consent.at, notice=notice)
 
     async def _row(self, request: Request) -> Suppression:
-        return require(await self._lookup.get(request.team, request.at.ref.record_id), SuppressionCode.NOT_FOUND)
+        return require(await self._lookup.get(request.team, request.ref.record_id), SuppressionCode.NOT_FOUND)
 
 
 def _consent(request: Request) -> Consent:
-    at = request.at.values.time(ids.Input.CONSENT_AT) or 0
-    return Consent(datetime.fromtimestamp(at, UTC), request.at.values.text(ids.Input.CONSENT_HOW))
+    at = request.values.time(ids.Input.CONSENT_AT) or 0
+    return Consent(datetime.fromtimestamp(at, UTC), request.values.text(ids.Input.CONSENT_HOW))

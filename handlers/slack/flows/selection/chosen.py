@@ -24,8 +24,8 @@ class ChosenSelections:
 
     async def where(self, request: Request, before: Filter | None) -> Filter | None:
         """Return the filter of the form, which is the draft's until another is applied."""
-        form_id = request.at.ref.form_id
-        row = await self.open_forms.get(request.team, request.at.user_id, form_id) if form_id else None
+        form_id = request.ref.form_id
+        row = await self.open_forms.get(request.team, request.user_id, form_id) if form_id else None
         if row is None:
             return before
         return Filter.from_json(row.chosen) if row.chosen else None
@@ -74,8 +74,11 @@ class ChosenSelections:
         Raises:
             BotError: AUDIENCE_UNKNOWN, for the field `also` or `except`.
         """
-        values = request.at.values
-        got = values.ticks(ids.Input.EXCEPT_GOT) if ids.Input.EXCEPT_GOT in values else before.leaves_out_got
+        got = (
+            request.values.ticks(ids.Input.EXCEPT_GOT)
+            if ids.Input.EXCEPT_GOT in request.values
+            else before.leaves_out_got
+        )
         return Selection(
             where=await self.where(request, before.where),
             also=await self._names(request, ids.Input.ALSO, before.also),
@@ -84,9 +87,9 @@ class ChosenSelections:
         )
 
     async def _names(self, request: Request, name: ids.Input, before: Sequence[str]) -> tuple[str, ...]:
-        if name not in request.at.values:  # there is no saved audience, so that none of these is one any more
+        if name not in request.values:  # there is no saved audience, so that none of these is one any more
             return ()
-        found = [await self._audiences.renewed(request.team, each) for each in request.at.values.ticks(name)]
+        found = [await self._audiences.renewed(request.team, each) for each in request.values.ticks(name)]
         names = [audience.name for audience in found if audience is not None]
         if len(names) < len(found):
             raise BotError(
@@ -109,10 +112,9 @@ def lost_names(selection: Selection, saved: Sequence[Audience], sent: Sequence[B
 
 def picked(request: Request, chosen: Recipients) -> Recipients:
     """Add what is chosen in the menus of a form to what is chosen beside its text."""
-    values = request.at.values
 
     def ticks(name: ids.Input) -> list[str] | None:
-        return values.ticks(name) if name in values else None
+        return request.values.ticks(name) if name in request.values else None
 
     return replace(
         chosen,

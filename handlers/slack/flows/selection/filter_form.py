@@ -53,7 +53,7 @@ class FilterFlow:
 
     async def open(self, request: Request) -> Reply:
         """Open the form with the filter as it is, and a menu of the columns where they are known."""
-        if not request.at.ref.form_id:
+        if not request.ref.form_id:
             raise BotError(SlackCode.FORM_GONE)
         draft = await self._draft(request)
         before = Selection.from_json(draft.selection).where if draft else None
@@ -61,32 +61,32 @@ class FilterFlow:
         audience = await self._audience(request, draft)
         columns = audience.columns if audience else ()
         await self._open_forms.begin(
-            request.team, request.at.user_id, request.at.ref.form_id, where=where, columns=columns, view=request.at.view
+            request.team, request.user_id, request.ref.form_id, where=where, columns=columns, view=request.at.view
         )
-        return Modal(filter_form(request.at.ref, where, columns), above=True)
+        return Modal(filter_form(request.ref, where, columns), above=True)
 
     async def apply(self, request: Request) -> Reply:
         """Keep the filter for the form below, and show it there; what is typed there stays."""
-        team, by, form_id = request.team, request.at.user_id, request.at.ref.form_id
+        team, by, form_id = request.team, request.user_id, request.ref.form_id
         form = require(await self._open_forms.get(team, by, form_id), SlackCode.FORM_GONE)
-        where = filter_in(request.at.values, form.columns)
+        where = filter_in(request.values, form.columns)
         await self._open_forms.choose(team, by, form_id, where)
-        below = with_filter(form.view, request.at.ref, where)
+        below = with_filter(form.view, request.ref, where)
         with contextlib.suppress(*FAILURES):  # closed meanwhile
             await request.client.views_update(view_id=str(request.at.view.get("previous_view_id") or ""), view=below)
         return None
 
     async def _draft(self, request: Request) -> Broadcast | None:
         """Return the draft that the form below edits; None: it writes a new one."""
-        if not request.at.ref.version:
+        if not request.ref.version:
             return None
-        draft = await self._broadcasts.get(request.team, request.at.ref.record_id)
+        draft = await self._broadcasts.get(request.team, request.ref.record_id)
         check_editor(request, draft)
         return draft
 
     async def _audience(self, request: Request, draft: Broadcast | None) -> Audience | None:
         """Return the audience that is chosen in the form below; None: none is, or it is a file that is not read yet."""
-        values, ref = request.at.values, request.at.ref
+        values, ref = request.values, request.ref
         if values.files(ids.Input.AUDIENCE):
             return None
         if saved_id := values.choice(ids.Input.SAVED_AUDIENCE):
@@ -95,7 +95,7 @@ class FilterFlow:
             return None
         if draft is not None:
             return await self._drafts.audience(request.team, draft)
-        return await self._audiences.held(request.team, ref.record_id, request.at.user_id) if ref.record_id else None
+        return await self._audiences.held(request.team, ref.record_id, request.user_id) if ref.record_id else None
 
 
 def filter_in(values: Values, columns: Sequence[str] = ()) -> Filter | None:
