@@ -126,12 +126,17 @@ def _ref(target: str, *, index: bool = True, nullable: bool = False, key: bool =
     return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
 
 
-class Team(SQLModel, table=True):
+class _Identified(SQLModel):
+    """A row with an id of its own."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+
+
+class Team(_Identified, table=True):
     """One channel of one workspace. The channel id is an attribute: Slack may change it."""
 
     __table_args__ = (UniqueConstraint("slack_team_id", "channel_id"),)
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     enterprise_id: str = ""
     slack_team_id: str
     channel_id: str
@@ -210,7 +215,7 @@ class OpenForm(SQLModel, table=True):
     at: datetime = _time(index=True)
 
 
-class Mailer(SQLModel, table=True):
+class Mailer(_Identified, table=True):
     """A team's connection to one AWS account in one region, with what AWS last said about it."""
 
     __table_args__ = (
@@ -218,7 +223,6 @@ class Mailer(SQLModel, table=True):
         UniqueConstraint("connection"),
     )
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id", index=False)
     version: int = 1
     connection: str  # random; names the topic, the queue and the route for SNS
@@ -269,12 +273,11 @@ class Mailer(SQLModel, table=True):
     checked_at: datetime = _time()
 
 
-class Identity(SQLModel, table=True):
+class Identity(_Identified, table=True):
     """An address or domain as SES knows it. Unmanaged ones are kept as facts and never touched."""
 
     __table_args__ = (UniqueConstraint("mailer_id", "name"),)
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")
     mailer_id: str = _ref("mailer.id", index=False)
     version: int = 1
@@ -309,7 +312,7 @@ class Identity(SQLModel, table=True):
     checked_at: datetime = _time()
 
 
-class Incident(SQLModel, table=True):
+class Incident(_Identified, table=True):
     """One thing that is wrong, from its first sight to its end."""
 
     __table_args__ = (
@@ -324,7 +327,6 @@ class Incident(SQLModel, table=True):
         ),
     )
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")
     mailer_id: str | None = _ref("mailer.id", nullable=True)
     kind: IncidentKind = _state(IncidentKind, "incident_kind")
@@ -339,7 +341,7 @@ class Incident(SQLModel, table=True):
     acknowledged_by: str = ""
 
 
-class Outbox(SQLModel, table=True):
+class Outbox(_Identified, table=True):
     """One message that the channel (or a person) is to have, and whether it has it.
 
     It holds a kind and a record id; what the message says is drawn from the facts when it is posted. `wanted` goes up
@@ -357,7 +359,6 @@ class Outbox(SQLModel, table=True):
         ),
     )
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")
     key: str
     kind: str
@@ -379,13 +380,12 @@ class Outbox(SQLModel, table=True):
     created_at: datetime = _time()
 
 
-class SendingAccount(SQLModel, table=True):
+class SendingAccount(_Identified, table=True):
     """One sender per AWS account and region: its lease, its pace."""
 
     __tablename__ = "sending_account"
     __table_args__ = (UniqueConstraint("account_id", "region"),)
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     account_id: str
     region: str
     owner: str = ""
@@ -407,7 +407,7 @@ class Poll(SQLModel, table=True):
     fence: int = 0
 
 
-class Audience(SQLModel, table=True):
+class Audience(_Identified, table=True):
     """Recipients as they were uploaded; never changed afterwards, so that what was confirmed is what is sent.
 
     A name makes it a saved one, and may go over to a later upload.
@@ -424,7 +424,6 @@ class Audience(SQLModel, table=True):
         ),
     )
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")
     name: str = ""  # empty: not saved
     name_key: str = ""  # folded for comparison
@@ -463,12 +462,11 @@ class AudienceBlock(SQLModel, table=True):
     fields: list[list[str]] = _json(list)  # of each, its values in the order of Audience.columns
 
 
-class Broadcast(SQLModel, table=True):
+class Broadcast(_Identified, table=True):
     """A test or a broadcast, from draft to report."""
 
     __table_args__ = (Index("ix_broadcast_state_start_at", "state", "start_at"),)
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")
     mailer_id: str | None = Field(  # None once the mailer is deleted: history stays
         sa_column=Column(ForeignKey("mailer.id", ondelete="SET NULL"), nullable=True, index=True)
@@ -515,12 +513,11 @@ class Broadcast(SQLModel, table=True):
     error: str = ""
 
 
-class Chunk(SQLModel, table=True):
+class Chunk(_Identified, table=True):
     """One SendBulkEmail call: the intent before it, the result after it. Its id is the attempt tag."""
 
     __table_args__ = (Index("ix_chunk_sending_account_id_state", "sending_account_id", "state"),)
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     broadcast_id: str = _ref("broadcast.id")
     sending_account_id: str = _ref("sending_account.id", index=False)
     state: ChunkState = _state(ChunkState, "state", ChunkState.PENDING)
@@ -552,7 +549,7 @@ class Delivery(SQLModel, table=True):
     retries: int = 0  # transient failures so far
 
 
-class Suppression(SQLModel, table=True):
+class Suppression(_Identified, table=True):
     """An address this team never mails again. It outlives the mailer."""
 
     __table_args__ = (
@@ -566,7 +563,6 @@ class Suppression(SQLModel, table=True):
         ),
     )
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id", index=False)
     address: str
     address_key: str
@@ -606,12 +602,11 @@ class SuppressionChange(SQLModel, table=True):
     number: int = 0
 
 
-class Webhook(SQLModel, table=True):
+class Webhook(_Identified, table=True):
     """Where a team is told of what happens, at most one a team."""
 
     __table_args__ = (UniqueConstraint("team_id"),)
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id", index=False)
     version: int = 1
     address: str = _text()
@@ -662,10 +657,9 @@ class ProcessedRequest(SQLModel, table=True):
     )
 
 
-class ApiToken(SQLModel, table=True):
+class ApiToken(_Identified, table=True):
     __tablename__ = "api_token"
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     team_id: str = _ref("team.id")
     name: str = ""
     prefix: str = ""  # the first characters, by which people recognise it
@@ -678,12 +672,11 @@ class ApiToken(SQLModel, table=True):
     revoked_at: datetime | None = _maybe_time()  # its row stays: the name of who wrote what
 
 
-class Installation(SQLModel, table=True):
+class Installation(_Identified, table=True):
     """The app as one workspace, or one whole organization of Enterprise Grid, installed it by OAuth."""
 
     __table_args__ = (UniqueConstraint("enterprise_id", "slack_team_id"),)
 
-    id: str = Field(default_factory=new_id, primary_key=True)
     enterprise_id: str = ""
     slack_team_id: str = ""  # empty: the organization's
     bot_user_id: str

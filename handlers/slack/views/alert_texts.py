@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bot.mailer.identities.recovery_state import Intent
@@ -26,7 +27,8 @@ class Words:
 
 
 def words_of(incident: Incident) -> Words:
-    return _WORDS[incident.kind](incident.detail)
+    words = _WORDS[incident.kind]
+    return words if isinstance(words, Words) else words(incident.detail)
 
 
 def _access_lost(detail: dict[str, Any]) -> Words:
@@ -70,34 +72,6 @@ def _region_outage(detail: dict[str, Any]) -> Words:
         "`/mailer` still shows what is known of the account. AWS reports outages on "
         "<https://health.aws.amazon.com/health/status|AWS Health>.",
         f"AWS answers in {region} again",
-    )
-
-
-def _sending_paused(_detail: dict[str, Any]) -> Words:
-    return Words(
-        "AWS has paused this account's sending",
-        "No test and no broadcast goes out; a broadcast that was being sent has paused. Trying again would not help.",
-        "Look for AWS's mail about it, and answer its case in the AWS Support Center: say what caused the bounces or "
-        "complaints, and what you changed.",
-        "AWS lets this account send again",
-    )
-
-
-def _shut_down(_detail: dict[str, Any]) -> Words:
-    return Words(
-        "AWS has shut down this account's sending",
-        "Nothing goes out from this account, and AWS does not take that back by itself.",
-        "Answer AWS's case in the AWS Support Center.",
-        "AWS lets this account send again",
-    )
-
-
-def _probation(_detail: dict[str, Any]) -> Words:
-    return Words(
-        "AWS has put this account on probation",
-        "Nothing yet: tests and broadcasts still go. If bounces or complaints do not fall, AWS pauses the account.",
-        "Mail only people who asked for it, leave old lists alone, and answer AWS's case in the AWS Support Center.",
-        "AWS has taken this account off probation",
     )
 
 
@@ -152,7 +126,7 @@ def _dmarc_lost(detail: dict[str, Any]) -> Words:
     )
 
 
-def _reputation(detail: dict[str, Any], what: str, stop_at: str) -> Words:
+def _reputation(detail: dict[str, Any], *, what: str, stop_at: str) -> Words:
     share = 100 * detail.get("count", 0) / max(1, detail.get("sent", 0))
     stops = (
         "The broadcast that was being sent has been stopped. A team admin can let it go on from its own message."
@@ -166,14 +140,6 @@ def _reputation(detail: dict[str, Any], what: str, stop_at: str) -> Words:
         "is suppressed already, and is not mailed again.",
         f"Fewer mails {what}",
     )
-
-
-def _bounces(detail: dict[str, Any]) -> Words:
-    return _reputation(detail, "bounced for good", "5 %")
-
-
-def _complaints(detail: dict[str, Any]) -> Words:
-    return _reputation(detail, "drew a complaint", "0.3 %")
 
 
 def _events_missing(detail: dict[str, Any]) -> Words:
@@ -230,19 +196,35 @@ _MENDS_EVENTS = {
     "*Check now*.",
 }
 _STOPS_IDENTITY = "Nothing is sent from it; what is sent from other verified identities goes on."
-_WORDS: dict[IncidentKind, Callable[[dict[str, Any]], Words]] = {
+_WORDS: dict[IncidentKind, Words | Callable[[dict[str, Any]], Words]] = {
     IncidentKind.ACCESS_LOST: _access_lost,
     IncidentKind.REGION_OUTAGE: _region_outage,
-    IncidentKind.SHUT_DOWN: _shut_down,
-    IncidentKind.SENDING_PAUSED: _sending_paused,
-    IncidentKind.PROBATION: _probation,
+    IncidentKind.SHUT_DOWN: Words(
+        "AWS has shut down this account's sending",
+        "Nothing goes out from this account, and AWS does not take that back by itself.",
+        "Answer AWS's case in the AWS Support Center.",
+        "AWS lets this account send again",
+    ),
+    IncidentKind.SENDING_PAUSED: Words(
+        "AWS has paused this account's sending",
+        "No test and no broadcast goes out; a broadcast that was being sent has paused. Trying again would not help.",
+        "Look for AWS's mail about it, and answer its case in the AWS Support Center: say what caused the bounces or "
+        "complaints, and what you changed.",
+        "AWS lets this account send again",
+    ),
+    IncidentKind.PROBATION: Words(
+        "AWS has put this account on probation",
+        "Nothing yet: tests and broadcasts still go. If bounces or complaints do not fall, AWS pauses the account.",
+        "Mail only people who asked for it, leave old lists alone, and answer AWS's case in the AWS Support Center.",
+        "AWS has taken this account off probation",
+    ),
     IncidentKind.PRODUCTION_DENIED: _production_denied,
     IncidentKind.IDENTITY_LOST: _identity_lost,
     IncidentKind.VERIFICATION_FAILED: _verification_failed,
     IncidentKind.VERIFICATION_ENDING: _verification_ending,
     IncidentKind.DMARC_LOST: _dmarc_lost,
-    IncidentKind.BOUNCES: _bounces,
-    IncidentKind.COMPLAINTS: _complaints,
+    IncidentKind.BOUNCES: partial(_reputation, what="bounced for good", stop_at="5 %"),
+    IncidentKind.COMPLAINTS: partial(_reputation, what="drew a complaint", stop_at="0.3 %"),
     IncidentKind.EVENTS_MISSING: _events_missing,
     IncidentKind.QUOTA_USED_UP: _quota_used_up,
     IncidentKind.QUOTA_LOW: _quota_low,
