@@ -5,28 +5,19 @@ from typing import Protocol
 
 from aiohttp import web
 
-
-class InstallAnswer(Protocol):
-    """What the Slack side answers with."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> str: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
+from handlers.http_answer import HttpAnswer
 
 
 class Install(Protocol):
     """`handlers.slack.oauth.installing.Installing`: each takes the query and the headers of a request."""
 
-    async def begin(self, query: str, headers: Mapping[str, str], /) -> InstallAnswer: ...
+    async def begin(self, query: str, headers: Mapping[str, str], /) -> HttpAnswer: ...
 
-    async def finish(self, query: str, headers: Mapping[str, str], /) -> InstallAnswer: ...
+    async def finish(self, query: str, headers: Mapping[str, str], /) -> HttpAnswer: ...
 
 
 def install_route(
-    answer: Callable[[str, Mapping[str, str]], Awaitable[InstallAnswer]],
+    answer: Callable[[str, Mapping[str, str]], Awaitable[HttpAnswer]],
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler of one of them."""
 

@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -18,20 +17,9 @@ from handlers.http.metrics import MetricsPage
 from handlers.http.preview import PreviewPages
 from handlers.http.sns import SnsMessages
 from handlers.http.unsubscribe import UnsubscribePages
+from handlers.http_answer import HttpAnswer
 
-
-class SlackResponse(Protocol):
-    """What the Slack side answers with."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> str: ...
-    @property
-    def content_type(self) -> str: ...
-
-
-SlackInbound = Callable[[str, Mapping[str, str]], Awaitable[SlackResponse]]
+SlackInbound = Callable[[str, Mapping[str, str]], Awaitable[HttpAnswer]]
 
 
 def application(
@@ -81,7 +69,8 @@ def _slack_events(slack: SlackInbound) -> Callable[[web.Request], Awaitable[web.
         except UnicodeDecodeError:
             return web.Response(status=400)
         answer = await slack(body, request.headers)
-        return web.Response(status=answer.status, text=answer.body, content_type=answer.content_type.split(";")[0])
+        kind = answer.headers["Content-Type"].split(";")[0]
+        return web.Response(status=answer.status, text=answer.body, content_type=kind)
 
     return handler
 

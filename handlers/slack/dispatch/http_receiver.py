@@ -2,20 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from handlers.http_answer import HttpAnswer
+
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    status: int
-    body: str
-    content_type: str
 
 
 class HttpReceiver:
@@ -24,7 +18,7 @@ class HttpReceiver:
     def __init__(self, app: AsyncApp) -> None:
         self._app = app
 
-    async def __call__(self, body: str, headers: Mapping[str, str]) -> Response:
+    async def __call__(self, body: str, headers: Mapping[str, str]) -> HttpAnswer:
         """Verify and dispatch; 401 for whatever is not signed by Slack.
 
         The form of timestamp and signature is checked here: Bolt answers a malformed one with an error of its own.
@@ -33,6 +27,7 @@ class HttpReceiver:
             _TIMESTAMP.fullmatch(headers.get("X-Slack-Request-Timestamp", ""))
             and _SIGNATURE.fullmatch(headers.get("X-Slack-Signature", ""))
         ):
-            return Response(401, "", "text/plain")
+            return HttpAnswer(401, "", {"Content-Type": "text/plain"})
         answer = await self._app.async_dispatch(AsyncBoltRequest(body=body, headers=dict(headers)))
-        return Response(answer.status, answer.body, answer.first_headers().get("content-type", "text/plain"))
+        kind = answer.first_headers().get("content-type", "text/plain")
+        return HttpAnswer(answer.status, answer.body, {"Content-Type": kind})

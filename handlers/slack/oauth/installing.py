@@ -9,7 +9,6 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -31,6 +30,7 @@ from bot.errors import BotError
 from bot.settings import Settings
 from bot.signed_tokens import Key, sign, verify
 from bot.teams.installations import Grant, Installations
+from handlers.http_answer import HttpAnswer
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.codes import SlackCode
 from handlers.slack.manifest import bot_scopes
@@ -161,13 +161,6 @@ class Addresses(AuthorizeUrlGenerator):
         return f"{self.authorization_url}?{urlencode(asked)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    body: str
-    headers: Mapping[str, str]
-
-
 class Installing:
     """What `/slack/install` and `/slack/oauth_redirect` answer with."""
 
@@ -198,11 +191,11 @@ class Installing:
         )
         self.flow = AsyncOAuthFlow(client=client, logger=log, settings=oauth)
 
-    async def begin(self, query: str, headers: Mapping[str, str]) -> Answer:
+    async def begin(self, query: str, headers: Mapping[str, str]) -> HttpAnswer:
         """Send them to Slack, with a state that only this browser can bring back."""
         return _as_answer(await self.flow.handle_installation(_request(query, headers)))
 
-    async def finish(self, query: str, headers: Mapping[str, str]) -> Answer:
+    async def finish(self, query: str, headers: Mapping[str, str]) -> HttpAnswer:
         """Take what Slack gives, and say how it went."""
         try:
             return _as_answer(await self.flow.handle_callback(_request(query, headers)))
@@ -228,5 +221,5 @@ def _request(query: str, headers: Mapping[str, str]) -> AsyncBoltRequest:
     return AsyncBoltRequest(body="", query=query, headers=dict(headers))
 
 
-def _as_answer(response: BoltResponse) -> Answer:
-    return Answer(response.status, response.body, {name: values[0] for name, values in response.headers.items()})
+def _as_answer(response: BoltResponse) -> HttpAnswer:
+    return HttpAnswer(response.status, response.body, {name: values[0] for name, values in response.headers.items()})
