@@ -119,10 +119,10 @@ class Mailroom:
             (1, "connections", self.http.connections.tick),
             (1, "webhooks", self.services.webhook_delivery.tick),
             (5, "approval", self.services.approval_follow_up.tick),
-            (3600, APPROVERS_TICK, self.slack.approver_watch.tick),
+            (3600, APPROVERS_TICK, self.slack.watch_approvers),
             (60, "rotation", self.slack.renew_tokens),
             (60, "ops channel", self.slack.ops_channel.tick),
-            (3600, "tokens", self.slack.token_watch.tick),
+            (3600, "tokens", self.slack.watch_tokens),
             (60, "behind", self.housekeeping.rouse),
             (3600, "forget", self.housekeeping.purge),
         ):

@@ -20,7 +20,7 @@ from bot.broadcast.draft import Addresses, Draft, Edited, Prepared, Upload, chec
 from bot.broadcast.draft_store import lock_team, new_draft, put_draft, source_now
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
-from bot.broadcast.reporting.numbers import Numbers
+from bot.broadcast.reporting.numbers import numbers_of
 from bot.errors import BotError, require
 from storage.database import Database
 from storage.models import Audience, Broadcast, Team
@@ -47,7 +47,6 @@ class Preparation(BroadcastControls):
         self._public_url = public_url
         self._call_bytes = call_bytes
         self.imports = ImportLimits()
-        self._numbers = Numbers(db, preflight)
         self._choices = AudienceChoices(db, self.imports, self._fix)
 
     async def hold(self, team: Team, by: str, upload: Upload, draft: Draft | None = None) -> Audience:
@@ -161,7 +160,7 @@ class Preparation(BroadcastControls):
             BotError: NOT_FOUND, ALREADY, AUDIENCE_MISSING, or NotReadyError.
         """
         audience = await self.audience_of(team, broadcast_id, version, states)
-        return await self._numbers.of(team, await self.get(team, broadcast_id), audience)
+        return await numbers_of(self._db, self._preflight, team, await self.get(team, broadcast_id), audience)
 
     async def check(self, team: Team, by: str, edited: Edited) -> Prepared:
         """The same, with its text compiled again: the settings or the audience may be others than they were.
@@ -243,7 +242,7 @@ class Preparation(BroadcastControls):
         source = chosen.source
         broadcast.template = chosen.message.to_json() if chosen.message else {}
         async with self._choices.selected(chosen, by, edited) as audience:
-            prepared = await self._numbers.of(team, chosen.of(broadcast, audience), audience)
+            prepared = await numbers_of(self._db, self._preflight, team, chosen.of(broadcast, audience), audience)
             if prepared.suppressed == audience.size:
                 field = "saved_audience" if source.name else "audience"
                 raise BotError(BroadcastCode.AUDIENCE_NO_RECIPIENTS, field=field)

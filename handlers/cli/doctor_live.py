@@ -23,7 +23,7 @@ from bot.ses.errors import SesError
 from bot.ses.live.asker import Asker
 from bot.ses.live.nothing_sent import NothingSent
 from bot.ses.live.own_key import own_key
-from bot.ses.live.sending import OneMail, Simulator
+from bot.ses.live.sending import Simulator, send_one_mail
 from bot.ses.operations import Ses
 from handlers.cli.codes import CliCode
 from storage.database import Database
@@ -197,7 +197,7 @@ class LiveDoctor:
     async def _one_mail(self, session: AwsSession) -> None:
         address = self._asked.mail or self._ask("Your own verified address: ").strip()
         if address:
-            await OneMail(self._ways.asker(session), self._page.say, address, self._says_yes).run()
+            await send_one_mail(self._ways.asker(session), self._page.say, address, self._says_yes)
 
     async def _try_slack(self) -> None:
         channel_id = self._asked.slack or self._ask("Id of a channel that the bot is in (C…): ").strip()

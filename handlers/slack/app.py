@@ -1,12 +1,14 @@
 """The Slack side, built once: Bolt with its listeners, and what posts and uploads."""
 
+from functools import partial
+
 from slack_bolt.async_app import AsyncApp
 
 from bot.services import Services
 from bot.settings import Settings
 from bot.tasks import Tasks
 from handlers.slack import register
-from handlers.slack.approvers import Approvers, ApproverWatch
+from handlers.slack.approvers import Approvers, watch_approvers
 from handlers.slack.dispatch.authorization import Authorizer
 from handlers.slack.dispatch.http_receiver import HttpReceiver
 from handlers.slack.dispatch.listeners import Listeners
@@ -24,7 +26,7 @@ from handlers.slack.outbound.file_renderer import FileRenderer
 from handlers.slack.outbound.file_uploader import Uploader
 from handlers.slack.outbound.message_renderer import MessageRenderer
 from handlers.slack.outbound.notifier import Notifier
-from handlers.slack.token_watch import TokenWatch
+from handlers.slack.token_watch import watch_tokens
 from handlers.slack.web_client import web_client
 from handlers.slack.workspaces import OneWorkspace, Workspaces
 from storage.sealing import Secret
@@ -66,8 +68,8 @@ class SlackApp:
         self.channel_life = ChannelLife(db, people, workspaces, services.approval_follow_up)
         self.channel_life.register(self.listeners)
         approvers = Approvers(services.team_rules, people)
-        self.approver_watch = ApproverWatch(services.approval_follow_up, approvers, workspaces.client)
-        self.token_watch = TokenWatch(services.tokens, approvers, workspaces.client)
+        self.watch_approvers = partial(watch_approvers, services.approval_follow_up, approvers, workspaces.client)
+        self.watch_tokens = partial(watch_tokens, services.tokens, approvers, workspaces.client)
         self.ops_channel = OpsChannelWatch(db, services.teams, workspaces, settings.ops_channel)
         self.notifier = Notifier(db, workspaces.client, MessageRenderer(services.broadcasts))
         self.uploader = Uploader(db, workspaces.client, files, FileRenderer(db))

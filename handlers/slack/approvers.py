@@ -76,21 +76,14 @@ class Approvers:
             return False
 
 
-class ApproverWatch:
-    """Looks at all that waits for approval: whether enough people are left who could approve it."""
-
-    def __init__(self, follow_up: ApprovalFollowUp, approvers: Approvers, clients: Clients) -> None:
-        self._follow_up = follow_up
-        self._approvers = approvers
-        self._clients = clients
-
-    async def tick(self) -> None:
-        for request, team in await self._follow_up.waiting():
-            if not team.reachable:
-                continue
-            try:
-                can_approve = await self._approvers.of(await self._clients(team.slack_team_id), team)
-            except FAILURES as error:
-                log.warning("Slack does not say who is in a channel: %s", code_of(error))
-                continue
-            await self._follow_up.judge(team, request.id, can_approve)
+async def watch_approvers(follow_up: ApprovalFollowUp, approvers: Approvers, clients: Clients) -> None:
+    """Look at all that waits for approval: whether enough people are left who could approve it."""
+    for request, team in await follow_up.waiting():
+        if not team.reachable:
+            continue
+        try:
+            can_approve = await approvers.of(await clients(team.slack_team_id), team)
+        except FAILURES as error:
+            log.warning("Slack does not say who is in a channel: %s", code_of(error))
+            continue
+        await follow_up.judge(team, request.id, can_approve)

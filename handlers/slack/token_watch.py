@@ -10,24 +10,17 @@ from handlers.slack.workspaces import Clients
 log = logging.getLogger(__name__)
 
 
-class TokenWatch:
-    """Tells the admins of tokens whose maker left or is no admin any more; such a token goes on working."""
-
-    def __init__(self, tokens: ApiTokens, people: Approvers, clients: Clients) -> None:
-        self._tokens = tokens
-        self._people = people
-        self._clients = clients
-
-    async def tick(self) -> None:
-        for token, team in await self._tokens.working():
-            if not team.reachable:
+async def watch_tokens(tokens: ApiTokens, people: Approvers, clients: Clients) -> None:
+    """Tell the admins of tokens whose maker left or is no admin any more; such a token goes on working."""
+    for token, team in await tokens.working():
+        if not team.reachable:
+            continue
+        try:
+            client = await clients(team.slack_team_id)
+            if await people.is_admin(client, team, token.created_by):
                 continue
-            try:
-                client = await self._clients(team.slack_team_id)
-                if await self._people.is_admin(client, team, token.created_by):
-                    continue
-                admins = await self._people.admins(client, team)
-            except FAILURES as error:
-                log.warning("Slack does not say who made a token: %s", code_of(error))
-                continue
-            await self._tokens.maker_is_gone(token, [who for who in admins if who != token.created_by])
+            admins = await people.admins(client, team)
+        except FAILURES as error:
+            log.warning("Slack does not say who made a token: %s", code_of(error))
+            continue
+        await tokens.maker_is_gone(token, [who for who in admins if who != token.created_by])

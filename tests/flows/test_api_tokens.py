@@ -139,14 +139,14 @@ async def test_admins_hear_once_that_who_made_a_token_is_no_admin_any_more_and_i
 ) -> None:
     async with world.bot.db.read() as session:
         await appoint(world, (await session.exec(select(Team))).one(), world.bob)
-    await world.bot.slack.token_watch.tick()
+    await world.bot.slack.watch_tokens()
     await world.settle()
     assert world.slack.messages(world.bob.dm) == []
 
     world.ada.role = "member"
     world.clock.advance(3600)
     for _ in range(2):
-        await world.bot.slack.token_watch.tick()
+        await world.bot.slack.watch_tokens()
         await world.settle()
 
     assert len(world.slack.messages(world.bob.dm)) == 1

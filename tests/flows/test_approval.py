@@ -189,7 +189,7 @@ async def test_an_approver_who_left_the_channel_approves_nothing_and_the_channel
     await world.is_open()
     await approval(world, Approvers=[cleo, world.bob])
     message = await asks_for_approval(world)
-    await world.bot.slack.approver_watch.tick()
+    await world.bot.slack.watch_approvers()
     await world.settle()
     assert not any("Too few people are left" in text for text in world.bob.reads(world.news))
     review = await answer(world, cleo, message, "Review", "Review")
@@ -197,7 +197,7 @@ async def test_an_approver_who_left_the_channel_approves_nothing_and_the_channel
     world.news.members.discard(cleo.id)
     await world.passes(301)  # who is in a channel is remembered for five minutes
     for _ in range(2):
-        await world.bot.slack.approver_watch.tick()
+        await world.bot.slack.watch_approvers()
         await world.settle()
 
     told = [text for text in world.bob.reads(world.news) if "Too few people are left" in text]
@@ -216,7 +216,7 @@ async def test_that_an_approver_was_deactivated_is_looked_at_at_once(world: Worl
     await world.is_open()
     await approval(world, Approvers=[cleo, world.bob])
     await asks_for_approval(world)
-    await world.bot.slack.approver_watch.tick()
+    await world.bot.slack.watch_approvers()
     woken: list[str] = []
     world.bot.db.wake = woken.append
 
@@ -224,7 +224,7 @@ async def test_that_an_approver_was_deactivated_is_looked_at_at_once(world: Worl
     assert APPROVERS_TICK not in woken
     await world.slack.change_role(cleo, "deactivated")
     assert APPROVERS_TICK in woken
-    await world.bot.slack.approver_watch.tick()
+    await world.bot.slack.watch_approvers()
     await world.settle()
 
     told = await world.bob.sees(world.news, "Too few people are left")

@@ -26,46 +26,43 @@ from storage.models import Audience, Broadcast, Team
 SAMPLES: Final = 3  # of how it reads
 
 
-class Numbers:
-    def __init__(self, db: Database, preflight: Preflight) -> None:
-        self._db = db
-        self._preflight = preflight
-
-    async def of(self, team: Team, broadcast: Broadcast, audience: Audience) -> Prepared:
-        """Count them, and ask whether it may be sent. Raises NotReadyError, or BotError POLICY."""
-        approval.check_one_click(self._preflight.policy, broadcast)
-        async with self._db.read() as session:
-            source = await session.get_one(Audience, broadcast.source_id) if broadcast.source_id else audience
-            suppressed = await count_suppressed(session, audience)
-            fixed = CompiledMessage.from_json(broadcast.template)
-            first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
-            sent = await sent_ago(session, broadcast, audience, self._db.now())
-            needs = await approval.is_needed(session, self._preflight.policy, team, broadcast, self._db.now())
-        size = max(1, audience.toward_quota - suppressed)
-        image_bytes = fixed.image_bytes(broadcast.images)
-        mailer, answer = await self._preflight.check(team, broadcast.from_address, broadcast.kind, size, image_bytes)
-        cost, images = costs(mailer, audience.size - suppressed, len(fixed.parts(broadcast.images)), image_bytes)
-        samples = [sample(fixed, address, values) for address, values in first]
-        summary = ImportSummary.from_json(audience.import_summary)
-        known = [
-            *worth_knowing(team, broadcast, audience, fixed, samples),
-            *([sent_lately(sent)] if sent else []),
-            *([price_unknown()] if cost is None else []),
-        ]
-        return Prepared(
-            broadcast=broadcast,
-            source=source,
-            audience=audience,
-            summary=summary,
-            samples=samples,
-            remarks=known,
-            suppressed=suppressed,
-            readiness=answer,
-            cost=cost,
-            images=images,
-            needs_approval=needs,
-            selected=Selected.from_json(audience.import_summary),
-        )
+async def numbers_of(
+    db: Database, preflight: Preflight, team: Team, broadcast: Broadcast, audience: Audience
+) -> Prepared:
+    """Count them, and ask whether it may be sent. Raises NotReadyError, or BotError POLICY."""
+    approval.check_one_click(preflight.policy, broadcast)
+    async with db.read() as session:
+        source = await session.get_one(Audience, broadcast.source_id) if broadcast.source_id else audience
+        suppressed = await count_suppressed(session, audience)
+        fixed = CompiledMessage.from_json(broadcast.template)
+        first = await samples_of(session, audience, SAMPLES, fixed.message.fields)
+        sent = await sent_ago(session, broadcast, audience, db.now())
+        needs = await approval.is_needed(session, preflight.policy, team, broadcast, db.now())
+    size = max(1, audience.toward_quota - suppressed)
+    image_bytes = fixed.image_bytes(broadcast.images)
+    mailer, answer = await preflight.check(team, broadcast.from_address, broadcast.kind, size, image_bytes)
+    cost, images = costs(mailer, audience.size - suppressed, len(fixed.parts(broadcast.images)), image_bytes)
+    samples = [sample(fixed, address, values) for address, values in first]
+    summary = ImportSummary.from_json(audience.import_summary)
+    known = [
+        *worth_knowing(team, broadcast, audience, fixed, samples),
+        *([sent_lately(sent)] if sent else []),
+        *([price_unknown()] if cost is None else []),
+    ]
+    return Prepared(
+        broadcast=broadcast,
+        source=source,
+        audience=audience,
+        summary=summary,
+        samples=samples,
+        remarks=known,
+        suppressed=suppressed,
+        readiness=answer,
+        cost=cost,
+        images=images,
+        needs_approval=needs,
+        selected=Selected.from_json(audience.import_summary),
+    )
 
 
 def worth_knowing(

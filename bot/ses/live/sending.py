@@ -158,41 +158,33 @@ class Simulator:
         return found, first
 
 
-class OneMail:
-    """One mail to the operator's own verified address, full of what may not be changed on the way."""
+async def send_one_mail(asker: Asker, say: Say, address: str, confirm: Callable[[str], bool]) -> None:
+    """Send a mail to the operator's own verified address, full of what may not be changed on the way; ask what came.
 
-    def __init__(self, asker: Asker, say: Say, address: str, confirm: Callable[[str], bool]) -> None:
-        self._asker = asker
-        self._say = say
-        self._address = address
-        self._confirm = confirm
-
-    async def run(self) -> None:
-        """Send it, and ask the operator what came. SesError where AWS does not answer."""
-        fields = {"text": TRICKY, "html": html.escape(TRICKY)}
-        shown = f'<p><img src="cid:{_SQUARE.content_id}" alt="" width="40"></p>'
-        content = {"Subject": "Mailroom doctor: {{text}}", "Html": f"<p>{{{{html}}}}</p>{shown}", "Text": "{{text}}"}
-        request = {
-            "FromEmailAddress": formataddr((FROM_NAME, self._address)),
-            "DefaultContent": {
-                "Template": {"TemplateContent": content, "TemplateData": "{}", **attachments([_SQUARE])}
-            },
-            "BulkEmailEntries": [
-                {
-                    "Destination": {"ToAddresses": [self._address]},
-                    "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": json.dumps(fields)}},
-                }
-            ],
-        }
-        answer = await self._asker.ask("ses:SendBulkEmail", lambda ses: ses.send_bulk_email(**request))
-        self._say(one_of("SendBulkEmail to the operator's own address", _shape(answer), "entry SUCCESS"))
-        if _shape(answer) != "entry SUCCESS":
-            return
-        question = f"Look at the mail. Are its subject and its body exactly {TRICKY} and is it from {FROM_NAME}?"
-        seen = self._confirm(question)
-        self._say(one_of("the mail as it was received", "as sent" if seen else "changed", "as sent"))
-        seen = self._confirm("Is a red square shown below its text, and no file attached?")
-        self._say(one_of("a picture in the mail", "shown" if seen else "not shown", "shown"))
+    SesError where AWS does not answer.
+    """
+    fields = {"text": TRICKY, "html": html.escape(TRICKY)}
+    shown = f'<p><img src="cid:{_SQUARE.content_id}" alt="" width="40"></p>'
+    content = {"Subject": "Mailroom doctor: {{text}}", "Html": f"<p>{{{{html}}}}</p>{shown}", "Text": "{{text}}"}
+    request = {
+        "FromEmailAddress": formataddr((FROM_NAME, address)),
+        "DefaultContent": {"Template": {"TemplateContent": content, "TemplateData": "{}", **attachments([_SQUARE])}},
+        "BulkEmailEntries": [
+            {
+                "Destination": {"ToAddresses": [address]},
+                "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": json.dumps(fields)}},
+            }
+        ],
+    }
+    answer = await asker.ask("ses:SendBulkEmail", lambda ses: ses.send_bulk_email(**request))
+    say(one_of("SendBulkEmail to the operator's own address", _shape(answer), "entry SUCCESS"))
+    if _shape(answer) != "entry SUCCESS":
+        return
+    question = f"Look at the mail. Are its subject and its body exactly {TRICKY} and is it from {FROM_NAME}?"
+    seen = confirm(question)
+    say(one_of("the mail as it was received", "as sent" if seen else "changed", "as sent"))
+    seen = confirm("Is a red square shown below its text, and no file attached?")
+    say(one_of("a picture in the mail", "shown" if seen else "not shown", "shown"))
 
 
 def _entry(mailbox: str, *, probe: str = "") -> dict[str, Any]:
