@@ -60,6 +60,18 @@ COMMANDS: Final = {
     "rotate-keys": "seal everything with the newest key",
 }
 
+ARGUMENTS: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "audit": {"--since": {"metavar": "TIME", "type": parse_time, "required": True, "help": "2026-11-24T09:00Z"}},
+    "backup": {"file": {"metavar": "FILE", "type": Path, "help": "the copy; an older one there is replaced"}},
+    "doctor": {"--live": {"nargs": argparse.REMAINDER, "help": argparse.SUPPRESS}},
+    "fleet": {"--json": {"action": "store_true", "help": "as one JSON array"}},
+    "manifest": {
+        "--url": {"metavar": "https://…", "default": "", "help": "PUBLIC_URL: for HTTP mode, and OAuth"},
+        "--socket-mode": {"action": "store_true", "help": "with it: for Socket Mode, and OAuth"},
+    },
+    "restore": {"file": {"metavar": "FILE", "type": Path, "help": "a copy that `backup` made"}},
+}
+
 FAILED: Final = {
     "audit": "There is nothing to tell",
     "backup": "No copy was made",
@@ -86,19 +98,8 @@ def main(arguments: Sequence[str], build: Callable[[Settings], Service]) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, what in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what)
-        if name == "audit":
-            command.add_argument("--since", metavar="TIME", type=parse_time, required=True, help="2026-11-24T09:00Z")
-        if name == "fleet":
-            command.add_argument("--json", action="store_true", help="as one JSON array")
-        if name == "restore":
-            command.add_argument("file", metavar="FILE", type=Path, help="a copy that `backup` made")
-        if name == "backup":
-            command.add_argument("file", metavar="FILE", type=Path, help="the copy; an older one there is replaced")
-        if name == "manifest":
-            command.add_argument("--url", metavar="https://…", default="", help="PUBLIC_URL: for HTTP mode, and OAuth")
-            command.add_argument("--socket-mode", action="store_true", help="with it: for Socket Mode, and OAuth")
-        if name == "doctor":
-            command.add_argument("--live", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+        for argument, options in ARGUMENTS.get(name, {}).items():
+            command.add_argument(argument, **options)
     chosen = parser.parse_args(arguments)
     try:
         return _run(chosen, build)
