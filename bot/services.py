@@ -43,7 +43,6 @@ from bot.mailer.identities.management import Identities
 from bot.mailer.identities.recovery import IdentityRecovery
 from bot.mailer.identities.sender_rules import SenderRules
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.feedback_health import FeedbackCheck
 from bot.mailer.monitoring.feedback_probe import FeedbackProbe
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.monitoring.periodic_jobs import PeriodicJobs
@@ -164,7 +163,6 @@ class Services:
             ),
         )
         self.forwarding = FeedbackForwarding(db, self.mailers, sleep)
-        self.feedback_check = FeedbackCheck(db, self.mailers)
         self.suppressions = Suppressions(db, self.mailers, self.link_keys)
         self.suppression_lookup = SuppressionLookup(db)
         self.suppression_csv = SuppressionCsv(db)

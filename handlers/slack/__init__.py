@@ -121,7 +121,7 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         SuppressionImportFlow(lists, files),
         person,
         IdentityRecoveryFlow(services.identity_recovery, services.identities, mailers),
-        AlertFlow(services.incidents, services.feedback_check, services.monitor, mailers, overviews),
+        AlertFlow(services.incidents, services.monitor, mailers, overviews),
         SenderRulesFlow(services.sender_rules),
         WebhookFlow(services.webhooks),
         LookFlow(services.looks, files),

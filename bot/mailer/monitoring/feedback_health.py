@@ -1,16 +1,15 @@
-"""Whether SES events arrive: recorded when one does, when none does, and on *Check now*."""
+"""Whether SES events arrive: recorded when one does, and when none does."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import managed_of
 from bot.mailer.monitoring.incident_rules import reconcile_incidents
-from storage import audit, leases
+from storage import leases
 from storage.database import Database
-from storage.models import Mailer, Team
+from storage.models import Mailer
 from storage.states import PollKind
 
 _OFTEN_ENOUGH: Final = timedelta(seconds=10)
@@ -47,24 +46,3 @@ async def schedule_probe(session: AsyncSession, row: Mailer, at: datetime) -> No
     row.probed_at, row.unanswered_probes = None, 0
     session.add(row)
     await leases.schedule(session, PollKind.SELF_TEST, row.id, at)
-
-
-class FeedbackCheck:
-    """What people do about it."""
-
-    def __init__(self, db: Database, mailers: Mailers) -> None:
-        self._db = db
-        self._mailers = mailers
-
-    async def check(self, team: Team, by: str) -> None:
-        """Have the walk through every permission made now, which puts back what is missing; a mail to see follows it.
-
-        Raises:
-            BotError: NO_MAILER or ACCESS_LOST.
-        """
-        mailer = await self._mailers.require_access(team)
-        now = self._db.now()
-        async with self._db.write() as session:
-            row = await self._mailers.lock(session, mailer.id)
-            await leases.schedule(session, PollKind.ACCESS_CHECK, row.id, now)
-            audit.record(session, team.id, by, "events.check", now, row.account_id)

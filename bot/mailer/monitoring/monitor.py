@@ -40,9 +40,9 @@ from bot.ses.facts import AccountFacts, IdentityFacts, ListedIdentity
 from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport
 from bot.ses.provisioning import Provisioned
-from storage import leases
+from storage import audit, leases
 from storage.database import Database
-from storage.models import Identity, Mailer
+from storage.models import Identity, Mailer, Team
 from storage.states import Access, IdentityState, PollKind
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,19 @@ class Monitor(LeasedPoller[_Due]):
             row = await self._mailers.lock(session, mailer.id)
             managed = await self._record(session, row, seen)
             await reconcile_incidents(session, row, managed, self._db.now())
+
+    async def check_events(self, team: Team, by: str) -> None:
+        """Have the walk through every permission made now, which puts back what is missing; a mail to see follows it.
+
+        Raises:
+            BotError: NO_MAILER or ACCESS_LOST.
+        """
+        mailer = await self._mailers.require_access(team)
+        now = self._db.now()
+        async with self._db.write() as session:
+            row = await self._mailers.lock(session, mailer.id)
+            await leases.schedule(session, PollKind.ACCESS_CHECK, row.id, now)
+            audit.record(session, team.id, by, "events.check", now, row.account_id)
 
     async def _claim(self, limit: int) -> Sequence[_Due]:
         """Claim mailers that are due; where more may be due, tick again at once."""

@@ -2,7 +2,6 @@
 
 from bot.alerts.incidents import Incidents
 from bot.mailer.mailers import Mailers
-from bot.mailer.monitoring.feedback_health import FeedbackCheck
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
 from handlers.slack import ids
@@ -16,13 +15,11 @@ class AlertFlow:
     def __init__(
         self,
         incidents: Incidents,
-        feedback_check: FeedbackCheck,
         monitor: Monitor,
         mailers: Mailers,
         overviews: Overviews,
     ) -> None:
         self._incidents = incidents
-        self._feedback_check = feedback_check
         self._monitor = monitor
         self._mailers = mailers
         self._overviews = overviews
@@ -39,7 +36,7 @@ class AlertFlow:
         return None  # the alert itself says so
 
     async def check_events(self, request: Request) -> Reply:
-        await self._feedback_check.check(request.team, request.user_id)
+        await self._monitor.check_events(request.team, request.user_id)
         return Modal(checking_events_page())
 
     async def look(self, request: Request) -> Reply:
