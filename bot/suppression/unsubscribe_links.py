@@ -27,11 +27,6 @@ class LinkSubject:
         return self.seq == TEST_SEQ
 
 
-def make_token(keys: Sequence[Key], recipient: LinkSubject) -> str:
-    """Return a URL-safe token for a recipient, signed with the first key: 72 characters with a key id of two."""
-    return TokenMaker(keys, recipient.team_id, recipient.broadcast_id).make(recipient.seq)
-
-
 class TokenMaker:
     """Makes the tokens of a broadcast's recipients."""
 
@@ -39,6 +34,7 @@ class TokenMaker:
         self._signer = Signer(keys, _PURPOSE, bytes.fromhex(team_id) + bytes.fromhex(broadcast_id))
 
     def make(self, seq: int) -> str:
+        """Return the URL-safe token of a recipient, signed with the first key: 72 characters with a key id of two."""
         return self._signer.sign(seq.to_bytes(_SEQ_BYTES))
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from html import escape
-from typing import Final, Protocol
+from typing import Final
 
 from aiohttp import web
 
 from bot.broadcast.content.look import Layout, Look
-from bot.suppression.suppression_list import Standing
+from bot.suppression.suppression_list import Standing, Suppressions
 from bot.suppression.unsubscribe_links import LinkSubject
 from handlers.html_page import COLUMN, html_page
 from handlers.http.api.problems import HEADERS
@@ -29,20 +29,8 @@ SenderOf = Callable[[str], Awaitable[tuple[str, Look]]]
 """Returns the name from which a team mails, and how its mails look."""
 
 
-class Links(Protocol):
-    """What an unsubscribe link is good for (`bot.suppression.suppression_list.Suppressions`)."""
-
-    def whose(self, token: str, /) -> LinkSubject | None: ...
-
-    async def standing(self, recipient: LinkSubject, /) -> Standing: ...
-
-    async def unsubscribe(self, recipient: LinkSubject, /) -> None: ...
-
-    async def subscribe_again(self, recipient: LinkSubject, /) -> bool: ...
-
-
 class UnsubscribePages:
-    def __init__(self, links: Links, sender_of: SenderOf) -> None:
+    def __init__(self, links: Suppressions, sender_of: SenderOf) -> None:
         self._links = links
         self._sender_of = sender_of
 

@@ -22,15 +22,12 @@ class Workspaces(Protocol):
 
     async def start(self) -> list[str]:
         """Return the workspaces of which it turned out now that the app has a token that works."""
-        ...
 
     async def find(self, workspace: str) -> Workspace | None:
         """Return the workspace of this id, where the app is installed in it."""
-        ...
 
     async def is_foreign(self, workspace: str, enterprise: str) -> bool:
         """Tell whether the app was never installed in this workspace, nor in its organization."""
-        ...
 
     async def client(self, workspace: str) -> AsyncWebClient:
         """Return the client with this workspace's own token.
@@ -38,7 +35,6 @@ class Workspaces(Protocol):
         Raises:
             SlackApiError: `app_uninstalled`, where it has none.
         """
-        ...
 
 
 class OneWorkspace:

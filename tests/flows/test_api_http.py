@@ -18,6 +18,7 @@ from tests.flows.schema import Schemas, references
 from tests.flows.test_api_sending import create
 from tests.flows.test_feedback import broadcasts, states
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.links import link_token
 
 
 async def suppress(program: Program, address: str, key: str = "") -> Got:
@@ -290,9 +291,7 @@ async def test_whatever_is_only_read_changes_nothing(world: World, program: Prog
     await _ask(program, "put", AUDIENCE, {"name": "acme.test", "address": "ann@elsewhere.test"})
     async with world.bot.db.read() as session:
         made = (await session.exec(select(Broadcast))).one()
-    link = unsubscribe_links.make_token(
-        world.bot.services.link_keys, unsubscribe_links.LinkSubject(made.team_id, made.id, 1)
-    )
+    link = link_token(world.bot.services.link_keys, unsubscribe_links.LinkSubject(made.team_id, made.id, 1))
     paths = [path for path, methods in description["paths"].items() if "get" in methods]
     paths += ["/api/v1/openapi.json", "/api/docs", "/healthz", f"/u/{link}"]  # /readyz and /metrics try a write
     await program.get("/mailer")  # when it was used last is kept once a minute

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from bot.broadcast.content.compiler import Footer, compile_template
 from bot.broadcast.content.message import CompiledMessage, Personalizer, Recipient, ReplacementData
 from bot.broadcast.content.ses_template import UNSUBSCRIBE, EscapeContext, Template, Variable
-from bot.suppression.unsubscribe_links import LinkSubject, make_token, unsubscribe_headers, unsubscribe_url
+from bot.suppression.unsubscribe_links import LinkSubject, unsubscribe_headers, unsubscribe_url
 from storage.states import SendKind
+from tests.links import link_token
 from tests.unit.broadcast.composing import body, link, section, text
 
 COLUMNS = ("email", "name", "city", "code")
@@ -72,7 +73,7 @@ def test_an_entry_of_a_whole_message(values: list[str], seq: int, public_url: st
         [Recipient(seq, "ann@x.test", values)]
     )
 
-    token = make_token(KEYS, LinkSubject(TEAM, BROADCAST, seq))
+    token = link_token(KEYS, LinkSubject(TEAM, BROADCAST, seq))
     url = unsubscribe_url(public_url, token) if public_url else ""
     assert entry.data == json.dumps(template.data(dict(zip(COLUMNS, values, strict=False)), url))
     assert entry.headers == unsubscribe_headers(url=url, reply_to="re@x.test")

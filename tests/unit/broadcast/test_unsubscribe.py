@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from bot.suppression.unsubscribe_links import (
     LinkSubject,
-    make_token,
     read_token,
     unsubscribe_headers,
     unsubscribe_mailto,
     unsubscribe_url,
 )
 from storage.models import new_id
+from tests.links import link_token
 
 KEYS = [("k2", b"2" * 32), ("k1", b"1" * 32)]
 ANN = LinkSubject(new_id(), new_id(), 7)
@@ -22,34 +22,34 @@ URL_SAFE = set(string.ascii_letters + string.digits + "-_")
 @given(st.binary(min_size=16, max_size=16), st.binary(min_size=16, max_size=16), st.integers(0, 2**32 - 1))
 def test_a_token_is_short_url_safe_and_reads_back(team: bytes, broadcast: bytes, seq: int) -> None:
     recipient = LinkSubject(team.hex(), broadcast.hex(), seq)
-    token = make_token(KEYS, recipient)
+    token = link_token(KEYS, recipient)
     assert len(token) == 72
     assert set(token) <= URL_SAFE
     assert read_token(KEYS, token) == recipient
 
 
 def test_a_token_survives_the_rotation_of_keys_and_dies_with_its_own() -> None:
-    token = make_token(KEYS, ANN)
+    token = link_token(KEYS, ANN)
     assert read_token([("k3", b"3" * 32), *KEYS], token) == ANN
     assert read_token(KEYS[1:], token) is None
     assert read_token([], token) is None
 
 
 def test_a_key_of_another_purpose_or_id_signs_nothing() -> None:
-    token = make_token(KEYS, ANN)
+    token = link_token(KEYS, ANN)
     assert read_token([("k2", b"x" * 32)], token) is None
     assert read_token([("k9", KEYS[0][1])], token) is None
 
 
 def test_no_character_of_a_token_can_be_changed() -> None:
-    token = make_token(KEYS, ANN)
+    token = link_token(KEYS, ANN)
     for place in range(len(token)):
         for other in sorted(URL_SAFE - {token[place]}):
             assert read_token(KEYS, token[:place] + other + token[place + 1 :]) is None
 
 
 def test_no_token_can_be_cut_or_lengthened() -> None:
-    token = make_token(KEYS, ANN)
+    token = link_token(KEYS, ANN)
     for length in range(len(token)):
         assert read_token(KEYS, token[:length]) is None
     for more in ("A", "=", "==", "\n", " ", "AAAA"):
@@ -63,12 +63,12 @@ def test_anything_else_is_no_token(token: str) -> None:
 
 
 def test_a_recipient_cannot_be_moved_to_another_team() -> None:
-    tokens = {make_token(KEYS, LinkSubject(new_id(), ANN.broadcast_id, ANN.seq)) for _ in range(50)}
+    tokens = {link_token(KEYS, LinkSubject(new_id(), ANN.broadcast_id, ANN.seq)) for _ in range(50)}
     assert len({token[:20] for token in tokens}) == 50
 
 
 def test_with_a_public_address_the_headers_are_one_click() -> None:
-    url = unsubscribe_url("https://mail.example/", make_token(KEYS, ANN))
+    url = unsubscribe_url("https://mail.example/", link_token(KEYS, ANN))
     assert url.startswith("https://mail.example/u/")
     assert unsubscribe_headers(url=url, reply_to="ann@example.com") == {
         "List-Unsubscribe": f"<{url}>",

@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import select
 
-from bot.suppression.unsubscribe_links import LinkSubject, make_token, read_token
+from bot.suppression.unsubscribe_links import LinkSubject, read_token
 from storage import key_rotation, migrations
 from storage.database import Database, StorageError
 from storage.link_keys import OWN, PURPOSE, link_keys, people_key
 from storage.models import Installation, Mailer, SealingCheck, Team
 from storage.sealing import KeyRing, UnsealError
+from tests.links import link_token
 
 CANARY = "wJalrXUtnFEMI/K7MDENG"
 OLD, NEW = {"old": b"1" * 32}, {"new": b"2" * 32}
@@ -173,7 +174,7 @@ async def test_replicas_that_start_at_once_sign_with_one_key(db: Database) -> No
 
 async def test_links_of_an_installation_from_before_work_after_its_first_rotation(empty_database_url: str) -> None:
     """It is rotated before this version was ever started, as somebody may who updates and rotates in one go."""
-    link = make_token(KeyRing(OLD).derive(PURPOSE), LinkSubject("a" * 32, "b" * 32, 7))
+    link = link_token(KeyRing(OLD).derive(PURPOSE), LinkSubject("a" * 32, "b" * 32, 7))
     engine = create_async_engine(empty_database_url)
     async with engine.begin() as connection:
         await connection.run_sync(migrations.upgrade, "0001")
