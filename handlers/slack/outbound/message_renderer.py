@@ -37,37 +37,32 @@ _OF_APPROVAL = {
     Notice.APPROVERS_MISSING,
 }
 _OF_TOKEN = {Notice.TOKEN_ENDS, Notice.TOKEN_MAKER_GONE, Notice.TOKEN_SUPPRESSIONS, Notice.TOKEN_AUDIENCE}
+_OF_IDENTITY = {Notice.IDENTITY_ADDED, Notice.IDENTITY_VERIFIED, Notice.IDENTITY_REPLACED}
+_OF_ALERT = {Notice.ALERT, Notice.ALERT_REMINDER, Notice.ALERT_OVER, Notice.CHANNEL_GONE}
+_FIXED = {Notice.SHARED: notices.channel_shared_message, Notice.DELETED: notices.mailer_deleted_message}
+
+Draw = Callable[[AsyncSession, Notice, Outbox], Awaitable[Message | None]]
 
 
 class MessageRenderer:
     def __init__(self, broadcasts: Broadcasts) -> None:
         self._broadcasts = broadcasts
+        self._draw: dict[Notice, Draw] = {
+            **dict.fromkeys((Notice.BROADCAST, Notice.DRAFT_ENDS), self._broadcast),
+            Notice.RESTORED: self._restored,
+            **dict.fromkeys(_OF_APPROVAL, self._approval),
+            **dict.fromkeys((Notice.OPS_ALERT, Notice.OPS_DAILY), self._ops),
+            **dict.fromkeys(_OF_TOKEN, self._token),
+            **dict.fromkeys(_OF_IDENTITY, self._identity),
+            **dict.fromkeys(_OF_ALERT, self._alert),
+        }
 
     async def __call__(self, session: AsyncSession, row: Outbox) -> Message | None:
         """Return the message as the facts are now; None where what it is about is gone."""
         kind = Notice(row.kind)
-        draw: Callable[[AsyncSession, Notice, Outbox], Awaitable[Message | None]]
-        match kind:
-            case Notice.SHARED | Notice.DELETED:
-                shared = kind is Notice.SHARED
-                return notices.channel_shared_message() if shared else notices.mailer_deleted_message()
-            case Notice.BROADCAST | Notice.DRAFT_ENDS:
-                draw = self._broadcast
-            case Notice.RESTORED:
-                draw = self._restored
-            case _ if kind in _OF_APPROVAL:
-                draw = self._approval
-            case Notice.OPS_ALERT | Notice.OPS_DAILY:
-                draw = self._ops
-            case _ if kind in _OF_TOKEN:
-                draw = self._token
-            case Notice.IDENTITY_ADDED | Notice.IDENTITY_VERIFIED | Notice.IDENTITY_REPLACED:
-                draw = self._identity
-            case Notice.ALERT | Notice.ALERT_REMINDER | Notice.ALERT_OVER | Notice.CHANNEL_GONE:
-                draw = self._alert
-            case _:
-                draw = self._account
-        return await draw(session, kind, row)
+        if kind in _FIXED:
+            return _FIXED[kind]()
+        return await self._draw.get(kind, self._account)(session, kind, row)
 
     async def _broadcast(self, session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
         progress = await self._broadcasts.progress(session, row.record_id)
