@@ -21,7 +21,7 @@ test-long: .venv .venv-ministack  ## the same, with every case on both databases
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --long
 
 coverage: .venv .venv-ministack  ## which lines and branches of the product no test reaches
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -p tests.coverage_of_threads --cov --cov-report=term
 
 mutants: .venv  ## take the guards of docs/security.md out one by one, and see their tests go red; MUTANTS=fifth for a part
 	@$(BIN)/python -m tests.mutants
