@@ -12,7 +12,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from bot.broadcast.audience.block_builder import BlockBuilder
-from bot.broadcast.audience.csv_reader import CsvRecipient, CsvRecipients, Limits, Rejected, read_csv
+from bot.broadcast.audience.csv_reader import CsvRecipient, CsvRecipients, Limits, Rejected, RejectReason, read_csv
 from bot.errors import BotError
 from bot.suppression.hidden import HiddenAddresses, hash_of
 from storage.models import Audience
@@ -81,7 +81,7 @@ def test_many_plain_rows_are_read_at_once_and_counted_as_others_are() -> None:
 def test_who_comes_again_among_rows_that_are_read_at_once_is_left_out() -> None:
     found, some = _read(_file([*_plain(900), ["R7@x.test", "", ""]]))
     assert some
-    assert found[-1] == Rejected(1_903, "R7@x.test", "is the same as line 1010", found[-1].reason)  # type: ignore[union-attr]
+    assert found[-1] == Rejected(1_903, "R7@x.test", "is the same as line 1010", RejectReason.DUPLICATE)
 
 
 def test_rows_that_are_read_at_once_count_too() -> None:
