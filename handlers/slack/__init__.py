@@ -13,21 +13,19 @@ from handlers.slack.flows.appearance.look import LookFlow
 from handlers.slack.flows.approval import ApprovalFlow
 from handlers.slack.flows.audiences import AudienceFlow
 from handlers.slack.flows.broadcasts import BroadcastFlow
+from handlers.slack.flows.check import CheckFlow
 from handlers.slack.flows.compose import Composer
 from handlers.slack.flows.drafts import DraftFlow
-from handlers.slack.flows.mail_me_one import MailMeOneFlow
 from handlers.slack.flows.mailer.connect import ConnectFlow
 from handlers.slack.flows.mailer.identities import IdentityFlow
 from handlers.slack.flows.mailer.identity_recovery import IdentityRecoveryFlow
 from handlers.slack.flows.mailer.production_access import ProductionAccessFlow
 from handlers.slack.flows.mailer.sender_rules import SenderRulesFlow
 from handlers.slack.flows.mailer.status_card import StatusFlow, help_word
-from handlers.slack.flows.missing_values import MissingValuesFlow
 from handlers.slack.flows.operation.restored import RestoredFlow
 from handlers.slack.flows.people.person import PersonFlow
 from handlers.slack.flows.people.suppression_import import SuppressionImportFlow
 from handlers.slack.flows.people.suppressions import SuppressionFlow
-from handlers.slack.flows.preview import PreviewFlow
 from handlers.slack.flows.reports import ReportFlow
 from handlers.slack.flows.sample_send import SendTestFlow
 from handlers.slack.flows.selection.chosen import ChosenSelections
@@ -126,9 +124,13 @@ def register(listeners: Listeners, services: Services, people: UserDirectory, fi
         WebhookFlow(services.webhooks),
         LookFlow(services.looks, files),
         RestoredFlow(services.restorations),
-        MailMeOneFlow(services.mail_me_one),
-        MissingValuesFlow(services.missing_values, files),
-        PreviewFlow(broadcasts=services.broadcasts, previews=services.previews, files=files),
+        CheckFlow(
+            broadcasts=services.broadcasts,
+            previews=services.previews,
+            mails=services.mail_me_one,
+            missing=services.missing_values,
+            files=files,
+        ),
         UseAsAudienceFlow(composer=composer, broadcasts=services.broadcasts, files=files),
     ):
         for listener in flow.listeners():

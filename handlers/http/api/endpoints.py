@@ -22,17 +22,15 @@ from handlers.http.api import broadcast_responses, docs_page, requests, response
 from handlers.http.api.audiences.endpoints import AudienceEndpoints
 from handlers.http.api.csv_pages import csv_page, wants_csv
 from handlers.http.api.openapi import openapi
-from handlers.http.api.pagination import Cursor
+from handlers.http.api.pagination import Cursor, Name, Number
 from handlers.http.api.problems import Refusal
 from handlers.http.api.routing import VERSION, Asked, Route, Server, reply
 
-_NAME = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]  # PostgreSQL takes no NUL
 _TIME = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
-_SEQ = Annotated[int, Field(ge=0, lt=2**31)]
 
-_BY_NAME: Cursor[str] = Cursor(_NAME, lambda row: row.name)
-_BY_AGE: Cursor[tuple[datetime, str]] = Cursor(tuple[_TIME, _NAME], lambda row: (row.created_at, row.id))
-_BY_SEQ: Cursor[int] = Cursor(_SEQ, lambda row: row.seq)
+_BY_NAME: Cursor[str] = Cursor(Name, lambda row: row.name)
+_BY_AGE: Cursor[tuple[datetime, str]] = Cursor(tuple[_TIME, Name], lambda row: (row.created_at, row.id))
+_BY_SEQ: Cursor[int] = Cursor(Number, lambda row: row.seq)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,17 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from handlers.http.api.problems import Refusal
 
 Place = TypeVar("Place")
 Row = TypeVar("Row")
+
+Name = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]  # PostgreSQL takes no NUL
+Number = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Cursor(Generic[Place]):

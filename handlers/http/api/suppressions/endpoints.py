@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.api.idempotency import StoredResponse
@@ -21,7 +21,7 @@ from bot.suppression.recording import AT_ONCE, Entry, Recorded, suppress_all
 from bot.suppression.suppression_list import AtAws, Consent, Suppressions
 from handlers.http.api.codes import ProblemCode
 from handlers.http.api.draft_endpoints import DraftEndpoints
-from handlers.http.api.pagination import Cursor
+from handlers.http.api.pagination import Cursor, Name, Number
 from handlers.http.api.problems import Refusal
 from handlers.http.api.requests import NoInput
 from handlers.http.api.routing import MB, Asked, Route, reply
@@ -32,10 +32,9 @@ LINES = 10_000
 MOST_BYTES = 5 * MB
 NDJSON = "application/x-ndjson"
 
-_NAME = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]  # PostgreSQL takes no NUL
-_BY_ADDRESS: Cursor[str] = Cursor(_NAME, lambda row: row.address_key)
+_BY_ADDRESS: Cursor[str] = Cursor(Name, lambda row: row.address_key)
 _BY_CHANGE: Cursor[tuple[int, str]] = Cursor(
-    tuple[Annotated[int, Field(ge=0, lt=2**31)], _NAME], lambda row: (row.change, row.address_key), name="since"
+    tuple[Number, Name], lambda row: (row.change, row.address_key), name="since"
 )
 _Line = tuple[int, Entry | str]  # where it stands; what it says, or what is wrong with it
 

@@ -19,7 +19,7 @@ _AUDIENCES_SHOWN = 10
 _FILES_SHOWN = 20
 
 
-def person_form(team: Team, person: Person, mark: str, *, notice: str = "") -> View:
+def person_form(team: Team, person: Person, mark: str) -> View:
     """`mark` stands for the address in what Slack hands back."""
     ref = ids.Ref(team.id, mark)
     return form(
@@ -32,7 +32,6 @@ def person_form(team: Team, person: Person, mark: str, *, notice: str = "") -> V
         ],
         submit="Look up",
         ref=ref,
-        notice=notice,
     )
 
 
@@ -62,7 +61,7 @@ def _lines(person: Person) -> list[str]:
     return lines
 
 
-def erase_form(ref: ids.Ref, address: str, *, notice: str = "") -> View:
+def erase_form(ref: ids.Ref, address: str) -> View:
     return form(
         ids.Form.ERASE_PERSON,
         ERASE_TITLE,
@@ -75,7 +74,6 @@ def erase_form(ref: ids.Ref, address: str, *, notice: str = "") -> View:
         ],
         submit="Erase",
         ref=ref,
-        notice=notice,
     )
 
 

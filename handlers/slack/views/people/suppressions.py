@@ -41,9 +41,7 @@ WHY = {
 }
 
 
-def suppressions_form(
-    team: Team, counts: Mapping[SuppressionReason, int], found: LookedUp | None = None, *, notice: str = ""
-) -> View:
+def suppressions_form(team: Team, counts: Mapping[SuppressionReason, int], found: LookedUp | None = None) -> View:
     """`found` is the address that was looked up last."""
     ref = ids.Ref(team.id)
     numbers = [f"{counts[reason]:,} {word}" for reason, word in _COUNTED.items() if counts.get(reason)]
@@ -62,7 +60,6 @@ def suppressions_form(
         ],
         submit="Look up",
         ref=ref,
-        notice=notice,
     )
 
 
@@ -97,7 +94,7 @@ def _lifted(found: LookedUp) -> str:
     return f" It {WHY[row.reason]} {when(row.created_at)}; that was lifted {when(row.lifted_at)} by {by}."
 
 
-def choose_import_form(ref: ids.Ref, *, notice: str = "") -> View:
+def choose_import_form(ref: ids.Ref) -> View:
     return form(
         ids.Form.READ_SUPPRESSIONS,
         IMPORT_TITLE,
@@ -113,11 +110,10 @@ def choose_import_form(ref: ids.Ref, *, notice: str = "") -> View:
         ],
         submit="Next",
         ref=ref,
-        notice=notice,
     )
 
 
-def import_form(ref: ids.Ref, counts: ImportCounts, *, notice: str = "") -> View:
+def import_form(ref: ids.Ref, counts: ImportCounts) -> View:
     """Say what the import comes to, and ask; `ref` names the file."""
     return form(
         ids.Form.IMPORT_SUPPRESSIONS,
@@ -125,7 +121,6 @@ def import_form(ref: ids.Ref, counts: ImportCounts, *, notice: str = "") -> View
         [section(f"*{counts.new:,} new, {counts.known:,} known, {counts.invalid:,} invalid*"), *_notes(counts)],
         submit="Import",
         ref=ref,
-        notice=notice,
     )
 
 
