@@ -91,8 +91,7 @@ class SlackLive:
 
     async def _token(self) -> None:
         answer = await self._client.auth_test()
-        headers = {name.lower(): value for name, value in (answer.headers or {}).items()}
-        has = [scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")]
+        has = [scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")]
         self._say(has_members("auth.test, x-oauth-scopes", has, self._scopes))
 
     async def _pages(self, channel_id: str) -> None:

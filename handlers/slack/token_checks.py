@@ -39,7 +39,7 @@ async def check_bot_token(client: AsyncWebClient, scopes: Collection[str], whose
             f"Slack refuses {whose} ({code_of(error)}).",
             "Copy it again from OAuth & Permissions; reinstall the app where it was removed.",
         ) from error
-    has = {name.lower(): value for name, value in (answer.headers or {}).items()}.get("x-oauth-scopes", "")
+    has = answer.headers.get("x-oauth-scopes", "")
     lacks = set(scopes) - {scope.strip() for scope in has.split(",")}
     if missing := lacks - OPTIONAL_SCOPES.keys():
         raise BotError(
@@ -145,7 +145,7 @@ async def check_clock(client: AsyncWebClient, now: Callable[[], datetime]) -> st
         answer: Any = await client.auth_test()
     except SlackApiError as error:
         answer = error.response
-    said = {name.lower(): value for name, value in (answer.headers or {}).items()}.get("date")
+    said = answer.headers.get("date")
     if not said:
         return "Slack's answer has no date to hold it against"
     ahead = now() - parsedate_to_datetime(said)

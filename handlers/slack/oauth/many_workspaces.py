@@ -112,13 +112,12 @@ class ManyWorkspaces:
             raise
         workspace = str(answer["team_id"])
         if await self._installations.find(workspace) is None:
-            headers = {name.lower(): value for name, value in (answer.headers or {}).items()}
             grant = Grant(
                 workspace=workspace,
                 enterprise=str(answer.get("enterprise_id") or ""),
                 bot_user_id=str(answer["user_id"]),
                 token=self._settings.slack_bot_token,
-                scopes=headers.get("x-oauth-scopes", ""),
+                scopes=answer.headers.get("x-oauth-scopes", ""),
                 installed_by=audit.MAILROOM,
                 name=str(answer.get("team") or ""),
                 url=str(answer.get("url") or ""),
