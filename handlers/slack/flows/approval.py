@@ -42,7 +42,7 @@ class ApprovalFlow:
         self._clock = clock
 
     def listeners(self) -> list[Listener | Form]:
-        see = Permission.SEE
+        see = Permission.SEE  # who may is decided by the team's settings, not by who may send
         return [
             Listener(ids.Button.REVIEW, see, self.review, opens=views.REVIEW_TITLE),
             Listener(ids.Button.APPROVE, see, self.approve, opens=views.APPROVE_TITLE),
