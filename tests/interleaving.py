@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product, zip_longest
 from typing import Any
 
 from sqlalchemy import event, text
@@ -125,8 +125,17 @@ async def interleaving(db: Database) -> AsyncIterator[Interleaving]:
 
 
 def orders(first: int, second: int, *, switches: int = 2) -> Iterator[list[int]]:
-    """Return every order of so many steps of the one and so many of the other that changes sides so often at most."""
-    for places in combinations(range(first + second), second):
-        order = [int(place in places) for place in range(first + second)]
-        if sum(one != other for one, other in pairwise(order)) <= switches:
-            yield order
+    """Yield every order of so many steps of the one and so many of the other that changes sides so often at most."""
+    steps = first, second
+    for turns in range(2, switches + 2):
+        for begins in (0, 1):
+            own, others = _parts(steps[begins], (turns + 1) // 2), _parts(steps[1 - begins], turns // 2)
+            for one, other in product(own, others):
+                taken = [part for pair in zip_longest(one, other, fillvalue=0) for part in pair]
+                yield [side for at, part in enumerate(taken) for side in [(begins + at) % 2] * part]
+
+
+def _parts(steps: int, count: int) -> list[list[int]]:
+    """Return every way to take these steps in so many goes of one step at least."""
+    ends = ([0, *cuts, steps] for cuts in combinations(range(1, steps), count - 1))
+    return [[end - begin for begin, end in pairwise(each)] for each in ends]

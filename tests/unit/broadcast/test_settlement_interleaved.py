@@ -1,7 +1,6 @@
 """An answer of AWS that concerns a whole account is written down while somebody else judges its broadcasts."""
 
 from functools import partial
-from itertools import islice
 from typing import Any, cast
 
 import pytest
@@ -18,8 +17,6 @@ from storage.models import Broadcast, Chunk, Delivery, Mailer
 from storage.states import BroadcastState, ChunkState, DeliveryState, PauseReason
 from tests.interleaving import interleaving, orders
 from tests.unit.broadcast.fixtures import Station
-
-EACH = 6  # of the orders, but for `make test-long`
 
 
 @pytest.fixture
@@ -53,7 +50,7 @@ async def _under_way(station: Station, mailer: Mailer, broadcast: Broadcast) -> 
 
 
 async def test_a_quota_that_is_used_up_and_a_judgement_wait_for_each_other_in_no_order(
-    station: Station, db: Database, pytestconfig: pytest.Config
+    station: Station, db: Database
 ) -> None:
     mailer = await station.connect(station.team)
     async with db.write() as session:
@@ -74,8 +71,7 @@ async def test_a_quota_that_is_used_up_and_a_judgement_wait_for_each_other_in_no
             await interleaved.steps(partial(settles, await answered([second, first]))),
             await interleaved.steps(judges),
         ]
-        step = 1 if pytestconfig.getoption("--long") else EACH
-        for order in islice(orders(*steps), 0, None, step):
+        for order in orders(*steps):
             came_back = await answered([second, first])
             await interleaved.run(partial(settles, came_back), judges, order=order)
             for each in (first, second):
