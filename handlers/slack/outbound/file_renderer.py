@@ -16,14 +16,17 @@ from handlers.slack.file_transfer import OutgoingFile
 from handlers.slack.outbound import delivery_chart
 from handlers.slack.outbound.file_uploader import NotReady
 from handlers.slack.views import reports
+from storage.database import Database
 from storage.models import Broadcast, Identity, Mailer, Outbox
-from storage.repository import Repository
 from storage.states import IdentityState
 
 LOOK_EVERY = timedelta(seconds=30)
 
 
-class FileRenderer(Repository):
+class FileRenderer:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
     async def __call__(self, row: Outbox) -> OutgoingFile | None:
         """Return the file as the facts are now; None where there is nothing to show.
 
