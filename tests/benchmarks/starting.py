@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.benchmarks.measure import Measured, at_most, at_most_times, resident_mib, say
-from tests.playground.stage import ROOT, Bot, free_port
+from tests.playground.ports import free_port
+from tests.playground.stage import ROOT, Bot
 
 ROUNDS = 10
 _UNTIL_IDLE = 2  # seconds, in which every tick has run

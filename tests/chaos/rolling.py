@@ -19,10 +19,11 @@ from tests.databases import Databases
 from tests.playground.aws import AwsPlayground
 from tests.playground.clock import SharedClock
 from tests.playground.forked import ForkedBot
+from tests.playground.ports import free_port
 from tests.playground.slack.delivery import NotAcked
 from tests.playground.slack.driver import NotSeen, Person
 from tests.playground.slack.surfaces import InvalidAck
-from tests.playground.stage import Bot, Stage, free_port, stage
+from tests.playground.stage import Bot, Stage, stage
 
 PEOPLE, EVERY = 20, 1.0  # each clicks once in so many seconds
 RATE = 200  # recipients a second

@@ -17,7 +17,8 @@ from tests.databases import Databases
 from tests.playground.aws import AwsPlayground, Fault, How
 from tests.playground.clock import SharedClock
 from tests.playground.forked import ForkedBot
-from tests.playground.stage import Bot, Stage, free_port, stage
+from tests.playground.ports import free_port
+from tests.playground.stage import Bot, Stage, stage
 
 TEAMS = 8
 ACCOUNTS = 7  # the last two teams share one

@@ -14,7 +14,7 @@ from tests.databases import Clock
 from tests.flows.test_feedback import broadcasts, messages, states, suppressed
 from tests.flows.world import OVER_HTTP, World, open_world
 from tests.playground.aws import AwsPlayground
-from tests.playground.stage import free_port
+from tests.playground.ports import free_port
 
 WITHOUT_QUEUE = ["sqs:*"]
 

@@ -3,19 +3,18 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from random import SystemRandom
 
 import aiohttp
 
 from handlers.slack.manifest import manifest
 from tests.playground.aws import AwsPlayground
 from tests.playground.dns import DnsPlayground
+from tests.playground.ports import free_port
 from tests.playground.slack import SlackPlayground
 
 ROOT = Path(__file__).parents[2]
@@ -185,17 +184,3 @@ async def stage(
                 yield Stage(slack, aws, dns, bot, public_url)
             finally:
                 await bot.stop()
-
-
-def free_port() -> int:
-    """Return a port that stays free until it is listened on, and between a kill and the next start.
-
-    It is below those that the kernel gives to outgoing connections and to whoever asks for any:
-    https://docs.kernel.org/networking/ip-sysctl.html (ip_local_port_range, 32768 and up).
-    """
-    while True:
-        port = SystemRandom().randrange(10_000, 32_768)
-        with suppress(OSError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port

@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.playground.ports import free_port
+
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -51,7 +53,7 @@ class WebhookPlayground:
     def __init__(self, tls: SSLContext | None = None) -> None:
         self.answer: int | Answer = 204
         self.posted: list[Posted] = []
-        self.port = 0
+        self.port = free_port()  # nobody else answers there while it is closed
         self._tls = tls
         self._runner: web.AppRunner | None = None
 
@@ -79,7 +81,6 @@ class WebhookPlayground:
         self._runner = web.AppRunner(app, shutdown_timeout=0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls, reuse_address=True).start()
-        self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
         if self._runner:

@@ -20,9 +20,9 @@ import yaml
 from aiohttp import web
 
 from handlers.slack.manifest import manifest
+from tests.playground.ports import free_port
 from tests.playground.slack.delivery import Kind, encoded, signed_headers
 from tests.playground.slack.inputs import merged, state_values
-from tests.playground.stage import free_port
 
 HERE = Path(__file__).parent
 NODE = HERE / "node_modules" / ".bin" / "node"

@@ -16,7 +16,8 @@ from urllib.request import Request, urlopen
 import botocore.session
 
 from tests.playground.aws import Key
-from tests.playground.stage import ROOT, free_port
+from tests.playground.ports import free_port
+from tests.playground.stage import ROOT
 
 PROGRAM = ROOT / ".venv-ministack" / "bin" / "ministack"
 REGION = "eu-west-1"

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,6 +13,8 @@ import aiohttp
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.playground.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "docs" / "operations" / "alerts.yml"
@@ -122,9 +123,7 @@ def test_the_panels_of_the_dashboard_lie_side_by_side_and_say_what_they_show() -
 async def prometheus(metrics_address: str, tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     """A real Prometheus that has Mailroom's rules and has scraped it twice."""
     program = tool("prometheus")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     job = {"job_name": "mailroom", "static_configs": [{"targets": [metrics_address]}]}
     seconds = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     settings = {"global": seconds, "rule_files": [str(RULES)], "scrape_configs": [job]}
