@@ -140,7 +140,7 @@ class Mailroom:
         self.db.people_key = await people_key(self.db, self.keys)
         if self.db.path:
             async with self.db.write() as session:
-                await leases.reclaim_all(session, self.db.now())
+                await leases.reclaim_all(session, session.now)
             await self.services.audiences.tidy(alone=True)
 
     async def start(self) -> None:

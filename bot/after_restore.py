@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, delete, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.restored.hold import HeldBroadcast, hold_all
 from bot.people.replay import replay
 from storage import audit, leases
+from storage.database import Session
 from storage.models import Mailer, Restoration, Team
 from storage.states import PollKind
 
@@ -30,7 +30,7 @@ class SetBack:
 
 
 async def set_back(
-    session: AsyncSession,
+    session: Session,
     copied_at: datetime,
     now: datetime,
     *,
@@ -61,7 +61,7 @@ async def set_back(
     return SetBack(len(teams), held, sum(back.values()))
 
 
-async def _read_lists_again(session: AsyncSession, now: datetime) -> None:
+async def _read_lists_again(session: Session, now: datetime) -> None:
     await session.exec(update(Mailer).values(suppressions_at=None), execution_options={"synchronize_session": False})
     for mailer_id in (await session.exec(select(Mailer.id).order_by(col(Mailer.id)))).all():
         await leases.schedule(session, PollKind.SUPPRESSIONS, mailer_id, now)

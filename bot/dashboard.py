@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.drafts import is_discarded, is_draft
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.mailer.readiness.overview import Overview, Overviews
 from bot.teams.fleet import FleetMember, fleet
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Broadcast, Outbox, Team
 from storage.states import SendKind
 
@@ -64,7 +63,7 @@ class Dashboard:
             return Standing(overview, await _last_broadcast(session, team))
 
 
-async def _last_broadcast(session: AsyncSession, team: Team) -> Broadcast | None:
+async def _last_broadcast(session: Session, team: Team) -> Broadcast | None:
     sent = select(Broadcast).where(
         Broadcast.team_id == team.id, Broadcast.kind == SendKind.BROADCAST, ~is_draft, ~is_discarded
     )

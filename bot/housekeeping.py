@@ -43,13 +43,13 @@ class Housekeeping:
     async def rouse(self) -> None:
         """Make messages due that would otherwise wait for ever."""
         async with self._db.write() as session:
-            if forgotten := await leases.rouse(session, self._db.now()):
+            if forgotten := await leases.rouse(session, session.now):
                 log.error("messages were behind and never due: %s", ", ".join(forgotten))
 
     async def purge(self) -> None:
         """Delete what is no longer needed, and say before what is going to end."""
         async with self._db.write() as session:
-            await leases.forget_seen(session, self._db.now() - REMEMBER_REQUESTS)
+            await leases.forget_seen(session, session.now - REMEMBER_REQUESTS)
         await self._connect_drafts.forget()
         await self._open_forms.forget()
         await self._drafts.tidy()

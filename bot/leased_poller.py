@@ -58,4 +58,4 @@ class LeasedPoller(ABC, Generic[T]):
         self, kinds: Collection[PollKind], limit: int, lease: timedelta = leases.LONGEST_POLL
     ) -> list[leases.Claim]:
         async with self._db.write() as session:
-            return await leases.claim_due(session, kinds, now=self._db.now(), lease=lease, limit=limit)
+            return await leases.claim_due(session, kinds, lease=lease, limit=limit)

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlmodel import and_, col, func, or_, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.webhooks.delivery import longest_due
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Broadcast, Incident, Mailer, Outbox, Poll, SendingAccount, Team
 from storage.states import OPEN_STATES, Access, BroadcastState, IncidentKind, IncidentState
 
@@ -90,7 +89,7 @@ def _in_reach(messages: SelectOfScalar[T]) -> SelectOfScalar[T]:
     return there.where(col(Outbox.due_at).is_not(None), col(Team.reachable))
 
 
-async def _sent_last(session: AsyncSession) -> datetime | None:
+async def _sent_last(session: Session) -> datetime | None:
     """Return when the account that is furthest behind was last free to send; None: nothing is to be sent.
 
     A claim moves `next_send_at` on, and a broadcast that has just begun has had no claim yet.

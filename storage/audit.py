@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
+from storage.database import Session
 from storage.models import Audit
 
 MAILROOM: Final = "mailroom"
@@ -79,7 +78,7 @@ Action = Literal[
 
 
 def record(
-    session: AsyncSession,
+    session: Session,
     team_id: str,
     actor: str,
     action: Action,

@@ -15,8 +15,9 @@ from typing import Any, Literal, TypeVar
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, NullPool, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlmodel import Session as SyncSession
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -29,11 +30,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# The result codes of https://www.sqlite.org/rescode.html for PRIMARY KEY, UNIQUE and ROWID, and the SQLSTATE of
-# https://www.postgresql.org/docs/current/errcodes-appendix.html.
-_SQLITE_UNIQUE = {1555, 2067, 2579}
-_POSTGRESQL_UNIQUE = "23505"
-
 
 class StorageError(Exception):
     """The database must not or cannot be used: one sentence that says why and what mends it."""
@@ -43,27 +39,25 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def is_unique_violation(error: IntegrityError) -> bool:
-    """Tell a row that is there already from every other broken constraint."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code in _SQLITE_UNIQUE or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_UNIQUE
+class Session(AsyncSession):
+    """A reader's snapshot or a writer's transaction, at one time: `now`."""
 
+    def __init__(self, bind: AsyncEngine | AsyncConnection, now: datetime, of: type[SyncSession] = SyncSession) -> None:
+        super().__init__(bind, expire_on_commit=False, sync_session_class=of)
+        self.now = now
 
-def wake_after_commit(session: AsyncSession, tick: str) -> None:
-    """Have a tick ("outbox", "engine") look for work once this transaction is committed, and not at its next time."""
-    session.info.setdefault("ticks", set()).add(tick)
+    def wake_after_commit(self, tick: str) -> None:
+        """Have a tick ("outbox", "engine") look for work once this is committed, and not at its next time."""
+        self.info.setdefault("ticks", set()).add(tick)
 
+    def keep_in_journal(self, line: dict[str, Any]) -> None:
+        """Have a line on the disk, beside the database, once this is committed (`storage.journal`)."""
+        self.info.setdefault("journal", []).append(line)
 
-def keep_in_journal(session: AsyncSession, line: dict[str, Any]) -> None:
-    """Have a line on the disk, beside the database, once this transaction is committed (`storage.journal`)."""
-    session.info.setdefault("journal", []).append(line)
-
-
-def insert_into(session: AsyncSession, model: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
-    """Return the INSERT of this session's database, which alone knows ON CONFLICT."""
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(model)
-    return sqlite.insert(model)
+    def insert_into(self, model: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
+        """Return the INSERT of this session's database, which alone knows ON CONFLICT."""
+        insert = postgresql.insert if self.get_bind().dialect.name == "postgresql" else sqlite.insert
+        return insert(model)
 
 
 class Database:
@@ -144,17 +138,17 @@ class Database:
             self._file_lock = None
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self) -> AsyncIterator[Session]:
         """One snapshot. The database refuses writes in it."""
-        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+        async with Session(self._reader, self.now()) as session:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self) -> AsyncIterator[Session]:
         """One transaction: committed at the end, rolled back on any error. Nothing in it may wait for the network."""
         async with (
             self._one_at_a_time(),
-            AsyncSession(self._writer, expire_on_commit=False, sync_session_class=WriterSession) as session,
+            Session(self._writer, self.now(), WriterSession) as session,
             session.begin(),
         ):
             yield session

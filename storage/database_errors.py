@@ -1,4 +1,4 @@
-"""Counts what the database refuses or does not answer, over all connections of this process.
+"""Tells and counts what the database refuses or does not answer, over all connections of this process.
 
 A broken constraint is no such error: a row that is there already is how many a question is asked.
 """
@@ -9,6 +9,11 @@ from typing import Any, Final
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import IntegrityError
+
+# The result codes of https://www.sqlite.org/rescode.html for PRIMARY KEY, UNIQUE and ROWID, and the SQLSTATE of
+# https://www.postgresql.org/docs/current/errcodes-appendix.html.
+_SQLITE_UNIQUE = {1555, 2067, 2579}
+_POSTGRESQL_UNIQUE = "23505"
 
 
 class DatabaseErrors:
@@ -27,6 +32,12 @@ class DatabaseErrors:
     def met(self) -> None:
         with self._lock:
             self._count += 1
+
+
+def is_unique_violation(error: IntegrityError) -> bool:
+    """Tell a row that is there already from every other broken constraint."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code in _SQLITE_UNIQUE or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_UNIQUE
 
 
 errors: Final = DatabaseErrors()

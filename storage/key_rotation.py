@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlmodel import col, delete, select, update
 
-from storage.database import Database, StorageError, insert_into
+from storage.database import Database, StorageError
 from storage.link_keys import link_keys
 from storage.models import Installation, LinkKey, Mailer, SealingCheck, Webhook
 from storage.sealing import KeyRing, UnsealError
@@ -22,7 +22,7 @@ async def check_keys(db: Database, keys: KeyRing) -> None:
         return
     mark = keys.seal(_KNOWN_TEXT, **_place_of_mark(keys.newest))
     async with db.write() as session:
-        row = insert_into(session, SealingCheck).values(key_id=keys.newest, sealed=mark)
+        row = session.insert_into(SealingCheck).values(key_id=keys.newest, sealed=mark)
         await session.exec(row.on_conflict_do_nothing())
     # Two replicas may have started for the first time with different keys: the one that came second sees both marks.
     await fit(db, keys)

@@ -12,9 +12,8 @@ from typing import Any, Final
 from sqlalchemy import case, literal
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import col, delete, or_, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.database import insert_into
+from storage.database import Session
 from storage.models import Identity, Outbox, Poll, ProcessedRequest, SendingAccount, UtcDateTime, Webhook
 from storage.states import PollKind
 
@@ -31,13 +30,11 @@ class Claim:
     fence: int
 
 
-async def claim_due(
-    session: AsyncSession, kinds: Collection[PollKind], *, now: datetime, lease: timedelta, limit: int
-) -> list[Claim]:
+async def claim_due(session: Session, kinds: Collection[PollKind], *, lease: timedelta, limit: int) -> list[Claim]:
     """Claim up to `limit` polls that are due, the longest overdue first. They come back when the lease ends."""
     due = (
         select(col(Poll.kind), col(Poll.subject_id), col(Poll.fence))
-        .where(col(Poll.kind).in_(kinds), col(Poll.due_at) <= now)
+        .where(col(Poll.kind).in_(kinds), col(Poll.due_at) <= session.now)
         .order_by(col(Poll.due_at))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -46,28 +43,28 @@ async def claim_due(
     for kind in {claim.kind for claim in claims}:  # for pairs of kind and subject SQLite would read every poll
         claimed = [claim.subject_id for claim in claims if claim.kind == kind]
         of_kind = update(Poll).where(col(Poll.kind) == kind, col(Poll.subject_id).in_(claimed))
-        await _change(session, of_kind.values(due_at=now + lease, fence=Poll.fence + 1))
+        await _change(session, of_kind.values(due_at=session.now + lease, fence=Poll.fence + 1))
     return claims
 
 
-async def finish(session: AsyncSession, claim: Claim, next_due: datetime) -> bool:
+async def finish(session: Session, claim: Claim, next_due: datetime) -> bool:
     """Say when the poll is due again. False: the claim was lost, and what it found must not be stored."""
     return await _change(session, update(Poll).where(*_held(claim)).values(due_at=next_due)) == 1
 
 
-async def end(session: AsyncSession, claim: Claim) -> bool:
+async def end(session: Session, claim: Claim) -> bool:
     """Say that the poll is not due again. False: the claim was lost, since the poll was scheduled again."""
     return await _change(session, delete(Poll).where(*_held(claim))) == 1
 
 
 async def schedule(
-    session: AsyncSession, kind: PollKind, subject_id: str, due_at: datetime, *, postpone: bool = False
+    session: Session, kind: PollKind, subject_id: str, due_at: datetime, *, postpone: bool = False
 ) -> None:
     """Have the poll due at this time, or sooner where it already is; with `postpone` at this time in any case.
 
     The holder loses its claim, since it may have looked too early to see the reason.
     """
-    row = insert_into(session, Poll).values(kind=kind, subject_id=subject_id, due_at=due_at, fence=0)
+    row = session.insert_into(Poll).values(kind=kind, subject_id=subject_id, due_at=due_at, fence=0)
     await _change(
         session,
         row.on_conflict_do_update(
@@ -78,12 +75,12 @@ async def schedule(
     )
 
 
-async def drop(session: AsyncSession, kind: PollKind, subject_id: str) -> None:
+async def drop(session: Session, kind: PollKind, subject_id: str) -> None:
     await _change(session, delete(Poll).where(col(Poll.kind) == kind, col(Poll.subject_id) == subject_id))
 
 
 async def claim_messages(
-    session: AsyncSession, *, now: datetime, lease: timedelta, limit: int, files: bool = False
+    session: Session, *, now: datetime, lease: timedelta, limit: int, files: bool = False
 ) -> list[Outbox]:
     """Claim up to `limit` messages that are due, new ones before edits, the longest overdue first.
 
@@ -106,7 +103,7 @@ async def claim_messages(
 
 
 async def finish_message(
-    session: AsyncSession,
+    session: Session,
     message: Outbox,
     *,
     now: datetime,
@@ -131,7 +128,7 @@ async def finish_message(
     return await _change(session, update(Outbox).where(*held).values(**values)) == 1
 
 
-async def doubt_message(session: AsyncSession, message: Outbox, *, look_at: datetime) -> None:
+async def doubt_message(session: Session, message: Outbox, *, look_at: datetime) -> None:
     """Redraw the message at `look_at`, also if it is claimed: our edit may have come after theirs.
 
     Their claim is lost, too, so that what they record does not say that all is well.
@@ -140,7 +137,7 @@ async def doubt_message(session: AsyncSession, message: Outbox, *, look_at: date
     await _change(session, doubted.values(due_at=look_at, behind_since=look_at, drawn="", fence=Outbox.fence + 1))
 
 
-async def rouse(session: AsyncSession, now: datetime) -> list[str]:
+async def rouse(session: Session, now: datetime) -> list[str]:
     """Have every message due that is behind and is not, and return their keys.
 
     There is none, unless something unforeseen went wrong: it would never be posted.
@@ -149,17 +146,16 @@ async def rouse(session: AsyncSession, now: datetime) -> list[str]:
     return list((await session.exec(behind.values(due_at=now, behind_since=now).returning(col(Outbox.key)))).scalars())
 
 
-async def acquire(session: AsyncSession, account: str, owner: str, *, now: datetime, lease: timedelta) -> int | None:
+async def acquire(session: Session, account: str, owner: str, *, lease: timedelta) -> int | None:
     """Acquire a free sending account, and return the fence; None if another owner holds it.
 
     Args:
         session: a writer's.
         account: id of the SendingAccount.
         owner: names this process, for people to read.
-        now: the time.
         lease: how long until others may take it.
     """
-    free = or_(col(SendingAccount.lease_until).is_(None), col(SendingAccount.lease_until) <= now)
+    free = or_(col(SendingAccount.lease_until).is_(None), col(SendingAccount.lease_until) <= session.now)
     found = await session.exec(
         select(SendingAccount.fence).where(SendingAccount.id == account, free).with_for_update(skip_locked=True)
     )
@@ -167,11 +163,11 @@ async def acquire(session: AsyncSession, account: str, owner: str, *, now: datet
     if fence is None:
         return None
     taken = update(SendingAccount).where(col(SendingAccount.id) == account)
-    await _change(session, taken.values(owner=owner, fence=fence + 1, lease_until=now + lease))
+    await _change(session, taken.values(owner=owner, fence=fence + 1, lease_until=session.now + lease))
     return fence + 1
 
 
-async def reclaim_all(session: AsyncSession, now: datetime) -> None:
+async def reclaim_all(session: Session, now: datetime) -> None:
     """Take back what a process that died had claimed: the SQLite file is ours alone, so no other process is alive.
 
     A claimed poll looks like one that is due soon, so that all of these are looked at now.
@@ -184,21 +180,21 @@ async def reclaim_all(session: AsyncSession, now: datetime) -> None:
     await _change(session, soon.values(due_at=now, fence=Poll.fence + 1))
 
 
-async def mark_processed(session: AsyncSession, key: str, now: datetime) -> bool:
+async def mark_processed(session: Session, key: str) -> bool:
     """Remember the key. False: it is known, so its work is done already."""
-    row = insert_into(session, ProcessedRequest).values(key=key, seen_at=now).on_conflict_do_nothing()
+    row = session.insert_into(ProcessedRequest).values(key=key, seen_at=session.now).on_conflict_do_nothing()
     return await _change(session, row) == 1
 
 
-async def first_seen(session: AsyncSession, keys: Collection[str], now: datetime) -> list[str]:
+async def first_seen(session: Session, keys: Collection[str]) -> list[str]:
     """Remember the keys, and return those that were not there."""
     if not keys:
         return []
-    rows = insert_into(session, ProcessedRequest).values([{"key": key, "seen_at": now} for key in keys])
+    rows = session.insert_into(ProcessedRequest).values([{"key": key, "seen_at": session.now} for key in keys])
     return list((await session.exec(rows.on_conflict_do_nothing().returning(col(ProcessedRequest.key)))).scalars())
 
 
-async def forget_seen(session: AsyncSession, before: datetime) -> int:
+async def forget_seen(session: Session, before: datetime) -> int:
     """Forget the keys that were seen before this time, and return how many."""
     return await _change(session, delete(ProcessedRequest).where(col(ProcessedRequest.seen_at) < before))
 
@@ -211,7 +207,7 @@ def _held(claim: Claim) -> tuple[Any, ...]:
     )
 
 
-async def _change(session: AsyncSession, statement: UpdateBase) -> int:
+async def _change(session: Session, statement: UpdateBase) -> int:
     """Run the statement and return how many rows it changed, leaving objects that the session holds as they are."""
     result = await session.exec(statement, execution_options={"synchronize_session": False})
     return result.rowcount

@@ -9,9 +9,8 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.database import Database, insert_into
+from storage.database import Database, Session
 from storage.models import LinkKey
 from storage.sealing import KeyRing
 
@@ -40,7 +39,7 @@ async def people_key(db: Database, keys: KeyRing) -> bytes:
         return _open(keys, await session.get_one(LinkKey, PEOPLE))
 
 
-async def known_people_key(session: AsyncSession, keys: KeyRing) -> bytes:
+async def known_people_key(session: Session, keys: KeyRing) -> bytes:
     """Return the key of the hashes; empty where no bot has made one yet, so that there is no hash."""
     row = await session.get(LinkKey, PEOPLE)
     return _open(keys, row) if row else b""
@@ -71,7 +70,7 @@ async def _make(db: Database, keys: KeyRing, wanted: list[tuple[str, bytes]]) ->
     ]
     if rows:
         async with db.write() as session:
-            await session.exec(insert_into(session, LinkKey).values(rows).on_conflict_do_nothing())
+            await session.exec(session.insert_into(LinkKey).values(rows).on_conflict_do_nothing())
 
 
 def place_of(key_id: str) -> dict[str, str]:

@@ -183,11 +183,16 @@ def _write_keys(path: Path, ring: KeyRing) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Have the disk know which files are in the folder of this one."""
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(folder)
     finally:
-        os.close(directory)
+        os.close(folder)
 
 
 def _decode(encoded: str, number: int) -> bytes:

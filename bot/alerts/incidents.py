@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.codes import AlertCode
 from bot.alerts.ops_channel import show_in_ops_channel
 from bot.alerts.outbox import Notice, announce, key_of, tell
 from bot.errors import BotError
 from storage import audit
+from storage.database import Session
 from storage.models import Incident, Mailer, Outbox, Team, TeamAdmin
 from storage.repository import Repository
 from storage.states import IncidentKind, IncidentState
@@ -78,9 +78,7 @@ class Changes:
     resolved: Collection[IncidentKind]
 
 
-async def reconcile(
-    session: AsyncSession, mailer: Mailer, conditions: Conditions, now: datetime, *, told: bool
-) -> Changes:
+async def reconcile(session: Session, mailer: Mailer, conditions: Conditions, now: datetime, *, told: bool) -> Changes:
     """Open, update and resolve the mailer's incidents until they are what is wrong; remind of those that last.
 
     Args:
@@ -93,13 +91,13 @@ async def reconcile(
     return await _reconcile(session, mailer.team_id, mailer.id, OF_MAILER, conditions, now, told=told)
 
 
-async def reconcile_team(session: AsyncSession, team_id: str, conditions: Conditions, now: datetime) -> None:
+async def reconcile_team(session: Session, team_id: str, conditions: Conditions, now: datetime) -> None:
     """As `reconcile`, for what is wrong with a team's own things; the caller holds them locked."""
     await _reconcile(session, team_id, None, OF_TEAM, conditions, now, told=False)
 
 
 async def _reconcile(
-    session: AsyncSession,
+    session: Session,
     team_id: str,
     mailer_id: str | None,
     kinds: Collection[IncidentKind],
@@ -136,7 +134,7 @@ async def _reconcile(
 
 
 async def open_incidents(
-    session: AsyncSession, team_id: str, *, kinds: Collection[IncidentKind] = OF_MAILER | OF_TEAM, lock: bool = False
+    session: Session, team_id: str, *, kinds: Collection[IncidentKind] = OF_MAILER | OF_TEAM, lock: bool = False
 ) -> list[Incident]:
     """Return what is not resolved, the most basic first; `lock` it to change it."""
     unresolved = select(Incident).where(
@@ -148,26 +146,28 @@ async def open_incidents(
     return sorted(rows, key=lambda row: (_ORDER[row.kind], row.opened_at, row.subject))
 
 
-async def close_all(session: AsyncSession, team_id: str, now: datetime) -> None:
+async def close_all(session: Session, team_id: str) -> None:
     """Redraw open alerts a last time: they go with their mailer."""
     for incident in await open_incidents(session, team_id, kinds=OF_MAILER):
-        await _show(session, incident, now)
+        await _show(session, incident, session.now)
 
 
-async def tell_in_person(session: AsyncSession, team: Team, now: datetime) -> None:
+async def tell_in_person(session: Session, team: Team) -> None:
     """Tell the known team admins that alerts wait because the channel is out of reach; at most once a day.
 
     They are the appointed ones, and the person who connected the mailer.
     """
     lately = select(Outbox.id).where(
-        Outbox.team_id == team.id, Outbox.kind == Notice.CHANNEL_GONE, col(Outbox.created_at) > now - TELL_EVERY
+        Outbox.team_id == team.id, Outbox.kind == Notice.CHANNEL_GONE, col(Outbox.created_at) > session.now - TELL_EVERY
     )
     if (await session.exec(lately.limit(1))).first() is not None:
         return
     connected_by = (await session.exec(select(Mailer.connected_by).where(Mailer.team_id == team.id))).first()
     appointed = await session.exec(select(TeamAdmin.user_id).where(TeamAdmin.team_id == team.id))
     for user in sorted({connected_by or team.created_by, *appointed}):
-        await tell(session, team.id, user, Notice.CHANNEL_GONE, team.id, now=now, episode=f"{now:%Y-%m-%d}")
+        await tell(
+            session, team.id, user, Notice.CHANNEL_GONE, team.id, now=session.now, episode=f"{session.now:%Y-%m-%d}"
+        )
 
 
 class Incidents(Repository):
@@ -179,7 +179,6 @@ class Incidents(Repository):
         Raises:
             BotError: NOT_FOUND; ALREADY where it is over, or somebody was faster.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             incident = await session.get(Incident, incident_id, with_for_update=True)
             if incident is None or incident.team_id != team.id:
@@ -189,19 +188,19 @@ class Incidents(Repository):
             if incident.state is IncidentState.ACKNOWLEDGED:
                 raise BotError(AlertCode.NOT_OPEN, "Somebody has acknowledged this already; the alert says who.")
             incident.state, incident.acknowledged_by = IncidentState.ACKNOWLEDGED, by
-            await _change(session, incident, now)
-            audit.record(session, team.id, by, "incident.acknowledge", now, incident.id)
+            await _change(session, incident, session.now)
+            audit.record(session, team.id, by, "incident.acknowledge", session.now, incident.id)
         return incident
 
 
-async def _open(session: AsyncSession, incident: Incident, subjects: Sequence[str], now: datetime) -> None:
+async def _open(session: Session, incident: Incident, subjects: Sequence[str], now: datetime) -> None:
     incident.subject, incident.opened_at, incident.updated_at = subjects[0], now, now
     session.add(incident)
     await session.flush()
     await _show(session, incident, now)
 
 
-async def _go_on(session: AsyncSession, incident: Incident, detail: dict[str, Any], now: datetime) -> None:
+async def _go_on(session: Session, incident: Incident, detail: dict[str, Any], now: datetime) -> None:
     if detail != incident.detail:
         incident.detail = detail
         await _change(session, incident, now)
@@ -212,27 +211,27 @@ async def _go_on(session: AsyncSession, incident: Incident, detail: dict[str, An
         await _reply(session, incident, Notice.ALERT_REMINDER, now)
 
 
-async def _resolve(session: AsyncSession, incident: Incident, now: datetime, *, told: bool) -> None:
+async def _resolve(session: Session, incident: Incident, now: datetime, *, told: bool) -> None:
     incident.state, incident.resolved_at = IncidentState.RESOLVED, now
     await _change(session, incident, now)
     if not told:
         await _reply(session, incident, Notice.ALERT_OVER, now)
 
 
-async def _change(session: AsyncSession, incident: Incident, now: datetime) -> None:
+async def _change(session: Session, incident: Incident, now: datetime) -> None:
     incident.version += 1
     incident.updated_at = now
     session.add(incident)
     await _show(session, incident, now)
 
 
-async def _show(session: AsyncSession, incident: Incident, now: datetime) -> None:
+async def _show(session: Session, incident: Incident, now: datetime) -> None:
     """Have it drawn, again where it was before, in its own channel and in the operator's."""
     await announce(session, incident.team_id, Notice.ALERT, incident.id, now=now)
     await show_in_ops_channel(session, incident.id, now)
 
 
-async def _reply(session: AsyncSession, incident: Incident, kind: Notice, now: datetime) -> None:
+async def _reply(session: Session, incident: Incident, kind: Notice, now: datetime) -> None:
     """Say something under the alert; where that was never posted, it says all of it itself when it is."""
     alert = key_of(Notice.ALERT, incident.id)
     posted = await session.exec(select(Outbox.id).where(Outbox.key == alert, col(Outbox.ts) != ""))

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import case, literal
 from sqlmodel import col, func, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.database import insert_into, wake_after_commit
+from storage.database import Session
 from storage.models import Outbox, UtcDateTime
 
 
@@ -68,7 +67,7 @@ def key_of(kind: Notice, record_id: str, episode: str = "") -> str:
 
 
 async def announce(
-    session: AsyncSession,
+    session: Session,
     team_id: str,
     kind: Notice,
     record_id: str,
@@ -90,7 +89,7 @@ async def announce(
         spaced: draw a live message again after BETWEEN_DRAWINGS, not at once.
         reply_to: key of the message under which this one is said, for the whole channel to see.
     """
-    wake_after_commit(session, "outbox")
+    session.wake_after_commit("outbox")
     await _want(
         session,
         Outbox(
@@ -109,23 +108,23 @@ async def announce(
 
 
 async def tell(
-    session: AsyncSession, team_id: str, user_id: str, kind: Notice, record_id: str, *, now: datetime, episode: str
+    session: Session, team_id: str, user_id: str, kind: Notice, record_id: str, *, now: datetime, episode: str
 ) -> None:
     """Send a person a direct message about a record of the team, or the team itself."""
-    wake_after_commit(session, "outbox")
+    session.wake_after_commit("outbox")
     key = key_of(kind, record_id, f"{episode}:{user_id}")
     row = Outbox(team_id=team_id, key=key, kind=kind, record_id=record_id, user_id=user_id, due_at=now, created_at=now)
     row.behind_since = now
     await _want(session, row, again_at=now)
 
 
-async def _want(session: AsyncSession, row: Outbox, *, again_at: datetime) -> None:
+async def _want(session: Session, row: Outbox, *, again_at: datetime) -> None:
     """Add the row, or raise the version that is wanted of the one there is.
 
     One statement, so that it meets the row as it is now: a process that posts it at this moment either sees that more
     is wanted, or has finished before, and the row is due again.
     """
-    new = insert_into(session, Outbox).values(row.model_dump())
+    new = session.insert_into(Outbox).values(row.model_dump())
     await session.exec(
         new.on_conflict_do_update(index_elements=["key"], set_={"wanted": Outbox.wanted + 1, **_due(again_at)})
     )
@@ -140,13 +139,13 @@ def _due(at: datetime) -> dict[str, Any]:
 
 
 async def redraw(
-    session: AsyncSession, record_ids: Collection[str], kinds: Collection[Notice], now: datetime, /, **values: Any
+    session: Session, record_ids: Collection[str], kinds: Collection[Notice], now: datetime, /, **values: Any
 ) -> None:
     """Redraw every message of these kinds about these records.
 
     With `kind` and `record_id` in `values` they become messages about another record, when theirs goes.
     """
-    wake_after_commit(session, "outbox")
+    session.wake_after_commit("outbox")
     about = update(Outbox).where(col(Outbox.record_id).in_(record_ids), col(Outbox.kind).in_(kinds))
     await session.exec(
         about.values(wanted=Outbox.wanted + 1, **_due(now), **values),

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, key_of
 from bot.broadcast.approval import rules
 from bot.broadcast.reporting.progress import Progress, progress_of
 from bot.teams.policy import Policy
 from bot.teams.token_names import token_names
+from storage.database import Session
 from storage.models import Broadcast, Outbox, Team
 from storage.states import BroadcastState
 
@@ -30,20 +29,20 @@ class BroadcastFacts:
         return self.progress.broadcast
 
 
-async def facts_of(session: AsyncSession, policy: Policy, broadcast_id: str, now: datetime) -> BroadcastFacts | None:
+async def facts_of(session: Session, policy: Policy, broadcast_id: str) -> BroadcastFacts | None:
     """Return them; None where there is no such broadcast. Whose it is, is the caller's question."""
-    progress = await progress_of(session, broadcast_id, now)
+    progress = await progress_of(session, broadcast_id)
     if progress is None:
         return None
     said = select(Outbox.channel_id, Outbox.ts).where(Outbox.key == key_of(Notice.BROADCAST, broadcast_id))
     message = (await session.exec(said)).first()
     team = await session.get_one(Team, progress.broadcast.team_id)
     waits = progress.broadcast.state is BroadcastState.AWAITING_APPROVAL
-    needed = waits and await rules.is_needed(session, policy, team, progress.broadcast, now)
+    needed = waits and await rules.is_needed(session, policy, team, progress.broadcast, session.now)
     approvals = rules.approvals_needed(policy, team) if needed else 1
     return BroadcastFacts(progress, team, approvals, message if message and message[1] else None)
 
 
-async def authors_of(session: AsyncSession, broadcasts: Sequence[Broadcast]) -> dict[str, str]:
+async def authors_of(session: Session, broadcasts: Sequence[Broadcast]) -> dict[str, str]:
     """Return the names of the tokens that made some of these, by actor."""
     return await token_names(session, [broadcast.created_by for broadcast in broadcasts])

@@ -8,11 +8,10 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.api.codes import ApiCode
 from bot.errors import BotError
 from storage import leases
+from storage.database import Session
 from storage.models import ProcessedRequest, Team
 from storage.repository import Repository
 
@@ -26,7 +25,7 @@ class StoredResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Act = Callable[[AsyncSession], Awaitable[StoredResponse]]
+Act = Callable[[Session], Awaitable[StoredResponse]]
 
 
 class IdempotencyKeys(Repository):
@@ -41,7 +40,7 @@ class IdempotencyKeys(Repository):
         async with self._db.write() as session:
             if not key:
                 return await act(session)
-            is_new = await leases.mark_processed(session, _name(team, key), self._db.now())
+            is_new = await leases.mark_processed(session, _name(team, key))
             seen = await session.get_one(ProcessedRequest, _name(team, key), with_for_update=True)
             if is_new:
                 _fill(seen, request, await act(session))
@@ -58,7 +57,7 @@ class IdempotencyKeys(Repository):
             seen = await session.get(ProcessedRequest, _name(team, key)) if key else None
         return _read(seen, request) if seen else None
 
-    async def keep(self, session: AsyncSession, team: Team, key: str, request: bytes, reply: StoredResponse) -> None:
+    async def keep(self, session: Session, team: Team, key: str, request: bytes, reply: StoredResponse) -> None:
         """Remember the reply, in the transaction that has the effect.
 
         Raises:
@@ -67,7 +66,7 @@ class IdempotencyKeys(Repository):
         """
         if not key:
             return
-        if not await leases.mark_processed(session, _name(team, key), self._db.now()):
+        if not await leases.mark_processed(session, _name(team, key)):
             raise BotError(ApiCode.ANSWERED)
         seen = await session.get_one(ProcessedRequest, _name(team, key), with_for_update=True)
         _fill(seen, request, reply)

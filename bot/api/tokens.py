@@ -13,12 +13,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, redraw, tell
 from bot.api.codes import ApiCode
 from bot.errors import BotError
 from storage import audit
+from storage.database import Session
 from storage.models import ApiToken, Outbox, Team
 from storage.repository import Repository
 from storage.sealing import Secret
@@ -124,15 +124,14 @@ class ApiTokens(Repository):
 
     async def revoke(self, team: Team, token_id: str, by: str) -> None:
         """Make the token worthless at once. Revoking it again changes nothing."""
-        now = self._db.now()
         async with self._db.write() as session:
             row = await session.get(ApiToken, token_id, with_for_update=True)
             if row is None or row.team_id != team.id or row.revoked_at:
                 return
-            row.revoked_at, row.token_hash = now, f"revoked {row.id}"
+            row.revoked_at, row.token_hash = session.now, f"revoked {row.id}"
             session.add(row)
-            audit.record(session, team.id, by, "api_token.revoke", now, row.name)
-            await redraw(session, [row.id], {Notice.TOKEN_ENDS, Notice.TOKEN_MAKER_GONE}, now)
+            audit.record(session, team.id, by, "api_token.revoke", session.now, row.name)
+            await redraw(session, [row.id], {Notice.TOKEN_ENDS, Notice.TOKEN_MAKER_GONE}, session.now)
 
     async def bearer(self, token: str) -> Bearer | None:
         """Return the team that a token acts for; None for any text that is not a valid token."""
@@ -187,7 +186,7 @@ def _lasts(now: datetime) -> ColumnElement[bool]:
     return or_(col(ApiToken.ends_at).is_(None), col(ApiToken.ends_at) > now)
 
 
-async def _tokens(session: AsyncSession, team: Team) -> list[ApiToken]:
+async def _tokens(session: Session, team: Team) -> list[ApiToken]:
     newest_first = select(ApiToken).where(ApiToken.team_id == team.id, _is_live)
     return list(await session.exec(newest_first.order_by(col(ApiToken.created_at).desc(), ApiToken.id)))
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from sqlmodel import col, delete, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.approval.rules import check_not_needed, check_one_click
 from bot.broadcast.audience.csv_reader import CsvRecipient
@@ -22,7 +21,7 @@ from bot.email_addresses import counts_toward_quota, parse_addresses
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness, RecipientRule, sandbox_refusals
 from bot.ses.bulk_send import CALL_BYTES
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Audience, Broadcast, Mailer, Team
 from storage.states import BroadcastState, SendKind
 
@@ -114,15 +113,16 @@ class Broadcasts(Preparation):
         async with self._db.write() as session:
             row = await lock_team(session, team)
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
-            now = self._db.now()
-            await check_not_needed(session, self._preflight.policy, row, broadcast, now)
+            await check_not_needed(session, self._preflight.policy, row, broadcast)
             check_one_click(self._preflight.policy, broadcast)
             await check_decided(session, team)
             await check_live(session, team)
-            soonest = now + self._undo
+            soonest = session.now + self._undo
             broadcast.start_at = max(broadcast.start_at or soonest, soonest)
             broadcast.confirmed_by, broadcast.shared = by, True
-            await transition(session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.confirm", now=now)
+            await transition(
+                session, broadcast, BroadcastState.SCHEDULED, by=by, action="broadcast.confirm", now=session.now
+            )
             await also(session, broadcast)
         return broadcast
 
@@ -138,9 +138,9 @@ class Broadcasts(Preparation):
         async with self._db.write() as session:
             await session.exec(delete(Broadcast).where(*this))
 
-    async def progress(self, session: AsyncSession, broadcast_id: str) -> Progress | None:
+    async def progress(self, session: Session, broadcast_id: str) -> Progress | None:
         """Return how far it is; None where there is none. Whose it is, is the caller's question."""
-        return await progress_of(session, broadcast_id, self._db.now())
+        return await progress_of(session, broadcast_id)
 
     async def last_sender(self, team: Team) -> tuple[str, str]:
         """Return From and Reply-to as they were used last; empty at first."""
@@ -153,10 +153,9 @@ class Broadcasts(Preparation):
         """Make the next deliveries of a draft; two who confirm it at the same moment share the work."""
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
-            now = self._db.now()
             row = await session.get_one(Team, team.id)
-            await check_not_needed(session, self._preflight.policy, row, broadcast, now)
-            return await create_deliveries(session, broadcast, now)
+            await check_not_needed(session, self._preflight.policy, row, broadcast)
+            return await create_deliveries(session, broadcast, session.now)
 
 
 def _check_sandbox(answer: Readiness, recipients: Sequence[str], field: str) -> None:

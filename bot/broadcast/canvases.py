@@ -10,7 +10,7 @@ from storage.repository import Repository
 class Canvases(Repository):
     async def keep(self, team: Team, canvas_id: str, by: str) -> None:
         async with self._db.write() as session:
-            audit.record(session, team.id, by, "canvas.create", self._db.now(), canvas_id)
+            audit.record(session, team.id, by, "canvas.create", session.now, canvas_id)
 
     async def is_made_for(self, team: Team, canvas_id: str) -> bool:
         made = select(Audit.id).where(

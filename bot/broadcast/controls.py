@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 
 from sqlmodel import col, delete, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import cancel_pending, count_pending
 from bot.broadcast.codes import BroadcastCode
@@ -18,7 +17,7 @@ from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
 from storage.audit import API_TOKEN, Action
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Broadcast, Delivery, Team
 from storage.states import OPEN_STATES, BroadcastState, PauseReason
 
@@ -34,11 +33,11 @@ _ALREADY = {
     BroadcastState.STOPPED: "was stopped already",
 }
 
-AfterChange = Callable[[AsyncSession, Broadcast], Awaitable[None]]
+AfterChange = Callable[[Session, Broadcast], Awaitable[None]]
 """Something that is done in the transaction of a change, after it."""
 
 
-async def no_op(_session: AsyncSession, _changed: object) -> None:
+async def no_op(_session: Session, _changed: object) -> None:
     """Do nothing more."""
 
 
@@ -73,17 +72,19 @@ class BroadcastControls:
         Raises:
             BotError: NOT_FOUND or ALREADY.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             broadcast = await session.get(Broadcast, broadcast_id, with_for_update=True)
             _check_not_begun(broadcast, team)
             broadcast = require_version(broadcast, team, version, _TO_TAKE_BACK)
-            if broadcast.state is BroadcastState.SCHEDULED and (broadcast.start_at or now) <= now + self._undo:
+            if (
+                broadcast.state is BroadcastState.SCHEDULED
+                and (broadcast.start_at or session.now) <= session.now + self._undo
+            ):
                 broadcast.start_at = None  # nobody chose it: it was to be sent at once
             broadcast.confirmed_by = ""
-            broadcast.edited_by, broadcast.edited_at = by, now
+            broadcast.edited_by, broadcast.edited_at = by, session.now
             await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == broadcast_id))
-            await transition(session, broadcast, BroadcastState.DRAFT, by=by, action=action, now=now)
+            await transition(session, broadcast, BroadcastState.DRAFT, by=by, action=action, now=session.now)
             await also(session, broadcast)
         return broadcast
 
@@ -124,7 +125,7 @@ class BroadcastControls:
                 BroadcastState.PAUSED,
                 by=by,
                 action="broadcast.pause",
-                now=self._db.now(),
+                now=session.now,
                 reasons=reasons,
             )
             await also(session, broadcast)
@@ -146,20 +147,19 @@ class BroadcastControls:
             size = await count_pending(session, broadcast_id)
         quota = PauseReason.QUOTA in paused.pause_reasons
         mailer, answer = await self._preflight.check(team, paused.from_address, paused.kind, size, again=quota)
-        now = self._db.now()
         async with self._db.write() as session:
-            await schedule_sending(session, mailer.account_id, mailer.region, now)
+            await schedule_sending(session, mailer.account_id, mailer.region, session.now)
             broadcast = await lock(
                 session, team, broadcast_id, version, {BroadcastState.PAUSED, BroadcastState.STOPPED}
             )
             refuse_forgotten(broadcast)
             left = _left_to_wait_for(broadcast, team, answer, by, admin=admin)
             if broadcast.state is BroadcastState.STOPPED:
-                broadcast.reputation_from, broadcast.error = now, ""
+                broadcast.reputation_from, broadcast.error = session.now, ""
             to = BroadcastState.PAUSED if left else BroadcastState.SENDING
-            if to is BroadcastState.SENDING and broadcast.start_at and broadcast.start_at > now:
+            if to is BroadcastState.SENDING and broadcast.start_at and broadcast.start_at > session.now:
                 to = BroadcastState.SCHEDULED
-            await transition(session, broadcast, to, by=by, action="broadcast.resume", now=now, reasons=left)
+            await transition(session, broadcast, to, by=by, action="broadcast.resume", now=session.now, reasons=left)
             await also(session, broadcast)
         return broadcast
 
@@ -185,11 +185,10 @@ class BroadcastControls:
         states: Collection[BroadcastState],
         also: AfterChange = no_op,
     ) -> Broadcast:
-        now = self._db.now()
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, states)
-            await cancel_pending(session, broadcast, now)
-            await transition(session, broadcast, BroadcastState.CANCELLED, by=by, action=action, now=now)
+            await cancel_pending(session, broadcast)
+            await transition(session, broadcast, BroadcastState.CANCELLED, by=by, action=action, now=session.now)
             await also(session, broadcast)
         return broadcast
 
@@ -201,7 +200,7 @@ def refuse_forgotten(broadcast: Broadcast) -> None:
 
 
 async def lock(
-    session: AsyncSession, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState]
+    session: Session, team: Team, broadcast_id: str, version: int, states: Collection[BroadcastState]
 ) -> Broadcast:
     """Return the broadcast for changing it, if it is still as the person saw it."""
     return require_version(await session.get(Broadcast, broadcast_id, with_for_update=True), team, version, states)

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, delete
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of
 from bot.broadcast.audience.saved import saved_under
@@ -15,6 +14,7 @@ from bot.broadcast.transitions import tell_channel, transition
 from bot.webhooks.events import broadcast_changed
 from storage import audit
 from storage.audit import Action
+from storage.database import Session
 from storage.models import Audience, Audit, Broadcast, Delivery, Mailer, Team
 from storage.states import BroadcastState, SendKind
 
@@ -23,7 +23,7 @@ _TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "images", 
 _EDITABLE = (*_TYPED, "mailer_id", "audience_name", "audience_revision", "source_id", "size", "template")
 
 
-async def lock_team(session: AsyncSession, team: Team) -> Team:
+async def lock_team(session: Session, team: Team) -> Team:
     """Lock the team, before any of its broadcasts is, and return it as it is now.
 
     Its key stays free: who has only a broadcast locked, and writes a row that refers to the team, does not wait here.
@@ -59,12 +59,11 @@ def new_draft(
 
 
 async def put_draft(
-    session: AsyncSession,
+    session: Session,
     team: Team,
     broadcast: Broadcast,
     by: str,
     edited: Edited | None,
-    now: datetime,
     also: AfterChange = no_op,
 ) -> Broadcast:
     """Store it as a new draft, or in the place of the one that was edited, which is a draft from then on.
@@ -75,7 +74,7 @@ async def put_draft(
     if edited is None:
         await lock_team(session, team)
         await check_drafts(session, team)
-        await add_draft(session, broadcast, now)
+        await add_draft(session, broadcast)
         await also(session, broadcast)
         return broadcast
     stored = await lock(session, team, edited.id, edited.version, edited.states)
@@ -84,18 +83,18 @@ async def put_draft(
         await also(session, stored)
         return stored
     if stored.state is not BroadcastState.DRAFT:
-        await back_to_draft(session, stored, by, "broadcast.withdraw", now)
+        await back_to_draft(session, stored, by, "broadcast.withdraw", session.now)
     await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == stored.id))
-    stored.sqlmodel_update({**changes, "version": stored.version + 1, "edited_by": by, "edited_at": now})
+    stored.sqlmodel_update({**changes, "version": stored.version + 1, "edited_by": by, "edited_at": session.now})
     session.add(stored)
     told: dict[str, Any] = {"version": stored.version, "changed": [name for name in changes if name in _TYPED]}
-    audit.record(session, team.id, by, "broadcast.edit", now, stored.id, after=told)
-    await tell_channel(session, stored, now)
+    audit.record(session, team.id, by, "broadcast.edit", session.now, stored.id, after=told)
+    await tell_channel(session, stored, session.now)
     await also(session, stored)
     return stored
 
 
-async def source_now(session: AsyncSession, team: Team, broadcast: Broadcast) -> Audience | None:
+async def source_now(session: Session, team: Team, broadcast: Broadcast) -> Audience | None:
     """Return the audience that was chosen for a broadcast: a saved one as it is now, another as it was read."""
     if broadcast.audience_name and (saved := await saved_under(session, team, broadcast.audience_name)):
         return saved
@@ -103,16 +102,16 @@ async def source_now(session: AsyncSession, team: Team, broadcast: Broadcast) ->
     return await session.get(Audience, chosen) if chosen else None
 
 
-async def add_draft(session: AsyncSession, draft: Broadcast, now: datetime) -> None:
+async def add_draft(session: Session, draft: Broadcast) -> None:
     """Store a new one; a program's is told to the webhook."""
     session.add(draft)
     await session.flush()
     if draft.created_by.startswith(audit.API_TOKEN):
-        await broadcast_changed(session, draft, now)
+        await broadcast_changed(session, draft, session.now)
 
 
 async def back_to_draft(
-    session: AsyncSession, request: Broadcast, by: str, action: Action, now: datetime, **told: Any
+    session: Session, request: Broadcast, by: str, action: Action, now: datetime, **told: Any
 ) -> None:
     """Make a draft of a request, which the caller has locked, and say so under its message."""
     await session.exec(delete(Delivery).where(col(Delivery.broadcast_id) == request.id))
@@ -121,7 +120,7 @@ async def back_to_draft(
     await say_step(session, request, entry, now)
 
 
-async def say_step(session: AsyncSession, request: Broadcast, entry: Audit, now: datetime) -> None:
+async def say_step(session: Session, request: Broadcast, entry: Audit, now: datetime) -> None:
     """Say under the broadcast's message what happened to a request."""
     await session.flush()
     await announce(session, request.team_id, Notice.APPROVAL_STEP, str(entry.id), now=now, reply_to=message_of(request))

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, delete, func, or_, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, tell
 from bot.broadcast.codes import BroadcastCode
@@ -18,6 +17,7 @@ from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.errors import BotError
 from bot.teams.token_names import token_names
 from storage import audit
+from storage.database import Session
 from storage.models import Audience, Audit, Broadcast, Outbox, Team
 from storage.repository import Repository
 from storage.states import BroadcastState, SendKind
@@ -100,7 +100,6 @@ class Drafts(Repository):
         Raises:
             BotError: NOT_FOUND or TOO_MANY_BROADCASTS.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             await lock_team(session, team)
             await check_drafts(session, team)
@@ -121,10 +120,10 @@ class Drafts(Repository):
                 size=old.size if selected else audience.size if audience else 0,
                 kind=SendKind.BROADCAST,
                 created_by=by,
-                created_at=now,
+                created_at=session.now,
             )
-            await add_draft(session, draft, now)
-            audit.record(session, team.id, by, "broadcast.copy", now, draft.id, after={"of": old.id})
+            await add_draft(session, draft)
+            audit.record(session, team.id, by, "broadcast.copy", session.now, draft.id, after={"of": old.id})
             await also(session, draft)
         return Copied(draft, old.size if draft.audience_id != old.audience_id else None)
 
@@ -139,7 +138,7 @@ class Drafts(Repository):
         ending = is_draft, _last_change < now - LIVES + NOTICE, ~told.exists()
         async with self._db.write() as session:
             for draft in await session.exec(select(Broadcast).where(*ending)):
-                await _tell_of_end(session, draft, now)
+                await _tell_of_end(session, draft)
         over = select(Broadcast).where(is_draft, _last_change < now - LIVES).with_for_update()
         async with self._db.write() as session:
             for draft in await session.exec(over):
@@ -156,10 +155,10 @@ def _theirs(team: Team, user_id: str) -> ColumnElement[bool]:
     return and_(col(Broadcast.team_id) == team.id, is_draft, or_(col(Broadcast.created_by) == user_id, by_token))
 
 
-async def _tell_of_end(session: AsyncSession, draft: Broadcast, now: datetime) -> None:
+async def _tell_of_end(session: Session, draft: Broadcast) -> None:
     """Tell its author; of a program's draft, the channel."""
     about = Notice.DRAFT_ENDS, draft.id
     if draft.created_by.startswith(audit.API_TOKEN):
-        await announce(session, draft.team_id, *about, now=now, episode=str(draft.version))
+        await announce(session, draft.team_id, *about, now=session.now, episode=str(draft.version))
     else:
-        await tell(session, draft.team_id, draft.created_by, *about, now=now, episode=str(draft.version))
+        await tell(session, draft.team_id, draft.created_by, *about, now=session.now, episode=str(draft.version))

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.approval.requests import open_request
 from bot.broadcast.approval.rules import is_needed
@@ -17,6 +16,7 @@ from bot.mailer.readiness.facts import covering, fact_of
 from bot.ses.bulk_send import CALL_BYTES
 from bot.teams.policy import NO_POLICY, Policy
 from storage import audit
+from storage.database import Session
 from storage.models import Broadcast, Identity, Team
 from storage.states import UNSENT, BroadcastState, PauseReason, SendKind
 
@@ -32,7 +32,7 @@ class IdentityDependents:
         self._call_bytes = call_bytes
         self._policy = policy
 
-    async def of(self, session: AsyncSession, identity: Identity) -> Sequence[Broadcast]:
+    async def of(self, session: Session, identity: Identity) -> Sequence[Broadcast]:
         """Lock and return those for whose From address nothing but this identity speaks."""
         rows = await session.exec(select(Identity).where(Identity.mailer_id == identity.mailer_id))
         facts = [fact_of(row) for row in rows]
@@ -52,9 +52,7 @@ class IdentityDependents:
             if (speaks := covering(each.from_address, facts)) is not None and speaks.name == identity.name
         ]
 
-    async def move(
-        self, session: AsyncSession, broadcasts: Sequence[Broadcast], to: str, *, by: str, now: datetime
-    ) -> None:
+    async def move(self, session: Session, broadcasts: Sequence[Broadcast], to: str, *, by: str, now: datetime) -> None:
         """Have them sent from the new identity: the same local part at a domain, else the address itself.
 
         The message is compiled again, since it may name the sender: with the team's settings of today, and the
@@ -87,13 +85,13 @@ class IdentityDependents:
                 await self._ask_again(session, team, broadcast, by, now)
             await tell_channel(session, broadcast, now)
 
-    async def pause(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
+    async def pause(self, session: Session, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
         """Have them wait for a person, as a draft and a request for approval do anyhow."""
         begun = (each for each in broadcasts if each.state not in UNSENT)
         free = (each for each in begun if PauseReason.IDENTITY not in each.pause_reasons)
         await pause(session, free, PauseReason.IDENTITY, now)
 
-    async def _ask_again(self, session: AsyncSession, team: Team, broadcast: Broadcast, by: str, now: datetime) -> None:
+    async def _ask_again(self, session: Session, team: Team, broadcast: Broadcast, by: str, now: datetime) -> None:
         """Void the approvals of what is sent from another address now: they were for the old one."""
         broadcast.edited_by, broadcast.edited_at = by, now
         if broadcast.state is BroadcastState.AWAITING_APPROVAL:

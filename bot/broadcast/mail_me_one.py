@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.broadcast.audience.selection.selection import Selected
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.codes import BroadcastCode
@@ -19,7 +17,7 @@ from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.controls import AfterChange, no_op
 from bot.errors import BotError
 from storage.audience_blocks import BLOCK
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Audience, AudienceBlock, Broadcast, Team
 from storage.states import UNSENT, SendKind
 
@@ -142,7 +140,7 @@ class MailMeOne:
         return await self._broadcasts.get(team, broadcast_id), audience
 
 
-async def _recipient(session: AsyncSession, audience: Audience, seq: int) -> tuple[str, list[str]]:
+async def _recipient(session: Session, audience: Audience, seq: int) -> tuple[str, list[str]]:
     at = (seq - 1) % BLOCK
     block = await session.get_one(AudienceBlock, (audience.id, seq - at))
     return block.addresses[at], block.fields[at]

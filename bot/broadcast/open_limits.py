@@ -3,17 +3,17 @@
 from collections.abc import Collection
 
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.codes import BroadcastCode
 from bot.errors import BotError
+from storage.database import Session
 from storage.models import Broadcast, Team
 from storage.states import OPEN_STATES, UNSENT, BroadcastState
 
 DRAFTS, LIVE = 200, 100
 
 
-async def check_drafts(session: AsyncSession, team: Team) -> None:
+async def check_drafts(session: Session, team: Team) -> None:
     """Raise BotError TOO_MANY_BROADCASTS where one more draft would be too many.
 
     The caller has locked the team, so that of two who take the last place one is refused.
@@ -22,7 +22,7 @@ async def check_drafts(session: AsyncSession, team: Team) -> None:
         raise _too_many(f"{DRAFTS} drafts", "Send or cancel one: `/broadcast list` has them.")
 
 
-async def check_live(session: AsyncSession, team: Team) -> None:
+async def check_live(session: Session, team: Team) -> None:
     """The same for one more that is scheduled, being sent or paused."""
     if await _count(session, team, OPEN_STATES) >= LIVE:
         raise _too_many(
@@ -30,7 +30,7 @@ async def check_live(session: AsyncSession, team: Team) -> None:
         )
 
 
-async def _count(session: AsyncSession, team: Team, states: Collection[BroadcastState]) -> int:
+async def _count(session: Session, team: Team, states: Collection[BroadcastState]) -> int:
     counted = select(func.count()).where(Broadcast.team_id == team.id, col(Broadcast.state).in_(states))
     return (await session.exec(counted)).one()
 

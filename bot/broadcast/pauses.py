@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.mailer.readiness.facts import facts_from
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
+from storage.database import Session
 from storage.models import Broadcast, Chunk, Mailer
 from storage.states import Access, BroadcastState, PauseReason
 
@@ -41,7 +41,7 @@ REASON_OF = {
 """Why a broadcast waits, for every blocker but those that waiting or reading again would not show: no mailer, stale."""
 
 
-async def pause(session: AsyncSession, broadcasts: Iterable[Broadcast], reason: PauseReason, now: datetime) -> None:
+async def pause(session: Session, broadcasts: Iterable[Broadcast], reason: PauseReason, now: datetime) -> None:
     """Have these broadcasts wait, for one reason more."""
     for broadcast in broadcasts:
         reasons = {*broadcast.pause_reasons, reason.value}
@@ -50,16 +50,14 @@ async def pause(session: AsyncSession, broadcasts: Iterable[Broadcast], reason: 
         )
 
 
-async def held_for_access(session: AsyncSession, mailer: Mailer) -> list[Broadcast]:
+async def held_for_access(session: Session, mailer: Mailer) -> list[Broadcast]:
     """Return what waits since the mailer's credentials were refused, the oldest first."""
     paused = select(Broadcast).where(Broadcast.mailer_id == mailer.id, Broadcast.state == BroadcastState.PAUSED)
     rows = await session.exec(paused.order_by(Broadcast.id).options(*WITHOUT_CONTENT))
     return [row for row in rows if PauseReason.ACCESS in row.pause_reasons]
 
 
-async def resume_cleared(
-    session: AsyncSession, account_id: str, region: str, overviews: Overviews, now: datetime
-) -> bool:
+async def resume_cleared(session: Session, account_id: str, region: str, overviews: Overviews) -> bool:
     """Let go what no longer has to wait; True: something may go on by itself later."""
     waiting = await session.exec(
         select(Broadcast, Mailer)
@@ -77,11 +75,13 @@ async def resume_cleared(
         since = await _silent_since(session, broadcast)
         answer = overviews.ask(mailer, (), from_address="", kind=broadcast.kind, size=1)
         now_held = {REASON_OF[blocker] for blocker in answer.blockers if blocker in REASON_OF}
-        left = {reason for reason in reasons if not _is_over(reason, mailer, now_held, since, now)}
+        left = {reason for reason in reasons if not _is_over(reason, mailer, now_held, since, session.now)}
         if not left:
-            await transition(session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.go_on", now=now)
+            await transition(
+                session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.go_on", now=session.now
+            )
         else:
-            more = more or left == {PauseReason.QUOTA} or now - since <= AUTO_RESUME_WITHIN
+            more = more or left == {PauseReason.QUOTA} or session.now - since <= AUTO_RESUME_WITHIN
     return more
 
 
@@ -98,7 +98,7 @@ def _is_over(reason: PauseReason, mailer: Mailer, now_held: set[PauseReason], si
     return reason not in now_held
 
 
-async def _silent_since(session: AsyncSession, broadcast: Broadcast) -> datetime:
+async def _silent_since(session: Session, broadcast: Broadcast) -> datetime:
     """Return when AWS last answered for it, or when it was to start: that is when it began to wait, or just before."""
     last = await session.exec(select(func.max(Chunk.finished_at)).where(Chunk.broadcast_id == broadcast.id))
     return last.one() or broadcast.start_at or broadcast.created_at

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.broadcast.audience.import_limits import ImportLimits
 from bot.broadcast.audience.saved import audience_name, check_room, save_as
 from bot.broadcast.audience_choice import AudienceChoices, ChosenAudience, store_upload
@@ -22,13 +20,13 @@ from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.numbers import numbers_of
 from bot.errors import BotError, require
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Audience, Broadcast, Team
 from storage.states import BroadcastState, SendKind
 
 HELD = timedelta(days=1)
 
-AfterPreparing = Callable[[AsyncSession, Prepared], Awaitable[None]]
+AfterPreparing = Callable[[Session, Prepared], Awaitable[None]]
 """Something that is done in the transaction that keeps a draft."""
 
 
@@ -249,9 +247,9 @@ class Preparation(BroadcastControls):
             async with self._db.write() as session:
                 await lock_team(session, team)
                 if name and name != source.name:
-                    await save_as(session, team, source, name, source.created_by, self._db.now())
+                    await save_as(session, team, source, name, source.created_by, session.now)
                 broadcast.audience_name, broadcast.audience_revision = source.name, source.revision
-                kept = await put_draft(session, team, broadcast, by, edited, self._db.now())
+                kept = await put_draft(session, team, broadcast, by, edited)
                 prepared = replace(prepared, broadcast=kept)
                 await also(session, prepared)
         return prepared
@@ -260,4 +258,4 @@ class Preparation(BroadcastControls):
         self, team: Team, broadcast: Broadcast, by: str, edited: Edited | None, also: AfterChange
     ) -> Broadcast:
         async with self._db.write() as session:
-            return await put_draft(session, team, broadcast, by, edited, self._db.now(), also)
+            return await put_draft(session, team, broadcast, by, edited, also)

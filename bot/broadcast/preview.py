@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.content.ses_template import Rendered
@@ -17,7 +15,7 @@ from bot.errors import BotError, require
 from bot.signed_tokens import Key, sign, verify
 from bot.suppression.unsubscribe_links import unsubscribe_headers, unsubscribe_url
 from storage.audience_blocks import BLOCK
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Audience, AudienceBlock, Broadcast, Team
 
 LINK_LIVES: Final = timedelta(hours=1)
@@ -112,14 +110,14 @@ def _headers(fixed: CompiledMessage, shown: Preview) -> dict[str, str]:
     }
 
 
-async def _preview(session: AsyncSession, broadcast: Broadcast, row: int) -> Preview:
+async def _preview(session: Session, broadcast: Broadcast, row: int) -> Preview:
     audience = await session.get_one(Audience, broadcast.audience_id)
     shown = await _mail(session, broadcast, audience, row if 1 <= row <= audience.size else 1)
     html = CompiledMessage.from_json(broadcast.template).in_browser(shown.mail.html, broadcast.images)
     return replace(shown, mail=shown.mail._replace(html=html))
 
 
-async def _mail(session: AsyncSession, broadcast: Broadcast, audience: Audience, row: int) -> Preview:
+async def _mail(session: Session, broadcast: Broadcast, audience: Audience, row: int) -> Preview:
     at = (row - 1) % BLOCK
     block = await session.get_one(AudienceBlock, (audience.id, row - at))
     compiled = CompiledMessage.from_json(broadcast.template)

@@ -7,12 +7,10 @@ that the person saw is compared, so that it happens once, however many people cl
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, func, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.approval.rules import check_one_click
@@ -26,7 +24,7 @@ from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
 from storage import audit, leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression, Team
 from storage.states import BroadcastState, DeliveryState, PollKind
 
@@ -82,23 +80,30 @@ class Resends:
             BotError: NOT_FOUND, ALREADY, POLICY, or NotReadyError.
         """
         _, mailer = await self._look(team, broadcast_id, version, what)
-        now = self._db.now()
         async with self._db.write() as session:
-            await schedule_sending(session, mailer.account_id, mailer.region, now)
+            await schedule_sending(session, mailer.account_id, mailer.region, session.now)
             broadcast = await lock(session, team, broadcast_id, version, _DONE)
             refuse_forgotten(broadcast)
             await check_decided(session, team)
             await check_live(session, team)
-            moved = await _put_back(session, broadcast, what, now)
+            moved = await _put_back(session, broadcast, what)
             if not moved:
                 raise _nothing(what)
             if what is DeliveryState.IN_DOUBT:
-                broadcast.doubts_closed_at = now  # of those that are suppressed; new doubts come later than this
-                await end_doubts(session, col(Chunk.broadcast_id) == broadcast.id, now)
+                broadcast.doubts_closed_at = (
+                    session.now
+                )  # of those that are suppressed; new doubts come later than this
+                await end_doubts(session, col(Chunk.broadcast_id) == broadcast.id)
             await transition(
-                session, broadcast, BroadcastState.SENDING, by=by, action=_ACTION[what], now=now, recipients=moved
+                session,
+                broadcast,
+                BroadcastState.SENDING,
+                by=by,
+                action=_ACTION[what],
+                now=session.now,
+                recipients=moved,
             )
-            await leases.schedule(session, PollKind.FEEDBACK, mailer.id, now)
+            await leases.schedule(session, PollKind.FEEDBACK, mailer.id, session.now)
         return broadcast
 
     async def leave(self, team: Team, broadcast_id: str, version: int, by: str) -> Broadcast:
@@ -107,19 +112,18 @@ class Resends:
         Raises:
             BotError: NOT_FOUND or ALREADY.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             broadcast = await lock(session, team, broadcast_id, version, _DONE)
             left = await count_undecided(session, broadcast)
             if not left:
                 raise _nothing(DeliveryState.IN_DOUBT)
-            broadcast.doubts_closed_at = now
+            broadcast.doubts_closed_at = session.now
             broadcast.version += 1
             session.add(broadcast)
             audit.record(
-                session, team.id, by, "broadcast.leave_in_doubt", now, broadcast.id, after={"recipients": left}
+                session, team.id, by, "broadcast.leave_in_doubt", session.now, broadcast.id, after={"recipients": left}
             )
-            await announce(session, team.id, Notice.BROADCAST, broadcast.id, now=now)
+            await announce(session, team.id, Notice.BROADCAST, broadcast.id, now=session.now)
         return broadcast
 
     async def _look(self, team: Team, broadcast_id: str, version: int, what: What) -> tuple[Resend, Mailer]:
@@ -141,7 +145,7 @@ class Resends:
         return Resend(broadcast, size, suppressed, reasons, answer), mailer
 
 
-async def count_undecided(session: AsyncSession, broadcast: Broadcast) -> int:
+async def count_undecided(session: Session, broadcast: Broadcast) -> int:
     """Return how many are in doubt of which nobody has said yet to leave them so."""
     return sum(await _count(session, broadcast, DeliveryState.IN_DOUBT))
 
@@ -153,7 +157,7 @@ def _concerned(broadcast: Broadcast, what: What) -> tuple[ColumnElement[bool], .
     return concerned
 
 
-async def _put_back(session: AsyncSession, broadcast: Broadcast, what: What, now: datetime) -> int:
+async def _put_back(session: Session, broadcast: Broadcast, what: What) -> int:
     """Return how many are pending again."""
     suppressed = select(Suppression.id).where(
         Suppression.team_id == broadcast.team_id, Suppression.address_key == Delivery.address_key
@@ -164,14 +168,14 @@ async def _put_back(session: AsyncSession, broadcast: Broadcast, what: What, now
         "chunk_id": None,
         "message_id": None,
         "error": "",
-        "at": now,
+        "at": session.now,
         "retries": 0,
     }
     result = await session.exec(again.values(**values), execution_options={"synchronize_session": False})
     return result.rowcount
 
 
-async def _count(session: AsyncSession, broadcast: Broadcast, what: What) -> tuple[int, int]:
+async def _count(session: Session, broadcast: Broadcast, what: What) -> tuple[int, int]:
     """Return how many may be mailed, and how many are suppressed by now."""
     both = and_(Suppression.team_id == broadcast.team_id, Suppression.address_key == Delivery.address_key)
     counted = select(func.count(), func.count(col(Suppression.id))).select_from(Delivery).outerjoin(Suppression, both)
@@ -179,7 +183,7 @@ async def _count(session: AsyncSession, broadcast: Broadcast, what: What) -> tup
     return total - suppressed, suppressed
 
 
-async def _reasons(session: AsyncSession, broadcast: Broadcast, what: What) -> list[tuple[str, int]]:
+async def _reasons(session: Session, broadcast: Broadcast, what: What) -> list[tuple[str, int]]:
     error, number = col(Delivery.error), func.count()
     grouped = select(error, number).where(*_concerned(broadcast, what)).group_by(error)
     found = await session.exec(grouped.order_by(number.desc(), error).limit(REASONS_SHOWN))

@@ -11,12 +11,11 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import defer
 from sqlmodel import col
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of, redraw
 from bot.webhooks.events import broadcast_changed
 from storage import audit
-from storage.database import insert_into, wake_after_commit
+from storage.database import Session
 from storage.models import Audit, Broadcast, SendingAccount
 from storage.states import BroadcastState, PauseReason, SendKind
 
@@ -30,7 +29,7 @@ ENDED = frozenset({BroadcastState.DONE, BroadcastState.CANCELLED, BroadcastState
 
 
 async def transition(
-    session: AsyncSession,
+    session: Session,
     broadcast: Broadcast,
     to: BroadcastState,
     *,
@@ -74,24 +73,24 @@ async def transition(
     return entry
 
 
-async def tell_channel(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
+async def tell_channel(session: Session, broadcast: Broadcast, now: datetime) -> None:
     """Have its message drawn again, unless the channel never heard of it."""
     if broadcast.shared:
         await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now)
 
 
-async def share(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
+async def share(session: Session, broadcast: Broadcast) -> None:
     """Have the channel see it from now on, and everybody in it who may send change it."""
     broadcast.shared = True
     session.add(broadcast)
-    await tell_channel(session, broadcast, now)
+    await tell_channel(session, broadcast, session.now)
 
 
-async def schedule_sending(session: AsyncSession, account_id: str, region: str, at: datetime) -> None:
+async def schedule_sending(session: Session, account_id: str, region: str, at: datetime) -> None:
     """Have the account's work looked at by then; sooner stays sooner. Locks the account."""
-    wake_after_commit(session, "engine")
+    session.wake_after_commit("engine")
     later = col(SendingAccount.work_at).is_(None) | (col(SendingAccount.work_at) > at)
-    row = insert_into(session, SendingAccount).values(
+    row = session.insert_into(SendingAccount).values(
         SendingAccount(account_id=account_id, region=region, work_at=at).model_dump()
     )
     await session.exec(

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.feedback.event_processor import process_events
 from bot.feedback.missing_events import detect_missing_events
@@ -22,7 +21,7 @@ from bot.mailer.monitoring.feedback_route import FeedbackRoute, is_awaited, rout
 from bot.ses import event_queue
 from bot.ses.errors import ErrorKind, SesError
 from storage import leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Broadcast, Mailer
 from storage.states import BroadcastState, PollKind
 
@@ -102,7 +101,7 @@ class EventCollector(LeasedPoller[leases.Claim]):
     async def _note(self, mailer: Mailer, what: str, body: str) -> None:
         digest = hashlib.sha256(body.encode(errors="replace")).hexdigest()
         async with self._db.write() as session:
-            await leases.mark_processed(session, f"{what}:{mailer.id}:{digest}", self._db.now())
+            await leases.mark_processed(session, f"{what}:{mailer.id}:{digest}")
 
     async def _take_in(self, mailer: Mailer, bodies: Iterable[str]) -> None:
         events = [event for body in bodies if (event := parse(body, mailer.topic_arn))]
@@ -111,9 +110,9 @@ class EventCollector(LeasedPoller[leases.Claim]):
         now = self._db.now()
         hurts = any(event.kind in _HURTS for event in events)
         async with self._db.write() as session:
-            await process_events(session, mailer, events, now)
+            await process_events(session, mailer, events)
             if hurts:
-                await _want_judgement(session, mailer.id, now)
+                await _want_judgement(session, mailer.id)
         await event_received(self._db, mailer, now)
         if hurts:
             for claim in await self._claim_polls([PollKind.REPUTATION], AT_ONCE):
@@ -122,7 +121,7 @@ class EventCollector(LeasedPoller[leases.Claim]):
     async def _collect(self, claim: leases.Claim) -> None:
         async with self._db.read() as session:
             mailer = await session.get(Mailer, claim.subject_id)
-            last = await _last_sent(session, mailer, self._db.now()) if mailer else None
+            last = await _last_sent(session, mailer) if mailer else None
         if mailer is None or last is None or (route_of(mailer) is FeedbackRoute.NONE and not mailer.last_event_at):
             async with self._db.write() as session:
                 await leases.end(session, claim)
@@ -137,10 +136,10 @@ class EventCollector(LeasedPoller[leases.Claim]):
             refused, pause = error, _LATER
         async with self._db.write() as session:
             if refused is None:
-                await detect_missing_events(session, mailer.id, self._db.now())
+                await detect_missing_events(session, mailer.id)
             elif refused.kind is ErrorKind.MISSING_ACTION:
-                await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, self._db.now())
-            await leases.finish(session, claim, self._db.now() + pause)
+                await leases.schedule(session, PollKind.ACCESS_CHECK, mailer.id, session.now)
+            await leases.finish(session, claim, session.now + pause)
 
     async def _empty(self, mailer: Mailer, queue_url: str) -> None:
         session = self._credential_store.open_session(mailer)
@@ -162,19 +161,19 @@ class EventCollector(LeasedPoller[leases.Claim]):
             await leases.end(session, claim)
 
 
-async def _want_judgement(session: AsyncSession, mailer_id: str, now: datetime) -> None:
+async def _want_judgement(session: Session, mailer_id: str) -> None:
     """Ask for a check of the mailer's reputation, but not every time: it counts a day's mails."""
     last = (await session.exec(select(Mailer.reputation_at).where(Mailer.id == mailer_id))).first()
-    due_at = max(now, last + _JUDGED_EVERY) if last else now
+    due_at = max(session.now, last + _JUDGED_EVERY) if last else session.now
     await leases.schedule(session, PollKind.REPUTATION, mailer_id, due_at)
 
 
-async def _last_sent(session: AsyncSession, mailer: Mailer, now: datetime) -> datetime | None:
+async def _last_sent(session: Session, mailer: Mailer) -> datetime | None:
     """Return when this mailer last sent, while events may still come or are missing."""
     live = select(Broadcast.id).where(Broadcast.mailer_id == mailer.id, col(Broadcast.state).in_(_LIVE)).limit(1)
     if (await session.exec(live)).first():
-        return now
-    since = now - EVENTS_COME_FOR
+        return session.now
+    since = session.now - EVENTS_COME_FOR
     ended = select(Broadcast.finished_at).where(Broadcast.mailer_id == mailer.id, col(Broadcast.finished_at) > since)
     last = (await session.exec(ended.order_by(col(Broadcast.finished_at).desc()).limit(1))).first()
     tested = mailer.probed_at if is_awaited(mailer) else None

@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import bindparam
 from sqlalchemy import select as select_columns
 from sqlmodel import SQLModel, col
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.delivery.account_lease import end_doubts
@@ -23,6 +22,7 @@ from bot.feedback.ses_events import PERMANENT, EventKind, SesEvent
 from bot.suppression.recording import Entry, suppress_all
 from bot.webhooks.events import OF_DELIVERIES, Item, deliveries_changed
 from storage import leases
+from storage.database import Session
 from storage.models import Broadcast, Chunk, Mailer
 from storage.states import DeliveryState
 
@@ -86,25 +86,25 @@ class _Row(NamedTuple):
         return _IS_AT.get(self.state)
 
 
-async def process_events(session: AsyncSession, mailer: Mailer, events: Iterable[SesEvent], now: datetime) -> None:
+async def process_events(session: Session, mailer: Mailer, events: Iterable[SesEvent]) -> None:
     """Write down what events say, each once; one about a broadcast of another mailer says nothing."""
     by_key = {f"event:{mailer.id}:{event.key}": event for event in events}
     about: Mapping[str, list[SesEvent]] = defaultdict(list)
-    for key in await leases.first_seen(session, by_key, now):
+    for key in await leases.first_seen(session, by_key):
         about[by_key[key].broadcast_id].append(by_key[key])
     for broadcast_id in sorted(about):
         broadcast = await session.get(Broadcast, broadcast_id, options=WITHOUT_CONTENT)
         if broadcast is not None and broadcast.mailer_id == mailer.id:
-            await _record(session, broadcast, about[broadcast_id], now)
+            await _record(session, broadcast, about[broadcast_id])
 
 
-async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[SesEvent], now: datetime) -> None:
+async def _record(session: Session, broadcast: Broadcast, events: Sequence[SesEvent]) -> None:
     about: Mapping[str, list[SesEvent]] = defaultdict(list)
     for event in events:
         about[address_key(event.address)].append(event)
     connection = await session.connection()
     rows = [_Row(*row) for row in await connection.execute(FIND, {"of": broadcast.id, "keys": list(about)})]
-    moved = await _move(session, broadcast, rows, about, now)
+    moved = await _move(session, broadcast, rows, about)
     never = [
         Entry(row.address, event.reason)
         for row in rows
@@ -112,17 +112,16 @@ async def _record(session: AsyncSession, broadcast: Broadcast, events: Sequence[
         for event in about[row.key]
         if event.reason
     ]
-    await suppress_all(session, broadcast.team_id, never, source=broadcast.id, now=now)
+    await suppress_all(session, broadcast.team_id, never, source=broadcast.id, now=session.now)
     if moved:
-        await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=now, spaced=True)
+        await announce(session, broadcast.team_id, Notice.BROADCAST, broadcast.id, now=session.now, spaced=True)
 
 
 async def _move(
-    session: AsyncSession,
+    session: Session,
     broadcast: Broadcast,
     rows: Iterable[_Row],
     about: Mapping[str, Sequence[SesEvent]],
-    now: datetime,
 ) -> bool:
     """Move deliveries as far as the events of their attempts take them; say whether any was."""
     changes: list[dict[str, Any]] = []
@@ -132,7 +131,7 @@ async def _move(
         row = before
         for event in about[row.key]:
             if event.attempt == row.chunk_id or _was_restored(row):
-                row = _after(row, event, now)
+                row = _after(row, event, session.now)
         if row is before:
             continue
         values = {name: getattr(row, name) for name in ("state", "message_id", "error", "at")}
@@ -145,9 +144,9 @@ async def _move(
         await (await session.connection()).execute(_MOVE, changes)
     for state, found in told.items():
         items = [Item(row.address, {"error": row.error}, broadcast.id) for row in found]
-        await deliveries_changed(session, broadcast, state, items, now)
+        await deliveries_changed(session, broadcast, state, items)
     for chunk_id in sorted(settled):
-        await end_doubts(session, col(Chunk.id) == chunk_id, now)
+        await end_doubts(session, col(Chunk.id) == chunk_id)
     return bool(changes)
 
 

@@ -1,13 +1,12 @@
 """Detects that SES accepts mails and sends no events: bounces would go unseen until AWS stops the account."""
 
-from datetime import datetime
 from typing import Final
 
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.mailer.monitoring.feedback_health import report_missing_events
 from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN, heard_since
+from storage.database import Session
 from storage.models import Broadcast, Delivery, Mailer
 from storage.states import Access, DeliveryState
 
@@ -18,10 +17,10 @@ _COUNTED: Final = 10_000
 """That is bad enough, and counting more would take long."""
 
 
-async def detect_missing_events(session: AsyncSession, mailer_id: str, now: datetime) -> None:
+async def detect_missing_events(session: Session, mailer_id: str) -> None:
     """Open the incident if enough mails went out, long enough ago, and no event has come since."""
     mailer = await session.get(Mailer, mailer_id, with_for_update=True)
-    until = now - EVENTS_COME_WITHIN
+    until = session.now - EVENTS_COME_WITHIN
     if mailer is None or mailer.missing_events or mailer.access is not Access.OK or heard_since(mailer, until):
         return
     taken = (
@@ -38,4 +37,4 @@ async def detect_missing_events(session: AsyncSession, mailer_id: str, now: date
     )
     mails, since = (await session.exec(select(func.count(), func.min(taken.c.at)).select_from(taken))).one()
     if mails >= ENOUGH:
-        await report_missing_events(session, mailer, mails, since, now)
+        await report_missing_events(session, mailer, mails, since, session.now)

@@ -4,14 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlmodel import and_, case, col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.feedback.ses_events import PERMANENT
 from bot.mailer.monitoring.facts import managed_of
 from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from bot.mailer.monitoring.reputation_limits import WINDOW, Rates
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Broadcast, Delivery, Mailer
 from storage.states import ACCEPTED, BroadcastState, DeliveryState, PauseReason, SendKind
 
@@ -46,7 +45,7 @@ async def enforce(db: Database, mailer_id: str, now: datetime) -> None:
         await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), now)
 
 
-async def _running(session: AsyncSession, mailer_id: str) -> list[Broadcast]:
+async def _running(session: Session, mailer_id: str) -> list[Broadcast]:
     running = select(Broadcast).where(
         Broadcast.mailer_id == mailer_id,
         Broadcast.kind == SendKind.BROADCAST,
@@ -61,7 +60,7 @@ def _since(broadcast: Broadcast) -> tuple[Any, ...]:
     return (col(Delivery.at) > broadcast.reputation_from,) if broadcast.reputation_from else ()
 
 
-async def _rates(session: AsyncSession, *where: Any) -> Rates:
+async def _rates(session: Session, *where: Any) -> Rates:
     bounced = and_(Delivery.state == DeliveryState.BOUNCED, col(Delivery.error).startswith(PERMANENT))
     found = await session.exec(
         select(

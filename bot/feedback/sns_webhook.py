@@ -61,5 +61,5 @@ class SnsWebhook:
                 return
         await confirm(self._mailers.open_session(mailer), mailer.topic_arn, token)
         async with self._db.write() as session:
-            await leases.mark_processed(session, key, self._db.now())
-            await schedule_probe(session, await self._mailers.lock(session, mailer.id), self._db.now())
+            await leases.mark_processed(session, key)
+            await schedule_probe(session, await self._mailers.lock(session, mailer.id), session.now)

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import open_incidents
 from bot.errors import BotError, require
@@ -16,7 +15,7 @@ from bot.ses import permission_check
 from bot.ses.client import AwsSession
 from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Identity, Incident, Mailer, Team
 from storage.states import Access
 
@@ -91,7 +90,7 @@ class Mailers:
             raise BotError(MailerCode.ACCESS_LOST, *access_lost(mailer.access_action))
         return mailer
 
-    async def lock(self, session: AsyncSession, mailer_id: str) -> Mailer:
+    async def lock(self, session: Session, mailer_id: str) -> Mailer:
         """Return the mailer for changing it within this transaction.
 
         Raises:

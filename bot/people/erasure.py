@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from sqlalchemy import RowMapping, Table, and_, tuple_
 from sqlmodel import SQLModel, col, delete, or_, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.address_extraction import replace_addresses
 from bot.email_addresses import address_key
@@ -19,7 +18,7 @@ from bot.people.places import SWEPT, WHOLE, mentions, of_team, standing_for
 from bot.suppression.hidden import hash_of
 from bot.suppression.recording import next_change
 from storage import leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Audience, Broadcast, Delivery, LiftedSuppression, Suppression
 from storage.states import DeliveryState, PollKind
 
@@ -55,7 +54,7 @@ class Erasures(LeasedPoller[leases.Claim]):
 
     async def _again(self, claimed: leases.Claim) -> None:
         async with self._db.write() as session:
-            await leases.finish(session, claimed, self._db.now() + _AGAIN)
+            await leases.finish(session, claimed, session.now + _AGAIN)
 
     async def _is_swept(self, row: Suppression) -> bool:
         """Replace the address until it stands nowhere; False: it goes on coming back."""
@@ -85,7 +84,7 @@ class Erasures(LeasedPoller[leases.Claim]):
 
     async def _replace(
         self,
-        session: AsyncSession,
+        session: Session,
         table: Table,
         columns: Sequence[str],
         keys: Sequence[Any],
@@ -96,7 +95,7 @@ class Erasures(LeasedPoller[leases.Claim]):
         connection, by, count = await session.connection(), standing_for(row.address, hashed), 0
         these = tuple_(*table.primary_key).in_([tuple(key) for key in keys])
         for found in (await connection.execute(table.select().where(these).with_for_update())).mappings().all():
-            values = _values(found, table.name, columns, by, self._db.now())
+            values = _values(found, table.name, columns, by, session.now)
             if any(values[name] != found[name] for name in values):
                 this = and_(*(column == found[column.name] for column in table.primary_key))
                 await connection.execute(table.update().where(this).values(values))
@@ -154,7 +153,7 @@ def _whole(value: Any, by: Callable[[str], str]) -> Any:
     return by(value) if isinstance(value, str) else [by(each) for each in value]
 
 
-async def _is_under_way(session: AsyncSession, row: Suppression) -> bool:
+async def _is_under_way(session: Session, row: Suppression) -> bool:
     """Whether a mail to the address is being sent, or a file is being read that may hold it."""
     sending = (
         select(Delivery.seq)
@@ -173,7 +172,7 @@ async def _is_under_way(session: AsyncSession, row: Suppression) -> bool:
     return any(each is not None for each in found)
 
 
-async def _lock_broadcasts(session: AsyncSession, table: Table, keys: Sequence[Any]) -> None:
+async def _lock_broadcasts(session: Session, table: Table, keys: Sequence[Any]) -> None:
     """Hold the broadcasts of deliveries, or of these blocks, so that meanwhile nothing is claimed or made."""
     if table.name not in {"audience_block", "delivery"}:
         return

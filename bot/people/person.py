@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import SQLModel, col, or_, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.address_extraction import replace_addresses
 from bot.email_addresses import address_key
@@ -15,6 +14,7 @@ from bot.people.places import mentions, standing_for
 from bot.suppression.hidden import hash_of, is_hashed
 from bot.suppression.recording import Entry, suppress_all
 from storage import audit, leases
+from storage.database import Session
 from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery, LiftedSuppression, Suppression, Team
 from storage.repository import Repository
 from storage.states import PollKind, SuppressionReason
@@ -119,7 +119,7 @@ class PersonLookup(Repository):
             raise BotError(PersonCode.NOT_FOUND)
         return Person(address, row, lifted, memberships, deliveries, actions)
 
-    async def _memberships(self, session: AsyncSession, team: Team, key: str) -> list[Membership]:
+    async def _memberships(self, session: Session, team: Team, key: str) -> list[Membership]:
         holds = mentions(self._db.dialect, _tables["audience_block"].c.addresses, f'"{key}"')
         found = select(AudienceBlock, Audience).join(Audience).where(Audience.team_id == team.id, holds)
         return [
@@ -129,7 +129,7 @@ class PersonLookup(Repository):
             if address_key(address) == key
         ]
 
-    async def _audit(self, session: AsyncSession, team: Team, key: str) -> list[Audit]:
+    async def _audit(self, session: Session, team: Team, key: str) -> list[Audit]:
         table, gone = _tables["audit"], standing_for(key, "")
         holds = [mentions(self._db.dialect, table.c[name], key) for name in ("subject", "before", "after")]
         found = select(Audit).where(Audit.team_id == team.id, or_(*holds)).order_by(col(Audit.id))
@@ -145,7 +145,7 @@ class PersonLookup(Repository):
         """
         person = await self.find(team, address)
         async with self._db.write() as session:
-            audit.record(session, team.id, by, "person.export", self._db.now(), address)
+            audit.record(session, team.id, by, "person.export", session.now, address)
         return person
 
     async def erase(self, team: Team, address: str, by: str) -> Person:

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
 from bot.suppression.hidden import hidden_addresses, is_hashed
 from bot.suppression.recording import AT_ONCE, Entry, Recorded, suppress_all
 from storage import leases
+from storage.database import Session
 from storage.models import Suppression, Team
 from storage.states import PollKind, SuppressionReason
 
@@ -19,7 +19,7 @@ MARGIN: Final = timedelta(minutes=5)
 
 
 async def replay(
-    session: AsyncSession, lines: Iterable[Mapping[str, Any]], people_key: bytes, copied_at: datetime, now: datetime
+    session: Session, lines: Iterable[Mapping[str, Any]], people_key: bytes, copied_at: datetime, now: datetime
 ) -> dict[str, int]:
     """Suppress whoever a line names that is not older than the copy; return how many came back, by team."""
     teams, back = {*await session.exec(select(Team.id))}, dict[str, int]()
@@ -35,7 +35,7 @@ async def replay(
 
 
 async def _suppress(
-    session: AsyncSession,
+    session: Session,
     team_id: str,
     entries: list[Entry],
     line: Mapping[str, Any],
@@ -50,7 +50,7 @@ async def _suppress(
     return sum(each is not Recorded.KNOWN for each in found.values())
 
 
-async def _erase(session: AsyncSession, team_id: str, address: str, now: datetime) -> None:
+async def _erase(session: Session, team_id: str, address: str, now: datetime) -> None:
     """Have a person erased again, whom the copy still knows."""
     same = (Suppression.team_id == team_id, Suppression.address_key == address_key(address))
     row = (await session.exec(select(Suppression.id).where(*same, ~col(Suppression.hashed)))).first()

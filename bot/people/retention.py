@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, or_
 from sqlmodel import SQLModel, col, func, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.address_extraction import replace_addresses
 from bot.broadcast.transitions import ENDED, WITHOUT_CONTENT
 from bot.people.places import standing_for
 from bot.suppression.hidden import hash_of, is_hashed
 from storage import audit
+from storage.database import Session
 from storage.models import Broadcast, Chunk, Delivery, Team
 from storage.repository import Repository
 from storage.states import KeepRecipients
@@ -65,7 +65,7 @@ class Retention(Repository):
             if broadcast is None or broadcast.state not in ENDED:
                 return False
             if broadcast.recipients_gone_at is None:
-                broadcast.recipients_gone_at = now = self._db.now()
+                broadcast.recipients_gone_at = now = session.now
                 session.add(broadcast)
                 after = {"recipients": broadcast.size}
                 audit.record(
@@ -88,7 +88,7 @@ class Retention(Repository):
             broadcast.audience_id = broadcast.source_id = None  # what was not saved goes as soon as nothing has it
             session.add(broadcast)
 
-    async def _replace(self, session: AsyncSession, broadcast_id: str, after: int) -> None:
+    async def _replace(self, session: Session, broadcast_id: str, after: int) -> None:
         """Replace the address of some recipients, wherever it stands in their rows."""
         broadcast = await session.get_one(Broadcast, broadcast_id, with_for_update=True, options=WITHOUT_CONTENT)
         connection, team_id = await session.connection(), broadcast.team_id

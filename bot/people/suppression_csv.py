@@ -77,13 +77,13 @@ class SuppressionCsv(Repository):
         while batch := await asyncio.to_thread(list, islice(rows, AT_ONCE)):
             async with self._db.write() as session:
                 hidden = await hidden_addresses(session, self._db.people_key, team.id)
-                found = await suppress_all(session, team.id, hidden.entries(batch), source=by, now=self._db.now())
+                found = await suppress_all(session, team.id, hidden.entries(batch), source=by, now=session.now)
             _count(counts, len(batch), found.values())
             done += len(batch)
             await progress(done)
         async with self._db.write() as session:
             after = {"new": counts.new, "known": counts.known, "invalid": counts.invalid}
-            audit.record(session, team.id, by, "suppression.import", self._db.now(), name, after=after)
+            audit.record(session, team.id, by, "suppression.import", session.now, name, after=after)
         return counts
 
     async def write(self, team: Team, file: BinaryIO) -> int:

@@ -56,7 +56,7 @@ class AccountListSync:
                 log.info("AWS's list of suppressed addresses was not read: %s %s", error.kind, error.code)
                 pause = _EVERY if error.is_access_loss else _SOON
         async with self._db.write() as session:
-            await leases.finish(session, claim, self._db.now() + pause)
+            await leases.finish(session, claim, session.now + pause)
 
     async def _read(self, claim: leases.Claim, mailer: Mailer, began: datetime) -> bool:
         """Read every page, and store up to when. False: another process took over, or another run was asked for."""
@@ -66,11 +66,11 @@ class AccountListSync:
             entries, token = await ses.list_suppressed(since, token)
             async with self._db.write() as session:
                 row = await session.get(Mailer, mailer.id, with_for_update=True)
-                if row is None or not await leases.finish(session, claim, self._db.now() + leases.LONGEST_POLL):
+                if row is None or not await leases.finish(session, claim, session.now + leases.LONGEST_POLL):
                     return False
                 hidden = await hidden_addresses(session, self._db.people_key, row.team_id)
                 rows = hidden.entries(_rows(entries))
-                await suppress_all(session, row.team_id, rows, source=SOURCE, now=self._db.now())
+                await suppress_all(session, row.team_id, rows, source=SOURCE, now=session.now)
                 if not token:
                     row.suppressions_at = began
                     session.add(row)

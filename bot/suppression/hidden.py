@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 from sqlmodel import SQLModel
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.address_extraction import replace_addresses
 from bot.email_addresses import address_key
 from bot.suppression.recording import Entry
+from storage.database import Session
 from storage.states import SuppressionReason
 
 _DIGITS = 24  # hexadecimal: 96 bits
@@ -90,7 +90,7 @@ class HiddenAddresses:
         return entry._replace(address=address, hashed=is_hashed(address), word=self.within(entry.word))
 
 
-async def hidden_addresses(session: AsyncSession, key: bytes, team_id: str) -> HiddenAddresses:
+async def hidden_addresses(session: Session, key: bytes, team_id: str) -> HiddenAddresses:
     """Return the team's hidden addresses."""
     connection = await session.connection()
     hashes = frozenset(row[0] for row in await connection.execute(_HASHED, {"team": team_id}))

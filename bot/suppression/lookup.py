@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, collate
 from sqlmodel import and_, col, func, or_, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
 from bot.suppression.hidden import hash_of
+from storage.database import Session
 from storage.models import ApiToken, Broadcast, LiftedSuppression, Suppression, Team
 from storage.repository import Repository
 from storage.states import SuppressionReason
@@ -68,7 +68,7 @@ class SuppressionLookup(Repository):
 
     async def _changed(
         self,
-        session: AsyncSession,
+        session: Session,
         table: type[Row],
         team: Team,
         after: tuple[int, str],

@@ -6,13 +6,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sqlmodel import col, delete, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
 from bot.suppression.reasons import STRENGTH
 from bot.suppression.token_notices import tell_of_token
 from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
-from storage.database import insert_into, keep_in_journal
+from storage.database import Session
 from storage.models import LiftedSuppression, Suppression, SuppressionChange, new_id
 from storage.states import SuppressionReason
 
@@ -41,7 +40,7 @@ class Recorded(StrEnum):
 
 
 async def suppress(
-    session: AsyncSession, team_id: str, address: str, reason: SuppressionReason, *, source: str, now: datetime
+    session: Session, team_id: str, address: str, reason: SuppressionReason, *, source: str, now: datetime
 ) -> Recorded:
     """Record one address."""
     recorded = await suppress_all(session, team_id, [Entry(address, reason)], source=source, now=now)
@@ -49,7 +48,7 @@ async def suppress(
 
 
 async def suppress_all(
-    session: AsyncSession, team_id: str, entries: Collection[Entry], *, source: str, now: datetime
+    session: Session, team_id: str, entries: Collection[Entry], *, source: str, now: datetime
 ) -> Mapping[str, Recorded]:
     """Record up to `AT_ONCE` addresses; return what became of each, by the key of its address."""
     wanted = {address_key(entry.address): entry for entry in sorted(entries, key=_strength)}
@@ -80,14 +79,14 @@ async def suppress_all(
         journalled = [_for_journal(entry) for entry in added if entry.reason in JOURNALLED]
         if journalled:
             told = {"team": team_id, "source": source, "at": now.isoformat(), "entries": journalled}
-            keep_in_journal(session, told)
+            session.keep_in_journal(told)
         items = [Item(entry.address, {"reason": entry.reason, "source": source}, source) for entry in added]
         await suppressions_changed(session, team_id, SuppressionEvent.ADDED, items, now)
         await tell_of_token(session, team_id, source, now)
     return recorded
 
 
-async def compare(session: AsyncSession, team_id: str, wanted: Mapping[str, Entry]) -> Mapping[str, Recorded]:
+async def compare(session: Session, team_id: str, wanted: Mapping[str, Entry]) -> Mapping[str, Recorded]:
     """Say what would become of these entries (by the keys of their addresses) if they were recorded now."""
     found = select(Suppression.address_key, Suppression.reason).where(
         Suppression.team_id == team_id, col(Suppression.address_key).in_(wanted)
@@ -96,12 +95,12 @@ async def compare(session: AsyncSession, team_id: str, wanted: Mapping[str, Entr
     return {key: _compared(entry, known.get(key)) for key, entry in wanted.items()}
 
 
-async def next_change(session: AsyncSession, team_id: str) -> int:
+async def next_change(session: Session, team_id: str) -> int:
     """Return the number of this transaction's change; other writers to the team's list wait until it has ended.
 
     So whoever has read all changes up to a number has missed none before it.
     """
-    row = insert_into(session, SuppressionChange).values(team_id=team_id, number=1)
+    row = session.insert_into(SuppressionChange).values(team_id=team_id, number=1)
     counted = row.on_conflict_do_update(index_elements=["team_id"], set_={"number": SuppressionChange.number + 1})
     return int((await session.exec(counted.returning(col(SuppressionChange.number)))).scalar_one())
 
@@ -120,8 +119,8 @@ def _strength(entry: Entry) -> int:
     return STRENGTH[entry.reason]
 
 
-async def _write(session: AsyncSession, team_id: str, rows: Sequence[dict[str, object]]) -> None:
-    insert = insert_into(session, Suppression).values(rows)
+async def _write(session: Session, team_id: str, rows: Sequence[dict[str, object]]) -> None:
+    insert = session.insert_into(Suppression).values(rows)
     replaced = {
         name: insert.excluded[name] for name in ("reason", "word", "source", "created_at", "change", "changed_at")
     }

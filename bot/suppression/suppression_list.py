@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Final
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.email_addresses import address_key
@@ -28,7 +27,7 @@ from bot.suppression.token_notices import tell_of_token
 from bot.suppression.unsubscribe_links import LinkSubject, read_token
 from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
 from storage import audit
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Delivery, LiftedSuppression, Suppression, Team
 from storage.states import SuppressionReason
 
@@ -95,7 +94,7 @@ class Suppressions:
             if delivery is not None:  # else the broadcast was erased, and there is nothing left to mail
                 hashed = is_hashed(delivery.address)
                 entry = Entry(delivery.address, SuppressionReason.UNSUBSCRIBED, hashed=hashed)
-                source, now = recipient.broadcast_id, self._db.now()
+                source, now = recipient.broadcast_id, session.now
                 await suppress_all(session, recipient.team_id, [entry], source=source, now=now)
 
     async def subscribe_again(self, recipient: LinkSubject) -> bool:
@@ -110,7 +109,7 @@ class Suppressions:
             row = (await session.exec(found)).first() if found is not None else None
             if row is None or self._standing(row) is not Standing.MAY_COME_BACK:
                 return False
-            now, why = self._db.now(), {"reason": row.reason}
+            now, why = session.now, {"reason": row.reason}
             await _lift(session, row, change, RECIPIENT, now)
             after = {"by": RECIPIENT}
             audit.record(session, row.team_id, audit.MAILROOM, "suppression.lift", now, row.address, why, after)
@@ -128,9 +127,9 @@ class Suppressions:
         async with self._db.write() as session:
             return (await self.record(session, team, address, by))[1]
 
-    async def record(self, session: AsyncSession, team: Team, address: str, by: str) -> tuple[Suppression, bool]:
+    async def record(self, session: Session, team: Team, address: str, by: str) -> tuple[Suppression, bool]:
         """As `add`, in the caller's transaction; return the row, and whether it is new."""
-        now, hidden = self._db.now(), await hidden_addresses(session, self._db.people_key, team.id)
+        now, hidden = session.now, await hidden_addresses(session, self._db.people_key, team.id)
         address = hidden.shown(address)
         entry = Entry(address, SuppressionReason.BY_HAND, hashed=is_hashed(address))
         done = await suppress_all(session, team.id, [entry], source=by, now=now)
@@ -156,7 +155,7 @@ class Suppressions:
         async with self._db.write() as session:
             change = await next_change(session, team.id)
             row = await _liftable(session, team, address, consent, lock=True)
-            now, before, after = self._db.now(), {"reason": row.reason}, {"at_aws": str(at_aws)}
+            now, before, after = session.now, {"reason": row.reason}, {"at_aws": str(at_aws)}
             await _lift(session, row, change, by, now)
             if consent is None:
                 audit.record(session, team.id, by, "suppression.remove", now, row.address, before, after)
@@ -183,7 +182,7 @@ class Suppressions:
 
 
 async def _liftable(
-    session: AsyncSession, team: Team, address: str, consent: Consent | None, *, lock: bool = False
+    session: Session, team: Team, address: str, consent: Consent | None, *, lock: bool = False
 ) -> Suppression:
     found = _of(team.id, address)
     row = require((await session.exec(found.with_for_update() if lock else found)).first(), SuppressionCode.NOT_FOUND)
@@ -194,7 +193,7 @@ async def _liftable(
     return row
 
 
-async def _lift(session: AsyncSession, row: Suppression, change: int, by: str, now: datetime) -> None:
+async def _lift(session: Session, row: Suppression, change: int, by: str, now: datetime) -> None:
     """Take a row off the list, and keep that it was on it."""
     kept = row.model_dump(include={"team_id", "address_key", "address", "reason", "word", "source", "created_at"})
     await session.delete(row)

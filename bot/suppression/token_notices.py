@@ -3,14 +3,14 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from storage.audit import API_TOKEN
+from storage.database import Session
 from storage.models import ApiToken, LiftedSuppression, Suppression
 
 
-async def tell_of_token(session: AsyncSession, team_id: str, actor: str, now: datetime) -> None:
+async def tell_of_token(session: Session, team_id: str, actor: str, now: datetime) -> None:
     """Have the channel see it, where a program did something; each day has a message of its own."""
     if actor.startswith(API_TOKEN):
         token_id, day = actor.removeprefix(API_TOKEN), now.date().isoformat()
@@ -25,7 +25,7 @@ async def tell_of_token(session: AsyncSession, team_id: str, actor: str, now: da
         )
 
 
-async def counts_of(session: AsyncSession, token: ApiToken, day: date) -> tuple[int, int]:
+async def counts_of(session: Session, token: ApiToken, day: date) -> tuple[int, int]:
     """Return how many addresses that a program suppressed on a day (in UTC) are so still, and how many it lifted."""
     actor, begins = f"{API_TOKEN}{token.id}", datetime.combine(day, time(), UTC)
     ends = begins + timedelta(days=1)

@@ -1,17 +1,16 @@
 """Teams: one channel of one workspace, known by a key of our own."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import and_, col, or_, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import require
 from bot.teams import reachability
 from bot.teams.codes import TeamCode
 from storage import leases
-from storage.database import is_unique_violation
+from storage.database import Session
+from storage.database_errors import is_unique_violation
 from storage.models import Team, TeamAdmin
 from storage.repository import Repository
 from storage.states import PollKind
@@ -29,9 +28,9 @@ class Channel:
     shared: bool = False
 
 
-async def team_at(session: AsyncSession, workspace: str, channel_id: str, now: datetime) -> Team | None:
+async def team_at(session: Session, workspace: str, channel_id: str) -> Team | None:
     """Return the team of this channel; an id that Slack has changed leads to it for a day more."""
-    before = and_(col(Team.previous_channel_id) == channel_id, col(Team.previous_until) > now)
+    before = and_(col(Team.previous_channel_id) == channel_id, col(Team.previous_until) > session.now)
     found = await session.exec(
         select(Team)
         .where(Team.slack_team_id == workspace, or_(col(Team.channel_id) == channel_id, before))
@@ -40,7 +39,7 @@ async def team_at(session: AsyncSession, workspace: str, channel_id: str, now: d
     return found.first()
 
 
-async def sharing(session: AsyncSession, channel_id: str) -> list[Team]:
+async def sharing(session: Session, channel_id: str) -> list[Team]:
     """Return the teams of a channel in every workspace that sees it: by Slack Connect it has the same id in each."""
     return list(await session.exec(select(Team).where(Team.channel_id == channel_id)))
 
@@ -48,7 +47,7 @@ async def sharing(session: AsyncSession, channel_id: str) -> list[Team]:
 class Teams(Repository):
     async def find(self, workspace: str, channel_id: str) -> Team | None:
         async with self._db.read() as session:
-            return await team_at(session, workspace, channel_id, self._db.now())
+            return await team_at(session, workspace, channel_id)
 
     async def of_workspace(self, workspace: str) -> list[Team]:
         """Return every team of a workspace, by the names of their channels."""
@@ -90,14 +89,11 @@ class Teams(Repository):
 
     async def entered(self, team: Team, channel: Channel) -> Team:
         """Take over how the channel is, of a team where the bot is now known to be."""
-        now = self._db.now()
         async with self._db.write() as session:
             row = await session.get_one(Team, team.id, with_for_update=True)
-            await reachability.workspace_back(session, row.slack_team_id, now=now)
-            await reachability.mark_reachable(session, row, now=now)
-            await reachability.describe(
-                session, row, name=channel.name, private=channel.private, shared=channel.shared, now=now
-            )
+            await reachability.workspace_back(session, row.slack_team_id)
+            await reachability.mark_reachable(session, row, now=session.now)
+            await reachability.describe(session, row, name=channel.name, private=channel.private, shared=channel.shared)
         return row
 
     async def is_gone(self, workspace: str) -> bool:

@@ -6,8 +6,8 @@ from enum import Enum
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.database import Session
 from storage.models import Identity, Mailer, Team
 from storage.states import Access, IdentityState, Production, Sending
 
@@ -31,7 +31,7 @@ class FleetMember:
     state: FleetState
 
 
-async def fleet(session: AsyncSession, workspace: str = "") -> Sequence[FleetMember]:
+async def fleet(session: Session, workspace: str = "") -> Sequence[FleetMember]:
     """Return every team that has a mailer, of one workspace where one is named, by the names of their channels."""
     verified = select(Identity.mailer_id).where(Identity.state == IdentityState.VERIFIED).distinct()
     senders = set(await session.exec(verified))

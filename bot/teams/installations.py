@@ -14,7 +14,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.teams import reachability
 from bot.teams.org_workspaces import Removal, add_workspaces, installed_in, of_organization, removed, take_out
-from storage.database import Database, is_unique_violation
+from storage.database import Database
+from storage.database_errors import is_unique_violation
 from storage.models import Installation, OrgWorkspace
 from storage.sealing import KeyRing, Secret
 
@@ -107,13 +108,13 @@ class Installations:
     async def keep_workspaces(self, organization: Access, workspaces: Collection[str]) -> None:
         """Take over where an organization has added the app, as Slack lists it now."""
         async with self._db.write() as session:
-            await add_workspaces(session, organization.installation_id, workspaces, self._db.now())
+            await add_workspaces(session, organization.installation_id, workspaces)
             gone = select(OrgWorkspace.slack_team_id).where(
                 OrgWorkspace.installation_id == organization.installation_id,
                 col(OrgWorkspace.slack_team_id).not_in(workspaces),
             )
             for workspace in sorted(await session.exec(gone)):
-                await take_out(session, organization.installation_id, workspace, self._db.now())
+                await take_out(session, organization.installation_id, workspace)
 
     async def claim_renewal(self, access: Access) -> bool:
         """Tell whether this process is the one to renew a token: for so long no other is."""
@@ -152,21 +153,21 @@ class Installations:
     async def ended(self, access: Access, why: str) -> None:
         """Forget an installation whose tokens Slack does not take any more."""
         async with self._db.write() as session:
-            now = self._db.now()
-            await removed(session, Removal(access.workspace, access.enterprise, why, now), now=now)
+            await removed(session, Removal(access.workspace, access.enterprise, why, session.now))
 
     async def _save(self, grant: Grant) -> None:
-        now = self._db.now()
         own = col(Installation.slack_team_id) == grant.workspace
         which = own if grant.workspace else of_organization(grant.enterprise)
         async with self._db.write() as session:
             row = (await session.exec(select(Installation).where(which).with_for_update())).first()
             if row is None:
-                row = Installation(slack_team_id=grant.workspace, bot_user_id="", installed_by="", installed_at=now)
+                row = Installation(
+                    slack_team_id=grant.workspace, bot_user_id="", installed_by="", installed_at=session.now
+                )
             place = {"team": row.slack_team_id, "record": row.id}
             row.enterprise_id, row.bot_user_id, row.scopes = grant.enterprise, grant.bot_user_id, grant.scopes
             row.name, row.url = grant.name, grant.url
-            row.installed_by, row.installed_at = grant.installed_by, now
+            row.installed_by, row.installed_at = grant.installed_by, session.now
             row.bot_token = self._keys.seal(grant.token.reveal(), **place, field="bot_token")
             row.refresh_token = None
             if grant.refresh_token is not None:
@@ -175,9 +176,9 @@ class Installations:
             session.add(row)
             await session.flush()
             if grant.workspace:
-                await reachability.workspace_back(session, grant.workspace, now=now)
+                await reachability.workspace_back(session, grant.workspace)
             else:
-                await add_workspaces(session, row.id, grant.workspaces, now)
+                await add_workspaces(session, row.id, grant.workspaces)
 
     async def _first(self, rows: SelectOfScalar[Installation]) -> Access | None:
         async with self._db.read() as session:

@@ -4,8 +4,6 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.broadcast.content.codes import ContentCode
 from bot.broadcast.content.images import import_image
 from bot.broadcast.content.look import LOGO_WIDTH, Look, look_of
@@ -13,6 +11,7 @@ from bot.errors import BotError
 from bot.teams.codes import TeamCode
 from bot.teams.settings import ChangedMeanwhileError, etag
 from storage import audit
+from storage.database import Session
 from storage.models import Team, TeamLook
 from storage.repository import Repository
 
@@ -55,14 +54,14 @@ class TeamLooks(Repository):
                     team.id,
                     by,
                     "team.settings",
-                    self._db.now(),
+                    session.now,
                     before={name: old[name] for name in changed},
                     after={name: new[name] for name in changed},
                 )
         return after
 
     @staticmethod
-    async def _keep(session: AsyncSession, team: Team, look: Look) -> None:
+    async def _keep(session: Session, team: Team, look: Look) -> None:
         row = await session.get(TeamLook, team.id, with_for_update=True) or TeamLook(team_id=team.id)
         row.logo, row.colour = dict(look.logo or {}), look.colour
         row.heading_font, row.footer_words = look.heading_font, look.footer_words

@@ -6,11 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, delete, or_, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.teams import reachability
-from storage.database import insert_into
+from storage.database import Session
 from storage.models import Installation, OrgWorkspace
 
 
@@ -38,7 +37,7 @@ def of_organization(enterprise: str) -> ColumnElement[bool]:
     return and_(col(Installation.slack_team_id) == "", ours, col(Installation.enterprise_id) != "")
 
 
-async def removed(session: AsyncSession, removal: Removal, *, now: datetime) -> None:
+async def removed(session: Session, removal: Removal) -> None:
     """Forget the tokens, and do nothing more for the workspaces that no other installation reaches.
 
     What Slack tells of an installation that was followed by another one is late, and no news.
@@ -56,47 +55,45 @@ async def removed(session: AsyncSession, removal: Removal, *, now: datetime) -> 
         workspaces |= {*await session.exec(_workspaces_of(row.id))}
         await session.exec(delete(OrgWorkspace).where(col(OrgWorkspace.installation_id) == row.id))
     for workspace in sorted(workspaces):
-        await _unless_reached(session, workspace, removal.why, now)
+        await _unless_reached(session, workspace, removal.why)
 
 
-async def workspaces_added(session: AsyncSession, enterprise: str, workspaces: Collection[str], now: datetime) -> None:
+async def workspaces_added(session: Session, enterprise: str, workspaces: Collection[str]) -> None:
     """An organization has added the app to these: https://docs.slack.dev/reference/events/team_access_granted."""
     if organization := await _organization(session, enterprise):
-        await add_workspaces(session, organization.id, workspaces, now)
+        await add_workspaces(session, organization.id, workspaces)
 
 
-async def workspaces_taken(session: AsyncSession, enterprise: str, workspaces: Collection[str], now: datetime) -> None:
+async def workspaces_taken(session: Session, enterprise: str, workspaces: Collection[str]) -> None:
     """An organization has taken it out of these: https://docs.slack.dev/reference/events/team_access_revoked."""
     if organization := await _organization(session, enterprise):
         for workspace in sorted(workspaces):
-            await take_out(session, organization.id, workspace, now)
+            await take_out(session, organization.id, workspace)
 
 
-async def add_workspaces(
-    session: AsyncSession, installation_id: str, workspaces: Collection[str], now: datetime
-) -> None:
+async def add_workspaces(session: Session, installation_id: str, workspaces: Collection[str]) -> None:
     """Let an organization's installation reach these workspaces, and do all for them again."""
     for workspace in sorted(workspaces):
-        row = insert_into(session, OrgWorkspace).values(slack_team_id=workspace, installation_id=installation_id)
+        row = session.insert_into(OrgWorkspace).values(slack_team_id=workspace, installation_id=installation_id)
         moved = row.on_conflict_do_update(index_elements=["slack_team_id"], set_={"installation_id": installation_id})
         await session.exec(moved)
-        await reachability.workspace_back(session, workspace, now=now)
+        await reachability.workspace_back(session, workspace)
 
 
-async def take_out(session: AsyncSession, installation_id: str, workspace: str, now: datetime) -> None:
+async def take_out(session: Session, installation_id: str, workspace: str) -> None:
     """Let an organization's installation reach a workspace no more."""
     of_it = and_(col(OrgWorkspace.slack_team_id) == workspace, col(OrgWorkspace.installation_id) == installation_id)
     if (await session.exec(delete(OrgWorkspace).where(of_it))).rowcount:
-        await _unless_reached(session, workspace, "app_uninstalled", now)
+        await _unless_reached(session, workspace, "app_uninstalled")
 
 
-async def _unless_reached(session: AsyncSession, workspace: str, why: str, now: datetime) -> None:
+async def _unless_reached(session: Session, workspace: str, why: str) -> None:
     live = installed_in(workspace).where(col(Installation.bot_token).is_not(None))
     if (await session.exec(live.limit(1))).first() is None:
-        await reachability.workspace_gone(session, workspace, why, now=now)
+        await reachability.workspace_gone(session, workspace, why, now=session.now)
 
 
-async def _organization(session: AsyncSession, enterprise: str) -> Installation | None:
+async def _organization(session: Session, enterprise: str) -> Installation | None:
     found = select(Installation).where(of_organization(enterprise)).with_for_update()
     return (await session.exec(found)).first()
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlmodel import col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.ops_channel import redraw_in_ops_channel
 from bot.alerts.outbox import Notice, announce
@@ -16,6 +15,7 @@ from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.teams.slack_codes import WORKSPACE_GONE
 from storage import audit, leases
+from storage.database import Session
 from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team, Webhook
 from storage.states import OPEN_STATES, PauseReason, PollKind
 
@@ -40,7 +40,7 @@ def wait_until(team: Team, now: datetime, *, direct: bool) -> datetime | None:
     return now + LOOK_AGAIN
 
 
-async def mark_unreachable(session: AsyncSession, team: Team, why: str, *, now: datetime) -> bool:
+async def mark_unreachable(session: Session, team: Team, why: str, *, now: datetime) -> bool:
     """Remember that the channel is out of reach; its messages wait.
 
     Args:
@@ -62,7 +62,7 @@ async def mark_unreachable(session: AsyncSession, team: Team, why: str, *, now: 
     return True
 
 
-async def mark_reachable(session: AsyncSession, team: Team, *, now: datetime) -> bool:
+async def mark_reachable(session: Session, team: Team, *, now: datetime) -> bool:
     """Mark the channel reachable and deliver what waited; return whether that is a change."""
     row = await _locked(session, team)
     if row.reachable:
@@ -76,13 +76,13 @@ async def mark_reachable(session: AsyncSession, team: Team, *, now: datetime) ->
     return True
 
 
-async def schedule_check(session: AsyncSession, team: Team, *, now: datetime) -> None:
+async def schedule_check(session: Session, team: Team) -> None:
     """Schedule a check of the channel with Slack, unless the app was removed from the workspace."""
     if team.unreachable_why not in WORKSPACE_GONE:
-        await leases.schedule(session, PollKind.CHANNEL, team.id, now)
+        await leases.schedule(session, PollKind.CHANNEL, team.id, session.now)
 
 
-async def workspace_gone(session: AsyncSession, workspace: str, why: str, *, now: datetime) -> bool:
+async def workspace_gone(session: Session, workspace: str, why: str, *, now: datetime) -> bool:
     """Forget the workspace's tokens and do nothing more for it: no message, no mail, no look at AWS.
 
     Broadcasts are paused until a person resumes them. Returns whether that is a change.
@@ -101,38 +101,38 @@ async def workspace_gone(session: AsyncSession, workspace: str, why: str, *, now
     return bool(news)
 
 
-async def workspace_back(session: AsyncSession, workspace: str, *, now: datetime) -> None:
+async def workspace_back(session: Session, workspace: str) -> None:
     """Look at each of its channels again, and at AWS: the app has a token that works."""
     gone = select(Team).where(Team.slack_team_id == workspace, col(Team.unreachable_why).in_(WORKSPACE_GONE))
     for team in await session.exec(gone.order_by(Team.id).with_for_update()):
-        _mark(session, team, "not_in_channel", now)
-        await leases.schedule(session, PollKind.CHANNEL, team.id, now)
+        _mark(session, team, "not_in_channel", session.now)
+        await leases.schedule(session, PollKind.CHANNEL, team.id, session.now)
         for mailer_id in await session.exec(select(Mailer.id).where(Mailer.team_id == team.id)):
             for kind in _LOOKS_AT_AWS:
-                await leases.schedule(session, kind, mailer_id, now)
+                await leases.schedule(session, kind, mailer_id, session.now)
 
 
-async def gone_workspaces(session: AsyncSession) -> set[str]:
+async def gone_workspaces(session: Session) -> set[str]:
     """Return the workspaces that the app is no longer in."""
     gone = select(Team.slack_team_id).where(col(Team.unreachable_why).in_(WORKSPACE_GONE)).distinct()
     return set(await session.exec(gone))
 
 
-async def describe(session: AsyncSession, team: Team, *, name: str, private: bool, shared: bool, now: datetime) -> None:
+async def describe(session: Session, team: Team, *, name: str, private: bool, shared: bool) -> None:
     """Store what Slack says about the channel; warn it when another workspace begins to read along."""
     before = {"name": team.name, "private": team.private, "shared": team.shared}
     after = {"name": name, "private": private, "shared": shared}
     if after == before:
         return
     if shared and not team.shared:
-        await announce(session, team.id, Notice.SHARED, team.id, now=now, episode=now.isoformat())
+        await announce(session, team.id, Notice.SHARED, team.id, now=session.now, episode=session.now.isoformat())
     team.name, team.private, team.shared = name, private, shared
     session.add(team)
-    await redraw_in_ops_channel(session, team, now)
-    audit.record(session, team.id, audit.MAILROOM, "team.described", now, before=before, after=after)
+    await redraw_in_ops_channel(session, team)
+    audit.record(session, team.id, audit.MAILROOM, "team.described", session.now, before=before, after=after)
 
 
-async def change_channel_id(session: AsyncSession, workspace: str, old: str, new: str, *, now: datetime) -> Team | None:
+async def change_channel_id(session: Session, workspace: str, old: str, new: str) -> Team | None:
     """Move the team to the channel's new id, its messages with it; None where no team has the old one."""
     team = (
         await session.exec(
@@ -148,18 +148,24 @@ async def change_channel_id(session: AsyncSession, workspace: str, old: str, new
             return None
         await session.delete(usurper)
         await session.flush()
-    team.channel_id, team.previous_channel_id, team.previous_until = new, old, now + OLD_ID_RESOLVES
+    team.channel_id, team.previous_channel_id, team.previous_until = new, old, session.now + OLD_ID_RESOLVES
     session.add(team)
     await session.exec(
         update(Outbox).where(col(Outbox.team_id) == team.id, col(Outbox.channel_id) == old).values(channel_id=new)
     )
     audit.record(
-        session, team.id, audit.MAILROOM, "team.renumbered", now, before={"channel": old}, after={"channel": new}
+        session,
+        team.id,
+        audit.MAILROOM,
+        "team.renumbered",
+        session.now,
+        before={"channel": old},
+        after={"channel": new},
     )
     return team
 
 
-async def _pause_all(session: AsyncSession, workspace: str, now: datetime) -> None:
+async def _pause_all(session: Session, workspace: str, now: datetime) -> None:
     """Pause every broadcast that has not ended. Call it before the team is locked: all code locks in that order."""
     live = (
         select(Broadcast)
@@ -173,15 +179,15 @@ async def _pause_all(session: AsyncSession, workspace: str, now: datetime) -> No
     await pause(session, going, PauseReason.UNREACHABLE, now)
 
 
-async def _mailers_in(session: AsyncSession, workspace: str) -> list[str]:
+async def _mailers_in(session: Session, workspace: str) -> list[str]:
     return list(await session.exec(select(Mailer.id).join(Team).where(Team.slack_team_id == workspace)))
 
 
-async def _locked(session: AsyncSession, team: Team) -> Team:
+async def _locked(session: Session, team: Team) -> Team:
     return await session.get_one(Team, team.id, with_for_update=True, populate_existing=True)
 
 
-def _mark(session: AsyncSession, team: Team, why: str, now: datetime) -> None:
+def _mark(session: Session, team: Team, why: str, now: datetime) -> None:
     before = {"reachable": team.reachable, "why": team.unreachable_why}
     team.reachable, team.unreachable_why = not why, why
     session.add(team)
@@ -189,7 +195,7 @@ def _mark(session: AsyncSession, team: Team, why: str, now: datetime) -> None:
     audit.record(session, team.id, audit.MAILROOM, "team.reach", now, before=before, after=after)
 
 
-async def _is_empty(session: AsyncSession, team: Team) -> bool:
+async def _is_empty(session: Session, team: Team) -> bool:
     for table in (Mailer, Broadcast, Suppression, ApiToken, Webhook):
         if (await session.exec(select(table.team_id).where(table.team_id == team.id).limit(1))).first():
             return False

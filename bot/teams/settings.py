@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from sqlmodel import col, delete, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.email_addresses import parse_address, parse_addresses
@@ -17,7 +16,7 @@ from bot.errors import BotError
 from bot.teams.codes import TeamCode
 from bot.teams.policy import APPROVAL_FROM_LIMIT, NO_POLICY, Policy
 from storage import audit
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import ApiToken, Audit, Broadcast, Team, TeamAdmin
 from storage.states import ApprovalRule, KeepRecipients
 
@@ -169,7 +168,6 @@ class TeamRules:
         Raises:
             ChangedMeanwhileError: `seen` is not the mark of those who are.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             await session.get_one(Team, team.id, with_for_update=True)
             before = await appointed(session, team)
@@ -181,10 +179,11 @@ class TeamRules:
             of_team = col(TeamAdmin.team_id) == team.id
             await session.exec(delete(TeamAdmin).where(of_team, col(TeamAdmin.user_id).in_(gone)))
             session.add_all(
-                TeamAdmin(team_id=team.id, user_id=user, appointed_by=by, appointed_at=now) for user in sorted(new)
+                TeamAdmin(team_id=team.id, user_id=user, appointed_by=by, appointed_at=session.now)
+                for user in sorted(new)
             )
             after = {"admins": sorted(users)}
-            audit.record(session, team.id, by, "team.admins", now, before={"admins": before}, after=after)
+            audit.record(session, team.id, by, "team.admins", session.now, before={"admins": before}, after=after)
         return new, gone
 
     async def save(self, team: Team, settings: TeamSettings, seen: int, by: str) -> Team:
@@ -209,7 +208,7 @@ class TeamRules:
             row.approvers, row.approvals = list(after.approvers), after.approvals
             row.keep_recipients = after.keep_recipients
             session.add(row)
-            old, new, now = asdict(before), asdict(after), self._db.now()
+            old, new, now = asdict(before), asdict(after), session.now
             changed = [name for name in old if old[name] != new[name]]
             entry = audit.record(
                 session,
@@ -242,7 +241,7 @@ def etag(shown: str) -> int:
     return zlib.crc32(shown.encode()) % 1_000_000_000
 
 
-async def appointed(session: AsyncSession, team: Team) -> list[str]:
+async def appointed(session: Session, team: Team) -> list[str]:
     """Return who was made a team admin here."""
     of_team = select(TeamAdmin.user_id).where(TeamAdmin.team_id == team.id)
     return list(await session.exec(of_team.order_by(col(TeamAdmin.user_id))))

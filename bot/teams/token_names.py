@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.audit import API_TOKEN
+from storage.database import Session
 from storage.models import ApiToken
 
 
-async def token_names(session: AsyncSession, actors: Iterable[str]) -> dict[str, str]:
+async def token_names(session: Session, actors: Iterable[str]) -> dict[str, str]:
     """Return the names of those of these actors that are tokens, revoked ones too."""
     ids = {actor.removeprefix(API_TOKEN) for actor in actors if actor.startswith(API_TOKEN)}
     if not ids:

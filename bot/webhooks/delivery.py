@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from sqlalchemy.orm import aliased
 from sqlmodel import col, exists, func, or_, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.leased_poller import LeasedPoller
 from bot.teams.slack_codes import WORKSPACE_GONE
@@ -23,7 +22,7 @@ from bot.webhooks.receiver import Answer, Receiver
 from bot.webhooks.shapes import rfc3339
 from bot.webhooks.signing import WebhookSecrets, signed_headers
 from storage import audit
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Team, Webhook, WebhookEvent
 from storage.sealing import Secret
 
@@ -93,24 +92,22 @@ class WebhookDelivery(LeasedPoller[WebhookLease]):
 
     async def _begin(self, lease: WebhookLease) -> Posting | None:
         """Choose what is posted next and write that down; None: nothing is due, or the lease was lost."""
-        now = self._db.now()
         async with self._db.write() as session:
             webhook = await _held(session, lease)
             if webhook is None:
                 return None
-            event = await _next_event(session, webhook, now)
-            webhook.lease_until = now + LEASE if event else None
+            event = await _next_event(session, webhook)
+            webhook.lease_until = session.now + LEASE if event else None
             if event is None:
                 return None
             if event.begun_at is None:
                 await _take_along(session, event)
-                event.begun_at = now
-            signing = self._secrets.of(webhook, now)
+                event.begun_at = session.now
+            signing = self._secrets.of(webhook, session.now)
             return Posting(event.seq or 0, webhook.address, event.id, body_of(event), signing)
 
     async def _record(self, lease: WebhookLease, posting: Posting, answer: Answer) -> None:
         """Write down what was answered. Where the lease was lost, another process posts the event again."""
-        now = self._db.now()
         async with self._db.write() as session:
             webhook = await _held(session, lease)
             event = await session.get(WebhookEvent, posting.seq, with_for_update=True) if webhook else None
@@ -121,16 +118,18 @@ class WebhookDelivery(LeasedPoller[WebhookLease]):
                 webhook.dropped = 0
                 await session.delete(event)
             elif answer.gone:
-                webhook.gone_at, webhook.lease_until = now, None
+                webhook.gone_at, webhook.lease_until = session.now, None
                 event.failures += 1
-                audit.record(session, webhook.team_id, audit.MAILROOM, "webhook.off", now, after={"answer": "410"})
+                audit.record(
+                    session, webhook.team_id, audit.MAILROOM, "webhook.off", session.now, after={"answer": "410"}
+                )
             else:
-                again = await _fail(session, webhook, event, now)
-            note_attempt(webhook, event.type, event.id, answer, now, again=again)
-            await follow_webhook(session, webhook, now)
+                again = await _fail(session, webhook, event)
+            note_attempt(webhook, event.type, event.id, answer, session.now, again=again)
+            await follow_webhook(session, webhook, session.now)
 
 
-async def longest_due(session: AsyncSession, now: datetime) -> datetime | None:
+async def longest_due(session: Session, now: datetime) -> datetime | None:
     """Return since when the event that is overdue most could have been posted."""
     of_those = select(func.min(WebhookEvent.due_at)).join(Webhook, col(Webhook.team_id) == WebhookEvent.team_id)
     return (await session.exec(of_those.where(*_is_wanted(), *_is_next(now)))).one()
@@ -160,18 +159,18 @@ def note_attempt(
     webhook.attempts = [attempt, *webhook.attempts][:ATTEMPTS_KEPT]
 
 
-async def _fail(session: AsyncSession, webhook: Webhook, event: WebhookEvent, now: datetime) -> datetime | None:
+async def _fail(session: Session, webhook: Webhook, event: WebhookEvent) -> datetime | None:
     """Have the event posted again, and return when; None: it is given up."""
-    if now - event.created_at >= DROPPED_AFTER:
+    if session.now - event.created_at >= DROPPED_AFTER:
         webhook.dropped += 1
         await session.delete(event)
         return None
-    event.due_at = now + timedelta(seconds=WAITS[min(event.failures, len(WAITS) - 1)])
+    event.due_at = session.now + timedelta(seconds=WAITS[min(event.failures, len(WAITS) - 1)])
     event.failures += 1
     return event.due_at
 
 
-async def _held(session: AsyncSession, lease: WebhookLease) -> Webhook | None:
+async def _held(session: Session, lease: WebhookLease) -> Webhook | None:
     held = select(Webhook).where(Webhook.id == lease.webhook_id, Webhook.fence == lease.fence, *_is_wanted())
     return (await session.exec(held.with_for_update())).first()
 
@@ -192,13 +191,13 @@ def _is_next(now: datetime) -> tuple[Any, ...]:
     return col(WebhookEvent.due_at) <= now, ~before
 
 
-async def _next_event(session: AsyncSession, webhook: Webhook, now: datetime) -> WebhookEvent | None:
-    due = select(WebhookEvent).where(WebhookEvent.team_id == webhook.team_id, *_is_next(now))
+async def _next_event(session: Session, webhook: Webhook) -> WebhookEvent | None:
+    due = select(WebhookEvent).where(WebhookEvent.team_id == webhook.team_id, *_is_next(session.now))
     ordered = due.order_by(col(WebhookEvent.due_at), col(WebhookEvent.seq)).limit(1)
     return (await session.exec(ordered.with_for_update())).first()
 
 
-async def _take_along(session: AsyncSession, event: WebhookEvent) -> None:
+async def _take_along(session: Session, event: WebhookEvent) -> None:
     """Put into an event of recipients those of the next ones of its lane, as far as they fit."""
     room = ITEMS - len(event.data.get("items", (None,) * ITEMS))
     if room <= 0:

@@ -11,13 +11,12 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
 from bot.teams.token_names import token_names
 from bot.webhooks.external_ids import external_ids
 from bot.webhooks.shapes import broadcast_shape, rfc3339
-from storage.database import wake_after_commit
+from storage.database import Session
 from storage.models import Broadcast, Webhook, WebhookEvent, new_id
 from storage.states import DeliveryState, content_of
 
@@ -71,7 +70,7 @@ class Item:
     broadcast_id: str
 
 
-async def broadcast_changed(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
+async def broadcast_changed(session: Session, broadcast: Broadcast, now: datetime) -> None:
     """Tell of the state that a broadcast has come into. The caller has it locked."""
     if await _is_told(session, broadcast.team_id, Topic.BROADCASTS):
         names = await token_names(session, [broadcast.created_by])
@@ -81,16 +80,18 @@ async def broadcast_changed(session: AsyncSession, broadcast: Broadcast, now: da
 
 
 async def deliveries_changed(
-    session: AsyncSession, broadcast: Broadcast, state: DeliveryState, items: Sequence[Item], now: datetime
+    session: Session, broadcast: Broadcast, state: DeliveryState, items: Sequence[Item]
 ) -> None:
     """Tell of recipients that bounced or complained."""
     kind, topic = OF_DELIVERIES[state]
     if items and await _is_told(session, broadcast.team_id, topic):
-        await _write_items(session, broadcast.team_id, broadcast.id, kind, items, now, {"broadcast_id": broadcast.id})
+        await _write_items(
+            session, broadcast.team_id, broadcast.id, kind, items, session.now, {"broadcast_id": broadcast.id}
+        )
 
 
 async def suppressions_changed(
-    session: AsyncSession, team_id: str, event: SuppressionEvent, items: Sequence[Item], now: datetime
+    session: Session, team_id: str, event: SuppressionEvent, items: Sequence[Item], now: datetime
 ) -> None:
     """Tell of addresses that are no longer mailed, or may be again."""
     if items and await _is_told(session, team_id, Topic.SUPPRESSIONS):
@@ -98,7 +99,7 @@ async def suppressions_changed(
 
 
 async def mailer_changed(
-    session: AsyncSession, team_id: str, event: MailerEvent, told: Iterable[Mapping[str, Any]], now: datetime
+    session: Session, team_id: str, event: MailerEvent, told: Iterable[Mapping[str, Any]], now: datetime
 ) -> None:
     """Tell of access, or of identities that failed, each in an event of its own."""
     if await _is_told(session, team_id, Topic.MAILER):
@@ -111,14 +112,14 @@ def event_id() -> str:
     return f"msg_{new_id()}"
 
 
-async def _is_told(session: AsyncSession, team_id: str, topic: Topic) -> bool:
+async def _is_told(session: Session, team_id: str, topic: Topic) -> bool:
     found = await session.exec(select(Webhook.topics, Webhook.gone_at).where(Webhook.team_id == team_id))
     row = found.first()
     return row is not None and row[1] is None and topic in row[0]
 
 
 async def _write_items(
-    session: AsyncSession,
+    session: Session,
     team_id: str,
     lane: str,
     kind: str,
@@ -144,8 +145,8 @@ async def _write_items(
 
 
 def _write(
-    session: AsyncSession, team_id: str, lane: str, kind: str, data: dict[str, Any], now: datetime, *, due_at: datetime
+    session: Session, team_id: str, lane: str, kind: str, data: dict[str, Any], now: datetime, *, due_at: datetime
 ) -> None:
     event = WebhookEvent(id=event_id(), team_id=team_id, lane=lane, type=kind, data=data, created_at=now, due_at=due_at)
     session.add(event)
-    wake_after_commit(session, TICK)
+    session.wake_after_commit(TICK)

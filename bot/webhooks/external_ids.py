@@ -4,16 +4,16 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import address_key
 from storage.audience_blocks import fields_of
+from storage.database import Session
 from storage.models import Audience, Broadcast, Delivery
 
 COLUMN: Final = "external_id"
 
 
-async def external_ids(session: AsyncSession, broadcast_id: str, addresses: Collection[str]) -> Mapping[str, str]:
+async def external_ids(session: Session, broadcast_id: str, addresses: Collection[str]) -> Mapping[str, str]:
     """Return those of recipients of a broadcast, by the keys of their addresses; none where it is no broadcast."""
     of_broadcast = select(Audience.id, Audience.columns).join(Broadcast, col(Broadcast.audience_id) == Audience.id)
     audience = (await session.exec(of_broadcast.where(Broadcast.id == broadcast_id))).first()

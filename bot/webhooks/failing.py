@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import Condition, Conditions, reconcile_team
+from storage.database import Session
 from storage.models import Webhook, WebhookEvent
 from storage.states import IncidentKind
 
@@ -17,7 +17,7 @@ ALERT_AFTER: Final = timedelta(hours=24)
 DROPPED_AFTER: Final = timedelta(hours=72)
 
 
-async def follow_webhook(session: AsyncSession, webhook: Webhook, now: datetime, *, exists: bool = True) -> None:
+async def follow_webhook(session: Session, webhook: Webhook, now: datetime, *, exists: bool = True) -> None:
     """Bring the alert in line with how the webhook is, in the transaction that has changed it and holds it locked.
 
     `exists`: False where it is being deleted, and with it what was wrong.
@@ -27,7 +27,7 @@ async def follow_webhook(session: AsyncSession, webhook: Webhook, now: datetime,
     await reconcile_team(session, webhook.team_id, conditions, now)
 
 
-async def _conditions(session: AsyncSession, webhook: Webhook, now: datetime) -> Conditions:
+async def _conditions(session: Session, webhook: Webhook, now: datetime) -> Conditions:
     waiting = select(func.count()).where(WebhookEvent.team_id == webhook.team_id)
     failing = select(func.min(WebhookEvent.created_at)).where(
         WebhookEvent.team_id == webhook.team_id,

@@ -6,7 +6,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sqlmodel import col, delete, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import BotError, require
 from bot.webhooks.codes import WebhookCode
@@ -16,7 +15,7 @@ from bot.webhooks.failing import DROPPED_AFTER, follow_webhook
 from bot.webhooks.receiver import Answer, Receiver
 from bot.webhooks.signing import WebhookSecrets, new_secret, signed_headers
 from storage import audit
-from storage.database import Database, wake_after_commit
+from storage.database import Database, Session
 from storage.models import Team, Webhook, WebhookEvent, new_id
 from storage.sealing import Secret
 
@@ -96,13 +95,12 @@ class Webhooks:
         Raises:
             BotError: NO_WEBHOOK.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             webhook = await _this(session, team, webhook_id)
             await session.exec(delete(WebhookEvent).where(col(WebhookEvent.team_id) == team.id))
-            await follow_webhook(session, webhook, now, exists=False)
+            await follow_webhook(session, webhook, session.now, exists=False)
             await session.delete(webhook)
-            audit.record(session, team.id, by, "webhook.off", now, before=_audited(webhook))
+            audit.record(session, team.id, by, "webhook.off", session.now, before=_audited(webhook))
 
     async def retry(self, team: Team, webhook_id: str, by: str) -> None:
         """Post what waits now, also where the receiver had said that it is gone.
@@ -110,11 +108,10 @@ class Webhooks:
         Raises:
             BotError: NO_WEBHOOK.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             webhook = await _this(session, team, webhook_id)
-            await _start_again(session, webhook, now)
-            audit.record(session, team.id, by, "webhook.retry", now)
+            await _start_again(session, webhook, session.now)
+            audit.record(session, team.id, by, "webhook.retry", session.now)
 
     async def try_out(self, team: Team) -> Answer:
         """Post a `webhook.test` and return what was answered; it is not posted again.
@@ -139,16 +136,16 @@ class Webhooks:
 
     async def tidy(self) -> None:
         """Give up what waits for a webhook that is off for as long as any other would be tried."""
-        now = self._db.now()
         off = select(Webhook).where(col(Webhook.gone_at).is_not(None)).order_by(Webhook.id)
         async with self._db.write() as session:
             for webhook in await session.exec(off.with_for_update()):
                 old = delete(WebhookEvent).where(
-                    col(WebhookEvent.team_id) == webhook.team_id, col(WebhookEvent.created_at) <= now - DROPPED_AFTER
+                    col(WebhookEvent.team_id) == webhook.team_id,
+                    col(WebhookEvent.created_at) <= session.now - DROPPED_AFTER,
                 )
                 if dropped := (await session.exec(old)).rowcount:
                     webhook.dropped += dropped
-                    await follow_webhook(session, webhook, now)
+                    await follow_webhook(session, webhook, session.now)
 
 
 def _audited(webhook: Webhook) -> dict[str, Any]:
@@ -156,7 +153,7 @@ def _audited(webhook: Webhook) -> dict[str, Any]:
     return {"host": urlsplit(webhook.address).hostname or "", "topics": list(webhook.topics)}
 
 
-async def _start_again(session: AsyncSession, webhook: Webhook, now: datetime) -> None:
+async def _start_again(session: Session, webhook: Webhook, now: datetime) -> None:
     """Have what failed posted now. Where there is something, its answer says whether the trouble is over."""
     webhook.gone_at, webhook.dropped = None, 0
     session.add(webhook)
@@ -164,14 +161,14 @@ async def _start_again(session: AsyncSession, webhook: Webhook, now: datetime) -
     posted = await session.exec(failed.values(due_at=now), execution_options={"synchronize_session": False})
     if not posted.rowcount:
         await follow_webhook(session, webhook, now)
-    wake_after_commit(session, TICK)
+    session.wake_after_commit(TICK)
 
 
-async def _locked(session: AsyncSession, team: Team) -> Webhook | None:
+async def _locked(session: Session, team: Team) -> Webhook | None:
     return (await session.exec(select(Webhook).where(Webhook.team_id == team.id).with_for_update())).first()
 
 
-async def _this(session: AsyncSession, team: Team, webhook_id: str) -> Webhook:
+async def _this(session: Session, team: Team, webhook_id: str) -> Webhook:
     """Return the webhook that a button is about, and no later one of the team."""
     webhook = await _locked(session, team)
     if webhook is None or webhook.id != webhook_id:

@@ -6,15 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.after_restore import SetBack, set_back
 from bot.settings import Settings
 from bot.wording import count, duration
 from storage.backup.backup import backup
 from storage.backup.file import Progress, find_copy
 from storage.backup.restore import restore
-from storage.database import Database, StorageError, utc_now
+from storage.database import Database, Session, StorageError, utc_now
 from storage.journal import JournalReader
 from storage.link_keys import known_people_key
 from storage.sealing import KeyRing, load_keys
@@ -58,7 +56,7 @@ async def put_back(settings: Settings, path: Path, say: Say, clock: Callable[[],
         keys, copy, now = existing_keys(settings, db), find_copy(path), clock()
         journal = _journal(settings, keys)
 
-        async def then(session: AsyncSession) -> None:
+        async def then(session: Session) -> None:
             key = await known_people_key(session, keys)
             done.append(await set_back(session, copy.facts.made_at, now, journal=journal, people_key=key))
 

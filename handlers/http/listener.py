@@ -138,5 +138,5 @@ class HttpListener:
 
     async def _check_database(self) -> str:
         async with self._services.db.write() as session:
-            await leases.mark_processed(session, "readyz", self._services.db.now())
+            await leases.mark_processed(session, "readyz")
         return ""

@@ -48,12 +48,11 @@ class OpsChannelWatch:
         self._wrong = wrong
         if team is None and self._forgotten:
             return
-        now = self._db.now()
         async with self._db.write() as session:
             if team is None or not team.ops:
-                await make_ops_channel(session, team, now)
+                await make_ops_channel(session, team)
             if team is not None:
-                await say_once_a_day(session, team, now)
+                await say_once_a_day(session, team)
         self._forgotten = team is None
 
     async def _team(self) -> Team:

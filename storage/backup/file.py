@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 from storage.database import StorageError
+from storage.sealing import sync_folder
 
 _FORMAT: Final = 1
 _PIECE: Final = 2**20  # bytes that are read at once
@@ -145,15 +146,6 @@ def finish(draft: Path, facts: Facts, progress: Progress) -> None:
         line = facts.to_line()
         digest.update(line)
         file.write(line + digest.hexdigest().encode() + b"\n")
-
-
-def sync_folder(path: Path) -> None:
-    """Have the disk know which files are in the folder of this one."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _remove(draft: Path) -> None:

@@ -11,19 +11,18 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
 from storage.backup import postgresql_copy, sqlite_copy
 from storage.backup.backup import OWN_KEY, rows_of
 from storage.backup.file import Copy, Progress, beside
-from storage.database import Database, StorageError
+from storage.database import Database, Session, StorageError
 from storage.key_rotation import check_marks
 from storage.link_keys import origin_of
 from storage.row_locks import WriterSession
 from storage.sealing import KeyRing, UnsealError
 
-Then = Callable[[AsyncSession], Awaitable[None]]
+Then = Callable[[Session], Awaitable[None]]
 _TEAMS: Final = "SELECT count(*) FROM team"
 _OTHER: Final = (
     "The database at DATABASE_URL is another one than this copy was made of, and not empty: give an empty one, or move "
@@ -99,7 +98,7 @@ async def _replace_tables(db: Database, keys: KeyRing, copy: Copy, progress: Pro
             await connection.run_sync(migrations.upgrade, copy.facts.schema)
             await postgresql_copy.read_body(connection, copy, progress)
             await connection.run_sync(migrations.upgrade)
-            async with AsyncSession(connection, expire_on_commit=False, sync_session_class=WriterSession) as session:
+            async with Session(connection, db.now(), WriterSession) as session:
                 await then(session)
                 await session.flush()
     except migrations.SchemaError as error:

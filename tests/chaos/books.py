@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Broadcast, Delivery, Mailer, Outbox, Team
 from storage.states import BroadcastState, DeliveryState
 from tests.playground.aws import AwsPlayground
@@ -155,7 +154,7 @@ class Books:
         return row.state is not DeliveryState.DELIVERED and row.address in self.accepted.times[row.broadcast_id]
 
     @asynccontextmanager
-    async def _read(self) -> AsyncIterator[AsyncSession]:
+    async def _read(self) -> AsyncIterator[Session]:
         database = Database(self._url)
         try:
             async with database.read() as session:
@@ -164,7 +163,7 @@ class Books:
             await database.stop()
 
 
-async def _add_up(session: AsyncSession) -> None:
+async def _add_up(session: Session) -> None:
     """See that the states of every broadcast add up to its audience; raise BooksError where they do not."""
     counts = select(Broadcast.subject, Broadcast.size, func.count(col(Delivery.seq))).outerjoin(Delivery)
     counts = counts.where(col(Broadcast.confirmed_by) != "").group_by(col(Broadcast.id))
@@ -173,7 +172,7 @@ async def _add_up(session: AsyncSession) -> None:
             raise BooksError(f"“{subject}” has {size} recipients, and {counted} in its books")
 
 
-async def _rows(session: AsyncSession, *, unfinished: bool) -> Sequence[Row]:
+async def _rows(session: Session, *, unfinished: bool) -> Sequence[Row]:
     found = select(Delivery.broadcast_id, Delivery.address, Delivery.state, Delivery.message_id)
     if unfinished:
         found = found.join(Broadcast).where(Broadcast.state != BroadcastState.DONE)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import Mailroom
 from bot.alerts.outbox import FILES, Notice
 from bot.settings import Settings
 from handlers.slack.outbound.message_renderer import MessageRenderer
+from storage.database import Session
 from storage.models import Incident, Outbox
 from storage.states import IncidentKind
 from tests.chaos.books import BooksError
@@ -65,7 +65,7 @@ class Channels:
             raise BooksError("\n".join(["the channels do not say what the books say", *faults]))
         return said
 
-    async def _compare(self, session: AsyncSession) -> tuple[Said, list[str]]:
+    async def _compare(self, session: Session) -> tuple[Said, list[str]]:
         there = {
             (message.channel.id, message.ts): message
             for message in self._slack.world.messages
@@ -83,7 +83,7 @@ class Channels:
         ]
         return Said(len(there), len(twice)), faults
 
-    async def _fault(self, session: AsyncSession, row: Outbox, there: Mapping[_Place, Message]) -> str:
+    async def _fault(self, session: Session, row: Outbox, there: Mapping[_Place, Message]) -> str:
         """Return what is wrong with the message of a row; nothing where all is well."""
         kind = Notice(row.kind)
         if kind in FILES:
@@ -116,7 +116,7 @@ class Channels:
         )
 
 
-async def _was_no_news(session: AsyncSession, row: Outbox) -> bool:
+async def _was_no_news(session: Session, row: Outbox) -> bool:
     """Tell whether the end of an alert may not have been worth saying when it was due: the identity was pending then.
 
     Once it is verified, that is said in a message of its own; and by now the end would be drawn.

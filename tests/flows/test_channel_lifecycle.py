@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
 from bot.teams import reachability
 from handlers.slack.dispatch.event import Event
+from storage.database import Session
 from storage.models import Audit, Broadcast, Installation, Mailer, Outbox, Team
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World, long_case
 from tests.playground.slack.delivery import Kind
@@ -152,7 +152,7 @@ async def test_an_event_is_handled_again_where_its_first_delivery_failed_before_
     await world.is_connected()
     tries = []
 
-    async def fails_once(session: AsyncSession, event: Event) -> None:
+    async def fails_once(session: Session, event: Event) -> None:
         tries.append(event.key)
         of_workspace = select(Team).where(Team.slack_team_id == event.workspace)
         team = (await session.exec(of_workspace.with_for_update())).one()

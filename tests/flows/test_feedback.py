@@ -185,7 +185,7 @@ async def test_an_event_about_another_mailers_broadcast_says_nothing(world: Worl
     stranger = Mailer(**mailer.model_dump() | {"id": "somebody-elses"})
 
     async with world.bot.db.write() as session:
-        await process_events(session, stranger, [event], world.clock())
+        await process_events(session, stranger, [event])
 
     assert await states(world) == before
     assert await suppressed(world) == {}

@@ -7,18 +7,18 @@ from itertools import count
 
 import pytest
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import BETWEEN_DRAWINGS, Notice, announce, redraw
 from handlers.slack.outbound.notifier import EDITS, LEASE, PROGRESS_EDITS, UNDER_WAY, Notifier
 from handlers.slack.views.blocks import Message, text_message
+from storage.database import Session
 from storage.models import Broadcast, Outbox, Team
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.faults import Fault
 
 
 def notifier_of(world: World, text: Callable[[Outbox], str]) -> Notifier:
-    async def draw(_session: AsyncSession, row: Outbox) -> Message:
+    async def draw(_session: Session, row: Outbox) -> Message:
         return text_message(text(row))
 
     return Notifier(world.bot.db, world.bot.slack.workspaces.client, draw)

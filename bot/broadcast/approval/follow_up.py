@@ -4,14 +4,13 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of
 from bot.broadcast.approval import rules
 from bot.broadcast.draft_store import back_to_draft, message_of
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT
 from bot.teams.policy import NO_POLICY, Policy
-from storage.database import Database, wake_after_commit
+from storage.database import Database, Session
 from storage.models import Broadcast, Outbox, Team
 from storage.states import BroadcastState
 
@@ -56,17 +55,17 @@ class ApprovalFollowUp:
             if request is None or (request.team_id, request.state) != (team.id, BroadcastState.AWAITING_APPROVAL):
                 return
             who = set(can_approve) - await rules.authors(session, request)
-            needed = await rules.is_needed(session, self._policy, team, request, self._db.now())
+            needed = await rules.is_needed(session, self._policy, team, request, session.now)
         if needed and len(who | set(request.approved_by)) < rules.approvals_needed(self._policy, team):
             await self._announce_once(request, Notice.APPROVERS_MISSING)
 
-    async def person_changed(self, session: AsyncSession, workspace: str, user: str) -> None:
+    async def person_changed(self, session: Session, workspace: str, user: str) -> None:
         """Have it looked at soon who can approve, where somebody who could is another now, or gone."""
         waits = (
             select(Broadcast.asked_of, Team.approvers).join(Team).where(_is_waiting, Team.slack_team_id == workspace)
         )
         if any(user in {*asked, *named} for asked, named in await session.exec(waits)):
-            wake_after_commit(session, APPROVERS_TICK)
+            session.wake_after_commit(APPROVERS_TICK)
 
     async def _expire(self, seen: Broadcast, now: datetime) -> None:
         async with self._db.write() as session:
@@ -96,10 +95,10 @@ class ApprovalFollowUp:
                 return
             if (await session.exec(select(Outbox.id).where(Outbox.key == key))).first() is None:
                 await _announce(session, request, notice, now, episode=episode)
-                wake_after_commit(session, APPROVERS_TICK)
+                session.wake_after_commit(APPROVERS_TICK)
 
 
-async def _lock_unchanged(session: AsyncSession, seen: Broadcast) -> Broadcast | None:
+async def _lock_unchanged(session: Session, seen: Broadcast) -> Broadcast | None:
     """Return a request for changing it; None where it is not as it was seen any more."""
     request = await session.get(Broadcast, seen.id, with_for_update=True)
     if request is None or (request.state, request.version, request.held_at) != (seen.state, seen.version, seen.held_at):
@@ -107,5 +106,5 @@ async def _lock_unchanged(session: AsyncSession, seen: Broadcast) -> Broadcast |
     return request
 
 
-async def _announce(session: AsyncSession, request: Broadcast, notice: Notice, now: datetime, episode: str) -> None:
+async def _announce(session: Session, request: Broadcast, notice: Notice, now: datetime, episode: str) -> None:
     await announce(session, request.team_id, notice, request.id, now=now, episode=episode, reply_to=message_of(request))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.approval import rules as approval
 from bot.broadcast.audience.store import create_deliveries
@@ -23,7 +22,7 @@ from bot.broadcast.restored.question import check_decided
 from bot.broadcast.transitions import tell_channel, transition
 from bot.errors import BotError
 from storage import audit
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Audit, Broadcast, Team, TeamAdmin
 from storage.states import BroadcastState
 
@@ -66,12 +65,11 @@ class ApprovalRequests:
         draft = await self._broadcasts.get(team, broadcast_id)
         check_start(draft.start_at, self._db.now())
         await self._preflight.check(team, draft.from_address, draft.kind, draft.size)
-        now = self._db.now()
         async with self._db.write() as session:
             await lock_team(session, team)
             request = await lock(session, team, broadcast_id, version, {BroadcastState.DRAFT})
-            request.start_at, request.agreed = check_start(request.start_at, now), list(agreed)
-            await open_request(session, request, by, asked_of, now)
+            request.start_at, request.agreed = check_start(request.start_at, session.now), list(agreed)
+            await open_request(session, request, by, asked_of, session.now)
             await also(session, request)
         return request
 
@@ -120,13 +118,12 @@ class ApprovalRequests:
         Raises:
             BotError: NOT_FOUND, ALREADY, OWN_BROADCAST or NOT_APPROVER.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             row = await lock_team(session, team)
             request = await lock(session, team, broadcast_id, version, _WAITING)
-            needed = await approval.is_needed(session, self._preflight.policy, row, request, now)
+            needed = await approval.is_needed(session, self._preflight.policy, row, request, session.now)
             await approval.check_approver(session, row, request, by, workspace_admin=workspace_admin, needed=needed)
-            await back_to_draft(session, request, by, "broadcast.request_changes", now, note=note)
+            await back_to_draft(session, request, by, "broadcast.request_changes", session.now, note=note)
         return request
 
     async def withdraw(
@@ -144,7 +141,7 @@ class ApprovalRequests:
                 raise BotError(
                     BroadcastCode.NOT_APPROVER, "Only who asked for approval, and team admins, can withdraw this."
                 )
-            await back_to_draft(session, request, by, "broadcast.withdraw", self._db.now())
+            await back_to_draft(session, request, by, "broadcast.withdraw", session.now)
         return request
 
     async def withdraw_all(self, team: Team, by: str) -> None:
@@ -152,7 +149,7 @@ class ApprovalRequests:
         waiting = select(Broadcast).where(Broadcast.team_id == team.id, _is_waiting)
         async with self._db.write() as session:
             for request in await session.exec(waiting.order_by(Broadcast.id).with_for_update()):
-                await back_to_draft(session, request, by, "broadcast.withdraw", self._db.now())
+                await back_to_draft(session, request, by, "broadcast.withdraw", session.now)
 
     async def asked_before(self, request: Broadcast) -> int | None:
         """Return the version for which approval was asked the last time before; None: this is the first time."""
@@ -167,24 +164,25 @@ class ApprovalRequests:
         self, team: Team, broadcast_id: str, version: int, by: str, workspace_admin: bool
     ) -> Broadcast | None:
         """Approve it; None: not yet, since its deliveries are not all made."""
-        now = self._db.now()
         async with self._db.write() as session:
             row = await lock_team(session, team)
             request = await lock(session, team, broadcast_id, version, _WAITING)
-            _check_open(request, now)
-            needed = await approval.is_needed(session, self._preflight.policy, row, request, now)
+            _check_open(request, session.now)
+            needed = await approval.is_needed(session, self._preflight.policy, row, request, session.now)
             await approval.check_approver(session, row, request, by, workspace_admin=workspace_admin, needed=needed)
             await check_decided(session, team)
             approved = list(dict.fromkeys([*request.approved_by, by]))
             if approval.is_enough(self._preflight.policy, row, approved, needed=needed):
                 approval.check_one_click(self._preflight.policy, request)
-                if not await create_deliveries(session, request, now):
+                if not await create_deliveries(session, request, session.now):
                     return None
                 await check_live(session, team)
-                soonest = now + self._undo
+                soonest = session.now + self._undo
                 request.start_at = max(request.start_at or soonest, soonest)
                 request.approved_by, request.confirmed_by = approved, request.asked_by
-                await transition(session, request, BroadcastState.SCHEDULED, by=by, action="broadcast.approve", now=now)
+                await transition(
+                    session, request, BroadcastState.SCHEDULED, by=by, action="broadcast.approve", now=session.now
+                )
             elif by in request.approved_by:
                 raise BotError(
                     BroadcastCode.STATE_CHANGED, "You have approved this already; somebody else must approve it, too."
@@ -192,14 +190,12 @@ class ApprovalRequests:
             else:
                 request.approved_by = approved
                 session.add(request)
-                audit.record(session, team.id, by, "broadcast.approve", now, request.id)
-                await tell_channel(session, request, now)
+                audit.record(session, team.id, by, "broadcast.approve", session.now, request.id)
+                await tell_channel(session, request, session.now)
         return request
 
 
-async def open_request(
-    session: AsyncSession, broadcast: Broadcast, by: str, asked_of: Sequence[str], now: datetime
-) -> None:
+async def open_request(session: Session, broadcast: Broadcast, by: str, asked_of: Sequence[str], now: datetime) -> None:
     """Have a broadcast, which the caller has locked, wait for approval of what it is now."""
     again, broadcast.shared = broadcast.shared, True
     broadcast.asked_by, broadcast.asked_at, broadcast.asked_of = by, now, list(asked_of)

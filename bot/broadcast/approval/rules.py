@@ -4,7 +4,6 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlmodel import col, or_, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.message import CompiledMessage
@@ -12,6 +11,7 @@ from bot.errors import BotError
 from bot.teams.policy import Policy
 from bot.teams.settings import TeamSettings
 from storage import audit
+from storage.database import Session
 from storage.models import ApiToken, Broadcast, Mailer, Team, TeamAdmin
 from storage.states import Access, ApprovalRule, BroadcastState, SendKind
 
@@ -20,7 +20,7 @@ REMINDER_AFTER = timedelta(hours=4)
 TOGETHER = timedelta(days=1)  # within it the same text to several audiences counts as one broadcast
 
 
-async def is_needed(session: AsyncSession, policy: Policy, team: Team, broadcast: Broadcast, now: datetime) -> bool:
+async def is_needed(session: Session, policy: Policy, team: Team, broadcast: Broadcast, now: datetime) -> bool:
     """Tell whether the team's rule, or the operator's policy, asks for approval of this broadcast."""
     rule = TeamSettings.of(team).under(policy)
     if broadcast.kind is SendKind.TEST or rule.approval is ApprovalRule.NEVER:
@@ -30,7 +30,7 @@ async def is_needed(session: AsyncSession, policy: Policy, team: Team, broadcast
     return broadcast.size + await _sent_to_others(session, broadcast, now) >= rule.approval_from
 
 
-async def _sent_to_others(session: AsyncSession, broadcast: Broadcast, now: datetime) -> int:
+async def _sent_to_others(session: Session, broadcast: Broadcast, now: datetime) -> int:
     """Return how many recipients other broadcasts of the same text have within a day of this one."""
     at = max(broadcast.start_at or now, now)
     same = select(Broadcast.size, Broadcast.preheader, Broadcast.body).where(
@@ -46,7 +46,7 @@ async def _sent_to_others(session: AsyncSession, broadcast: Broadcast, now: date
     return sum(size for size, *other in await session.exec(same) if tuple(other) == text)
 
 
-async def authors(session: AsyncSession, broadcast: Broadcast) -> set[str]:
+async def authors(session: Session, broadcast: Broadcast) -> set[str]:
     """Return who wrote it, changed it last and asked for approval; of a token, also a revoked one, who made it, too."""
     who = {broadcast.created_by, broadcast.edited_by, broadcast.asked_by} - {""}
     tokens = {each.removeprefix(audit.API_TOKEN) for each in who if each.startswith(audit.API_TOKEN)}
@@ -56,7 +56,7 @@ async def authors(session: AsyncSession, broadcast: Broadcast) -> set[str]:
 
 
 async def check_approver(
-    session: AsyncSession, team: Team, request: Broadcast, by: str, *, workspace_admin: bool, needed: bool
+    session: Session, team: Team, request: Broadcast, by: str, *, workspace_admin: bool, needed: bool
 ) -> None:
     """Let through who may approve a request, or send it back.
 
@@ -91,11 +91,9 @@ def is_enough(policy: Policy, team: Team, approved_by: Collection[str], *, neede
     return len(counted) >= approvals_needed(policy, team)
 
 
-async def check_not_needed(
-    session: AsyncSession, policy: Policy, team: Team, broadcast: Broadcast, now: datetime
-) -> None:
+async def check_not_needed(session: Session, policy: Policy, team: Team, broadcast: Broadcast) -> None:
     """Raise BotError APPROVAL_REQUIRED where nobody may send it without the yes of somebody else."""
-    if await is_needed(session, policy, team, broadcast, now):
+    if await is_needed(session, policy, team, broadcast, session.now):
         raise BotError(BroadcastCode.APPROVAL_REQUIRED)
 
 
@@ -110,7 +108,7 @@ def check_one_click(policy: Policy, broadcast: Broadcast) -> None:
         )
 
 
-async def out_of_reach(session: AsyncSession) -> set[str]:
+async def out_of_reach(session: Session) -> set[str]:
     """Return the ids of requests that cannot be answered: their channel is out of reach, or AWS refuses Mailroom."""
     away = or_(col(Team.reachable).is_(False), col(Mailer.access) == Access.LOST)
     found = select(Broadcast.id).join(Team).outerjoin(Mailer, col(Mailer.id) == col(Broadcast.mailer_id))

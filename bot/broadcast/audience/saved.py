@@ -10,14 +10,13 @@ from typing import Any
 
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import and_, col, func, or_, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.store import forget_audience
 from bot.broadcast.audience.token_notices import tell_of_audience
 from bot.errors import BotError, require
 from storage import audit
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Audience, Broadcast, Team
 from storage.repository import Repository
 
@@ -95,10 +94,9 @@ class Audiences(Repository):
             audience = await session.get(Audience, audience_id, with_for_update=True)
             if audience is None or audience.team_id != team.id or not audience.name_key:
                 raise BotError(AudienceCode.NOT_FOUND, field="saved_audience")
-            now = self._db.now()
-            audit.record(session, team.id, by, "audience.remove", now, audience.name)
-            await tell_of_audience(session, team.id, by, audience.name, now)
-            await take_name(session, audience, now)
+            audit.record(session, team.id, by, "audience.remove", session.now, audience.name)
+            await tell_of_audience(session, team.id, by, audience.name, session.now)
+            await take_name(session, audience, session.now)
             audience.held_until = None
 
     async def tidy(self, *, alone: bool = False) -> None:
@@ -140,13 +138,13 @@ def audience_name(typed: str) -> str:
     return name
 
 
-async def saved_under(session: AsyncSession, team: Team, name: str) -> Audience | None:
+async def saved_under(session: Session, team: Team, name: str) -> Audience | None:
     """Return the saved audience that has this name now."""
     found = select(Audience).where(Audience.team_id == team.id, _saved, col(Audience.name_key) == _key(name))
     return (await session.exec(found)).first()
 
 
-async def check_room(session: AsyncSession, team: Team, name: str) -> None:
+async def check_room(session: Session, team: Team, name: str) -> None:
     """Raise BotError AUDIENCES_FULL, for the field `save_as`, where one more name would be too many."""
     others = select(func.count()).where(Audience.team_id == team.id, _saved, col(Audience.name_key) != _key(name))
     if (await session.exec(others)).one() >= SAVED_LIMIT:
@@ -159,7 +157,7 @@ async def check_room(session: AsyncSession, team: Team, name: str) -> None:
 
 
 async def save_as(
-    session: AsyncSession,
+    session: Session,
     team: Team,
     audience: Audience,
     name: str,
@@ -190,7 +188,7 @@ async def save_as(
     await tell_of_audience(session, team.id, by, name, now)
 
 
-async def take_name(session: AsyncSession, audience: Audience, now: datetime) -> None:
+async def take_name(session: Session, audience: Audience, now: datetime) -> None:
     """Take the name from an audience, which is locked."""
     if audience.previous_id:
         before = (col(Audience.id) == audience.previous_id, col(Audience.held_until) > now + _JUST_CHOSEN)

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, TableValuedAlias, collate, literal, text, true
 from sqlalchemy import select as select_rows
 from sqlmodel import SQLModel, and_, case, col, delete, func, insert, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.block_builder import BlockBuilder, Reject
 from bot.broadcast.audience.codes import AudienceCode
@@ -21,7 +20,7 @@ from bot.broadcast.audience.csv_reader import Rejected, Row
 from bot.errors import BotError
 from bot.suppression.hidden import hidden_addresses
 from storage.audience_blocks import fields_of
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Audience, Broadcast, Delivery, Suppression, UtcDateTime
 from storage.states import DeliveryState
 
@@ -102,7 +101,7 @@ def _refuse_nobody(audience: Audience) -> None:
     )
 
 
-def _unfolded(session: AsyncSession) -> tuple[TableValuedAlias, ColumnElement[str], ColumnElement[int]]:
+def _unfolded(session: Session) -> tuple[TableValuedAlias, ColumnElement[str], ColumnElement[int]]:
     """Return the addresses of a block as rows, with the key of each and its place in the block, from 0."""
     if session.get_bind().dialect.name == "postgresql":
         rows = func.json_array_elements_text(_blocks.c.addresses)
@@ -112,7 +111,7 @@ def _unfolded(session: AsyncSession) -> tuple[TableValuedAlias, ColumnElement[st
     return members, func.lower(members.c.value), members.c.key
 
 
-async def count_suppressed(session: AsyncSession, audience: Audience) -> int:
+async def count_suppressed(session: Session, audience: Audience) -> int:
     """Return how many of the audience are suppressed."""
     members, key, _ = _unfolded(session)
     both = and_(col(Suppression.team_id) == audience.team_id, col(Suppression.address_key) == key)
@@ -121,7 +120,7 @@ async def count_suppressed(session: AsyncSession, audience: Audience) -> int:
 
 
 async def samples_of(
-    session: AsyncSession, audience: Audience, count: int, fields: Collection[str]
+    session: Session, audience: Audience, count: int, fields: Collection[str]
 ) -> list[tuple[str, list[str]]]:
     """Return address and values of some who are not suppressed: the first ones, and one who lacks a field's value."""
     places = [place for place, column in enumerate(audience.columns) if column in fields]
@@ -136,9 +135,7 @@ def _lacks(values: Sequence[str], places: Iterable[int]) -> bool:
     return any(not values[place].strip() for place in places if place < len(values))
 
 
-async def _first_lacking(
-    session: AsyncSession, audience: Audience, places: Sequence[int]
-) -> list[tuple[str, list[str]]]:
+async def _first_lacking(session: Session, audience: Audience, places: Sequence[int]) -> list[tuple[str, list[str]]]:
     """Return the first who lacks a value and may be mailed, if there is one among the first of a long list."""
     blocks = select_rows(_blocks.c.addresses, _blocks.c.fields).where(_blocks.c.audience_id == audience.id)
     connection, asked = await session.connection(), 0
@@ -154,12 +151,12 @@ async def _first_lacking(
     return []
 
 
-async def _is_suppressed(session: AsyncSession, team_id: str, address: str) -> bool:
+async def _is_suppressed(session: Session, team_id: str, address: str) -> bool:
     this = (col(Suppression.team_id) == team_id, col(Suppression.address_key) == address.lower())
     return (await session.exec(select(Suppression.id).where(*this))).first() is not None
 
 
-async def first_recipients(session: AsyncSession, audience: Audience, count: int) -> list[tuple[str, list[str]]]:
+async def first_recipients(session: Session, audience: Audience, count: int) -> list[tuple[str, list[str]]]:
     """Return address and values of the first ones that the team may mail."""
     members, key, place = _unfolded(session)
     both = and_(col(Suppression.team_id) == audience.team_id, col(Suppression.address_key) == key)
@@ -176,7 +173,7 @@ async def first_recipients(session: AsyncSession, audience: Audience, count: int
     return [(address, values[seq]) for seq, address in addresses.items()]
 
 
-async def create_deliveries(session: AsyncSession, broadcast: Broadcast, now: datetime) -> bool:
+async def create_deliveries(session: Session, broadcast: Broadcast, now: datetime) -> bool:
     """Make the next deliveries, one for each member, and return whether that was the last of them.
 
     Those suppressed by now are so from the start. The caller has the broadcast locked.
@@ -213,21 +210,21 @@ async def create_deliveries(session: AsyncSession, broadcast: Broadcast, now: da
     return made + result.rowcount >= broadcast.size
 
 
-async def cancel_pending(session: AsyncSession, broadcast: Broadcast, now: datetime) -> None:
+async def cancel_pending(session: Session, broadcast: Broadcast) -> None:
     """Cancel what is not under way; the caller has the broadcast locked, so that nothing is claimed meanwhile."""
     pending = update(Delivery).where(
         col(Delivery.broadcast_id) == broadcast.id, col(Delivery.state) == DeliveryState.PENDING
     )
-    await session.exec(pending.values(state=DeliveryState.CANCELLED, at=now))
+    await session.exec(pending.values(state=DeliveryState.CANCELLED, at=session.now))
 
 
-async def count_pending(session: AsyncSession, broadcast_id: str) -> int:
+async def count_pending(session: Session, broadcast_id: str) -> int:
     counted = select(func.count()).where(Delivery.broadcast_id == broadcast_id, Delivery.state == DeliveryState.PENDING)
     return (await session.exec(counted)).one()
 
 
 async def is_any(
-    session: AsyncSession, broadcast_id: str, states: Collection[DeliveryState], *where: ColumnElement[bool] | bool
+    session: Session, broadcast_id: str, states: Collection[DeliveryState], *where: ColumnElement[bool] | bool
 ) -> bool:
     """Whether anybody of the broadcast is in one of these states, and so."""
     found = select(Delivery.seq).where(Delivery.broadcast_id == broadcast_id, col(Delivery.state).in_(states), *where)

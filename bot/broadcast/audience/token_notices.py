@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from storage.audit import API_TOKEN
+from storage.database import Session
 from storage.models import ApiToken, Audit
 
 _COUNTED = ("added", "changed", "removed")
@@ -25,7 +25,7 @@ class AudienceDay:
     size: int | None
 
 
-async def tell_of_audience(session: AsyncSession, team_id: str, actor: str, name: str, now: datetime) -> None:
+async def tell_of_audience(session: Session, team_id: str, actor: str, name: str, now: datetime) -> None:
     """Have the channel see it, where a program did something; each audience has a message of its own each day."""
     if actor.startswith(API_TOKEN):
         episode = f"{_mark(name)}:{now.date().isoformat()}"
@@ -41,7 +41,7 @@ async def tell_of_audience(session: AsyncSession, team_id: str, actor: str, name
         )
 
 
-async def audience_day(session: AsyncSession, token: ApiToken, episode: str) -> AudienceDay | None:
+async def audience_day(session: Session, token: ApiToken, episode: str) -> AudienceDay | None:
     """Return what is to be told in a message, by what tells it from others; None where nothing is known any more."""
     mark, _, day = episode.partition(":")
     begins = datetime.combine(date.fromisoformat(day), time(), UTC)

@@ -11,10 +11,9 @@ from enum import StrEnum
 from html import escape
 from typing import Any, Final
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.broadcast.content.images import Image
 from bot.ses.bulk_send import InlineImage
+from storage.database import Session
 from storage.models import TeamLook
 from storage.states import HeadingFont
 
@@ -138,7 +137,7 @@ class Look:
         return cls(stored.get("logo"), stored.get("colour", ""), font, stored.get("footer_words", ""))
 
 
-async def look_of(session: AsyncSession, team_id: str) -> Look:
+async def look_of(session: Session, team_id: str) -> Look:
     """Return how the team's mails look now."""
     row = await session.get(TeamLook, team_id)
     return Look(row.logo or None, row.colour, row.heading_font, row.footer_words) if row else Look()

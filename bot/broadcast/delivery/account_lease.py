@@ -1,17 +1,17 @@
 """Holding an AWS account: one sender at a time, and what a sender that died has left in doubt."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.pauses import RECHECK_EVERY, resume_cleared
 from bot.mailer.readiness.overview import Overviews
 from storage import leases
+from storage.database import Session
 from storage.models import Broadcast, Chunk, Delivery, Mailer, SendingAccount
 from storage.states import BroadcastState, ChunkState, DeliveryState
 
@@ -31,17 +31,17 @@ class AccountLease:
     fence: int
 
 
-async def acquire(session: AsyncSession, account: SendingAccount, owner: str, now: datetime) -> AccountLease | None:
+async def acquire(session: Session, account: SendingAccount, owner: str) -> AccountLease | None:
     """Take an account that nobody holds; every call that an earlier holder left open is in doubt from then on."""
-    fence = await leases.acquire(session, account.id, owner, now=now, lease=LEASE)
+    fence = await leases.acquire(session, account.id, owner, lease=LEASE)
     if fence is None:
         return None
     held = AccountLease(account.id, account.account_id, account.region, fence)
-    await mark_in_doubt(session, held.id, below=fence, now=now)
+    await mark_in_doubt(session, held.id, below=fence)
     return held
 
 
-async def mark_in_doubt(session: AsyncSession, account: str, *, below: int, now: datetime) -> None:
+async def mark_in_doubt(session: Session, account: str, *, below: int) -> None:
     """Put every call in doubt that was begun under a lower fence and has no result."""
     calling = (Chunk.sending_account_id == account, Chunk.state == ChunkState.CALLING, Chunk.fence < below)
     found = (
@@ -51,27 +51,27 @@ async def mark_in_doubt(session: AsyncSession, account: str, *, below: int, now:
         return
     chunks = [chunk for chunk, _, _ in found]
     ended = update(Chunk).where(col(Chunk.id).in_(chunks), col(Chunk.state) == ChunkState.CALLING)
-    await session.exec(ended.values(state=ChunkState.IN_DOUBT, finished_at=now, error=_NO_ANSWER))
+    await session.exec(ended.values(state=ChunkState.IN_DOUBT, finished_at=session.now, error=_NO_ANSWER))
     open_ones = update(Delivery).where(col(Delivery.chunk_id).in_(chunks), col(Delivery.state) == DeliveryState.SENDING)
-    await session.exec(open_ones.values(state=DeliveryState.IN_DOUBT, error=_NO_ANSWER, at=now))
+    await session.exec(open_ones.values(state=DeliveryState.IN_DOUBT, error=_NO_ANSWER, at=session.now))
     for broadcast, team in {(broadcast, team) for _, broadcast, team in found}:
-        await announce(session, team, Notice.BROADCAST, broadcast, now=now)
+        await announce(session, team, Notice.BROADCAST, broadcast, now=session.now)
 
 
-async def end_doubts(session: AsyncSession, chunks: ColumnElement[bool], now: datetime) -> None:
+async def end_doubts(session: Session, chunks: ColumnElement[bool]) -> None:
     """End those of the chunks in doubt of which nothing is in doubt any more."""
     doubtful = select(Delivery.seq).where(Delivery.chunk_id == Chunk.id, Delivery.state == DeliveryState.IN_DOUBT)
     ended = update(Chunk).where(chunks, col(Chunk.state) == ChunkState.IN_DOUBT, ~doubtful.exists())
-    values = ended.values(state=ChunkState.DONE, finished_at=now)
+    values = ended.values(state=ChunkState.DONE, finished_at=session.now)
     await session.exec(values, execution_options={"synchronize_session": False})
 
 
-async def release(session: AsyncSession, held: AccountLease, overviews: Overviews, now: datetime) -> None:
+async def release(session: Session, held: AccountLease, overviews: Overviews) -> None:
     """Give the account back, with the time at which there is something to do again."""
     ours = (col(SendingAccount.id) == held.id, col(SendingAccount.fence) == held.fence)
     if (await session.exec(select(SendingAccount.id).where(*ours).with_for_update())).first() is None:
         return
-    later = await resume_cleared(session, held.account_id, held.region, overviews, now)
+    later = await resume_cleared(session, held.account_id, held.region, overviews)
     sending = (
         select(Broadcast.id)
         .join(Mailer, col(Mailer.id) == Broadcast.mailer_id)
@@ -81,5 +81,11 @@ async def release(session: AsyncSession, held: AccountLease, overviews: Overview
             Broadcast.state == BroadcastState.SENDING,
         )
     )
-    work_at = now if (await session.exec(sending.limit(1))).first() else now + RECHECK_EVERY if later else None
+    work_at = (
+        session.now
+        if (await session.exec(sending.limit(1))).first()
+        else session.now + RECHECK_EVERY
+        if later
+        else None
+    )
     await session.exec(update(SendingAccount).where(*ours).values(owner="", lease_until=None, work_at=work_at))

@@ -88,39 +88,43 @@ class Dispatcher:
         await self._tasks.finish(STOP_SECONDS)
 
     async def _start(self, broadcast_id: str, account_id: str | None, region: str | None) -> None:
-        now = self._db.now()
         async with self._db.write() as session:
             if account_id and region:
-                await schedule_sending(session, account_id, region, now)
-            due = select(Broadcast, Team).join(Team).where(col(Broadcast.id) == broadcast_id, *_is_due(now))
+                await schedule_sending(session, account_id, region, session.now)
+            due = select(Broadcast, Team).join(Team).where(col(Broadcast.id) == broadcast_id, *_is_due(session.now))
             found = (await session.exec(due.with_for_update(of=Broadcast))).first()
             if found is None:
                 return
             broadcast, team = found
             if broadcast.mailer_id is None:
                 await transition(
-                    session, broadcast, BroadcastState.CANCELLED, by=MAILROOM, action="broadcast.cancel", now=now
+                    session,
+                    broadcast,
+                    BroadcastState.CANCELLED,
+                    by=MAILROOM,
+                    action="broadcast.cancel",
+                    now=session.now,
                 )
-            elif reason := _why_not(broadcast, team, now):
+            elif reason := _why_not(broadcast, team, session.now):
                 await transition(
                     session,
                     broadcast,
                     BroadcastState.PAUSED,
                     by=MAILROOM,
                     action="broadcast.hold",
-                    now=now,
+                    now=session.now,
                     reasons=[reason],
                 )
             else:
                 await transition(
-                    session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.start", now=now
+                    session, broadcast, BroadcastState.SENDING, by=MAILROOM, action="broadcast.start", now=session.now
                 )
-                await leases.schedule(session, PollKind.FEEDBACK, broadcast.mailer_id, now)
+                await leases.schedule(session, PollKind.FEEDBACK, broadcast.mailer_id, session.now)
 
     async def _send(self, account: SendingAccount) -> None:
         try:
             async with self._db.write() as session:
-                held = await acquire(session, account, self._owner, self._db.now())
+                held = await acquire(session, account, self._owner)
             if held is not None:
                 await DeliveryWorker(self._deps, held, self._stopping).work()
         finally:

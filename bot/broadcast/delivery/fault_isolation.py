@@ -18,13 +18,13 @@ from datetime import timedelta
 from typing import Final
 
 from sqlmodel import col
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.store import is_any
 from bot.broadcast.content.message import Recipient
 from bot.broadcast.delivery.chunk import ClaimedChunk
 from bot.broadcast.delivery.send_result import SendResult
 from bot.ses.bulk_send import EntryOutcome
+from storage.database import Session
 from storage.models import Delivery
 from storage.states import ACCEPTED, DeliveryState
 
@@ -107,7 +107,7 @@ def _hopeless(reason: str) -> str:
     return f"Amazon SES refuses nearly every recipient, the last one for this reason: {reason}"
 
 
-async def decide_isolated(session: AsyncSession, call: ClaimedChunk, answer: SendResult) -> SendResult:
+async def decide_isolated(session: Session, call: ClaimedChunk, answer: SendResult) -> SendResult:
     """Decide on a recipient that AWS refused alone: failed, put aside for now, or no more at fault than all the others.
 
     The caller has the broadcast locked.

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, case, literal, or_
 from sqlmodel import SQLModel, col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.delivery.bulk_statements import mark_sent
@@ -24,6 +23,7 @@ from bot.mailer.monitoring.facts import CONFIRM_AFTER, apply_refusal
 from bot.ses.bulk_send import EntryOutcome
 from bot.ses.errors import SesError
 from storage import leases
+from storage.database import Session
 from storage.models import Broadcast, Mailer, SendingAccount
 from storage.states import Access, BroadcastState, ChunkState, DeliveryState, PauseReason, PollKind
 
@@ -86,9 +86,7 @@ _ON_TIME = _DeliveryUpdates.where(DeliveryState.SENDING)
 _LATE = _DeliveryUpdates.where(DeliveryState.SENDING, DeliveryState.IN_DOUBT)
 
 
-async def record_result(
-    session: AsyncSession, answered: Iterable[AnsweredChunk], *, now: datetime, tell: Collection[str] = ()
-) -> None:
+async def record_result(session: Session, answered: Iterable[AnsweredChunk], *, tell: Collection[str] = ()) -> None:
     """Write down what became of every entry of these calls, and what follows for their broadcasts and their account.
 
     Recording twice changes nothing, and so does recording after the lease was lost, apart from what is certain: an
@@ -97,15 +95,15 @@ async def record_result(
     in_order = sorted(answered, key=lambda each: each.call.broadcast_id)
     for each in in_order:
         if each.rest:
-            await _slow_down(session, each.call, now + timedelta(seconds=each.rest), cut=each.answer.too_fast)
+            await _slow_down(session, each.call, session.now + timedelta(seconds=each.rest), cut=each.answer.too_fast)
     broadcasts = await _lock(session, in_order)
     for each in in_order:
-        await _record(session, each.call, each.answer, broadcasts, now)
+        await _record(session, each.call, each.answer, broadcasts)
         if (told := each.call.broadcast_id) in tell:
-            await announce(session, each.call.team_id, Notice.BROADCAST, told, now=now, spaced=True)
+            await announce(session, each.call.team_id, Notice.BROADCAST, told, now=session.now, spaced=True)
 
 
-async def _lock(session: AsyncSession, answered: Iterable[AnsweredChunk]) -> Mapping[str, Broadcast]:
+async def _lock(session: Session, answered: Iterable[AnsweredChunk]) -> Mapping[str, Broadcast]:
     """Lock what may have to wait or stop, all at once and by id, as everybody does who locks several broadcasts."""
     grave = [each for each in answered if each.answer.has_consequences]
     if not grave:
@@ -120,7 +118,7 @@ async def _lock(session: AsyncSession, answered: Iterable[AnsweredChunk]) -> Map
 
 
 async def _record(
-    session: AsyncSession, call: ClaimedChunk, answer: SendResult, broadcasts: Mapping[str, Broadcast], now: datetime
+    session: Session, call: ClaimedChunk, answer: SendResult, broadcasts: Mapping[str, Broadcast]
 ) -> None:
     """Write down one call; `broadcasts` are those that may have to wait or stop."""
     broadcast = broadcasts.get(call.broadcast_id) if answer.has_consequences else None
@@ -129,9 +127,9 @@ async def _record(
     if broadcast is not None:
         answer = await decide_isolated(session, call, answer)
     connection = await session.connection()
-    on_time = await connection.run_sync(settle_chunk, call, answer, now, back)
+    on_time = await connection.run_sync(settle_chunk, call, answer, session.now, back)
     if broadcast is not None and on_time:
-        await _apply_consequences(session, call, answer, broadcast, broadcasts, now)
+        await _apply_consequences(session, call, answer, broadcast, broadcasts)
 
 
 def settle_plain(connection: Connection, answered: Collection[AnsweredChunk], now: datetime) -> None:
@@ -195,7 +193,7 @@ def _end_chunk(connection: Connection, call: ClaimedChunk, answer: SendResult, n
     return bool(connection.execute(_END_CHUNK, ended).rowcount)
 
 
-async def _slow_down(session: AsyncSession, call: ClaimedChunk, until: datetime, *, cut: bool) -> None:
+async def _slow_down(session: Session, call: ClaimedChunk, until: datetime, *, cut: bool) -> None:
     held = (col(SendingAccount.id) == call.held.id, col(SendingAccount.fence) == call.held.fence)
     share = col(SendingAccount.share)
     slower = (
@@ -207,44 +205,43 @@ async def _slow_down(session: AsyncSession, call: ClaimedChunk, until: datetime,
 
 
 async def _apply_consequences(
-    session: AsyncSession,
+    session: Session,
     call: ClaimedChunk,
     answer: SendResult,
     broadcast: Broadcast,
     broadcasts: Mapping[str, Broadcast],
-    now: datetime,
 ) -> None:
     """Hold or stop what AWS will not take any more."""
     outcomes = answer.outcomes
     stop = next((each.reason for each in answer.results if each.outcome is EntryOutcome.STOP), answer.hopeless)
     if stop and broadcast.state in _RUNNING:
         broadcast.error = stop
-        await transition(session, broadcast, BroadcastState.STOPPED, by=MAILROOM, action="broadcast.stop", now=now)
+        await transition(
+            session, broadcast, BroadcastState.STOPPED, by=MAILROOM, action="broadcast.stop", now=session.now
+        )
     if EntryOutcome.IDENTITY in outcomes and broadcast.state is BroadcastState.SENDING:
-        await pause(session, [broadcast], PauseReason.IDENTITY, now)
+        await pause(session, [broadcast], PauseReason.IDENTITY, session.now)
     if EntryOutcome.QUOTA in outcomes:
-        await pause(session, _going(broadcasts), PauseReason.QUOTA, now)
+        await pause(session, _going(broadcasts), PauseReason.QUOTA, session.now)
     if outcomes & {EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
-        await pause(session, _going(broadcasts), PauseReason.SENDING, now)
+        await pause(session, _going(broadcasts), PauseReason.SENDING, session.now)
     if answer.lost_access:
-        await _suspect(session, call, answer.lost_access, broadcasts, now)
+        await _suspect(session, call, answer.lost_access, broadcasts)
     if outcomes & {EntryOutcome.IDENTITY, EntryOutcome.PAUSED, EntryOutcome.SUSPENDED}:
-        await leases.schedule(session, PollKind.ACCOUNT, call.mailer.id, now)
+        await leases.schedule(session, PollKind.ACCOUNT, call.mailer.id, session.now)
 
 
-async def _suspect(
-    session: AsyncSession, call: ClaimedChunk, error: SesError, broadcasts: Mapping[str, Broadcast], now: datetime
-) -> None:
+async def _suspect(session: Session, call: ClaimedChunk, error: SesError, broadcasts: Mapping[str, Broadcast]) -> None:
     """Hold what the mailer sends until the monitor has asked AWS in another way."""
     mailer = await session.get(Mailer, call.mailer.id, with_for_update=True)
     if mailer is None or mailer.version != call.mailer.version:  # reconnected meanwhile: that was the old key
         return
     if mailer.access is Access.OK:
-        confirms = apply_refusal(mailer, Access.SUSPECT, error, now)
+        confirms = apply_refusal(mailer, Access.SUSPECT, error, session.now)
         session.add(mailer)
-        await leases.schedule(session, confirms, mailer.id, now + CONFIRM_AFTER)
+        await leases.schedule(session, confirms, mailer.id, session.now + CONFIRM_AFTER)
     running = [each for each in _going(broadcasts) if each.mailer_id == mailer.id]
-    await pause(session, running, PauseReason.ACCESS, now)
+    await pause(session, running, PauseReason.ACCESS, session.now)
 
 
 def _going(broadcasts: Mapping[str, Broadcast]) -> list[Broadcast]:

@@ -85,7 +85,7 @@ class DeliveryWorker:
         finally:
             self._in_flight.cancel()  # nothing is left, unless this task was cancelled
             async with self._deps.db.write() as session:
-                await release(session, self._lease, self._deps.overviews, self._deps.db.now())
+                await release(session, self._lease, self._deps.overviews)
 
     async def _run_once(self) -> bool:
         """Do the next thing. False: there is nothing left to do, or the lease is lost."""
@@ -145,9 +145,9 @@ class DeliveryWorker:
             room = self._concurrency.limit - in_flight if claims else 0
             return await self._deps.db.run(lambda using: self._fast_path(using, answered, now, in_flight, room))
         async with self._deps.db.write() as session:
-            await record_result(session, answered, now=now, tell=announce)
+            await record_result(session, answered, tell=announce)
             if recheck:
-                await resume_cleared(session, self._lease.account_id, self._lease.region, self._deps.overviews, now)
+                await resume_cleared(session, self._lease.account_id, self._lease.region, self._deps.overviews)
         self._announced |= dict.fromkeys(announce, now)
         self._recheck_at = now + RECHECK_EVERY if recheck else self._recheck_at
         return Idle.AGAIN
@@ -173,11 +173,11 @@ class DeliveryWorker:
                 self._stale = mailer
             case Blocked():
                 async with self._deps.db.write() as session:
-                    await pause_blocked(session, step, now)
+                    await pause_blocked(session, step)
             case Drained(broadcast_id):
                 self._isolator.forget(broadcast_id)
                 async with self._deps.db.write() as session:
-                    await complete_broadcast(session, self._lease, broadcast_id, now)
+                    await complete_broadcast(session, self._lease, broadcast_id)
             case Idle.LOST:
                 return False
             case Idle.NOTHING if not self._in_flight.unanswered:

@@ -39,13 +39,13 @@ class Reports(Repository):
             number = min(max(number, 0), pages - 1)
             page = select(Broadcast.id).where(*ours).order_by(*newest_first).limit(PAGE).offset(number * PAGE)
             ids = (await session.exec(page)).all()
-            items = [await progress_of(session, each, self._db.now()) for each in ids]
+            items = [await progress_of(session, each) for each in ids]
         return ReportPage([item for item in items if item], number, pages)
 
     async def one(self, team: Team, broadcast_id: str) -> Progress:
         """Raises BotError NOT_FOUND, the same for one that is missing and one of another team."""
         async with self._db.read() as session:
-            found = await progress_of(session, broadcast_id, self._db.now())
+            found = await progress_of(session, broadcast_id)
         if found is None or found.broadcast.team_id != team.id:
             raise BotError(BroadcastCode.NOT_FOUND)
         return found
@@ -57,7 +57,6 @@ class Reports(Repository):
             BotError: NOT_FOUND.
         """
         broadcast = (await self.one(team, broadcast_id)).broadcast
-        now = self._db.now()
         key = key_of(Notice.LIST, broadcast.id, by)
         async with self._db.write() as session:
             await session.get(Broadcast, broadcast.id, with_for_update=True)  # of two clicks one comes second
@@ -72,9 +71,9 @@ class Reports(Repository):
                 user_id=by,
                 is_file=True,
                 wanted=0,
-                created_at=now,
+                created_at=session.now,
             )
-            row.wanted, row.due_at, row.ts = row.wanted + 1, now, ""
+            row.wanted, row.due_at, row.ts = row.wanted + 1, session.now, ""
             session.add(row)
-            audit.record(session, team.id, by, "broadcast.list", now, broadcast.id)
+            audit.record(session, team.id, by, "broadcast.list", session.now, broadcast.id)
         return broadcast

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.resend import count_undecided
 from bot.teams.token_names import token_names
+from storage.database import Session
 from storage.models import Broadcast, Chunk, Delivery
 from storage.states import BroadcastState, DeliveryState
 
@@ -36,13 +36,13 @@ class Progress:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
-async def progress_of(session: AsyncSession, broadcast_id: str, now: datetime) -> Progress | None:
+async def progress_of(session: Session, broadcast_id: str) -> Progress | None:
     """Return how far the broadcast is; None where there is none."""
     broadcast = await session.get(Broadcast, broadcast_id)
     if broadcast is None:
         return None
     counts = (await counts_of(session, [broadcast]))[broadcast_id]
-    rate = await _rate(session, broadcast, now)
+    rate = await _rate(session, broadcast)
     pending = counts.get(DeliveryState.PENDING, 0)
     is_going = broadcast.state is BroadcastState.SENDING and rate > 0
     return Progress(
@@ -61,7 +61,7 @@ def actors_of(broadcast: Broadcast) -> tuple[str, ...]:
     return broadcast.created_by, broadcast.edited_by, broadcast.asked_by, broadcast.confirmed_by
 
 
-async def counts_of(session: AsyncSession, broadcasts: Sequence[Broadcast]) -> dict[str, dict[DeliveryState, int]]:
+async def counts_of(session: Session, broadcasts: Sequence[Broadcast]) -> dict[str, dict[DeliveryState, int]]:
     """Return how many recipients of each of these are in which state; they add up to its size."""
     these = col(Delivery.broadcast_id).in_([broadcast.id for broadcast in broadcasts])
     by_state = select(Delivery.broadcast_id, Delivery.state, func.count()).where(these)
@@ -78,10 +78,10 @@ async def counts_of(session: AsyncSession, broadcasts: Sequence[Broadcast]) -> d
     return counts
 
 
-async def _rate(session: AsyncSession, broadcast: Broadcast, now: datetime) -> float:
+async def _rate(session: Session, broadcast: Broadcast) -> float:
     if broadcast.resumed_at is None:
         return 0.0
-    since = max(broadcast.resumed_at, now - _RATE_WINDOW)
+    since = max(broadcast.resumed_at, session.now - _RATE_WINDOW)
     lately = (Chunk.broadcast_id == broadcast.id, col(Chunk.called_at) >= since)
     called = (await session.exec(select(func.sum(Chunk.size)).where(*lately))).one() or 0
-    return float(called) / max(1.0, (now - since).total_seconds())
+    return float(called) / max(1.0, (session.now - since).total_seconds())

@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import BinaryIO, NamedTuple
 
 from sqlmodel import SQLModel, col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.rejected_rows import escape_formula
 from storage.audience_blocks import BLOCK
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import AudienceBlock, Broadcast
 
 COLUMNS = ("address", "state", "message_id", "error", "at", "line")
@@ -60,7 +59,7 @@ async def _page(db: Database, broadcast: Broadcast, after: int) -> list[_Row]:
     return [_Row._make((*row, lines.get(row.seq))) for row in rows]
 
 
-async def _lines(session: AsyncSession, audience_id: str | None, first: int, last: int) -> dict[int, int]:
+async def _lines(session: Session, audience_id: str | None, first: int, last: int) -> dict[int, int]:
     """Return where the members with these numbers stand in the file."""
     blocks = select(AudienceBlock.first_seq, AudienceBlock.lines).where(
         AudienceBlock.audience_id == audience_id, col(AudienceBlock.first_seq).between(first - BLOCK, last)

@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlalchemy import BigInteger, extract
 from sqlmodel import cast, col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.database import Session
 from storage.models import Broadcast, Delivery
 from storage.states import BroadcastState, DeliveryState
 
@@ -48,17 +48,17 @@ class Timeline:
         return self.start + self.steps * self.step
 
 
-async def is_settled(session: AsyncSession, broadcast: Broadcast, now: datetime) -> bool:
+async def is_settled(session: Session, broadcast: Broadcast) -> bool:
     """Tell whether the chart can be drawn: everybody's outcome is known, or it has been waited for long enough."""
     if broadcast.state is not BroadcastState.DONE or broadcast.finished_at is None:
         return False
-    if now - broadcast.finished_at >= SETTLES_WITHIN:
+    if session.now - broadcast.finished_at >= SETTLES_WITHIN:
         return True
     waiting = select(Delivery.seq).where(Delivery.broadcast_id == broadcast.id, Delivery.state == DeliveryState.SENT)
     return (await session.exec(waiting.limit(1))).first() is None
 
 
-async def timeline_of(session: AsyncSession, broadcast: Broadcast) -> Timeline | None:
+async def timeline_of(session: Session, broadcast: Broadcast) -> Timeline | None:
     """Return when mail of the broadcast came to its outcomes; None where no event came."""
     told = (Delivery.broadcast_id == broadcast.id, col(Delivery.state).in_(OUTCOMES))
     first, last = (await session.exec(select(func.min(Delivery.at), func.max(Delivery.at)).where(*told))).one()

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import WITHOUT_CONTENT
+from storage.database import Session
 from storage.models import Broadcast, Delivery
 from storage.states import OPEN_STATES, BroadcastState, DeliveryState, PauseReason
 
@@ -22,7 +22,7 @@ class HeldBroadcast:
     in_doubt: int
 
 
-async def hold_all(session: AsyncSession, now: datetime) -> list[HeldBroadcast]:
+async def hold_all(session: Session, now: datetime) -> list[HeldBroadcast]:
     """Hold every broadcast that could go on, and put in doubt who may have been mailed since the copy was made."""
     found = select(Broadcast).where(col(Broadcast.state).in_((*OPEN_STATES, BroadcastState.STOPPED)))
     rows = await session.exec(found.order_by(Broadcast.id).options(*WITHOUT_CONTENT).with_for_update())
@@ -45,7 +45,7 @@ def _could_be_sending(broadcast: Broadcast, now: datetime) -> bool:
     return broadcast.started_at is not None or (broadcast.start_at is not None and broadcast.start_at <= now)
 
 
-async def _doubt(session: AsyncSession, broadcast: Broadcast, now: datetime) -> int:
+async def _doubt(session: Session, broadcast: Broadcast, now: datetime) -> int:
     waiting = update(Delivery).where(
         col(Delivery.broadcast_id) == broadcast.id, col(Delivery.state) == DeliveryState.PENDING
     )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, redraw
 from bot.broadcast.broadcasts import Broadcasts
@@ -12,7 +11,7 @@ from bot.broadcast.restored.question import unanswered
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.errors import BotError, require
 from storage import audit
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Broadcast, Team
 from storage.states import BroadcastState, PauseReason
 
@@ -28,16 +27,15 @@ class Restorations:
         Raises:
             BotError: ALREADY.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             asked = require(
                 await unanswered(session, team.id, lock=True),
                 BroadcastCode.STATE_CHANGED,
                 "Somebody has let it go on already, so nothing was changed.",
             )
-            asked.answered_by, asked.answered_at = by, now
-            audit.record(session, team.id, by, "team.go_on", now)
-            await redraw(session, [team.id], [Notice.RESTORED], now)
+            asked.answered_by, asked.answered_at = by, session.now
+            audit.record(session, team.id, by, "team.go_on", session.now)
+            await redraw(session, [team.id], [Notice.RESTORED], session.now)
         async with self._db.read() as session:
             held = await held_broadcasts(session, team.id)
         refused = []
@@ -49,7 +47,7 @@ class Restorations:
         return refused
 
 
-async def held_broadcasts(session: AsyncSession, team_id: str) -> list[Broadcast]:
+async def held_broadcasts(session: Session, team_id: str) -> list[Broadcast]:
     """Return what still waits since the restore, the oldest first."""
     paused = select(Broadcast).where(Broadcast.team_id == team_id, Broadcast.state == BroadcastState.PAUSED)
     rows = await session.exec(paused.order_by(col(Broadcast.created_at), Broadcast.id).options(*WITHOUT_CONTENT))

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
@@ -39,7 +38,8 @@ from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport, ActionCheck, OnAction, Outcome
 from bot.ses.provisioning import Provisioned
 from storage import audit, leases
-from storage.database import Database, is_unique_violation
+from storage.database import Database, Session
+from storage.database_errors import is_unique_violation
 from storage.models import Mailer, Team, new_id
 from storage.states import PollKind
 
@@ -243,7 +243,7 @@ class Connections:
                 after={"region": mailer.region, "principal": mailer.principal_arn},
             )
 
-    async def _take(self, session: AsyncSession, mailer: Mailer, checked: _Checked, now: datetime) -> None:
+    async def _take(self, session: Session, mailer: Mailer, checked: _Checked, now: datetime) -> None:
         apply_report(mailer, checked.report, checked.set_up, now, self._mailers.endpoint_of(mailer.connection))
         apply_account(mailer, checked.account, now)
         mailer.unanswered_since = None

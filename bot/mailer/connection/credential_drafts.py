@@ -9,7 +9,6 @@ from datetime import timedelta
 from sqlmodel import col, delete
 
 from bot.mailer.connection.credential_input import KEY_ID, ROLE_ARN
-from storage.database import insert_into
 from storage.models import ConnectDraft
 from storage.repository import Repository
 
@@ -22,7 +21,7 @@ class ConnectDrafts(Repository):
         draft.at = self._db.now()
         columns = draft.model_dump()
         async with self._db.write() as session:
-            row = insert_into(session, ConnectDraft).values(columns)
+            row = session.insert_into(ConnectDraft).values(columns)
             await session.exec(row.on_conflict_do_update(index_elements=["team_id", "user_id"], set_=columns))
 
     async def get(self, team_id: str, user_id: str, mailer_id: str) -> ConnectDraft | None:
@@ -42,7 +41,7 @@ class ConnectDrafts(Repository):
     async def forget(self) -> None:
         """Forget what is older than a day."""
         async with self._db.write() as session:
-            await session.exec(delete(ConnectDraft).where(col(ConnectDraft.at) < self._db.now() - KEPT))
+            await session.exec(delete(ConnectDraft).where(col(ConnectDraft.at) < session.now - KEPT))
 
 
 def key_id(typed: str) -> str:

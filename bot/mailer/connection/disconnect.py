@@ -36,15 +36,16 @@ class Removal:
         if mailer.access is Access.OK:
             identities = await self._mailers.identities(mailer)
             left = await leave_aws(self._mailers.open_session(mailer), mailer, identities, with_identities=at_aws)
-        now = self._db.now()
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
             for kind in set(PollKind) - {PollKind.CHANNEL}:
                 await leases.drop(session, kind, row.id)
-            await close_all(session, team.id, now)
-            await leave_account(session, row, now)
-            await announce(session, team.id, Notice.DELETED, row.id, now=now)
-            audit.record(session, team.id, by, "mailer.delete", now, row.account_id, before={"region": row.region})
+            await close_all(session, team.id)
+            await leave_account(session, row)
+            await announce(session, team.id, Notice.DELETED, row.id, now=session.now)
+            audit.record(
+                session, team.id, by, "mailer.delete", session.now, row.account_id, before={"region": row.region}
+            )
             await session.delete(row)
             owner = await session.get_one(Team, team.id, with_for_update=True)
             owner.external_id = None  # another mailer is another connection

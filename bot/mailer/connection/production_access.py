@@ -104,26 +104,27 @@ class ProductionAccess:
         application.check()
         mailer = await self.may_apply(team)
         facts = await _send(self._mailers.ses(mailer), application)
-        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             before = mailer.production
-            mailer.applied_at = now
+            mailer.applied_at = session.now
             if facts is not None:
-                await record_account(session, mailer, facts, now)
+                await record_account(session, mailer, facts)
             session.add(mailer)
-            await announce(session, team.id, Notice.APPLIED, mailer.id, now=now, episode=str(int(now.timestamp())))
+            await announce(
+                session, team.id, Notice.APPLIED, mailer.id, now=session.now, episode=str(int(session.now.timestamp()))
+            )
             audit.record(
                 session,
                 team.id,
                 by,
                 "production.apply",
-                now,
+                session.now,
                 mailer.account_id,
                 before={"production": before},
                 after={"production": mailer.production, "website": application.website},
             )
-            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
+            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, session.now)
         return mailer
 
 

@@ -4,19 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, redraw
-from storage.database import insert_into
+from storage.database import Session
 from storage.models import Mailer, SendingAccount, Team, new_id
 
 
-async def share_account(session: AsyncSession, mailer: Mailer, now: datetime) -> None:
+async def share_account(session: Session, mailer: Mailer, now: datetime) -> None:
     """Have the mailer use its account's one sender row, and tell every team that uses the account of the others.
 
     The sender's row is locked until the commit: of two who connect at the same moment the second sees the first.
     """
-    sender = insert_into(session, SendingAccount).values(
+    sender = session.insert_into(SendingAccount).values(
         id=new_id(), account_id=mailer.account_id, region=mailer.region, owner="", fence=0, share=1
     )
     await session.exec(
@@ -27,17 +26,17 @@ async def share_account(session: AsyncSession, mailer: Mailer, now: datetime) ->
         await announce(session, each.team_id, Notice.ACCOUNT_SHARED, each.id, now=now, episode=mailer.id)
 
 
-async def leave_account(session: AsyncSession, mailer: Mailer, now: datetime) -> None:
+async def leave_account(session: Session, mailer: Mailer) -> None:
     """Redraw what was said about sharing, because the mailer goes."""
-    await redraw(session, [each.id for each in await _others(session, mailer)], [Notice.ACCOUNT_SHARED], now)
+    await redraw(session, [each.id for each in await _others(session, mailer)], [Notice.ACCOUNT_SHARED], session.now)
 
 
-async def sharing(session: AsyncSession, mailer: Mailer) -> Sequence[Team]:
+async def sharing(session: Session, mailer: Mailer) -> Sequence[Team]:
     """Return the other teams that use the account in this region."""
     ids = [each.team_id for each in await _others(session, mailer)]
     return (await session.exec(select(Team).where(col(Team.id).in_(ids)).order_by(Team.name))).all()
 
 
-async def _others(session: AsyncSession, mailer: Mailer) -> Sequence[Mailer]:
+async def _others(session: Session, mailer: Mailer) -> Sequence[Mailer]:
     same = select(Mailer).where(Mailer.account_id == mailer.account_id, Mailer.region == mailer.region)
     return (await session.exec(same.where(Mailer.id != mailer.id).order_by(Mailer.id))).all()

@@ -78,7 +78,6 @@ class FeedbackForwarding:
             BotError: NO_MAILER or ACCESS_LOST; NOTHING_TO_DECIDE.
         """
         mailer = await self._mailers.require_access(team)
-        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             row = await session.get(Identity, identity_id, with_for_update=True)
@@ -88,8 +87,8 @@ class FeedbackForwarding:
                 )
             row.forwarding_consent_by = by
             session.add(row)
-            audit.record(session, team.id, by, "identity.forwarding_consent", now, row.name)
-            await leases.schedule(session, PollKind.FORWARDING, mailer.id, now)
+            audit.record(session, team.id, by, "identity.forwarding_consent", session.now, row.name)
+            await leases.schedule(session, PollKind.FORWARDING, mailer.id, session.now)
         return row
 
     async def __call__(self, claim: leases.Claim, mailer: Mailer) -> None:
@@ -111,7 +110,7 @@ class FeedbackForwarding:
             if again is None:  # the walk through every permission has it done again, in a day
                 await leases.end(session, claim)
             else:
-                await leases.finish(session, claim, self._db.now() + again)
+                await leases.finish(session, claim, session.now + again)
 
     async def _bring_all_in_line(self, claim: leases.Claim, mailer: Mailer) -> None:
         ses = self._mailers.ses(mailer)
@@ -149,7 +148,6 @@ class FeedbackForwarding:
     async def _store(
         self, claim: leases.Claim, seen: Identity, *, enabled: bool, by_us: bool, done: bool = False
     ) -> None:
-        now = self._db.now()
         async with self._db.write() as session:
             mailer = await session.get(Mailer, seen.mailer_id, with_for_update=True)
             row = await session.get(Identity, seen.id, with_for_update=True)
@@ -157,14 +155,14 @@ class FeedbackForwarding:
                 mailer is None
                 or row is None
                 or row.intent
-                or not await leases.finish(session, claim, now + leases.LONGEST_POLL)
+                or not await leases.finish(session, claim, session.now + leases.LONGEST_POLL)
             ):
                 raise _OvertakenError
             row.feedback_forwarding, row.forwarding_disabled = enabled, by_us
             session.add(row)
             if done:
                 action: audit.Action = "identity.forwarding_on" if enabled else "identity.forwarding_off"
-                audit.record(session, row.team_id, audit.MAILROOM, action, now, row.name)
+                audit.record(session, row.team_id, audit.MAILROOM, action, session.now, row.name)
 
     async def _miss(self, mailer: Mailer, error: SesError) -> None:
         """Write down that the policy lacks the action, for the card; it is no loss of access."""

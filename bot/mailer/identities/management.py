@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.email_addresses import parse_identity
 from bot.errors import BotError, require
@@ -21,7 +20,7 @@ from bot.ses.facts import IdentityFacts
 from bot.ses.operations import Ses
 from bot.ses.provisioning import PREFIX
 from storage import audit, leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Identity, Mailer, Team
 from storage.states import IdentityKind, PollKind
 
@@ -58,16 +57,15 @@ class Identities:
             facts, created = await establish(ses, name)
         except SesError as error:
             raise explain(error, field="identity") from error
-        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)  # a look at AWS may be storing the same name
-            row = await _unmanaged(session, mailer, name, lock=True) or new_identity(mailer, name, now)
-            await record_identity(session, row, facts, now)
+            row = await _unmanaged(session, mailer, name, lock=True) or new_identity(mailer, name, session.now)
+            await record_identity(session, row, facts)
             row.managed, row.adopted, row.added_by = True, not created, by
-            await announce_added(session, row, now)
-            audit.record(session, team.id, by, "identity.add", now, name, after={"adopted": not created})
-            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now + self._mailers.pending_interval)
-            await leases.schedule(session, PollKind.SENDER_RULES, mailer.id, now)
+            await announce_added(session, row)
+            audit.record(session, team.id, by, "identity.add", session.now, name, after={"adopted": not created})
+            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, session.now + self._mailers.pending_interval)
+            await leases.schedule(session, PollKind.SENDER_RULES, mailer.id, session.now)
         return row
 
     async def check(self, team: Team, identity_id: str) -> Checked:
@@ -81,7 +79,7 @@ class Identities:
         async with self._db.write() as session:
             await self._mailers.lock(session, mailer.id)
             row = await session.get_one(Identity, row.id, with_for_update=True)
-            await record_identity(session, row, facts, self._db.now())
+            await record_identity(session, row, facts)
         return Checked(row, mailer, findings)
 
     async def get(self, team: Team, identity_id: str) -> Identity:
@@ -101,7 +99,7 @@ class Identities:
             raise explain(error) from error
 
 
-async def _unmanaged(session: AsyncSession, mailer: Mailer, name: str, *, lock: bool = False) -> Identity | None:
+async def _unmanaged(session: Session, mailer: Mailer, name: str, *, lock: bool = False) -> Identity | None:
     """Return the identity if AWS lists it and this channel has not added it. Raises BotError EXISTS where it has."""
     named = select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name)
     row = (await session.exec(named.with_for_update() if lock else named)).first()

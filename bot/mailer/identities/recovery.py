@@ -158,24 +158,25 @@ class IdentityRecovery(LeasedPoller[tuple[Identity, Mailer]]):
             await self._mailers.lock(session, mailer.id)
             kept = await session.get(Identity, row.id, with_for_update=True)
             kept = await as_seen(session, team, kept, row.version)
-            await record_identity(session, kept, facts, self._db.now())
+            await record_identity(session, kept, facts)
         return kept
 
     async def _begin(
         self, team: Team, mailer: Mailer, seen: Identity, intent: Intent, detail: dict[str, Any]
     ) -> Identity:
         """Store what is going to be done, if the identity is still as the person saw it, and hold it."""
-        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             found = await session.get(Identity, seen.id, with_for_update=True)
             row = await as_seen(session, team, found, seen.version)
-            row.intent, row.intent_detail, row.intent_due_at = intent, detail, now + LEASE
+            row.intent, row.intent_detail, row.intent_due_at = intent, detail, session.now + LEASE
             session.add(row)
-            await redraw_alerts(session, mailer, now)
+            await redraw_alerts(session, mailer)
             after = {key: value for key, value in detail.items() if key in {"name", "move", "remove"}}
             before = {"state": row.state}
-            audit.record(session, team.id, detail["by"], _ACTION[intent], now, row.name, before=before, after=after)
+            audit.record(
+                session, team.id, detail["by"], _ACTION[intent], session.now, row.name, before=before, after=after
+            )
         return row
 
 

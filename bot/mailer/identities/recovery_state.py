@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import BotError
 from bot.mailer.identities.codes import IdentityCode
+from storage.database import Session
 from storage.models import Audit, Identity, Mailer, Team
 from storage.states import FAILING, IdentityState
 
@@ -47,7 +47,7 @@ class ReplacementOptions:
         return self.identity.state is not IdentityState.GONE and (self.used_by_others or self.identity.adopted)
 
 
-async def as_seen(session: AsyncSession, team: Team, row: Identity | None, version: int) -> Identity:
+async def as_seen(session: Session, team: Team, row: Identity | None, version: int) -> Identity:
     """Return the identity if it is as the person saw it: failing, and with no recovery under way."""
     if row is None or row.team_id != team.id or not row.managed:
         raise BotError(IdentityCode.NOT_FOUND)
@@ -64,14 +64,14 @@ async def as_seen(session: AsyncSession, team: Team, row: Identity | None, versi
     return row
 
 
-async def _who_retried(session: AsyncSession, row: Identity) -> str:
+async def _who_retried(session: Session, row: Identity) -> str:
     actions = select(Audit.actor).where(
         Audit.team_id == row.team_id, Audit.subject == row.name, Audit.action == f"identity.{Intent.RETRY}"
     )
     return (await session.exec(actions.order_by(col(Audit.id).desc()).limit(1))).first() or ""
 
 
-async def used_by_others(session: AsyncSession, team: Team, mailer: Mailer, name: str) -> bool:
+async def used_by_others(session: Session, team: Team, mailer: Mailer, name: str) -> bool:
     """Whether another team of the workspace looks after the same identity; of other workspaces nothing is said."""
     others = (
         select(Identity.id)

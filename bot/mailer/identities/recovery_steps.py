@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Protocol
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, redraw
 from bot.errors import BotError
@@ -25,7 +24,7 @@ from bot.ses.errors import ErrorKind, SesError
 from bot.ses.facts import IdentityFacts
 from bot.ses.operations import Ses
 from storage import leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Broadcast, Identity, Mailer
 from storage.states import IdentityState, PollKind
 
@@ -44,15 +43,13 @@ _PASSING = frozenset(
 class Dependents(Protocol):
     """The broadcasts that wait to be sent from an identity."""
 
-    async def of(self, session: AsyncSession, identity: Identity) -> Sequence[Broadcast]:
+    async def of(self, session: Session, identity: Identity) -> Sequence[Broadcast]:
         """Return the scheduled and paused ones for which nothing else speaks, locked for changing."""
 
-    async def move(
-        self, session: AsyncSession, broadcasts: Sequence[Broadcast], to: str, *, by: str, now: datetime
-    ) -> None:
+    async def move(self, session: Session, broadcasts: Sequence[Broadcast], to: str, *, by: str, now: datetime) -> None:
         """Have them sent from the identity of this name."""
 
-    async def pause(self, session: AsyncSession, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
+    async def pause(self, session: Session, broadcasts: Sequence[Broadcast], *, now: datetime) -> None:
         """Have them wait for a person."""
 
 
@@ -81,18 +78,17 @@ class RecoverySteps:
             facts, _ = await establish(
                 ses, held.name, default, settings["mail_from"], forwarding=settings.get("forwarding", True)
             )
-        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             row = await _still_held(session, held)
             _let_go(row)
             row.attempt += 1
             row.verified_at = None
-            await record_identity(session, row, facts, now)
-            await announce_added(session, row, now)
-            await redraw(session, [row.id], [Notice.IDENTITY_ADDED], now)
-            await redraw_alerts(session, mailer, now)
-            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
+            await record_identity(session, row, facts)
+            await announce_added(session, row)
+            await redraw(session, [row.id], [Notice.IDENTITY_ADDED], session.now)
+            await redraw_alerts(session, mailer)
+            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, session.now)
         return row
 
     async def _put_in_place(self, ses: Ses, mailer: Mailer, held: Identity) -> Identity:
@@ -102,28 +98,27 @@ class RecoverySteps:
         if wanted["remove"]:
             async with self._step(held):
                 await _delete(ses, held.name)
-        now = self._db.now()
         async with self._db.write() as session:
             waiting = await self._dependents.of(session, held)  # broadcasts are locked before mailers
             mailer = await self._mailers.lock(session, mailer.id)
             old = await _still_held(session, held)
-            new = await _in_place_of(session, mailer, old, now)
-            await record_identity(session, new, facts, now)
-            await announce_added(session, new, now)
+            new = await _in_place_of(session, mailer, old)
+            await record_identity(session, new, facts)
+            await announce_added(session, new)
             if wanted["move"]:
-                await self._dependents.move(session, waiting, new.name, by=wanted["by"], now=now)
+                await self._dependents.move(session, waiting, new.name, by=wanted["by"], now=session.now)
             else:
-                await self._dependents.pause(session, waiting, now=now)
+                await self._dependents.pause(session, waiting, now=session.now)
             about_new = {"kind": Notice.IDENTITY_REPLACED, "record_id": new.id}
-            await redraw(session, [old.id], [Notice.IDENTITY_ADDED], now, **about_new)
+            await redraw(session, [old.id], [Notice.IDENTITY_ADDED], session.now, **about_new)
             if wanted["remove"]:
                 await session.delete(old)
             else:
                 _let_go(old)
                 old.managed, old.forwarding_consent_by = False, ""
-                await leases.schedule(session, PollKind.FORWARDING, mailer.id, now)
-            await redraw_alerts(session, mailer, now)
-            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, now)
+                await leases.schedule(session, PollKind.FORWARDING, mailer.id, session.now)
+            await redraw_alerts(session, mailer)
+            await leases.schedule(session, PollKind.ACCOUNT, mailer.id, session.now)
         return new
 
     @asynccontextmanager
@@ -142,19 +137,18 @@ class RecoverySteps:
             ) from error
 
     async def _put_off(self, held: Identity, *, give_up: bool) -> None:
-        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, held.mailer_id)
             row = await _still_held(session, held)
             if give_up:
                 _let_go(row)
             else:
-                row.intent_due_at = now + self._mailers.pending_interval
+                row.intent_due_at = session.now + self._mailers.pending_interval
             session.add(row)
-            await redraw_alerts(session, mailer, now)
+            await redraw_alerts(session, mailer)
 
 
-async def _still_held(session: AsyncSession, held: Identity) -> Identity:
+async def _still_held(session: Session, held: Identity) -> Identity:
     """Return the row for changing it, if it is still ours: each claim has a due time of its own."""
     row = await session.get(Identity, held.id, with_for_update=True)
     if row is None or row.intent_due_at != held.intent_due_at:
@@ -162,21 +156,21 @@ async def _still_held(session: AsyncSession, held: Identity) -> Identity:
     return row
 
 
-async def _in_place_of(session: AsyncSession, mailer: Mailer, old: Identity, now: datetime) -> Identity:
+async def _in_place_of(session: Session, mailer: Mailer, old: Identity) -> Identity:
     name, by = old.intent_detail["name"], old.intent_detail["by"]
     named = select(Identity).where(Identity.mailer_id == mailer.id, Identity.name == name)
     found = await session.exec(named.with_for_update())
-    new = found.first() or new_identity(mailer, name, now)
+    new = found.first() or new_identity(mailer, name, session.now)
     if not new.managed:
         new.managed, new.adopted, new.added_by = True, old.intent_detail["adopted"], by
     new.replaces = old.name
     return new
 
 
-async def redraw_alerts(session: AsyncSession, mailer: Mailer, now: datetime) -> None:
+async def redraw_alerts(session: Session, mailer: Mailer) -> None:
     """Have the alerts of the mailer drawn as things stand now."""
     await session.flush()
-    await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), now)
+    await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), session.now)
 
 
 def _let_go(row: Identity) -> None:

@@ -108,7 +108,7 @@ class SenderRules:
         await self._keep(mailer, found)
         async with self._db.write() as session:
             if None in found.values():
-                await leases.finish(session, claim, self._db.now() + _ASK_AGAIN)
+                await leases.finish(session, claim, session.now + _ASK_AGAIN)
             else:  # the walk through every permission has it done again, in a day
                 await leases.end(session, claim)
 
@@ -121,15 +121,14 @@ class SenderRules:
 
     async def _keep(self, mailer: Mailer, found: dict[str, Dmarc | None]) -> None:
         """Write down what each identity has, by its id; None: its name servers did not answer."""
-        now = self._db.now()
         async with self._db.write() as session:
             mailer = await self._mailers.lock(session, mailer.id)
             looked_at = select(Identity).where(col(Identity.id).in_(found)).order_by(Identity.id).with_for_update()
             for row in await session.exec(looked_at):
-                record_dmarc(row, found[row.id], now)
+                record_dmarc(row, found[row.id], session.now)
                 session.add(row)
             await session.flush()
-            await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), now)
+            await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), session.now)
 
 
 def record_dmarc(row: Identity, dmarc: Dmarc | None, now: datetime) -> None:

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of, redraw
 from bot.mailer.aws_states import identity_state_of, production_of, sending_of
@@ -19,6 +18,7 @@ from bot.ses.facts import AccountFacts, IdentityFacts, ListedIdentity, kind_of
 from bot.ses.permission_check import AccessReport
 from bot.ses.provisioning import Provisioned
 from storage import leases
+from storage.database import Session
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, PollKind, Production
 
@@ -94,18 +94,18 @@ def apply_report(mailer: Mailer, report: AccessReport, set_up: Provisioned, now:
     apply_access(mailer, Access.OK, now)
 
 
-async def record_account(session: AsyncSession, mailer: Mailer, facts: AccountFacts, now: datetime) -> None:
+async def record_account(session: Session, mailer: Mailer, facts: AccountFacts) -> None:
     """Write what `GetAccount` said and tell the channel where broadcasts are open now."""
     before = mailer.production
-    apply_account(mailer, facts, now)
+    apply_account(mailer, facts, session.now)
     session.add(mailer)
     if mailer.production is not before and mailer.production is Production.GRANTED:
-        await announce(session, mailer.team_id, Notice.GRANTED, mailer.id, now=now)
-        await leases.schedule(session, PollKind.SUPPRESSIONS, mailer.id, now)  # in the sandbox AWS shows none
+        await announce(session, mailer.team_id, Notice.GRANTED, mailer.id, now=session.now)
+        await leases.schedule(session, PollKind.SUPPRESSIONS, mailer.id, session.now)  # in the sandbox AWS shows none
 
 
 async def record_listing(
-    session: AsyncSession, mailer: Mailer, listed: Sequence[ListedIdentity], now: datetime
+    session: Session, mailer: Mailer, listed: Sequence[ListedIdentity], now: datetime
 ) -> list[Identity]:
     """Write what `ListEmailIdentities` said; return the managed identities.
 
@@ -132,14 +132,14 @@ async def record_listing(
     return managed
 
 
-async def managed_of(session: AsyncSession, mailer_id: str) -> list[Identity]:
+async def managed_of(session: Session, mailer_id: str) -> list[Identity]:
     """Return the identities that Mailroom looks after."""
     return list(
         await session.exec(select(Identity).where(Identity.mailer_id == mailer_id, col(Identity.managed).is_(True)))
     )
 
 
-async def record_identity(session: AsyncSession, row: Identity, facts: IdentityFacts | None, now: datetime) -> None:
+async def record_identity(session: Session, row: Identity, facts: IdentityFacts | None) -> None:
     """Write what `GetEmailIdentity` said (None: no such identity) and tell the channel of a change.
 
     The mailer's row is locked before the identity's.
@@ -149,10 +149,10 @@ async def record_identity(session: AsyncSession, row: Identity, facts: IdentityF
         row.sqlmodel_update({name: getattr(facts, name) for name in _KEPT_AS_SENT})
         row.dkim_tokens = list(facts.dkim_tokens)
         state = identity_state_of(facts.verification_status, facts.verified_for_sending)
-    if await _set_state(session, row, state, now, sends=facts is not None and facts.verified_for_sending):
-        await _redraw_added(session, [row], now)
+    if await _set_state(session, row, state, session.now, sends=facts is not None and facts.verified_for_sending):
+        await _redraw_added(session, [row], session.now)
         mailer = await session.get_one(Mailer, row.mailer_id)
-        await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), now)
+        await reconcile_incidents(session, mailer, await managed_of(session, mailer.id), session.now)
 
 
 def new_identity(mailer: Mailer, name: str, now: datetime) -> Identity:
@@ -169,24 +169,24 @@ def new_identity(mailer: Mailer, name: str, now: datetime) -> Identity:
     )
 
 
-async def announce_added(session: AsyncSession, row: Identity, now: datetime) -> None:
+async def announce_added(session: Session, row: Identity) -> None:
     """Have the live message about an identity posted, or drawn again: one for each time it was created at AWS.
 
     A domain that waits has its records as a zone file in the thread.
     """
     episode = str(row.attempt)
-    await announce(session, row.team_id, Notice.IDENTITY_ADDED, row.id, now=now, episode=episode)
+    await announce(session, row.team_id, Notice.IDENTITY_ADDED, row.id, now=session.now, episode=episode)
     if row.kind is IdentityKind.DOMAIN and row.state is IdentityState.PENDING:
         above = key_of(Notice.IDENTITY_ADDED, row.id, episode)
-        await announce(session, row.team_id, Notice.ZONE, row.id, now=now, episode=episode, reply_to=above)
+        await announce(session, row.team_id, Notice.ZONE, row.id, now=session.now, episode=episode, reply_to=above)
 
 
-async def _redraw_added(session: AsyncSession, rows: Sequence[Identity], now: datetime) -> None:
+async def _redraw_added(session: Session, rows: Sequence[Identity], now: datetime) -> None:
     if rows:
         await redraw(session, [row.id for row in rows], [Notice.IDENTITY_ADDED], now)
 
 
-async def _set_state(session: AsyncSession, row: Identity, state: IdentityState, now: datetime, *, sends: bool) -> bool:
+async def _set_state(session: Session, row: Identity, state: IdentityState, now: datetime, *, sends: bool) -> bool:
     """Take over the state; return whether that changes what the channel is shown."""
     if row.intent:  # a recovery is under way: what was read may be an intermediate state
         return False

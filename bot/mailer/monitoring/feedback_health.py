@@ -3,12 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.mailer.monitoring.facts import managed_of
 from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from storage import leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Mailer
 from storage.states import PollKind
 
@@ -33,7 +31,7 @@ async def event_received(db: Database, mailer: Mailer, now: datetime) -> None:
             await leases.schedule(session, PollKind.SUPPRESSIONS, row.id, now)
 
 
-async def report_missing_events(session: AsyncSession, row: Mailer, mails: int, since: datetime, now: datetime) -> None:
+async def report_missing_events(session: Session, row: Mailer, mails: int, since: datetime, now: datetime) -> None:
     """Write down that nothing came of so many mails. The mailer's row is locked."""
     row.missing_events, row.missing_events_since = mails, since
     session.add(row)
@@ -41,7 +39,7 @@ async def report_missing_events(session: AsyncSession, row: Mailer, mails: int, 
     await leases.schedule(session, PollKind.FORWARDING, row.id, now)
 
 
-async def schedule_probe(session: AsyncSession, row: Mailer, at: datetime) -> None:
+async def schedule_probe(session: Session, row: Mailer, at: datetime) -> None:
     """Have the simulator mailed again. The mailer's row is locked."""
     row.probed_at, row.unanswered_probes = None, 0
     session.add(row)

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.alerts.incidents import Condition, Conditions, reconcile
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.monitoring.feedback_route import route_of
 from bot.mailer.monitoring.reputation_limits import Level, Rates, rates_of
 from bot.mailer.shapes import identity_shape, mailer_shape
 from bot.webhooks.events import MailerEvent, mailer_changed
+from storage.database import Session
 from storage.models import Identity, Mailer
 from storage.states import Access, IdentityKind, IdentityState, IncidentKind, Production, Sending
 
@@ -57,7 +56,7 @@ def detect_conditions(mailer: Mailer, identities: Iterable[Identity], now: datet
 
 
 async def reconcile_incidents(
-    session: AsyncSession, mailer: Mailer, managed: Iterable[Identity], now: datetime, *, told: bool = False
+    session: Session, mailer: Mailer, managed: Iterable[Identity], now: datetime, *, told: bool = False
 ) -> None:
     """Bring the mailer's incidents in line with its facts, and tell the webhook, in the transaction that changed them.
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.leased_poller import LeasedPoller
 from bot.mailer.aws_errors import explain
 from bot.mailer.mailers import Mailers
@@ -41,7 +39,7 @@ from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport
 from bot.ses.provisioning import Provisioned
 from storage import audit, leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Identity, Mailer, Team
 from storage.states import Access, IdentityState, PollKind
 
@@ -96,7 +94,7 @@ class Monitor(LeasedPoller[_Due]):
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
             managed = await self._record(session, row, seen)
-            await reconcile_incidents(session, row, managed, self._db.now())
+            await reconcile_incidents(session, row, managed, session.now)
 
     async def check_events(self, team: Team, by: str) -> None:
         """Have the walk through every permission made now, which puts back what is missing; a mail to see follows it.
@@ -105,11 +103,10 @@ class Monitor(LeasedPoller[_Due]):
             BotError: NO_MAILER or ACCESS_LOST.
         """
         mailer = await self._mailers.require_access(team)
-        now = self._db.now()
         async with self._db.write() as session:
             row = await self._mailers.lock(session, mailer.id)
-            await leases.schedule(session, PollKind.ACCESS_CHECK, row.id, now)
-            audit.record(session, team.id, by, "events.check", now, row.account_id)
+            await leases.schedule(session, PollKind.ACCESS_CHECK, row.id, session.now)
+            audit.record(session, team.id, by, "events.check", session.now, row.account_id)
 
     async def _claim(self, limit: int) -> Sequence[_Due]:
         """Claim mailers that are due; where more may be due, tick again at once."""
@@ -142,9 +139,9 @@ class Monitor(LeasedPoller[_Due]):
             if row is None or row.version != mailer.version:  # reconnected or deleted meanwhile: this was the old key
                 return
             managed = await self._take(session, claim.kind, row, result)
-            await reconcile_incidents(session, row, managed, self._db.now())
+            await reconcile_incidents(session, row, managed, session.now)
             passed = result.set_up if isinstance(result, AccessReport) and result.passed else None
-            if not await leases.finish(session, claim, self._db.now() + self._pause(row, managed, passed)):
+            if not await leases.finish(session, claim, session.now + self._pause(row, managed, passed)):
                 raise _OvertakenError  # and nothing of this look is kept
 
     def _pause(self, mailer: Mailer, managed: Sequence[Identity], passed: Provisioned | None) -> timedelta:
@@ -193,13 +190,12 @@ class Monitor(LeasedPoller[_Due]):
         some = random.sample(changing, min(len(changing), IN_FULL))
         return _Seen(account, listed, {name: await ses.find_identity(name) for name in some})
 
-    async def _take(self, session: AsyncSession, kind: PollKind, mailer: Mailer, result: _Result) -> Sequence[Identity]:
+    async def _take(self, session: Session, kind: PollKind, mailer: Mailer, result: _Result) -> Sequence[Identity]:
         if isinstance(result, _Seen):
             return await self._record(session, mailer, result)
         managed = await managed_of(session, mailer.id)
-        now = self._db.now()
         if isinstance(result, SesError) and result.kind in _SILENCE:
-            mailer.unanswered_since = mailer.unanswered_since or now
+            mailer.unanswered_since = mailer.unanswered_since or session.now
         else:
             mailer.unanswered_since = None
         if isinstance(result, AccessReport):
@@ -212,46 +208,44 @@ class Monitor(LeasedPoller[_Due]):
         return managed
 
     async def _judge(
-        self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], report: AccessReport
+        self, session: Session, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], report: AccessReport
     ) -> None:
         if report.missing:
             error = SesError(ErrorKind.MISSING_ACTION, "AccessDenied", ", ".join(report.missing))
             await self._refused(session, kind, mailer, managed, error)
         elif report.set_up is not None and report.passed:
             if mailer.access is not Access.OK:  # a waiting caller needs facts that are newer than the refusal
-                await leases.schedule(session, PollKind.ACCOUNT, mailer.id, self._db.now())
+                await leases.schedule(session, PollKind.ACCOUNT, mailer.id, session.now)
             before = route_of(mailer)
-            apply_report(mailer, report, report.set_up, self._db.now(), self._mailers.endpoint_of(mailer.connection))
+            apply_report(mailer, report, report.set_up, session.now, self._mailers.endpoint_of(mailer.connection))
             if mailer.missing_events or route_of(mailer) is not before:
-                await schedule_probe(session, mailer, self._db.now() + QUEUE_SETTLES)
+                await schedule_probe(session, mailer, session.now + QUEUE_SETTLES)
             for job in (PollKind.FORWARDING, PollKind.SENDER_RULES):
-                await leases.schedule(session, job, mailer.id, self._db.now())
+                await leases.schedule(session, job, mailer.id, session.now)
 
     async def _refused(
-        self, session: AsyncSession, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError
+        self, session: Session, kind: PollKind, mailer: Mailer, managed: Sequence[Identity], error: SesError
     ) -> None:
         """Handle a refusal: the first one, the second one, or one too early to count."""
-        now = self._db.now()
         wait = min(self._interval(mailer, managed), CONFIRM_AFTER)
         if mailer.access is Access.OK:
-            confirms = apply_refusal(mailer, Access.SUSPECT, error, now)
+            confirms = apply_refusal(mailer, Access.SUSPECT, error, session.now)
             if confirms is not kind:
-                await leases.schedule(session, confirms, mailer.id, now + wait)
+                await leases.schedule(session, confirms, mailer.id, session.now + wait)
         elif mailer.access is Access.LOST or (
-            now - mailer.access_since >= wait * (1 - JITTER) and not self._is_young(mailer, now)
+            session.now - mailer.access_since >= wait * (1 - JITTER) and not self._is_young(mailer, session.now)
         ):
-            apply_refusal(mailer, Access.LOST, error, now)
+            apply_refusal(mailer, Access.LOST, error, session.now)
 
-    async def _record(self, session: AsyncSession, mailer: Mailer, seen: _Seen) -> Sequence[Identity]:
-        now = self._db.now()
+    async def _record(self, session: Session, mailer: Mailer, seen: _Seen) -> Sequence[Identity]:
         mailer.unanswered_since = None
         if not lacks_action(mailer):
-            apply_access(mailer, Access.OK, now)
-        await record_account(session, mailer, seen.account, now)
-        managed = await record_listing(session, mailer, seen.listed, now)
+            apply_access(mailer, Access.OK, session.now)
+        await record_account(session, mailer, seen.account)
+        managed = await record_listing(session, mailer, seen.listed, session.now)
         for row in managed:
             if row.name in seen.in_full:
-                await record_identity(session, row, seen.in_full[row.name], now)
+                await record_identity(session, row, seen.in_full[row.name])
         return managed
 
     def _is_young(self, mailer: Mailer, now: datetime) -> bool:

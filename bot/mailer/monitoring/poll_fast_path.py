@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam
 from sqlmodel import SQLModel, col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.mailer.aws_states import identity_state_of
 from bot.mailer.monitoring.incident_rules import detect_conditions
 from bot.ses.facts import AccountFacts, ListedIdentity
+from storage.database import Session
 from storage.leases import Claim
 from storage.models import Identity, Incident, Mailer
 from storage.states import Access, IdentityState, IncidentState
@@ -65,7 +65,7 @@ class MailerSnapshot:
         return [row for row in self.identities if row.managed]
 
 
-async def known_of(session: AsyncSession, ids: Collection[str]) -> dict[str, MailerSnapshot]:
+async def known_of(session: Session, ids: Collection[str]) -> dict[str, MailerSnapshot]:
     """Read these mailers, by their ids."""
     known = {row.id: MailerSnapshot(row) for row in await session.exec(select(Mailer).where(col(Mailer.id).in_(ids)))}
     for identity in await session.exec(select(Identity).where(col(Identity.mailer_id).in_(ids))):

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.api.broadcast_facts import BroadcastFacts, facts_of
 from bot.api.idempotency import IdempotencyKeys, StoredResponse
 from bot.broadcast.approval.requests import ApprovalRequests
@@ -31,7 +29,7 @@ from handlers.http.api.routing import MOUNTED, VERSION, Asked, Route, reply
 from handlers.http.api.scopes import check
 from storage import models as rows
 from storage.audit import API_TOKEN
-from storage.database import Database
+from storage.database import Database, Session
 from storage.states import UNSENT, TokenScope
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -84,7 +82,7 @@ class BroadcastEndpoints:
     async def broadcast(self, asked: Asked[requests.NoInput]) -> StoredResponse:
         row = await self.broadcast_of(asked)
         async with self.db.read() as session:
-            facts = await facts_of(session, self.team_rules.policy, row.id, self.db.now())
+            facts = await facts_of(session, self.team_rules.policy, row.id)
         if facts is None:
             raise Refusal.not_found()
         return self.shown(facts)
@@ -155,8 +153,8 @@ class BroadcastEndpoints:
     def sharing(self, also: AfterChange) -> AfterChange:
         """Have the channel see a draft, in the transaction that makes it."""
 
-        async def shared(session: AsyncSession, draft: rows.Broadcast) -> None:
-            await share(session, draft, self.db.now())
+        async def shared(session: Session, draft: rows.Broadcast) -> None:
+            await share(session, draft)
             await also(session, draft)
 
         return shared
@@ -183,9 +181,9 @@ class BroadcastEndpoints:
             return earlier
         replies: list[StoredResponse] = []
 
-        async def answer(session: AsyncSession, broadcast: rows.Broadcast) -> None:
+        async def answer(session: Session, broadcast: rows.Broadcast) -> None:
             await session.flush()
-            facts = await facts_of(session, self.team_rules.policy, broadcast.id, self.db.now())
+            facts = await facts_of(session, self.team_rules.policy, broadcast.id)
             if facts is not None:
                 replies.append(self.shown(facts, status, show))
                 await self.idempotency.keep(session, asked.bearer.team, asked.key, asked.raw, replies[-1])

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.api.broadcast_facts import BroadcastFacts
 from bot.api.idempotency import StoredResponse
 from bot.broadcast.broadcasts import Draft, Prepared, Upload
@@ -32,6 +30,7 @@ from handlers.http.api.routing import Asked, Route
 from handlers.http.api.scopes import check
 from storage import models as rows
 from storage.audit import API_TOKEN
+from storage.database import Session
 from storage.states import UNSENT, TokenScope
 
 Source = Upload | rows.Audience | None
@@ -215,7 +214,7 @@ class _Remarks:
         return prepared
 
     def noting(self, also: AfterChange) -> AfterPreparing:
-        async def noted(session: AsyncSession, prepared: Prepared) -> None:
+        async def noted(session: Session, prepared: Prepared) -> None:
             await also(session, self.note(prepared).broadcast)
 
         return noted

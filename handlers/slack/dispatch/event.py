@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from handlers.slack.dispatch.interaction import Body, Interaction
+from storage.database import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Event:
         return str(channel if isinstance(channel, str) else channel.get("id", ""))
 
 
-EventHandler = Callable[[AsyncSession, Event], Awaitable[None]]
+EventHandler = Callable[[Session, Event], Awaitable[None]]
 """Changes the database in the event's transaction, and nothing else; it may come again after a rollback."""
 
 

@@ -124,7 +124,7 @@ class Listeners:
                 await next_()
                 return
             async with self._db.write() as session:
-                if await leases.mark_processed(session, event.key, self._db.now()):
+                if await leases.mark_processed(session, event.key):
                     await handler(session, event)
             await next_()
 
@@ -257,7 +257,7 @@ class Listeners:
 
     async def _first_time(self, key: str) -> bool:
         async with self._db.write() as session:
-            return await leases.mark_processed(session, key, self._db.now())
+            return await leases.mark_processed(session, key)
 
     async def _handle(self, at: Interaction, client: AsyncWebClient, asked: AnyListener, shown: ProgressView) -> Reply:
         if not await self._first_time(at.key):

@@ -8,8 +8,6 @@ became which, and that the app is gone.
 import logging
 from datetime import timedelta
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.broadcast.approval.follow_up import ApprovalFollowUp
 from bot.leased_poller import LeasedPoller
 from bot.teams import reachability
@@ -23,7 +21,7 @@ from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.workspaces import Workspaces
 from storage import leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Team
 from storage.states import PollKind
 
@@ -77,26 +75,25 @@ class ChannelLife(LeasedPoller[leases.Claim]):
             return
         async with self._db.write() as session:
             for workspace in working:
-                await reachability.workspace_back(session, workspace, now=self._db.now())
+                await reachability.workspace_back(session, workspace)
 
     async def _claim(self, limit: int) -> list[leases.Claim]:
         return await self._claim_polls([PollKind.CHANNEL], limit, LEASE)
 
-    async def _changed(self, session: AsyncSession, event: Event) -> None:
-        now = self._db.now()
-        team = await team_at(session, event.workspace, event.channel_id, now)
+    async def _changed(self, session: Session, event: Event) -> None:
+        team = await team_at(session, event.workspace, event.channel_id)
         # Of workspaces that share a channel Slack tells one (https://docs.slack.dev/apis/events-api#authorizations).
         others = await sharing(session, event.channel_id) if event.shared else []
         for each in {one.id: one for one in (team, *others) if one is not None}.values():
-            await reachability.schedule_check(session, each, now=now)
+            await reachability.schedule_check(session, each)
 
-    async def _member(self, session: AsyncSession, event: Event) -> None:
+    async def _member(self, session: Session, event: Event) -> None:
         self._forget(event, str(event.body["user"]))
         if event.shared or event.body["user"] == event.bot_user_id:
             await self._changed(session, event)
         await self._approvals.person_changed(session, event.workspace, str(event.body["user"]))
 
-    async def _person(self, session: AsyncSession, event: Event) -> None:
+    async def _person(self, session: Session, event: Event) -> None:
         """Somebody was deactivated, or is an admin no more, or has only another picture: that a look must tell."""
         user = str(event.body["user"]["id"])
         self._forget(event, user)
@@ -106,30 +103,30 @@ class ChannelLife(LeasedPoller[leases.Claim]):
         """Where a channel is shared, or an organization has several workspaces, the event names one of them."""
         self._people.forget(user, "" if event.shared or event.org_wide else event.workspace)
 
-    async def _renumbered(self, session: AsyncSession, event: Event) -> None:
+    async def _renumbered(self, session: Session, event: Event) -> None:
         old, new = str(event.body["old_channel_id"]), str(event.body["new_channel_id"])
-        team = await reachability.change_channel_id(session, event.workspace, old, new, now=self._db.now())
+        team = await reachability.change_channel_id(session, event.workspace, old, new)
         if team is not None:
-            await reachability.schedule_check(session, team, now=self._db.now())
+            await reachability.schedule_check(session, team)
 
-    async def _revoked(self, session: AsyncSession, event: Event) -> None:
+    async def _revoked(self, session: Session, event: Event) -> None:
         if event.body.get("tokens", {}).get("bot"):  # others are people's, which Mailroom has none of
             await self._gone(session, event, "token_revoked")
 
-    async def _uninstalled(self, session: AsyncSession, event: Event) -> None:
+    async def _uninstalled(self, session: Session, event: Event) -> None:
         await self._gone(session, event, "app_uninstalled")
 
-    async def _gone(self, session: AsyncSession, event: Event, why: str) -> None:
+    async def _gone(self, session: Session, event: Event, why: str) -> None:
         place = event.enterprise if event.org_wide else event.workspace
         log.warning("Mailroom was removed from %s (%s): nothing more is sent there", place, why)
         workspace = "" if event.org_wide else event.workspace
-        await removed(session, Removal(workspace, event.enterprise, why, event.at), now=self._db.now())
+        await removed(session, Removal(workspace, event.enterprise, why, event.at))
 
-    async def _added(self, session: AsyncSession, event: Event) -> None:
-        await workspaces_added(session, event.enterprise, event.body["team_ids"], self._db.now())
+    async def _added(self, session: Session, event: Event) -> None:
+        await workspaces_added(session, event.enterprise, event.body["team_ids"])
 
-    async def _taken(self, session: AsyncSession, event: Event) -> None:
-        await workspaces_taken(session, event.enterprise, event.body["team_ids"], self._db.now())
+    async def _taken(self, session: Session, event: Event) -> None:
+        await workspaces_taken(session, event.enterprise, event.body["team_ids"])
 
     async def _work(self, claimed: leases.Claim) -> None:
         async with self._db.read() as session:
@@ -148,22 +145,21 @@ class ChannelLife(LeasedPoller[leases.Claim]):
             return
         async with self._db.write() as session:
             if why in WORKSPACE_GONE:
-                await reachability.mark_unreachable(session, team, why, now=self._db.now())
+                await reachability.mark_unreachable(session, team, why, now=session.now)
             else:
                 log.info("Slack did not say how a channel is: %s", why)
-                await leases.finish(session, claim, self._db.now() + UNANSWERED)
+                await leases.finish(session, claim, session.now + UNANSWERED)
 
     async def _keep(self, claim: leases.Claim, seen: Team, why: str, channel: Body | None = None) -> None:
-        now = self._db.now()
         async with self._db.write() as session:
             team = await session.get_one(Team, seen.id, with_for_update=True)
             pause = reachability.LOOK_AGAIN if why else reachability.LOOK_DAILY
-            if team.channel_id != seen.channel_id or not await leases.finish(session, claim, now + pause):
+            if team.channel_id != seen.channel_id or not await leases.finish(session, claim, session.now + pause):
                 return  # something has happened since: another look is due
             if why:
-                await reachability.mark_unreachable(session, team, why, now=now)
+                await reachability.mark_unreachable(session, team, why, now=session.now)
             else:
-                await reachability.mark_reachable(session, team, now=now)
+                await reachability.mark_reachable(session, team, now=session.now)
             if channel:
                 await reachability.describe(
                     session,
@@ -171,7 +167,6 @@ class ChannelLife(LeasedPoller[leases.Claim]):
                     name=channel["name"],
                     private=bool(channel.get("is_private")),
                     shared=bool(channel.get("is_ext_shared")),
-                    now=now,
                 )
 
 

@@ -82,7 +82,7 @@ class StateStore(AsyncOAuthStateStore):
         if claim is None or int.from_bytes(claim[:_TIME_BYTES], "big") < self._db.now().timestamp():
             return False
         async with self._db.write() as session:
-            return await leases.mark_processed(session, f"install:{sha256(claim).hexdigest()}", self._db.now())
+            return await leases.mark_processed(session, f"install:{sha256(claim).hexdigest()}")
 
 
 class InstallationStore(AsyncInstallationStore):

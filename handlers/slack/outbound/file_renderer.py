@@ -67,7 +67,7 @@ class FileRenderer:
 
     async def _chart(self, broadcast: Broadcast) -> OutgoingFile | None:
         async with self._db.read() as session:
-            if not await is_settled(session, broadcast, self._db.now()):
+            if not await is_settled(session, broadcast):
                 raise NotReady(LOOK_EVERY)
             line = await timeline_of(session, broadcast)
         if line is None:

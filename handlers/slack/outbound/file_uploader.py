@@ -57,7 +57,7 @@ class Uploader(LeasedPoller[Outbox]):
 
     async def _claim(self, limit: int) -> list[Outbox]:
         async with self._db.write() as session:
-            return await leases.claim_messages(session, now=self._db.now(), lease=LEASE, limit=limit, files=True)
+            return await leases.claim_messages(session, now=session.now, lease=LEASE, limit=limit, files=True)
 
     async def _work(self, claimed: Outbox) -> None:
         try:
@@ -135,4 +135,4 @@ class Uploader(LeasedPoller[Outbox]):
 
     async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
         async with self._db.write() as session:
-            await leases.finish_message(session, row, now=self._db.now(), retry_at=retry_at, **values)
+            await leases.finish_message(session, row, now=session.now, retry_at=retry_at, **values)

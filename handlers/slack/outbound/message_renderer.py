@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import open_incidents
 from bot.alerts.ops_channel import later_days
@@ -26,6 +25,7 @@ from handlers.slack.views.broadcast_message import progress_message as draw_prog
 from handlers.slack.views.drafts import ends_soon_message
 from handlers.slack.views.mailer import identities
 from handlers.slack.views.operation import ops_channel, restored
+from storage.database import Session
 from storage.models import ApiToken, Audit, Broadcast, Identity, Incident, Mailer, Outbox, Restoration, Team
 from storage.states import BroadcastState, IdentityState, IncidentKind, IncidentState
 
@@ -41,7 +41,7 @@ _OF_IDENTITY = {Notice.IDENTITY_ADDED, Notice.IDENTITY_VERIFIED, Notice.IDENTITY
 _OF_ALERT = {Notice.ALERT, Notice.ALERT_REMINDER, Notice.ALERT_OVER, Notice.CHANNEL_GONE}
 _FIXED = {Notice.SHARED: notices.channel_shared_message, Notice.DELETED: notices.mailer_deleted_message}
 
-Draw = Callable[[AsyncSession, Notice, Outbox], Awaitable[Message | None]]
+Draw = Callable[[Session, Notice, Outbox], Awaitable[Message | None]]
 
 
 class MessageRenderer:
@@ -57,14 +57,14 @@ class MessageRenderer:
             **dict.fromkeys(_OF_ALERT, self._alert),
         }
 
-    async def __call__(self, session: AsyncSession, row: Outbox) -> Message | None:
+    async def __call__(self, session: Session, row: Outbox) -> Message | None:
         """Return the message as the facts are now; None where what it is about is gone."""
         kind = Notice(row.kind)
         if kind in _FIXED:
             return _FIXED[kind]()
         return await self._draw.get(kind, self._account)(session, kind, row)
 
-    async def _broadcast(self, session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+    async def _broadcast(self, session: Session, kind: Notice, row: Outbox) -> Message | None:
         progress = await self._broadcasts.progress(session, row.record_id)
         if progress is None:
             return None
@@ -73,14 +73,14 @@ class MessageRenderer:
         return ends_soon_message(progress.broadcast) if progress.broadcast.state is BroadcastState.DRAFT else None
 
     @staticmethod
-    async def _restored(session: AsyncSession, _kind: Notice, row: Outbox) -> Message | None:
+    async def _restored(session: Session, _kind: Notice, row: Outbox) -> Message | None:
         restoration = await session.get(Restoration, row.team_id)
         if restoration is None or not row.key.endswith(restoration.restored_at.isoformat()):
             return None  # there was another one since
         return restored.question_message(restoration, await held_broadcasts(session, row.team_id))
 
     @staticmethod
-    async def _ops(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+    async def _ops(session: Session, kind: Notice, row: Outbox) -> Message | None:
         """What the operator's channel is told, while it is that, and no other company reads along."""
         ops = await session.get_one(Team, row.team_id)
         if not ops.ops or ops.shared:
@@ -94,7 +94,7 @@ class MessageRenderer:
         return ops_channel.ops_alert_message(incident, await session.get_one(Team, incident.team_id))
 
     @staticmethod
-    async def _approval(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+    async def _approval(session: Session, kind: Notice, row: Outbox) -> Message | None:
         team = await session.get_one(Team, row.team_id)
         if kind in {Notice.APPROVAL_CHANGED, Notice.APPROVAL_STEP}:
             entry = await session.get_one(Audit, int(row.record_id))
@@ -113,7 +113,7 @@ class MessageRenderer:
         return requests.approvers_missing_message(request, await appointed(session, team))
 
     @staticmethod
-    async def _token(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+    async def _token(session: Session, kind: Notice, row: Outbox) -> Message | None:
         token = await session.get(ApiToken, row.record_id)
         if token is None:
             return None
@@ -129,12 +129,12 @@ class MessageRenderer:
         return api_tokens.maker_gone_message(token, await session.get_one(Team, row.team_id))
 
     @staticmethod
-    async def _account(session: AsyncSession, kind: Notice, row: Outbox) -> Message | None:
+    async def _account(session: Session, kind: Notice, row: Outbox) -> Message | None:
         mailer = await session.get(Mailer, row.record_id)
         return await _of_mailer(session, kind, mailer) if mailer else None
 
     @staticmethod
-    async def _alert(session: AsyncSession, kind: Notice, message: Outbox) -> Message | None:
+    async def _alert(session: Session, kind: Notice, message: Outbox) -> Message | None:
         if kind is Notice.CHANNEL_GONE:
             team = await session.get_one(Team, message.record_id)
             wrong = await open_incidents(session, team.id)
@@ -150,7 +150,7 @@ class MessageRenderer:
         return alerts.reminder_message(incident) if incident.state is IncidentState.OPEN else None
 
     @staticmethod
-    async def _identity(session: AsyncSession, kind: Notice, message: Outbox) -> Message | None:
+    async def _identity(session: Session, kind: Notice, message: Outbox) -> Message | None:
         found = await session.exec(
             select(Identity, Mailer).where(Identity.id == message.record_id, Identity.mailer_id == Mailer.id)
         )
@@ -167,7 +167,7 @@ class MessageRenderer:
         return identities.identity_message(row, records_of(row, mailer.region))
 
 
-async def _is_news(session: AsyncSession, incident: Incident) -> bool:
+async def _is_news(session: Session, incident: Incident) -> bool:
     """Whether the end of an incident is news: a person who mended an identity knows."""
     if incident.kind is not IncidentKind.IDENTITY_LOST or "members" in incident.detail:
         return True
@@ -175,7 +175,7 @@ async def _is_news(session: AsyncSession, incident: Incident) -> bool:
     return identity is not None and identity.state is IdentityState.VERIFIED
 
 
-async def _of_mailer(session: AsyncSession, kind: Notice, mailer: Mailer) -> Message | None:
+async def _of_mailer(session: Session, kind: Notice, mailer: Mailer) -> Message | None:
     match kind:
         case Notice.CONNECTED:
             return notices.connected_message(mailer)

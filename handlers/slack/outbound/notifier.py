@@ -20,7 +20,6 @@ from aiohttp import ClientError
 from cachetools import LRUCache
 from slack_sdk.errors import SlackApiError
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.incidents import tell_in_person
 from bot.alerts.outbox import BETWEEN_DRAWINGS, Notice
@@ -31,7 +30,7 @@ from handlers.slack.api_errors import RATE_LIMITED, code_of, retry_after
 from handlers.slack.views.blocks import Message
 from handlers.slack.workspaces import Clients
 from storage import leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Outbox, Team
 
 log = logging.getLogger(__name__)
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 Place = tuple[str, str]
 """A workspace, and a channel or a person in it: the same channel may be in several, by Slack Connect."""
 
-Draw = Callable[[AsyncSession, Outbox], Awaitable[Message | None]]
+Draw = Callable[[Session, Outbox], Awaitable[Message | None]]
 
 LEASE = timedelta(seconds=60)
 AT_ONCE = 50
@@ -67,7 +66,7 @@ class Notifier:
     async def tick(self) -> None:
         """Bring every due message to its channel: channels side by side, the messages of one in order."""
         async with self._db.write() as session:
-            due = await leases.claim_messages(session, now=self._db.now(), lease=LEASE, limit=AT_ONCE)
+            due = await leases.claim_messages(session, now=session.now, lease=LEASE, limit=AT_ONCE)
         by_team = groupby(sorted(due, key=lambda row: row.team_id), key=lambda row: row.team_id)
         work = [self._deliver_all(team_id, list(rows)) for team_id, rows in by_team]
         for outcome in await asyncio.gather(*work, return_exceptions=True):
@@ -157,20 +156,21 @@ class Notifier:
 
     async def _lost(self, team: Team, row: Outbox, why: str) -> None:
         """Have the message wait until the channel is back, in one transaction with the fact that it is gone."""
-        now = self._db.now()
         log.warning("the message %s waits: %s", row.key, why)
         async with self._db.write() as session:
-            await reachability.mark_unreachable(session, team, why, now=now)
+            await reachability.mark_unreachable(session, team, why, now=session.now)
             if row.kind == Notice.ALERT and why in CHANNEL_GONE:
-                await tell_in_person(session, team, now)
-            await leases.finish_message(session, row, now=now, retry_at=now + reachability.LOOK_AGAIN, last_error=why)
+                await tell_in_person(session, team)
+            await leases.finish_message(
+                session, row, now=session.now, retry_at=session.now + reachability.LOOK_AGAIN, last_error=why
+            )
 
     async def _defer(self, team: Team, row: Outbox, until: datetime) -> None:
         """Have a message wait until the channel is in reach; that an alert waits a person is told."""
         async with self._db.write() as session:
             if row.kind == Notice.ALERT and team.unreachable_why in CHANNEL_GONE:
-                await tell_in_person(session, team, self._db.now())
-            await leases.finish_message(session, row, now=self._db.now(), retry_at=until)
+                await tell_in_person(session, team)
+            await leases.finish_message(session, row, now=session.now, retry_at=until)
 
     async def _fail(self, row: Outbox, why: str) -> None:
         wait = backoff(row.attempts + 1, *BACKOFF)
@@ -180,11 +180,12 @@ class Notifier:
 
     async def _finish(self, row: Outbox, *, retry_at: datetime | None = None, **values: Any) -> None:
         async with self._db.write() as session:
-            now = self._db.now()
-            again_at = now + BETWEEN_DRAWINGS.get(Notice(row.kind), NO_TIME)
-            ours = await leases.finish_message(session, row, now=now, again_at=again_at, retry_at=retry_at, **values)
+            again_at = session.now + BETWEEN_DRAWINGS.get(Notice(row.kind), NO_TIME)
+            ours = await leases.finish_message(
+                session, row, now=session.now, again_at=again_at, retry_at=retry_at, **values
+            )
             if not ours and row.ts:
-                await leases.doubt_message(session, row, look_at=self._db.now() + UNDER_WAY)
+                await leases.doubt_message(session, row, look_at=session.now + UNDER_WAY)
 
     def _wait(self, method: str, team: Team, row: Outbox) -> datetime | None:
         """Return until when this call has to wait, or None where it need not."""

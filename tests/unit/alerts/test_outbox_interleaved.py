@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 from sqlmodel import col, select, update
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.alerts.outbox import Notice, announce, key_of, redraw
 from bot.teams import reachability
 from storage import leases
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Outbox, Team
 from tests.interleaving import interleaving, orders
 
@@ -43,46 +42,46 @@ class Did:
     fence: int = 0
 
 
-Act = Callable[[AsyncSession, Team, Outbox], Awaitable[Did]]
+Act = Callable[[Session, Team, Outbox], Awaitable[Did]]
 
 
-async def announces(session: AsyncSession, team: Team, held: Outbox) -> Did:
+async def announces(session: Session, team: Team, held: Outbox) -> Did:
     await announce(session, team.id, Notice.ALERT, RECORD, now=held.created_at)
     return Did(wanted=1)
 
 
-async def redraws(session: AsyncSession, _team: Team, held: Outbox) -> Did:
+async def redraws(session: Session, _team: Team, held: Outbox) -> Did:
     await redraw(session, [RECORD], [Notice.ALERT], held.created_at)
     return Did(wanted=1)
 
 
-async def claims(session: AsyncSession, _team: Team, held: Outbox) -> Did:
+async def claims(session: Session, _team: Team, held: Outbox) -> Did:
     return Did(fence=len(await leases.claim_messages(session, now=held.created_at, lease=LEASE, limit=10)))
 
 
-async def finishes(session: AsyncSession, _team: Team, held: Outbox) -> Did:
+async def finishes(session: Session, _team: Team, held: Outbox) -> Did:
     if await leases.finish_message(session, held, now=held.created_at):
         return Did()
     return await doubts(session, _team, held)  # as the notifier does
 
 
-async def doubts(session: AsyncSession, _team: Team, held: Outbox) -> Did:
+async def doubts(session: Session, _team: Team, held: Outbox) -> Did:
     await leases.doubt_message(session, held, look_at=held.created_at + LEASE)
     return Did(fence=1)
 
 
-async def loses_touch(session: AsyncSession, team: Team, held: Outbox) -> Did:
+async def loses_touch(session: Session, team: Team, held: Outbox) -> Did:
     await reachability.mark_unreachable(session, team, "is_archived", now=held.created_at)
     await leases.finish_message(session, held, now=held.created_at, retry_at=held.created_at + reachability.LOOK_AGAIN)
     return Did()
 
 
-async def comes_back(session: AsyncSession, team: Team, held: Outbox) -> Did:
+async def comes_back(session: Session, team: Team, held: Outbox) -> Did:
     await reachability.mark_reachable(session, team, now=held.created_at)
     return Did()  # and one more of the fence where the message was behind
 
 
-async def rouses(session: AsyncSession, _team: Team, held: Outbox) -> Did:
+async def rouses(session: Session, _team: Team, held: Outbox) -> Did:
     await leases.rouse(session, held.created_at)
     return Did()
 

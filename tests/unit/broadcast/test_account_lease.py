@@ -18,7 +18,7 @@ ALMOST = LEASE.total_seconds() - 1
 
 async def _acquire(station: Station, account: SendingAccount, owner: str) -> AccountLease | None:
     async with station.db.write() as session:
-        return await acquire(session, account, owner, station.clock())
+        return await acquire(session, account, owner)
 
 
 async def test_a_claim_renews_the_lease_and_one_that_comes_too_late_finds_it_lost(station: Station) -> None:

@@ -107,7 +107,7 @@ class Sent:
                 session.add(made)
                 await session.flush()
             for event in events:
-                await process_events(session, self.watched.mailer, [event], self.clock())
+                await process_events(session, self.watched.mailer, [event])
             await session.refresh(row)
             return row.state
 
@@ -118,7 +118,7 @@ class Sent:
     async def listens(self) -> list[IncidentKind]:
         """Look for a silence, as the poll does; what is wrong then."""
         async with self.db.write() as session:
-            await detect_missing_events(session, self.watched.mailer.id, self.clock())
+            await detect_missing_events(session, self.watched.mailer.id)
         return [incident.kind for incident in await self.watched.open()]
 
 
@@ -178,7 +178,7 @@ async def test_an_event_of_an_earlier_attempt_settles_no_later_one(
     """What was in doubt was sent again; then the first mail of the two bounces after all."""
     await sent.store(1, state)
     async with sent.db.write() as session:
-        await process_events(session, sent.watched.mailer, [sent.event(kind)._replace(attempt="earlier")], sent.clock())
+        await process_events(session, sent.watched.mailer, [sent.event(kind)._replace(attempt="earlier")])
     async with sent.db.read() as session:
         assert (await session.get_one(Delivery, (sent.broadcast_id, 0))).state is state
     assert bool(await suppressed(sent.db)) is (kind in REASONS), "it is the same address all the same"
@@ -206,7 +206,7 @@ async def test_only_what_lasts_is_suppressed(sent: Sent) -> None:
     events = [sent.event(K.BOUNCE, 0), sent.event(K.COMPLAINT, 1), *harmless, sent.event(K.REJECT, 3)]
     async with sent.db.write() as session:
         for event in events:
-            await process_events(session, sent.watched.mailer, [event], sent.clock())
+            await process_events(session, sent.watched.mailer, [event])
     async with sent.db.read() as session:
         rows = await session.exec(select(Suppression))
         assert {row.address: row.reason for row in rows} == {"r0@else.test": "bounce", "r1@else.test": "complaint"}
@@ -217,10 +217,10 @@ async def test_an_event_that_comes_again_does_not_undo_what_a_person_decided(sen
     event = sent.event(K.BOUNCE)
     for _ in range(2):
         async with sent.db.write() as session:
-            await process_events(session, sent.watched.mailer, [event], sent.clock())
+            await process_events(session, sent.watched.mailer, [event])
             await session.exec(delete(Suppression))  # somebody knows that the address is right
     async with sent.db.write() as session:
-        await process_events(session, sent.watched.mailer, [event], sent.clock())
+        await process_events(session, sent.watched.mailer, [event])
     async with sent.db.read() as session:
         assert (await session.exec(select(Suppression))).all() == []
 
@@ -229,7 +229,7 @@ async def test_nobody_is_suppressed_whom_the_broadcast_was_not_for(sent: Sent) -
     await sent.store(1, S.SENT)
     events = [sent.event(kind)._replace(address="ceo@victim.test") for kind in (K.BOUNCE, K.COMPLAINT)]
     async with sent.db.write() as session:
-        await process_events(session, sent.watched.mailer, events, sent.clock())
+        await process_events(session, sent.watched.mailer, events)
     assert await suppressed(sent.db) == {}
 
 

@@ -108,7 +108,7 @@ async def test_what_an_event_has_settled_meanwhile_is_not_sent_again(connected: 
     async with connected.db.write() as session:
         mailer = (await session.exec(select(Mailer))).one()
         event = SesEvent("e1", EventKind.SEND, "m1", str(settled.chunk_id), broadcast.id, settled.address)
-        await process_events(session, mailer, [event], connected.clock())
+        await process_events(session, mailer, [event])
 
     await again(connected, broadcast, IN_DOUBT)
     await connected.run()

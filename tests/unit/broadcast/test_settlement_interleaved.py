@@ -59,7 +59,7 @@ async def test_a_quota_that_is_used_up_and_a_judgement_wait_for_each_other_in_no
 
     async def settles(answered: list[AnsweredChunk]) -> None:
         async with db.write() as session:
-            await record_result(session, answered, now=station.clock())
+            await record_result(session, answered)
 
     async def answered(broadcasts: list[Broadcast]) -> list[AnsweredChunk]:
         answer = SendResult([EntryResult(EntryOutcome.QUOTA, "")] * 2)

@@ -55,7 +55,7 @@ async def test_it_is_settled_once_nobody_is_on_the_way_or_ten_minutes_have_passe
 
     async def settled() -> bool:
         async with connected.db.read() as session:
-            return await is_settled(session, broadcast, connected.clock())
+            return await is_settled(session, broadcast)
 
     assert not await settled()
     await becomes(connected, broadcast, 1, DELIVERED, connected.clock())

@@ -9,14 +9,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlmodel import col, select, text
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage import migrations
 from storage.audit import record
 from storage.backup.backup import backup
 from storage.backup.file import find_copy
 from storage.backup.restore import restore
-from storage.database import Database, StorageError
+from storage.database import Database, Session, StorageError
 from storage.key_rotation import check_keys
 from storage.link_keys import link_keys
 from storage.models import Audit, Team
@@ -27,7 +26,7 @@ BOTH = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indire
 KEYS = KeyRing({"k1": b"1" * 32})
 
 
-async def _nothing(_session: AsyncSession) -> None:
+async def _nothing(_session: Session) -> None:
     pass
 
 
@@ -200,7 +199,7 @@ async def test_what_fails_after_the_rows_leaves_the_database_as_it_was(db: Datab
     await _add_team(db, "after")
     await db.stop()
 
-    async def fails(session: AsyncSession) -> None:
+    async def fails(session: Session) -> None:
         assert (await session.exec(select(Team.id))).all() == ["before"]
         raise ZeroDivisionError
 

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import SQLModel, insert, select
 
-from storage.database import Database, StorageError, is_unique_violation, utc_now, wake_after_commit
+from storage.database import Database, StorageError, utc_now
+from storage.database_errors import is_unique_violation
 from storage.models import ProcessedRequest, SendingAccount, Team, TeamAdmin
 from tests.databases import Databases
 
@@ -319,11 +320,11 @@ async def test_a_tick_is_woken_by_what_is_committed_and_by_nothing_else(db: Data
     db.wake = woken.append
     with pytest.raises(ZeroDivisionError):
         async with db.write() as session:
-            wake_after_commit(session, "outbox")
+            session.wake_after_commit("outbox")
             raise ZeroDivisionError
     assert woken == []
     async with db.write() as session:
-        wake_after_commit(session, "outbox")
-        wake_after_commit(session, "outbox")
+        session.wake_after_commit("outbox")
+        session.wake_after_commit("outbox")
         assert woken == []
     assert woken == ["outbox"]

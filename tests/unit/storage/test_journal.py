@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Database, StorageError, keep_in_journal
+from storage.database import Database, StorageError
 from storage.journal import Journal, JournalReader
 from storage.models import ProcessedRequest
 from storage.sealing import KeyRing
@@ -101,7 +101,7 @@ async def test_a_line_is_on_the_disk_before_its_transaction_is_committed_and_wit
     async def write(key: str) -> None:
         async with db.write() as session:
             session.add(ProcessedRequest(key=key, seen_at=db.now()))
-            keep_in_journal(session, ANN)
+            session.keep_in_journal(ANN)
 
     with pytest.raises(OSError, match="not open"):
         await write("first")

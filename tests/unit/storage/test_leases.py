@@ -25,7 +25,7 @@ async def _schedule(db: Database, subject_id: str, due_in: float, *, postpone: b
 
 async def _claim(db: Database, limit: int = 10) -> list[Claim]:
     async with db.write() as session:
-        return await leases.claim_due(session, [ACCOUNT], now=db.now(), lease=LEASE, limit=limit)
+        return await leases.claim_due(session, [ACCOUNT], lease=LEASE, limit=limit)
 
 
 async def _finish(db: Database, claim: Claim, next_in: float) -> bool:
@@ -65,7 +65,7 @@ async def test_what_is_due_is_claimed_without_reading_all_that_is_looked_at(db: 
     event.listen(Engine, "before_cursor_execute", keep)
     try:
         async with db.write() as session:
-            claims = await leases.claim_due(session, [ACCOUNT, FEEDBACK], now=db.now(), lease=LEASE, limit=10)
+            claims = await leases.claim_due(session, [ACCOUNT, FEEDBACK], lease=LEASE, limit=10)
     finally:
         event.remove(Engine, "before_cursor_execute", keep)
 
@@ -225,7 +225,7 @@ async def account(db: Database) -> str:
 
 async def _acquire(db: Database, account: str, owner: str) -> int | None:
     async with db.write() as session:
-        return await leases.acquire(session, account, owner, now=db.now(), lease=LEASE)
+        return await leases.acquire(session, account, owner, lease=LEASE)
 
 
 async def test_one_owner_holds_a_sending_account_until_its_lease_ends(db: Database, account: str, clock: Clock) -> None:
@@ -248,7 +248,7 @@ async def test_a_sending_account_that_is_not_there_is_nobodys(db: Database) -> N
 async def test_of_twenty_deliveries_of_one_request_one_is_new(db: Database) -> None:
     async def see() -> bool:
         async with db.write() as session:
-            return await leases.mark_processed(session, "event", db.now())
+            return await leases.mark_processed(session, "event")
 
     assert sorted(await asyncio.gather(*(see() for _ in range(20)))) == [False] * 19 + [True]
 
@@ -256,21 +256,21 @@ async def test_of_twenty_deliveries_of_one_request_one_is_new(db: Database) -> N
 async def test_a_request_whose_work_failed_is_new_again(db: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         async with db.write() as session:
-            assert await leases.mark_processed(session, "event", db.now())
+            assert await leases.mark_processed(session, "event")
             _ = 1 / 0
     async with db.write() as session:
-        assert await leases.mark_processed(session, "event", db.now())
+        assert await leases.mark_processed(session, "event")
 
 
 async def test_old_requests_are_forgotten(db: Database, clock: Clock) -> None:
     async with db.write() as session:
-        await leases.mark_processed(session, "old", db.now())
+        await leases.mark_processed(session, "old")
     limit = clock.advance(600)
     async with db.write() as session:
-        await leases.mark_processed(session, "new", db.now())
+        await leases.mark_processed(session, "new")
         assert await leases.forget_seen(session, limit) == 1
-        assert await leases.mark_processed(session, "old", db.now())
-        assert not await leases.mark_processed(session, "new", db.now())
+        assert await leases.mark_processed(session, "old")
+        assert not await leases.mark_processed(session, "new")
 
 
 async def test_what_a_dead_process_had_claimed_is_due_at_once_and_its_late_answer_counts_for_nothing(
@@ -280,12 +280,12 @@ async def test_what_a_dead_process_had_claimed_is_due_at_once_and_its_late_answe
         await leases.schedule(session, PollKind.ACCOUNT, "claimed", clock())
         await leases.schedule(session, PollKind.ACCOUNT, "far", clock() + timedelta(hours=1))
     async with db.write() as session:
-        (claim,) = await leases.claim_due(session, [PollKind.ACCOUNT], now=clock(), lease=leases.LONGEST_POLL, limit=10)
+        (claim,) = await leases.claim_due(session, [PollKind.ACCOUNT], lease=leases.LONGEST_POLL, limit=10)
 
     async with db.write() as session:
         await leases.reclaim_all(session, clock())
 
     async with db.write() as session:
         assert not await leases.finish(session, claim, clock() + timedelta(hours=1))
-        again = await leases.claim_due(session, [PollKind.ACCOUNT], now=clock(), lease=leases.LONGEST_POLL, limit=10)
+        again = await leases.claim_due(session, [PollKind.ACCOUNT], lease=leases.LONGEST_POLL, limit=10)
     assert [each.subject_id for each in again] == ["claimed"]

@@ -37,7 +37,7 @@ async def bounce(hook: Hooked, number: int, count: int, first: int = 0) -> None:
     async with hook.db.write() as session:
         row = await session.get_one(Broadcast, f"{number:032}")
         items = [Item(f"r{first + each}@x.test", {"error": "Permanent"}, row.id) for each in range(count)]
-        await deliveries_changed(session, row, DeliveryState.BOUNCED, items, hook.clock())
+        await deliveries_changed(session, row, DeliveryState.BOUNCED, items)
 
 
 def states(hook: Hooked) -> list[tuple[str, str]]:

@@ -68,7 +68,7 @@ async def test_a_new_draft_is_told_where_a_program_made_it(hook: Hooked) -> None
         for number, by in enumerate(("U1", f"{API_TOKEN}{token.id}"), start=1):
             row = broadcast_row(hook.team, number, hook.clock)
             row.created_by = by
-            await add_draft(session, row, hook.clock())
+            await add_draft(session, row)
     ((kind, lane, data),) = await told(hook)
     assert (kind, lane) == ("broadcast.draft", f"{2:032}")
     assert data["broadcast"]["author"] == {"kind": "token", "name": "CI"}
@@ -126,7 +126,7 @@ async def test_bounces_complaints_and_suppressions_are_told_each_once(hook: Hook
     ]
     for _ in range(2):
         async with hook.db.write() as session:
-            await process_events(session, mailer, events, hook.clock())
+            await process_events(session, mailer, events)
 
     ann, ben = (
         {"address": name, "external_id": known} for name, known in (("ann@x.test", "u-17"), ("ben@x.test", None))

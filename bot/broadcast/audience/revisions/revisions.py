@@ -7,8 +7,6 @@ import asyncio
 from datetime import datetime
 from typing import BinaryIO
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.revisions.members import list_for_people
 from bot.broadcast.audience.revisions.proposals import Proposal, Proposals, changed_meanwhile
@@ -16,6 +14,7 @@ from bot.broadcast.audience.saved import check_room, forget_replaced, save_as, s
 from bot.broadcast.audience.store import forget_audience
 from bot.errors import BotError
 from storage import audit
+from storage.database import Session
 from storage.models import Audience, Team
 
 
@@ -62,13 +61,12 @@ class Revisions(Proposals):
         Raises:
             BotError: NOT_FOUND where the audience has no name any more; ALREADY where nothing can be taken back.
         """
-        now = self._db.now()
         async with self._db.write() as session:
             await session.get_one(Team, team.id, with_for_update=True)
             current = await session.get(Audience, audience_id, with_for_update=True)
             if current is None or current.team_id != team.id or not current.name_key:
                 raise BotError(AudienceCode.NOT_FOUND)
-            if not can_undo(current, now):
+            if not can_undo(current, session.now):
                 raise BotError(
                     AudienceCode.STATE_CHANGED,
                     "The last change of this audience can be taken back for a day, and once.",
@@ -77,11 +75,11 @@ class Revisions(Proposals):
             before = {"size": current.size, "revision": current.revision}
             named = {"name": current.name, "name_key": current.name_key, "revision": current.revision + 1}
             current.previous_id = None
-            await take_name(session, current, now)
-            old.sqlmodel_update({**named, "named_at": now, "previous_id": None, "held_until": None})
+            await take_name(session, current, session.now)
+            old.sqlmodel_update({**named, "named_at": session.now, "previous_id": None, "held_until": None})
             session.add(old)
             after = {"size": old.size, "revision": old.revision}
-            audit.record(session, team.id, by, "audience.undo", now, old.name, before, after)
+            audit.record(session, team.id, by, "audience.undo", session.now, old.name, before, after)
         return old
 
     async def write_list(self, audience: Audience, file: BinaryIO) -> None:
@@ -95,7 +93,7 @@ def can_undo(audience: Audience, now: datetime) -> bool:
     return audience.previous_id is not None and audience.undo_until is not None and now < audience.undo_until
 
 
-async def _current(session: AsyncSession, team: Team, new: Audience, name: str) -> Audience | None:
+async def _current(session: Session, team: Team, new: Audience, name: str) -> Audience | None:
     """Return the audience that a proposal was made from, if it was made from one.
 
     Raises:

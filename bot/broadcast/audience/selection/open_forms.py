@@ -13,7 +13,6 @@ from sqlalchemy.orm import defer
 from sqlmodel import and_, col, delete, select
 
 from bot.broadcast.audience.selection.filter import Filter
-from storage.database import insert_into
 from storage.models import Broadcast, OpenForm, Team
 from storage.repository import Repository
 from storage.states import SendKind
@@ -54,7 +53,7 @@ class OpenForms(Repository):
         )
         values, mine = row.model_dump(), and_(col(OpenForm.team_id) == team.id, col(OpenForm.user_id) == user_id)
         async with self._db.write() as session:
-            insert = insert_into(session, OpenForm).values(values)
+            insert = session.insert_into(OpenForm).values(values)
             await session.exec(insert.on_conflict_do_update(index_elements=["id"], set_=values, where=mine))
 
     async def choose(self, team: Team, user_id: str, form_id: str, where: Filter | None) -> OpenForm | None:
@@ -70,7 +69,7 @@ class OpenForms(Repository):
     async def forget(self) -> None:
         """Forget what is older than a day."""
         async with self._db.write() as session:
-            await session.exec(delete(OpenForm).where(col(OpenForm.at) < self._db.now() - KEPT))
+            await session.exec(delete(OpenForm).where(col(OpenForm.at) < session.now - KEPT))
 
     async def broadcasts(self, team: Team, chosen: Sequence[str]) -> list[Broadcast]:
         """Return the last broadcasts that were sent, and those that are chosen, the newest first.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlmodel import col, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.csv_reader import CsvRecipient
@@ -25,7 +24,7 @@ from bot.email_addresses import address_key, shown
 from bot.errors import BotError, require
 from bot.suppression.hidden import hash_of, is_hashed
 from bot.wording import count
-from storage.database import Database
+from storage.database import Database, Session
 from storage.models import Audience, Broadcast, Delivery, Team
 from storage.repository import Repository
 from storage.states import DeliveryState, SendKind
@@ -226,7 +225,7 @@ def address_column(audience: Audience) -> str:
     return audience.columns[at] if at >= 0 else ""
 
 
-async def _saved(session: AsyncSession, team: Team, name: str, field: str) -> Audience:
+async def _saved(session: Session, team: Team, name: str, field: str) -> Audience:
     return require(
         await saved_under(session, team, name),
         AudienceCode.AUDIENCE_UNKNOWN,
@@ -236,7 +235,7 @@ async def _saved(session: AsyncSession, team: Team, name: str, field: str) -> Au
     )
 
 
-async def _count_got(session: AsyncSession, team: Team, broadcast_id: str) -> list[int]:
+async def _count_got(session: Session, team: Team, broadcast_id: str) -> list[int]:
     broadcast = await session.get(Broadcast, broadcast_id)
     if broadcast is None or broadcast.team_id != team.id or broadcast.kind is not SendKind.BROADCAST:
         raise BotError(AudienceCode.BROADCAST_UNKNOWN, field="except_broadcasts")

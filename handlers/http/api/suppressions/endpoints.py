@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.api.idempotency import StoredResponse
 from bot.api.queries import ApiQueries
@@ -27,6 +26,7 @@ from handlers.http.api.requests import NoInput
 from handlers.http.api.routing import MB, Asked, Route, reply
 from handlers.http.api.suppressions import requests, responses
 from storage import audit
+from storage.database import Session
 
 LINES = 10_000
 MOST_BYTES = 5 * MB
@@ -132,7 +132,7 @@ class SuppressionEndpoints(DraftEndpoints):
         bearer = asked.bearer
         address = parse_address(asked.input.address)
 
-        async def act(session: AsyncSession) -> StoredResponse:
+        async def act(session: Session) -> StoredResponse:
             row, new = await self.suppressions.record(session, bearer.team, address, bearer.actor)
             return reply(responses.Suppression.of(row), 201 if new else 200)
 
@@ -145,7 +145,7 @@ class SuppressionEndpoints(DraftEndpoints):
             raise Refusal(422, ProblemCode.LINE_INVALID, f"Line {wrong[0]}: {wrong[1]}", line=wrong[0])
         bearer = asked.bearer
 
-        async def act(session: AsyncSession) -> StoredResponse:
+        async def act(session: Session) -> StoredResponse:
             hidden = await hidden_addresses(session, self.db.people_key, bearer.team.id)
             stored = [
                 (line, hidden.within(said) if isinstance(said, str) else hidden.entry(said)) for line, said in lines
@@ -157,9 +157,9 @@ class SuppressionEndpoints(DraftEndpoints):
 
         return await self.idempotency.run_once(bearer.team, asked.key, asked.raw, act)
 
-    async def _record(self, session: AsyncSession, bearer: Bearer, entries: Sequence[Entry]) -> dict[str, Recorded]:
+    async def _record(self, session: Session, bearer: Bearer, entries: Sequence[Entry]) -> dict[str, Recorded]:
         """Return what became of each, by the key of its address."""
-        now, results = self.db.now(), dict[str, Recorded]()
+        now, results = session.now, dict[str, Recorded]()
         for start in range(0, len(entries), AT_ONCE):
             some = entries[start : start + AT_ONCE]
             found = await suppress_all(session, bearer.team.id, some, source=bearer.actor, now=now)
