@@ -10,6 +10,7 @@ from typing import Any
 from zlib import crc32
 
 import pytest
+from sqlalchemy import Engine, event
 
 from storage.database import Database
 from tests import canaries
@@ -29,6 +30,17 @@ def _on_this_machine_only(event: str, arguments: tuple[Any, ...]) -> None:
 
 sys.addaudithook(_on_this_machine_only)
 gc.set_threshold(100_000, 20, 20)  # what is made here is many small things that live long: SQL, schemas, clients
+
+
+@event.listens_for(Engine, "connect")
+def _rows_in_no_order(connection: Any, _record: Any) -> None:
+    """Have SQLite turn round what no ORDER BY puts in order; PostgreSQL promises no order either, and seldom shows it.
+
+    https://www.sqlite.org/pragma.html#pragma_reverse_unordered_selects
+    """
+    if "sqlite" in type(connection).__module__:
+        connection.cursor().execute("PRAGMA reverse_unordered_selects = ON")
+
 
 STORAGE = Path(__file__).parent / "unit" / "storage"
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import col, select
+from sqlmodel import select
 
 from bot.suppression import unsubscribe_links
-from storage.models import Audit, Broadcast, Suppression
+from storage.models import Broadcast, Suppression
 from storage.states import DeliveryState, SuppressionReason
+from tests.audit_log import audits
 from tests.flows.program import PROBLEM, Got, Program, counted, make_token
 from tests.flows.schema import Schemas, references
 from tests.flows.test_api_sending import create
@@ -45,9 +46,8 @@ async def test_an_address_is_suppressed_once_and_may_be_let_go_again(world: Worl
     assert (gone.status, gone.raw) == (204, b"")
     assert (await program.reads("/suppressions"))["items"] == []
     assert (await lift(program, "ann@elsewhere.test")).status == 404
-    async with world.bot.db.read() as session:
-        done = (await session.exec(select(Audit).where(col(Audit.actor).startswith("token:")))).all()
-        assert [row.action for row in done] == ["suppression.add", "suppression.remove"]
+    done = [row.action for row in await audits(world.bot.db) if row.actor.startswith("token:")]
+    assert done == ["suppression.add", "suppression.remove"]
 
 
 @pytest.mark.long
@@ -78,9 +78,8 @@ async def test_what_stays_on_the_list_of_aws_is_said(world: World, program: Prog
     assert "on AWS's own list" in still.json["detail"]
     assert (await lift(program, "ben@elsewhere.test")).status == 204
     assert (await program.reads("/suppressions"))["items"] == []
-    async with world.bot.db.read() as session:
-        audits = await session.exec(select(Audit).where(Audit.action == "suppression.remove").order_by(col(Audit.id)))
-        assert [row.after for row in audits] == [{"at_aws": "not_allowed"}, {"at_aws": "not_listed"}]
+    removals = await audits(world.bot.db, "suppression.remove")
+    assert [row.after for row in removals] == [{"at_aws": "not_allowed"}, {"at_aws": "not_listed"}]
 
 
 @OVER_HTTP

@@ -4,10 +4,11 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import select
 
 from bot.broadcast.open_limits import LIVE
-from storage.models import Audit, Broadcast, Team
+from storage.models import Broadcast, Team
+from tests.audit_log import audits
 from tests.flows.program import PROBLEM, Got, Program
 from tests.flows.test_broadcast import people, the_broadcast
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, UNDO_SECONDS, World
@@ -39,11 +40,8 @@ async def drafts(world: World) -> int:
 
 async def actors(world: World) -> list[tuple[str, bool]]:
     """What the audit says was done to broadcasts, and whether a program did it."""
-    async with world.bot.db.read() as session:
-        rows = await session.exec(
-            select(Audit).where(col(Audit.action).startswith("broadcast.")).order_by(col(Audit.id))
-        )
-        return [(row.action.removeprefix("broadcast."), row.actor.startswith("token:")) for row in rows]
+    done = await audits(world.bot.db, "broadcast.")
+    return [(row.action.removeprefix("broadcast."), row.actor.startswith("token:")) for row in done]
 
 
 async def test_a_program_sends_a_broadcast_and_the_channel_sees_it(world: World, program: Program) -> None:

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlmodel import col, select
 
-from storage.models import Audit, Broadcast, Mailer
+from storage.models import Broadcast, Mailer
 from storage.states import BroadcastState
+from tests.audit_log import audits
 from tests.flows.world import BOTH_DATABASES, UNDO_SECONDS, World, long_case
 from tests.playground.slack.driver import Seen
 
@@ -37,11 +38,7 @@ async def the_broadcast(world: World) -> Broadcast:
 
 async def actions(world: World) -> list[str]:
     """What the audit says was done to broadcasts, in order."""
-    async with world.bot.db.read() as session:
-        rows = await session.exec(
-            select(Audit).where(col(Audit.action).startswith("broadcast.")).order_by(col(Audit.id))
-        )
-        return [row.action.removeprefix("broadcast.") for row in rows]
+    return [row.action.removeprefix("broadcast.") for row in await audits(world.bot.db, "broadcast.")]
 
 
 @asynccontextmanager

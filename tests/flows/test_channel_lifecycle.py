@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import select
 
 from bot.alerts.outbox import Notice, announce
 from bot.errors import BotError
@@ -13,6 +13,7 @@ from bot.teams import reachability
 from handlers.slack.dispatch.event import Event
 from storage.database import Session
 from storage.models import Audit, Broadcast, Installation, Mailer, Outbox, Team
+from tests.audit_log import audits
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World, long_case
 from tests.playground.slack.delivery import Kind
 
@@ -85,9 +86,7 @@ async def test_events_that_come_twice_change_nothing_more(world: World, way: str
     await world.passes(WITHIN - 30)
 
     assert seen(world, TOLD) == 1
-    async with world.bot.db.read() as session:
-        moves = await session.exec(select(Audit.after).where(Audit.action == "team.reach").order_by(col(Audit.id)))
-        assert [after["reachable"] for after in moves] == [False, True]
+    assert [row.after["reachable"] for row in await audits(world.bot.db, "team.reach")] == [False, True]
 
 
 @OVER_HTTP

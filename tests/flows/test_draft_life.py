@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
-from sqlmodel import col, func, select
+from sqlmodel import func, select
 
-from storage.models import Audit, Broadcast, Delivery
+from storage.models import Broadcast, Delivery
 from storage.states import BroadcastState
+from tests.audit_log import audits
 from tests.flows.program import Program
 from tests.flows.test_api_sending import create
 from tests.flows.world import AUDIENCE, BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
@@ -36,9 +37,7 @@ async def the_broadcast(world: World) -> Broadcast:
 
 
 async def actions(world: World) -> list[str]:
-    async with world.bot.db.read() as session:
-        found = select(Audit.action).where(col(Audit.action).startswith("broadcast.")).order_by(col(Audit.id))
-        return [action.removeprefix("broadcast.") for action in await session.exec(found)]
+    return [row.action.removeprefix("broadcast.") for row in await audits(world.bot.db, "broadcast.")]
 
 
 async def test_undo_makes_a_draft_again_that_anybody_who_may_send_edits_and_sends(world: World) -> None:

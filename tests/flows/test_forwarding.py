@@ -6,8 +6,9 @@ from sqlmodel import col, select
 
 from bot.ses.operations import FEEDBACK_FORWARDING
 from storage.models import Identity
+from tests.audit_log import audits
 from tests.flows.test_feedback_health import QUARTER, deafen, the_mailer
-from tests.flows.test_identity_recovery import audited, fails, identities, replaces
+from tests.flows.test_identity_recovery import fails, identities, replaces
 from tests.flows.test_other_programs import deletes_the_mailer
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.aws import How
@@ -89,13 +90,13 @@ async def test_of_an_adopted_identity_nothing_is_switched_off_without_a_persons_
 
     await says_yes(world)
     assert not forwards(world)
-    assert [each.actor for each in await audited(world, "identity.forwarding_consent")] == [world.ada.id]
+    assert [each.actor for each in await audits(world.bot.db, "identity.forwarding_consent")] == [world.ada.id]
     later = await world.asks(world.ada, "/mailer", "As AWS told us")
     assert SWITCH_OFF not in later.buttons
 
     await world.ada.press(await world.ada.sees(world.news, QUESTION), SWITCH_OFF)
     await world.ada.sees(world.news, "There is nothing to decide about this any more")
-    assert len(await audited(world, "identity.forwarding_consent")) == 1
+    assert len(await audits(world.bot.db, "identity.forwarding_consent")) == 1
 
 
 @OVER_HTTP

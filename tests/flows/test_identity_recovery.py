@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select
 
-from storage.models import Audit, Broadcast, Identity
+from storage.models import Broadcast, Identity
+from tests.audit_log import audits
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, REGION, World, long_case
 from tests.playground.aws import AwsPlayground
 from tests.playground.aws.playground import utc_now
@@ -21,11 +22,6 @@ async def identities(world: World) -> dict[str, Identity]:
     async with world.bot.db.read() as session:
         rows = await session.exec(select(Identity).where(col(Identity.managed).is_(True)))
         return {row.name: row for row in rows}
-
-
-async def audited(world: World, action: str) -> list[Audit]:
-    async with world.bot.db.read() as session:
-        return list(await session.exec(select(Audit).where(Audit.action == action)))
 
 
 def alert(world: World) -> Seen:
@@ -165,7 +161,7 @@ async def test_two_admins_who_retry_at_once_have_one_effect(world: World) -> Non
     await world.settle()
 
     assert len(world.aws.calls_of("ses:DeleteEmailIdentity")) == 2  # the first belongs to the access check
-    assert len(await audited(world, "identity.retry")) == 1
+    assert len(await audits(world.bot.db, "identity.retry")) == 1
     answers = [text for who in (world.ada, olga) for text in who.reads(world.news)]
     assert sum("was created again at AWS" in text for text in answers) == 1
     assert sum("did it." in text for text in answers) == 2
@@ -189,10 +185,10 @@ async def test_a_button_older_than_what_happened_since_does_nothing(world: World
     await world.settle()
 
     assert world.ses.identities["acme.test"] is kept
-    assert len(await audited(world, "identity.retry")) == 1
+    assert len(await audits(world.bot.db, "identity.retry")) == 1
     await world.ada.press(again, "Retry verification")
     await world.settle()
-    assert len(await audited(world, "identity.retry")) == 2
+    assert len(await audits(world.bot.db, "identity.retry")) == 2
 
 
 @OVER_HTTP
@@ -235,7 +231,7 @@ async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(wo
     told = await world.bob.sees(world.news, "Put these records into the DNS of acme.test")
     assert all(token in told.text for token in world.ses.identities["acme.test"].tokens)
     assert not any("no longer at AWS" in text for text in world.bob.reads(world.news))
-    assert len(await audited(world, "identity.retry")) == 1
+    assert len(await audits(world.bot.db, "identity.retry")) == 1
 
 
 @OVER_HTTP
@@ -334,7 +330,7 @@ async def test_replace_adds_the_new_one_and_removes_the_old_one_at_aws(world: Wo
     assert rows["news.acme.example"].state == "pending"
     assert not [m for m in world.slack.messages(world.news) if "Retry verification" in Seen(m, world.slack).buttons]
     await world.bob.sees(world.news, "acme.test was replaced by news.acme.example")
-    (row,) = await audited(world, "identity.replace")
+    (row,) = await audits(world.bot.db, "identity.replace")
     assert (row.actor, row.subject, row.after["name"]) == (world.ada.id, "acme.test", "news.acme.example")
 
 
@@ -429,7 +425,7 @@ async def test_scheduled_broadcasts_move_when_the_person_ticks_it(world: World) 
     assert (moved.state, moved.from_address) == ("scheduled", "hello@acme.example")
     assert moved.version > before.version
     assert "From hello@acme.example" in (await world.bob.sees(world.news, "Spring news")).text
-    assert len(await audited(world, "broadcast.change_from")) == 1
+    assert len(await audits(world.bot.db, "broadcast.change_from")) == 1
     world.ses.verify("acme.example")
     await world.passes(7 * 86_400)
     assert world.aws.mail_count == mails + 2
@@ -511,7 +507,7 @@ async def test_a_replacement_submitted_twice_at_once_has_one_effect(world: World
     await asyncio.gather(*(modal.submit() for modal in modals))
     await world.settle()
 
-    assert len(await audited(world, "identity.replace")) == 1
+    assert len(await audits(world.bot.db, "identity.replace")) == 1
     assert len(await identities(world)) == 1
     assert len(world.ses.identities) == 1
     assert sum("takes the place of" in modal.text for modal in modals) == 1
@@ -539,7 +535,7 @@ async def test_a_replacement_that_aws_interrupts_is_finished(world: World, opera
     rows = await identities(world)
     assert set(rows) == {"acme.example"}
     assert (rows["acme.example"].state, rows["acme.example"].adopted) == ("pending", False)
-    assert len(await audited(world, "identity.replace")) == 1
+    assert len(await audits(world.bot.db, "identity.replace")) == 1
     await world.bob.sees(world.news, "Put these records into the DNS of acme.example")
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from storage.states import BroadcastState
+from tests.audit_log import audits
 from tests.flows.test_approval import approval, asks_for_approval, member
 from tests.flows.test_draft_life import pressed, the_broadcast
-from tests.flows.test_settings_admins import audits
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, UNDO_SECONDS, World
 from tests.playground.image_host import picture
 from tests.playground.slack.surfaces import Modal
@@ -62,7 +62,7 @@ async def test_the_look_is_in_each_mail_that_is_checked_from_then_on(world: Worl
         assert [(part.content_id, part.content_type) for part in mail.attachments] == [("logo.png", "image/png")]
         assert '<img class="logo" src="cid:logo.png"' in str(mail.html)
         assert "a{color:#14532d}" in str(mail.html)
-    (row,) = [each for each in await audits(world, "team.settings") if "logo" in each.after]
+    (row,) = [each for each in await audits(world.bot.db, "team.settings") if "logo" in each.after]
     assert row.after == {"logo": "acme.png", "colour": "#14532d", "heading_font": "serif"}
 
 

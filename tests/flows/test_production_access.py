@@ -1,6 +1,6 @@
 """S3, C2, E4: production access, from the application to AWS's decision, and what is missing before it."""
 
-from tests.flows.test_settings_admins import audits
+from tests.audit_log import audits
 from tests.flows.world import OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.surfaces import Modal
 
@@ -52,7 +52,7 @@ async def test_an_application_whose_answer_is_lost_is_told_as_what_it_became(wor
     await world.settle()
 
     await world.bob.sees(world.news, "Applied for production access")
-    assert [audit.actor for audit in await audits(world, "production.apply")] == [world.ada.id]
+    assert [audit.actor for audit in await audits(world.bot.db, "production.apply")] == [world.ada.id]
 
 
 @OVER_HTTP

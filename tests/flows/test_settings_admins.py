@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from storage.models import Audit, Team, TeamAdmin
+from storage.models import Team, TeamAdmin
+from tests.audit_log import audits
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
 from tests.playground.slack.driver import Person
 from tests.playground.slack.surfaces import Modal
@@ -24,11 +25,6 @@ async def appoints(world: World, *people: Person, who: Person | None = None) -> 
     return await saves(world, "/mailer admins", "Team admins", {"Team admins": list(people)}, who=who)
 
 
-async def audits(world: World, action: str) -> list[Audit]:
-    async with world.bot.db.read() as session:
-        return list(await session.exec(select(Audit).where(Audit.action == action)))
-
-
 async def team(world: World) -> Team:
     async with world.bot.db.read() as session:
         return (await session.exec(select(Team))).one()
@@ -45,7 +41,7 @@ async def test_somebody_appointed_may_what_admins_may_until_they_are_dismissed(w
     assert "@Bob is a team admin now" in modal.text
     opened = await world.opens(world.bob, "/mailer connect", "Connect Amazon SES")
     await opened.close()
-    (row,) = await audits(world, "team.admins")
+    (row,) = await audits(world.bot.db, "team.admins")
     assert (row.actor, row.before, row.after) == (world.ada.id, {"admins": []}, {"admins": [world.bob.id]})
 
     modal = await world.opens(world.ada, "/mailer admins", "Team admins")
@@ -67,7 +63,7 @@ async def test_an_appointed_admin_may_appoint_others_and_a_member_may_not(world:
 
     await appoints(world, world.bob, cleo, who=world.bob)
 
-    assert [row.actor for row in await audits(world, "team.admins")] == [world.ada.id, world.bob.id]
+    assert [row.actor for row in await audits(world.bot.db, "team.admins")] == [world.ada.id, world.bob.id]
     await (await world.opens(cleo, "/mailer settings", "Settings")).close()
 
 
@@ -86,7 +82,7 @@ async def test_guests_and_outsiders_cannot_be_appointed(world: World) -> None:
     for who in (world.gus, world.slack.person("Olaf", role="outsider")):
         modal = await appoints(world, who)
         assert "cannot be chosen here" in modal.errors["Team admins"]
-    assert await audits(world, "team.admins") == []
+    assert await audits(world.bot.db, "team.admins") == []
 
 
 @BOTH_DATABASES
@@ -101,11 +97,11 @@ async def test_of_two_admins_who_edit_at_once_the_second_is_shown_what_the_first
     await late.submit()
 
     assert "Somebody else changed this" in late.text
-    assert len(await audits(world, "team.admins")) == 1
+    assert len(await audits(world.bot.db, "team.admins")) == 1
     late.fill("Team admins", [world.bob, cleo])
     await late.submit()
     assert "@Cleo is a team admin now" in late.text
-    assert (await audits(world, "team.admins"))[-1].after == {"admins": sorted([world.bob.id, cleo.id])}
+    assert (await audits(world.bot.db, "team.admins"))[-1].after == {"admins": sorted([world.bob.id, cleo.id])}
 
 
 async def test_saving_what_is_there_already_is_no_effect(world: World) -> None:
@@ -114,7 +110,7 @@ async def test_saving_what_is_there_already_is_no_effect(world: World) -> None:
     modal = await appoints(world, world.bob)
 
     assert "Nothing was changed" in modal.text
-    assert len(await audits(world, "team.admins")) == 1
+    assert len(await audits(world.bot.db, "team.admins")) == 1
 
 
 # Settings
@@ -141,7 +137,7 @@ async def test_settings_are_checked_stored_and_used_by_the_next_broadcast(world:
     mail = world.aws.mails[-1]
     assert mail.sender == "Acme News <hello@acme.test>"
     assert "1 Spring Lane" in str(mail.text)
-    (row,) = await audits(world, "team.settings")
+    (row,) = await audits(world.bot.db, "team.settings")
     assert set(row.after) == {"from_name", "reply_to", "postal_address", "keep_recipients"}
     assert row.after["keep_recipients"] == "90_days"
 

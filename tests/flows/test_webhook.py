@@ -9,7 +9,8 @@ from sqlmodel import select
 
 from bot.webhooks.events import Topic
 from handlers.slack.dispatch.registration import AckTimeouts
-from storage.models import Audit, Team, Webhook
+from storage.models import Team, Webhook
+from tests.audit_log import audits
 from tests.databases import Clock
 from tests.flows.world import OVER_HTTP, World, open_world
 from tests.playground.aws import AwsPlayground
@@ -87,10 +88,9 @@ async def test_a_person_sets_it_up_tries_it_and_it_hears_of_a_broadcast_and_a_bo
     attempts = (await pressed(world, await form(world), "Attempts")).text
     assert "webhook.test" in attempts
     assert "delivery.bounced" in attempts
-    async with world.bot.db.read() as session:
-        audits = (await session.exec(select(Audit).where(Audit.action == "webhook.save"))).all()
-    assert audits[0].after["host"] == "127.0.0.1"
-    assert secret not in repr(audits)
+    rows = await audits(world.bot.db, "webhook.save")
+    assert rows[0].after["host"] == "127.0.0.1"
+    assert secret not in repr(rows)
 
 
 @OVER_HTTP

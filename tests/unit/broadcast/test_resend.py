@@ -11,8 +11,9 @@ from bot.errors import BotError
 from bot.feedback.event_processor import process_events
 from bot.feedback.ses_events import EventKind, SesEvent
 from bot.suppression.recording import suppress
-from storage.models import Audit, Broadcast, Delivery, Mailer
+from storage.models import Broadcast, Delivery, Mailer
 from storage.states import BroadcastState, ChunkState, DeliveryState, SuppressionReason
+from tests.audit_log import audits
 from tests.playground.aws import How
 from tests.unit.broadcast.fixtures import BULK, Station
 
@@ -75,9 +76,8 @@ async def undecided(station: Station, broadcast: Broadcast) -> int:
 
 async def actions(station: Station) -> list[tuple[str, Any]]:
     """What people did about a broadcast that was done, and to how many recipients."""
-    async with station.db.read() as session:
-        rows = await session.exec(select(Audit).order_by(col(Audit.id)))
-        return [(row.action, row.after["recipients"]) for row in rows if "recipients" in row.after]
+    rows = await audits(station.db)
+    return [(row.action, row.after["recipients"]) for row in rows if "recipients" in row.after]
 
 
 async def test_exactly_what_is_in_doubt_is_sent_again(connected: Station) -> None:

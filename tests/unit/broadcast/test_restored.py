@@ -11,8 +11,9 @@ from bot.broadcast.resend import Resends
 from bot.broadcast.restored.hold import WHY
 from bot.broadcast.restored.restorations import Restorations
 from bot.errors import BotError
-from storage.models import Audit, Broadcast, Delivery, Mailer, Outbox, Poll, Restoration
+from storage.models import Broadcast, Delivery, Mailer, Outbox, Poll, Restoration
 from storage.states import BroadcastState, DeliveryState, PollKind, SendKind
+from tests.audit_log import audits
 from tests.unit.broadcast.fixtures import Station, csv, draft
 
 pytestmark = pytest.mark.both_databases
@@ -114,9 +115,8 @@ async def test_nothing_new_goes_out_until_somebody_has_decided(connected: Statio
     assert (await station.broadcast(later.id)).state is SCHEDULED
     assert (await station.broadcasts.confirm(team, *ref, "U1")).state is SCHEDULED
     async with station.db.read() as session:
-        acts = [row.action for row in await session.exec(select(Audit)) if row.action.startswith("team.")]
         answered = (await session.exec(select(Restoration))).one()
-    assert acts == ["team.restore", "team.go_on"]
+    assert [row.action for row in await audits(station.db, "team.")] == ["team.restore", "team.go_on"]
     assert answered.answered_by == "U2"
 
 

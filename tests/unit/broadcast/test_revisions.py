@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm.attributes import flag_modified
-from sqlmodel import col, select
+from sqlmodel import select
 
 from bot.broadcast.audience.csv_reader import read_csv
 from bot.broadcast.audience.revisions.comparison import Counts, compare
@@ -21,7 +21,8 @@ from bot.broadcast.audience.revisions.revisions import Revisions, can_undo
 from bot.broadcast.audience.saved import Audiences
 from bot.errors import BotError
 from bot.suppression.hidden import hash_of
-from storage.models import Audience, AudienceBlock, Audit
+from storage.models import Audience, AudienceBlock
+from tests.audit_log import audits
 from tests.unit.broadcast.fixtures import Station, draft
 
 pytestmark = pytest.mark.both_databases
@@ -57,9 +58,7 @@ async def text_of(station: Station, audience: Audience) -> str:
 
 
 async def actions(station: Station) -> list[tuple[str, dict[str, object]]]:
-    async with station.db.read() as session:
-        found = select(Audit).where(col(Audit.action).startswith("audience.")).order_by(col(Audit.id))
-        return [(row.action, dict(row.after)) for row in await session.exec(found)]
+    return [(row.action, dict(row.after)) for row in await audits(station.db, "audience.")]
 
 
 async def test_a_file_adds_and_changes_and_one_of_addresses_takes_out_and_a_broadcast_keeps_what_was_confirmed(

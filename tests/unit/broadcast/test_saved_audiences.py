@@ -8,7 +8,7 @@ from io import BytesIO
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from sqlmodel import col, select
+from sqlmodel import select
 
 from bot.broadcast.audience.csv_reader import read_csv
 from bot.broadcast.audience.header_detection import Choice
@@ -19,8 +19,9 @@ from bot.broadcast.drafts import Drafts
 from bot.errors import BotError
 from bot.suppression.recording import suppress
 from storage.audience_blocks import BLOCK
-from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery
+from storage.models import Audience, AudienceBlock, Broadcast, Delivery
 from storage.states import BroadcastState, DeliveryState, SuppressionReason
+from tests.audit_log import audits
 from tests.unit.broadcast.fixtures import MortalDatabase, Station, csv, draft
 
 pytestmark = pytest.mark.both_databases
@@ -86,9 +87,7 @@ async def test_a_name_goes_over_to_a_later_upload_and_a_broadcast_keeps_what_was
     connected.clock.advance(30)
     await connected.run()
     assert await connected.is_done(old.id, 3)
-    async with connected.db.read() as session:
-        of_audiences = select(Audit.action).where(col(Audit.action).startswith("audience.")).order_by(col(Audit.id))
-        assert list(await session.exec(of_audiences)) == ["audience.save", "audience.replace"]
+    assert [row.action for row in await audits(connected.db, "audience.")] == ["audience.save", "audience.replace"]
 
 
 async def test_of_two_who_save_under_one_name_at_once_both_succeed_and_one_has_it(
