@@ -29,12 +29,10 @@ from handlers.image_fetcher import ImageFetcher
 from handlers.slack.app import SlackApp
 from handlers.slack.dispatch.registration import AS_LONG_AS_SLACK_WAITS, AckTimeouts
 from handlers.webhook_receiver import WebhookReceiver
-from storage import leases
-from storage.database import Database
+from storage import Database, leases, load_keys
 from storage.journal import Journal
 from storage.key_rotation import check_keys
 from storage.link_keys import link_keys, people_key
-from storage.sealing import load_keys
 
 gc.freeze()
 gc.enable()

@@ -14,10 +14,7 @@ from sqlmodel import col, delete, select, update
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.restored.hold import HeldBroadcast, hold_all
 from bot.people.replay import replay
-from storage import audit, leases
-from storage.database import Session
-from storage.models import Mailer, Restoration, Team
-from storage.states import PollKind
+from storage import Mailer, PollKind, Restoration, Session, Team, audit, leases
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,7 @@ from bot.broadcast.drafts import is_discarded, is_draft
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.mailer.readiness.overview import Overview, Overviews
 from bot.teams.fleet import FleetMember, fleet
-from storage.database import Database, Session
-from storage.models import Broadcast, Outbox, Team
-from storage.states import SendKind
+from storage import Broadcast, Database, Outbox, SendKind, Session, Team
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,12 @@ Domains are lower case and punycode, local parts stay as typed. SES takes no SMT
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
 from bot.address_extraction import addresses_in, bare
 from bot.errors import BotError, Code
-from storage.states import IdentityKind
 
 # The library's documented switch: reserved names such as *.test and *.invalid are left to SES, and to the DNS.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -46,14 +44,6 @@ class InvalidNameError(ValueError):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityName:
-    """An identity as SES knows it."""
-
-    name: str
-    kind: IdentityKind
 
 
 def shown(value: str, limit: int = 80) -> str:
@@ -204,8 +194,8 @@ def parse_addresses(typed: str, *, field: str = "to", limit: int = 50) -> tuple[
     return tuple(found.values())
 
 
-def parse_identity(typed: str) -> IdentityName:
-    """Return a typed address or domain as an identity.
+def parse_identity(typed: str) -> str:
+    """Return a typed address or domain in its normal form, as the name of an identity.
 
     Raises:
         BotError: IDENTITY_INVALID, with a sentence that says what to do.
@@ -218,11 +208,11 @@ def parse_identity(typed: str) -> IdentityName:
         raise BotError(AddressCode.IDENTITY_INVALID, sentence, field="identity") from None
 
 
-def _identity(typed: str) -> IdentityName:
+def _identity(typed: str) -> str:
     if not typed:
         raise InvalidNameError("Type an email address or a domain, like news@example.com or example.com")
     if addresses_in(typed) > 1:
-        return IdentityName(address_in(typed), IdentityKind.ADDRESS)
+        return address_in(typed)
     _refuse_unfit_characters(typed)
     if scheme := re.match(r"(?:[a-z][a-z0-9+.-]*:)?/+", typed, re.IGNORECASE):
         host = re.split(r"[/?#]", typed[scheme.end() :], maxsplit=1)[0].rpartition("@")[2]
@@ -233,8 +223,8 @@ def _identity(typed: str) -> IdentityName:
     if typed.startswith("@"):
         raise InvalidNameError(f"has nothing before the @: for the whole domain type {shown(typed[1:]) or 'its name'}")
     if "@" in typed:
-        return IdentityName(address_in(typed), IdentityKind.ADDRESS)
-    return IdentityName(normal_domain(typed.removesuffix(".")), IdentityKind.DOMAIN)
+        return address_in(typed)
+    return normal_domain(typed.removesuffix("."))
 
 
 def address_key(address: str) -> str:

@@ -10,8 +10,7 @@ from bot.broadcast.drafts import Drafts
 from bot.mailer.connection.credential_drafts import ConnectDrafts
 from bot.people.retention import Retention
 from bot.webhooks.webhooks import Webhooks
-from storage import leases
-from storage.database import Database
+from storage import Database, leases
 
 log = logging.getLogger(__name__)
 

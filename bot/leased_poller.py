@@ -7,9 +7,7 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from bot.tasks import Tasks
-from storage import leases
-from storage.database import Database
-from storage.states import PollKind
+from storage import Database, PollKind, leases
 
 T = TypeVar("T")  # Python 3.11 has no type parameters yet
 

@@ -9,9 +9,22 @@ from sqlmodel import and_, col, func, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.webhooks.delivery import longest_due
-from storage.database import Database, Session
-from storage.models import Broadcast, Incident, Mailer, Outbox, Poll, SendingAccount, Team
-from storage.states import OPEN_STATES, Access, BroadcastState, IncidentKind, IncidentState
+from storage import (
+    OPEN_STATES,
+    Access,
+    Broadcast,
+    BroadcastState,
+    Database,
+    Incident,
+    IncidentKind,
+    IncidentState,
+    Mailer,
+    Outbox,
+    Poll,
+    SendingAccount,
+    Session,
+    Team,
+)
 
 T = TypeVar("T")
 

@@ -67,9 +67,7 @@ from bot.webhooks.delivery import WebhookDelivery
 from bot.webhooks.receiver import Receiver
 from bot.webhooks.signing import WebhookSecrets
 from bot.webhooks.webhooks import Webhooks
-from storage.database import Database
-from storage.sealing import KeyRing
-from storage.states import PollKind
+from storage import Database, KeyRing, PollKind
 
 Sleep = Callable[[float], Awaitable[None]]
 

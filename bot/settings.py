@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot.public_addresses import networks
 from bot.ses.bulk_send import CALL_BYTES
 from bot.teams.policy import NO_POLICY, Policy, PolicyError
-from storage.sealing import Secret
+from storage import Secret
 
 
 class OpsChannel(NamedTuple):

@@ -16,11 +16,7 @@ from bot.alerts.codes import AlertCode
 from bot.alerts.ops_channel import show_in_ops_channel
 from bot.alerts.outbox import Notice, announce, key_of, tell
 from bot.errors import BotError
-from storage import audit
-from storage.database import Session
-from storage.models import Incident, Mailer, Outbox, Team, TeamAdmin
-from storage.repository import Repository
-from storage.states import IncidentKind, IncidentState
+from storage import Incident, IncidentKind, IncidentState, Mailer, Outbox, Repository, Session, Team, TeamAdmin, audit
 
 REMIND_EVERY: Final = timedelta(hours=24)
 TELL_EVERY: Final = timedelta(hours=24)

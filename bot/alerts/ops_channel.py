@@ -8,9 +8,7 @@ from datetime import datetime
 from sqlmodel import col, select
 
 from bot.alerts.outbox import Notice, announce, key_of
-from storage.database import Session
-from storage.models import Incident, Outbox, Team
-from storage.states import IncidentState
+from storage import Incident, IncidentState, Outbox, Session, Team
 
 DAILY_AT = 8
 """Hour, UTC."""

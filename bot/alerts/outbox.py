@@ -12,8 +12,7 @@ from typing import Any, Final
 from sqlalchemy import case, literal
 from sqlmodel import col, func, update
 
-from storage.database import Session
-from storage.models import Outbox, UtcDateTime
+from storage import Outbox, Session, UtcDateTime
 
 
 class Notice(StrEnum):

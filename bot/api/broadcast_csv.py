@@ -5,9 +5,8 @@ import io
 from collections.abc import Mapping, Sequence
 
 from bot.broadcast.audience.rejected_rows import escape_formula
+from storage import Broadcast, DeliveryState
 from storage.audit import API_TOKEN
-from storage.models import Broadcast
-from storage.states import DeliveryState
 
 COLUMNS = (
     *("id", "kind", "state", "author", "from", "subject", "size"),

@@ -10,9 +10,7 @@ from bot.broadcast.approval import rules
 from bot.broadcast.reporting.progress import Progress, progress_of
 from bot.teams.policy import Policy
 from bot.teams.token_names import token_names
-from storage.database import Session
-from storage.models import Broadcast, Outbox, Team
-from storage.states import BroadcastState
+from storage import Broadcast, BroadcastState, Outbox, Session, Team
 
 
 @dataclass(frozen=True, slots=True)

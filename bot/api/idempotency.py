@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 
 from bot.api.codes import ApiCode
 from bot.errors import BotError
-from storage import leases
-from storage.database import Session
-from storage.models import ProcessedRequest, Team
-from storage.repository import Repository
+from storage import ProcessedRequest, Repository, Session, Team, leases
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,17 @@ from datetime import datetime
 
 from sqlmodel import and_, col, or_, select
 
-from storage.models import Broadcast, Delivery, Identity, Mailer, Suppression, Team
-from storage.repository import Repository
-from storage.states import DeliveryState, SuppressionReason
+from storage import (
+    Broadcast,
+    Delivery,
+    DeliveryState,
+    Identity,
+    Mailer,
+    Repository,
+    Suppression,
+    SuppressionReason,
+    Team,
+)
 
 
 class ApiQueries(Repository):

@@ -17,12 +17,7 @@ from sqlmodel import col, or_, select, update
 from bot.alerts.outbox import Notice, announce, redraw, tell
 from bot.api.codes import ApiCode
 from bot.errors import BotError
-from storage import audit
-from storage.database import Session
-from storage.models import ApiToken, Outbox, Team
-from storage.repository import Repository
-from storage.sealing import Secret
-from storage.states import TokenScope
+from storage import ApiToken, Outbox, Repository, Secret, Session, Team, TokenScope, audit
 
 TOKENS_LIMIT = 20  # a team's
 NAME_LIMIT = 40  # characters

@@ -13,9 +13,7 @@ from bot.broadcast.audience.selection.resolution import Resolved, Selections, ad
 from bot.broadcast.audience.store import Progress, forget_audience, no_progress, store_audience
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.draft import Addresses, Draft, Edited, Upload
-from storage.database import Database
-from storage.models import Audience, Broadcast, Team
-from storage.states import SendKind
+from storage import Audience, Broadcast, Database, SendKind, Team
 
 Compile = Callable[[Team, Draft, Addresses, SendKind, Sequence[str] | None], Awaitable[CompiledMessage]]
 """Compiles a draft for an audience with these columns."""

@@ -21,9 +21,7 @@ from bot.email_addresses import counts_toward_quota, parse_addresses
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness, RecipientRule, sandbox_refusals
 from bot.ses.bulk_send import CALL_BYTES
-from storage.database import Database, Session
-from storage.models import Audience, Broadcast, Mailer, Team
-from storage.states import BroadcastState, SendKind
+from storage import Audience, Broadcast, BroadcastState, Database, Mailer, SendKind, Session, Team
 
 __all__ = ["Broadcasts", "Draft", "Prepared", "Upload"]
 

@@ -2,9 +2,7 @@
 
 from sqlmodel import select
 
-from storage import audit
-from storage.models import Audit, Team
-from storage.repository import Repository
+from storage import Audit, Repository, Team, audit
 
 
 class Canvases(Repository):

@@ -16,10 +16,8 @@ from bot.broadcast.preflight import Preflight
 from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
+from storage import OPEN_STATES, Broadcast, BroadcastState, Database, Delivery, PauseReason, Session, Team
 from storage.audit import API_TOKEN, Action
-from storage.database import Database, Session
-from storage.models import Broadcast, Delivery, Team
-from storage.states import OPEN_STATES, BroadcastState, PauseReason
 
 _TO_TAKE_BACK = {BroadcastState.SCHEDULED, BroadcastState.PAUSED}
 _ALREADY = {

@@ -25,8 +25,7 @@ from bot.email_addresses import parse_address
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
 from bot.ses.prices import price
-from storage.models import Audience, Broadcast, Mailer, Team
-from storage.states import BroadcastState, SendKind
+from storage import Audience, Broadcast, BroadcastState, Mailer, SendKind, Team
 
 _JUST_NOW = timedelta(minutes=5)  # a time was picked, and then the form was filled
 _LATEST = timedelta(days=366)

@@ -12,11 +12,8 @@ from bot.broadcast.draft import Addresses, Draft, Edited
 from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.transitions import tell_channel, transition
 from bot.webhooks.events import broadcast_changed
-from storage import audit
+from storage import Audience, Audit, Broadcast, BroadcastState, Delivery, Mailer, SendKind, Session, Team, audit
 from storage.audit import Action
-from storage.database import Session
-from storage.models import Audience, Audit, Broadcast, Delivery, Mailer, Team
-from storage.states import BroadcastState, SendKind
 
 _TYPED = ("from_address", "reply_to", "subject", "preheader", "body", "images", "audience_id", "selection", "start_at")
 """What of a draft a person changes."""

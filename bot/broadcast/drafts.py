@@ -16,11 +16,7 @@ from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.errors import BotError
 from bot.teams.token_names import token_names
-from storage import audit
-from storage.database import Session
-from storage.models import Audience, Audit, Broadcast, Outbox, Team
-from storage.repository import Repository
-from storage.states import BroadcastState, SendKind
+from storage import Audience, Audit, Broadcast, BroadcastState, Outbox, Repository, SendKind, Session, Team, audit
 
 LIVES = timedelta(days=30)  # from its last change; once discarded, as long again
 NOTICE = timedelta(days=1)  # before its end

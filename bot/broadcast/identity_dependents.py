@@ -15,10 +15,7 @@ from bot.broadcast.transitions import tell_channel
 from bot.mailer.readiness.facts import covering, fact_of
 from bot.ses.bulk_send import CALL_BYTES
 from bot.teams.policy import NO_POLICY, Policy
-from storage import audit
-from storage.database import Session
-from storage.models import Broadcast, Identity, Team
-from storage.states import UNSENT, BroadcastState, PauseReason, SendKind
+from storage import UNSENT, Broadcast, BroadcastState, Identity, PauseReason, SendKind, Session, Team, audit
 
 _WAITING = (*UNSENT, BroadcastState.SCHEDULED, BroadcastState.PAUSED)
 

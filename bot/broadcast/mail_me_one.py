@@ -16,10 +16,8 @@ from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.content.message import CompiledMessage
 from bot.broadcast.controls import AfterChange, no_op
 from bot.errors import BotError
+from storage import UNSENT, Audience, AudienceBlock, Broadcast, Database, SendKind, Session, Team
 from storage.audience_blocks import BLOCK
-from storage.database import Database, Session
-from storage.models import Audience, AudienceBlock, Broadcast, Team
-from storage.states import UNSENT, SendKind
 
 MOST_ADDRESSES: Final = 20
 _LOOKED_THROUGH: Final = 20_000

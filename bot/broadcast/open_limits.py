@@ -6,9 +6,7 @@ from sqlmodel import col, func, select
 
 from bot.broadcast.codes import BroadcastCode
 from bot.errors import BotError
-from storage.database import Session
-from storage.models import Broadcast, Team
-from storage.states import OPEN_STATES, UNSENT, BroadcastState
+from storage import OPEN_STATES, UNSENT, Broadcast, BroadcastState, Session, Team
 
 DRAFTS, LIVE = 200, 100
 

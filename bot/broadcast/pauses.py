@@ -12,9 +12,7 @@ from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.mailer.readiness.facts import facts_from
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
-from storage.database import Session
-from storage.models import Broadcast, Chunk, Mailer
-from storage.states import Access, BroadcastState, PauseReason
+from storage import Access, Broadcast, BroadcastState, Chunk, Mailer, PauseReason, Session
 
 RECHECK_EVERY = timedelta(seconds=60)  # between two looks at what waits; only stored facts are read
 QUOTA_RETRY_AFTER = timedelta(

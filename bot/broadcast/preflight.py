@@ -10,8 +10,7 @@ from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker, Confirmation, Readiness, SendWarning
 from bot.teams.policy import NO_POLICY, Policy
 from bot.teams.slack_codes import WORKSPACE_GONE
-from storage.models import Mailer, Team
-from storage.states import SendKind
+from storage import Mailer, SendKind, Team
 
 _OF_FROM = frozenset(
     {

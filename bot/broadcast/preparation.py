@@ -20,9 +20,7 @@ from bot.broadcast.open_limits import check_drafts
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.reporting.numbers import numbers_of
 from bot.errors import BotError, require
-from storage.database import Database, Session
-from storage.models import Audience, Broadcast, Team
-from storage.states import BroadcastState, SendKind
+from storage import Audience, Broadcast, BroadcastState, Database, SendKind, Session, Team
 
 HELD = timedelta(days=1)
 

@@ -14,9 +14,8 @@ from bot.broadcast.reporting.numbers import worth_knowing
 from bot.errors import BotError, require
 from bot.signed_tokens import Key, sign, verify
 from bot.suppression.unsubscribe_links import unsubscribe_headers, unsubscribe_url
+from storage import Audience, AudienceBlock, Broadcast, Database, Session, Team
 from storage.audience_blocks import BLOCK
-from storage.database import Database, Session
-from storage.models import Audience, AudienceBlock, Broadcast, Team
 
 LINK_LIVES: Final = timedelta(hours=1)
 NOBODY: Final = "preview"  # in the place of a recipient's token

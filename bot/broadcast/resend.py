@@ -23,10 +23,21 @@ from bot.broadcast.restored.question import check_decided
 from bot.broadcast.transitions import schedule_sending, transition
 from bot.errors import BotError
 from bot.mailer.readiness.rules import Readiness
-from storage import audit, leases
-from storage.database import Database, Session
-from storage.models import Broadcast, Chunk, Delivery, Mailer, Suppression, Team
-from storage.states import BroadcastState, DeliveryState, PollKind
+from storage import (
+    Broadcast,
+    BroadcastState,
+    Chunk,
+    Database,
+    Delivery,
+    DeliveryState,
+    Mailer,
+    PollKind,
+    Session,
+    Suppression,
+    Team,
+    audit,
+    leases,
+)
 
 REASONS_SHOWN = 3
 

@@ -6,9 +6,7 @@ from datetime import timedelta
 from sqlmodel import col, select
 
 from bot.broadcast.transitions import WITHOUT_CONTENT
-from storage.database import Session
-from storage.models import Audience, AudienceBlock, Broadcast
-from storage.states import SendKind
+from storage import Audience, AudienceBlock, Broadcast, SendKind, Session
 
 LATELY = timedelta(days=1)
 

@@ -14,10 +14,7 @@ from sqlmodel import col
 
 from bot.alerts.outbox import Notice, announce, key_of, redraw
 from bot.webhooks.events import broadcast_changed
-from storage import audit
-from storage.database import Session
-from storage.models import Audit, Broadcast, SendingAccount
-from storage.states import BroadcastState, PauseReason, SendKind
+from storage import Audit, Broadcast, BroadcastState, PauseReason, SendingAccount, SendKind, Session, audit
 
 MAILROOM = audit.MAILROOM  # the actor of what nobody asked for
 WITHOUT_CONTENT = tuple(

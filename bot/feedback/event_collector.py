@@ -20,10 +20,7 @@ from bot.mailer.monitoring.feedback_health import event_received
 from bot.mailer.monitoring.feedback_route import FeedbackRoute, is_awaited, route_of
 from bot.ses import event_queue
 from bot.ses.errors import ErrorKind, SesError
-from storage import leases
-from storage.database import Database, Session
-from storage.models import Broadcast, Mailer
-from storage.states import BroadcastState, PollKind
+from storage import Broadcast, BroadcastState, Database, Mailer, PollKind, Session, leases
 
 log = logging.getLogger(__name__)
 

@@ -21,10 +21,7 @@ from bot.email_addresses import address_key, is_simulator
 from bot.feedback.ses_events import PERMANENT, EventKind, SesEvent
 from bot.suppression.recording import Entry, suppress_all
 from bot.webhooks.events import OF_DELIVERIES, Item, deliveries_changed
-from storage import leases
-from storage.database import Session
-from storage.models import Broadcast, Chunk, Mailer
-from storage.states import DeliveryState
+from storage import Broadcast, Chunk, DeliveryState, Mailer, Session, leases
 
 _SAYS: Final = {
     EventKind.SEND: (1, DeliveryState.SENT),

@@ -6,9 +6,7 @@ from sqlmodel import col, func, select
 
 from bot.mailer.monitoring.feedback_health import report_missing_events
 from bot.mailer.monitoring.feedback_route import EVENTS_COME_WITHIN, heard_since
-from storage.database import Session
-from storage.models import Broadcast, Delivery, Mailer
-from storage.states import Access, DeliveryState
+from storage import Access, Broadcast, Delivery, DeliveryState, Mailer, Session
 
 ENOUGH: Final = 20
 """Mails without an event that make an alert; of fewer the self-test knows more."""

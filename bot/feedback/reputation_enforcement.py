@@ -10,9 +10,18 @@ from bot.feedback.ses_events import PERMANENT
 from bot.mailer.monitoring.facts import managed_of
 from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from bot.mailer.monitoring.reputation_limits import WINDOW, Rates
-from storage.database import Database, Session
-from storage.models import Broadcast, Delivery, Mailer
-from storage.states import ACCEPTED, BroadcastState, DeliveryState, PauseReason, SendKind
+from storage import (
+    ACCEPTED,
+    Broadcast,
+    BroadcastState,
+    Database,
+    Delivery,
+    DeliveryState,
+    Mailer,
+    PauseReason,
+    SendKind,
+    Session,
+)
 
 _RUNNING = (BroadcastState.SENDING, BroadcastState.PAUSED)
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from bot import unknown_answers
 from bot.ses.errors import clean
-from storage.states import SuppressionReason
+from storage import SuppressionReason
 
 LONGEST_ADDRESS: Final = 320
 """Characters: 64 before the @, 255 after it (RFC 5321, 4.5.3.1)."""

@@ -10,9 +10,7 @@ from bot.feedback.event_collector import EventCollector
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.feedback_health import schedule_probe
 from bot.ses.sns_messages import Certificates, Kind, RefusedError, confirm, read
-from storage import leases
-from storage.database import Database
-from storage.models import Mailer, ProcessedRequest
+from storage import Database, Mailer, ProcessedRequest, leases
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ word from AWS neither opens a gate nor stops the watch.
 from datetime import datetime, timedelta
 
 from bot import unknown_answers
-from storage.states import IdentityKind, IdentityState, Production, Sending
+from storage import IdentityKind, IdentityState, Production, Sending
 
 _REVIEWS = {
     "": Production.SANDBOX,  # never applied

@@ -4,9 +4,7 @@ import json
 
 from bot.ses.client import AwsSession, SesClients
 from bot.ses.credentials import AwsKey, AwsRole, Credentials
-from storage.models import Mailer
-from storage.sealing import KeyRing, Secret
-from storage.states import SignIn
+from storage import KeyRing, Mailer, Secret, SignIn
 
 _FIELD = "credentials"
 

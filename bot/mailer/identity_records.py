@@ -7,8 +7,7 @@ domain's MX and SPF (https://docs.aws.amazon.com/ses/latest/dg/mail-from.html), 
 
 from dataclasses import dataclass
 
-from storage.models import Identity
-from storage.states import IdentityKind
+from storage import Identity, IdentityKind
 
 DKIM, MAIL_FROM, DMARC = "DKIM", "MAIL FROM", "DMARC, suggested"
 AMAZON = "amazonses.com"  # from which SES sends

@@ -15,9 +15,7 @@ from bot.ses import permission_check
 from bot.ses.client import AwsSession
 from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport
-from storage.database import Database, Session
-from storage.models import Identity, Incident, Mailer, Team
-from storage.states import Access
+from storage import Access, Database, Identity, Incident, Mailer, Session, Team
 
 
 class Mailers:

@@ -6,8 +6,7 @@ from typing import Any
 from bot.mailer.aws_states import awaited_until
 from bot.mailer.identity_records import records_of
 from bot.webhooks.shapes import rfc3339
-from storage.models import Identity, Mailer
-from storage.states import IdentityState
+from storage import Identity, IdentityState, Mailer
 
 
 def mailer_shape(row: Mailer) -> dict[str, Any]:

@@ -17,10 +17,18 @@ from bot.leased_poller import LeasedPoller
 from bot.people.places import SWEPT, WHOLE, mentions, of_team, standing_for
 from bot.suppression.hidden import hash_of
 from bot.suppression.recording import next_change
-from storage import leases
-from storage.database import Database, Session
-from storage.models import Audience, Broadcast, Delivery, LiftedSuppression, Suppression
-from storage.states import DeliveryState, PollKind
+from storage import (
+    Audience,
+    Broadcast,
+    Database,
+    Delivery,
+    DeliveryState,
+    LiftedSuppression,
+    PollKind,
+    Session,
+    Suppression,
+    leases,
+)
 
 _AT_ONCE: Final = 1
 _PATIENCE: Final = 5.0  # seconds that a tick waits for it

@@ -13,11 +13,22 @@ from bot.people.codes import PersonCode
 from bot.people.places import mentions, standing_for
 from bot.suppression.hidden import hash_of, is_hashed
 from bot.suppression.recording import Entry, suppress_all
-from storage import audit, leases
-from storage.database import Session
-from storage.models import Audience, AudienceBlock, Audit, Broadcast, Delivery, LiftedSuppression, Suppression, Team
-from storage.repository import Repository
-from storage.states import PollKind, SuppressionReason
+from storage import (
+    Audience,
+    AudienceBlock,
+    Audit,
+    Broadcast,
+    Delivery,
+    LiftedSuppression,
+    PollKind,
+    Repository,
+    Session,
+    Suppression,
+    SuppressionReason,
+    Team,
+    audit,
+    leases,
+)
 
 _tables = SQLModel.metadata.tables
 

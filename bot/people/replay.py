@@ -9,10 +9,7 @@ from sqlmodel import col, select
 from bot.email_addresses import address_key
 from bot.suppression.hidden import hidden_addresses, is_hashed
 from bot.suppression.recording import AT_ONCE, Entry, Recorded, suppress_all
-from storage import leases
-from storage.database import Session
-from storage.models import Suppression, Team
-from storage.states import PollKind, SuppressionReason
+from storage import PollKind, Session, Suppression, SuppressionReason, Team, leases
 
 MARGIN: Final = timedelta(minutes=5)
 """Longer than a transaction takes: one that was noted before the copy may have been committed after it."""

@@ -15,11 +15,7 @@ from bot.address_extraction import replace_addresses
 from bot.broadcast.transitions import ENDED, WITHOUT_CONTENT
 from bot.people.places import standing_for
 from bot.suppression.hidden import hash_of, is_hashed
-from storage import audit
-from storage.database import Session
-from storage.models import Broadcast, Chunk, Delivery, Team
-from storage.repository import Repository
-from storage.states import KeepRecipients
+from storage import Broadcast, Chunk, Delivery, KeepRecipients, Repository, Session, Team, audit
 
 PERIODS: Final = {KeepRecipients.DAYS_90: timedelta(days=90), KeepRecipients.YEAR: timedelta(days=365)}
 _ROWS: Final = 500  # changed in one transaction

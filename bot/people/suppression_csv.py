@@ -20,9 +20,7 @@ from bot.email_addresses import address_key
 from bot.suppression.hidden import hidden_addresses
 from bot.suppression.reasons import kept_word, reason_of
 from bot.suppression.recording import AT_ONCE, Entry, Recorded, compare, suppress_all
-from storage import audit
-from storage.models import Suppression, Team
-from storage.repository import Repository
+from storage import Repository, Suppression, Team, audit
 
 COLUMNS = ("email", "reason", "word", "date", "source")
 _REASONS = ("reason", "suppression_reason", "grund", "motif", "motivo", "status", "type", "cause")

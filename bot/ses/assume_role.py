@@ -21,7 +21,7 @@ from botocore.config import Config
 
 from bot.ses.credentials import AwsKey, AwsRole
 from bot.ses.errors import ASSUME_ROLE, AWS_FAILURES, UNKNOWN_KEY_CODES, ErrorKind, SesError, classify
-from storage.sealing import Secret
+from storage import Secret
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from storage.sealing import Secret
-from storage.states import SignIn
+from storage import Secret, SignIn
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.ses.errors import clean
-from storage.states import IdentityKind
+from storage import IdentityKind
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,7 @@ from bot.ses.errors import SesError
 from bot.ses.facts import Suppressed
 from bot.suppression.hidden import hidden_addresses
 from bot.suppression.recording import Entry, suppress_all
-from storage import leases
-from storage.database import Database
-from storage.models import Mailer
-from storage.states import Access, Production, SuppressionReason
+from storage import Access, Database, Mailer, Production, SuppressionReason, leases
 
 log = logging.getLogger(__name__)
 

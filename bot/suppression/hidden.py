@@ -16,8 +16,7 @@ from sqlmodel import SQLModel
 from bot.address_extraction import replace_addresses
 from bot.email_addresses import address_key
 from bot.suppression.recording import Entry
-from storage.database import Session
-from storage.states import SuppressionReason
+from storage import Session, SuppressionReason
 
 _DIGITS = 24  # hexadecimal: 96 bits
 _FORM = re.compile(rf"erased-[0-9a-f]{{{_DIGITS}}}@erased\.invalid")

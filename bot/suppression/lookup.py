@@ -9,10 +9,7 @@ from sqlmodel import and_, col, func, or_, select
 
 from bot.email_addresses import address_key
 from bot.suppression.hidden import hash_of
-from storage.database import Session
-from storage.models import ApiToken, Broadcast, LiftedSuppression, Suppression, Team
-from storage.repository import Repository
-from storage.states import SuppressionReason
+from storage import ApiToken, Broadcast, LiftedSuppression, Repository, Session, Suppression, SuppressionReason, Team
 
 
 @dataclass(frozen=True, slots=True)

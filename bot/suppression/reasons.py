@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from storage.states import SuppressionReason
+from storage import SuppressionReason
 
 STRENGTH: Final = {
     SuppressionReason.BY_HAND: 1,

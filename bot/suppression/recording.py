@@ -11,9 +11,7 @@ from bot.email_addresses import address_key
 from bot.suppression.reasons import STRENGTH
 from bot.suppression.token_notices import tell_of_token
 from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
-from storage.database import Session
-from storage.models import LiftedSuppression, Suppression, SuppressionChange, new_id
-from storage.states import SuppressionReason
+from storage import LiftedSuppression, Session, Suppression, SuppressionChange, SuppressionReason, new_id
 
 AT_ONCE = 1_000  # addresses
 

@@ -26,10 +26,7 @@ from bot.suppression.recording import Entry, Recorded, next_change, suppress_all
 from bot.suppression.token_notices import tell_of_token
 from bot.suppression.unsubscribe_links import LinkSubject, read_token
 from bot.webhooks.events import Item, SuppressionEvent, suppressions_changed
-from storage import audit
-from storage.database import Database, Session
-from storage.models import Delivery, LiftedSuppression, Suppression, Team
-from storage.states import SuppressionReason
+from storage import Database, Delivery, LiftedSuppression, Session, Suppression, SuppressionReason, Team, audit
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlmodel import col, func, select
 
 from bot.alerts.outbox import Notice, announce
+from storage import ApiToken, LiftedSuppression, Session, Suppression
 from storage.audit import API_TOKEN
-from storage.database import Session
-from storage.models import ApiToken, LiftedSuppression, Suppression
 
 
 async def tell_of_token(session: Session, team_id: str, actor: str, now: datetime) -> None:

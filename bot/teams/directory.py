@@ -8,12 +8,8 @@ from sqlmodel import and_, col, or_, select
 from bot.errors import require
 from bot.teams import reachability
 from bot.teams.codes import TeamCode
-from storage import leases
-from storage.database import Session
+from storage import PollKind, Repository, Session, Team, TeamAdmin, leases
 from storage.database_errors import is_unique_violation
-from storage.models import Team, TeamAdmin
-from storage.repository import Repository
-from storage.states import PollKind
 
 
 @dataclass(frozen=True, slots=True)

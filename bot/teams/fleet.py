@@ -7,9 +7,7 @@ from enum import Enum
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
-from storage.database import Session
-from storage.models import Identity, Mailer, Team
-from storage.states import Access, IdentityState, Production, Sending
+from storage import Access, Identity, IdentityState, Mailer, Production, Sending, Session, Team
 
 
 class FleetState(Enum):

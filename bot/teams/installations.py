@@ -14,10 +14,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.teams import reachability
 from bot.teams.org_workspaces import Removal, add_workspaces, installed_in, of_organization, removed, take_out
-from storage.database import Database
+from storage import Database, Installation, KeyRing, OrgWorkspace, Secret
 from storage.database_errors import is_unique_violation
-from storage.models import Installation, OrgWorkspace
-from storage.sealing import KeyRing, Secret
 
 RENEWAL = timedelta(seconds=60)
 """How long one process has for renewing a token: longer than a call of Slack's client may take (30 s)."""

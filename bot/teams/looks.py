@@ -10,10 +10,7 @@ from bot.broadcast.content.look import LOGO_WIDTH, Look, look_of
 from bot.errors import BotError
 from bot.teams.codes import TeamCode
 from bot.teams.settings import ChangedMeanwhileError, etag
-from storage import audit
-from storage.database import Session
-from storage.models import Team, TeamLook
-from storage.repository import Repository
+from storage import Repository, Session, Team, TeamLook, audit
 
 FOOTER_WORDS_LIMIT: Final = 500  # characters
 LOGO_LIMIT: Final = 100_000  # bytes: each mail carries it

@@ -9,8 +9,7 @@ from sqlmodel import and_, col, delete, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.teams import reachability
-from storage.database import Session
-from storage.models import Installation, OrgWorkspace
+from storage import Installation, OrgWorkspace, Session
 
 
 @dataclass(frozen=True, slots=True)

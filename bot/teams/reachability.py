@@ -14,10 +14,22 @@ from bot.alerts.outbox import Notice, announce
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.teams.slack_codes import WORKSPACE_GONE
-from storage import audit, leases
-from storage.database import Session
-from storage.models import ApiToken, Broadcast, Installation, Mailer, Outbox, Suppression, Team, Webhook
-from storage.states import OPEN_STATES, PauseReason, PollKind
+from storage import (
+    OPEN_STATES,
+    ApiToken,
+    Broadcast,
+    Installation,
+    Mailer,
+    Outbox,
+    PauseReason,
+    PollKind,
+    Session,
+    Suppression,
+    Team,
+    Webhook,
+    audit,
+    leases,
+)
 
 LOOK_AGAIN: Final = timedelta(minutes=10)
 """While a channel is out of reach: Slack may not have told us of its return."""

@@ -15,10 +15,7 @@ from bot.email_addresses import parse_address, parse_addresses
 from bot.errors import BotError
 from bot.teams.codes import TeamCode
 from bot.teams.policy import APPROVAL_FROM_LIMIT, NO_POLICY, Policy
-from storage import audit
-from storage.database import Database, Session
-from storage.models import ApiToken, Audit, Broadcast, Team, TeamAdmin
-from storage.states import ApprovalRule, KeepRecipients
+from storage import ApiToken, ApprovalRule, Audit, Broadcast, Database, KeepRecipients, Session, Team, TeamAdmin, audit
 
 FROM_NAME_LIMIT = 64
 POSTAL_ADDRESS_LIMIT = 300

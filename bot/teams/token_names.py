@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from sqlmodel import col, select
 
+from storage import ApiToken, Session
 from storage.audit import API_TOKEN
-from storage.database import Session
-from storage.models import ApiToken
 
 
 async def token_names(session: Session, actors: Iterable[str]) -> dict[str, str]:

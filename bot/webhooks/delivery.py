@@ -21,10 +21,7 @@ from bot.webhooks.failing import DROPPED_AFTER, follow_webhook
 from bot.webhooks.receiver import Answer, Receiver
 from bot.webhooks.shapes import rfc3339
 from bot.webhooks.signing import WebhookSecrets, signed_headers
-from storage import audit
-from storage.database import Database, Session
-from storage.models import Team, Webhook, WebhookEvent
-from storage.sealing import Secret
+from storage import Database, Secret, Session, Team, Webhook, WebhookEvent, audit
 
 log = logging.getLogger(__name__)
 

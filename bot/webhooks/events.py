@@ -16,9 +16,7 @@ from bot.email_addresses import address_key
 from bot.teams.token_names import token_names
 from bot.webhooks.external_ids import external_ids
 from bot.webhooks.shapes import broadcast_shape, rfc3339
-from storage.database import Session
-from storage.models import Broadcast, Webhook, WebhookEvent, new_id
-from storage.states import DeliveryState, content_of
+from storage import Broadcast, DeliveryState, Session, Webhook, WebhookEvent, content_of, new_id
 
 ITEMS: Final = 100
 """So many recipients are in one event at most."""

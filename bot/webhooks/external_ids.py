@@ -6,9 +6,8 @@ from typing import Final
 from sqlmodel import col, select
 
 from bot.email_addresses import address_key
+from storage import Audience, Broadcast, Delivery, Session
 from storage.audience_blocks import fields_of
-from storage.database import Session
-from storage.models import Audience, Broadcast, Delivery
 
 COLUMN: Final = "external_id"
 

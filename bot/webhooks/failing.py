@@ -7,9 +7,7 @@ from typing import Any, Final
 from sqlmodel import col, func, select
 
 from bot.alerts.incidents import Condition, Conditions, reconcile_team
-from storage.database import Session
-from storage.models import Webhook, WebhookEvent
-from storage.states import IncidentKind
+from storage import IncidentKind, Session, Webhook, WebhookEvent
 
 ALERT_AFTER: Final = timedelta(hours=24)
 """An event has been failing for so long."""

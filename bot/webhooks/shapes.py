@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from storage import Broadcast, Content
 from storage.audit import API_TOKEN
-from storage.models import Broadcast
-from storage.states import Content
 
 
 def broadcast_shape(row: Broadcast, content: Content | None, token_name: str = "") -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Final
 
 from standardwebhooks import Webhook as Signer
 
-from storage.models import Webhook
-from storage.sealing import KeyRing, Secret
+from storage import KeyRing, Secret, Webhook
 
 _SECRET_BYTES: Final = 32
 _SECRET, _OLD_SECRET = "secret", "old_secret"

@@ -14,10 +14,7 @@ from bot.webhooks.events import TEST, TICK, Topic, event_id
 from bot.webhooks.failing import DROPPED_AFTER, follow_webhook
 from bot.webhooks.receiver import Answer, Receiver
 from bot.webhooks.signing import WebhookSecrets, new_secret, signed_headers
-from storage import audit
-from storage.database import Database, Session
-from storage.models import Team, Webhook, WebhookEvent, new_id
-from storage.sealing import Secret
+from storage import Database, Secret, Session, Team, Webhook, WebhookEvent, audit, new_id
 
 OLD_SECRET_SIGNS_FOR: Final = timedelta(hours=24)
 

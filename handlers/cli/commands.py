@@ -41,9 +41,8 @@ from handlers.slack.token_checks import (
     check_ops_channel,
 )
 from handlers.slack.web_client import web_client
-from storage.database import Database, StorageError, utc_now
+from storage import Database, KeyRing, StorageError, load_keys, utc_now
 from storage.key_rotation import check_keys, rotate
-from storage.sealing import KeyRing, load_keys
 
 COMMANDS: Final = {
     "run": "the bot; also where no command is given",

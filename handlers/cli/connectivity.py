@@ -7,7 +7,7 @@ from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
 from bot.ses.regions import dns_suffix, find_region
 from handlers.cli.codes import CliCode
-from storage.sealing import Secret
+from storage import Secret
 
 _STRANGER = AwsKey("AKIA0000000000000000", Secret("nobody's"))
 

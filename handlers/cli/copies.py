@@ -9,13 +9,12 @@ from typing import Final
 from bot.after_restore import SetBack, set_back
 from bot.settings import Settings
 from bot.wording import count, duration
+from storage import Database, KeyRing, Session, StorageError, load_keys, utc_now
 from storage.backup.backup import backup
 from storage.backup.file import Progress, find_copy
 from storage.backup.restore import restore
-from storage.database import Database, Session, StorageError, utc_now
 from storage.journal import JournalReader
 from storage.link_keys import known_people_key
-from storage.sealing import KeyRing, load_keys
 
 _EVERY: Final = 5.0  # seconds between two words about how far it is
 _MEGABYTE: Final = 10**6

@@ -11,12 +11,9 @@ from bot.settings import Settings, is_loopback
 from bot.wording import count, duration, size
 from handlers.cli.codes import CliCode
 from handlers.cli.connectivity import check_reach
-from storage.database import Database, StorageError
+from storage import Access, Database, Mailer, StorageError, load_keys
 from storage.key_rotation import fit
 from storage.migrations import revisions
-from storage.models import Mailer
-from storage.sealing import load_keys
-from storage.states import Access
 
 Check = Callable[[], Awaitable[str]]
 _BYTES_A_SECOND = 10_000_000  # of a database that a step of a migration writes anew, on a slow machine

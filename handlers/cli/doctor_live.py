@@ -26,9 +26,7 @@ from bot.ses.live.own_key import own_key
 from bot.ses.live.sending import Simulator, send_one_mail
 from bot.ses.operations import Ses
 from handlers.cli.codes import CliCode
-from storage.database import Database
-from storage.models import Mailer, Team
-from storage.states import IdentityKind
+from storage import Database, IdentityKind, Mailer, Team
 
 Ask = Callable[[str], str]
 """Asks the operator; returns the answer, empty without a terminal."""

@@ -9,9 +9,7 @@ from typing import Any, Final
 from sqlmodel import col, select
 
 from bot.settings import Settings
-from storage.database import Database, StorageError
-from storage.models import Audit, Incident, Mailer, Team
-from storage.states import IncidentState
+from storage import Audit, Database, Incident, IncidentState, Mailer, StorageError, Team
 
 _PAGE: Final = 1_000  # rows of the audit
 

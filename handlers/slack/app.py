@@ -29,7 +29,7 @@ from handlers.slack.outbound.notifier import Notifier
 from handlers.slack.token_watch import watch_tokens
 from handlers.slack.web_client import web_client
 from handlers.slack.workspaces import OneWorkspace, Workspaces
-from storage.sealing import Secret
+from storage import Secret
 
 NOT_INSTALLED = ":warning: Mailroom is not installed in this workspace any more. Please ask one of its admins."
 

@@ -11,7 +11,7 @@ from bot.teams.settings import TeamRules
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.workspaces import Clients
-from storage.models import Team
+from storage import Team
 
 log = logging.getLogger(__name__)
 

@@ -52,8 +52,7 @@ from handlers.slack.views.mailer import (
     status_card,
 )
 from handlers.slack.views.operation import ops_channel, restored
-from storage.models import Audit
-from storage.states import IncidentKind
+from storage import Audit, IncidentKind
 
 
 def sample_messages() -> dict[str, Message]:

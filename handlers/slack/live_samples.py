@@ -77,8 +77,7 @@ from handlers.slack.views.people import person, suppressions
 from handlers.slack.views.selection import filter_form
 from handlers.slack.views.selection.fields import SelectionChoices
 from handlers.slack.views.webhook import form as webhook_form
-from storage.sealing import Secret
-from storage.states import SignIn, SuppressionReason
+from storage import Secret, SignIn, SuppressionReason
 
 _WHERE = Filter(Match.ALL, (Condition("plan", Operator.IS, "pro"), Condition("age", Operator.OVER, "30")))
 _CONNECT, _RECONNECT = "Connect Amazon SES", "Reconnect Amazon SES"

@@ -10,9 +10,7 @@ from bot.teams.directory import Channel, Teams
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.codes import SlackCode
 from handlers.slack.workspaces import Workspaces, not_installed
-from storage import audit
-from storage.database import Database
-from storage.models import Team
+from storage import Database, Team, audit
 
 log = logging.getLogger(__name__)
 

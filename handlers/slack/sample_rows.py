@@ -20,30 +20,28 @@ from bot.people.person import Membership, Person
 from bot.ses.operations import FEEDBACK_FORWARDING
 from bot.ses.permission_check import AccessReport, ActionCheck, Outcome
 from handlers.slack import ids
-from storage.audit import Action
-from storage.models import (
+from storage import (
     ApiToken,
     Audience,
     Audit,
     Broadcast,
-    Identity,
-    Incident,
-    Mailer,
-    Restoration,
-    Suppression,
-    Team,
-    Webhook,
-)
-from storage.states import (
     BroadcastState,
     DeliveryState,
     HeadingFont,
+    Identity,
     IdentityKind,
+    Incident,
     IncidentKind,
+    Mailer,
+    Restoration,
     SendKind,
+    Suppression,
     SuppressionReason,
+    Team,
     TokenScope,
+    Webhook,
 )
+from storage.audit import Action
 
 AT: Final = datetime(2026, 6, 1, 9, tzinfo=UTC)
 REF: Final = ids.Ref("0" * 32, "1" * 32, 1)

@@ -17,8 +17,7 @@ from handlers.slack.codes import SlackCode
 from handlers.slack.manifest import OPTIONAL_SCOPES
 from handlers.slack.ops_channel import refuse_shared
 from handlers.slack.web_client import web_client
-from storage.database import Database
-from storage.sealing import load_keys
+from storage import Database, load_keys
 
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
 """Beyond five minutes nothing that is signed is taken any more: by us of Slack

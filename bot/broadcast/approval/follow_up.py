@@ -10,9 +10,7 @@ from bot.broadcast.approval import rules
 from bot.broadcast.draft_store import back_to_draft, message_of
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT
 from bot.teams.policy import NO_POLICY, Policy
-from storage.database import Database, Session
-from storage.models import Broadcast, Outbox, Team
-from storage.states import BroadcastState
+from storage import Broadcast, BroadcastState, Database, Outbox, Session, Team
 
 _is_waiting = col(Broadcast.state) == BroadcastState.AWAITING_APPROVAL
 APPROVERS_TICK = "approvers"

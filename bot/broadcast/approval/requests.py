@@ -21,10 +21,7 @@ from bot.broadcast.preflight import Preflight
 from bot.broadcast.restored.question import check_decided
 from bot.broadcast.transitions import tell_channel, transition
 from bot.errors import BotError
-from storage import audit
-from storage.database import Database, Session
-from storage.models import Audit, Broadcast, Team, TeamAdmin
-from storage.states import BroadcastState
+from storage import Audit, Broadcast, BroadcastState, Database, Session, Team, TeamAdmin, audit
 
 _WAITING = {BroadcastState.AWAITING_APPROVAL}
 _is_waiting = col(Broadcast.state) == BroadcastState.AWAITING_APPROVAL

@@ -10,10 +10,19 @@ from bot.broadcast.content.message import CompiledMessage
 from bot.errors import BotError
 from bot.teams.policy import Policy
 from bot.teams.settings import TeamSettings
-from storage import audit
-from storage.database import Session
-from storage.models import ApiToken, Broadcast, Mailer, Team, TeamAdmin
-from storage.states import Access, ApprovalRule, BroadcastState, SendKind
+from storage import (
+    Access,
+    ApiToken,
+    ApprovalRule,
+    Broadcast,
+    BroadcastState,
+    Mailer,
+    SendKind,
+    Session,
+    Team,
+    TeamAdmin,
+    audit,
+)
 
 REQUEST_LIVES = timedelta(days=7)
 REMINDER_AFTER = timedelta(hours=4)

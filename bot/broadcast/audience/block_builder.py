@@ -10,8 +10,8 @@ from bot.address_extraction import may_hold_address
 from bot.broadcast.audience.csv_reader import CsvRecipient, CsvRecipients, Rejected, RejectReason, Row
 from bot.email_addresses import count_toward_quota
 from bot.suppression.hidden import HiddenAddresses, any_hashed, is_hashed
+from storage import Audience
 from storage.audience_blocks import BLOCK
-from storage.models import Audience
 
 _REJECTED_KEPT = 100
 

@@ -15,10 +15,7 @@ from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.store import forget_audience
 from bot.broadcast.audience.token_notices import tell_of_audience
 from bot.errors import BotError, require
-from storage import audit
-from storage.database import Database, Session
-from storage.models import Audience, Broadcast, Team
-from storage.repository import Repository
+from storage import Audience, Broadcast, Database, Repository, Session, Team, audit
 
 SAVED_LIMIT = 50  # a team; Slack shows at most 100 in a menu, and 100 blocks in a modal
 NAME_LIMIT = 60  # characters, with which its size and date still fit into Slack's 75 of an option

@@ -19,10 +19,8 @@ from bot.broadcast.audience.codes import AudienceCode
 from bot.broadcast.audience.csv_reader import Rejected, Row
 from bot.errors import BotError
 from bot.suppression.hidden import hidden_addresses
+from storage import Audience, Broadcast, Database, Delivery, DeliveryState, Session, Suppression, UtcDateTime
 from storage.audience_blocks import fields_of
-from storage.database import Database, Session
-from storage.models import Audience, Broadcast, Delivery, Suppression, UtcDateTime
-from storage.states import DeliveryState
 
 _BATCH = 100  # blocks read and stored at once
 _DELIVERIES = 5_000  # made in one transaction

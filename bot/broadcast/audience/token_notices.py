@@ -7,9 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlmodel import col, select
 
 from bot.alerts.outbox import Notice, announce
+from storage import ApiToken, Audit, Session
 from storage.audit import API_TOKEN
-from storage.database import Session
-from storage.models import ApiToken, Audit
 
 _COUNTED = ("added", "changed", "removed")
 

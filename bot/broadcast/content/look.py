@@ -13,9 +13,7 @@ from typing import Any, Final
 
 from bot.broadcast.content.images import Image
 from bot.ses.bulk_send import InlineImage
-from storage.database import Session
-from storage.models import TeamLook
-from storage.states import HeadingFont
+from storage import HeadingFont, Session, TeamLook
 
 LEGIBLE: Final = 4.5  # contrast of text of usual size
 LOGO_WIDTH: Final = 400  # pixels: twice what is shown, for fine screens

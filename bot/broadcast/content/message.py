@@ -21,7 +21,7 @@ from bot.errors import BotError
 from bot.ses.bulk_send import CALL_BYTES, BulkEntry, BulkTemplate, InlineImage
 from bot.signed_tokens import Key
 from bot.suppression.unsubscribe_links import TEST_SEQ, TokenMaker, unsubscribe_headers, unsubscribe_url
-from storage.states import SendKind
+from storage import SendKind
 
 # The data is JSON within JSON: ASCII, in which quotes and backslashes are escaped once more.
 _MOST_BYTES = 2  # of a character of the data

@@ -10,10 +10,18 @@ from sqlmodel import col, select, update
 from bot.alerts.outbox import Notice, announce
 from bot.broadcast.pauses import RECHECK_EVERY, resume_cleared
 from bot.mailer.readiness.overview import Overviews
-from storage import leases
-from storage.database import Session
-from storage.models import Broadcast, Chunk, Delivery, Mailer, SendingAccount
-from storage.states import BroadcastState, ChunkState, DeliveryState
+from storage import (
+    Broadcast,
+    BroadcastState,
+    Chunk,
+    ChunkState,
+    Delivery,
+    DeliveryState,
+    Mailer,
+    SendingAccount,
+    Session,
+    leases,
+)
 
 LEASE: Final = timedelta(seconds=60)
 """Longer than a turn of the sender takes: a call of at most 23 s, a rest of at most 10 s, two transactions."""

@@ -9,8 +9,7 @@ from bot.broadcast.content.message import Personalizer
 from bot.broadcast.delivery.account_lease import AccountLease
 from bot.ses.bulk_send import BulkEntry
 from bot.ses.operations import Ses
-from storage.models import Mailer
-from storage.states import PauseReason
+from storage import Mailer, PauseReason
 
 
 @dataclass(frozen=True, slots=True)

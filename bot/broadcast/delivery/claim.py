@@ -24,9 +24,8 @@ from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.overview import Overviews
 from bot.mailer.readiness.rules import Blocker
 from bot.suppression.hidden import hidden_among
+from storage import BroadcastState, ChunkState, DeliveryState, Identity, Mailer, SendKind, new_id
 from storage.audience_blocks import fields_of
-from storage.models import Identity, Mailer, new_id
-from storage.states import BroadcastState, ChunkState, DeliveryState, SendKind
 
 _account, _broadcast, _chunk, _delivery, _identity, _mailer, _suppression = (
     SQLModel.metadata.tables[name]

@@ -7,9 +7,7 @@ from bot.broadcast.delivery.account_lease import AccountLease, mark_in_doubt
 from bot.broadcast.delivery.chunk import Blocked
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
-from storage.database import Session
-from storage.models import Broadcast, SendingAccount
-from storage.states import BroadcastState, DeliveryState
+from storage import Broadcast, BroadcastState, DeliveryState, SendingAccount, Session
 
 
 async def pause_blocked(session: Session, blocked: Blocked) -> None:

@@ -17,10 +17,7 @@ from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
 from bot.tasks import Tasks
-from storage import leases
-from storage.database import Database
-from storage.models import Broadcast, Mailer, SendingAccount, Team
-from storage.states import BroadcastState, PauseReason, PollKind
+from storage import Broadcast, BroadcastState, Database, Mailer, PauseReason, PollKind, SendingAccount, Team, leases
 
 MISSED: Final = timedelta(hours=1)
 """A start missed by more asks first."""

@@ -24,9 +24,7 @@ from bot.broadcast.content.message import Recipient
 from bot.broadcast.delivery.chunk import ClaimedChunk
 from bot.broadcast.delivery.send_result import SendResult
 from bot.ses.bulk_send import EntryOutcome
-from storage.database import Session
-from storage.models import Delivery
-from storage.states import ACCEPTED, DeliveryState
+from storage import ACCEPTED, Delivery, DeliveryState, Session
 
 MOST_TRIES: Final = 5
 """Calls that may fail transiently for one recipient."""

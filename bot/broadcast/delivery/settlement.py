@@ -22,10 +22,19 @@ from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT, transition
 from bot.mailer.monitoring.facts import CONFIRM_AFTER, apply_refusal
 from bot.ses.bulk_send import EntryOutcome
 from bot.ses.errors import SesError
-from storage import leases
-from storage.database import Session
-from storage.models import Broadcast, Mailer, SendingAccount
-from storage.states import Access, BroadcastState, ChunkState, DeliveryState, PauseReason, PollKind
+from storage import (
+    Access,
+    Broadcast,
+    BroadcastState,
+    ChunkState,
+    DeliveryState,
+    Mailer,
+    PauseReason,
+    PollKind,
+    SendingAccount,
+    Session,
+    leases,
+)
 
 _RUNNING = frozenset({BroadcastState.SENDING, BroadcastState.PAUSED})
 _STATE_OF = {

@@ -27,8 +27,7 @@ from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
 from bot.ses.bulk_send import EntryOutcome
-from storage.database import Database
-from storage.models import Mailer
+from storage import Database, Mailer
 
 log = logging.getLogger(__name__)
 

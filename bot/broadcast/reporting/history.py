@@ -11,10 +11,7 @@ from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.drafts import is_discarded, is_draft
 from bot.broadcast.reporting.progress import Progress, progress_of
 from bot.errors import BotError
-from storage import audit
-from storage.models import Broadcast, Outbox, Team
-from storage.repository import Repository
-from storage.states import SendKind
+from storage import Broadcast, Outbox, Repository, SendKind, Team, audit
 
 PAGE: Final = 5
 

@@ -11,9 +11,8 @@ from sqlmodel import col, select
 from bot.broadcast.audience.rejected_rows import escape_formula
 from bot.broadcast.broadcasts import Broadcasts
 from bot.broadcast.content.message import CompiledMessage
+from storage import AudienceBlock, Database, Team
 from storage.audience_blocks import BLOCK
-from storage.database import Database
-from storage.models import AudienceBlock, Team
 
 COLUMNS = ("line", "address", "missing")
 _PAGE = 50 * BLOCK  # recipients

@@ -20,8 +20,7 @@ from bot.broadcast.content.warnings import (
 from bot.broadcast.draft import Prepared, Sample, costs, sample
 from bot.broadcast.preflight import Preflight
 from bot.broadcast.sent_lately import sent_ago
-from storage.database import Database
-from storage.models import Audience, Broadcast, Team
+from storage import Audience, Broadcast, Database, Team
 
 SAMPLES: Final = 3  # of how it reads
 

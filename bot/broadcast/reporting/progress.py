@@ -8,9 +8,7 @@ from sqlmodel import col, func, select
 
 from bot.broadcast.resend import count_undecided
 from bot.teams.token_names import token_names
-from storage.database import Session
-from storage.models import Broadcast, Chunk, Delivery
-from storage.states import BroadcastState, DeliveryState
+from storage import Broadcast, BroadcastState, Chunk, Delivery, DeliveryState, Session
 
 _RATE_WINDOW = timedelta(seconds=60)
 

@@ -12,9 +12,8 @@ from typing import BinaryIO, NamedTuple
 from sqlmodel import SQLModel, col, select
 
 from bot.broadcast.audience.rejected_rows import escape_formula
+from storage import AudienceBlock, Broadcast, Database, Session
 from storage.audience_blocks import BLOCK
-from storage.database import Database, Session
-from storage.models import AudienceBlock, Broadcast
 
 COLUMNS = ("address", "state", "message_id", "error", "at", "line")
 _delivery = SQLModel.metadata.tables["delivery"]

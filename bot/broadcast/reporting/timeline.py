@@ -8,9 +8,7 @@ from typing import Final
 from sqlalchemy import BigInteger, extract
 from sqlmodel import cast, col, func, select
 
-from storage.database import Session
-from storage.models import Broadcast, Delivery
-from storage.states import BroadcastState, DeliveryState
+from storage import Broadcast, BroadcastState, Delivery, DeliveryState, Session
 
 SETTLES_WITHIN: Final = timedelta(minutes=10)
 """After its end: nearly all that SES will tell has been told by then, and what comes later is in the report."""

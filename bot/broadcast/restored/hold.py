@@ -7,9 +7,7 @@ from sqlmodel import col, select, update
 
 from bot.broadcast.pauses import pause
 from bot.broadcast.transitions import WITHOUT_CONTENT
-from storage.database import Session
-from storage.models import Broadcast, Delivery
-from storage.states import OPEN_STATES, BroadcastState, DeliveryState, PauseReason
+from storage import OPEN_STATES, Broadcast, BroadcastState, Delivery, DeliveryState, PauseReason, Session
 
 WHY = "The database was restored from a copy, and this may have been sent since."
 

@@ -4,8 +4,7 @@ from sqlmodel import col, select
 
 from bot.broadcast.codes import BroadcastCode
 from bot.errors import BotError
-from storage.database import Session
-from storage.models import Restoration, Team
+from storage import Restoration, Session, Team
 
 
 async def check_decided(session: Session, team: Team) -> None:

@@ -10,10 +10,7 @@ from bot.broadcast.codes import BroadcastCode
 from bot.broadcast.restored.question import unanswered
 from bot.broadcast.transitions import WITHOUT_CONTENT
 from bot.errors import BotError, require
-from storage import audit
-from storage.database import Database, Session
-from storage.models import Broadcast, Team
-from storage.states import BroadcastState, PauseReason
+from storage import Broadcast, BroadcastState, Database, PauseReason, Session, Team, audit
 
 
 class Restorations:

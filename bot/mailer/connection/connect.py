@@ -37,11 +37,8 @@ from bot.ses.facts import AccountFacts, ListedIdentity
 from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport, ActionCheck, OnAction, Outcome
 from bot.ses.provisioning import Provisioned
-from storage import audit, leases
-from storage.database import Database, Session
+from storage import Database, Mailer, PollKind, Session, Team, audit, leases, new_id
 from storage.database_errors import is_unique_violation
-from storage.models import Mailer, Team, new_id
-from storage.states import PollKind
 
 Check = Callable[[], Awaitable[AccessReport]]
 

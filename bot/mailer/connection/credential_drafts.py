@@ -9,8 +9,7 @@ from datetime import timedelta
 from sqlmodel import col, delete
 
 from bot.mailer.connection.credential_input import KEY_ID, ROLE_ARN
-from storage.models import ConnectDraft
-from storage.repository import Repository
+from storage import ConnectDraft, Repository
 
 KEPT = timedelta(days=1)
 

@@ -11,8 +11,7 @@ from bot.ses.errors import ASSUME_ROLE, UNKNOWN_KEY_CODES, ErrorKind, SesError
 from bot.ses.permission_check import AccessReport
 from bot.ses.provisioning import Provisioned
 from bot.ses.regions import find_region
-from storage.models import Mailer
-from storage.sealing import Secret
+from storage import Mailer, Secret
 
 SECRET_LENGTH = 40
 KEY_ID = re.compile(r"AKIA[A-Z0-9]{12,124}")  # 16 to 128: IAM API reference, AccessKey

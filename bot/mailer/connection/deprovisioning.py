@@ -7,7 +7,7 @@ from bot.ses.deprovisioning import deprovision
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
 from bot.ses.provisioning import Provisioned
-from storage.models import Identity, Mailer
+from storage import Identity, Mailer
 
 
 async def leave_aws(

@@ -7,10 +7,7 @@ from bot.alerts.outbox import Notice, announce
 from bot.mailer.connection.deprovisioning import leave_aws
 from bot.mailer.connection.shared_accounts import leave_account
 from bot.mailer.mailers import Mailers
-from storage import audit, leases
-from storage.database import Database
-from storage.models import Mailer, Team
-from storage.states import Access, PollKind
+from storage import Access, Database, Mailer, PollKind, Team, audit, leases
 
 
 class Removal:

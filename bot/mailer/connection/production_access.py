@@ -14,10 +14,7 @@ from bot.mailer.monitoring.facts import record_account
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.facts import AccountFacts
 from bot.ses.operations import Ses
-from storage import audit, leases
-from storage.database import Database
-from storage.models import Mailer, Team
-from storage.states import PollKind, Production
+from storage import Database, Mailer, PollKind, Production, Team, audit, leases
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,7 @@ from bot.mailer.connection.codes import ConnectionCode
 from bot.ses.assume_role import new_external_id
 from bot.ses.client import SesClients
 from bot.ses.cloudformation import RoleOffer
-from storage.database import Database
-from storage.models import Team
+from storage import Database, Team
 
 
 class RoleOffers:

@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlmodel import col, select
 
 from bot.alerts.outbox import Notice, announce, redraw
-from storage.database import Session
-from storage.models import Mailer, SendingAccount, Team, new_id
+from storage import Mailer, SendingAccount, Session, Team, new_id
 
 
 async def share_account(session: Session, mailer: Mailer, now: datetime) -> None:

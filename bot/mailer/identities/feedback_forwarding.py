@@ -16,10 +16,7 @@ from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.feedback_route import events_arrive
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import FEEDBACK_FORWARDING, Ses
-from storage import audit, leases
-from storage.database import Database
-from storage.models import Identity, Mailer, Team
-from storage.states import SENDABLE, Access, IdentityState, PollKind
+from storage import SENDABLE, Access, Database, Identity, IdentityState, Mailer, PollKind, Team, audit, leases
 
 log = logging.getLogger(__name__)
 

@@ -19,10 +19,7 @@ from bot.ses.errors import ErrorKind, SesError
 from bot.ses.facts import IdentityFacts
 from bot.ses.operations import Ses
 from bot.ses.provisioning import PREFIX
-from storage import audit, leases
-from storage.database import Database, Session
-from storage.models import Identity, Mailer, Team
-from storage.states import IdentityKind, PollKind
+from storage import Database, Identity, IdentityKind, Mailer, PollKind, Session, Team, audit, leases
 
 MAIL_FROM_LABEL = "bounce"  # `mail` is often in use, and nothing can stand beside a CNAME
 
@@ -48,7 +45,7 @@ class Identities:
         Raises:
             BotError: the name cannot be one, it is here already, or AWS refuses it.
         """
-        name = parse_identity(typed).name
+        name = parse_identity(typed)
         mailer = await self._mailers.require_access(team)
         async with self._db.read() as session:
             await _unmanaged(session, mailer, name)

@@ -24,10 +24,7 @@ from bot.mailer.monitoring.facts import record_identity
 from bot.ses.errors import SesError
 from bot.ses.facts import IdentityFacts
 from bot.ses.operations import Ses
-from storage import audit
-from storage.database import Database
-from storage.models import Identity, Mailer, Team
-from storage.states import Access
+from storage import Access, Database, Identity, Mailer, Team, audit
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +97,7 @@ class IdentityRecovery(LeasedPoller[tuple[Identity, Mailer]]):
         Raises:
             StaleActionError, BotError: as `retry`; with the field `identity` about the new name.
         """
-        name = parse_identity(typed).name
+        name = parse_identity(typed)
         mailer = await self._mailers.require_access(team)
         old = await self.replaceable(team, identity_id, version)
         if name == old.identity.name:

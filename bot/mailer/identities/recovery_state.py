@@ -7,9 +7,7 @@ from sqlmodel import col, select
 
 from bot.errors import BotError
 from bot.mailer.identities.codes import IdentityCode
-from storage.database import Session
-from storage.models import Audit, Identity, Mailer, Team
-from storage.states import FAILING, IdentityState
+from storage import FAILING, Audit, Identity, IdentityState, Mailer, Session, Team
 
 
 class Intent(StrEnum):

@@ -23,10 +23,7 @@ from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.facts import IdentityFacts
 from bot.ses.operations import Ses
-from storage import leases
-from storage.database import Database, Session
-from storage.models import Broadcast, Identity, Mailer
-from storage.states import IdentityState, PollKind
+from storage import Broadcast, Database, Identity, IdentityState, Mailer, PollKind, Session, leases
 
 _PASSING = frozenset(
     {

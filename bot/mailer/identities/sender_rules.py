@@ -21,10 +21,7 @@ from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.facts import managed_of
 from bot.mailer.monitoring.incident_rules import reconcile_incidents
 from bot.mailer.monitoring.reputation_limits import Level, Rates, rates_of
-from storage import leases
-from storage.database import Database
-from storage.models import Identity, Mailer, Team
-from storage.states import SENDABLE, DmarcState, IdentityKind
+from storage import SENDABLE, Database, DmarcState, Identity, IdentityKind, Mailer, Team, leases
 
 PATIENCE: Final = 2.0
 """Seconds that somebody who looks waits for name servers; a form that is opened has three."""

@@ -17,10 +17,7 @@ from bot.ses.errors import ASSUME_ROLE, ErrorKind, SesError
 from bot.ses.facts import AccountFacts, IdentityFacts, ListedIdentity, kind_of
 from bot.ses.permission_check import AccessReport
 from bot.ses.provisioning import Provisioned
-from storage import leases
-from storage.database import Session
-from storage.models import Identity, Mailer
-from storage.states import Access, IdentityKind, IdentityState, PollKind, Production
+from storage import Access, Identity, IdentityKind, IdentityState, Mailer, PollKind, Production, Session, leases
 
 CONFIRM_AFTER = timedelta(seconds=30)
 """A first refusal is confirmed by another call, no sooner than this or one poll interval."""

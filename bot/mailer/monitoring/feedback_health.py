@@ -5,10 +5,7 @@ from typing import Final
 
 from bot.mailer.monitoring.facts import managed_of
 from bot.mailer.monitoring.incident_rules import reconcile_incidents
-from storage import leases
-from storage.database import Database, Session
-from storage.models import Mailer
-from storage.states import PollKind
+from storage import Database, Mailer, PollKind, Session, leases
 
 _OFTEN_ENOUGH: Final = timedelta(seconds=10)
 

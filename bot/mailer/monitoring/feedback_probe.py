@@ -14,10 +14,7 @@ from bot.mailer.readiness.facts import fact_of
 from bot.ses.errors import ErrorKind, SesError
 from bot.ses.operations import Ses
 from bot.ses.sns_messages import subscribe
-from storage import leases
-from storage.database import Database
-from storage.models import Mailer
-from storage.states import Access, PollKind, Sending
+from storage import Access, Database, Mailer, PollKind, Sending, leases
 
 log = logging.getLogger(__name__)
 

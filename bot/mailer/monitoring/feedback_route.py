@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from storage.models import Mailer
+from storage import Mailer
 
 EVENTS_COME_WITHIN: Final = timedelta(minutes=15)
 """Of a mail, the first one within seconds as a rule."""

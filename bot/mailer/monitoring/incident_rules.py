@@ -10,9 +10,7 @@ from bot.mailer.monitoring.feedback_route import route_of
 from bot.mailer.monitoring.reputation_limits import Level, Rates, rates_of
 from bot.mailer.shapes import identity_shape, mailer_shape
 from bot.webhooks.events import MailerEvent, mailer_changed
-from storage.database import Session
-from storage.models import Identity, Mailer
-from storage.states import Access, IdentityKind, IdentityState, IncidentKind, Production, Sending
+from storage import Access, Identity, IdentityKind, IdentityState, IncidentKind, Mailer, Production, Sending, Session
 
 OUTAGE_AFTER: Final = timedelta(minutes=10)
 """Of silence: ten looks and more, all in vain."""

@@ -38,10 +38,7 @@ from bot.ses.facts import AccountFacts, IdentityFacts, ListedIdentity
 from bot.ses.operations import Ses
 from bot.ses.permission_check import AccessReport
 from bot.ses.provisioning import Provisioned
-from storage import audit, leases
-from storage.database import Database, Session
-from storage.models import Identity, Mailer, Team
-from storage.states import Access, IdentityState, PollKind
+from storage import Access, Database, Identity, IdentityState, Mailer, PollKind, Session, Team, audit, leases
 
 log = logging.getLogger(__name__)
 

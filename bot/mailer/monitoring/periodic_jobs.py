@@ -4,10 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from bot.leased_poller import LeasedPoller
-from storage import leases
-from storage.database import Database
-from storage.models import Mailer
-from storage.states import PollKind
+from storage import Database, Mailer, PollKind, leases
 
 AT_ONCE: Final = 8
 PATIENCE: Final = 5.0  # seconds that a tick waits for what it has started

@@ -10,10 +10,8 @@ from sqlmodel import SQLModel, col, select
 from bot.mailer.aws_states import identity_state_of
 from bot.mailer.monitoring.incident_rules import detect_conditions
 from bot.ses.facts import AccountFacts, ListedIdentity
-from storage.database import Session
+from storage import Access, Identity, IdentityState, Incident, IncidentState, Mailer, Session
 from storage.leases import Claim
-from storage.models import Identity, Incident, Mailer
-from storage.states import Access, IdentityState, IncidentState
 
 _mailer, _identity, _poll = (SQLModel.metadata.tables[name] for name in ("mailer", "identity", "poll"))
 _ACCOUNT = (

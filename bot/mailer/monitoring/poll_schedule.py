@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from storage.states import IdentityState, Production
+from storage import IdentityState, Production
 
 SILENT_AFTER: Final = 5
 """Polls in a row, of any mailer, that AWS did not answer."""

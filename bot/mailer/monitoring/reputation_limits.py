@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from storage.models import Mailer
+from storage import Mailer
 
 WINDOW: Final = timedelta(hours=24)
 ENOUGH_SENT: Final = 200

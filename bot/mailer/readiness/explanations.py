@@ -13,7 +13,7 @@ from bot.mailer.aws_states import awaited_until
 from bot.mailer.readiness.facts import IdentityFact, MailerFacts
 from bot.mailer.readiness.rules import Blocker, Confirmation, Readiness, SendWarning
 from bot.wording import count, duration
-from storage.states import IdentityKind
+from storage import IdentityKind
 
 ReadinessCode = Blocker | SendWarning | Confirmation
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from storage.models import Identity, Mailer
-from storage.states import Access, DmarcState, IdentityKind, IdentityState, Production, Sending
+from storage import Access, DmarcState, Identity, IdentityKind, IdentityState, Mailer, Production, Sending
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from bot.mailer.mailers import Mailers
 from bot.mailer.readiness.explanations import Explanation, NextStep, explanation
 from bot.mailer.readiness.facts import facts_from, stale_after
 from bot.mailer.readiness.rules import Blocker, Readiness, readiness
-from storage.models import Identity, Incident, Mailer, Team
-from storage.states import FAILING, IdentityKind, IdentityState, SendKind
+from storage import FAILING, Identity, IdentityKind, IdentityState, Incident, Mailer, SendKind, Team
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final
 from bot.email_addresses import is_freemail, is_simulator
 from bot.errors import Code
 from bot.mailer.readiness.facts import IdentityFact, MailerFacts, covering, stale_after, usable
-from storage.states import Access, DmarcState, IdentityState, Production, Sending, SendKind
+from storage import Access, DmarcState, IdentityState, Production, Sending, SendKind
 
 BULK_SENDER: Final = 5_000
 """Recipients above which Gmail, Yahoo and Outlook want one-click unsubscribe and DMARC."""

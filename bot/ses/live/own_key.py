@@ -4,7 +4,7 @@ import botocore.session
 
 from bot.ses.credentials import AwsKey
 from bot.ses.errors import AWS_FAILURES, ErrorKind, SesError, classify
-from storage.sealing import Secret
+from storage import Secret
 
 
 def own_key() -> AwsKey:

@@ -22,8 +22,7 @@ from bot.broadcast.content.remote_images import FetchImage
 from bot.errors import BotError
 from handlers.http.api.broadcast_requests import BroadcastMembers, Cell, ImageInput
 from handlers.http.api.problems import Refusal
-from storage.models import Audience, Team
-from storage.states import Content
+from storage import Audience, Content, Team
 
 TEXTS = ("text", "message", "markdown", "html")
 SOURCES = ("audience", "saved_audience", "rows")

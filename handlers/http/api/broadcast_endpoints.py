@@ -27,10 +27,9 @@ from handlers.http.api.preconditions import etag_of
 from handlers.http.api.problems import Refusal
 from handlers.http.api.routing import MOUNTED, VERSION, Asked, Route, reply
 from handlers.http.api.scopes import check
+from storage import UNSENT, Database, Session, TokenScope
 from storage import models as rows
 from storage.audit import API_TOKEN
-from storage.database import Database, Session
-from storage.states import UNSENT, TokenScope
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _MEMBERS = {"send_to": "to", "recipient": "row"}  # of fields in Slack's form

@@ -15,15 +15,8 @@ from bot.mailer.readiness.explanations import warnings
 from bot.mailer.readiness.rules import SendWarning
 from bot.webhooks.shapes import broadcast_shape
 from handlers.http.api.responses import Page, ResponseModel
+from storage import BroadcastState, Content, DeliveryState, PauseReason, SendKind, content_of
 from storage import models as rows
-from storage.states import (
-    BroadcastState,
-    Content,
-    DeliveryState,
-    PauseReason,
-    SendKind,
-    content_of,
-)
 
 
 class Author(ResponseModel):

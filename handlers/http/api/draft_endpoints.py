@@ -28,10 +28,9 @@ from handlers.http.api.preconditions import changed_meanwhile, check_seen
 from handlers.http.api.problems import Refusal
 from handlers.http.api.routing import Asked, Route
 from handlers.http.api.scopes import check
+from storage import UNSENT, Session, TokenScope
 from storage import models as rows
 from storage.audit import API_TOKEN
-from storage.database import Session
-from storage.states import UNSENT, TokenScope
 
 Source = Upload | rows.Audience | None
 Value = TypeVar("Value")

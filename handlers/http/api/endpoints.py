@@ -135,7 +135,7 @@ class Api(AudienceEndpoints):
 def _normal(name: str) -> str:
     """Return a name as Mailroom keeps it, or as it is where it cannot be one."""
     try:
-        return parse_identity(name).name
+        return parse_identity(name)
     except BotError:
         return name
 

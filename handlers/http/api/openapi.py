@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from handlers.http.api.problems import MEDIA_TYPE, Problem
 from handlers.http.api.routing import MERGE_PATCH, MOUNTED, NDJSON, VERSION, Route
-from storage.states import TokenScope
+from storage import TokenScope
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from storage.states import DeliveryState, SendKind
+from storage import DeliveryState, SendKind
 
 PAGE_LIMIT = 100
 

@@ -13,14 +13,8 @@ from bot.mailer.readiness.explanations import NextStep, ReadinessCode, explanati
 from bot.mailer.readiness.rules import Blocker, Confirmation, RecipientRule, SendWarning
 from bot.mailer.readiness.rules import Readiness as Decision
 from bot.mailer.shapes import identity_shape, mailer_shape
+from storage import Access, IdentityKind, IdentityState, Production, Sending
 from storage import models as rows
-from storage.states import (
-    Access,
-    IdentityKind,
-    IdentityState,
-    Production,
-    Sending,
-)
 
 Item = TypeVar("Item")
 

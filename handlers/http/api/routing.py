@@ -19,7 +19,7 @@ from handlers.http.api.problems import Refusal, of_validation
 from handlers.http.api.rate_limit import Rate
 from handlers.http.api.requests import Input
 from handlers.http.api.scopes import OPENED_BY, check
-from storage.states import TokenScope
+from storage import TokenScope
 
 MOUNTED, VERSION = "/api", "/v1"
 MB = 1024 * 1024

@@ -10,7 +10,7 @@ from typing import Final
 from bot.api.tokens import Bearer
 from handlers.http.api.codes import ProblemCode
 from handlers.http.api.problems import Refusal
-from storage.states import TokenScope
+from storage import TokenScope
 
 _READ, _DRAFT, _SEND = TokenScope.READ, TokenScope.DRAFT, TokenScope.SEND
 _AUDIENCES, _SUPPRESSIONS = TokenScope.AUDIENCES, TokenScope.SUPPRESSIONS

@@ -13,7 +13,7 @@ from handlers.slack.dispatch.interaction import Interaction
 from handlers.slack.dispatch.registration import Permission
 from handlers.slack.dispatch.user_directory import Person, UserDirectory
 from handlers.slack.workspaces import Workspaces
-from storage.models import Team
+from storage import Team
 
 log = logging.getLogger(__name__)
 

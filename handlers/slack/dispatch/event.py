@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from handlers.slack.dispatch.interaction import Body, Interaction
-from storage.database import Session
+from storage import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from bot.errors import BotError
 from handlers.slack.codes import SlackCode
 from handlers.slack.ids import Input, Ref
-from storage.sealing import Secret
+from storage import Secret
 
 Body = Mapping[str, Any]
 

@@ -45,9 +45,7 @@ from handlers.slack.dispatch.responder import ProgressView, Responder, unexpecte
 from handlers.slack.dispatch.routing import action_id, form_id, routed
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Message, Modal, Reply, error_message, text_message, waiting_page
-from storage import leases
-from storage.database import Database
-from storage.models import Team
+from storage import Database, Team, leases
 
 log = logging.getLogger(__name__)
 

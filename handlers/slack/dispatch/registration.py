@@ -15,7 +15,7 @@ from handlers.slack.codes import SlackCode
 from handlers.slack.dispatch.interaction import Interaction, Values
 from handlers.slack.dispatch.responder import ProgressView
 from handlers.slack.views.blocks import Reply
-from storage.models import Team
+from storage import Team
 
 WITHOUT_FORM: Final = {SlackCode.NOT_ALLOWED, TeamCode.NOT_FOUND, MailerCode.NO_MAILER, MailerCode.CHANGED}
 """Errors after which a form is not shown again: what it was about is gone, or not theirs."""

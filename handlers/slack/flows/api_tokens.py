@@ -7,7 +7,7 @@ from handlers.slack import ids
 from handlers.slack.dispatch.registration import Form, Listener, Permission, Request, Subcommand
 from handlers.slack.views import api_tokens as views
 from handlers.slack.views.blocks import Modal, Reply
-from storage.sealing import Secret
+from storage import Secret
 
 
 class ApiTokenFlow:

@@ -29,7 +29,7 @@ from handlers.slack.text import clean, esc
 from handlers.slack.views import audiences as views
 from handlers.slack.views.blocks import Modal, Reply, file_page, text_message
 from handlers.slack.views.confirmations import REJECTED_SHOWN, rejected_row
-from storage.models import Audience
+from storage import Audience
 
 _WAYS = {
     How.ADD: (ids.Button.ADD_PEOPLE, ids.Form.ADD_PEOPLE),

@@ -41,7 +41,7 @@ from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.drafts import draft_saved_page as without_audience
 from handlers.slack.views.drafts import drafts_hint
 from handlers.slack.views.mailer.status_card import not_ready_message
-from storage.models import Audience, Broadcast, Team
+from storage import Audience, Broadcast, Team
 
 Change = Callable[[Team, str, int, str], Awaitable[Broadcast]]
 

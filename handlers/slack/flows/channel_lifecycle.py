@@ -20,10 +20,7 @@ from handlers.slack.dispatch.interaction import Body
 from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.workspaces import Workspaces
-from storage import leases
-from storage.database import Database, Session
-from storage.models import Team
-from storage.states import PollKind
+from storage import Database, PollKind, Session, Team, leases
 
 log = logging.getLogger(__name__)
 

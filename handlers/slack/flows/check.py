@@ -23,8 +23,7 @@ from handlers.slack.views import preview
 from handlers.slack.views.blocks import Modal, Reply, file_page, text_message
 from handlers.slack.views.compose import test_sent_page
 from handlers.slack.views.mail_me_one import mail_me_one_form
-from storage.models import Broadcast
-from storage.states import UNSENT
+from storage import UNSENT, Broadcast
 
 
 @dataclass(frozen=True, slots=True)

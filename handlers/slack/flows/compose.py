@@ -33,8 +33,7 @@ from handlers.slack.flows.selection.chosen import ChosenSelections, lost_names, 
 from handlers.slack.mentions import with_known_names, with_names
 from handlers.slack.views import compose as views
 from handlers.slack.views.content import ContentChoice
-from storage.models import Broadcast, new_id
-from storage.states import BroadcastState
+from storage import Broadcast, BroadcastState, new_id
 
 READING = "Reading the audience…"
 NAMES_IN_HINT = 5

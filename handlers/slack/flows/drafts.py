@@ -31,8 +31,7 @@ from handlers.slack.views import drafts as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.compose import BROADCAST_TITLE, Recipients
 from handlers.slack.views.confirmations import CHECK_TITLE
-from storage.models import Broadcast
-from storage.states import BroadcastState
+from storage import Broadcast, BroadcastState
 
 
 class DraftFlow:

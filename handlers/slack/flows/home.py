@@ -19,7 +19,7 @@ from handlers.slack.dispatch.listeners import Listeners
 from handlers.slack.dispatch.user_directory import UserDirectory
 from handlers.slack.views.home import ALL_TEAMS, dashboard_view, fleet_view
 from handlers.slack.workspaces import Clients
-from storage.models import Team
+from storage import Team
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from handlers.slack.dispatch.registration import Form, Handler, Listener, Permis
 from handlers.slack.views import reports as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.broadcast_message import progress_message
-from storage.states import DeliveryState
+from storage import DeliveryState
 
 _FAILED: Final = DeliveryState.FAILED
 _IN_DOUBT: Final = DeliveryState.IN_DOUBT

@@ -17,7 +17,7 @@ from handlers.slack.dispatch.registration import Form, Listener, Permission, Req
 from handlers.slack.views import team_settings as views
 from handlers.slack.views.audit_log import history_message
 from handlers.slack.views.blocks import Modal, Reply
-from storage.states import ApprovalRule, KeepRecipients
+from storage import ApprovalRule, KeepRecipients
 
 SHOWN = 20
 

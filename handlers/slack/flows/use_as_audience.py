@@ -22,7 +22,7 @@ from handlers.slack.views import compose as views
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.confirmations import REJECTED_SHOWN
 from handlers.slack.views.mailer.status_card import not_ready_message
-from storage.models import Audience
+from storage import Audience
 
 _ENDINGS = (".csv", ".txt", ".tsv", ".gz", ".xlsx", ".xlsm", ".ods")
 

@@ -37,9 +37,7 @@ from handlers.slack.manifest import bot_scopes
 from handlers.slack.oauth import pages
 from handlers.slack.oauth.many_workspaces import workspaces_of
 from handlers.slack.web_client import web_client
-from storage import leases
-from storage.database import Database
-from storage.sealing import Secret
+from storage import Database, Secret, leases
 
 log = logging.getLogger(__name__)
 

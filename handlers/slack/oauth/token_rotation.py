@@ -16,7 +16,7 @@ from bot.teams.installations import RENEWAL, Access, Installations
 from handlers.slack.api_errors import FAILURES, code_of
 from handlers.slack.web_client import web_client
 from handlers.slack.workspaces import refusal
-from storage.sealing import Secret
+from storage import Secret
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bot.broadcast.reporting.timeline import Timeline
 from bot.wording import count
-from storage.states import DeliveryState
+from storage import DeliveryState
 
 ALT_TEXT_LIMIT = 1000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal
 NAMES = {

@@ -16,9 +16,7 @@ from handlers.slack.file_transfer import OutgoingFile
 from handlers.slack.outbound import delivery_chart
 from handlers.slack.outbound.file_uploader import NotReady
 from handlers.slack.views import reports
-from storage.database import Database
-from storage.models import Broadcast, Identity, Mailer, Outbox
-from storage.states import IdentityState
+from storage import Broadcast, Database, Identity, IdentityState, Mailer, Outbox
 
 LOOK_EVERY = timedelta(seconds=30)
 

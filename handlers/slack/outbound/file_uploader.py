@@ -25,9 +25,7 @@ from handlers.slack.file_transfer import Files, OutgoingFile
 from handlers.slack.outbound.notifier import BACKOFF
 from handlers.slack.views.blocks import Message, section
 from handlers.slack.workspaces import Clients
-from storage import leases
-from storage.database import Database
-from storage.models import Outbox, Team
+from storage import Database, Outbox, Team, leases
 
 log = logging.getLogger(__name__)
 

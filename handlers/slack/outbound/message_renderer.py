@@ -25,9 +25,22 @@ from handlers.slack.views.broadcast_message import progress_message as draw_prog
 from handlers.slack.views.drafts import ends_soon_message
 from handlers.slack.views.mailer import identities
 from handlers.slack.views.operation import ops_channel, restored
-from storage.database import Session
-from storage.models import ApiToken, Audit, Broadcast, Identity, Incident, Mailer, Outbox, Restoration, Team
-from storage.states import BroadcastState, IdentityState, IncidentKind, IncidentState
+from storage import (
+    ApiToken,
+    Audit,
+    Broadcast,
+    BroadcastState,
+    Identity,
+    IdentityState,
+    Incident,
+    IncidentKind,
+    IncidentState,
+    Mailer,
+    Outbox,
+    Restoration,
+    Session,
+    Team,
+)
 
 _OF_APPROVAL = {
     Notice.APPROVAL_CHANGED,

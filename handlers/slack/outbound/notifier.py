@@ -29,9 +29,7 @@ from bot.teams.slack_codes import CHANNEL_GONE, WORKSPACE_GONE
 from handlers.slack.api_errors import RATE_LIMITED, code_of, retry_after
 from handlers.slack.views.blocks import Message
 from handlers.slack.workspaces import Clients
-from storage import leases
-from storage.database import Database, Session
-from storage.models import Outbox, Team
+from storage import Database, Outbox, Session, Team, leases
 
 log = logging.getLogger(__name__)
 

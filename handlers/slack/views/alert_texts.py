@@ -10,8 +10,7 @@ from bot.mailer.identities.recovery_state import Intent
 from bot.wording import count
 from handlers.slack.text import code, esc, when
 from handlers.slack.views.mailer.identities import UNDER_WAY
-from storage.models import Incident
-from storage.states import IncidentKind
+from storage import Incident, IncidentKind
 
 NAMES_SHOWN = 10
 

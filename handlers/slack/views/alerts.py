@@ -16,8 +16,7 @@ from handlers.slack.views.alert_texts import Words, words_of
 from handlers.slack.views.blocks import Message, button, buttons, context, page, section
 from handlers.slack.views.mailer.sender_rules import rules_button
 from handlers.slack.views.webhook.form import off_button
-from storage.models import Incident
-from storage.states import IncidentKind, IncidentState
+from storage import Incident, IncidentKind, IncidentState
 
 _LOOK = frozenset(
     {

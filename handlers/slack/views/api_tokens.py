@@ -27,9 +27,7 @@ from handlers.slack.views.blocks import (
     section,
     text_message,
 )
-from storage.models import ApiToken, Team
-from storage.sealing import Secret
-from storage.states import TokenScope
+from storage import ApiToken, Secret, Team, TokenScope
 
 TITLE = "API tokens"
 NEW_TITLE = "New API token"

@@ -28,7 +28,7 @@ from handlers.slack.views.blocks import (
     section,
     verbatim,
 )
-from storage.models import Audience
+from storage import Audience
 
 TITLE = "Saved audiences"
 FILE_TITLE = "Use as audience"

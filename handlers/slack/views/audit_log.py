@@ -9,8 +9,8 @@ from bot.teams.settings import History
 from bot.wording import count
 from handlers.slack.text import esc, mention, when
 from handlers.slack.views.blocks import Message, section
+from storage import Audit
 from storage.audit import API_TOKEN, MAILROOM, Action
-from storage.models import Audit
 
 ROWS_A_SECTION = 10
 

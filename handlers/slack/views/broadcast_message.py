@@ -11,9 +11,8 @@ from handlers.slack import ids
 from handlers.slack.text import actor, bar, chosen, clean, esc, mention
 from handlers.slack.views.blocks import Message, button, buttons, confirm, context, section
 from handlers.slack.views.drafts import draft_buttons
+from storage import Broadcast, BroadcastState, DeliveryState, PauseReason, SendKind
 from storage.audit import API_TOKEN
-from storage.models import Broadcast
-from storage.states import BroadcastState, DeliveryState, PauseReason, SendKind
 
 _REASONS = {
     PauseReason.PERSON: "somebody pressed Pause",

@@ -36,7 +36,7 @@ from handlers.slack.views.blocks import (
 from handlers.slack.views.content import CONTENTS, ContentChoice, content_of, image_fields
 from handlers.slack.views.rich_text import accepted
 from handlers.slack.views.selection.fields import NOTHING_CHOSEN, SelectionChoices, selection_fields
-from storage.models import Audience
+from storage import Audience
 
 TEST_TITLE = "Send a test"
 BROADCAST_TITLE = "New broadcast"

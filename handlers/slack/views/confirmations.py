@@ -19,8 +19,7 @@ from handlers.slack import ids
 from handlers.slack.text import chosen, clean, esc
 from handlers.slack.views.blocks import Message, boxes, button, buttons, context, form, menu, page, section, verbatim
 from handlers.slack.views.selection.counts import selected_lines
-from storage.models import Broadcast
-from storage.states import BroadcastState
+from storage import Broadcast, BroadcastState
 
 CHECK_TITLE = "Check and send"
 REJECTED_SHOWN = 15

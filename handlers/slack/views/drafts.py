@@ -23,7 +23,7 @@ from handlers.slack.views.blocks import (
     verbatim,
 )
 from handlers.slack.views.confirmations import CHECK_TITLE
-from storage.models import Audience, Broadcast
+from storage import Audience, Broadcast
 
 SHOWN = 20  # drafts in a list
 _NAMES = {

@@ -14,8 +14,7 @@ from handlers.slack.text import esc, when
 from handlers.slack.views.blocks import button, buttons, context, header, home, section
 from handlers.slack.views.broadcast_message import STATES
 from handlers.slack.views.mailer.status_card import status_message, team_ref
-from storage.models import Broadcast
-from storage.states import Access
+from storage import Access, Broadcast
 
 BLOCKS = 100  # of a view: https://docs.slack.dev/reference/views/home-tab-views
 _AROUND = 4  # title, whose teams, line of the page, buttons

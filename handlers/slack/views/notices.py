@@ -11,8 +11,7 @@ from handlers.slack.views.blocks import Message, button, buttons, context, secti
 from handlers.slack.views.broadcast_message import resume_button
 from handlers.slack.views.mailer.connect import account_label, region_label
 from handlers.slack.views.mailer.status_card import quota
-from storage.models import Broadcast, Identity, Mailer, Team
-from storage.states import Production
+from storage import Broadcast, Identity, Mailer, Production, Team
 
 WAITING_SHOWN = 5
 _IN_SANDBOX = (

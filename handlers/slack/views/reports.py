@@ -16,7 +16,7 @@ from handlers.slack import ids
 from handlers.slack.text import actor, esc, when
 from handlers.slack.views.blocks import Message, button, buttons, context, form, header, page, section, text_message
 from handlers.slack.views.broadcast_message import STATES, control_buttons, counts_in_words, use_again_button
-from storage.models import Broadcast
+from storage import Broadcast
 
 RESEND_TITLE = "Resend failed"
 AGAIN_TITLE = "Send again"

@@ -14,8 +14,7 @@ from handlers.slack.views.appearance.look import look_in_words
 from handlers.slack.views.approval.settings import approval_blocks
 from handlers.slack.views.blocks import button, buttons, field, form, page, people, radio, section
 from handlers.slack.views.webhook.form import standing_line
-from storage.models import Webhook
-from storage.states import KeepRecipients
+from storage import KeepRecipients, Webhook
 
 ADMINS_TITLE = "Team admins"
 SETTINGS_TITLE = "Settings"

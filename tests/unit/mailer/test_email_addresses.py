@@ -6,7 +6,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.email_addresses import (
-    IdentityName,
     InvalidNameError,
     address_key,
     counts_toward_quota,
@@ -19,7 +18,6 @@ from bot.email_addresses import (
     shown,
 )
 from bot.errors import BotError
-from storage.states import IdentityKind
 
 LONG_LOCAL = "a" * 64
 LONG_LABEL = "a" * 63
@@ -43,7 +41,7 @@ LONG_LABEL = "a" * 63
     ],
 )
 def test_an_address_is_kept_with_its_domain_in_normal_form(typed: str, name: str) -> None:
-    assert parse_identity(typed) == IdentityName(name, IdentityKind.ADDRESS)
+    assert parse_identity(typed) == name
     assert parse_address(typed) == name
 
 
@@ -77,7 +75,7 @@ def test_an_address_is_kept_with_its_domain_in_normal_form(typed: str, name: str
 def test_what_stands_around_an_address_is_taken_off_wherever_it_is_typed(typed: str) -> None:
     assert parse_address(typed, field="from") == "ann@example.com"
     assert parse_addresses(f"{typed}\nbob@example.com") == ("ann@example.com", "bob@example.com")
-    assert parse_identity(typed) == IdentityName("ann@example.com", IdentityKind.ADDRESS)
+    assert parse_identity(typed) == "ann@example.com"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +92,7 @@ def test_what_stands_around_an_address_is_taken_off_wherever_it_is_typed(typed: 
     ],
 )
 def test_a_domain_is_kept_in_normal_form(typed: str, name: str) -> None:
-    assert parse_identity(typed) == IdentityName(name, IdentityKind.DOMAIN)
+    assert parse_identity(typed) == name
 
 
 @pytest.mark.parametrize(

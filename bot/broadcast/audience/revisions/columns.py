@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from storage.models import Audience
+from storage import Audience
 
 ADDRESS: Final = "email"
 """Reserved for the addresses; as `external_id` is for what a program calls a recipient."""

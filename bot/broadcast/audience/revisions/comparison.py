@@ -12,8 +12,7 @@ from bot.broadcast.audience.revisions.columns import ADDRESS, columns_of
 from bot.broadcast.audience.revisions.members import StoredBlock, blocks_of
 from bot.email_addresses import address_key
 from bot.suppression.hidden import is_hashed
-from storage.database import Database
-from storage.models import Audience
+from storage import Audience, Database
 
 _BITS = 0xFFFFFFFF
 

@@ -19,9 +19,8 @@ from sqlmodel import SQLModel
 from bot.broadcast.audience.rejected_rows import escape_formula
 from bot.broadcast.audience.revisions.columns import ADDRESS, address_place, columns_of
 from bot.suppression.hidden import is_hashed
+from storage import Audience, Database
 from storage.audience_blocks import BLOCK
-from storage.database import Database
-from storage.models import Audience
 
 T = TypeVar("T")
 

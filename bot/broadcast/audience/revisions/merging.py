@@ -10,7 +10,7 @@ from bot.broadcast.audience.revisions.comparison import Counts
 from bot.broadcast.audience.revisions.members import StoredMember
 from bot.broadcast.audience.text_decoding import upload_error
 from bot.email_addresses import address_key
-from storage.models import Audience
+from storage import Audience
 
 
 class Merging:

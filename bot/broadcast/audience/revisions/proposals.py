@@ -22,8 +22,7 @@ from bot.broadcast.audience.revisions.patch import Patch
 from bot.broadcast.audience.store import Progress, forget_audience, ignore_rejected, no_progress, store_audience
 from bot.errors import BotError
 from bot.suppression.hidden import HiddenAddresses, hidden_addresses
-from storage.database import Database
-from storage.models import Audience, Team
+from storage import Audience, Database, Team
 
 HELD = timedelta(days=1)  # that a proposal waits to be kept
 

@@ -13,9 +13,7 @@ from bot.broadcast.audience.revisions.proposals import Proposal, Proposals, chan
 from bot.broadcast.audience.saved import check_room, forget_replaced, save_as, saved_under, take_name
 from bot.broadcast.audience.store import forget_audience
 from bot.errors import BotError
-from storage import audit
-from storage.database import Session
-from storage.models import Audience, Team
+from storage import Audience, Session, Team, audit
 
 
 class Revisions(Proposals):

@@ -13,9 +13,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import and_, col, delete, select
 
 from bot.broadcast.audience.selection.filter import Filter
-from storage.models import Broadcast, OpenForm, Team
-from storage.repository import Repository
-from storage.states import SendKind
+from storage import Broadcast, OpenForm, Repository, SendKind, Team
 
 KEPT: Final = timedelta(days=1)
 LAST: Final = 20  # broadcasts that are offered

@@ -24,10 +24,7 @@ from bot.email_addresses import address_key, shown
 from bot.errors import BotError, require
 from bot.suppression.hidden import hash_of, is_hashed
 from bot.wording import count
-from storage.database import Database, Session
-from storage.models import Audience, Broadcast, Delivery, Team
-from storage.repository import Repository
-from storage.states import DeliveryState, SendKind
+from storage import Audience, Broadcast, Database, Delivery, DeliveryState, Repository, SendKind, Session, Team
 
 GOT: Final = (
     DeliveryState.SENT,

@@ -25,8 +25,7 @@ from handlers.http.api.problems import Refusal
 from handlers.http.api.requests import NoInput
 from handlers.http.api.routing import MB, Asked, Route, reply
 from handlers.http.api.suppressions import requests, responses
-from storage import audit
-from storage.database import Session
+from storage import Session, audit
 
 LINES = 10_000
 MOST_BYTES = 5 * MB

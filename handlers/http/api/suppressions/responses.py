@@ -6,8 +6,8 @@ from pydantic import AwareDatetime, Field
 
 from bot.suppression.suppression_list import AtAws
 from handlers.http.api.responses import Page, ResponseModel
+from storage import DeliveryState, SuppressionReason
 from storage import models as rows
-from storage.states import DeliveryState, SuppressionReason
 
 
 class Suppression(ResponseModel):

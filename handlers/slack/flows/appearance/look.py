@@ -14,7 +14,7 @@ from handlers.slack.dispatch.registration import Form, Listener, Permission, Req
 from handlers.slack.file_transfer import LOGO, Files
 from handlers.slack.views.appearance import look as views
 from handlers.slack.views.blocks import Modal, Reply
-from storage.states import HeadingFont
+from storage import HeadingFont
 
 
 class LookFlow:

@@ -23,8 +23,7 @@ from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.mailer import connect as views
 from handlers.slack.views.mailer.connect_form import FormState, credentials_form
-from storage.models import ConnectDraft, Mailer, Team
-from storage.states import SignIn
+from storage import ConnectDraft, Mailer, SignIn, Team
 
 REDRAW_SECONDS = 1.0  # between two drawings of the ticks
 

@@ -20,7 +20,7 @@ from handlers.slack.outbound.direct_file import send_file
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Modal, Reply, file_page, text_message
 from handlers.slack.views.people import suppressions as views
-from storage.models import Suppression
+from storage import Suppression
 
 
 class SuppressionFlow:

@@ -14,7 +14,7 @@ from handlers.slack import ids
 from handlers.slack.dispatch.registration import Request
 from handlers.slack.views.compose import Recipients
 from handlers.slack.views.selection.fields import SelectionChoices
-from storage.models import Audience, Broadcast
+from storage import Audience, Broadcast
 
 
 class ChosenSelections:

@@ -23,7 +23,7 @@ from handlers.slack.flows.selection.chosen import ChosenSelections
 from handlers.slack.views.blocks import Modal, Reply
 from handlers.slack.views.selection.fields import with_filter
 from handlers.slack.views.selection.filter_form import FILTER_TITLE, filter_form
-from storage.models import Audience, Broadcast
+from storage import Audience, Broadcast
 
 _PLACE = re.compile(r"where\.\w+\.(\d+)\.(\w+)")
 _PARTS = {"column": "column", "op": "operator", "value": "value"}

@@ -9,7 +9,7 @@ from bot.teams.looks import FOOTER_WORDS_LIMIT, mark_of
 from handlers.slack import ids
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import boxes, field, form, labelled, page, radio, section
-from storage.states import HeadingFont
+from storage import HeadingFont
 
 LOOK_TITLE = "Look"
 _FONTS = {

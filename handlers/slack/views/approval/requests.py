@@ -14,8 +14,7 @@ from handlers.slack.text import actor, esc, mention, when
 from handlers.slack.views.blocks import Message, button, buttons, field, form, page, section, text_message, verbatim
 from handlers.slack.views.confirmations import facts_blocks, ticks_blocks
 from handlers.slack.views.drafts import names_of
-from storage.models import Audit, Broadcast
-from storage.states import BroadcastState
+from storage import Audit, Broadcast, BroadcastState
 
 REVIEW_TITLE = "Review"
 APPROVE_TITLE = "Approve and send"

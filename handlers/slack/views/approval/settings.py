@@ -8,8 +8,7 @@ from bot.wording import count
 from handlers.slack import ids
 from handlers.slack.text import actor, mention
 from handlers.slack.views.blocks import Message, labelled, people, radio, section, text_message
-from storage.models import Audit, Team
-from storage.states import ApprovalRule
+from storage import ApprovalRule, Audit, Team
 
 _RULES = {
     ApprovalRule.NEVER: "Never",

@@ -12,7 +12,7 @@ from handlers.slack import ids
 from handlers.slack.text import esc
 from handlers.slack.views.blocks import Message, boxes, button, buttons, field, form, page, section
 from handlers.slack.views.mailer.connect_form import ticks
-from storage.models import Broadcast, Identity, Mailer, Team
+from storage import Broadcast, Identity, Mailer, Team
 
 CHECKING = "Checking every permission at AWS…"
 DELETE_TITLE = "Delete mailer"

@@ -19,7 +19,7 @@ from bot.ses.regions import regions
 from handlers.slack import ids
 from handlers.slack.text import code, esc, in_code
 from handlers.slack.views.blocks import buttons, field, form, menu, radio, section
-from storage.states import SignIn
+from storage import SignIn
 
 DEFAULT_REGION = "us-east-1"
 CODE_LIMIT = 2990  # of Slack's 3,000 characters a section

@@ -13,8 +13,7 @@ from bot.mailer.identity_records import DMARC, Record
 from handlers.slack import ids
 from handlers.slack.text import code, code_block, esc, mention, when
 from handlers.slack.views.blocks import Message, button, buttons, context, field, form, page, section
-from storage.models import Identity, Mailer
-from storage.states import IdentityKind, IdentityState
+from storage import Identity, IdentityKind, IdentityState, Mailer
 
 DETAILED_SHOWN = 5  # with buttons of their own, in one message
 ADD_TITLE = "Add identity"

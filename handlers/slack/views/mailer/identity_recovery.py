@@ -10,7 +10,7 @@ from handlers.slack import ids
 from handlers.slack.text import esc, mention
 from handlers.slack.views.blocks import Message, boxes, field, form, page, section, text_message
 from handlers.slack.views.mailer.identities import identity_message, state_label
-from storage.models import Identity, Mailer
+from storage import Identity, Mailer
 
 REPLACE_TITLE = "Replace identity"
 MOVE = "Move scheduled broadcasts and drafts to the new identity"

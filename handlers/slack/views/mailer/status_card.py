@@ -25,8 +25,7 @@ from handlers.slack.views.mailer.identities import (
     recovery_buttons,
 )
 from handlers.slack.views.mailer.sender_rules import rules_button
-from storage.models import Mailer
-from storage.states import Access, Production, Sending
+from storage import Access, Mailer, Production, Sending
 
 IDENTITIES_SHOWN = 10
 INCIDENTS_SHOWN = 5

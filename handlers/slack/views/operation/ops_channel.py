@@ -7,8 +7,7 @@ from bot.teams.fleet import FleetMember, FleetState
 from bot.wording import count, duration
 from handlers.slack.text import esc, when
 from handlers.slack.views.blocks import Message, context, section, text_message
-from storage.models import Incident, Team
-from storage.states import IncidentKind, IncidentState
+from storage import Incident, IncidentKind, IncidentState, Team
 
 NAMES_SHOWN = 5
 _NAMELESS = frozenset({FleetState.READY, FleetState.SANDBOX})  # nobody has to do anything about them

@@ -10,7 +10,7 @@ from handlers.slack import ids
 from handlers.slack.text import esc, mention, when
 from handlers.slack.views.blocks import Message, button, buttons, context, section
 from handlers.slack.views.broadcast_message import cancel_button
-from storage.models import Broadcast, Restoration
+from storage import Broadcast, Restoration
 
 SHOWN = 5
 _UNTIL = (

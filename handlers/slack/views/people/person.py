@@ -11,7 +11,7 @@ from handlers.slack import ids
 from handlers.slack.text import esc, when
 from handlers.slack.views.blocks import button, buttons, field, form, page, section
 from handlers.slack.views.people.suppressions import WHY
-from storage.models import Team
+from storage import Team
 
 TITLE = "Person"
 ERASE_TITLE = "Erase a person"

@@ -16,9 +16,8 @@ from handlers.slack import ids
 from handlers.slack.text import actor, esc, mention, when
 from handlers.slack.views.audiences import list_file
 from handlers.slack.views.blocks import button, buttons, context, field, form, labelled, page, section
+from storage import Suppression, SuppressionReason, Team
 from storage.audit import API_TOKEN
-from storage.models import Suppression, Team
-from storage.states import SuppressionReason
 
 TITLE = "Suppressions"
 IMPORT_TITLE = "Import suppressions"

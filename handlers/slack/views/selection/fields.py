@@ -11,7 +11,7 @@ from bot.broadcast.audience.selection.filter import Filter
 from handlers.slack import ids
 from handlers.slack.text import clean
 from handlers.slack.views.blocks import button, labelled, options_of, verbatim
-from storage.models import Audience, Broadcast
+from storage import Audience, Broadcast
 
 FILTER_BLOCK: Final = "only_where"
 

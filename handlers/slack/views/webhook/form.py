@@ -12,8 +12,7 @@ from bot.webhooks.receiver import ADDRESS_LIMIT, Answer
 from handlers.slack import ids
 from handlers.slack.text import code, esc, when
 from handlers.slack.views.blocks import boxes, button, buttons, confirm, context, field, form, page, section
-from storage.models import Webhook
-from storage.sealing import Secret
+from storage import Secret, Webhook
 
 TITLE: Final = "Webhook"
 _TOPICS: Final = {
