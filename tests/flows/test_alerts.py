@@ -200,6 +200,7 @@ async def test_one_revoked_action_is_found_by_the_daily_check_and_named(world: W
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_an_outage_of_the_region_is_one_alert_a_team_and_no_loss_of_access(world: World) -> None:
     await world.is_connected()
     other = world.slack.channel("other", people=[world.ada, world.bob])

@@ -34,6 +34,7 @@ async def test_a_page_goes_out_inert_and_what_was_left_out_is_named(world: World
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_it_is_kept_when_somebody_edits_what_stands_around_it(world: World, program: Program) -> None:
     await world.is_open()
     await create(program, message=None, html=PAGE)

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlmodel import select
 
 from bot.broadcast.open_limits import LIVE
@@ -159,6 +160,7 @@ async def test_bad_input_names_its_member_and_leaves_nothing(world: World, progr
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_saved_audience_and_a_later_start(world: World, program: Program) -> None:
     await world.is_open()
     await world.confirms(await world.composes(subject="Spring news", save_as="Customers"))

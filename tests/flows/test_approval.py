@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlmodel import select
 
 from bot.broadcast.approval.follow_up import APPROVERS_TICK
@@ -247,6 +248,7 @@ async def test_too_few_approvers_are_said_at_a_click_and_the_appointed_admins_na
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_its_clock_stands_while_access_is_lost_and_the_channel_hears_how_long(world: World) -> None:
     cleo = member(world, "Cleo")
     await world.is_open()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.flows.world import OVER_HTTP, World
+from tests.flows.world import OVER_HTTP, World, long_case
 from tests.playground.image_host import picture
 from tests.playground.slack.surfaces import Modal
 from tests.playground.slack.world import File
@@ -139,8 +139,8 @@ async def test_the_canvas_in_the_channels_tab_is_the_channels(world: World) -> N
     [
         ("a {{plan}}", "The audience has no column for {{plan}}"),
         ("a {{fir**st_na**me}}", "Only a part of {{first_name}} is formatted"),
-        ("[a](/prices)", "Type it in full"),
-        ("x" * 290_000, "Take out"),
+        long_case("[a](/prices)", "Type it in full"),
+        long_case("x" * 290_000, "Take out"),
     ],
 )
 async def test_what_of_a_canvas_cannot_be_mailed_is_said_at_its_link(world: World, markdown: str, says: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
@@ -59,6 +60,7 @@ async def test_a_domain_that_waits_is_refused_with_what_is_awaited_since_when_an
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_an_address_that_waits_is_refused_with_what_is_awaited_since_when_and_until_when(world: World) -> None:
     world.ses.grant_production()
     await world.is_connected()
@@ -74,6 +76,7 @@ async def test_an_address_that_waits_is_refused_with_what_is_awaited_since_when_
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_a_pending_from_is_refused_in_its_field_which_names_what_to_use_instead(world: World) -> None:
     await world.is_open("hello@acme.test")
     world.ses.pend("acme.test")

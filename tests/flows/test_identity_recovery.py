@@ -105,6 +105,7 @@ async def test_an_identity_that_has_verified_meanwhile_is_kept(world: World) -> 
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_an_identity_deleted_at_aws_is_created_again(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test", verified=True)
@@ -118,6 +119,7 @@ async def test_an_identity_deleted_at_aws_is_created_again(world: World) -> None
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_an_address_is_mailed_a_new_link(world: World) -> None:
     await world.is_connected()
     await world.adds("ann@acme.test")
@@ -131,6 +133,7 @@ async def test_an_address_is_mailed_a_new_link(world: World) -> None:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_retry_from_the_card_is_the_same(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test")
@@ -168,6 +171,7 @@ async def test_two_admins_who_retry_at_once_have_one_effect(world: World) -> Non
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_a_button_older_than_what_happened_since_does_nothing(world: World) -> None:
     await world.is_connected()
     await world.adds("acme.test")
@@ -449,6 +453,7 @@ async def test_drafts_get_the_new_sender_when_the_person_ticks_it(world: World) 
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_moved_broadcasts_that_were_paused_can_be_resumed_once_the_new_one_is_verified(world: World) -> None:
     await world.is_ready()
     await schedules(world)
@@ -543,6 +548,7 @@ async def test_a_replacement_that_aws_interrupts_is_finished(world: World, opera
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_after_a_reconnect_paused_broadcasts_can_be_resumed(world: World) -> None:
     key = await world.is_connected()
     await world.adds("acme.test", verified=True)

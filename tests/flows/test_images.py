@@ -52,6 +52,7 @@ async def test_images_are_sent_as_parts_and_kept_with_the_draft(world: World) ->
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_an_html_file_shows_its_images_and_the_sample_has_them_too(world: World) -> None:
     await world.is_open()
     modal = await opens_for_html(world)
@@ -82,6 +83,7 @@ async def test_heavy_images_want_a_tick(world: World) -> None:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_a_call_holds_more_where_the_setting_says_so(aws: AwsPlayground, database_url: str, clock: Clock) -> None:
     async with open_world(aws, database_url, clock, mailroom_call_bytes=3_000_000) as world:
         await world.is_open()

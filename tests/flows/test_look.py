@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from storage.states import BroadcastState
 from tests.audit_log import audits
 from tests.flows.test_approval import approval, asks_for_approval, member
@@ -67,6 +69,7 @@ async def test_the_look_is_in_each_mail_that_is_checked_from_then_on(world: Worl
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_what_waits_for_approval_or_is_scheduled_keeps_the_look_it_was_asked_with(world: World) -> None:
     cleo = member(world, "Cleo")
     await world.is_open()

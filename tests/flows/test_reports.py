@@ -316,6 +316,7 @@ async def test_the_list_of_broadcasts_is_paged_in_place_and_shows_one(world: Wor
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_scheduled_ones_are_cancelled_from_the_list_and_drafts_are_not_in_it(world: World) -> None:
     await world.is_open()
     await world.composes(subject="Spring draft")

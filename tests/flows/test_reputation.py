@@ -44,6 +44,7 @@ async def test_bounces_warn_at_two_and_a_half_percent(world: World) -> None:
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_complaints_warn_too_and_end_after_a_day(world: World) -> None:
     await world.is_ready()
     bad(world, 3, "COMPLAINT")
@@ -58,6 +59,7 @@ async def test_complaints_warn_too_and_end_after_a_day(world: World) -> None:
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_simulator_mail_does_not_count(world: World) -> None:
     await world.is_ready()
     rows = [f"bounce+{number}@simulator.amazonses.com" for number in range(20)]
@@ -115,6 +117,7 @@ async def test_not_spam_and_out_of_office_answers_are_deliveries(world: World, o
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_what_was_not_delivered_for_now_is_bounced_and_neither_suppressed_nor_counted(world: World) -> None:
     await world.is_ready(quota=250)
     bad(world, 13, "SOFT_BOUNCE")

@@ -230,6 +230,7 @@ async def test_a_role_that_no_longer_lets_mailroom_in_is_access_loss_in_its_own_
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_our_own_key_being_off_alarms_nobody(world: World, principal: Key) -> None:
     await connects_by_role(world)
 
@@ -272,6 +273,7 @@ async def test_reconnect_changes_from_key_to_role_and_back(world: World) -> None
 
 
 @OVER_SOCKET_MODE
+@pytest.mark.long
 async def test_reconnect_refuses_a_role_of_another_account(world: World) -> None:
     await connects_by_role(world)
     other = world.aws.create_role("444455556666", external_id=await own_external_id(world), trusted=OWN_ACCOUNT)
@@ -284,6 +286,7 @@ async def test_reconnect_refuses_a_role_of_another_account(world: World) -> None
     assert mailer.version == 1
 
 
+@pytest.mark.long
 async def test_sessions_that_run_out_while_a_broadcast_waits_cost_no_recipient(world: World) -> None:
     world.ses.verify("acme.test")
     world.ses.grant_production(quota=50_000, rate=50)

@@ -119,6 +119,7 @@ async def test_who_bounced_can_still_unsubscribe(world: World) -> None:
 
 
 @OVER_HTTP
+@pytest.mark.long
 async def test_the_page_speaks_the_readers_language_and_names_the_sender(world: World) -> None:
     link = await ann_has_a_link(world)
     form = await world.opens(world.ada, "/mailer settings", "Settings")
