@@ -70,7 +70,7 @@ def pytest_runtest_teardown() -> Generator[None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without `--long` leave out what is marked `long`, and one of a case's two databases (docs/decisions/0013).
 
-    Of eight cases one runs on PostgreSQL, where it takes half as long again.
+    Of eight cases one runs on PostgreSQL, where it takes half as long again; of the eighths it is the quickest.
     """
     if config.getoption("--long"):
         return
@@ -82,7 +82,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for name, case in cases.items():
         if len(case) > 1 and not case[0].get_closest_marker("both_databases"):
             case.sort(key=_kind_of)  # PostgreSQL first
-            left_out.add(case[1 if crc32(name.encode()) % 8 == 0 else 0])
+            left_out.add(case[1 if crc32(name.encode()) % 8 == 6 else 0])
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=list(left_out))
 

@@ -1,6 +1,7 @@
 """S2, E2, E3: identities that wait for AWS, become verified, or cannot be one."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -196,6 +197,16 @@ async def test_an_identity_that_aws_has_already_is_adopted(world: World) -> None
     assert refused.errors["Email address or domain"] == (
         "acme.test is already an identity of this channel. Type /mailer to see how it stands."
     )
+
+
+async def test_an_identity_that_somebody_made_at_aws_a_moment_ago_is_adopted(world: World) -> None:
+    await world.is_connected()
+    world.ses.verify("acme.test")
+    world.ses.identities["acme.test"].known_from = world.clock() + timedelta(seconds=1)
+
+    await world.adds("acme.test")
+
+    await world.bob.sees(world.news, "acme.test is verified")
 
 
 @OVER_HTTP

@@ -23,11 +23,15 @@ def rows() -> dict[str, list[tuple[str, str]]]:
 
 
 @cache
-def functions_of(file: str) -> frozenset[str]:
-    """The test functions of a file, as pytest would collect them."""
+def functions_of(file: str) -> dict[str, bool]:
+    """The test functions of a file, as pytest would collect them, and whether `make test` runs each."""
     tree = ast.parse((ROOT / file).read_text())
     functions = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return frozenset(function.name for function in functions if function.name.startswith("test_"))
+    return {
+        function.name: "pytest.mark.long" not in map(ast.unparse, function.decorator_list)
+        for function in functions
+        if function.name.startswith("test_")
+    }
 
 
 @pytest.mark.parametrize("row", PROMISED)
@@ -41,13 +45,14 @@ def test_every_row_names_tests_that_exist(row: str) -> None:
 
     assert tests, f"{row} has no test"
     assert [f"{file}::{name}" for file, name in tests if name not in functions_of(file)] == []
+    assert any(functions_of(file)[name] for file, name in tests), f"{row} has tests in make test-long alone"
 
 
 def test_every_row_of_the_security_page_names_tests_that_exist() -> None:
     rows = [line for line in (ROOT / "docs" / "security.md").read_text().splitlines() if re.match(r"\| \d", line)]
 
     assert rows
-    assert [row for row in rows if not TEST.search(row)] == []
+    assert [row for row in rows if not any(functions_of(file).get(name) for file, name in TEST.findall(row))] == []
     named = [pair for row in rows for pair in TEST.findall(row)]
     assert [f"{file}::{name}" for file, name in named if name not in functions_of(file)] == []
 

@@ -115,7 +115,7 @@ async def establish(
     off AWS's mails about bounces and complaints. Returns what AWS then says of it, and whether it was created.
     """
     created = await _create(ses, name, configuration_set)
-    facts = await (ses.new_identity(name) if created else ses.identity(name))
+    facts = await ses.new_identity(name)  # where it is there, somebody else may have made it a moment ago
     if not created and await is_dead(ses, facts.configuration_set):  # no program's mail leaves it but ours
         await ses.clear_configuration_set(name)
     if facts.kind is IdentityKind.DOMAIN and not facts.mail_from_domain:
