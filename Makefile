@@ -6,6 +6,10 @@ ifeq ($(ORDER),random)
 RANDOM_ORDER = --random-order --random-order-seed=$(or $(SEED),$(shell date +%s))
 endif
 
+# One worker more than there are cores, since tests wait for databases and processes.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(os.cpu_count() + 1, 8))")
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 .PHONY: demo play test test-long coverage mutants faults interleavings check chaos soak test-versions bench run format
 
 demo: .venv  ## the main job, played through without any account
@@ -15,13 +19,13 @@ play: .venv  ## the same, left running, with a page to be in the channel oneself
 	@$(BIN)/python -m tests.playground.play
 
 test: .venv .venv-ministack  ## every test, on SQLite and on a real PostgreSQL; ORDER=random, SEED= to repeat one
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(RANDOM_ORDER)
+	@$(PYTEST) $(RANDOM_ORDER)
 
 test-long: .venv .venv-ministack  ## the same, with every case on both databases, and those marked long
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --long
+	@$(PYTEST) --long
 
 coverage: .venv .venv-ministack  ## which lines and branches of the product no test reaches
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -p tests.coverage_of_threads --cov --cov-report=term
+	@$(PYTEST) -p tests.coverage_of_threads --cov --cov-report=term
 
 mutants: .venv  ## take the guards of docs/security.md out one by one, and see their tests go red; MUTANTS=fifth for a part
 	@$(BIN)/python -m tests.mutants
