@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.playground.ports import free_port
+
 from .api import Api, disconnected
 from .call import ApiError
 from .faults import Fault, Faults, Kind
@@ -33,7 +35,7 @@ class Server:
         self._oauth = oauth
         self._sockets = sockets
         self._runner: web.AppRunner | None = None
-        self.port = 0
+        self.port = free_port()  # nobody else answers there while Slack is down
 
     @property
     def base_url(self) -> str:
@@ -57,7 +59,6 @@ class Server:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         if self._runner:
