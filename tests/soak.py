@@ -4,7 +4,7 @@ The bot is a process on a clock that is let go on by an hour every two and a hal
 a hundred people each, look at their mailer, open forms, ask by API and have their identities changed by AWS. At the end
 of each day its memory, descriptors, threads and tasks are read, the rows of the tables that only hold work in progress,
 and how long people and programs waited. `python -m tests.soak` prints a line a day and draws docs/pictures/soak.svg;
-SOAK=short plays five days and draws nothing.
+SOAK=short plays five days and draws nothing; nor does DATABASE=postgresql, which plays on that instead of SQLite.
 """
 
 import asyncio
@@ -194,10 +194,10 @@ def drawn(days: Sequence[Sample]) -> str:
     )
 
 
-async def play(days: int) -> list[Sample]:
-    """Play so many days on SQLite, and print each."""
+async def play(days: int, kind: str) -> list[Sample]:
+    """Play so many days on this kind of database, and print each."""
     with Databases(crash_safe=True) as databases:
-        url = await databases.create("sqlite")
+        url = await databases.create(kind)
         clock = SharedClock(databases.directory / "clock")
         own = {"MAILROOM_KEYS": KeyRing.generate().export().reveal(), "CHAOS_CLOCK": str(clock.file), **_SETTINGS}
         with AwsPlayground(clock) as aws:
@@ -215,14 +215,14 @@ async def play(days: int) -> list[Sample]:
     return samples
 
 
-def main(length: str) -> int:
+def main(length: str, kind: str) -> int:
     """Return the exit code."""
     if length not in LENGTHS:
         print(__doc__, file=sys.stderr)
         return 2
     began = time.monotonic()
-    days = asyncio.run(play(LENGTHS[length]))
-    if not length:
+    days = asyncio.run(play(LENGTHS[length], kind))
+    if not length and kind == "sqlite":
         PICTURE.write_text(drawn(days))
     found = grown(days)
     print(f"soak: {len(days)} days, {time.monotonic() - began:.0f} s, {'; '.join(found) or 'nothing has grown'}")
@@ -230,4 +230,4 @@ def main(length: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ.get("SOAK", "")))
+    sys.exit(main(os.environ.get("SOAK", ""), os.environ.get("DATABASE") or "sqlite"))

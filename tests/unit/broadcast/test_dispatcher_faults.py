@@ -128,7 +128,10 @@ async def test_a_process_killed_at_any_transaction(
 async def check_sum_and_run_again(station: Station, broadcast: Broadcast) -> None:
     await station.check_sum()
     station.clock.advance(LEASE.total_seconds())
-    await station.run()
+    again = asyncio.create_task(station.run())
+    await asyncio.wait([again], timeout=10)  # it would go on for ever with what nobody accounts for
+    assert again.done()
+    await again
     await station.check_sum()
     assert (await station.broadcast(broadcast.id)).state is BroadcastState.DONE
 
