@@ -49,7 +49,7 @@ async def play_part(part: int, parts: int) -> None:
     asked = os.environ.get("SITES", "")
     with Databases(in_memory=True) as databases, AwsPlayground() as aws:
         os.environ["AWS_ENDPOINT_URL"] = aws.url
-        plays = Plays(databases, aws, os.environ.get("DATABASE") or "sqlite")
+        plays = Plays(databases, aws, _kind())
         reached, wrong = await record_all(plays)
         say({"reached": [str(site) for site in reached], "wrong": wrong, "open": _open(reached)} if not part else {})
         chosen = [site for site in reached if asked in str(site)]
@@ -66,11 +66,20 @@ async def play_part(part: int, parts: int) -> None:
                 say({"site": str(site), "how": how, "in": reached[site].name, **came})
 
 
+def _kind() -> str:
+    """Of the database."""
+    return os.environ.get("DATABASE") or "sqlite"
+
+
 def _open(reached: dict[Site, Scenario]) -> list[str]:
     """Return what is neither reached nor listed, and what is listed for nothing."""
-    missing = [site for site in listed_sites() if site not in reached]
-    reasons = listed()
-    unlisted = [f"{site} is reached by no scenario, and not listed" for site in missing if not is_listed(site, reasons)]
+    to_reach, reasons = listed_sites(_kind()), listed()
+    missing = [site for site in listed_sites("sqlite") if site not in reached]
+    unlisted = [
+        f"{site} is reached by no scenario, and not listed"
+        for site in missing
+        if site in to_reach and not is_listed(site, reasons)
+    ]
     idle = [
         f"{each.place} is listed, and all of it is reached" for each in reasons if not any(map(each.covers, missing))
     ]
@@ -103,8 +112,8 @@ async def play_all() -> int:
     missed = [f"{line['site']}: {line['how']} had no effect" for line in plays if not (line["met"] or line["borne"])]
     wrong = [*first["wrong"], *first["open"], *missed]
     print(
-        f"faults: sites {len(listed_sites())}, reached {len(first['reached'])}, "
-        f"listed with a reason {sum(is_listed(each, listed()) for each in listed_sites())}; in effect: "
+        f"faults: sites {len(listed_sites(_kind()))}, reached {len(first['reached'])}, "
+        f"listed with a reason {sum(is_listed(each, listed()) for each in listed_sites(_kind()))}; in effect: "
         + ", ".join(f"{how} {effect[how]}" for how in How)
         + f"; borne {sum(line['borne'] for line in plays)}, "
         f"wrong {sum(bool(line['wrong']) for line in plays) + len(wrong)}; {monotonic() - began:.0f} s"

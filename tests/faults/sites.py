@@ -55,6 +55,12 @@ class Site:
         """What it is listed by: lines move."""
         return f"{self.file}::{self.function}"
 
+    @property
+    def only_begins(self) -> bool:
+        """Whether it asks for a session's connection alone: SQLite is sent a BEGIN then, and PostgreSQL nothing."""
+        line = (ROOT / self.file).read_text().splitlines()[self.line - 1]
+        return "= await session.connection()" in line
+
 
 _TRANSACTIONS = frozenset({"write", "alone"})
 """At whose end is a commit; a reader waits at its statements alone."""
@@ -236,6 +242,8 @@ def every_transaction() -> frozenset[Site]:
     return frozenset(each for walk in _every_walk() for each in walk.transactions)
 
 
-def listed_sites() -> frozenset[Site]:
-    """Return those that somebody is to reach: all but what makes a call for others who name it."""
-    return frozenset(site for site in every_site() if not site.passes_on)
+@cache
+def listed_sites(kind: str) -> frozenset[Site]:
+    """Return those that somebody is to reach on this kind of database: all but what makes a call for others."""
+    on_sqlite = kind == "sqlite"
+    return frozenset(site for site in every_site() if not site.passes_on and (on_sqlite or not site.only_begins))
