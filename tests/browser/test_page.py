@@ -7,8 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.random_order(disabled=True)]
-LOOK_MS, TRIES = 1_000, 10
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.random_order(disabled=True),
+    pytest.mark.timeout(300),
+]
+LOOK_MS, TRIES = 1_000, 60
 CONTROLS = {"button", "textbox", "combobox", "checkbox", "radio", "link", "spinbutton", "searchbox", "dialog"}
 
 
