@@ -226,6 +226,7 @@ async def test_what_was_begun_is_finished_when_aws_goes_away_after_the_delete(wo
     assert "Retry verification" not in card.buttons
     await world.passes(700)  # a look at the account, which must raise no alarm that it is gone
     assert (await identities(world))["acme.test"].state == "failed"
+    assert "could not verify acme.test (HOST_NOT_FOUND)" in failed.text
     world.aws.heal(away)
     await world.passes(70)
 

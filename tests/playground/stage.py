@@ -162,7 +162,7 @@ async def stage(
                 "DATABASE_URL": database_url or f"sqlite+aiosqlite:///{folder}/mailroom.db",
                 "MAILROOM_DNS_SERVER": f"{host}:{dns_port}",
                 "MAILROOM_WEBHOOK_NETWORKS": "127.0.0.0/8",
-                "MAILROOM_POLL_PENDING_SECONDS": "3",  # AWS allows one look a second, and people look too
+                "MAILROOM_POLL_PENDING_SECONDS": "2",  # AWS allows one look a second, and people look too
                 "MAILROOM_POLL_REVIEW_SECONDS": "1",
                 "MAILROOM_POLL_HEALTHY_SECONDS": "1",
                 "MAILROOM_UNDO_SECONDS": "2",

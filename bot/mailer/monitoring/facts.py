@@ -141,6 +141,8 @@ async def record_identity(session: Session, row: Identity, facts: IdentityFacts 
 
     The mailer's row is locked before the identity's.
     """
+    if row.intent:  # a recovery is under way: what was read may be an intermediate state
+        return
     state = IdentityState.GONE
     if facts is not None:
         row.sqlmodel_update({name: getattr(facts, name) for name in _KEPT_AS_SENT})
@@ -185,7 +187,7 @@ async def _redraw_added(session: Session, rows: Sequence[Identity], now: datetim
 
 async def _set_state(session: Session, row: Identity, state: IdentityState, now: datetime, *, sends: bool) -> bool:
     """Take over the state; return whether that changes what the channel is shown."""
-    if row.intent:  # a recovery is under way: what was read may be an intermediate state
+    if row.intent:  # see `record_identity`
         return False
     before, sent = row.state, row.sends
     row.checked_at, row.sends = now, sends
