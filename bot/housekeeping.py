@@ -9,6 +9,7 @@ from bot.broadcast.audience.selection.open_forms import OpenForms
 from bot.broadcast.drafts import Drafts
 from bot.mailer.connection.credential_drafts import ConnectDrafts
 from bot.people.retention import Retention
+from bot.tasks import run_all
 from bot.webhooks.webhooks import Webhooks
 from storage import Database, leases
 
@@ -47,14 +48,23 @@ class Housekeeping:
 
     async def purge(self) -> None:
         """Delete what is no longer needed, and say before what is going to end."""
+        steps = (
+            self._forget_seen,
+            self._connect_drafts.forget,
+            self._open_forms.forget,
+            self._drafts.tidy,
+            self._forget_people,
+            self._tokens.tell_of_ends,
+            self._webhooks.tidy,
+        )
+        await run_all(step() for step in steps)
+
+    async def _forget_seen(self) -> None:
         async with self._db.write() as session:
             await leases.forget_seen(session, session.now - REMEMBER_REQUESTS)
-        await self._connect_drafts.forget()
-        await self._open_forms.forget()
-        await self._drafts.tidy()
+
+    async def _forget_people(self) -> None:
         self._has_forgotten |= await self._retention.run()
         await self._audiences.tidy()
         if self._has_forgotten and await self._db.checkpoint():  # so that SQLite's log holds nobody any more
             self._has_forgotten = False
-        await self._tokens.tell_of_ends()
-        await self._webhooks.tidy()

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
+from itertools import islice
 from typing import Any, TypeVar
 
 T = TypeVar("T")  # Python 3.11 has no type parameters yet
@@ -45,3 +46,13 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("task %s ended with an error", task.get_name(), exc_info=error)
+
+
+async def run_all(work: Iterable[Coroutine[Any, Any, None]], *, at_once: int = 1) -> None:
+    """Await all of them, a few at a time. None keeps another back: the first error is raised once all have ended."""
+    errors: list[BaseException] = []
+    left = iter(work)
+    while some := list(islice(left, at_once)):
+        errors += [error for error in await asyncio.gather(*some, return_exceptions=True) if error]
+    if errors:
+        raise errors[0]

@@ -1,10 +1,13 @@
-"""The tables of `storage/transitions.py` as triggers of a test's database: moves in bulk are held to them too."""
+"""Triggers of a test's database: the tables of `storage/transitions.py`, for moves in bulk too; and rows it refuses."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
+from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from storage import transitions
+from storage.database import Database
 
 
 def triggers(kind: str) -> Iterator[str]:
@@ -27,3 +30,28 @@ def triggers(kind: str) -> Iterator[str]:
                 f"CREATE TRIGGER legal_{table} BEFORE UPDATE OF state ON {table} FOR EACH ROW WHEN ({changed}) "
                 f"EXECUTE FUNCTION legal_{table}()"
             )
+
+
+@asynccontextmanager
+async def refusing(db: Database, table: str, when: str) -> AsyncIterator[None]:
+    """A database that takes every change but those of rows for which `when` is true, as no check of ours foresees."""
+    made = {
+        "postgresql": [
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused here'; END $$",
+            f"CREATE TRIGGER no BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION no()",
+        ],
+        "sqlite": [
+            f"CREATE TRIGGER no BEFORE UPDATE ON {table} WHEN {when} BEGIN SELECT raise(ABORT, 'refused here'); END"
+        ],
+    }
+    await _execute(db, made[db.dialect])
+    try:
+        yield
+    finally:
+        await _execute(db, ["DROP FUNCTION no CASCADE" if db.dialect == "postgresql" else "DROP TRIGGER no"])
+
+
+async def _execute(db: Database, statements: list[str]) -> None:
+    async with db.write() as session:
+        for statement in statements:
+            await (await session.connection()).execute(text(statement))

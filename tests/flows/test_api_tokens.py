@@ -5,12 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from storage.models import ApiToken, Audit, Team
 from tests.flows.program import PROBLEM, Program, create, fills_form, make_token, tokens_modal
 from tests.flows.test_permissions import appoint
 from tests.flows.world import BOTH_DATABASES, OVER_HTTP, OVER_SOCKET_MODE, World
+from tests.triggers import refusing
 
 BURST = 500  # requests of a token
 DAY = 86_400
@@ -131,6 +133,21 @@ async def test_a_token_ends_with_its_last_day_and_the_channel_hears_of_it_a_week
     assert ended.status == 401
     assert ended.shown == unknown.shown
     assert (await lasting.get("/mailer")).status == 200
+
+
+@OVER_HTTP
+async def test_a_draft_that_cannot_be_ended_keeps_no_word_of_a_tokens_end_back(world: World) -> None:
+    await world.is_open()
+    await world.composes()
+    await make_token(world, "Import of June", ends=(world.clock() + timedelta(days=35)).date())
+    world.clock.advance(31 * DAY)
+
+    async with refusing(world.bot.db, "broadcast", "new.state = 'cancelled'"):
+        with pytest.raises(DBAPIError, match="refused here"):
+            await world.bot.housekeeping.purge()
+    await world.settle()
+
+    await world.ada.sees(world.news, "The API token “Import of June” ends")
 
 
 @OVER_SOCKET_MODE

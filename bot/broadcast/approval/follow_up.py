@@ -9,6 +9,7 @@ from bot.alerts.outbox import Notice, announce, key_of
 from bot.broadcast.approval import rules
 from bot.broadcast.draft_store import back_to_draft, message_of
 from bot.broadcast.transitions import MAILROOM, WITHOUT_CONTENT
+from bot.tasks import run_all
 from bot.teams.policy import NO_POLICY, Policy
 from storage import Broadcast, BroadcastState, Database, Outbox, Session, Team
 
@@ -36,15 +37,7 @@ class ApprovalFollowUp:
         now = self._db.now()
         async with self._db.read() as session:
             held = await rules.out_of_reach(session)
-        for request, _ in await self.waiting():
-            if (request.id in held) != (request.held_at is not None):
-                await self._stop_or_go_on(request, now)
-            elif request.held_at is not None:
-                continue
-            elif rules.is_over(request, now):
-                await self._expire(request, now)
-            elif rules.remind_at(request) <= now:
-                await self._announce_once(request, Notice.APPROVAL_REMINDER)
+        await run_all(self._follow(request, request.id in held, now) for request, _ in await self.waiting())
 
     async def judge(self, team: Team, request_id: str, can_approve: Collection[str]) -> None:
         """Say once in the channel where too few are left who could approve a request."""
@@ -64,6 +57,16 @@ class ApprovalFollowUp:
         )
         if any(user in {*asked, *named} for asked, named in await session.exec(waits)):
             session.wake_after_commit(APPROVERS_TICK)
+
+    async def _follow(self, request: Broadcast, held: bool, now: datetime) -> None:
+        if held != (request.held_at is not None):
+            await self._stop_or_go_on(request, now)
+        elif request.held_at is not None:
+            return
+        elif rules.is_over(request, now):
+            await self._expire(request, now)
+        elif rules.remind_at(request) <= now:
+            await self._announce_once(request, Notice.APPROVAL_REMINDER)
 
     async def _expire(self, seen: Broadcast, now: datetime) -> None:
         async with self._db.write() as session:

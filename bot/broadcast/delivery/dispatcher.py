@@ -16,7 +16,7 @@ from bot.broadcast.transitions import MAILROOM, schedule_sending, transition
 from bot.mailer.mailers import Mailers
 from bot.mailer.monitoring.monitor import Monitor
 from bot.mailer.readiness.overview import Overviews
-from bot.tasks import Tasks
+from bot.tasks import Tasks, run_all
 from storage import Broadcast, BroadcastState, Database, Mailer, PauseReason, PollKind, SendingAccount, Team, leases
 
 MISSED: Final = timedelta(hours=1)
@@ -24,6 +24,8 @@ MISSED: Final = timedelta(hours=1)
 
 STOP_SECONDS = 25.0  # a call takes at most 23
 _AT_ONCE = 100
+_STARTS_AT_ONCE = 10
+"""One after the other, each would wait for a transaction of the broadcasts that are being sent."""
 
 
 class Dispatcher:
@@ -59,20 +61,10 @@ class Dispatcher:
         if self._stopping.is_set():
             return
         now = self._db.now()
-        async with self._db.read() as session:
-            due = select(Broadcast.id, Mailer.account_id, Mailer.region).where(*_is_due(now))
-            due = due.outerjoin(Mailer, col(Mailer.id) == Broadcast.mailer_id)
-            starting = (await session.exec(due.order_by(col(Broadcast.start_at)).limit(_AT_ONCE))).all()
-        for broadcast_id, account_id, region in starting:
-            await self._start(broadcast_id, account_id, region)
-        free = or_(col(SendingAccount.lease_until).is_(None), col(SendingAccount.lease_until) <= now)
-        async with self._db.read() as session:
-            working = (await session.exec(select(SendingAccount).where(col(SendingAccount.work_at) <= now, free))).all()
-        for account in working:
-            if account.id not in self._workers:
-                self._workers[account.id] = self._tasks.start(
-                    self._send(account), f"delivery worker {account.account_id}"
-                )
+        try:
+            await self._start_due(now)
+        finally:
+            await self._start_workers(now)
 
     async def idle(self) -> None:
         """Wait until every worker that is running has nothing left to do."""
@@ -83,6 +75,23 @@ class Dispatcher:
         """Claim nothing more, and finish what is under way; what AWS does not answer in time is in doubt."""
         self._stopping.set()
         await self._tasks.finish(STOP_SECONDS)
+
+    async def _start_due(self, now: datetime) -> None:
+        async with self._db.read() as session:
+            due = select(Broadcast.id, Mailer.account_id, Mailer.region).where(*_is_due(now))
+            due = due.outerjoin(Mailer, col(Mailer.id) == Broadcast.mailer_id)
+            starting = (await session.exec(due.order_by(col(Broadcast.start_at)).limit(_AT_ONCE))).all()
+        await run_all((self._start(*each) for each in starting), at_once=_STARTS_AT_ONCE)
+
+    async def _start_workers(self, now: datetime) -> None:
+        free = or_(col(SendingAccount.lease_until).is_(None), col(SendingAccount.lease_until) <= now)
+        async with self._db.read() as session:
+            working = (await session.exec(select(SendingAccount).where(col(SendingAccount.work_at) <= now, free))).all()
+        for account in working:
+            if account.id not in self._workers:
+                self._workers[account.id] = self._tasks.start(
+                    self._send(account), f"delivery worker {account.account_id}"
+                )
 
     async def _start(self, broadcast_id: str, account_id: str | None, region: str | None) -> None:
         async with self._db.write() as session:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import col, select
 
 from bot.api.tokens import ApiTokens
@@ -25,6 +25,7 @@ from storage.models import ApiToken, Audit, Broadcast, Delivery, Outbox, Team, T
 from storage.states import Access, ApprovalRule, BroadcastState, SendKind
 from tests.databases import Clock
 from tests.interleaving import interleaving
+from tests.triggers import refusing
 from tests.unit.broadcast.fixtures import PUBLIC_URL, MortalDatabase, Station, csv, draft
 
 ON_SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -247,6 +248,17 @@ async def test_it_reminds_once_and_is_a_draft_again_when_nobody_approves_it(conn
     async with connected.db.read() as session:
         last = (await session.exec(select(Audit).order_by(col(Audit.id).desc()).limit(1))).one()
     assert (last.actor, last.action) == ("mailroom", "broadcast.expire")
+
+
+@ON_SQLITE
+async def test_a_request_that_cannot_be_ended_keeps_no_other_back(connected: Station) -> None:
+    await rule(connected, approval=ApprovalRule.ALWAYS, approvers=[BOB])
+    first, other = sorted([(await asked(connected)).id, (await asked(connected, by=DAN)).id])
+    connected.clock.advance(8 * 24 * 3_600)
+    async with refusing(connected.db, "broadcast", f"new.id = '{first}'"):
+        with pytest.raises(DBAPIError, match="refused here"):
+            await follow_up_of(connected).tick()
+    assert [(await connected.broadcast(each)).state for each in (first, other)] == [WAITS, DRAFT]
 
 
 @ON_SQLITE

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select, update
 
 from bot.broadcast.transitions import schedule_sending
@@ -13,6 +14,7 @@ from bot.suppression.unsubscribe_links import read_token
 from storage.database import Database
 from storage.models import Delivery, Outbox, SendingAccount
 from storage.states import BroadcastState, DeliveryState, PauseReason, SuppressionReason
+from tests.triggers import refusing
 from tests.unit.broadcast.fixtures import BULK, PUBLIC_URL, Station, csv, draft
 
 pytestmark = pytest.mark.both_databases
@@ -48,6 +50,22 @@ async def test_the_rate_is_honoured(connected: Station) -> None:
     assert not [call.error for call in connected.aws.calls_of(BULK) if call.error]
     seconds = (connected.clock() - start).total_seconds()
     assert 56 / 14 <= seconds <= 60 / 14 / 0.97
+
+
+async def test_a_broadcast_that_cannot_be_started_keeps_no_other_back(connected: Station) -> None:
+    others = [connected.new_team(f"C{number}") for number in (2, 3)]
+    for team in others:
+        await connected.connect(team)
+    refused, *due = [await connected.confirmed(3, team=team) for team in [connected.team, *others]]
+    engine = connected.engine()
+    async with refusing(connected.db, "broadcast", f"new.id = '{refused.id}'"):
+        with pytest.raises(DBAPIError, match="refused here"):
+            await engine.tick()
+        await engine.idle()
+        assert connected.mailed() == {f"r{number}@{team}.example": 1 for number in (1, 2, 3) for team in ("c2", "c3")}
+    await connected.run(engine)
+    for each in [refused, *due]:
+        assert await connected.is_done(each.id, 3)
 
 
 async def test_nothing_starts_before_undo_is_over(connected: Station) -> None:

@@ -1,14 +1,13 @@
 """Events of any kind, in any order and twice; and the silence where none come. Rows alone, no AWS."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import delete, select
 
@@ -28,6 +27,7 @@ from storage.models import Audience, Broadcast, Chunk, Delivery, Mailer, Poll, S
 from storage.sealing import KeyRing
 from storage.states import Access, ChunkState, DeliveryState, IncidentKind, PollKind, SendKind, SuppressionReason
 from tests.databases import Clock
+from tests.triggers import refusing
 from tests.unit.alerts.rows import Watched
 from tests.unit.broadcast.fixtures import MortalDatabase
 
@@ -241,24 +241,6 @@ async def suppressed(db: Database) -> dict[str, str]:
         return {row.address: row.reason for row in await session.exec(select(Suppression))}
 
 
-@pytest.fixture
-async def refuses(db: Database) -> AsyncIterator[None]:
-    """A database that takes everything but one recipient, for a reason that no check of ours foresees."""
-    postgresql = [
-        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$",
-        "CREATE TRIGGER no BEFORE UPDATE ON delivery FOR EACH ROW WHEN (new.seq = 3) EXECUTE FUNCTION no()",
-    ]
-    sqlite = ["CREATE TRIGGER no BEFORE UPDATE ON delivery WHEN new.seq = 3 BEGIN SELECT raise(ABORT, 'no'); END"]
-    statements = {"postgresql": postgresql, "sqlite": sqlite}[db.dialect]
-    async with db.write() as session:
-        for statement in statements:
-            await (await session.connection()).execute(text(statement))
-    yield
-    if db.dialect == "postgresql":  # it is used again
-        async with db.write() as session:
-            await (await session.connection()).execute(text("DROP FUNCTION no CASCADE"))
-
-
 def bounces_of(sent: Sent, count: int) -> list[str]:
     def body(seq: int) -> str:
         event = told([f"r{seq}@else.test"])
@@ -268,13 +250,13 @@ def bounces_of(sent: Sent, count: int) -> list[str]:
     return [body(seq) for seq in range(count)]
 
 
-@pytest.mark.usefixtures("refuses")
 async def test_a_message_that_cannot_be_written_down_keeps_no_other_back(
     sent: Sent, caplog: pytest.LogCaptureFixture
 ) -> None:
     await sent.store(10, S.SENT, topic_arn="t")
     feedback = EventCollector(sent.db, CredentialStore(KeyRing.generate(), SesClients()))
-    await feedback.ingest(await sent.mailer(), bounces_of(sent, 10))
+    async with refusing(sent.db, "delivery", "new.seq = 3"):
+        await feedback.ingest(await sent.mailer(), bounces_of(sent, 10))
     assert set(await suppressed(sent.db)) == {f"r{seq}@else.test" for seq in range(10) if seq != 3}
     assert [record.getMessage() for record in caplog.records] == [
         f"a message from the topic of mailer {sent.watched.mailer.id} cannot be written down and is passed over"
