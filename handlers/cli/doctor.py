@@ -1,7 +1,7 @@
 """`python app.py doctor`: looks at all that a start needs, changes nothing, and says what to do about each finding."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import select
 
@@ -53,7 +53,12 @@ class Doctor:
             "mailers": self._check_mailers,
             "restore": self._check_restore,
         }
-        return [await self._look(name, check) for name, check in checks.items()]
+        found: list[CheckResult] = []
+        for name, check in checks.items():
+            result = await self._look(name, check)
+            first = next((one.name for one in found if not one.well and one.said == result.said), "")
+            found.append(replace(result, said=f"not looked at: see {first} above") if first else result)
+        return found
 
     @staticmethod
     async def _look(name: str, check: Check) -> CheckResult:
