@@ -56,7 +56,6 @@ async def test_requests_made_from_the_description_are_answered_as_it_says(
             @seed(SEED)
             @settings(
                 max_examples=(until - asked) // part,
-                deadline=None,
                 database=None,
                 phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),

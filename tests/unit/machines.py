@@ -37,7 +37,6 @@ def play(machine: type[DatabaseMachine], databases: Databases, *, examples: int,
     how = settings(
         max_examples=examples,
         stateful_step_count=steps,
-        deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
         **options,

@@ -488,7 +488,7 @@ class Story:
 
 
 @ON_SQLITE
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.one_of(st.tuples(st.sampled_from(ACTS), st.sampled_from(PEOPLE), st.booleans()), st.sampled_from(RULES)),

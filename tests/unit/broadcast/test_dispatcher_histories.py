@@ -80,7 +80,7 @@ class History:
             await self.station.monitor.tick()
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(st.sampled_from(EVENTS), max_size=8), bad=st.sets(st.integers(1, SIZE), max_size=3))
 @example(events=["take over", How.CLOSE_AFTER, "take over", "pause", How.THROTTLE], bad={1, 50})
 @example(events=["quota", "suppress", How.REFUSE, "resume", "UnrecognizedClientException"], bad=set())

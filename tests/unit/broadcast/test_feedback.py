@@ -156,7 +156,7 @@ async def doubtful(sent: Sent) -> Sent:
     return sent
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.sampled_from(HISTORIES), data=st.data())
 async def test_any_order_of_events_ends_in_the_same_state_and_twice_is_once(
     doubtful: Sent, history: tuple[set[EventKind], DeliveryState], data: st.DataObject

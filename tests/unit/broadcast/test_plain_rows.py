@@ -56,7 +56,7 @@ def _stored(data: bytes, hidden: HiddenAddresses = _NOBODY) -> tuple[Audience, l
 @given(_rows, st.sampled_from(["\n", "\r\n"]), st.sampled_from(",;|\t"))
 @example([("a@x.test", " b", "c ")], "\n", ",")
 @example([("'a@x.test", "b", "c"), ("|@x.test", "b", "c")], "\r\n", "|")
-@settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=8, phases=(Phase.explicit, Phase.generate))
 def test_rows_are_the_same_read_one_by_one(rows: list[tuple[str, str, str]], end: str, delimiter: str) -> None:
     at_once = [*_plain(20), *rows]
     found, _ = _read(_file(at_once, end, delimiter))

@@ -251,7 +251,7 @@ def _file(rows: Mapping[str, tuple[str, str]]) -> str:
     return text.getvalue()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=_ROWS, new=_ROWS, gone=st.lists(_ADDRESS))
 async def test_what_is_counted_and_what_comes_out_is_what_two_dictionaries_say(
     connected: Station,

@@ -116,7 +116,7 @@ def damaged(payload: Json, path: tuple[Any, ...], how: str) -> Json:
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400, derandomize=True)
 def test_a_damaged_payload_that_a_library_refuses_is_refused_here_too(data: st.DataObject) -> None:
     payload = VALID[data.draw(st.sampled_from(sorted(VALID)))]
     path = data.draw(
