@@ -49,10 +49,15 @@ class Tasks:
 
 
 async def run_all(work: Iterable[Coroutine[Any, Any, None]], *, at_once: int = 1) -> None:
-    """Await all of them, a few at a time. None keeps another back: the first error is raised once all have ended."""
+    """Await all of them, a few at a time. None keeps another back.
+
+    The first error is raised once all have ended, and the others are logged.
+    """
     errors: list[BaseException] = []
     left = iter(work)
     while some := list(islice(left, at_once)):
         errors += [error for error in await asyncio.gather(*some, return_exceptions=True) if error]
+    for error in errors[1:]:
+        log.error("this failed as well", exc_info=error)
     if errors:
         raise errors[0]
