@@ -44,9 +44,12 @@ class Ses:
         answer: Any = await self._session.call("sts:GetCallerIdentity", lambda sts: sts.get_caller_identity())
         return str(answer["Account"])
 
-    async def account(self) -> AccountFacts:
-        """Ask for the state of the account. AWS allows about one such call a second: never once a message."""
-        answer = await self._read("ses:GetAccount", lambda ses: ses.get_account(), "SendingEnabled")
+    async def account(self, *, once: bool = False) -> AccountFacts:
+        """Ask for the state of the account. AWS allows about one such call a second: never once a message.
+
+        `once`: a person waits, and another look follows, so it is not asked again where AWS has no time for it.
+        """
+        answer = await self._read("ses:GetAccount", lambda ses: ses.get_account(), "SendingEnabled", once=once)
         return account_of(answer)
 
     async def identities(self) -> list[ListedIdentity]:
@@ -242,13 +245,15 @@ class Ses:
             raise
         return True
 
-    async def _read(self, action: str, call: Callable[[Any], Any], member: str) -> dict[str, Any]:
+    async def _read(
+        self, action: str, call: Callable[[Any], Any], member: str, *, once: bool = False
+    ) -> dict[str, Any]:
         """Make a call whose answer always has `member`.
 
         botocore takes a body that was cut off for an empty one, and facts read from that would be a false alarm:
         nothing verified, nothing allowed.
         """
-        answer: dict[str, Any] = await self._session.call(action, call)
+        answer: dict[str, Any] = await self._session.call(action, call, once=once)
         if member not in answer:
             raise SesError(ErrorKind.UNAVAILABLE, "UnreadableAnswer", action)
         return answer

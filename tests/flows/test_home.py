@@ -253,6 +253,7 @@ async def test_however_many_teams_there_are_slack_is_asked_once_whose_channels_t
     late = world.slack.channel("late", people=[world.bob, world.ada], bot_in=True)
     await world.ada.types(late, "/mailer")
     await world.slack.event({"type": "member_joined_channel", "user": world.bob.id, "channel": late.id})
+    await world.bot.tasks.idle()
     assert "#late" in (await world.bob.opens_home()).text
 
 

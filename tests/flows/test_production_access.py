@@ -109,8 +109,10 @@ async def test_while_aws_reviews_nothing_is_sent_twice(world: World) -> None:
 async def test_an_application_counts_though_the_look_at_it_is_throttled(world: World) -> None:
     await world.is_connected()
     fault = world.aws.fail("ses:GetAccount", times=None)
+    asked = len(world.aws.calls_of("ses:GetAccount"))
 
     modal = await applies(world)
+    assert len(world.aws.calls_of("ses:GetAccount")) == asked + 1  # nobody waits for it
     await world.says_what_it_has_to()
 
     assert "Something went wrong" not in modal.text

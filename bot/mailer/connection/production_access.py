@@ -145,15 +145,15 @@ async def _send(ses: Ses, application: Application) -> AccountFacts | None:
         if error.kind is not ErrorKind.UNAVAILABLE:
             raise explain(error) from error
         lost = error
-    facts = await _read_if_it_can_be(ses)
+    facts = await _read_if_it_can_be(ses, once=lost is None)
     if lost and (facts is None or production_of(False, facts.review_status) is not Production.IN_REVIEW):
         raise explain(lost) from lost
     return facts
 
 
-async def _read_if_it_can_be(ses: Ses) -> AccountFacts | None:
+async def _read_if_it_can_be(ses: Ses, *, once: bool) -> AccountFacts | None:
     try:
-        return await ses.account()
+        return await ses.account(once=once)
     except SesError as error:
         log.info("the account could not be read after an application: %s", error)
         return None
