@@ -57,7 +57,7 @@ class Doctor:
         for name, check in checks.items():
             result = await self._look(name, check)
             first = next((one.name for one in found if not one.well and one.said == result.said), "")
-            found.append(replace(result, said=f"not looked at: see {first} above") if first else result)
+            found.append(replace(result, said=f"the same as {first} above") if first else result)
         return found
 
     @staticmethod

@@ -108,7 +108,7 @@ async def test_a_database_that_cannot_be_used_is_named(world: World, tmp_path: P
     found = await looked(world.bot.settings, database_url=f"sqlite+aiosqlite:///{tmp_path}/mailroom.db")
 
     assert found["database"].startswith("BAD The database at DATABASE_URL cannot be used")
-    assert found["mailers"] == "BAD not looked at: see sealing keys above"
+    assert found["mailers"] == "BAD the same as sealing keys above"
 
 
 def test_without_settings_it_says_which_one(
